@@ -1,0 +1,38 @@
+# make demo   opens JupyterLab on the first notebook        (make demo ARGS=--no-browser on a server)
+# make test   everything: unit, conformance, notebooks, browser, TypeScript, ruff, mypy
+# make bench  the speed table of README
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+NOTEBOOK ?= notebooks/01_explore.ipynb
+
+.PHONY: demo test bench clean frontend
+.DELETE_ON_ERROR:
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null 2>&1 && p=$(PYTHON) || p=python3; $$p tools/make_venv.py $(VENV)
+
+# One stamp an extra; pip runs again only when what is asked for has changed.
+$(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[demo]'
+	touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[demo,test]'
+	touch $@ $(VENV)/.demo
+
+frontend: | $(BIN)/python
+	$(BIN)/python tools/frontend.py build
+
+demo: $(VENV)/.demo frontend
+	$(BIN)/jupyter lab --ServerApp.root_dir=notebooks $(if $(filter root,$(shell id -un)),--allow-root) $(ARGS) $(notdir $(NOTEBOOK))
+
+test: $(VENV)/.test
+	$(BIN)/python tools/test.py $(ARGS)
+
+bench: $(VENV)/.test frontend
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+clean:
+	rm -rf $(VENV) cnnwidgets/static cnnwidgets/_frontend/node_modules tests/artefacts

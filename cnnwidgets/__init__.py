@@ -1,0 +1,86 @@
+"""Look inside a convolutional network, live, in a notebook.
+
+    import cnnwidgets as cw
+
+    cw.explore()                          # the demo's network and photographs
+    cw.explore(model, "photo.jpg")        # yours
+
+Importing this package imports neither torch nor a widget: what is named here is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from . import demo, explainers
+    from .core.architecture import Architecture, LayerInfo, trace
+    from .core.capture import capture
+    from .core.errors import Cancelled, CnnWidgetsError, InputError, LayerNotFound, NotSpatial, TargetError
+    from .core.results import Attribution
+    from .explorer import Explorer, explore
+    from .widgets.architecture_graph import ArchitectureGraph
+    from .widgets.class_scores import ClassScores
+    from .widgets.feature_maps import FeatureMaps
+    from .widgets.heatmap_overlay import HeatmapOverlay
+
+_HOMES = {
+    "explore": "explorer",
+    "Explorer": "explorer",
+    "trace": "core.architecture",
+    "Architecture": "core.architecture",
+    "LayerInfo": "core.architecture",
+    "capture": "core.capture",
+    "Attribution": "core.results",
+    "CnnWidgetsError": "core.errors",
+    "LayerNotFound": "core.errors",
+    "NotSpatial": "core.errors",
+    "TargetError": "core.errors",
+    "InputError": "core.errors",
+    "Cancelled": "core.errors",
+    "ArchitectureGraph": "widgets.architecture_graph",
+    "FeatureMaps": "widgets.feature_maps",
+    "HeatmapOverlay": "widgets.heatmap_overlay",
+    "ClassScores": "widgets.class_scores",
+}
+_ROOMS = ("demo", "explainers")
+
+__all__ = [
+    "Architecture",
+    "ArchitectureGraph",
+    "Attribution",
+    "Cancelled",
+    "ClassScores",
+    "CnnWidgetsError",
+    "Explorer",
+    "FeatureMaps",
+    "HeatmapOverlay",
+    "InputError",
+    "LayerInfo",
+    "LayerNotFound",
+    "NotSpatial",
+    "TargetError",
+    "__version__",
+    "capture",
+    "demo",
+    "explainers",
+    "explore",
+    "trace",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f".{name}", __name__)
+    if name in _HOMES:
+        value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,29 @@
+// Bundles every widgets/*/widget.ts, and the CSS it imports, into ../static/NAME.js and NAME.css.
+import { existsSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as esbuild from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const widgets = join(here, "..", "widgets");
+const entries = readdirSync(widgets)
+  .map((name) => ({ in: join(widgets, name, "widget.ts"), out: name }))
+  .filter((entry) => existsSync(entry.in));
+
+const options = {
+  entryPoints: entries,
+  outdir: join(here, "..", "static"),
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  minify: true,
+  charset: "utf8",
+  legalComments: "none",
+  logLevel: "info",
+};
+
+if (process.argv.includes("--watch")) {
+  await (await esbuild.context({ ...options, minify: false })).watch();
+} else {
+  await esbuild.build(options);
+}

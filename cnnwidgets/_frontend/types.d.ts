@@ -1,0 +1,4 @@
+declare module "*.css" {
+  const nothing: void;
+  export default nothing;
+}

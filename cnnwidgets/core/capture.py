@@ -1,0 +1,100 @@
+"""The only place that registers hooks on a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.hooks import RemovableHandle
+
+from .names import find_layer
+
+Enter = Callable[[nn.Module, tuple[Any, ...]], None]
+"""Called as ``enter(module, inputs)`` just before a module runs."""
+Leave = Callable[[nn.Module, tuple[Any, ...], Any], Any]
+"""Called as ``leave(module, inputs, output)`` just after; what it returns, unless None, replaces the output."""
+
+
+@contextmanager
+def attached(
+    modules: Iterable[nn.Module],
+    *,
+    enter: Enter | None = None,
+    leave: Leave | None = None,
+    always: Leave | None = None,
+) -> Iterator[None]:
+    """Watch ``modules`` while the block runs: all of them, or none if one refuses a hook.
+
+    ``always`` is like ``leave`` but also runs when the module's forward raised (its output is then None)
+    and may not replace the output.
+    """
+    handles: list[RemovableHandle] = []
+    try:
+        for module in modules:
+            if enter is not None:
+                handles.append(module.register_forward_pre_hook(enter, prepend=True))
+            if leave is not None:
+                handles.append(module.register_forward_hook(leave))
+            if always is not None:
+                handles.append(module.register_forward_hook(always, always_call=True))
+        yield
+    finally:
+        for handle in reversed(handles):
+            handle.remove()
+
+
+def copied(value: Any) -> Any:
+    """``value`` with each tensor in it copied, still in the autograd graph, safe from later in-place operations."""
+    if isinstance(value, torch.Tensor):
+        return value.clone()
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(copied(item) for item in value))
+    if isinstance(value, list | tuple):
+        return type(value)(copied(item) for item in value)
+    if isinstance(value, Mapping):
+        return {key: copied(item) for key, item in value.items()}
+    return value
+
+
+@contextmanager
+def capture(
+    model: nn.Module, layers: str | nn.Module | Iterable[str | nn.Module]
+) -> Iterator[dict[str, list[Any]]]:
+    """Collect the outputs of ``layers`` while ``model`` runs inside the block.
+
+    Args:
+        model: the network; wrappers such as ``DataParallel`` or ``torch.compile`` are looked through.
+        layers: dotted names as in ``named_modules()``, or the modules themselves.
+
+    Yields:
+        A mapping from layer name to its outputs, one for each call, in order. Each is a copy taken the moment the
+        layer returned, so an in-place ReLU that follows does not change it; it stays in the autograd graph.
+
+    Raises:
+        LayerNotFound: before anything is attached.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(inplace=True))
+        >>> with capture(net, ["0"]) as outputs:
+        ...     _ = net(torch.zeros(1, 1, 5, 5))
+        >>> outputs["0"][0].shape
+        torch.Size([1, 2, 3, 3])
+    """
+    wanted = [layers] if isinstance(layers, str | nn.Module) else list(layers)
+    found = dict(find_layer(model, layer) for layer in wanted)
+    outputs: dict[str, list[Any]] = {name: [] for name in found}
+    by_module: dict[nn.Module, list[str]] = {}
+    for name, module in found.items():
+        by_module.setdefault(module, []).append(name)
+
+    def leave(module: nn.Module, _: tuple[Any, ...], output: Any) -> None:
+        for name in by_module[module]:
+            outputs[name].append(copied(output))
+
+    with attached(by_module, leave=leave):
+        yield outputs

@@ -1,0 +1,38 @@
+"""The errors a caller can meet.
+
+    CnnWidgetsError
+    ├── LayerNotFound   no such layer; also a KeyError
+    ├── NotSpatial      the layer's output has no height and width
+    ├── TargetError     the target does not fit the model's output
+    ├── InputError      the image or tensor cannot be used
+    └── Cancelled       stopped by the caller
+
+Every message says what arrived, what was expected, and what to do.
+"""
+
+
+class CnnWidgetsError(Exception):
+    """Root of all errors raised on purpose by cnnwidgets."""
+
+
+class LayerNotFound(CnnWidgetsError, KeyError):
+    """No layer has this name; the message lists the closest ones."""
+
+    def __str__(self) -> str:  # KeyError would show the repr of the message
+        return str(self.args[0]) if self.args else ""
+
+
+class NotSpatial(CnnWidgetsError):
+    """The layer's output is not a stack of maps (N, C, H, W)."""
+
+
+class TargetError(CnnWidgetsError):
+    """The target does not fit what the model returned."""
+
+
+class InputError(CnnWidgetsError):
+    """The image or the model's input cannot be used."""
+
+
+class Cancelled(CnnWidgetsError):
+    """The caller asked for the computation to stop."""

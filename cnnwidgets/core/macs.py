@@ -1,0 +1,97 @@
+"""Multiply-accumulate operations, counted on the ATen calls that a forward pass comes down to.
+
+Products only: biases, normalisation and activations count as nothing, as is usual.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+Args = tuple[Any, ...]
+_Count = Callable[[Args, Any], int]
+
+
+def count(packet: Any, args: Args, output: Any) -> int:
+    """Multiply-adds of one ATen call; 0 for calls that multiply no matrices.
+
+    Args:
+        packet: the operation, as in ``torch.ops.aten.mm``.
+        args: its positional arguments.
+        output: what it returned.
+    """
+    rule = _RULES.get(packet)
+    return rule(args, output) if rule is not None else 0
+
+
+def _convolution(args: Args, output: Any) -> int:
+    x, weight = args[0], args[1]
+    transposed = args[6] if len(args) > 6 and isinstance(args[6], bool) else False
+    # weight is (out, in / groups, *kernel); (in, out / groups, *kernel) when transposed, applied at each input place.
+    places = x if transposed else output
+    per_place = math.prod(weight.shape[1:])
+    return int(places.numel() * per_place)
+
+
+def _mm(args: Args, output: Any) -> int:
+    return int(output.numel() * args[0].shape[-1])
+
+
+def _added_mm(args: Args, output: Any) -> int:
+    return int(output.numel() * args[1].shape[-1])
+
+
+def _vector(args: Args, output: Any) -> int:
+    return int(args[0].numel())
+
+
+def _added_vector(args: Args, output: Any) -> int:
+    return int(args[1].numel())
+
+
+def _linear(args: Args, output: Any) -> int:
+    return int(output.numel() * args[0].shape[-1])
+
+
+def _attention(args: Args, output: Any) -> int:
+    query, key, value = args[:3]
+    rows = math.prod(query.shape[:-1])
+    return int(rows * key.shape[-2] * (query.shape[-1] + value.shape[-1]))
+
+
+def _recurrent(args: Args, output: Any) -> int:
+    x, *weights = args[:3]
+    return int(math.prod(x.shape[:-1]) * sum(weight.numel() for weight in weights))
+
+
+def _rules() -> dict[Any, _Count]:
+    aten = torch.ops.aten
+    named: dict[str, _Count] = {
+        "convolution": _convolution,
+        "_convolution": _convolution,
+        "mkldnn_convolution": _convolution,
+        "mm": _mm,
+        "bmm": _mm,
+        "addmm": _added_mm,
+        "baddbmm": _added_mm,
+        "_addmm_activation": _added_mm,
+        "mv": _vector,
+        "dot": _vector,
+        "vdot": _vector,
+        "addmv": _added_vector,
+        "linear": _linear,
+        "mkldnn_linear": _linear,
+        "mkldnn_rnn_layer": _recurrent,
+        "_scaled_dot_product_flash_attention_for_cpu": _attention,
+        "_scaled_dot_product_flash_attention": _attention,
+        "_scaled_dot_product_efficient_attention": _attention,
+        "_scaled_dot_product_cudnn_attention": _attention,
+        "_scaled_dot_product_attention_math_for_mps": _attention,
+    }
+    return {getattr(aten, name): rule for name, rule in named.items() if hasattr(aten, name)}
+
+
+_RULES = _rules()

@@ -1,0 +1,117 @@
+"""The table that ``Architecture.summary()`` prints, as text and as HTML."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .architecture import Architecture
+
+_HEADER = ("Layer (type)", "Output shape", "Params", "MACs", "Receptive field")
+_LEFT = (True, True, False, False, False)
+
+
+def table(architecture: Architecture, width: int = 100) -> str:
+    """A line a layer, aligned, and the totals below."""
+    rows = _rows(architecture)
+    others = [max(len(row[column]) for row in (_HEADER, *rows)) for column in range(1, len(_HEADER))]
+    room = max(24, width - sum(others) - 2 * len(others))
+    first = min(room, max(len(row[0]) for row in (_HEADER, *rows)))
+    widths = [first, *others]
+    total = sum(widths) + 2 * len(others)
+    lines = ["─" * total, _line(_HEADER, widths), "═" * total]
+    lines += [
+        _line((_cut(name, type_, first), *rest), widths)
+        for (_, *rest), (name, type_) in zip(
+            rows, [(layer.name, layer.type) for layer in architecture.layers], strict=True
+        )
+    ]
+    lines += ["─" * total, *_totals(architecture), "─" * total]
+    return "\n".join(lines)
+
+
+def page(architecture: Architecture) -> str:
+    """The same table as HTML; names are text, whatever is in them."""
+    head = "".join(_cell("th", value, left) for value, left in zip(_HEADER, _LEFT, strict=True))
+    body = "".join(
+        "<tr>" + "".join(_cell("td", value, left) for value, left in zip(row, _LEFT, strict=True)) + "</tr>"
+        for row in _rows(architecture)
+    )
+    totals = "<br>".join(html.escape(line) for line in _totals(architecture))
+    return (
+        '<div style="max-height:30em;overflow:auto"><table>'
+        f"<caption>{html.escape(architecture.name)}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div><p>{totals}</p>"
+    )
+
+
+def macs(count: int) -> str:
+    """``1.81 GMACs``.
+
+    Example:
+        >>> macs(1_814_073_344), macs(289)
+        ('1.81 GMACs', '289 MACs')
+    """
+    for size, unit in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if count >= size:
+            return f"{count / size:.2f} {unit}MACs"
+    return f"{count} MACs"
+
+
+def shape(sizes: Sequence[int]) -> str:
+    """``1×3×224×224``."""
+    return "×".join(str(size) for size in sizes)
+
+
+def _rows(architecture: Architecture) -> list[tuple[str, ...]]:
+    return [
+        (
+            f"{layer.name} ({layer.type})" if layer.name else layer.type,
+            str(tuple(layer.output_shape)) if layer.output_shape else "-",
+            f"{layer.params:,}",
+            f"{layer.macs:,}",
+            "×".join(map(str, layer.receptive_field)) if layer.receptive_field else "-",
+        )
+        for layer in architecture.layers
+    ]
+
+
+def _cut(name: str, kind: str, width: int) -> str:
+    """Name and type in ``width`` characters: of a long name the end stays, which tells layers apart."""
+    full = f"{name} ({kind})" if name else kind
+    # A line break in a name would break the table.
+    full = full.replace("\n", " ").replace("\r", " ")
+    if len(full) <= width:
+        return full
+    room = width - len(kind) - 4
+    if room >= 6:
+        return f"…{name.replace(chr(10), ' ').replace(chr(13), ' ')[-room:]} ({kind})"
+    return full[: width - 1] + "…"
+
+
+def _line(values: Sequence[str], widths: Sequence[int]) -> str:
+    cells = [
+        value.ljust(width) if left else value.rjust(width)
+        for value, width, left in zip(values, widths, _LEFT, strict=True)
+    ]
+    return "  ".join(cells).rstrip()
+
+
+def _totals(architecture: Architecture) -> list[str]:
+    frozen = architecture.total_params - architecture.trainable_params
+    lines = [
+        f"Input: {tuple(architecture.input_shape)}",
+        f"Total params: {architecture.total_params:,}",
+        f"Trainable params: {architecture.trainable_params:,}",
+        f"Non-trainable params: {frozen:,}",
+        f"Multiply-adds: {architecture.total_macs:,} ({macs(architecture.total_macs)})",
+    ]
+    if architecture.unattributed_params:
+        lines.insert(4, f"Params outside the layers above: {architecture.unattributed_params:,}")
+    return lines
+
+
+def _cell(tag: str, value: str, left: bool) -> str:
+    return f'<{tag} style="text-align:{"left" if left else "right"}">{html.escape(value)}</{tag}>'

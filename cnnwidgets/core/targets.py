@@ -1,0 +1,154 @@
+"""Which score of the model's output is explained."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import torch
+
+from .errors import TargetError
+from .state import first_tensor
+
+Target: TypeAlias = int | Sequence[int] | torch.Tensor | Callable[[Any], torch.Tensor] | None
+"""None: the class with the highest score, per image. An int: that class. A sequence of ints: one class an image.
+A callable: ``outputs -> (N,)``, given what the model returned."""
+
+Chosen: TypeAlias = tuple[int, ...] | Callable[[Any], torch.Tensor]
+"""The class of each image, or the callable that was given."""
+
+SATURATED = 0.9999
+"""From this probability on, softmax's gradient is next to nothing."""
+
+
+def resolve(
+    target: Target, outputs: Any, *, score: str = "logit", batch: int | None = None
+) -> tuple[torch.Tensor, Chosen]:
+    """The score of each image, and the classes chosen.
+
+    Args:
+        target: see :data:`Target`. A model with one output, (N,) or (N, 1), takes None or 0.
+        outputs: what the model returned; see :func:`~cnnwidgets.core.state.first_tensor`.
+        score: ``"logit"``, the model's own output; or ``"probability"``, its softmax over classes in float32
+            (outputs that already are probabilities, and a single output, are left as they are).
+            A callable decides by itself.
+        batch: how many images went in, to check the outputs against.
+
+    Returns:
+        Scores (N,), in the autograd graph of ``outputs``; and a tuple of N classes, or the callable.
+
+    Raises:
+        TargetError: the target does not fit the outputs.
+
+    Example:
+        >>> resolve(None, torch.tensor([[1.0, 3.0], [5.0, 2.0]]))
+        (tensor([3., 5.]), (1, 0))
+    """
+    if score not in ("logit", "probability"):
+        raise TargetError(f'score must be "logit" or "probability"; got {score!r}.')
+    if callable(target) and not isinstance(target, torch.Tensor):
+        return _called(target, outputs, batch), target
+    table = class_scores(outputs, batch=batch)
+    chosen = _classes(target, table)
+    if score == "probability":
+        table = probabilities(table)
+    return table[torch.arange(len(table), device=table.device), torch.tensor(chosen, device=table.device)], chosen
+
+
+def class_scores(outputs: Any, *, batch: int | None = None) -> torch.Tensor:
+    """The (N, classes) scores in what a model returned; a single output an image gives (N, 1).
+
+    Raises:
+        TargetError: it holds no such scores.
+    """
+    table = first_tensor(outputs)
+    if not table.is_floating_point():
+        raise TargetError(
+            f"The model returned {table.dtype} of shape {tuple(table.shape)}; expected floating-point scores, one a "
+            "class. Explain the model before it takes the argmax."
+        )
+    if batch == 1 and table.ndim < 2 and table.shape != (1,):
+        table = table.reshape(1, -1)  # a model that squeezes its output
+    if table.ndim == 1:
+        table = table[:, None]
+    if table.ndim != 2 or (batch is not None and len(table) != batch) or table.shape[1] == 0:
+        images = "" if batch is None else f" for {batch} {'image' if batch == 1 else 'images'}"
+        raise TargetError(
+            f"The model returned shape {tuple(first_tensor(outputs).shape)}{images}; a class index needs (N, classes). "
+            "Pass target=callable that takes the model's output and returns one score an image, shape (N,); "
+            "for example: target=lambda out: out[:, 5].mean((1, 2))."
+        )
+    return table
+
+
+def probabilities(table: torch.Tensor) -> torch.Tensor:
+    """Softmax of (N, classes) in at least float32; a single column, and rows that sum to one, stay as they are."""
+    if table.shape[1] == 1 or are_probabilities(table):
+        return table
+    return table.softmax(1, dtype=None if table.dtype == torch.float64 else torch.float32)
+
+
+def are_probabilities(table: torch.Tensor) -> bool:
+    """Whether each row of (N, classes) already looks like the output of a softmax."""
+    table = table.detach().float()
+    tolerance = 1e-4 if table.shape[1] > 1 else -1.0
+    return bool((table >= 0).all() and ((table.sum(1) - 1).abs() <= tolerance).all())
+
+
+def _classes(target: Target, table: torch.Tensor) -> tuple[int, ...]:
+    images, classes = table.shape
+    if target is None:
+        return tuple(table.argmax(1).tolist())
+    single = _as_int(target)
+    wanted = [single] * images if single is not None else _sequence(target, images)
+    for value in wanted:
+        if not 0 <= value < classes:
+            has = "one output: pass None or 0" if classes == 1 else f"{classes} classes: pass 0 to {classes - 1}"
+            raise TargetError(f"target {value} is out of range. The model has {has}.")
+    return tuple(wanted)
+
+
+def _sequence(target: Any, images: int) -> list[int]:
+    no_sequence = isinstance(target, str | bytes | dict | set) or not hasattr(target, "__len__")
+    if no_sequence or getattr(target, "ndim", 1) == 0:
+        raise TargetError(
+            f"target is {target!r}; expected None, a class index, a sequence of one index an image, or a callable."
+        )
+    values = [_as_int(item) for item in target]
+    if any(value is None for value in values):
+        raise TargetError(f"target {list(target)!r} must hold class indices only (ints).")
+    if len(values) != images:
+        raise TargetError(f"target has {len(values)} class indices for {images} images; pass one an image, or one int.")
+    return [value for value in values if value is not None]
+
+
+def _as_int(value: Any) -> int | None:
+    """``value`` as a class index, or None if it is not one: True is no class, nor is 3.0."""
+    if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
+        raise TargetError(f"target is the boolean {value}; pass a class index (an int).")
+    if isinstance(value, torch.Tensor):
+        if value.dtype == torch.bool:
+            raise TargetError("target holds booleans; pass class indices (ints).")
+        if value.ndim > 0 or value.is_floating_point():
+            return None
+        return int(value.item())
+    if getattr(value, "ndim", 0) > 0:
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
+
+
+def _called(target: Callable[[Any], torch.Tensor], outputs: Any, batch: int | None) -> torch.Tensor:
+    scores = target(outputs)
+    images = batch
+    if images is None:
+        images = len(first_tensor(outputs))
+    if not isinstance(scores, torch.Tensor) or tuple(scores.shape) != (images,) or not scores.is_floating_point():
+        got = f"shape {tuple(scores.shape)}, {scores.dtype}" if isinstance(scores, torch.Tensor) else repr(type(scores))
+        raise TargetError(
+            f"The target function returned {got}; expected floating-point scores of shape ({images},), one an image."
+        )
+    return scores

@@ -1,0 +1,199 @@
+"""One forward and one backward for all layers together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.autograd.graph import GradientEdge
+
+from cnnwidgets.core.errors import TargetError
+from cnnwidgets.core.forward import run
+from cnnwidgets.core.names import find_layer
+from cnnwidgets.core.state import in_training_mode, preserved
+from cnnwidgets.core.targets import Chosen, Target, class_scores, resolve
+
+from ._gradients import differentiate, fresh_input, nodes_between, saturation_notes
+from ._inputs import checked, input_notes, weight_notes
+from ._watch import Call, Output, Watch
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What every spatial layer did, for its last call. All tensors are float32 on the CPU.
+
+    A container and the child whose output it hands on share one tensor; treat them as read-only.
+
+    Attributes:
+        maps: name -> (N, C, h, w), the output as it was when the layer returned; empty without ``keep_maps``.
+        cam: name -> (N, h, w), Grad-CAM before its ReLU; lacks layers that no gradient reaches.
+        contribution: name -> (N, C), sum over the map of gradient times activation; keys as ``cam``.
+        reacts: names of the layers in ``cam`` whose gradient is not zero everywhere.
+        calls: name -> how often the layer ran; all layers that ran, spatial or not.
+        shapes: name -> shape of its last output, None if it holds no tensor; all layers that ran.
+        order: names of all layers that ran, by completion of their last call.
+        outputs: (N, classes), or None where the model returns no such table (the target is then a callable).
+        scores: (N,), the score explained.
+        chosen: the class of each image, or the callable.
+        input_gradient: (N, C, H, W), the saliency of the same pass; None without gradients.
+        notes: as in ``Attribution.notes``.
+    """
+
+    maps: dict[str, torch.Tensor]
+    cam: dict[str, torch.Tensor]
+    contribution: dict[str, torch.Tensor]
+    reacts: frozenset[str]
+    calls: dict[str, int]
+    shapes: dict[str, tuple[int, ...] | None]
+    order: list[str]
+    outputs: torch.Tensor | None
+    scores: torch.Tensor
+    chosen: Chosen
+    input_gradient: torch.Tensor | None
+    notes: tuple[str, ...]
+
+
+def observe(
+    model: nn.Module,
+    images: torch.Tensor,
+    target: Target = None,
+    *,
+    layers: Iterable[str | nn.Module] | None = None,
+    keep_maps: bool = True,
+    gradients: bool = True,
+    score: str = "logit",
+) -> Observation:
+    """Run ``model`` once, and its backward once, and keep what the layers' maps and gradients say.
+
+    Gradients are reduced to Grad-CAM maps and contributions as they arrive, and dropped.
+
+    Args:
+        model, images, target, score: as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
+        layers: names or modules to look at; None for every layer that returns maps with more than one place.
+        keep_maps: keep the maps themselves.
+        gradients: run the backward pass.
+
+    Raises:
+        LayerNotFound, InputError, TargetError: as for Grad-CAM.
+        CnnWidgetsError: the model failed. A layer that no gradient reaches is no error here.
+    """
+    with torch.inference_mode(False), torch.set_grad_enabled(gradients):
+        images = checked(model, images)
+        notes = [*input_notes(images), *weight_notes(model)]
+        if in_training_mode(model):
+            notes.append("model was in training mode; explained in evaluation mode")
+        with preserved(model, evaluate=True):
+            return _observe(model, images, target, layers, keep_maps, gradients, score, notes)
+
+
+def _observe(
+    model: nn.Module,
+    images: torch.Tensor,
+    target: Target,
+    layers: Iterable[str | nn.Module] | None,
+    keep_maps: bool,
+    gradients: bool,
+    score: str,
+    notes: list[str],
+) -> Observation:
+    wanted = None if layers is None else {find_layer(model, layer)[0] for layer in layers}
+    last: dict[str, Output] = {}
+
+    def see(now: Call) -> None:
+        last.pop(now.name, None)
+        last[now.name] = now.output
+
+    def wants(name: str, output: Output) -> bool:
+        return output.spatial and (wanted is None or name in wanted)
+
+    watch = Watch(model, see, wants)
+    leaf, x = fresh_input(images) if gradients else (images, images.clone())
+    with watch.following():
+        raw = run(model, x)
+    scores, chosen = resolve(target, raw, score=score, batch=len(images))
+    notes += saturation_notes(raw, score, len(images))
+
+    chosen_layers = {name: output for name, output in last.items() if output.value is not None and wants(name, output)}
+    distinct = {id(output): output for output in chosen_layers.values()}
+    reducers = {key: _Reducer(output, keep_maps) for key, output in distinct.items()}
+    last.clear()
+    input_gradient = None
+    if gradients and scores.requires_grad:
+        input_gradient = _backward(scores, leaf, list(reducers.values()))
+    by_name = {name: reducers[id(output)] for name, output in chosen_layers.items()}
+    reached = {name: reducer for name, reducer in by_name.items() if reducer.cam is not None}
+    missing = len(by_name) - len(reached)
+    if gradients and missing:
+        notes.append(f"no gradient reaches {missing} of {len(by_name)} layers; they have no map for the class")
+    return Observation(
+        maps={name: reducer.maps for name, reducer in by_name.items() if reducer.maps is not None},
+        cam={name: reducer.cam for name, reducer in reached.items() if reducer.cam is not None},
+        contribution={n: r.contribution for n, r in reached.items() if r.contribution is not None},
+        reacts=frozenset(name for name, reducer in reached.items() if reducer.reacts),
+        calls=dict(watch.calls),
+        shapes=dict(watch.shapes),
+        order=watch.order,
+        outputs=_table(raw, len(images)),
+        scores=scores.detach().float().cpu(),
+        chosen=chosen,
+        input_gradient=None if input_gradient is None else input_gradient.float().cpu(),
+        notes=tuple(notes),
+    )
+
+
+def _backward(scores: torch.Tensor, leaf: torch.Tensor, reducers: list[_Reducer]) -> torch.Tensor | None:
+    """Reduce each layer's gradient, and return that of the input."""
+    between = nodes_between(scores, leaf)
+    passed = [(reducer, reducer.edge) for reducer in reducers if reducer.edge and reducer.edge.node in between]
+    # Behind a cut, such as a part that runs under no_grad, a pass back to the input does not come by.
+    aside = [(reducer, reducer.edge) for reducer in reducers if reducer.edge and reducer.edge.node not in between]
+    handles = []
+    try:
+        for reducer, edge in passed:
+            handles.append(reducer.listen(edge))
+        input_gradient, *others = differentiate(scores, [leaf, *(edge for _, edge in aside)])
+    finally:
+        for handle in handles:
+            handle.remove()
+    for (reducer, _), gradient in zip(aside, others, strict=True):
+        reducer.reduce(gradient)
+    return input_gradient
+
+
+class _Reducer:
+    """Turns one layer's gradient into its Grad-CAM map and contributions the moment it arrives."""
+
+    def __init__(self, output: Output, keep_maps: bool) -> None:
+        self.edge = output.edge
+        self._value, output.value = output.value, None
+        self.maps = self._value.float().cpu() if keep_maps and self._value is not None else None
+        self.cam: torch.Tensor | None = None
+        self.contribution: torch.Tensor | None = None
+        self.reacts = False
+
+    def listen(self, edge: GradientEdge) -> torch.utils.hooks.RemovableHandle:
+        """Take the gradient as the backward pass comes by."""
+        return edge.node.register_prehook(lambda gradients: self.reduce(gradients[edge.output_nr]))
+
+    def reduce(self, gradient: torch.Tensor | None) -> None:
+        """Keep the map and the contributions, and let go of everything else."""
+        maps, self._value, self.edge = self._value, None, None
+        if gradient is None or maps is None:
+            return
+        with torch.no_grad():
+            if maps.dtype in (torch.float16, torch.bfloat16):
+                maps, gradient = maps.float(), gradient.float()
+            cam: torch.Tensor = torch.einsum("nk,nkhw->nhw", gradient.mean((2, 3)), maps)
+            contribution: torch.Tensor = torch.einsum("nkhw,nkhw->nk", gradient, maps)
+            self.cam, self.contribution = cam.float().cpu(), contribution.float().cpu()
+            self.reacts = bool(gradient.any())
+
+
+def _table(raw: object, batch: int) -> torch.Tensor | None:
+    try:
+        table: torch.Tensor = class_scores(raw, batch=batch).detach().float().cpu()
+    except TargetError:
+        return None  # only a callable target gets this far
+    return table

@@ -1,0 +1,80 @@
+"""One method on many layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+from cnnwidgets.core.errors import CnnWidgetsError, NotSpatial
+from cnnwidgets.core.names import find_layer
+from cnnwidgets.core.results import Attribution
+from cnnwidgets.core.targets import Target
+
+from ._observe import Observation, observe
+from ._registry import info
+from .grad_cam import map_notes, no_gradient, reuse_notes
+
+
+def every_layer(
+    method: str,
+    model: nn.Module,
+    images: torch.Tensor,
+    target: Target = None,
+    layers: Iterable[str | nn.Module] | None = None,
+    **options: Any,
+) -> dict[str, Attribution]:
+    """``method`` on each of ``layers``, by name, in the order in which they finish.
+
+    Grad-CAM takes one forward and one backward for all of them together; other methods run layer by layer.
+
+    Args:
+        method: a registered explainer that explains a layer.
+        model, images, target: as for the method.
+        layers: names or modules; None for every layer whose output is spatial and that the gradient reaches.
+        options: passed on to the method.
+
+    Raises:
+        CnnWidgetsError: the method explains no layer; or a layer that was asked for cannot be explained.
+
+    Example:
+        >>> net = nn.Sequential(nn.Conv2d(1, 1, 1), nn.ReLU(), nn.Flatten(), nn.Linear(4, 2))
+        >>> list(every_layer("grad_cam", net, torch.ones(1, 1, 2, 2)))
+        ['0', '1']
+    """
+    known = info(method)
+    if not known.needs_layer:
+        raise CnnWidgetsError(f"{method!r} explains the input, not a layer. Call explainers.{method} once instead.")
+    wanted = None if layers is None else list(dict.fromkeys(find_layer(model, layer)[0] for layer in layers))
+    if method != "grad_cam" or options.get("call", -1) != -1:
+        if wanted is None:
+            seen = observe(model, images, target, keep_maps=True, gradients=False)
+            wanted = [name for name in seen.order if name in seen.maps]
+        return {name: known.function(model, images, target, layer=name, **options) for name in wanted}
+    options.pop("call", None)
+    seen = observe(model, images, target, layers=wanted, keep_maps=False, **options)
+    if wanted is not None:
+        for name in wanted:
+            if name not in seen.cam:
+                raise _refused(name, seen)
+    return {name: attribution_of(name, seen) for name in seen.order if name in seen.cam}
+
+
+def attribution_of(name: str, seen: Observation) -> Attribution:
+    notes = [
+        *seen.notes,
+        *reuse_notes(name, seen.calls[name] - 1, seen.calls[name]),
+        *map_notes(seen.cam[name], name in seen.reacts),
+    ]
+    return Attribution(seen.cam[name], "grad_cam", seen.chosen, name, seen.scores, tuple(notes))
+
+
+def _refused(name: str, seen: Observation) -> CnnWidgetsError:
+    if name not in seen.shapes:
+        return CnnWidgetsError(f"Layer {name!r} did not run in this forward pass.")
+    shape = seen.shapes[name]
+    if shape is None or len(shape) != 4 or shape[2] * shape[3] <= 1:
+        return NotSpatial(f"Layer {name!r} returns shape {shape}; expected maps (N, C, H, W) of more than one place.")
+    return CnnWidgetsError(no_gradient(name))

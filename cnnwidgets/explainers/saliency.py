@@ -1,0 +1,55 @@
+"""Saliency: which pixels the score is most sensitive to."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from cnnwidgets.core.errors import CnnWidgetsError
+from cnnwidgets.core.forward import run
+from cnnwidgets.core.results import Attribution
+from cnnwidgets.core.targets import Target, resolve
+
+from ._gradients import differentiate, fresh_input, saturation_notes
+from ._registry import register
+
+
+@register("saliency", family="gradient", question="Which pixels would change the score most if they changed a little?")
+def saliency(model: nn.Module, images: torch.Tensor, target: Target = None, *, score: str = "logit") -> Attribution:
+    """The gradient of the score with respect to the input.
+
+    ``dS_c / dx`` (Simonyan, Vedaldi and Zisserman 2014, "Deep inside convolutional networks"). Their picture is the
+    largest magnitude over channels, which ``.heatmap()`` gives.
+
+    Args:
+        model: any module that returns scores.
+        images: (N, C, H, W), preprocessed.
+        target: None for the predicted class, a class, one class an image, or ``outputs -> (N,)``.
+        score: ``"logit"`` or ``"probability"``.
+
+    Returns:
+        Values (N, C, H, W), signed: how fast the score grows with each input value.
+
+    Raises:
+        InputError, TargetError: the images or the target do not fit the model.
+        CnnWidgetsError: the model failed, or no gradient reaches the input.
+
+    Example:
+        >>> net = nn.Sequential(nn.Flatten(), nn.Linear(2, 1, bias=False))
+        >>> _ = nn.init.constant_(net[1].weight, 3.0)
+        >>> saliency(net, torch.zeros(1, 1, 1, 2)).values
+        tensor([[[[3., 3.]]]])
+    """
+    leaf, x = fresh_input(images)
+    outputs = run(model, x)
+    scores, chosen = resolve(target, outputs, score=score, batch=len(images))
+    (gradient,) = differentiate(scores, [leaf])
+    if gradient is None:
+        raise CnnWidgetsError(
+            "No gradient reaches the input: the model detaches, rounds, or runs part of its forward under "
+            "torch.no_grad(). A method that needs no gradient, such as occlusion, still works."
+        )
+    notes = list(saturation_notes(outputs, score, len(images)))
+    if not bool(gradient.any()):
+        notes.append("the gradient is zero everywhere: the score does not react to small changes of the input")
+    return Attribution(gradient.float().cpu(), "saliency", chosen, None, scores.detach().float().cpu(), tuple(notes))

@@ -1,0 +1,6 @@
+"""The room that binds a model to the widgets."""
+
+from .explore import explore
+from .explorer import Explorer
+
+__all__ = ["Explorer", "explore"]

@@ -1,0 +1,74 @@
+"""The one line that most people need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cnnwidgets import demo
+from cnnwidgets.core.errors import CnnWidgetsError, InputError
+from cnnwidgets.core.names import unwrapped
+from cnnwidgets.core.targets import Target
+
+from .explorer import Explorer
+from .session import Session
+
+
+def explore(
+    model: nn.Module | None = None,
+    image: Any = None,
+    *,
+    labels: Sequence[str] | None = None,
+    preprocess: Any = None,
+    target: Target = None,
+) -> Explorer:
+    """Look inside ``model`` while it looks at ``image``.
+
+    Args:
+        model: a network that returns one score a class; None: the demo's, with real ImageNet weights.
+        image: a PIL image, a path, a uint8 array (H, W, 3), an already preprocessed tensor (1, C, H, W), or a mapping
+            of names to any of these, which makes a menu; None: the demo's photographs.
+        labels: one name a class; by default ImageNet's for torchvision's and timm's networks.
+        preprocess: a function from a PIL image to a tensor, or a torchvision weights enum; by default what the network
+            itself says (torchvision, timm).
+        target: the class to explain, or ``outputs -> (N,)`` scores; by default the predicted one.
+
+    Returns:
+        A widget; show it by naming it on a cell's last line.
+
+    Raises:
+        InputError: the image or the labels do not fit.
+        CnnWidgetsError: the model cannot be looked into, or failed; says in which layer.
+        TargetError: there is no such class.
+    """
+    if model is None:
+        loaded = demo.load()
+        model, labels = loaded.model, labels if labels is not None else loaded.labels
+        preprocess = preprocess if preprocess is not None else loaded.preprocess
+        image = loaded.images if image is None else image
+    elif image is None:
+        image = _photographs()
+    unwrapped(model)
+    return Explorer(Session(model, _named(image), labels=labels, preprocess=preprocess), target)
+
+
+def _photographs() -> Mapping[str, Any]:
+    try:
+        return demo.photographs()
+    except CnnWidgetsError as error:
+        raise InputError(f"There is no image to explore: pass image=. (Without one: {error})") from error
+
+
+def _named(image: Any) -> Mapping[str, Any]:
+    if isinstance(image, Mapping):
+        return {str(name): one for name, one in image.items()}
+    if isinstance(image, str | Path):
+        return {Path(image).name or str(image): image}
+    if isinstance(image, torch.Tensor):
+        return {"tensor": image}
+    name = getattr(image, "filename", "")
+    return {(Path(name).name if isinstance(name, str) and name else "image"): image}

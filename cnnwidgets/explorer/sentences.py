@@ -1,0 +1,77 @@
+"""What the Explorer says in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from cnnwidgets import explainers
+from cnnwidgets.core.architecture import Architecture
+from cnnwidgets.core.progress import Step
+
+_LABELS = {"grad_cam": "Grad-CAM", "saliency": "Saliency", "occlusion": "Occlusion"}
+_ORDER = ["grad_cam", "saliency", "occlusion"]
+# Two classes are called close when the second has at least this share of the first one's probability.
+_CLOSE = 0.8
+
+
+def method_label(name: str) -> str:
+    """An explainer's name for a reader: "grad_cam" -> "Grad-CAM"."""
+    return _LABELS.get(name, name.replace("_", " ").capitalize())
+
+
+def method_choices() -> list[list[str]]:
+    """[name, label, question] of every explainer, those of the package first."""
+    names = sorted(explainers.names(), key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
+    return [[name, method_label(name), explainers.info(name).question] for name in names]
+
+
+def model_title(model: nn.Module) -> str:
+    """The network's name: timm's, or that of its class."""
+    config = getattr(model, "pretrained_cfg", None)
+    architecture = config.get("architecture") if isinstance(config, dict) else None
+    return str(architecture or type(model).__name__)
+
+
+def _short(amount: float) -> str:
+    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if amount >= unit:
+            return f"{amount / unit:.2f} {name}"
+    return f"{amount:.0f} "
+
+
+def model_summary(architecture: Architecture) -> str:
+    """Its size: "4.65 M parameters · 0.39 GMACs"."""
+    return f"{_short(architecture.total_params)} parameters · {_short(architecture.total_macs).rstrip()}MACs"
+
+
+def work_left(method: str, step: Step) -> str:
+    """ "Occlusion 62 % · 3 s left"."""
+    share = 100 * step.done / max(step.total, 1)
+    text = f"{method_label(method)} {share:.0f} %"
+    if step.remaining is None:
+        return text
+    seconds = round(step.remaining)
+    left = f"{seconds} s" if seconds < 100 else f"{round(seconds / 60)} min"
+    return f"{text} · {left} left"
+
+
+def closeness(logits: torch.Tensor, target: int, label: Any) -> str:
+    """A warning when the target and another class are nearly as probable; else empty."""
+    if not torch.isfinite(logits).all() or len(logits) < 2:
+        return ""
+    shares = logits.double().softmax(0)
+    (first, second), (best, next_best) = (values.tolist() for values in shares.topk(2))
+    if second < _CLOSE * first or target not in (best, next_best):
+        return ""
+    return (
+        f"Scores are close: {label(int(best))} {100 * first:.1f} %, {label(int(next_best))} {100 * second:.1f} %. "
+        "Compare the two maps before you conclude."
+    )
+
+
+def all_well(layer: str | None) -> str:
+    """Said when an explainer has nothing to warn of."""
+    return f"Nothing to warn of: {f'{layer} ran once, ' if layer else ''}every number is finite."

@@ -1,0 +1,185 @@
+"""What the Explorer knows of a model and a photograph: no widget in here, and no maths."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from cnnwidgets import explainers
+from cnnwidgets.core.architecture import Architecture, LayerInfo, trace
+from cnnwidgets.core.errors import CnnWidgetsError, InputError, NotSpatial
+from cnnwidgets.core.images import Picture, load_picture
+from cnnwidgets.core.preprocess import labels_for
+from cnnwidgets.core.progress import ProgressCallback
+from cnnwidgets.core.results import Attribution
+from cnnwidgets.core.targets import Target
+from cnnwidgets.explainers._observe import Observation, observe
+from cnnwidgets.explainers.every_layer import attribution_of
+
+_NEVER_AN_END = {"dropout", "reshape"}
+_AFTER = {"conv": {"norm", "activation", "dropout"}, "norm": {"activation", "dropout"}}
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A photograph, and what one forward and one backward of the model said about it and one target.
+
+    ``first`` was made when the photograph was opened and holds the maps; ``now`` belongs to the target.
+    """
+
+    name: str
+    picture: Picture
+    first: Observation
+    now: Observation
+
+    @property
+    def maps(self) -> dict[str, torch.Tensor]:
+        """Layer -> maps (1, C, h, w)."""
+        return self.first.maps
+
+    @property
+    def logits(self) -> torch.Tensor:
+        """(classes,) raw outputs."""
+        assert self.first.outputs is not None  # open() refuses a model without
+        return self.first.outputs[0]
+
+    @property
+    def predicted(self) -> int:
+        """The class with the highest score."""
+        return int(self.logits.nan_to_num(-torch.inf).argmax())
+
+
+class Session:
+    """A model, the images to choose from, and the functions that look at them."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        images: Mapping[str, Any],
+        *,
+        labels: Sequence[str] | None = None,
+        preprocess: Any = None,
+    ) -> None:
+        if not images:
+            raise InputError("There is no image to explore. Pass image=.")
+        self.model = model
+        self.images = dict(images)
+        self.preprocess = preprocess
+        self.labels = None if labels is None else [str(label) for label in labels]
+        self.architecture: Architecture | None = None
+        self._done: dict[tuple[Any, ...], Attribution] = {}
+
+    def open(self, name: str, target: Target = None) -> Scene:
+        """Read the image ``name`` and look at it once."""
+        picture = load_picture(self.images[name], self.model, self.preprocess)
+        if self.architecture is None:
+            self.architecture = trace(self.model, picture.tensor)
+        seen = observe(self.model, picture.tensor, target)
+        classes = self._checked_classes(seen)
+        if self.labels is None:
+            found = labels_for(self.model)
+            self.labels = list(found) if found is not None and len(found) == classes else None
+        self._done.clear()
+        return Scene(name, picture, seen, seen)
+
+    def aim(self, scene: Scene, target: Target) -> Scene:
+        """The same photograph, another target."""
+        seen = observe(self.model, scene.picture.tensor, target, keep_maps=False)
+        return Scene(scene.name, scene.picture, scene.first, seen)
+
+    def explain(self, scene: Scene, method: str, layer: str, progress: ProgressCallback) -> Attribution:
+        """The map of ``method`` for the scene's target; at once where the scene holds it already."""
+        info = explainers.info(method)
+        if method == "grad_cam":
+            return attribution_of(layer, scene.now)
+        target = scene.now.chosen if callable(scene.now.chosen) else int(scene.now.chosen[0])
+        key = (scene.name, target, method, layer if info.needs_layer else None)
+        if key not in self._done:
+            options: dict[str, Any] = {"layer": layer} if info.needs_layer else {}
+            if "progress" in inspect.signature(info.function).parameters:
+                options["progress"] = progress
+            self._done[key] = info.function(self.model, scene.picture.tensor, target, **options)
+        return self._done[key]
+
+    def label(self, index: int) -> str:
+        """The name of a class."""
+        return self.labels[index] if self.labels is not None else f"class {index}"
+
+    def info(self, layer: str) -> LayerInfo:
+        """What the trace knows of a layer.
+
+        Raises:
+            LayerNotFound: no such layer; names the closest.
+        """
+        if self.architecture is None:
+            raise CnnWidgetsError("No image has been opened yet.")
+        return self.architecture.find(layer)
+
+    def spatial(self, scene: Scene, layer: str) -> LayerInfo:
+        """The same for a layer that has maps.
+
+        Raises:
+            LayerNotFound: no such layer.
+            NotSpatial: its output has no height and width.
+        """
+        info = self.info(layer)
+        if info.name not in scene.maps:
+            raise NotSpatial(why_no_maps(info, layer))
+        return info
+
+    def explained_layers(self, scene: Scene) -> list[str]:
+        """Layers worth a Grad-CAM map, in order: the ends of conv-norm-activation chains, and blocks.
+
+        Of several that hold the same maps, the outermost.
+        """
+        assert self.architecture is not None
+        kinds = {layer.name: layer.kind for layer in self.architecture.layers}
+        consumers: dict[str, set[str]] = {}
+        for source, consumer in self.architecture.edges:
+            consumers.setdefault(source, set()).add(kinds[consumer])
+        outermost: dict[int, str] = {}
+        for name in scene.first.order:
+            if name not in scene.now.cam or name not in scene.maps:
+                continue
+            kind, after = kinds.get(name), consumers.get(name, set())
+            if kind in _NEVER_AN_END or (kind is not None and after and after <= _AFTER.get(kind, set())):
+                continue
+            key = id(scene.maps[name])
+            outermost.pop(key, None)
+            outermost[key] = name
+        return list(outermost.values())
+
+    def same_maps(self, scene: Scene, layer: str, among: list[str]) -> str | None:
+        """The one of ``among`` that holds the maps of ``layer``: itself, or a block that ends with it."""
+        if layer in among:
+            return layer
+        wanted = scene.maps.get(layer)
+        return next((name for name in among if scene.maps.get(name) is wanted), None)
+
+    def forget(self) -> None:
+        """Free the results kept for the photograph."""
+        self._done.clear()
+
+    def _checked_classes(self, seen: Observation) -> int:
+        if seen.outputs is None or seen.outputs.shape[1] == 0:
+            raise InputError(
+                "The Explorer needs one score a class, (1, classes), and this model returns something else. "
+                "Its layers can be explained one by one with cnnwidgets.explainers and a callable target."
+            )
+        classes = int(seen.outputs.shape[1])
+        if self.labels is not None and len(self.labels) != classes:
+            raise InputError(f"There are {len(self.labels)} labels for {classes} classes; pass one name a class.")
+        return classes
+
+
+def why_no_maps(info: LayerInfo, layer: str) -> str:
+    """One sentence on a layer that cannot be shown as maps."""
+    shape = tuple(info.output_shape or ())[1:]
+    amount = " × ".join(map(str, shape)) or "no tensor"
+    gives = f"{amount} numbers" if len(shape) == 1 else f"an output of {amount}"
+    return f"Layer {layer!r} gives {gives}, not maps with height and width. Select a layer before it in the graph."

@@ -1,0 +1,61 @@
+"""One thread that does an Explorer's long work; the newest request wins."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+Job = Callable[[threading.Event], None]
+"""Does some work, looking now and then whether the event is set, which asks it to stop."""
+
+
+class Worker:
+    """Runs one job at a time off the kernel's main thread.
+
+    Submitting a job asks the one before to stop; each is called, also when it was asked to stop before it began.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="cnnwidgets")
+        self._stop = threading.Event()
+        self._last: Future[None] | None = None
+
+    def submit(self, job: Job) -> None:
+        """Run ``job`` as soon as the one before has stopped."""
+        with self._lock:
+            self._stop.set()
+            self._stop = threading.Event()
+            # Without the caller's context a message sent from the thread is lost on some versions of ipykernel.
+            context = contextvars.copy_context()
+            self._last = self._pool.submit(context.run, job, self._stop)
+
+    def cancel(self) -> None:
+        """Ask the running job to stop."""
+        with self._lock:
+            self._stop.set()
+
+    def is_newest(self, stop: threading.Event) -> bool:
+        """Whether no job has been submitted after the one that got ``stop``."""
+        with self._lock:
+            return stop is self._stop
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Block until nothing runs or waits.
+
+        Raises:
+            TimeoutError: it took longer than ``timeout`` seconds.
+        """
+        last = None
+        while last is not self._last:
+            last = self._last
+            if last is not None:
+                last.result(timeout)
+
+    def close(self) -> None:
+        """Ask the running job to stop, and take no more."""
+        with self._lock:
+            self._stop.set()
+            self._pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,5 @@
+"""The architecture graph: a network's layers, to look at and to choose from."""
+
+from .widget import ArchitectureGraph
+
+__all__ = ["ArchitectureGraph"]

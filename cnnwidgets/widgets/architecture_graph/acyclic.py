@@ -1,0 +1,137 @@
+"""The graph that one block is made of, and what can be read off it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from .block import Block, Port
+
+Vertex = Hashable
+
+
+@dataclass(frozen=True)
+class Edge:
+    """From a port of ``source`` to a port of ``target``; the port of a plain node is None."""
+
+    source: Vertex
+    target: Vertex
+    source_port: Port = None
+    target_port: Port = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The point at the top of a block where a line comes in."""
+
+    port: Port
+
+
+@dataclass(frozen=True)
+class Exit:
+    """The point at the bottom of a block where a line goes out."""
+
+    port: Port
+
+
+def is_point(vertex: Vertex | None) -> bool:
+    """Whether ``vertex`` is only a place on the border of the block."""
+    return isinstance(vertex, Entry | Exit)
+
+
+@dataclass
+class Graph:
+    """``vertices`` in execution order; ``make(vertex, width)`` lays out what stands at a vertex."""
+
+    vertices: list[Vertex]
+    edges: list[Edge]
+    make: Callable[[Vertex, float], Block]
+
+    def __post_init__(self) -> None:
+        self.outgoing: dict[Vertex, list[Edge]] = defaultdict(list)
+        self.incoming: dict[Vertex, list[Edge]] = defaultdict(list)
+        for edge in self.edges:
+            self.outgoing[edge.source].append(edge)
+            self.incoming[edge.target].append(edge)
+
+    def part(self, vertices: list[Vertex]) -> Graph:
+        """The graph among ``vertices`` only."""
+        kept = set(vertices)
+        edges = [edge for vertex in vertices for edge in self.outgoing[vertex] if edge.target in kept]
+        return Graph(vertices, edges, self.make)
+
+
+def back_edges(vertices: list[Vertex], edges: list[Edge]) -> set[Edge]:
+    """Edges whose removal leaves no cycle."""
+    graph = Graph(vertices, edges, lambda vertex, width: Block())
+    state: dict[Vertex, int] = {}
+    found = set()
+    for root in vertices:
+        if root in state:
+            continue
+        state[root] = 1
+        stack = [(root, iter(graph.outgoing[root]))]
+        while stack:
+            vertex, rest = stack[-1]
+            edge = next(rest, None)
+            if edge is None:
+                state[vertex] = 2
+                stack.pop()
+            elif state.get(edge.target) == 1:
+                found.add(edge)
+            elif edge.target not in state:
+                state[edge.target] = 1
+                stack.append((edge.target, iter(graph.outgoing[edge.target])))
+    return found
+
+
+def in_order(graph: Graph) -> list[Vertex]:
+    """Sources before targets, otherwise as executed."""
+    missing = {vertex: len(graph.incoming[vertex]) for vertex in graph.vertices}
+    place = {vertex: k for k, vertex in enumerate(graph.vertices)}
+    ready = [vertex for vertex in graph.vertices if not missing[vertex]][::-1]
+    order = []
+    while ready:
+        vertex = ready.pop()
+        order.append(vertex)
+        freed = []
+        for edge in graph.outgoing[vertex]:
+            missing[edge.target] -= 1
+            if not missing[edge.target]:
+                freed.append(edge.target)
+        ready += sorted(freed, key=lambda v: -place[v])
+    return order
+
+
+def cuts(graph: Graph, order: list[Vertex]) -> list[int]:
+    """Places in ``order`` of the vertices that every path from top to bottom goes through."""
+    place = {vertex: k for k, vertex in enumerate(order)}
+    end = len(order)
+    far = max((place[v] for v in order if not graph.incoming[v]), default=0)
+    found = []
+    for k, vertex in enumerate(order):
+        if far <= k:
+            found.append(k)
+        far = max([far, *(place[edge.target] for edge in graph.outgoing[vertex])])
+        if not graph.outgoing[vertex]:
+            far = end
+    return found
+
+
+def components(graph: Graph) -> list[list[Vertex]]:
+    """Weakly connected parts, each in execution order."""
+    seen: set[Vertex] = set()
+    parts = []
+    for root in graph.vertices:
+        if root in seen:
+            continue
+        part, stack = {root}, [root]
+        while stack:
+            vertex = stack.pop()
+            near = [e.target for e in graph.outgoing[vertex]] + [e.source for e in graph.incoming[vertex]]
+            stack += [v for v in near if v not in part]
+            part.update(near)
+        seen |= part
+        parts.append([vertex for vertex in graph.vertices if vertex in part])
+    return parts

@@ -1,0 +1,119 @@
+"""The words and numbers on a node and on its card."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from .fold import Group, Node, Tree
+from .network import INPUT, JOIN, Info, Network, Unit
+
+_STEP = {
+    "relu": "ReLU",
+    "relu6": "ReLU6",
+    "gelu": "GELU",
+    "silu": "SiLU",
+    "max_pool2d": "max pool",
+    "avg_pool2d": "average pool",
+    "adaptive_avg_pool2d": "average pool",
+    "adaptive_max_pool2d": "max pool",
+}
+_LISTS = ("Sequential", "ModuleList", "ModuleDict")
+_RANK = ("conv", "attention", "linear", "pool", "norm", "activation")
+
+
+def described(item: Node | Group, tree: Tree, network: Network) -> dict[str, Any]:
+    """What the browser shows of ``item``: sizes as lists without the batch, numbers raw."""
+    if isinstance(item, Group):
+        return _group(item, tree, network)
+    if item.kind == INPUT:
+        return {"kind": INPUT, "title": INPUT, "detail": "Input", "shape": list(network.input_shape[1:])}
+    if item.kind == JOIN:
+        unit = item.units[0]
+        return {"kind": JOIN, "title": unit.label, "detail": _steps(unit), "shape": []}
+    return _node(item, network)
+
+
+def _node(node: Node, network: Network) -> dict[str, Any]:
+    infos = [network.infos[unit.name] for unit in node.units if unit.name in network.infos]
+    shown = network.infos.get(node.layer, Info(node.layer))
+    return {
+        "kind": node.kind,
+        "title": node.title,
+        "detail": " · ".join(_label(unit, network) for k, unit in enumerate(node.units) if k == 0 or not unit.silent),
+        "shape": list(shown.output_shape[1:]),
+        "layer": node.layer,
+        "members": [unit.name for unit in node.units],
+        "card": _card(" · ".join(info.type for info in infos), shown, infos, infos),
+    }
+
+
+def _label(unit: Unit, network: Network) -> str:
+    info = network.infos.get(unit.name, Info(unit.name, kind=unit.kind))
+    return (info.detail or info.type or info.kind) + "".join(f" · {step}" for step in [_steps(unit)] if step)
+
+
+def _steps(unit: Unit) -> str:
+    return " · ".join(_STEP.get(name, name.replace("_", " ")) for name in unit.functions)
+
+
+def _group(group: Group, tree: Tree, network: Network) -> dict[str, Any]:
+    names = [group.name, *group.aliases]
+    own = [network.infos[name] for name in names if name in network.infos]
+    inside = [
+        network.infos[name]
+        for name in dict.fromkeys(unit.name for node in group.nodes for unit in node.units if not unit.silent)
+        if name in network.infos
+    ]
+    called = next((info for info in own if info.output_shape), None)
+    kinds = {node.kind for node in group.nodes}
+    return {
+        "kind": next((kind for kind in _RANK if kind in kinds), "other"),
+        "title": group.name,
+        "detail": _what(group, tree, network, own, called, len(inside)),
+        "shape": list((called or Info("")).output_shape[1:]),
+        "group": group.name,
+        "layer": called.name if called else "",
+        "members": names,
+        "card": _card(own[-1].type if own else "", called or Info(""), own or inside, inside),
+    }
+
+
+def _what(group: Group, tree: Tree, network: Network, own: list[Info], called: Info | None, count: int) -> str:
+    block = _block_type(info.type for info in own)
+    if block:
+        once = " ×1" if len(own) > 1 and own[0].type in _LISTS else ""
+        residual = any(node.units[0].label == "+" and node.scope[-1:] == (group.name,) for node in group.nodes)
+        return block + once + _stride(called) + (" · residual" if residual else "")
+    inside = [[name, *tree.groups[name].aliases] for name in group.children]
+    inside += [node.aliases for node in group.nodes if node.scope[-1:] == (group.name,) and node.kind != JOIN]
+    types = Counter(_block_type(network.infos[name].type for name in names if name in network.infos) for names in inside)
+    if len(types) == 1 and "" not in types:
+        return f"{next(iter(types))} ×{len(inside)}"
+    return f"{own[0].type.lstrip('_') if own else 'Group'} · {count} layers"
+
+
+def _block_type(types: Iterable[str]) -> str:
+    return next((name.lstrip("_") for name in types if name and name not in _LISTS), "")
+
+
+def _stride(called: Info | None) -> str:
+    """`` /2`` where the group halves the height."""
+    if called is None or len(called.input_shape) != 4 or len(called.output_shape) != 4 or not called.output_shape[2]:
+        return ""
+    factor = round(called.input_shape[2] / called.output_shape[2])
+    return f" /{factor}" if factor > 1 else ""
+
+
+def _card(type_: str, shown: Info, own: list[Info], inside: list[Info]) -> dict[str, Any]:
+    macs = [info.macs for info in inside if info.macs is not None]
+    return {
+        "type": type_,
+        "input": list(own[0].input_shape[1:]) if own else [],
+        "params": sum(info.params for info in inside),
+        "macs": sum(macs) if macs else None,
+        "field": list(shown.receptive_field),
+        "calls": shown.calls,
+        "functional": shown.functional,
+    }

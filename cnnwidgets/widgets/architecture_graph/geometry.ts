@@ -1,0 +1,86 @@
+/** What is in sight, how far to zoom, and how a line turns its corners. */
+export interface Rect {
+  x: number;
+  y: number;
+  w: number;
+  h: number;
+}
+
+export const LEAST_ZOOM = 0.05;
+export const MOST_ZOOM = 3;
+/** Below this, text that is 11 px at zoom 1 could no longer be made up for by a larger font in the same box. */
+export const READABLE = 0.85;
+
+export function overlaps(a: Rect, b: Rect): boolean {
+  return a.x <= b.x + b.w && b.x <= a.x + a.w && a.y <= b.y + b.h && b.y <= a.y + a.h;
+}
+
+export function contains(outer: Rect, inner: Rect): boolean {
+  return (
+    inner.x >= outer.x && inner.y >= outer.y && inner.x + inner.w <= outer.x + outer.w && inner.y + inner.h <= outer.y + outer.h
+  );
+}
+
+/** `rect` with `by` more on each side. */
+export function grown(rect: Rect, by: number): Rect {
+  return { x: rect.x - by, y: rect.y - by, w: rect.w + 2 * by, h: rect.h + 2 * by };
+}
+
+export function boundsOf(line: readonly number[]): Rect {
+  let [x = 0, y = 0] = line;
+  let right = x;
+  let bottom = y;
+  for (let i = 0; i < line.length; i += 2) {
+    x = Math.min(x, line[i]!);
+    right = Math.max(right, line[i]!);
+    y = Math.min(y, line[i + 1]!);
+    bottom = Math.max(bottom, line[i + 1]!);
+  }
+  return { x, y, w: right - x, h: bottom - y };
+}
+
+/** Fits the width, as far as text stays readable. */
+export function startZoom(width: number, available: number): number {
+  return width > 0 && available > 0 ? Math.min(1, Math.max(READABLE, available / width)) : 1;
+}
+
+/** Fits everything. */
+export function fitZoom(width: number, height: number, availableWidth: number, availableHeight: number): number {
+  if (width <= 0 || height <= 0) return 1;
+  return Math.max(LEAST_ZOOM, Math.min(1, availableWidth / width, availableHeight / height));
+}
+
+export function clampZoom(zoom: number): number {
+  return Math.min(MOST_ZOOM, Math.max(LEAST_ZOOM, zoom));
+}
+
+/** The least scroll that brings `start..start+size` into a view of `room` px that begins at `scroll`. */
+export function scrollTo(scroll: number, room: number, start: number, size: number, spare = 16): number {
+  if (start - spare < scroll || size + 2 * spare > room) return Math.max(0, start - spare);
+  return start + size + spare > scroll + room ? start + size + spare - room : scroll;
+}
+
+/** An SVG path along `line` with corners of at most `radius`. */
+export function rounded(line: readonly number[], radius = 5): string {
+  const points: [number, number][] = [];
+  for (let i = 0; i + 1 < line.length; i += 2) points.push([line[i]!, line[i + 1]!]);
+  const [first] = points;
+  if (!first) return "";
+  let path = `M${first[0]} ${first[1]}`;
+  for (let i = 1; i < points.length; i += 1) {
+    const [x0, y0] = points[i - 1]!;
+    const [x, y] = points[i]!;
+    const next = points[i + 1];
+    const before = Math.hypot(x - x0, y - y0);
+    const after = next ? Math.hypot(next[0] - x, next[1] - y) : 0;
+    const r = Math.min(radius, before / 2, after / 2);
+    if (!next || r < 0.5) {
+      path += `L${x} ${y}`;
+      continue;
+    }
+    const a = [x - ((x - x0) / before) * r, y - ((y - y0) / before) * r];
+    const b = [x + ((next[0] - x) / after) * r, y + ((next[1] - y) / after) * r];
+    path += `L${a[0]} ${a[1]}Q${x} ${y} ${b[0]} ${b[1]}`;
+  }
+  return path;
+}

@@ -1,0 +1,28 @@
+/** Which colour stands for which kind. */
+import { h } from "../_shared/dom";
+import { colourClass } from "./nodes";
+import type { Item } from "./state";
+
+const NAMES = [
+  ["conv", "convolution"],
+  ["norm", "norm"],
+  ["activation", "activation"],
+  ["pool", "pooling"],
+  ["linear", "linear"],
+  ["attention", "attention"],
+  ["other", "other"],
+] as const;
+
+/** The kinds among `items`, in a fixed order. */
+export function kindsOf(items: readonly Item[]): (typeof NAMES)[number][] {
+  const present = new Set(items.filter((item) => !item.open && item.kind !== "join").map((item) => colourClass(item.kind)));
+  return NAMES.filter(([kind]) => present.has(colourClass(kind)));
+}
+
+export function drawLegend(place: HTMLElement, items: readonly Item[]): void {
+  place.replaceChildren(
+    ...kindsOf(items).map(([kind, name]) =>
+      h("li", {}, h("i", { class: colourClass(kind), "aria-hidden": "true" }), name),
+    ),
+  );
+}

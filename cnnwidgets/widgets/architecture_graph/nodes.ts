@@ -1,0 +1,112 @@
+/** One item of the drawing as SVG. */
+import { s } from "../_shared/dom";
+import { shape } from "../_shared/format";
+import { cut, cutName, type Measure } from "./text";
+import type { Item } from "./state";
+
+export interface Fonts {
+  title: Measure;
+  small: Measure;
+  /** How much larger than at zoom 1 text is set, to stay readable at the zoom of the start. */
+  scale: number;
+}
+
+const TITLE_Y = 15;
+const DETAIL_Y = 29;
+const SIZE_Y = 43;
+const HEADER = 26;
+const NARROW = 160;
+const KINDS = ["conv", "norm", "activation", "pool", "linear", "attention"];
+/** How far from its left edge a group's marker takes clicks. */
+const MARKER = 27;
+
+export function colourClass(kind: string): string {
+  return `cnnw-ag-${KINDS.includes(kind) ? kind : "other"}`;
+}
+
+/** What a screen reader says. */
+export function spoken(item: Item): string {
+  if (item.kind === "join") return `${item.title} ${item.detail}`;
+  const size = item.shape.length ? `, output ${item.shape.join(" × ")}` : "";
+  return `${item.title}, ${item.detail}${size}`;
+}
+
+export function drawItem(item: Item, fonts: Fonts, far: boolean): SVGGElement {
+  if (item.kind === "join") return drawJoin(item, far);
+  const root = s("g", {
+    class: `cnnw-ag-item ${item.open ? "cnnw-ag-frame" : `cnnw-ag-node ${colourClass(item.kind)}`}`,
+    transform: `translate(${item.x} ${item.y})`,
+    role: "treeitem",
+    tabindex: -1,
+    "data-id": item.id,
+    "aria-level": item.level,
+    "aria-label": spoken(item),
+    "aria-selected": "false",
+    "data-layer": item.layer || undefined,
+    "data-group": item.group,
+    "aria-expanded": item.group === undefined ? undefined : String(item.open ?? false),
+  });
+  root.append(s("rect", { class: "cnnw-ag-box", width: item.w, height: item.h, rx: item.open ? 7 : 5 }));
+  if (item.open) root.append(s("rect", { class: "cnnw-ag-header", width: item.w, height: HEADER, rx: 7 }));
+  else root.append(s("rect", { class: "cnnw-ag-bar", width: 4, height: item.h, rx: 2 }));
+  if (far) return root;
+  const left = s("g", { class: "cnnw-ag-left" });
+  const right = s("g", { class: "cnnw-ag-right" });
+  words(item, fonts, left, right);
+  root.append(left, right);
+  return root;
+}
+
+function words(item: Item, { title, small, scale }: Fonts, left: SVGGElement, right: SVGGElement): void {
+  const wide = item.w >= NARROW || item.open;
+  const size = shape(item.shape);
+  const sizeRoom = size && wide ? small(size) * scale + 8 : 0;
+  const marker = item.group === undefined ? 0 : 13;
+  const y = item.open ? 17 : TITLE_Y;
+  if (marker) left.append(s("path", { class: "cnnw-ag-marker", d: item.open ? "M11 10.5h8l-4 5.5z" : "M12 7v8l5.5-4z" }));
+  const name = cutName(item.title, (item.w - 20 - marker - sizeRoom) / scale, title);
+  left.append(s("text", { class: "cnnw-ag-title", x: 12 + marker, y }, name));
+  if (!item.open) {
+    const detail = cut(item.detail, (item.w - 20) / scale, small);
+    left.append(s("text", { class: "cnnw-ag-small", x: 12, y: DETAIL_Y }, detail));
+  }
+  if (size && wide) right.append(s("text", { class: "cnnw-ag-small cnnw-ag-size", x: item.w - 8, y }, size));
+  else if (size) left.append(s("text", { class: "cnnw-ag-small", x: 12, y: SIZE_Y }, size));
+  if (!marker) return;
+  const hit = s("rect", { class: "cnnw-ag-toggle", width: MARKER, height: item.open ? HEADER : item.h });
+  hit.append(s("title", {}, item.open ? "Collapse" : "Expand"));
+  left.append(hit);
+}
+
+/** The header of a frame that is wider than the view stays in it, between `from` and `to`. */
+export function stick(item: Item, element: SVGGElement, from: number, to: number): void {
+  const least = Math.min(item.w, 120);
+  const left = Math.max(0, Math.min(from - item.x, item.w - least));
+  const right = Math.max(0, Math.min(item.x + item.w - to, item.w - left - least));
+  element.querySelector(".cnnw-ag-left")?.setAttribute("transform", `translate(${left} 0)`);
+  element.querySelector(".cnnw-ag-right")?.setAttribute("transform", `translate(${-right} 0)`);
+}
+
+function drawJoin(item: Item, far: boolean): SVGGElement {
+  const root = s("g", {
+    class: "cnnw-ag-join",
+    transform: `translate(${item.x} ${item.y})`,
+    "data-id": item.id,
+    "aria-hidden": "true",
+  });
+  const names: Record<string, string> = { "+": "add", "×": "multiply", cat: "concatenate" };
+  root.append(s("rect", { class: "cnnw-ag-box", width: item.w, height: item.h, rx: item.h / 2 }));
+  root.append(s("title", {}, [names[item.title] ?? item.title, item.detail].filter(Boolean).join(" · ")));
+  if (far) return root;
+  const x = item.w / 2;
+  const y = item.h / 2;
+  // drawn, since fonts set the signs off centre
+  const drawn: Record<string, string> = {
+    "+": `M${x - 4.5} ${y}h9M${x} ${y - 4.5}v9`,
+    "×": `M${x - 3.5} ${y - 3.5}l7 7M${x + 3.5} ${y - 3.5}l-7 7`,
+  };
+  const path = drawn[item.title];
+  root.append(path ? s("path", { d: path }) : s("text", { x, y: y + 4 }, item.title));
+  if (item.detail) root.append(s("text", { class: "cnnw-ag-after", x: item.w + 5, y: y + 4 }, item.detail));
+  return root;
+}

@@ -1,0 +1,49 @@
+/** Text that fits its box. */
+export type Measure = (text: string) => number;
+
+/** A dotted name without its first parts, "…2.conv1", since its end tells layers apart. */
+export function cutName(name: string, room: number, measure: Measure): string {
+  if (measure(name) <= room) return name;
+  for (let dot = name.indexOf("."); dot >= 0; dot = name.indexOf(".", dot + 1)) {
+    const rest = `…${name.slice(dot + 1)}`;
+    if (measure(rest) <= room) return rest;
+  }
+  const last = [...name.slice(name.lastIndexOf(".") + 1)];
+  return longest(last.length, (length) => `…${last.slice(last.length - length).join("")}`, room, measure);
+}
+
+/** `text` without its end. */
+export function cut(text: string, room: number, measure: Measure): string {
+  if (measure(text) <= room) return text;
+  const letters = [...text];
+  return longest(letters.length, (length) => `${letters.slice(0, length).join("").trimEnd()}…`, room, measure);
+}
+
+function longest(most: number, shortened: (length: number) => string, room: number, measure: Measure): string {
+  let low = 0;
+  let high = Math.min(most, 200);
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (measure(shortened(middle)) <= room) low = middle;
+    else high = middle - 1;
+  }
+  return low > 0 || measure("…") <= room ? shortened(low) : "";
+}
+
+/** Widths as the browser draws them, each asked for once. */
+export function measurer(font: string): Measure {
+  const context = document.createElement("canvas").getContext("2d");
+  if (!context) return (text) => text.length * 7;
+  context.font = font;
+  const known = new Map<string, number>();
+  return (text) => {
+    let width = known.get(text);
+    if (width === undefined) {
+      // 500 letters never fit: no need to know by how much
+      width = text.length > 400 ? Infinity : context.measureText(text).width;
+      if (known.size > 20_000) known.clear();
+      known.set(text, width);
+    }
+    return width;
+  };
+}

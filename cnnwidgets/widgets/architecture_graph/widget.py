@@ -1,0 +1,174 @@
+"""The network as a graph of its layers, to see its structure and to choose a layer."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import traitlets
+
+from ...core.errors import CnnWidgetsError
+from .._base import CnnWidget, bundle
+from .content import described
+from .fold import Group, Node, fold
+from .layout import SIGN, layout
+from .network import JOIN, Network
+from .read import read
+from .view import default_expanded, view
+
+
+class ArchitectureGraph(CnnWidget):
+    """The layers of a traced network and how they are connected, from top to bottom.
+
+    Convolution, norm and activation in a chain are one node; modules that hold several are groups that open and close.
+
+    Args:
+        architecture: what ``cnnwidgets.trace(model, x)`` returned, or any object with its ``layers``, ``containers``,
+            ``nodes`` and ``links``.
+        traits: initial values of the traits, such as ``selected="layer4"``.
+
+    Raises:
+        CnnWidgetsError: ``architecture`` is something else.
+        LayerNotFound: ``selected`` or ``expanded`` names nothing that is in the graph.
+    """
+
+    _esm = bundle("architecture_graph")["esm"]
+    _css = bundle("architecture_graph")["css"]
+
+    selected = traitlets.Unicode(
+        "",
+        help="Dotted name of the selected layer or container, as in `named_modules()`; empty for none. "
+        "Setting it opens the groups around the layer.",
+    ).tag(sync=True)
+    expanded = traitlets.List(
+        traitlets.Unicode(),
+        help="Names of the open groups. Default: outer groups opened until there is something to see.",
+    ).tag(sync=True)
+
+    def __init__(self, architecture: Any, **traits: Any) -> None:
+        self._pushed = {}  # close() runs also where __init__ raised
+        if not all(hasattr(architecture, name) for name in ("layers", "nodes", "links")):
+            raise CnnWidgetsError(
+                f"ArchitectureGraph takes what cnnwidgets.trace(model, x) returns; got {type(architecture).__name__}. "
+                "Write: ArchitectureGraph(cnnwidgets.trace(model, torch.zeros(1, 3, 224, 224)))."
+            )
+        self._lock = threading.RLock()
+        self._network = read(architecture)
+        self._tree = fold(self._network)
+        self._where = self._tree.where()
+        self._anchor = ""
+        traits.setdefault("expanded", default_expanded(self._tree))
+        super().__init__(**traits)
+        self.push("names", names=_in_order(self._where, self._network))
+        self._open_around(self.selected)
+        self._lay_out()
+        self.observe(self._on_selected, "selected")
+        self.observe(self._on_expanded, "expanded")
+
+    def __repr__(self) -> str:
+        return f"ArchitectureGraph({len(self._network.infos)} layers)"
+
+    @traitlets.validate("selected")
+    def _known_layer(self, proposal: Any) -> str:
+        name: str = proposal["value"]
+        if name and name not in self._where:
+            raise _unknown(name, list(self._where))
+        return name
+
+    @traitlets.validate("expanded")
+    def _known_groups(self, proposal: Any) -> list[str]:
+        wanted = []
+        for name in proposal["value"]:
+            group = self._where[name][0] if name in self._where else None
+            if not isinstance(group, Group):
+                raise _unknown(name, list(self._tree.groups))
+            wanted.append(group.name)
+        return [name for name in self._tree.groups if name in wanted]
+
+    def expand_all(self) -> None:
+        """Open every group."""
+        self.expanded = list(self._tree.groups)
+
+    def collapse_all(self) -> None:
+        """Close every group."""
+        self.expanded = []
+
+    def _on_selected(self, change: Any) -> None:
+        self._open_around(change["new"])
+
+    def _on_expanded(self, _: Any) -> None:
+        self._lay_out()
+
+    def _open_around(self, name: str) -> None:
+        if name:
+            self.expanded = [*self.expanded, *self._where[name][1]]
+
+    def _lay_out(self) -> None:
+        with self._lock:
+            self.push("layout", **self._content())
+
+    def _content(self) -> dict[str, Any]:
+        seen = view(self._tree, set(self.expanded))
+        small = {
+            key: max(SIGN, 8.0 + 7.0 * len(item.units[0].label))
+            for key, item in seen.shown.items()
+            if not isinstance(item, Group) and item.kind == JOIN
+        }
+        drawing = layout(list(seen.shown), seen.links, seen.frames, small)
+        nodes = []
+        for key, item in seen.shown.items():
+            box = drawing.nodes[key]
+            place = {"x": box.x, "y": box.y, "w": box.width, "h": box.height}
+            level = len(seen.frames[key]) + 1
+            about = described(item, self._tree, self._network)
+            nodes.append({"id": str(key), "level": level, **place, **about})
+        for name, frame in drawing.frames.items():
+            group = self._tree.groups[str(name)]
+            place = {"x": frame.x, "y": frame.y, "w": frame.width, "h": frame.height}
+            level = len(self._tree.around(group)) + 1
+            about = described(group, self._tree, self._network)
+            nodes.append({"id": group.name, "level": level, "open": True, **place, **about})
+        return {
+            "nodes": nodes,
+            "lines": [[value for point in line for value in point] for line in drawing.lines],
+            "back": [[value for point in line for value in point] for line in drawing.back],
+            "width": drawing.width,
+            "height": drawing.height,
+            "axis": drawing.axis,
+            "anchor": self._anchor,
+        }
+
+    def _on_command(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        super()._on_command(content, buffers)
+        op, name = content.get("op"), content.get("name", "")
+        with self._lock:
+            self._anchor = name
+            try:
+                if op == "expand":
+                    self.expanded = [*self.expanded, name]
+                elif op == "collapse":
+                    self.expanded = [other for other in self.expanded if other != name]
+                elif op == "expand_all":
+                    self.expand_all()
+                elif op == "collapse_all":
+                    self.collapse_all()
+            finally:
+                self._anchor = ""
+
+
+def _in_order(where: dict[str, tuple[Node | Group, tuple[str, ...]]], network: Network) -> list[str]:
+    """Names that can be selected, a container before what is in it."""
+
+    def place(name: str) -> tuple[int, int]:
+        item = where[name][0]
+        return (item.nodes[0] if isinstance(item, Group) else item).key, name.count(".")
+
+    return sorted((name for name in where if name in network.infos), key=place)
+
+
+def _unknown(name: str, known: list[str]) -> CnnWidgetsError:
+    # names.py needs torch, a widget does not
+    from ...core.errors import LayerNotFound
+    from ...core.names import unknown_layer
+
+    return LayerNotFound(unknown_layer(name, known))

@@ -1,0 +1,5 @@
+"""Bars of the classes a model thinks of first."""
+
+from .widget import ClassScores
+
+__all__ = ["ClassScores"]

@@ -1,0 +1,168 @@
+"""Bars of the classes a model thinks of first; a click selects one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import bqplot
+import ipywidgets
+import numpy as np
+import traitlets
+
+from cnnwidgets.core.errors import InputError, TargetError
+
+from .header import ClassScoresHeader
+from .ranking import Floats, Row, ranked
+
+_ROW_HEIGHT = 26
+_LABEL_LETTERS = 20
+
+
+class ClassScores(ipywidgets.VBox):
+    """The classes with the highest scores as bars; a click, or the search, selects a class.
+
+    Args:
+        logits: (classes,) raw outputs of the model, or None to begin empty.
+        labels: one name a class; None shows "class 17".
+        target: the class selected at first.
+
+    Example:
+        >>> scores = ClassScores([0.0, 1.0], labels=["cat", "dog"])
+        >>> [row.text for row in scores.shown]
+        ['73.1 %', '26.9 %']
+    """
+
+    target = traitlets.Int(None, allow_none=True, help="The class selected, or None.")
+    score = traitlets.Enum(["probability", "logit"], "probability", help="What the bars show.")
+    top = traitlets.Int(6, min=1, help="How many bars.")
+
+    def __init__(
+        self, logits: Any = None, *, labels: Sequence[str] | None = None, target: int | None = None, **traits: Any
+    ) -> None:
+        self._logits: Floats = np.zeros(0)
+        self._labels: Sequence[str] | None = None
+        self.shown: list[Row] = []
+        self.header = ClassScoresHeader()
+        self._ranks = bqplot.OrdinalScale(domain=[])
+        self._amount = bqplot.LinearScale(min=0.0, max=1.0)
+        self._bars = bqplot.Bars(
+            x=[],
+            y=[],
+            scales={"x": self._ranks, "y": self._amount},
+            orientation="horizontal",
+            padding=0.4,
+            colors=["var(--cnnw-bar)"],
+            selected_style={"fill": "var(--cnnw-accent)"},
+            interactions={"click": "select"},
+        )
+        self._left = bqplot.Axis(scale=self._ranks, orientation="vertical", grid_lines="none")
+        self._right = bqplot.Axis(scale=self._ranks, orientation="vertical", side="right", grid_lines="none")
+        self._figure = bqplot.Figure(
+            marks=[self._bars],
+            axes=[self._left, self._right],
+            fig_margin={"top": 0, "bottom": 0, "left": 132, "right": 58},
+            min_aspect_ratio=0.01,
+            max_aspect_ratio=100,
+            padding_y=0,
+            animation_duration=0,
+            layout=ipywidgets.Layout(width="100%", min_width="0", height="0"),
+        )
+        super().__init__(children=[self.header, self._figure], **traits)
+        for name in ("cnnw", "cnnw-class-scores"):
+            self.add_class(name)
+        self._link = traitlets.link((self, "target"), (self.header, "target"))
+        traitlets.link((self, "score"), (self.header, "score"))
+        self.observe(self._redraw, ["target", "score", "top"])
+        self._bars.observe(self._clicked, "selected")
+        if logits is not None:
+            self.show(logits, labels=labels, target=target)
+
+    def __repr__(self) -> str:
+        return f"ClassScores({len(self._logits)} classes)"
+
+    def show(self, logits: Any, *, labels: Sequence[str] | None = None, target: int | None = None) -> None:
+        """Show other scores.
+
+        Args:
+            logits: (classes,) raw outputs.
+            labels: one name a class, or None.
+            target: the class to select; None selects nothing.
+
+        Raises:
+            InputError: ``logits`` is no vector, or ``labels`` has another length.
+        """
+        values = np.asarray(logits, dtype=np.float64)
+        if values.ndim != 1 or values.size == 0:
+            raise InputError(f"Scores have shape {values.shape}; expected one number a class, (classes,).")
+        if labels is not None and len(labels) != len(values):
+            raise InputError(f"There are {len(labels)} labels for {len(values)} classes; give one name a class.")
+        self._logits, self._labels = values, labels
+        with self.hold_trait_notifications():
+            self.target = target
+        self.header.push("classes", names=[self.label(index) for index in range(len(values))])
+        self._redraw()
+
+    def clear(self, message: str) -> None:
+        """Take the bars away and say why."""
+        self._logits = np.zeros(0)
+        self.shown = []
+        self._bars.y = self._bars.x = []
+        self._figure.layout.height = "0"
+        self.header.rows, self.header.names, self.header.values = [], [], []
+        self.header.message = message
+
+    def label(self, index: int) -> str:
+        """The name of a class."""
+        return str(self._labels[index]) if self._labels is not None else f"class {index}"
+
+    @traitlets.validate("target")
+    def _check_target(self, proposal: Any) -> int | None:
+        target: int | None = proposal["value"]
+        classes = len(self._logits)
+        if target is not None and classes and not 0 <= target < classes:
+            raise TargetError(f"Class {target} is out of range: there are {classes} classes, 0 to {classes - 1}.")
+        return target
+
+    def _redraw(self, _: Any = None) -> None:
+        if not len(self._logits):
+            return
+        self.shown = rows = ranked(self._logits, score=self.score, top=self.top, target=self.target)
+        values = [row.value if np.isfinite(row.value) else 0.0 for row in rows]
+        places = list(range(len(rows)))
+        names = [self.label(row.index) for row in rows]
+        header = self.header
+        with header.hold_sync():
+            header.rows = [row.index for row in rows]
+            header.names, header.values = names, [row.text for row in rows]
+            header.message = ""
+        self._ranks.domain = places[::-1]
+        self._amount.min, self._amount.max = min(0.0, *values), max(max(values), min(0.0, *values) + 1e-9)
+        self._left.tick_labels = {str(place): _cut(name) for place, name in zip(places, names, strict=True)}
+        self._right.tick_labels = {str(place): row.text for place, row in zip(places, rows, strict=True)}
+        with self._bars.hold_sync():
+            self._bars.x, self._bars.y = places, values
+        self._bars.selected = [place for place, row in zip(places, rows, strict=True) if row.index == self.target]
+        self._figure.layout.height = f"{_ROW_HEIGHT * len(rows)}px"
+
+    def _clicked(self, change: Any) -> None:
+        places = change["new"]
+        if places is not None and len(places) == 1 and places[0] < len(self.shown):
+            self.target = self.shown[int(places[0])].index
+        elif self.target is not None:
+            self._redraw()  # a click on the selected bar takes the selection away: put it back
+
+    def close(self) -> None:
+        """Close the figure and everything in it."""
+        self._logits = np.zeros(0)
+        marks = [self._bars, self._left, self._right, self._ranks, self._amount]
+        for widget in (*marks, *self._figure_scales(), self._figure, self.header):
+            widget.close()
+        super().close()
+
+    def _figure_scales(self) -> list[Any]:
+        return [scale for scale in (self._figure.scale_x, self._figure.scale_y) if scale is not None]
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _LABEL_LETTERS else name[: _LABEL_LETTERS - 1].rstrip() + "…"

@@ -1,0 +1,47 @@
+"""The bar on top of the Explorer: which network, which photograph, and how far long work is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import traitlets
+
+from cnnwidgets.core.errors import CnnWidgetsError
+from cnnwidgets.widgets._base import CnnWidget, bundle
+
+
+class ExplorerBar(CnnWidget):
+    """Shows what is explored and what is being computed; lays the Explorer's panels out.
+
+    ``on_cancel`` is called when Cancel is pressed, ``on_upload`` with a file's name and its bytes.
+    """
+
+    _esm = bundle("explorer_bar")["esm"]
+    _css = bundle("explorer_bar")["css"]
+
+    title = traitlets.Unicode("", help="The network's name.").tag(sync=True)
+    summary = traitlets.Unicode("", help="Its size, for a reader.").tag(sync=True)
+    pictures = traitlets.List(traitlets.Unicode(), help="Names of the photographs to choose from.").tag(sync=True)
+    picture = traitlets.Unicode("", help="The name of the photograph shown.").tag(sync=True)
+    progress = traitlets.Float(
+        None, allow_none=True, help="Share of the long work done, 0 to 1; None when there is none."
+    ).tag(sync=True)
+    progress_text = traitlets.Unicode("", help="The work, its share, the time left.").tag(sync=True)
+    notes = traitlets.List(traitlets.Unicode(), help="What the reader must know of the input.").tag(sync=True)
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        self.on_cancel: Callable[[], None] = lambda: None
+        self.on_upload: Callable[[str, bytes], None] = lambda name, content: None
+
+    def _on_command(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        match content.get("op"):
+            case "cancel":
+                self.on_cancel()
+            case "upload":
+                if len(buffers) != 1:
+                    raise CnnWidgetsError("The file did not arrive whole. Choose it again.")
+                self.on_upload(str(content.get("name") or "upload"), bytes(buffers[0]))
+            case _:
+                super()._on_command(content, buffers)

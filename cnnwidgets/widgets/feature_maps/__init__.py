@@ -1,0 +1,5 @@
+"""The grid of a layer's feature maps."""
+
+from .widget import FeatureMaps
+
+__all__ = ["FeatureMaps"]

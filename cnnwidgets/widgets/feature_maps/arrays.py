@@ -1,0 +1,73 @@
+"""What a caller may hand in, turned into numpy arrays or refused with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnnwidgets.core.errors import InputError
+
+
+def as_array(data: Any) -> npt.NDArray[Any]:
+    """``data`` (array, tensor or nested sequence) as a numpy array, without importing torch."""
+    if hasattr(data, "detach"):
+        data = data.detach().cpu()
+        # numpy has no bfloat16, and float16 is slow on a CPU
+        data = (data.float() if data.is_floating_point() else data).numpy()
+    try:
+        return np.asarray(data)
+    except ValueError as error:  # a ragged list
+        raise InputError(f"Expected an array, a tensor or a regular nested list: {error}") from error
+
+
+def as_maps(data: Any) -> npt.NDArray[Any]:
+    """``data`` as (C, h, w), or an InputError that says what it is instead."""
+    maps = as_array(data)
+    if maps.dtype.kind not in "biuf":
+        raise InputError(
+            f"Feature maps are real numbers, got {maps.dtype}. Pass a (C, h, w) array or tensor of floats."
+        )
+    if maps.ndim == 4 and maps.shape[0] == 1:
+        maps = maps[0]
+    if maps.ndim != 3:
+        batch = " Pass one image's maps: maps[0]." if maps.ndim == 4 else ""
+        raise InputError(f"Feature maps have the shape (C, h, w), got {_shape(maps)}.{batch}")
+    if maps.size == 0:
+        raise InputError(f"There is nothing to show in maps of shape {_shape(maps)}: each side must be at least 1.")
+    return maps
+
+
+def as_per_channel(data: Any, channels: int) -> npt.NDArray[np.float32]:
+    """``data`` as (C,) float32 for C ``channels``."""
+    values = as_array(data)
+    if values.shape != (channels,) or values.dtype.kind not in "biuf":
+        raise InputError(
+            f"Expected one number for each of the {channels} channels, got {values.dtype} {_shape(values)}."
+        )
+    return values.astype(np.float32)
+
+
+def as_pixels(data: Any) -> npt.NDArray[np.uint8]:
+    """``data`` as (H, W, 3) uint8."""
+    pixels = as_array(data)
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
+        raise InputError(
+            f"The picture is an (H, W, 3) uint8 array, got {pixels.dtype} {_shape(pixels)}. "
+            "Pass Picture.pixels, or numpy.asarray(image.convert('RGB'))."
+        )
+    return pixels
+
+
+def as_field(size: int | Sequence[int] | None) -> list[int] | None:
+    """A receptive field as [height, width]; an int is a square."""
+    if size is None:
+        return None
+    height, width = (size, size) if isinstance(size, int) else size
+    return [int(height), int(width)]
+
+
+def _shape(array: npt.NDArray[Any]) -> str:
+    return str(tuple(array.shape))

@@ -1,0 +1,75 @@
+/** One map, large, over the photograph. */
+import { NOT_FINITE, table } from "../_shared/colormaps";
+import { colourise, palette, TOP_LEVEL } from "../_shared/paint";
+import { ends, levelsOf, type Maps, span } from "./maps";
+import type { View } from "./view";
+
+const SIDE = 612;
+
+export interface Look {
+  picture: HTMLCanvasElement | null;
+  opacity: number;
+  smooth: boolean;
+}
+
+/** The side ratio of what is drawn: the photograph's, or the map's. */
+export function ratio(maps: Maps, picture: HTMLCanvasElement | null): number {
+  const own = picture ? picture.height / picture.width : maps.height / maps.width;
+  return Math.min(4, Math.max(0.25, own));
+}
+
+export function drawLarge(canvas: HTMLCanvasElement, view: View, channel: number, look: Look): void {
+  const { maps } = view;
+  const tall = ratio(maps, look.picture);
+  canvas.width = Math.round(tall > 1 ? SIDE / tall : SIDE);
+  canvas.height = Math.round(tall > 1 ? SIDE : SIDE * tall);
+  const context = canvas.getContext("2d");
+  if (!context) return;
+  const { width, height } = canvas;
+  context.imageSmoothingQuality = "high";
+  if (look.picture) context.drawImage(look.picture, 0, 0, width, height);
+  context.globalAlpha = look.picture ? look.opacity : 1;
+  context.imageSmoothingEnabled = look.smooth || maps.width > width;
+  context.drawImage(source(view, channel), 0, 0, width, height);
+  hatchBad(context, maps, levelsOf(maps, channel));
+  context.globalAlpha = 1;
+}
+
+/** The map at its own size; what is not finite is left out, so that blending does not smear it. */
+function source(view: View, channel: number): HTMLCanvasElement {
+  const { maps } = view;
+  const [lo, hi] = ends(maps, channel, span(maps, channel, view.scale, view.colormap));
+  const image = new ImageData(maps.width, maps.height);
+  colourise(levelsOf(maps, channel), palette(table(view.colormap), lo, hi, [0, 0, 0, 0]), image.data);
+  const canvas = document.createElement("canvas");
+  canvas.width = maps.width;
+  canvas.height = maps.height;
+  canvas.getContext("2d")?.putImageData(image, 0, 0);
+  return canvas;
+}
+
+function hatchBad(context: CanvasRenderingContext2D, maps: Maps, levels: Uint8Array): void {
+  let bad = levels.indexOf(TOP_LEVEL + 1);
+  if (bad < 0) return;
+  const stepX = context.canvas.width / maps.width;
+  const stepY = context.canvas.height / maps.height;
+  context.fillStyle = stripes(context) ?? `rgb(${NOT_FINITE.join()})`;
+  for (; bad >= 0; bad = levels.indexOf(TOP_LEVEL + 1, bad + 1)) {
+    const row = Math.floor(bad / maps.width);
+    context.fillRect((bad % maps.width) * stepX, row * stepY, stepX, stepY);
+  }
+}
+
+function stripes(context: CanvasRenderingContext2D): CanvasPattern | null {
+  const tile = document.createElement("canvas");
+  tile.width = tile.height = 8;
+  const ink = tile.getContext("2d");
+  if (!ink) return null;
+  for (let y = 0; y < 8; y += 1) {
+    for (let x = 0; x < 8; x += 1) {
+      ink.fillStyle = (x + y) % 8 < 4 ? `rgb(${NOT_FINITE.join()})` : "#400040";
+      ink.fillRect(x, y, 1, 1);
+    }
+  }
+  return context.createPattern(tile, "repeat");
+}

@@ -1,0 +1,190 @@
+"""A layer's feature maps: all of them in a grid, one of them large over the photograph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import traitlets
+
+from cnnwidgets.widgets._base import CnnWidget, bundle
+
+from .arrays import as_field, as_maps, as_per_channel, as_pixels
+from .quantise import quantise
+
+SORTS = ("index", "mean", "maximum", "zeros", "contribution")
+COLORMAPS = ("inferno", "magma", "viridis", "cividis", "gray", "blue-red", "purple-green")
+
+
+class FeatureMaps(CnnWidget):
+    """Shows the maps (C, h, w) of one layer for one image.
+
+    Each map is sent once, as uint8 with its true minimum and maximum; sorting, colours, scales and the selected map
+    are the browser's work and cost no message.
+
+    Arguments:
+        maps: (C, h, w) array or tensor, or None to begin empty.
+        layer: the layer's name.
+        picture: (H, W, 3) uint8, the photograph as the network sees it, drawn under the large map; or None.
+        **traits: any trait by name.
+
+    Raises:
+        InputError: ``maps`` or ``picture`` has another shape or type.
+
+    Example:
+        >>> import numpy as np
+        >>> widget = FeatureMaps(np.eye(3).reshape(1, 3, 3), layer="conv1", channel=0)
+        >>> widget.layer, widget.channel
+        ('conv1', 0)
+    """
+
+    _esm = bundle("feature_maps")["esm"]
+    _css = bundle("feature_maps")["css"]
+
+    layer = traitlets.Unicode("", help="Dotted name of the layer on show; empty when none is.").tag(sync=True)
+    channel = traitlets.Int(None, allow_none=True, help="The map shown large, 0 to C - 1; None: none.").tag(sync=True)
+    sort = traitlets.Enum(
+        SORTS, "index", help="Order of the maps; all but the index put the largest number first."
+    ).tag(sync=True)
+    scale = traitlets.Enum(
+        ("map", "layer"), "map", help="What the colours span: each map's own values, or the whole layer's."
+    ).tag(sync=True)
+    colormap = traitlets.Enum(COLORMAPS, "inferno", help="Colour map; the two diverging ones are centred on zero.").tag(
+        sync=True
+    )
+    cell_size = traitlets.Enum(("small", "medium", "large"), "medium", help="Size of a map in the grid.").tag(sync=True)
+    opacity = traitlets.Float(
+        0.65, min=0, max=1, help="How much the large map covers the photograph: 0 not at all, 1 wholly."
+    ).tag(sync=True)
+    smooth = traitlets.Bool(
+        False, help="Blend the large map's values bilinearly instead of showing each as a rectangle."
+    ).tag(sync=True)
+
+    def __init__(
+        self, maps: Any = None, *, layer: str = "", picture: Any = None, channel: int | None = None, **traits: Any
+    ) -> None:
+        self._count = 0
+        super().__init__(**traits)
+        if picture is not None:
+            self.set_picture(picture)
+        if maps is not None:
+            self.show(maps, layer, channel=channel)
+        elif channel is not None:
+            self.channel = channel
+
+    def show(
+        self,
+        maps: Any,
+        layer: str = "",
+        *,
+        contribution: Any = None,
+        target_name: str = "",
+        receptive_field: int | Sequence[int] | None = None,
+        channel: int | None = None,
+        note: str = "",
+    ) -> None:
+        """Show ``maps``. The selected channel stays if they have it, and is cleared if not.
+
+        Arguments:
+            maps: (C, h, w) or (1, C, h, w), array or tensor of real numbers.
+            layer: the layer's name, shown as text.
+            contribution: (C,) what each channel adds to the score of the class ``target_name``, or None.
+            receptive_field: (height, width) in input pixels, an int for a square, or None if not known.
+            channel: the channel to select.
+            note: a sentence shown above the maps.
+
+        Raises:
+            InputError: ``maps`` or ``contribution`` has another shape or type.
+            TraitError: there is no such ``channel``.
+        """
+        stack = as_maps(maps)
+        field = as_field(receptive_field)
+        added = None if contribution is None else as_per_channel(contribution, len(stack))
+        if channel is not None:
+            _check(channel, len(stack))
+        done = quantise(stack)
+        notes = [sentence for sentence in (note, _not_finite(done.not_finite)) if sentence]
+        self.forget("contribution")
+        self._count = len(stack)
+        # The maps go first: what the reader waits for is not held up by the traits.
+        self.push(
+            "maps",
+            arrays={
+                "maps": done.values,
+                "minimum": done.minimum,
+                "maximum": done.maximum,
+                "mean": done.mean,
+                "zeros": done.zeros,
+            },
+            layer=layer,
+            notes=notes,
+            receptive_field=field,
+        )
+        if added is not None:
+            self._push_contribution(added, target_name)
+        with self.hold_sync():
+            self.layer = layer
+            if channel is not None:
+                self.channel = int(channel)
+            elif self.channel is not None and self.channel >= self._count:
+                self.channel = None
+
+    def show_contribution(self, layer: str, values: Any, target_name: str) -> None:
+        """Say what each channel of ``layer`` adds to the class ``target_name``; the maps are not sent again.
+
+        Nothing happens when another layer has been shown in the meantime.
+
+        Arguments:
+            values: (C,), signed.
+
+        Raises:
+            InputError: there is not one number for each channel.
+        """
+        if layer == self.layer and self._count:
+            self._push_contribution(as_per_channel(values, self._count), target_name)
+
+    def set_picture(self, pixels: Any) -> None:
+        """Put the photograph ``pixels``, (H, W, 3) uint8, under the large map; None takes it away."""
+        self.push("picture", arrays={} if pixels is None else {"pixels": as_pixels(pixels)})
+
+    def clear(self, message: str = "", layer: str = "") -> None:
+        """Show no maps but the sentence ``message``: "classifier gives 1000 numbers, not maps"."""
+        self.forget("contribution")
+        self._count = 0
+        self.push("maps", layer=layer, message=message)
+        with self.hold_sync():
+            self.layer = layer
+            self.channel = None
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take state from a view; a click on a map that is gone by now is undone there, not an error here."""
+        channel = sync_data.get("channel")
+        if channel is not None and not 0 <= channel < self._count:
+            sync_data = {name: value for name, value in sync_data.items() if name != "channel"}
+            self.send_state("channel")
+        super().set_state(sync_data)
+
+    @traitlets.validate("channel")
+    def _channel_exists(self, proposal: dict[str, Any]) -> int | None:
+        channel: int | None = proposal["value"]
+        if channel is not None:
+            _check(channel, self._count)
+        return channel
+
+    def _push_contribution(self, values: Any, target_name: str) -> None:
+        # Bound to one push of maps: another image's contribution must never stand beside these.
+        maps_id = self._pushed["maps"][0]["id"]
+        self.push("contribution", arrays={"values": values}, maps_id=maps_id, target=target_name)
+
+
+def _check(channel: int, count: int) -> None:
+    if count == 0:
+        raise traitlets.TraitError(f"Cannot select channel {channel}: no maps are on show. Call show(maps) first.")
+    if not 0 <= channel < count:
+        raise traitlets.TraitError(f"No channel {channel}: the layer has {count}, 0 to {count - 1}, or None for none.")
+
+
+def _not_finite(count: int) -> str:
+    if count == 0:
+        return ""
+    return f"{count:,} {'value is' if count == 1 else 'values are'} NaN or infinite, hatched in magenta."

@@ -1,0 +1,103 @@
+/** The panel as a PNG, made in the browser: photograph, map, colour bar, caption, and the warnings with it. */
+import { type ColormapName, table } from "../_shared/colormaps";
+import { barLabels } from "./scale";
+import type { Sign } from "./state";
+
+export interface Sheet {
+  photo: HTMLCanvasElement;
+  map: HTMLCanvasElement;
+  opacity: number;
+  smooth: boolean;
+  limit: number;
+  sign: Sign;
+  name: ColormapName;
+  caption: string;
+  unit: string;
+  warnings: string[];
+}
+
+const MARGIN = 24;
+const LINE = 26;
+
+/** Breaks `text` so that no line is wider than `width`, inside words where there is no other way. */
+export function wrapped(text: string, width: number, measure: (text: string) => number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const piece of text.match(/\S+\s*/g) ?? []) {
+    if (line && measure((line + piece).trimEnd()) > width) {
+      lines.push(line.trimEnd());
+      line = "";
+    }
+    for (const letter of piece) {
+      if (line && measure((line + letter).trimEnd()) > width) {
+        lines.push(line);
+        line = "";
+      }
+      line += letter;
+    }
+  }
+  if (line.trim()) lines.push(line.trimEnd());
+  return lines;
+}
+
+export function draw(sheet: Sheet): HTMLCanvasElement {
+  const { photo, map, limit, sign, name } = sheet;
+  const width = Math.min(Math.max(720, photo.width), 2048);
+  const height = Math.round((width * photo.height) / photo.width);
+  const canvas = document.createElement("canvas");
+  const context = canvas.getContext("2d")!;
+  const font = `18px system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif`;
+  context.font = font;
+  const lines = [sheet.caption, ...sheet.warnings.map((warning) => `⚠ ${warning}`)].flatMap((text) =>
+    wrapped(text, width, (part) => context.measureText(part).width),
+  );
+  const unitLines = wrapped(sheet.unit, width, (part) => context.measureText(part).width);
+  const barTop = MARGIN + height + 16;
+  canvas.width = width + 2 * MARGIN;
+  canvas.height = barTop + 16 + LINE * (1 + unitLines.length + lines.length) + MARGIN;
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.imageSmoothingQuality = "high";
+  context.imageSmoothingEnabled = !photo.classList.contains("is-tiny");
+  context.drawImage(photo, MARGIN, MARGIN, width, height);
+  context.imageSmoothingEnabled = sheet.smooth;
+  context.globalAlpha = sheet.opacity;
+  context.drawImage(map, MARGIN, MARGIN, width, height);
+  context.globalAlpha = 1;
+  if (limit > 0) {
+    const ramp = context.createLinearGradient(MARGIN, 0, MARGIN + width, 0);
+    const colours = table(name);
+    for (let i = 0; i < 256; i += 3) ramp.addColorStop(i / 255, `rgb(${colours.slice(i * 3, i * 3 + 3).join(",")})`);
+    context.fillStyle = ramp;
+    context.fillRect(MARGIN, barTop, width, 16);
+  }
+  context.font = font;
+  context.fillStyle = "#1f2328";
+  let y = barTop + 16 + LINE * 0.8;
+  barLabels(limit, sign).forEach((label, i) => {
+    context.textAlign = (["left", "center", "right"] as const)[i]!;
+    context.fillText(label, MARGIN + (width * i) / 2, y);
+  });
+  context.textAlign = "center";
+  for (const line of unitLines) context.fillText(line, MARGIN + width / 2, (y += LINE));
+  context.textAlign = "left";
+  for (const line of lines) context.fillText(line, MARGIN, (y += LINE));
+  return canvas;
+}
+
+/** A file name out of any caption: letters, digits and dots of any script. */
+export function fileName(caption: string): string {
+  const slug = caption.replace(/(?:[^\p{L}\p{N}.]|\.\.)+/gu, "-").replace(/^[-.]+|[-.]+$/g, "");
+  return `${[...(slug || "heatmap")].slice(0, 80).join("")}.png`;
+}
+
+export function download(sheet: Sheet): void {
+  draw(sheet).toBlob((blob) => {
+    if (!blob) return;
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = fileName(sheet.caption);
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  }, "image/png");
+}

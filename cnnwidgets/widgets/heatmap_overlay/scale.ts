@@ -1,0 +1,92 @@
+/** From a map's numbers to its scale, and to what has to be said about them. */
+import { number, percent } from "../_shared/format";
+import type { Sign } from "./state";
+
+export interface Stats {
+  /** Of the finite values; NaN if there is none. */
+  min: number;
+  max: number;
+  total: number;
+  nan: number;
+  infinite: number;
+}
+
+export function statsOf(values: Float32Array): Stats {
+  let min = Infinity;
+  let max = -Infinity;
+  let nan = 0;
+  let infinite = 0;
+  for (let i = 0; i < values.length; i += 1) {
+    const value = values[i]!;
+    if (value !== value) nan += 1;
+    else if (value === Infinity || value === -Infinity) infinite += 1;
+    else {
+      if (value < min) min = value;
+      if (value > max) max = value;
+    }
+  }
+  if (min > max) min = max = NaN;
+  return { min, max, total: values.length, nan, infinite };
+}
+
+/** The value painted with the last colour; 0 where that side of the map is empty and there is nothing to paint. */
+export function limitOf({ min, max }: Stats, sign: Sign): number {
+  if (Number.isNaN(min)) return 0;
+  if (sign === "signed") return Math.max(Math.abs(min), Math.abs(max));
+  return Math.max(sign === "positive" ? max : -min, 0);
+}
+
+/** The part of the map that `sign` shows: max(v, 0), max(−v, 0) or v. What is not finite becomes NaN. */
+export function partOf(values: Float32Array, sign: Sign): Float32Array {
+  const part = new Float32Array(values.length);
+  const factor = sign === "negative" ? -1 : 1;
+  const least = sign === "signed" ? -Infinity : 0;
+  for (let i = 0; i < values.length; i += 1) {
+    const value = values[i]! * factor;
+    // The difference is NaN for what is not finite.
+    part[i] = value - value !== 0 ? NaN : value > least ? value : least;
+  }
+  return part;
+}
+
+/** The numbers at the left, the middle and the right of the colour bar, in the map's own unit. */
+export function barLabels(limit: number, sign: Sign): [string, string, string] {
+  if (limit === 0) return ["", "", ""];
+  if (sign === "signed") return [number(-limit), "0", `+${number(limit)}`];
+  return ["0", "", number(sign === "positive" ? limit : -limit)];
+}
+
+export interface Sentence {
+  level: "ok" | "warn" | "info";
+  text: string;
+  /** The view that shows more. */
+  see?: Sign;
+}
+
+/** What the colours alone would not tell. */
+export function sentencesOf(stats: Stats, sign: Sign, partial: boolean): Sentence[] {
+  const { min, max, total, nan, infinite } = stats;
+  const said: Sentence[] = [];
+  const broken = infinite + (partial ? 0 : nan);
+  if (broken === total) return [{ level: "warn", text: "No value of the map is a finite number: it shows nothing." }];
+  if (broken > 0) {
+    const which = broken === 1 ? "is not a finite number" : "are not finite numbers";
+    said.push({ level: "warn", text: `${broken} of ${total} values ${which} (NaN or infinity); hatched in magenta.` });
+  }
+  if (partial) {
+    said.push({ level: "info", text: `Filling in: ${percent((total - nan) / total)} of the map is known.` });
+    return said;
+  }
+  const shows = sign === "positive" ? max > 0 : sign === "negative" ? min < 0 : true;
+  if (min === 0 && max === 0) said.push({ level: "warn", text: "The map is zero everywhere." });
+  else if (!shows && sign === "positive") {
+    const how = max < 0 ? "negative everywhere" : "nowhere positive";
+    said.push({ level: "warn", text: `The map is ${how}: nothing speaks for this class here.`, see: "signed" });
+  } else if (!shows) {
+    const text = "The map is nowhere negative: nothing speaks against this class here.";
+    said.push({ level: "warn", text, see: "positive" });
+  } else if (min === max && total > 1) {
+    said.push({ level: "warn", text: `The map is ${number(min)} everywhere: no place stands out.` });
+  }
+  return said;
+}

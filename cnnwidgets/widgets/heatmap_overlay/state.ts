@@ -1,0 +1,37 @@
+import type { BaseState } from "../_shared/model";
+
+export type Sign = "positive" | "signed" | "negative";
+
+export interface Note {
+  level: "ok" | "warn";
+  text: string;
+}
+
+/** The synced traits of HeatmapOverlay; widget.py says what each means. */
+export interface State extends BaseState {
+  opacity: number;
+  colormap: string;
+  diverging: string;
+  sign: Sign;
+  smooth: boolean;
+  caption: string;
+  unit: string;
+  notes: Note[];
+  methods: [name: string, label: string, question: string][];
+  method: string;
+  layers: string[];
+  layer: string;
+  follow: boolean;
+}
+
+/** The content of a "map" push beside its arrays. */
+export interface MapContent {
+  /** In place of a map: why there is none. */
+  message?: string;
+  /** Still filling in: NaN is "not known yet". */
+  partial?: boolean;
+  /** The map has no sign by nature. */
+  unsigned?: boolean;
+  /** Input channels that were merged; 0 for none. */
+  channels?: number;
+}

@@ -1,0 +1,209 @@
+"""A JupyterLab on loopback and a page of headless Chromium that opens notebooks in it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# Said by JupyterLab, bqplot and Chromium themselves on every start, with no widget of ours on the page.
+KNOWN_NOISE = ("favicon", "ResizeObserver loop", "Canvas2D: Multiple readback")
+
+
+def chromium() -> str:
+    """Path of the browser; a machine without one fails the test."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = os.environ.get("CHROMIUM") or next((path for name in names if (path := shutil.which(name))), None)
+    assert found, "no Chromium: run `make test`, which installs one"
+    return found
+
+
+@dataclass
+class Trouble:
+    """What a page should not have: errors and requests to other hosts."""
+
+    console: list[str] = field(default_factory=list)
+    external: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+    def watch(self, page: Page) -> None:
+        """Collect from ``page`` until it is closed."""
+
+        def external(url: str) -> bool:
+            return url.startswith(("http", "ws")) and "127.0.0.1" not in url.split("/")[2]
+
+        def said(kind: str, text: str) -> None:
+            if kind == "error" and not any(noise in text for noise in KNOWN_NOISE):
+                self.console.append(text[:500])
+
+        page.on("request", lambda request: self.external.append(request.url) if external(request.url) else None)
+        page.on("console", lambda message: said(message.type, message.text))
+        page.on("pageerror", lambda error: self.console.append(str(error)[:500]))
+        page.on(
+            "response",
+            lambda reply: self.failed.append(f"{reply.status} {reply.url}") if reply.status >= 500 else None,
+        )
+
+
+@dataclass
+class Lab:
+    """A running server and browser."""
+
+    address: str
+    folder: Path
+    browser: Browser
+
+    def notebook(self, name: str, *cells: str) -> str:
+        """Write a notebook of code cells; returns its file name."""
+        book = nbformat.v4.new_notebook()
+        book.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+        book.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
+        for index, cell in enumerate(book.cells):
+            cell["id"] = f"c{index}"
+        nbformat.write(book, self.folder / f"{name}.ipynb")
+        return f"{name}.ipynb"
+
+    @contextlib.contextmanager
+    def open(
+        self, notebook: str, *, run: bool = True, width: int = 1600, height: int = 1200, dark: bool = False
+    ) -> Iterator[tuple[Page, Trouble]]:
+        """A page that shows ``notebook`` and, unless told otherwise, runs all its cells."""
+        context = self.browser.new_context(viewport={"width": width, "height": height}, device_scale_factor=1)
+        page, trouble = context.new_page(), Trouble()
+        trouble.watch(page)
+        try:
+            page.goto(f"{self.address}/lab/tree/{notebook}?reset")
+            page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.isReady", timeout=60_000)
+            page.evaluate("() => { jupyterapp.shell.collapseLeft(); }")
+            if dark:
+                page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+            else:
+                page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
+            idle(page)
+            if run:
+                run_all(page)
+            yield page, trouble
+        finally:
+            with contextlib.suppress(Exception):
+                page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+            context.close()
+
+
+def idle(page: Page, timeout: float = 60_000) -> None:
+    """Wait until the kernel has nothing to do."""
+    page.wait_for_function(
+        "jupyterapp.shell.currentWidget.sessionContext?.session?.kernel?.status === 'idle'", timeout=timeout
+    )
+
+
+def run_all(page: Page) -> None:
+    """Run every cell and wait for the kernel."""
+    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+    idle(page, 120_000)
+
+
+def ask(page: Page, code: str) -> str:
+    """What ``code`` prints when the page's kernel runs it beside the notebook."""
+    return str(
+        page.evaluate(
+            """async (code) => {
+              const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+              const future = kernel.requestExecute({code, store_history: false});
+              let text = "";
+              future.onIOPub = (m) => {
+                if (m.header.msg_type === "stream") text += m.content.text;
+                if (m.header.msg_type === "error") text += m.content.ename + ": " + m.content.evalue;
+              };
+              await future.done;
+              return text.trim();
+            }""",
+            code,
+        )
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def lab(folder: Path) -> Iterator[Lab]:
+    """A server over ``folder`` and one browser, for as long as the block runs."""
+    port, home = _free_port(), folder / ".home"
+    settings = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "IPYTHONDIR": str(home / "ipython"),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    command = [
+        str(Path(sys.executable).parent / "jupyter-lab"),
+        "--no-browser",
+        "--allow-root",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        "--ServerApp.port_retries=0",
+        "--IdentityProvider.token=",
+        "--expose-app-in-browser",
+        f"--ServerApp.root_dir={folder}",
+        f"--LabApp.user_settings_dir={home / 'settings'}",
+        f"--LabApp.workspaces_dir={home / 'workspaces'}",
+    ]
+    log = folder / ".lab.log"
+    with log.open("w") as output:
+        server = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(address, server, log)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+            yield Lab(address, folder, browser)
+            browser.close()
+    finally:
+        server.send_signal(signal.SIGTERM)
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+
+
+def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    start = time.monotonic()
+    while time.monotonic() - start < 90:
+        if server.poll() is not None:
+            break
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"{address}/api", timeout=1)
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import random
+from collections import namedtuple
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from cnnwidgets.core.errors import CnnWidgetsError, TargetError
+from cnnwidgets.core.state import first_tensor, in_training_mode, preserved
+
+
+def mixed_flags() -> nn.Sequential:
+    net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.Sequential(nn.Dropout(), nn.ReLU()))
+    net.train()
+    net[1].eval()
+    net[2][0].eval()
+    return net
+
+
+def flags(net: nn.Module) -> list[bool]:
+    return [module.training for module in net.modules()]
+
+
+def test_each_training_flag_comes_back() -> None:
+    net = mixed_flags()
+    before = flags(net)
+    with preserved(net, evaluate=True):
+        assert flags(net) == [False] * 6
+    assert flags(net) == before == [True, True, False, True, False, True]
+
+
+def test_without_evaluate_the_mode_stays() -> None:
+    net = mixed_flags()
+    with preserved(net):
+        assert flags(net) == [True, True, False, True, False, True]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_flags_and_statistics_come_back_after_an_error(error: type[BaseException]) -> None:
+    net = nn.BatchNorm2d(2)
+
+    def work() -> None:
+        with preserved(net):
+            net(torch.randn(4, 2, 3, 3))
+            assert net.num_batches_tracked == 1
+            net.eval()
+            raise error
+
+    with pytest.raises(error):
+        work()
+    assert net.training
+    assert net.num_batches_tracked == 0
+    assert net.running_mean.tolist() == [0.0, 0.0]
+    assert net.running_var.tolist() == [1.0, 1.0]
+
+
+def test_a_replaced_a_grown_and_a_data_written_buffer_come_back() -> None:
+    net = nn.Module()
+    for name in "abc":
+        net.register_buffer(name, torch.arange(3.0))
+    originals = dict(net.named_buffers())
+    with preserved(net):
+        net.a = torch.zeros(3)
+        net.b.resize_(5)
+        net.c.data.mul_(2)  # does not touch the version counter
+    for name in "abc":
+        assert getattr(net, name) is originals[name]
+        assert getattr(net, name).tolist() == [0.0, 1.0, 2.0]
+
+
+def test_generators_come_back() -> None:
+    def draws() -> tuple[float, float, float]:
+        return torch.rand(()).item(), random.random(), float(np.random.rand())  # noqa: S311
+
+    def seed() -> None:
+        torch.manual_seed(7)
+        random.seed(7)
+        np.random.seed(7)
+
+    seed()
+    expected = draws()
+    seed()
+    with preserved(nn.Identity()):
+        draws()
+    assert draws() == expected
+
+
+def test_a_wrapper_keeps_its_flags_too() -> None:
+    net = nn.DataParallel(nn.Sequential(nn.Dropout()))
+    net.train()
+    net.module.eval()
+    with preserved(net, evaluate=True):
+        assert not in_training_mode(net)
+    assert flags(net) == [True, False, False]
+
+
+def test_buffers_made_in_inference_mode() -> None:
+    with torch.inference_mode():
+        net = nn.BatchNorm2d(1)
+    with preserved(net), torch.inference_mode():
+        net.running_mean.add_(1)
+    assert net.running_mean.item() == 0
+
+
+def test_a_lazy_model_is_refused() -> None:
+    with pytest.raises(CnnWidgetsError, match="lazy"), preserved(nn.LazyLinear(3)):
+        pass
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda scores: scores,
+        lambda scores: (scores, "more"),
+        lambda scores: ["text", scores],
+        lambda scores: {"aux": torch.zeros(1), "logits": scores},
+        lambda scores: {"aux": torch.zeros(1), "out": scores},
+        lambda scores: {"loss": None, "scores": scores},
+        lambda scores: SimpleNamespace(logits=scores, other=torch.zeros(1)),
+        lambda scores: namedtuple("Out", "logits aux")(scores, torch.zeros(1)),
+        lambda scores: ({"logits": scores}, torch.zeros(1)),
+    ],
+)
+def test_first_tensor_finds_the_scores(wrap) -> None:
+    scores = torch.ones(1, 2)
+    assert first_tensor(wrap(scores)) is scores
+
+
+@pytest.mark.parametrize("output", ["text", None, {}, {"a": 1}, [1, 2], SimpleNamespace(logits=None)])
+def test_first_tensor_says_what_arrived(output) -> None:
+    with pytest.raises(TargetError, match=type(output).__name__):
+        first_tensor(output)
+
+
+class Chooses(nn.Module):
+    def forward(self, x):
+        return [y for y in (x,) if self.training]
+
+
+class Inherits(Chooses):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("module", "matters"),
+    [
+        (nn.Sequential(nn.Conv2d(1, 1, 1), nn.ReLU()), False),
+        (nn.Sequential(nn.Dropout()), True),
+        (nn.BatchNorm2d(1), True),
+        (nn.BatchNorm2d(1).eval(), False),
+        (nn.Sequential(nn.BatchNorm2d(1).eval()), False),
+        (Chooses(), True),
+        (Inherits(), True),
+    ],
+)
+def test_training_mode_counts_where_it_is_looked_at(module: nn.Module, matters: bool) -> None:
+    assert in_training_mode(module) is matters

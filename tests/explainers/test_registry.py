@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from cnnwidgets import explainers
+from cnnwidgets.core.errors import CnnWidgetsError, InputError
+from cnnwidgets.core.results import Attribution
+from cnnwidgets.explainers import info, names, register, unregister
+
+
+@pytest.fixture
+def forget():
+    before = names()
+    yield
+    for name in names():
+        if name not in before:
+            unregister(name)
+
+
+def brightness(model, images, target=None, *, gain=1.0):
+    """How bright each pixel is."""
+    return images * gain
+
+
+def without_target(model, images): ...
+
+
+def without_default(model, images, target): ...
+
+
+def another_first(net, images, target=None): ...
+
+
+def nothing(model, images, target=None): ...
+
+
+def net() -> nn.Module:
+    torch.manual_seed(3)
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
+
+
+def test_importing_the_explainers_imports_no_widget_and_no_matplotlib() -> None:
+    code = (
+        "import sys, cnnwidgets.explainers as e; e.names();"
+        "print([m for m in ('ipywidgets', 'anywidget', 'matplotlib', 'IPython') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.usefixtures("forget")
+def test_a_registered_function_is_an_explainer() -> None:
+    explainer = register("brightness", family="baseline")(brightness)
+    assert names()[-1] == "brightness"
+    assert explainers.brightness is explainer is explainers.get("brightness")
+    known = info("brightness")
+    assert (known.family, known.question, known.needs_layer) == ("baseline", "How bright each pixel is.", False)
+    images = torch.rand(2, 3, 5, 5)
+    model = net()
+    result = explainers.brightness(model, images, [1, 2], gain=2.0)
+    assert torch.equal(result.values, images * 2)
+    assert (result.method, result.target) == ("brightness", (1, 2))
+    torch.testing.assert_close(result.scores, model(images).detach()[[0, 1], [1, 2]])
+
+
+@pytest.mark.usefixtures("forget")
+@pytest.mark.parametrize("name", ["saliency", "grad_cam", "register", "every_layer", "two words", "class", "_x", 3])
+def test_names_that_are_refused(name) -> None:
+    with pytest.raises(CnnWidgetsError, match=r"taken|identifier"):
+        register(name)(brightness)
+
+
+@pytest.mark.usefixtures("forget")
+def test_a_name_is_given_once() -> None:
+    register("brightness")(brightness)
+    with pytest.raises(CnnWidgetsError, match="taken"):
+        register("brightness")(brightness)
+
+
+@pytest.mark.usefixtures("forget")
+@pytest.mark.parametrize(
+    ("function", "needs_layer"),
+    [(without_target, False), (without_default, False), (another_first, False), (brightness, True)],
+)
+def test_a_signature_that_does_not_fit(function, needs_layer: bool) -> None:
+    with pytest.raises(CnnWidgetsError, match="model, images, target=None"):
+        register("misfit", needs_layer=needs_layer)(function)
+    assert "misfit" not in names()
+
+
+@pytest.mark.usefixtures("forget")
+def test_a_result_that_is_none() -> None:
+    register("empty")(nothing)
+    with pytest.raises(CnnWidgetsError, match="NoneType"):
+        explainers.empty(net(), torch.zeros(1, 3, 5, 5))
+
+
+def test_unknown_explainers_name_the_closest() -> None:
+    with pytest.raises(CnnWidgetsError, match="'grad_cam'"):
+        info("gradcam")
+    with pytest.raises(AttributeError, match="gradcam"):
+        _ = explainers.gradcam
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (torch.zeros(3, 8, 8), r"images\[None\]"),
+        (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), "uint8"),
+        (torch.zeros(1, 3, 8, 8, dtype=torch.int64), "int64"),
+        (torch.zeros(0, 3, 8, 8), r"\(0, 3, 8, 8\)"),
+        (torch.zeros(1, 3, 0, 8), r"\(1, 3, 0, 8\)"),
+        (torch.zeros(8, 8), r"\(8, 8\)"),
+        (torch.zeros(1, 4, 20, 20), "4 channels"),
+        ("photo.jpg", "str"),
+        (torch.zeros(3, 8, 8).numpy(), "ndarray"),
+    ],
+)
+def test_images_that_cannot_be_explained(name: str, images, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        explainers.get(name)(net(), images)
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("bad", [nn.Conv2d, "resnet50", None])
+def test_what_is_no_model(name: str, bad) -> None:
+    with pytest.raises(CnnWidgetsError, match=r"torch\.nn\.Module"):
+        explainers.get(name)(bad, torch.zeros(1, 3, 8, 8))
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_scripted_model_is_refused(name: str) -> None:
+    with pytest.raises(CnnWidgetsError, match="script"):
+        explainers.get(name)(torch.jit.script(net()), torch.zeros(1, 3, 8, 8))
+
+
+@pytest.mark.parametrize("name", names())
+def test_not_a_number_in_the_input_is_told_and_stays_in_its_image(name: str) -> None:
+    images = torch.rand(2, 3, 20, 20)
+    images[1, 0, 4, 4] = torch.nan
+    images[1, 1, 4, 5:7] = torch.inf
+    result = explainers.get(name)(net(), images, 1)
+    assert "the input contains 1 NaN value and 2 infinite values" in result.notes
+    assert result.values[0].isfinite().all()
+    assert any(note.startswith("the score is not a finite number for image 1") for note in result.notes)
+
+
+@pytest.mark.parametrize("name", names())
+def test_not_a_number_in_the_weights_is_told_and_not_painted(name: str) -> None:
+    model = net()
+    model[0].weight.data[0, 0, 0, 0] = torch.nan
+    result = explainers.get(name)(model, torch.rand(1, 3, 20, 20), 1)
+    assert "the weights contain 1 NaN value in '0.weight'" in result.notes
+    assert any("the map contains" in note for note in result.notes)
+    assert result.heatmap().isnan().any()
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_model_in_training_mode_is_explained_as_it_would_predict(name: str) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5), *list(net())[1:])
+    images = torch.rand(2, 3, 20, 20)
+    expected = explainers.get(name)(model.eval(), images)
+    told = explainers.get(name)(model.train(), images)
+    assert "model was in training mode; explained in evaluation mode" in told.notes
+    assert torch.equal(told.values, expected.values)
+    assert not any("training mode" in note for note in expected.notes)
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("outside", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+def test_the_callers_grad_mode_does_not_matter(name: str, outside) -> None:
+    model, images = net(), torch.rand(1, 3, 20, 20)
+    expected = explainers.get(name)(model, images, 2)
+    with outside():
+        made_inside = images.clone()
+        result = explainers.get(name)(model, made_inside, 2)
+        assert torch.is_inference_mode_enabled() == (outside is torch.inference_mode)
+        assert torch.is_grad_enabled() == (outside is torch.enable_grad)
+    assert torch.equal(result.values, expected.values)
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_precisions(name: str, dtype: torch.dtype) -> None:
+    model, images = net(), torch.rand(1, 3, 20, 20)
+    model[1] = nn.Tanh()  # a ReLU near zero may open or close by rounding
+    expected = explainers.get(name)(model, images, 2)
+    result = explainers.get(name)(model.to(dtype), images, 2)
+    tolerance = 1e-6 if dtype == torch.float64 else 0.03
+    scale = float(expected.values.abs().max())
+    if info(name).family == "perturbation":
+        scale += float(expected.scores.abs().max())  # its values are differences of scores
+    torch.testing.assert_close(result.values, expected.values, atol=tolerance * scale, rtol=0)
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize(
+    "wrap", [nn.DataParallel, torch.compile, lambda model: nn.DataParallel(nn.DataParallel(model))]
+)
+def test_wrapped_models(name: str, wrap) -> None:
+    model, images = net(), torch.rand(1, 3, 20, 20)
+    assert torch.equal(
+        explainers.get(name)(wrap(model), images, 2).values, explainers.get(name)(model, images, 2).values
+    )
+
+
+class Returns(nn.Module):
+    def __init__(self, inner: nn.Module, shape) -> None:
+        super().__init__()
+        self.inner, self.shape = inner, shape
+
+    def forward(self, x):
+        return self.shape(self.inner(x))
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda scores: (scores, None),
+        lambda scores: {"aux": scores * 0, "logits": scores},
+        lambda scores: type("Out", (), {"logits": scores})(),
+    ],
+)
+def test_models_that_return_more_than_a_tensor(name: str, shape) -> None:
+    model, images = net(), torch.rand(1, 3, 20, 20)
+    expected = explainers.get(name)(model, images, 2)
+    result = explainers.get(name)(Returns(model, shape), images, 2)
+    assert isinstance(result, Attribution)
+    assert torch.equal(result.values, expected.values)
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_caller_keeps_its_image(name: str) -> None:
+    class Darker(nn.Module):
+        def __init__(self, in_place: bool) -> None:
+            super().__init__()
+            self.in_place = in_place
+
+        def forward(self, x):
+            return x.sub_(0.5) if self.in_place else x - 0.5
+
+    images = torch.rand(1, 3, 20, 20)
+    before = images.clone()
+    changing, plain = (
+        explainers.get(name)(nn.Sequential(Darker(in_place), net()), images, 2) for in_place in (True, False)
+    )
+    assert torch.equal(images, before)
+    assert torch.equal(changing.values, plain.values)

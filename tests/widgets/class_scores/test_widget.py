@@ -1,0 +1,92 @@
+"""ClassScores: what it shows, and what a click does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cnnwidgets.core.errors import InputError, TargetError
+from cnnwidgets.widgets.class_scores import ClassScores
+from cnnwidgets.widgets.class_scores.ranking import probabilities, ranked
+
+LOGITS = np.log([0.1, 0.6, 0.3])
+
+
+def test_probabilities_are_softmax_also_of_large_logits() -> None:
+    np.testing.assert_allclose(probabilities(LOGITS + 1e4), [0.1, 0.6, 0.3], rtol=1e-6)
+
+
+def test_rows_are_ranked_and_read_as_percent() -> None:
+    scores = ClassScores(LOGITS, labels=["a", "b", "c"], target=1)
+    assert [(row.index, row.text) for row in scores.shown] == [(1, "60.0 %"), (2, "30.0 %"), (0, "10.0 %")]
+    assert list(scores._bars.selected) == [0]
+    np.testing.assert_allclose(scores._bars.y, [0.6, 0.3, 0.1], rtol=1e-6)
+
+
+def test_a_target_outside_the_top_takes_the_last_row() -> None:
+    rows = ranked(np.arange(10.0), score="logit", top=3, target=0)
+    assert [row.index for row in rows] == [9, 8, 0]
+    assert [row.text for row in rows] == ["9.00", "8.00", "0.00"]
+
+
+def test_logits_below_zero_reach_the_axis() -> None:
+    scores = ClassScores([-2.0, 1.0])
+    scores.score = "logit"
+    assert (scores._amount.min, scores._amount.max) == (-2.0, 1.0)
+    assert scores.shown[1].text == "−2.00"
+
+
+def test_a_click_selects_and_a_second_click_keeps() -> None:
+    scores = ClassScores(LOGITS)
+    scores._bars.selected = [2]
+    assert scores.target == 0
+    scores._bars.selected = []
+    assert scores.target == 0
+    assert list(scores._bars.selected) == [2]
+
+
+def test_several_selected_bars_become_the_newest() -> None:
+    scores = ClassScores(LOGITS, target=1)
+    scores._bars.selected = [0, 2]  # a click with ctrl
+    assert scores.target == 1
+    assert list(scores._bars.selected) == [0]
+
+
+def test_the_header_selects_too() -> None:
+    scores = ClassScores(LOGITS)
+    scores.header.target = 2
+    assert scores.target == 2
+    assert scores.header.names == ["class 1", "class 2", "class 0"]
+
+
+def test_nan_is_said_not_drawn() -> None:
+    scores = ClassScores([1.0, np.nan, 2.0])
+    assert {row.text for row in scores.shown} == {"NaN"}
+    assert list(scores._bars.y) == [0.0, 0.0, 0.0]
+
+
+def test_labels_are_cut_on_the_axis_and_whole_in_the_tooltip() -> None:
+    name = "<script>alert(1)</script>" * 20
+    scores = ClassScores([1.0, 0.0], labels=[name, "b"])
+    assert scores._left.tick_labels["0"] == "<script>alert(1)</s…"
+    assert scores.header.names[0] == name
+
+
+def test_bad_input() -> None:
+    with pytest.raises(InputError, match=r"shape \(2, 2\)"):
+        ClassScores(np.zeros((2, 2)))
+    with pytest.raises(InputError, match="1 labels for 2 classes"):
+        ClassScores([0.0, 1.0], labels=["a"])
+    scores = ClassScores(LOGITS, target=1)
+    with pytest.raises(TargetError, match="Class 3 is out of range"):
+        scores.target = 3
+    assert scores.target == 1
+
+
+def test_clear_says_why_and_close_frees() -> None:
+    scores = ClassScores(LOGITS)
+    scores.clear("No scores: the model returns maps.")
+    assert scores.header.message == "No scores: the model returns maps."
+    assert scores.header.rows == []
+    scores.close()
+    assert repr(scores) == "ClassScores(0 classes)"

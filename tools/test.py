@@ -1,0 +1,58 @@
+"""Runs every check, goes on after a failure, and fails at the end if one failed.
+
+python tools/test.py            everything
+python tools/test.py types unit only these
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+import chromium  # noqa: E402
+
+ROOT = Path(__file__).parent.parent
+PYTHON = sys.executable
+PYTEST = [PYTHON, "-m", "pytest", "-q"]
+
+STEPS: dict[str, list[str]] = {
+    "bundle": [PYTHON, "tools/frontend.py", "build"],
+    "ruff": [PYTHON, "-m", "ruff", "check", "."],
+    "format": [PYTHON, "-m", "ruff", "format", "--check", "."],
+    "mypy": [PYTHON, "-m", "mypy"],
+    "types": [PYTHON, "tools/frontend.py", "types"],
+    "typescript": [PYTHON, "tools/frontend.py", "test"],
+    "notebooks": [*PYTEST, "-p", "no:doctest", "--nbval-lax", "notebooks"],
+    "unit": [*PYTEST, "cnnwidgets", "tests", "--ignore=tests/browser", "--ignore=tests/packaging"],
+    "packaging": [*PYTEST, "tests/packaging"],
+    "browser": [*PYTEST, "tests/browser"],
+}
+
+
+def main(wanted: list[str]) -> int:
+    unknown = [name for name in wanted if name not in STEPS]
+    if unknown:
+        sys.exit(f"No step {unknown[0]!r}. Steps: {', '.join(STEPS)}.")
+    environment = {**os.environ, "PATH": f"{Path(PYTHON).parent}{os.pathsep}{os.environ['PATH']}"}
+    if not wanted or "browser" in wanted:
+        environment["CHROMIUM"] = chromium.ensure()
+    failed = []
+    for name, command in STEPS.items():
+        if wanted and name not in wanted:
+            continue
+        print(f"== {name}", flush=True)
+        start = time.monotonic()
+        result = subprocess.run(command, cwd=ROOT, env=environment, check=False)
+        print(f"== {name}: {'ok' if result.returncode == 0 else 'FAILED'} in {time.monotonic() - start:.0f} s", flush=True)
+        if result.returncode:
+            failed.append(name)
+    print(f"== failed: {', '.join(failed)}" if failed else "== all passed", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
