@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -10,12 +10,12 @@ from torch import nn
 
 from . import summary as text
 from .errors import LayerNotFound, NotSpatial
-from .graph import LayerCall, build
-from .kinds import detail_of_module, kind_of_call, kind_of_module
+from .graph import build
+from .inventory import take
 from .layers import Join, LayerInfo, Node
 from .names import unknown_layer
 from .receptive import Field
-from .recording import Frame, Recording, record
+from .recording import Recording, record
 
 __all__ = ["Architecture", "Join", "LayerInfo", "Node", "trace"]
 
@@ -135,134 +135,21 @@ class Architecture:
 def described(recording: Recording) -> Architecture:
     """The architecture that a recording shows."""
     graph = build(recording)
-    params = dict(recording.model.named_parameters())
-    by_layer: dict[str, list[LayerCall]] = {}
-    for call in graph.calls:
-        by_layer.setdefault(call.layer, []).append(call)
-    by_container: dict[str, list[Frame]] = {}
-    for frame in graph.containers:
-        by_container.setdefault(frame.name, []).append(frame)
-    counted: set[int] = set()
-    fields: dict[str, Field | None] = {}
-    layers = []
-    for name, calls in by_layer.items():
-        owned = [value for value in _owned(calls, params) if id(value) not in counted]
-        counted.update(id(value) for value in owned)
-        layers.append(_layer(name, calls, owned, recording.input_shape))
-        fields[name] = _field(calls[-1])
-    containers = [_container(name, frames, recording.input_shape) for name, frames in by_container.items()]
-    fields.update((name, frames[-1].field) for name, frames in by_container.items() if name not in fields)
+    found = take(recording, graph)
+    params = list(recording.model.parameters())
     return Architecture(
         name=type(recording.model).__name__,
         input_shape=recording.input_shape,
-        layers=layers,
-        containers=containers,
+        layers=found.layers,
+        containers=found.containers,
         edges=graph.edges,
         outputs=graph.outputs,
         joins=graph.joins,
         nodes=graph.nodes,
         links=graph.links,
-        total_params=sum(value.numel() for value in params.values()),
-        trainable_params=sum(value.numel() for value in params.values() if value.requires_grad),
+        total_params=sum(value.numel() for value in params),
+        trainable_params=sum(value.numel() for value in params if value.requires_grad),
         total_macs=sum(frame.macs for frame in recording.frames),
-        unattributed_params=sum(value.numel() for value in params.values() if id(value) not in counted),
-        _fields=fields,
+        unattributed_params=sum(value.numel() for value in params if id(value) not in found.counted),
+        _fields=found.fields,
     )
-
-
-def _owned(calls: Iterable[LayerCall], params: dict[str, nn.Parameter]) -> list[nn.Parameter]:
-    owned: list[nn.Parameter] = []
-    for call in calls:
-        if call.frame is not None:
-            owned += call.frame.module.parameters()
-        elif call.op is not None:
-            owned += [params[name] for name in call.op.params]
-    return list({id(value): value for value in owned}.values())
-
-
-def _field(call: LayerCall) -> Field | None:
-    seen = call.frame or call.op
-    return seen.field if seen is not None else None
-
-
-def _macs(call: LayerCall) -> int:
-    seen = call.frame or call.op
-    return seen.macs if seen is not None else 0
-
-
-def _layer(name: str, calls: list[LayerCall], owned: list[nn.Parameter], input_shape: tuple[int, ...]) -> LayerInfo:
-    last = calls[-1]
-    if last.frame is not None:
-        module = last.frame.module
-        ops = [op for op in last.frame.ops if op.name]
-        names = [op.name for op in ops]
-        has_params = any(True for _ in module.parameters())
-        kind = kind_of_module(module, names, has_params=has_params)
-        title, detail = type(module).__name__, detail_of_module(module, kind, [op.detail for op in ops], names)
-        shape, given, reached = last.frame.output_shape, last.frame.input_shape, last.frame.field
-    else:
-        assert last.op is not None
-        op = last.op
-        title, kind, detail = op.name, kind_of_call(op.name), op.detail
-        shape, given, reached = op.shape, op.input_shape, op.field
-        if kind in ("attention", "linear") and reached is not None and not reached.axes():
-            reached = None  # (N, heads, tokens, width) is no stack of maps, though it has four axes
-    return LayerInfo(
-        name=name,
-        type=title,
-        output_shape=shape,
-        params=sum(value.numel() for value in owned),
-        trainable=sum(value.numel() for value in owned if value.requires_grad),
-        macs=sum(_macs(call) for call in calls),
-        receptive_field=_seen(reached, shape, input_shape),
-        calls=len(calls),
-        input_shape=given,
-        kind=kind,
-        detail=detail,
-        functions=tuple(last.functions),
-        spatial=_is_spatial(reached, shape),
-        functional=last.frame is None,
-    )
-
-
-def _container(name: str, frames: list[Frame], input_shape: tuple[int, ...]) -> LayerInfo:
-    last = frames[-1]
-    owned = list(last.module.parameters())
-    return LayerInfo(
-        name=name,
-        type=type(last.module).__name__,
-        output_shape=last.output_shape,
-        params=sum(value.numel() for value in owned),
-        trainable=sum(value.numel() for value in owned if value.requires_grad),
-        macs=sum(_all_macs(frame) for frame in frames),
-        receptive_field=_seen(last.field, last.output_shape, input_shape),
-        calls=len(frames),
-        input_shape=last.input_shape,
-        kind="other",
-        detail=type(last.module).__name__,
-        spatial=_is_spatial(last.field, last.output_shape),
-    )
-
-
-def _all_macs(frame: Frame) -> int:
-    return frame.macs + sum(_all_macs(child) for child in frame.children)
-
-
-def _seen(reached: Field | None, shape: tuple[int, ...], input_shape: tuple[int, ...]) -> tuple[int, int] | None:
-    """Height and width of the receptive field, if the output has a height and a width."""
-    if reached is None or len(input_shape) < 3:
-        return None
-    along = [reached.along(0), reached.along(1)]
-    if len(shape) < 4 and None in along:
-        return None
-    height, width = (
-        input_shape[axis - 2] if reach is None or reach.is_whole else reach.size for axis, reach in enumerate(along)
-    )
-    return height, width
-
-
-def _is_spatial(reached: Field | None, shape: tuple[int, ...]) -> bool:
-    if reached is None or len(shape) != 4 or shape[2:] == (1, 1):
-        return False
-    places = (reached.position(0), reached.position(1))
-    return places[0] in (2, None) and places[1] in (3, None)

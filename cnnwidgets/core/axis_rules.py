@@ -11,31 +11,31 @@ from .receptive import Dim, Field, combined, mixed_along, plain, reach_of, resha
 
 
 @rule("linear", "embedding")
-def _linear(call: Call, output: torch.Tensor, index: int) -> Field:
-    return Field((*call.source.dims[:-1], plain(output.shape[-1])))
+def _linear(call: Call) -> Field:
+    return Field((*call.source.dims[:-1], plain(call.output.shape[-1])))
 
 
 @rule("matmul", "mm", "bmm", "rmatmul")
-def _matmul(call: Call, output: torch.Tensor, index: int) -> Field:
+def _matmul(call: Call) -> Field:
     other = call.get(1, "other", call.get(1, "mat2"))
-    if call.lookup(other) is None and call.name != "rmatmul" and call.get(0, "input").ndim == output.ndim:
-        return _linear(call, output, index)
+    if call.lookup(other) is None and call.name != "rmatmul" and call.get(0, "input").ndim == call.output.ndim:
+        return _linear(call)
     raise NoRule
 
 
 @rule("softmax", "log_softmax", "softmin", "gumbel_softmax", "cumsum", "cumprod", "normalize", "glu", "sort")
-def _along_one(call: Call, output: torch.Tensor, index: int) -> Field:
+def _along_one(call: Call) -> Field:
     default = {"normalize": 1, "glu": -1}.get(call.name)
     at = 2 if call.name == "normalize" else 1
     dim = call.get(at, "dim", default)
     field = mixed_along(call.source, [dim])
     if call.name != "glu":
         return field
-    return with_dim(field, dim, plain(output.shape[dim], reach_of(field.dims[dim])))
+    return with_dim(field, dim, plain(call.output.shape[dim], reach_of(field.dims[dim])))
 
 
 @rule("layer_norm", "rms_norm")
-def _layer_norm(call: Call, output: torch.Tensor, index: int) -> Field:
+def _layer_norm(call: Call) -> Field:
     return mixed_along(call.source, range(-len(call.get(1, "normalized_shape")), 0))
 
 
@@ -43,14 +43,14 @@ def _layer_norm(call: Call, output: torch.Tensor, index: int) -> Field:
     "mean", "sum", "amax", "amin", "max", "min", "prod", "std", "var", "norm", "vector_norm", "logsumexp", "any", "all",
     "argmax", "argmin", "median", "nanmean", "nansum", "std_mean", "var_mean",
 )  # fmt: skip
-def _reduced(call: Call, output: torch.Tensor, index: int) -> Field:
+def _reduced(call: Call) -> Field:
     at = 2 if call.name in ("norm", "vector_norm") else 1
     dims = call.get(at, "dim", call.kwargs.get("axis"))
     if isinstance(dims, torch.Tensor):
-        return elementwise(call, output, index)
+        return elementwise(call)
     field = call.source
     gone = {dim % len(field.dims) for dim in (range(len(field.dims)) if dims is None else each(dims, 1))}
-    if len(field.dims) == output.ndim:
+    if len(field.dims) == call.output.ndim:
         return Field(tuple(_summed(dim) if place in gone else dim for place, dim in enumerate(field.dims)))
     return Field(tuple(dim for place, dim in enumerate(field.dims) if place not in gone))
 
@@ -61,18 +61,18 @@ def _summed(dim: Dim) -> Dim:
 
 
 @rule("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "view_as", "reshape_as", "ravel")
-def _reshaped(call: Call, output: torch.Tensor, index: int) -> Field:
-    return reshaped(call.source, output.shape)
+def _reshaped(call: Call) -> Field:
+    return reshaped(call.source, call.output.shape)
 
 
 @rule("permute")
-def _permuted(call: Call, output: torch.Tensor, index: int) -> Field:
+def _permuted(call: Call) -> Field:
     dims = call.source.dims
     return Field(tuple(dims[place] for place in call.rest(1, "dims")))
 
 
 @rule("transpose", "swapaxes", "swapdims")
-def _swapped(call: Call, output: torch.Tensor, index: int) -> Field:
+def _swapped(call: Call) -> Field:
     dims = list(call.source.dims)
     first = call.get(1, "dim0", call.kwargs.get("axis0"))
     second = call.get(2, "dim1", call.kwargs.get("axis1"))
@@ -81,7 +81,7 @@ def _swapped(call: Call, output: torch.Tensor, index: int) -> Field:
 
 
 @rule("movedim", "moveaxis")
-def _moved(call: Call, output: torch.Tensor, index: int) -> Field:
+def _moved(call: Call) -> Field:
     dims = call.source.dims
     sources = [place % len(dims) for place in each(call.get(1, "source"), 1)]
     targets = [place % len(dims) for place in each(call.get(2, "destination"), 1)]
@@ -91,7 +91,7 @@ def _moved(call: Call, output: torch.Tensor, index: int) -> Field:
 
 
 @rule("t", "T", "mT", "H", "mH", "numpy_T", "adjoint")
-def _turned(call: Call, output: torch.Tensor, index: int) -> Field:
+def _turned(call: Call) -> Field:
     dims = call.source.dims
     if call.name in ("mT", "mH", "adjoint"):
         return Field((*dims[:-2], dims[-1], dims[-2]))
@@ -99,54 +99,54 @@ def _turned(call: Call, output: torch.Tensor, index: int) -> Field:
 
 
 @rule("cat", "concat", "concatenate")
-def _joined(call: Call, output: torch.Tensor, index: int) -> Field:
-    dim = call.get(1, "dim", call.kwargs.get("axis", 0)) % output.ndim
+def _joined(call: Call) -> Field:
+    dim = call.get(1, "dim", call.kwargs.get("axis", 0)) % call.output.ndim
     fields = [field for field in map(call.lookup, call.get(0, "tensors")) if field is not None]
     if any(reach is not None for field in fields for _, reach in field.dims[dim]):
-        return combined([with_dim(smeared(field), dim, plain(1)) for field in fields], output.shape)
-    return combined([with_dim(field, dim, plain(output.shape[dim])) for field in fields], output.shape)
+        return combined([with_dim(smeared(field), dim, plain(1)) for field in fields], call.output.shape)
+    return combined([with_dim(field, dim, plain(call.output.shape[dim])) for field in fields], call.output.shape)
 
 
 @rule("stack")
-def _stacked(call: Call, output: torch.Tensor, index: int) -> Field:
-    dim = call.get(1, "dim", 0) % output.ndim
+def _stacked(call: Call) -> Field:
+    dim = call.get(1, "dim", 0) % call.output.ndim
     fields = [field for field in map(call.lookup, call.get(0, "tensors")) if field is not None]
-    lifted = [Field((*f.dims[:dim], plain(output.shape[dim]), *f.dims[dim:])) for f in fields]
-    return combined(lifted, output.shape)
+    lifted = [Field((*f.dims[:dim], plain(call.output.shape[dim]), *f.dims[dim:])) for f in fields]
+    return combined(lifted, call.output.shape)
 
 
 @rule("chunk", "split", "split_with_sizes", "tensor_split", "hsplit", "vsplit")
-def _split(call: Call, output: torch.Tensor, index: int) -> Field:
+def _split(call: Call) -> Field:
     dim = call.get(2, "dim", 0)
     source = call.source
     if any(reach is not None for _, reach in source.dims[dim]):
         raise NoRule
-    return with_dim(source, dim, plain(output.shape[dim]))
+    return with_dim(source, dim, plain(call.output.shape[dim]))
 
 
 @rule("unbind")
-def _unbound(call: Call, output: torch.Tensor, index: int) -> Field:
-    dim = call.get(1, "dim", 0) % (output.ndim + 1)
+def _unbound(call: Call) -> Field:
+    dim = call.get(1, "dim", 0) % (call.output.ndim + 1)
     dims = call.source.dims
     return Field((*dims[:dim], *dims[dim + 1 :]))
 
 
 @rule("narrow")
-def _narrowed(call: Call, output: torch.Tensor, index: int) -> Field:
+def _narrowed(call: Call) -> Field:
     dim, start = call.get(1, "dim"), int(call.get(2, "start"))
     source = call.source
-    return with_dim(source, dim, slid(source.dims[dim], output.shape[dim], 1, 1, -start, 1))
+    return with_dim(source, dim, slid(source.dims[dim], call.output.shape[dim], 1, 1, -start, 1))
 
 
 @rule("select")
-def _selected(call: Call, output: torch.Tensor, index: int) -> Field:
-    dim = call.get(1, "dim") % (output.ndim + 1)
+def _selected(call: Call) -> Field:
+    dim = call.get(1, "dim") % (call.output.ndim + 1)
     dims = call.source.dims
     return Field((*dims[:dim], *dims[dim + 1 :]))
 
 
 @rule("getitem")
-def _indexed(call: Call, output: torch.Tensor, index: int) -> Field:
+def _indexed(call: Call) -> Field:
     key = call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],)
     if not all(part is None or part is Ellipsis or isinstance(part, int | slice) for part in key):
         raise NoRule
@@ -171,10 +171,10 @@ def _indexed(call: Call, output: torch.Tensor, index: int) -> Field:
 
 
 @rule("flip")
-def _flipped(call: Call, output: torch.Tensor, index: int) -> Field:
+def _flipped(call: Call) -> Field:
     return mixed_along(call.source, call.rest(1, "dims"))
 
 
 @rule("channel_shuffle", "native_channel_shuffle")
-def _channels_moved(call: Call, output: torch.Tensor, index: int) -> Field:
+def _channels_moved(call: Call) -> Field:
     return call.source

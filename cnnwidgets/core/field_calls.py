@@ -21,7 +21,10 @@ class Call:
     name: str
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
+    output: torch.Tensor
+    """What it returned, or one of several."""
     lookup: Callable[[Any], Field | None]
+    """The field of an argument; None for what does not depend on the network's input."""
 
     def get(self, index: int, name: str, default: Any = None) -> Any:
         """The argument at ``index`` or called ``name``."""
@@ -49,8 +52,8 @@ class NoRule(Exception):
     """The rule does not cover this call."""
 
 
-Rule = Callable[[Call, torch.Tensor, int], Field]
-"""``rule(call, output, index)``: the field of the ``index``-th tensor that the call returned."""
+Rule = Callable[[Call], Field]
+"""``rule(call)``: the field of ``call.output``."""
 RULES: dict[str, Rule] = {}
 
 
@@ -60,6 +63,11 @@ def mixed(inputs: Sequence[Field], shape: Sequence[int]) -> Field:
         if tuple(math.prod(size for size, _ in dim) for dim in field.dims) == tuple(shape):
             return smeared(field)
     return untagged(shape)
+
+
+def words(*lines: str) -> frozenset[str]:
+    """All words of some lines."""
+    return frozenset(" ".join(lines).split())
 
 
 @functools.cache
@@ -77,104 +85,14 @@ def is_pointwise(name: str) -> bool:
     )
 
 
-_SAME_PLACE = frozenset(
-    [
-        "add",
-        "sub",
-        "mul",
-        "div",
-        "true_divide",
-        "radd",
-        "rsub",
-        "rmul",
-        "rdiv",
-        "rtruediv",
-        "truediv",
-        "pow",
-        "rpow",
-        "iadd",
-        "isub",
-        "imul",
-        "itruediv",
-        "neg",
-        "relu",
-        "relu6",
-        "hardtanh",
-        "leaky_relu",
-        "elu",
-        "selu",
-        "celu",
-        "gelu",
-        "silu",
-        "mish",
-        "hardswish",
-        "hardsigmoid",
-        "hardshrink",
-        "softshrink",
-        "tanhshrink",
-        "softsign",
-        "softplus",
-        "logsigmoid",
-        "sigmoid",
-        "tanh",
-        "prelu",
-        "rrelu",
-        "threshold",
-        "clamp",
-        "clip",
-        "clamp_min",
-        "clamp_max",
-        "abs",
-        "exp",
-        "log",
-        "sqrt",
-        "rsqrt",
-        "square",
-        "where",
-        "lerp",
-        "addcmul",
-        "addcdiv",
-        "maximum",
-        "minimum",
-        "dropout",
-        "dropout1d",
-        "dropout2d",
-        "dropout3d",
-        "alpha_dropout",
-        "feature_alpha_dropout",
-        "batch_norm",
-        "contiguous",
-        "clone",
-        "detach",
-        "to",
-        "float",
-        "double",
-        "half",
-        "bfloat16",
-        "type",
-        "type_as",
-        "data",
-        "alias",
-        "masked_fill",
-        "nan_to_num",
-        "round",
-        "floor",
-        "ceil",
-        "sign",
-        "copy",
-        "write",
-        "setitem",
-        "requires_grad",
-        "cpu",
-        "cuda",
-        "expand",
-        "expand_as",
-        "broadcast_to",
-        "local_response_norm",
-        "fake_quantize_per_tensor_affine",
-        "positive",
-        "identity",
-    ]
+_SAME_PLACE = words(
+    "add sub mul div true_divide radd rsub rmul rdiv rtruediv truediv pow rpow iadd isub imul itruediv neg relu relu6",
+    "hardtanh leaky_relu elu selu celu gelu silu mish hardswish hardsigmoid hardshrink softshrink tanhshrink softsign",
+    "softplus logsigmoid sigmoid tanh prelu rrelu threshold clamp clip clamp_min clamp_max abs exp log sqrt rsqrt",
+    "square where lerp addcmul addcdiv maximum minimum dropout dropout1d dropout2d dropout3d alpha_dropout",
+    "feature_alpha_dropout batch_norm contiguous clone detach to float double half bfloat16 type type_as data alias",
+    "masked_fill nan_to_num round floor ceil sign copy write setitem requires_grad cpu cuda expand expand_as",
+    "broadcast_to local_response_norm fake_quantize_per_tensor_affine positive identity",
 )
 
 
@@ -200,9 +118,9 @@ def fields_of(call: Call) -> list[Field]:
     return found
 
 
-def elementwise(call: Call, output: torch.Tensor, index: int) -> Field:
+def elementwise(call: Call) -> Field:
     """The rule for functions that combine elements at the same place, with broadcasting."""
-    return combined(fields_of(call), output.shape)
+    return combined(fields_of(call), call.output.shape)
 
 
 def each(value: Any, count: int) -> tuple[Any, ...]:

@@ -8,22 +8,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import torch
-
 from . import axis_rules, window_rules  # noqa: F401 (their rules register themselves)
 from .field_calls import RULES, Call, NoRule, elementwise, is_pointwise, mixed
 from .receptive import Field
 
 
-def output_field(call: Call, inputs: Sequence[Field], output: torch.Tensor, index: int) -> Field:
-    """The field of one output of a call whose inputs have these fields."""
-    shape = tuple(output.shape)
+def output_field(call: Call, inputs: Sequence[Field]) -> Field:
+    """The field of ``call.output``, of a call that read tensors with these fields."""
+    shape = tuple(call.output.shape)
     rule = RULES.get(call.name)
     if rule is None and is_pointwise(call.name):
         rule = elementwise
     if rule is not None:
         try:
-            field = rule(call, output, index)
+            field = rule(call)
             if tuple(math.prod(size for size, _ in dim) for dim in field.dims) == shape:
                 return field
         except (NoRule, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError, AssertionError):

@@ -5,54 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from .field_calls import words
 from .kinds import kind_of_call
 from .layers import Join, Node
 from .recording import Frame, Op, Recording
 
 # Calls that a reader would not call a step of the network.
-_SILENT = frozenset(
-    [
-        "contiguous",
-        "clone",
-        "detach",
-        "to",
-        "float",
-        "double",
-        "half",
-        "bfloat16",
-        "type",
-        "type_as",
-        "data",
-        "alias",
-        "view_as",
-        "expand_as",
-        "expand",
-        "requires_grad",
-        "copy",
-        "write",
-        "cpu",
-        "cuda",
-        "getitem",
-        "setitem",
-        "unbind",
-        "squeeze",
-        "unsqueeze",
-        "chunk",
-        "split",
-        "identity",
-    ]
+_SILENT = words(
+    "contiguous clone detach to float double half bfloat16 type type_as data alias view_as expand_as expand",
+    "requires_grad copy write cpu cuda getitem setitem unbind squeeze unsqueeze chunk split identity",
 )
 _WEIGHTED = ("conv", "norm", "linear", "attention")
 
 
 @dataclass
 class LayerCall:
-    """One call of a layer: of a module (``frame``) or of a torch function (``op``)."""
+    """One call of a layer."""
 
     node: str
     layer: str
-    frame: Frame | None
-    op: Op | None
+    seen: Frame | Op
+    """The call of a module, or of a torch function."""
     functions: list[str] = field(default_factory=list)
 
 
@@ -113,7 +86,7 @@ class _Builder:
         for _, event in sorted(events, key=lambda pair: pair[0]):
             if isinstance(event, Frame):
                 if event.id in self._layers:
-                    frame_nodes[event.id] = self._add_call(event.name, event, None).node
+                    frame_nodes[event.id] = self._add_call(event.name, event).node
             elif event.frame is None:
                 self._node_of[event.id] = self._input
             elif event.frame.id in self._layers:
@@ -128,11 +101,11 @@ class _Builder:
         found = dict.fromkeys(self._node_of[index] for index in op.inputs)
         return [node for node in found if node != but]
 
-    def _add_call(self, layer: str, frame: Frame | None, op: Op | None) -> LayerCall:
+    def _add_call(self, layer: str, seen: Frame | Op) -> LayerCall:
         self._node_calls[layer] += 1
         count = self._node_calls[layer]
         node = layer if count == 1 else f"{layer}#{count}"
-        call = LayerCall(node, layer, frame, op)
+        call = LayerCall(node, layer, seen)
         self._calls[node] = call
         self._sources[node] = {}
         self._order.append(node)
@@ -147,7 +120,7 @@ class _Builder:
         if frame is not self._recording.root and kind_of_call(op.name) == "reshape":
             opened = False  # inside a block, shuffling axes is a detail
         if weighted or (opened and speaks and len(sources) == 1):
-            call = self._add_call(self._functional_name(op, frame), None, op)
+            call = self._add_call(self._functional_name(op, frame), op)
             self._sources[call.node] = dict.fromkeys(sources)
             self._node_of[op.id] = call.node
         elif len(sources) > 1:
@@ -224,14 +197,16 @@ class _Builder:
     def _join(self, node: str) -> Join:
         op, functions = self._joins[node]
         path = op.frame.name if op.frame is not None else ""
-        return Join(node, op.name or "join", tuple(self._sources[node]), path, tuple(functions), op.shape)
+        return Join(node, op.name or "join", tuple(self._sources[node]), path, tuple(functions), op.output_shape)
 
     def _node(self, node: str) -> Node:
         if node in self._calls:
             call = self._calls[node]
             name = call.layer
-            around = call.op.frame.name if call.op is not None and call.op.frame is not None else None
-            path = around if around is not None else name.rpartition(".")[0]
+            if isinstance(call.seen, Op) and call.seen.frame is not None:
+                path = call.seen.frame.name
+            else:
+                path = name.rpartition(".")[0]
             return Node(node, "layer", name, path, name)
         if node in self._joins:
             op, _ = self._joins[node]

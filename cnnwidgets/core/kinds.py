@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .field_rules import is_pointwise
+from .field_calls import is_pointwise
 
 KINDS = ("conv", "norm", "activation", "pool", "linear", "attention", "dropout", "reshape", "other")
 """Every value that ``LayerInfo.kind`` can take."""

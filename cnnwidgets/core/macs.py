@@ -44,11 +44,11 @@ def _added_mm(args: Args, output: Any) -> int:
     return int(output.numel() * args[1].shape[-1])
 
 
-def _vector(args: Args, output: Any) -> int:
+def _vector(args: Args, _: Any) -> int:
     return int(args[0].numel())
 
 
-def _added_vector(args: Args, output: Any) -> int:
+def _added_vector(args: Args, _: Any) -> int:
     return int(args[1].numel())
 
 
@@ -56,13 +56,13 @@ def _linear(args: Args, output: Any) -> int:
     return int(output.numel() * args[0].shape[-1])
 
 
-def _attention(args: Args, output: Any) -> int:
+def _attention(args: Args, _: Any) -> int:
     query, key, value = args[:3]
     rows = math.prod(query.shape[:-1])
     return int(rows * key.shape[-2] * (query.shape[-1] + value.shape[-1]))
 
 
-def _recurrent(args: Args, output: Any) -> int:
+def _recurrent(args: Args, _: Any) -> int:
     x, *weights = args[:3]
     return int(math.prod(x.shape[:-1]) * sum(weight.numel() for weight in weights))
 

@@ -99,7 +99,7 @@ def _span(tensor: torch.Tensor) -> tuple[int, int]:
 
 def _storage(tensor: torch.Tensor) -> int:
     try:
-        return int(tensor.untyped_storage()._cdata)
+        return int(tensor.untyped_storage()._cdata)  # noqa: SLF001 (the address; there is no public name)
     except (NotImplementedError, RuntimeError):  # sparse and other tensors without storage: each for itself
         return -id(tensor)
 

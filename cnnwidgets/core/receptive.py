@@ -7,6 +7,7 @@ resampling by any ratio are exact, and padding does not cut anything off.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -203,11 +204,7 @@ def _merged_dims(parts: Sequence[Dim], size: int) -> Dim:
 
 def _union(reaches: Sequence[Reach | None], length: int) -> Reach | None:
     known = [reach for reach in reaches if reach is not None]
-    result = known[0] if known else None
-    for reach in known[1:]:
-        assert result is not None
-        result = result.union(reach, length)
-    return result
+    return functools.reduce(lambda a, b: a.union(b, length), known) if known else None
 
 
 def reshaped(field: Field, shape: Sequence[int]) -> Field:

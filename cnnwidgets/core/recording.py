@@ -16,7 +16,8 @@ from torch.nn.utils.parametrize import ParametrizationList
 
 from .capture import attached
 from .errors import CnnWidgetsError, InputError
-from .field_rules import Call, mixed, output_field
+from .field_calls import Call, mixed
+from .field_rules import output_field
 from .forward import run
 from .kinds import detail_of_call
 from .names import unwrapped
@@ -42,7 +43,7 @@ class Op:
     inputs: tuple[int, ...]
     params: tuple[str, ...] = ()
     input_shape: tuple[int, ...] = ()
-    shape: tuple[int, ...] = ()
+    output_shape: tuple[int, ...] = ()
     field: Field | None = None
     macs: int = 0
     detail: str = ""
@@ -163,7 +164,7 @@ class _Recorder(Watcher):
     def begin_with(self, value: torch.Tensor) -> None:
         shape = tuple(value.shape)
         if not self._ops:
-            self._ops.append(Op(self._next(), "input", None, (), shape=shape, field=of_input(shape)))
+            self._ops.append(Op(self._next(), "input", None, (), output_shape=shape, field=of_input(shape)))
         self._known.assign(value, Origin(0, of_input(shape)))
 
     def _next(self) -> int:
@@ -204,7 +205,7 @@ class _Recorder(Watcher):
                     continue
                 shape = tuple(result.shape)
                 reached = origin.field if origin is not None else mixed([], shape)
-                marker = self._add(Op(self._next(), "", frame, inputs, shape=shape, field=reached))
+                marker = self._add(Op(self._next(), "", frame, inputs, output_shape=shape, field=reached))
                 if output is result and any(result is given for given in args) and self._came_in(frame, origin):
                     # A layer that hands its input through: without an object of its own, a skip around it would
                     # look as if it started behind it.
@@ -218,7 +219,7 @@ class _Recorder(Watcher):
     def _came_in(self, frame: Frame, origin: Origin | None) -> bool:
         return origin is None or not any(op.id == origin.op for op in frame.ops)
 
-    def exit(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+    def exit(self, module: nn.Module, _args: tuple[Any, ...], _output: Any) -> None:
         self._innermost(module)
         self._stack.pop()
 
@@ -259,14 +260,13 @@ class _Recorder(Watcher):
             tuple(dict.fromkeys(origin.op for origin in origins)),
             params=tuple(dict.fromkeys(self._params[id(value)] for value in read if id(value) in self._params)),
             input_shape=tuple(next(value for value in read if self._known.origin(value) is not None).shape),
-            shape=tuple(main.shape),
+            output_shape=tuple(main.shape),
             macs=self.macs,
             detail=detail_of_call(name, args, kwargs, main),
         )
         self._add(op)
-        call = Call(name, args, kwargs, self._field_of)
         inputs = [origin.field for origin in origins]
-        fields = [output_field(call, inputs, value, index) for index, value in enumerate((*made, *targets))]
+        fields = [output_field(Call(name, args, kwargs, value, self._field_of), inputs) for value in (*made, *targets)]
         op.field = fields[0]
         written = {id(value) for value in targets}
         for value, reached in zip((*made, *targets), fields, strict=True):
@@ -331,7 +331,7 @@ class _Recorder(Watcher):
         else:
             reached = mixed([old.field], shape)
         inputs = tuple(dict.fromkeys((old.op, new.op)))
-        op = self._add(Op(self._next(), "write", frame, inputs, shape=shape, field=reached))
+        op = self._add(Op(self._next(), "write", frame, inputs, output_shape=shape, field=reached))
         return Origin(op.id, reached)
 
     def finish(self, output: Any) -> Recording:
@@ -342,5 +342,5 @@ class _Recorder(Watcher):
             self._ops,
             self._frames,
             tuple(dict.fromkeys(origin.op for origin in origins if origin is not None)),
-            self._ops[0].shape,
+            self._ops[0].output_shape,
         )

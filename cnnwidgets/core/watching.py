@@ -43,11 +43,11 @@ def watching(watcher: Watcher) -> Iterator[None]:
         yield
 
 
-class _Calls(TorchFunctionMode):  # type: ignore[no-untyped-call]
+class _Calls(TorchFunctionMode):
     """Sees each torch function and tensor method that Python code calls."""
 
     def __init__(self, watcher: Watcher) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._watcher = watcher
 
     def __torch_function__(
@@ -69,11 +69,11 @@ class _Calls(TorchFunctionMode):  # type: ignore[no-untyped-call]
             watcher.busy = False
 
 
-class _Kernels(TorchDispatchMode):
+class _Kernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees what those calls come down to: multiply-adds, writes, and calls made outside of Python."""
 
     def __init__(self, watcher: Watcher) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._watcher = watcher
 
     def __torch_dispatch__(
@@ -126,7 +126,7 @@ def _written(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> lis
     if places is None:
         places = _writes[func] = tuple(
             (index, argument.name)
-            for index, argument in enumerate(func._schema.arguments)
+            for index, argument in enumerate(func._schema.arguments)  # noqa: SLF001 (no public name)
             if argument.alias_info is not None and argument.alias_info.is_write
         )
     if not places:

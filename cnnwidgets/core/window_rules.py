@@ -14,7 +14,7 @@ from .receptive import Dim, Field, plain, reach_of, whole
 
 
 @rule("conv1d", "conv2d", "conv3d")
-def _convolution(call: Call, output: torch.Tensor, index: int) -> Field:
+def _convolution(call: Call) -> Field:
     weight = call.get(1, "weight")
     count = weight.ndim - 2
     kernel = tuple(weight.shape[2:])
@@ -24,7 +24,7 @@ def _convolution(call: Call, output: torch.Tensor, index: int) -> Field:
     if padding == "same":
         padding = tuple(d * (k - 1) // 2 for d, k in zip(dilation, kernel, strict=True))
     padding = (0,) * count if padding == "valid" else each(padding, count)
-    return _windowed(call.source, output, count, kernel, stride, padding, dilation, mixes_channels=True)
+    return _windowed(call.source, call.output, count, kernel, stride, padding, dilation, mixes_channels=True)
 
 
 def _windowed(
@@ -51,7 +51,7 @@ def _windowed(
 
 
 @rule("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
-def _transposed(call: Call, output: torch.Tensor, index: int) -> Field:
+def _transposed(call: Call) -> Field:
     weight = call.get(1, "weight")
     count = weight.ndim - 2
     strides = each(call.get(3, "stride", 1), count)
@@ -74,10 +74,10 @@ def _transposed(call: Call, output: torch.Tensor, index: int) -> Field:
         reach = reach_of(dim)
         if reach is None and any(factor is not None for _, factor in dim):
             raise NoRule
-        size = output.shape[output.ndim - count + axis]
+        size = call.output.shape[call.output.ndim - count + axis]
         spatial.append(plain(size, None if reach is None else reach.through(stride, 1, taps)))
     before = list(field.dims[:-count])
-    before[-1] = plain(output.shape[-count - 1])
+    before[-1] = plain(call.output.shape[-count - 1])
     return Field((*before, *spatial))
 
 
@@ -85,27 +85,29 @@ def _transposed(call: Call, output: torch.Tensor, index: int) -> Field:
     "max_pool1d", "max_pool2d", "max_pool3d", "max_pool1d_with_indices", "max_pool2d_with_indices",
     "max_pool3d_with_indices",
 )  # fmt: skip
-def _max_pool(call: Call, output: torch.Tensor, index: int) -> Field:
-    return _pool(call, output, 1, dilation=call.get(4, "dilation", 1))
+def _max_pool(call: Call) -> Field:
+    return _pool(call, 1, dilation=call.get(4, "dilation", 1))
 
 
 @rule("avg_pool1d", "avg_pool2d", "avg_pool3d")
-def _average_pool(call: Call, output: torch.Tensor, index: int) -> Field:
-    return _pool(call, output, 1, dilation=1)
+def _average_pool(call: Call) -> Field:
+    return _pool(call, 1, dilation=1)
 
 
 @rule("lp_pool1d", "lp_pool2d", "lp_pool3d")
-def _lp_pool(call: Call, output: torch.Tensor, index: int) -> Field:
-    return _pool(call, output, 2, dilation=1)
+def _lp_pool(call: Call) -> Field:
+    return _pool(call, 2, dilation=1)
 
 
-def _pool(call: Call, output: torch.Tensor, at: int, *, dilation: Any) -> Field:
+def _pool(call: Call, at: int, *, dilation: Any) -> Field:
     count = int(next(letter for letter in call.name if letter.isdigit()))
     kernel = each(call.get(at, "kernel_size"), count)
     stride = call.get(at + 1, "stride")
     stride = kernel if stride is None or stride == [] else each(stride, count)
     padding = (0,) * count if at == 2 else each(call.get(at + 2, "padding", 0), count)
-    return _windowed(call.source, output, count, kernel, stride, padding, each(dilation, count), mixes_channels=False)
+    return _windowed(
+        call.source, call.output, count, kernel, stride, padding, each(dilation, count), mixes_channels=False
+    )
 
 
 def _resampled(dim: Dim, size: int, taps: Callable[[int], tuple[int, int]], ratio: Fraction) -> Dim:
@@ -132,15 +134,15 @@ def _adapted(dim: Dim, size: int) -> Dim:
     "adaptive_max_pool3d", "adaptive_max_pool1d_with_indices", "adaptive_max_pool2d_with_indices",
     "adaptive_max_pool3d_with_indices",
 )  # fmt: skip
-def _adaptive_pool(call: Call, output: torch.Tensor, index: int) -> Field:
+def _adaptive_pool(call: Call) -> Field:
     count = int(next(letter for letter in call.name if letter.isdigit()))
     dims = call.source.dims
-    pooled = (_adapted(dim, size) for dim, size in zip(dims[-count:], output.shape[-count:], strict=True))
+    pooled = (_adapted(dim, size) for dim, size in zip(dims[-count:], call.output.shape[-count:], strict=True))
     return Field((*dims[:-count], *pooled))
 
 
 @rule("interpolate", "upsample", "upsample_nearest", "upsample_bilinear")
-def _interpolated(call: Call, output: torch.Tensor, index: int) -> Field:
+def _interpolated(call: Call) -> Field:
     mode = {"upsample_bilinear": "bilinear"}.get(call.name, call.get(3, "mode", "nearest"))
     aligned = bool(call.get(4, "align_corners")) or call.name == "upsample_bilinear"
     factor = call.get(2, "scale_factor")
@@ -150,7 +152,7 @@ def _interpolated(call: Call, output: torch.Tensor, index: int) -> Field:
     count = len(field.dims) - 2
     factors = each(factor, count)
     resampled = []
-    for dim, size, scale in zip(field.dims[2:], output.shape[2:], factors, strict=True):
+    for dim, size, scale in zip(field.dims[2:], call.output.shape[2:], factors, strict=True):
         length = math.prod(part for part, _ in dim)
         if mode == "area":
             resampled.append(_adapted(dim, size))
@@ -181,28 +183,28 @@ def _interpolation_taps(mode: str, ratio: Fraction, aligned: bool, antialias: bo
 
 
 @rule("pad")
-def _padded(call: Call, output: torch.Tensor, index: int) -> Field:
+def _padded(call: Call) -> Field:
     amounts = list(call.get(1, "pad"))
     dims = list(call.source.dims)
     for back in range(len(amounts) // 2):
         place = len(dims) - 1 - back
-        before, size = amounts[2 * back], output.shape[place]
+        before, size = amounts[2 * back], call.output.shape[place]
         dims[place] = slid(dims[place], size, 1, 1, before, 1)
     return Field(tuple(dims))
 
 
 @rule("pixel_shuffle")
-def _shuffled(call: Call, output: torch.Tensor, index: int) -> Field:
+def _shuffled(call: Call) -> Field:
     ratio = Fraction(1, call.get(1, "upscale_factor"))
     dims = call.source.dims
     spread = (
         _resampled(dim, size, lambda o: (math.floor(o * ratio),) * 2, ratio)
-        for dim, size in zip(dims[-2:], output.shape[-2:], strict=True)
+        for dim, size in zip(dims[-2:], call.output.shape[-2:], strict=True)
     )
-    return Field((*dims[:-3], plain(output.shape[-3]), *spread))
+    return Field((*dims[:-3], plain(call.output.shape[-3]), *spread))
 
 
 @rule("pixel_unshuffle")
-def _unshuffled(call: Call, output: torch.Tensor, index: int) -> Field:
+def _unshuffled(call: Call) -> Field:
     factor = call.get(1, "downscale_factor")
-    return _windowed(call.source, output, 2, (factor,) * 2, (factor,) * 2, (0, 0), (1, 1), mixes_channels=True)
+    return _windowed(call.source, call.output, 2, (factor,) * 2, (factor,) * 2, (0, 0), (1, 1), mixes_channels=True)

@@ -11,12 +11,13 @@ from torch.autograd.graph import GradientEdge
 
 from cnnwidgets.core.errors import TargetError
 from cnnwidgets.core.forward import run
-from cnnwidgets.core.names import find_layer
+from cnnwidgets.core.function_layers import FunctionLayer, Key
 from cnnwidgets.core.state import in_training_mode, preserved
 from cnnwidgets.core.targets import Chosen, Target, class_scores, resolve
 
 from ._gradients import differentiate, fresh_input, nodes_between, saturation_notes
 from ._inputs import checked, input_notes, weight_notes
+from ._layers import all_functions, located
 from ._watch import Call, Output, Watch
 
 
@@ -98,7 +99,16 @@ def _observe(
     score: str,
     notes: list[str],
 ) -> Observation:
-    wanted = None if layers is None else {find_layer(model, layer)[0] for layer in layers}
+    functions: dict[Key, FunctionLayer] = {}
+    wanted: set[str] | None = None
+    if layers is None:
+        functions.update(all_functions(model, images))
+    else:
+        wanted = set()
+        for layer in layers:
+            name, found = located(model, images, layer)
+            wanted.add(name)
+            functions.update(found)
     last: dict[str, Output] = {}
 
     def see(now: Call) -> None:
@@ -108,7 +118,7 @@ def _observe(
     def wants(name: str, output: Output) -> bool:
         return output.spatial and (wanted is None or name in wanted)
 
-    watch = Watch(model, see, wants)
+    watch = Watch(model, see, wants, functions)
     leaf, x = fresh_input(images) if gradients else (images, images.clone())
     with watch.following():
         raw = run(model, x)
@@ -167,6 +177,7 @@ class _Reducer:
 
     def __init__(self, output: Output, keep_maps: bool) -> None:
         self.edge = output.edge
+        self._to_own = output.gradient
         self._value, output.value = output.value, None
         self.maps = self._value.float().cpu() if keep_maps and self._value is not None else None
         self.cam: torch.Tensor | None = None
@@ -183,6 +194,7 @@ class _Reducer:
         if gradient is None or maps is None:
             return
         with torch.no_grad():
+            gradient = self._to_own(gradient)
             if maps.dtype in (torch.float16, torch.bfloat16):
                 maps, gradient = maps.float(), gradient.float()
             cam: torch.Tensor = torch.einsum("nk,nkhw->nhw", gradient.mean((2, 3)), maps)

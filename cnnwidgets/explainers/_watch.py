@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +15,7 @@ from torch import nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from cnnwidgets.core.capture import attached
+from cnnwidgets.core.function_layers import Frame, FunctionCalls, FunctionLayer, Key
 from cnnwidgets.core.names import unwrapped
 
 
@@ -24,15 +27,15 @@ class Output:
         shape: of the tensor.
         value: a copy made as the layer returned, or None if it was not asked for.
         own: where the gradient for what comes after this layer arrives; None if it takes part in no backward pass.
-        source: where the layer handed on a tensor that was there before: where all gradient for that tensor arrives.
-        handed_on: that tensor as the layer returned it, and its version then.
+        base: of a tensor that is a view, the tensor that it is a view of.
+        view: the tensor as the layer returned it, if it is a view, and its version then.
     """
 
     shape: tuple[int, ...]
     value: torch.Tensor | None = None
     own: GradientEdge | None = None
-    source: GradientEdge | None = None
-    handed_on: tuple[torch.Tensor, int] | None = None
+    base: Base | None = None
+    view: tuple[torch.Tensor, int] | None = None
 
     @property
     def spatial(self) -> bool:
@@ -41,13 +44,39 @@ class Output:
 
     @property
     def edge(self) -> GradientEdge | None:
-        """Where to take the gradient for ``value``; to be asked after the forward pass."""
-        if self.handed_on is not None:
-            tensor, before = self.handed_on
-            # An in-place operation on a view goes round it in the graph; then only the source sees the gradient.
-            if _version(tensor) != before:
-                return self.source
-        return self.own
+        """Where to take the gradient for ``value``, to be given to :meth:`gradient`; to be asked after the forward."""
+        return self.base.edge if self.base is not None and self._written_to() else self.own
+
+    def gradient(self, arrived: torch.Tensor) -> torch.Tensor:
+        """The gradient for ``value``, from what arrived at :attr:`edge`."""
+        return self.base.part(arrived) if self.base is not None and self._written_to() else arrived
+
+    def _written_to(self) -> bool:
+        # An in-place operation on a view goes round it in the graph; then only its base sees the gradient.
+        return self.view is not None and _version(self.view[0]) != self.view[1]
+
+
+@dataclass(frozen=True)
+class Base:
+    """The tensor that a layer's output is a view of, as it was when the layer returned."""
+
+    edge: GradientEdge
+    layout: tuple[tuple[int, ...], tuple[int, ...]]
+    window: tuple[tuple[int, ...], tuple[int, ...], int]
+
+    @classmethod
+    def of(cls, view: torch.Tensor) -> Base | None:
+        """The base of ``view``; None if it is not a view of something with a gradient."""
+        base = view._base  # noqa: SLF001
+        if base is None or not base.requires_grad:
+            return None
+        offset = int(view.storage_offset() - base.storage_offset())
+        return cls(get_gradient_edge(base), (base.shape, base.stride()), (view.shape, view.stride(), offset))
+
+    def part(self, gradient: torch.Tensor) -> torch.Tensor:
+        """The part of the base's gradient that belongs to the view."""
+        laid_out = gradient.new_empty_strided(*self.layout).copy_(gradient)
+        return laid_out.as_strided(*self.window)
 
 
 @dataclass
@@ -67,15 +96,27 @@ class Watch:
         shapes: shape of what each layer returned last, None where it holds no tensor.
     """
 
-    def __init__(self, model: nn.Module, seen: Callable[[Call], None], wants: Callable[[str, Output], bool]) -> None:
-        base = unwrapped(model)
-        modules = list(base.named_modules(remove_duplicate=True))
+    def __init__(
+        self,
+        model: nn.Module,
+        seen: Callable[[Call], None],
+        wants: Callable[[str, Output], bool],
+        functions: Mapping[Key, FunctionLayer] | None = None,
+    ) -> None:
+        self._base = unwrapped(model)
+        modules = list(self._base.named_modules())
         self._names = {module: name for name, module in modules if name or len(modules) == 1}
         self._seen = seen
         self._wants = wants
-        self._inputs: list[tuple[nn.Module, list[tuple[torch.Tensor, int]]]] = []
+        self._entered: Counter[str] = Counter()
+        self._root = Frame("", 0)
+        self._running: list[tuple[nn.Module, Frame, list[tuple[torch.Tensor, int]]]] = []
         self._last: tuple[torch.Tensor, int, Output] | None = None
         self._returned: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
+        self._functions: FunctionCalls | None = None
+        if functions:
+            own = itertools.chain(self._base.parameters(), self._base.buffers())
+            self._functions = FunctionCalls(functions, self._frame, own, self._called)
         self.calls: dict[str, int] = {}
         self.shapes: dict[str, tuple[int, ...] | None] = {}
 
@@ -88,23 +129,42 @@ class Watch:
     def following(self) -> Iterator[None]:
         """Watch while the block runs."""
         try:
-            with attached(self._names, enter=self._enter, leave=self._leave):
+            with attached(self._names, enter=self._enter, leave=self._leave), self._functions or nullcontext():
                 yield
         finally:
-            self._inputs.clear()
+            self._running.clear()
             self._returned.clear()
             self._last = None
 
+    def _frame(self) -> Frame:
+        return self._running[-1][1] if self._running else self._root
+
     def _enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        self._inputs.append((module, [(value, _version(value)) for value in inputs if isinstance(value, torch.Tensor)]))
+        name = self._names[module]
+        given = [(value, _version(value)) for value in inputs if isinstance(value, torch.Tensor)]
+        self._running.append((module, Frame(name, self._entered[name]), given))
+        self._entered[name] += 1
 
     def _leave(self, module: nn.Module, _: tuple[Any, ...], output: Any) -> Any:
         # A layer that raised and was caught by the model has entered and never left.
         while True:
-            entered, inputs = self._inputs.pop()
+            entered, _frame, inputs = self._running.pop()
             if entered is module:
                 break
-        name = self._names[module]
+        if self._functions is None:
+            return self._returns(self._names[module], output, inputs)
+        self._functions.busy = True
+        try:
+            return self._returns(self._names[module], output, inputs)
+        finally:
+            self._functions.busy = False
+
+    def _called(self, name: str, output: torch.Tensor) -> None:
+        """A torch call that is a layer made ``output``, or changed it in place."""
+        self._returns(name, output, [])
+
+    def _returns(self, name: str, output: Any, inputs: list[tuple[torch.Tensor, int]]) -> Any:
+        """Note what a layer returned; the result, unless None, is to be returned instead."""
         index = self.calls.get(name, 0)
         self.calls[name] = index + 1
         tensor = layer_tensor(output)
@@ -116,18 +176,8 @@ class Watch:
         record = self._shared(state, inputs)
         replaced = None
         if record is None:
-            record = Output(tuple(tensor.shape))
-            # Wherever the same tensor was around before, what comes after this layer needs a place of its own.
-            again = _contains(inputs, state) or self._was_returned(state)
-            if tensor.requires_grad and not tensor.is_inference():
-                if again and tensor.ndim == 4:
-                    own = tensor.view_as(tensor)
-                    state = (own, _version(own))
-                    record.own, record.source = get_gradient_edge(own), get_gradient_edge(tensor)
-                    record.handed_on = state
-                    replaced = with_replaced(output, tensor, own)
-                else:
-                    record.own = get_gradient_edge(tensor)
+            record, replaced = self._own(state, inputs, output)
+            state = record.view or state
         if record.value is None and self._wants(name, record):
             record.value = tensor.detach().clone()
         self._last = (*state, record)
@@ -135,9 +185,25 @@ class Watch:
         self._seen(Call(name, index, record))
         return replaced
 
+    def _own(
+        self, state: tuple[torch.Tensor, int], inputs: list[tuple[torch.Tensor, int]], output: Any
+    ) -> tuple[Output, Any]:
+        """A record of this output, and what to return in its place, if anything."""
+        tensor = state[0]
+        record = Output(tuple(tensor.shape))
+        if not tensor.requires_grad or tensor.is_inference():
+            return record, None
+        # Wherever the same tensor was around before, what comes after this layer needs a place of its own.
+        again = tensor.ndim == 4 and (_contains(inputs, state) or self._was_returned(state))
+        own = tensor.view_as(tensor) if again else tensor
+        record.own, record.base = get_gradient_edge(own), Base.of(own)
+        if record.base is not None:
+            record.view = (own, _version(own))
+        return record, with_replaced(output, tensor, own) if again else None
+
     def _was_returned(self, state: tuple[torch.Tensor, int]) -> bool:
-        before = self._returned.get(id(state[0]))
-        return before is not None and before[0]() is state[0] and before[1] == state[1]
+        known = self._returned.get(id(state[0]))
+        return known is not None and known[0]() is state[0] and known[1] == state[1]
 
     def _shared(self, state: tuple[torch.Tensor, int], inputs: list[tuple[torch.Tensor, int]]) -> Output | None:
         """The record of the layer that returned last, if this one is a container that hands its output on."""

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnwidgets.core.errors import CnnWidgetsError, NotSpatial
+from cnnwidgets.core.errors import CnnWidgetsError, LayerNotFound, NotSpatial
 from cnnwidgets.core.names import find_layer
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
@@ -47,7 +47,7 @@ def every_layer(
     known = info(method)
     if not known.needs_layer:
         raise CnnWidgetsError(f"{method!r} explains the input, not a layer. Call explainers.{method} once instead.")
-    wanted = None if layers is None else list(dict.fromkeys(find_layer(model, layer)[0] for layer in layers))
+    wanted = None if layers is None else list(dict.fromkeys(_name(model, layer) for layer in layers))
     if method != "grad_cam" or options.get("call", -1) != -1:
         if wanted is None:
             seen = observe(model, images, target, keep_maps=True, gradients=False)
@@ -62,7 +62,18 @@ def every_layer(
     return {name: attribution_of(name, seen) for name in seen.order if name in seen.cam}
 
 
+def _name(model: nn.Module, layer: str | nn.Module) -> str:
+    """The dotted name; a name that no module has may be that of a torch call, which only running can tell."""
+    try:
+        return find_layer(model, layer)[0]
+    except LayerNotFound:
+        if isinstance(layer, str):
+            return layer
+        raise
+
+
 def attribution_of(name: str, seen: Observation) -> Attribution:
+    """Grad-CAM of the layer ``name``, one of ``seen.cam``."""
     notes = [
         *seen.notes,
         *reuse_notes(name, seen.calls[name] - 1, seen.calls[name]),

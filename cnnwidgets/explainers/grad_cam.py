@@ -9,11 +9,11 @@ from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, NotSpatial
 from cnnwidgets.core.forward import run
-from cnnwidgets.core.names import find_layer
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target, resolve
 
 from ._gradients import differentiate, fresh_input, saturation_notes
+from ._layers import all_functions, located
 from ._registry import register
 from ._watch import Call, Output, Watch
 
@@ -61,7 +61,7 @@ def grad_cam(
         >>> grad_cam(net, torch.tensor([[[[1.0, -1.0]]]]), layer="0").values
         tensor([[[ 6., -6.]]])
     """
-    wanted = None if layer is None else find_layer(model, layer)[0]
+    wanted, functions = (None, all_functions(model, images)) if layer is None else located(model, images, layer)
     seen: list[Call] = []
     last: dict[bool, Call] = {}
 
@@ -77,7 +77,7 @@ def grad_cam(
     def wants(name: str, output: Output) -> bool:
         return len(output.shape) == 4 and wanted in (None, name)
 
-    watch = Watch(model, see, wants)
+    watch = Watch(model, see, wants, functions)
     _, x = fresh_input(images)
     with watch.following():
         outputs = run(model, x)
@@ -96,6 +96,7 @@ def grad_cam(
     (gradient,) = differentiate(scores, [] if shown.output.edge is None else [shown.output.edge]) or [None]
     if gradient is None:
         raise CnnWidgetsError(no_gradient(shown.name))
+    gradient = shown.output.gradient(gradient)
     values = weighted(maps, gradient)
     notes = [
         *reuse_notes(shown.name, shown.index, watch.calls[shown.name]),

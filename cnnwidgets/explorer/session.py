@@ -21,8 +21,9 @@ from cnnwidgets.core.targets import Target
 from cnnwidgets.explainers._observe import Observation, observe
 from cnnwidgets.explainers.every_layer import attribution_of
 
-_NEVER_AN_END = {"dropout", "reshape"}
-_AFTER = {"conv": {"norm", "activation", "dropout"}, "norm": {"activation", "dropout"}}
+_NEVER_AN_END = {"dropout", "reshape", "identity"}
+_PASSES = {"activation", "dropout", "identity"}
+_AFTER = {"conv": {"norm", *_PASSES}, "norm": _PASSES}
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +139,9 @@ class Session:
         Of several that hold the same maps, the outermost.
         """
         assert self.architecture is not None
-        kinds = {layer.name: layer.kind for layer in self.architecture.layers}
+        kinds = {
+            layer.name: "identity" if layer.type == "Identity" else layer.kind for layer in self.architecture.layers
+        }
         consumers: dict[str, set[str]] = {}
         for source, consumer in self.architecture.edges:
             consumers.setdefault(source, set()).add(kinds[consumer])

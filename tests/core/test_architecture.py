@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ import timm
 import torch
 import torchvision
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from cnnwidgets.core.architecture import Architecture, trace
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, LayerNotFound, NotSpatial
@@ -142,9 +143,9 @@ class Functional(nn.Module):
         self.head = nn.Parameter(torch.ones(2, 4))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = F.relu(F.conv2d(x, self.w1))
-        y = F.max_pool2d(torch.relu(F.conv2d(y, self.w2, padding=1)) + y, 2)
-        return F.linear(y.mean((2, 3)), self.head)
+        y = functional.relu(functional.conv2d(x, self.w1))
+        y = functional.max_pool2d(torch.relu(functional.conv2d(y, self.w2, padding=1)) + y, 2)
+        return functional.linear(y.mean((2, 3)), self.head)
 
 
 def test_functional_network_is_opened() -> None:
@@ -188,7 +189,7 @@ def test_functions_between_layers() -> None:
             self.fc = nn.Linear(4 * 7 * 7, 2)
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.fc(torch.flatten(F.max_pool2d(F.relu(self.conv(x)), 2), 1)).softmax(1)
+            return self.fc(torch.flatten(functional.max_pool2d(functional.relu(self.conv(x)), 2), 1)).softmax(1)
 
     architecture = trace(Net(), X)
     assert architecture.find("conv").functions == ("relu", "max_pool2d", "flatten")
@@ -313,7 +314,7 @@ def test_called_past_its_hooks() -> None:
 def test_custom_autograd_function_and_inference_mode() -> None:
     class Double(torch.autograd.Function):
         @staticmethod
-        def forward(ctx: object, x: torch.Tensor) -> torch.Tensor:
+        def forward(_: object, x: torch.Tensor) -> torch.Tensor:
             return x * 2
 
     def custom(net: nn.Module, x: torch.Tensor) -> torch.Tensor:
@@ -343,10 +344,8 @@ def test_module_that_raises_inside_is_left() -> None:
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             y = self.a(x)
-            try:
+            with contextlib.suppress(ValueError):
                 y = self.moody(y)
-            except ValueError:
-                pass
             return self.b(y)
 
     architecture = trace(Net(), X)

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torchvision
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -103,7 +103,7 @@ def test_bare_products() -> None:
             first = a @ b  # 2 x (3 x 4 x 5)
             second = torch.baddbmm(first, a, b)
             third = torch.einsum("nij,njk->nik", a, b)
-            attention = F.scaled_dot_product_attention(a, a, a)  # 2 x (3 x 3 x 4) twice
+            attention = functional.scaled_dot_product_attention(a, a, a)  # 2 x (3 x 3 x 4) twice
             return first + second + third + attention.sum()
 
     x = torch.zeros(2, 3, 4), torch.zeros(2, 4, 5)

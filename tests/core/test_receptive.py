@@ -6,7 +6,7 @@ import pytest
 import torch
 import torchvision
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from cnnwidgets.core.architecture import Architecture, trace
 from cnnwidgets.core.receptive import Field, of_input, pixels, plain, reshaped, whole
@@ -55,8 +55,8 @@ class Functional(nn.Module):
         self.weight = nn.Parameter(torch.ones(2, 1, 4, 4))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = F.relu(F.conv2d(F.pad(x, (1, 2, 1, 2)), self.weight))
-        y = F.avg_pool2d(y, 2)
+        y = functional.relu(functional.conv2d(functional.pad(x, (1, 2, 1, 2)), self.weight))
+        y = functional.avg_pool2d(y, 2)
         return y[:, :, 1:, 1:] * 2 + 1
 
 
@@ -116,8 +116,9 @@ def test_field_is_where_gradients_reach(name: str) -> None:
     largest = (max(b - t for t, _, b, _ in expected), max(r - left for _, left, _, r in expected))
     field = architecture.find("0").receptive_field
     assert field is not None
-    assert field[0] >= largest[0] and field[1] >= largest[1]
-    assert field[0] <= largest[0] + 2 and field[1] <= largest[1] + 2  # another phase may see a little more
+    # Another phase than these three may see a little more.
+    assert largest[0] <= field[0] <= largest[0] + 2
+    assert largest[1] <= field[1] <= largest[1] + 2
 
 
 def field_of(architecture: Architecture, name: str) -> tuple[int, int] | None:

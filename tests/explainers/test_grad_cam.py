@@ -60,6 +60,7 @@ WAYS = {
     "clamp": lambda x: x.clamp(min=0),
     "in place, result ignored": ignored,
     "identity, then in place": nn.Sequential(nn.Identity(), nn.ReLU(inplace=True)),
+    "two identities, then in place": nn.Sequential(nn.Identity(), nn.Identity(), nn.ReLU(inplace=True)),
     "dropout, then in place": nn.Sequential(nn.Dropout(), nn.ReLU(inplace=True)),
     "assigned": assigned,
 }
@@ -80,9 +81,10 @@ def test_a_relu_itself(way: str) -> None:
     close(grad_cam(Net(WAYS[way]), X, layer="relu").values, [4.0, 10.0, 12.0])
 
 
-@pytest.mark.parametrize("way", ["identity, then in place", "dropout, then in place"])
+@pytest.mark.parametrize("way", [way for way in WAYS if way.endswith(", then in place")])
 def test_a_layer_that_hands_its_input_on_to_an_in_place_relu(way: str) -> None:
-    close(grad_cam(Net(WAYS[way]).eval(), X, layer="relu.0").values, [1.0, -2.0, 3.0])
+    for name in list(dict(WAYS[way].named_children()))[:-1]:
+        close(grad_cam(Net(WAYS[way]).eval(), X, layer=f"relu.{name}").values, [1.0, -2.0, 3.0])
     close(grad_cam(Net(WAYS[way]).eval(), X, layer="relu").values, [4.0, 10.0, 12.0])
 
 
@@ -189,6 +191,36 @@ def test_an_in_place_change_of_what_identity_handed_on_changes_the_original_as_i
     result = grad_cam(Aliased(), X, layer="identity")
     assert result.scores.tolist() == [20.0]
     close(result.values, [4 / 3 * a for a in (2, -4, 6)])
+
+
+@pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
+def test_a_layer_that_returns_a_slice_which_is_then_written_to(memory: torch.memory_format) -> None:
+    class Part(nn.Module):
+        def forward(self, x):
+            return x.contiguous(memory_format=memory)[:, 1:, :, :2].relu()[:, :, :, 1:]
+
+    class Writes(nn.Module):
+        def __init__(self, in_place: bool) -> None:
+            super().__init__()
+            self.conv, self.part, self.head, self.in_place = nn.Conv2d(1, 3, 1), Part(), nn.Linear(2, 1), in_place
+
+        def forward(self, x):
+            y = self.part(self.conv(x))
+            if self.in_place:
+                y *= y.detach() + 1
+            else:
+                y = y * (y.detach() + 1)
+            return self.head(y.flatten(1))
+
+    torch.manual_seed(8)
+    net = Writes(False)
+    images = torch.rand(2, 1, 1, 3)
+    expected = grad_cam(net, images, layer="part")
+    net.in_place = True
+    result = grad_cam(net, images, layer="part")
+    torch.testing.assert_close(result.scores, expected.scores)
+    torch.testing.assert_close(result.values, expected.values)
+    assert expected.values.abs().sum() > 0
 
 
 def test_maps_are_explained_per_image() -> None:

@@ -64,25 +64,27 @@ class Graph:
 
 def back_edges(vertices: list[Vertex], edges: list[Edge]) -> set[Edge]:
     """Edges whose removal leaves no cycle."""
-    graph = Graph(vertices, edges, lambda vertex, width: Block())
+    outgoing: dict[Vertex, list[Edge]] = defaultdict(list)
+    for edge in edges:
+        outgoing[edge.source].append(edge)
     state: dict[Vertex, int] = {}
     found = set()
     for root in vertices:
         if root in state:
             continue
         state[root] = 1
-        stack = [(root, iter(graph.outgoing[root]))]
+        stack = [(root, iter(outgoing[root]))]
         while stack:
             vertex, rest = stack[-1]
-            edge = next(rest, None)
-            if edge is None:
+            following = next(rest, None)
+            if following is None:
                 state[vertex] = 2
                 stack.pop()
-            elif state.get(edge.target) == 1:
-                found.add(edge)
-            elif edge.target not in state:
-                state[edge.target] = 1
-                stack.append((edge.target, iter(graph.outgoing[edge.target])))
+            elif state.get(following.target) == 1:
+                found.add(following)
+            elif following.target not in state:
+                state[following.target] = 1
+                stack.append((following.target, iter(outgoing[following.target])))
     return found
 
 

@@ -33,12 +33,12 @@ export class Canvas {
 
   drawing: Drawing | undefined;
   zoom = 1;
-  private chosen = false;
-  private readonly world = s("g", {});
-  private readonly frames = s("g", {});
-  private readonly lines = s("path", { class: "cnnw-ag-line" });
-  private readonly back = s("path", { class: "cnnw-ag-line cnnw-ag-back" });
-  private readonly nodes = s("g", {});
+  private mode: "start" | "fit" | "free" = "start";
+  private readonly world = s("g", { role: "presentation" });
+  private readonly frames = s("g", { role: "presentation" });
+  private readonly lines = s("path", { class: "cnnw-ag-line", "aria-hidden": "true" });
+  private readonly back = s("path", { class: "cnnw-ag-line cnnw-ag-back", "aria-hidden": "true" });
+  private readonly nodes = s("g", { role: "presentation" });
   private routed: Line[] = [];
   private returning: Line[] = [];
   private items = new Map<string, Item>();
@@ -75,7 +75,7 @@ export class Canvas {
     this.routed = drawing.lines.map(read);
     this.returning = drawing.back.map(read);
     const first = this.fonts === undefined;
-    if (!this.chosen) this.zoom = startZoom(drawing.width, this.element.clientWidth);
+    this.zoom = this.modeZoom(drawing);
     this.fonts = this.setFonts();
     this.clear();
     this.resize();
@@ -88,6 +88,19 @@ export class Canvas {
       this.centre();
     }
     this.refresh();
+  }
+
+  /** How high the drawing is at the zoom of the start. */
+  naturalHeight(): number {
+    const { drawing, element } = this;
+    return drawing ? Math.ceil(drawing.height * startZoom(drawing.width, element.clientWidth)) : 0;
+  }
+
+  private modeZoom(drawing: Drawing): number {
+    const { clientWidth, clientHeight } = this.element;
+    if (this.mode === "free") return this.zoom;
+    if (this.mode === "fit") return fitZoom(drawing.width, drawing.height, clientWidth, clientHeight);
+    return startZoom(drawing.width, clientWidth);
   }
 
   private centre(): void {
@@ -121,7 +134,13 @@ export class Canvas {
   }
 
   reveal(item: Item): void {
-    const { element, zoom } = this;
+    const { element } = this;
+    if (this.far && this.drawing) {
+      this.mode = "start";
+      this.zoom = startZoom(this.drawing.width, element.clientWidth);
+      this.resize();
+    }
+    const { zoom } = this;
     const [px, py] = this.padding();
     const tall = item.open ? Math.min(item.h, 60) : item.h;
     element.scrollTop = scrollTo(element.scrollTop, element.clientHeight, item.y * zoom + py, tall * zoom);
@@ -133,6 +152,7 @@ export class Canvas {
     const { drawing, element } = this;
     if (!drawing) return;
     this.zoomTo(fitZoom(drawing.width, drawing.height, element.clientWidth, element.clientHeight), 0, 0);
+    this.mode = "fit";
     this.centre();
     element.scrollTop = 0;
   }
@@ -147,7 +167,7 @@ export class Canvas {
     const { element } = this;
     const [px, py] = this.padding();
     const at = [(element.scrollLeft + x - px) / this.zoom, (element.scrollTop + y - py) / this.zoom] as const;
-    this.chosen = true;
+    this.mode = "free";
     this.zoom = clampZoom(zoom);
     this.resize();
     const [qx, qy] = this.padding();
@@ -158,7 +178,7 @@ export class Canvas {
 
   private setFonts(): Fonts {
     const scale = 1 / Math.min(1, Math.max(READABLE, this.zoom));
-    const scaled = this.chosen && this.fonts ? this.fonts.scale : scale;
+    const scaled = this.mode !== "start" && this.fonts ? this.fonts.scale : scale;
     const family = getComputedStyle(this.element).fontFamily || "sans-serif";
     this.svg.style.setProperty("--cnnw-ag-text", String(scaled));
     return {
@@ -171,7 +191,7 @@ export class Canvas {
   private onResize(): void {
     const { drawing } = this;
     if (!drawing || this.element.clientWidth === 0) return;
-    const zoom = this.chosen ? this.zoom : startZoom(drawing.width, this.element.clientWidth);
+    const zoom = this.modeZoom(drawing);
     if (zoom !== this.zoom) {
       this.zoom = zoom;
       this.fonts = this.setFonts();
@@ -198,6 +218,7 @@ export class Canvas {
     const far = zoom < FAR;
     if (far !== this.far) {
       this.far = far;
+      this.svg.classList.toggle("cnnw-ag-far", far);
       this.clear();
     }
   }

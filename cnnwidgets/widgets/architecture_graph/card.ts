@@ -47,7 +47,7 @@ export class HoverCard {
   /** After a moment, so that a pointer which only passes shows nothing. */
   showSoon(item: Item, box: () => DOMRect): void {
     clearTimeout(this.timer);
-    this.timer = window.setTimeout(() => this.show(item, box()), 180);
+    this.timer = window.setTimeout(() => this.show(item, box()), 350);
   }
 
   hide(): void {

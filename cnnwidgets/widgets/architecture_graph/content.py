@@ -88,7 +88,8 @@ def _what(group: Group, tree: Tree, network: Network, own: list[Info], called: I
         return block + once + _stride(called) + (" · residual" if residual else "")
     inside = [[name, *tree.groups[name].aliases] for name in group.children]
     inside += [node.aliases for node in group.nodes if node.scope[-1:] == (group.name,) and node.kind != JOIN]
-    types = Counter(_block_type(network.infos[name].type for name in names if name in network.infos) for names in inside)
+    infos = network.infos
+    types = Counter(_block_type(infos[name].type for name in names if name in infos) for names in inside)
     if len(types) == 1 and "" not in types:
         return f"{next(iter(types))} ×{len(inside)}"
     return f"{own[0].type.lstrip('_') if own else 'Group'} · {count} layers"

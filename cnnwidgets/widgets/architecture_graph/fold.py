@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from .network import JOIN, Network, Unit, common
+from .torn import without_torn
 
 _NEXT = {
     "conv": ("norm", "activation"),
@@ -46,20 +47,26 @@ class Group:
 
 @dataclass
 class Tree:
-    """All nodes in execution order, all groups outermost first, and links between node keys."""
+    """All nodes in execution order, all groups outermost first, and links between node keys.
+
+    ``flattened`` holds the last node of each container that is not a group.
+    """
 
     nodes: list[Node]
     groups: dict[str, Group]
     links: list[tuple[int, int]]
+    flattened: dict[str, Node] = field(default_factory=dict)
 
     def where(self) -> dict[str, tuple[Node | Group, tuple[str, ...]]]:
         """For each name of a layer or container, the node or group that shows it and the groups around that."""
-        found: dict[str, tuple[Node | Group, tuple[str, ...]]] = {}
+        found: dict[str, tuple[Node | Group, tuple[str, ...]]] = {
+            name: (node, node.scope) for name, node in self.flattened.items()
+        }
         for group in self.groups.values():
             around = self.around(group)
-            found.update({name: (group, around) for name in (group.name, *group.aliases)})
+            found.update(dict.fromkeys((group.name, *group.aliases), (group, around)))
         for node in self.nodes:
-            names = {unit.name for unit in node.units if unit.name} | set(node.aliases)
+            names = [unit.name for unit in node.units if unit.name] + node.aliases
             for name in names:
                 # of a layer called several times, the last call is the one whose output is shown
                 found[name] = (node, node.scope)
@@ -78,8 +85,10 @@ def fold(network: Network) -> Tree:
     """Chains become nodes, modules become groups."""
     nodes = _chains(network)
     owner = {unit.key: node.key for node in nodes for unit in node.units}
-    links = dict.fromkeys((owner[a], owner[b]) for a, b in network.links)
-    return Tree(nodes, _groups(nodes), [(a, b) for a, b in links if a != b])
+    pairs = dict.fromkeys((owner[a], owner[b]) for a, b in network.links)
+    links = [(a, b) for a, b in pairs if a != b]
+    flattened = without_torn(nodes, links)
+    return Tree(nodes, _groups(nodes), links, flattened)
 
 
 def _chains(network: Network) -> list[Node]:

@@ -8,6 +8,7 @@ lane for all targets of a source, so that a dense block reads like a comb.
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 
 from .acyclic import Edge, Entry, Exit, Graph, Vertex, in_order, is_point
 from .block import Block, Port
@@ -111,16 +112,14 @@ def _meets(edge: Edge, x: dict[Vertex, float], blocks: dict[Vertex, Block], down
     return x[edge.source] + out - into if down else x[edge.target] + into - out
 
 
-def _spread(
-    row: list[Vertex], wanted: list[float], blocks: dict[Vertex, Block], pinned: int | None
-) -> list[float]:
+def _spread(row: list[Vertex], wanted: list[float], blocks: dict[Vertex, Block], pinned: int | None) -> list[float]:
     """Positions nearest to ``wanted`` without overlap (pool adjacent violators); ``pinned`` gets x = 0."""
     offsets = [0.0]
-    for before, after in zip(row, row[1:], strict=False):
+    for before, after in pairwise(row):
         offsets.append(offsets[-1] + blocks[before].right + _APART + blocks[after].left)
     pools: list[list[float]] = []
     for k, want in enumerate(wanted):
-        weight = 1e6 if k == pinned else 1.0
+        weight = 1e9 if k == pinned else 1.0
         pools.append([(want - offsets[k]) * weight, weight, 1])
         while len(pools) > 1 and pools[-2][0] / pools[-2][1] > pools[-1][0] / pools[-1][1]:
             last = pools.pop()
@@ -128,7 +127,7 @@ def _spread(
     starts = [total / weight for total, weight, size in pools for _ in range(int(size))]
     at = [start + offset for start, offset in zip(starts, offsets, strict=True)]
     shift = 0.0 if pinned is None else at[pinned]
-    return [position - shift for position in at]
+    return [round(position - shift, 2) for position in at]
 
 
 def _draw(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 from .acyclic import Edge, Entry, Exit, Graph, Vertex, back_edges
 from .block import Block, Box, Point, Port, node
@@ -38,7 +40,7 @@ class Drawing:
 
 
 def layout(
-    nodes: Sequence[Key], links: Sequence[Link], frames: Mapping[Key, Sequence[Key]], small: Mapping[Key, float]
+    nodes: Sequence[Key], links: Sequence[Link], frames: Mapping[Any, Sequence[Key]], small: Mapping[Any, float]
 ) -> Drawing:
     """Place ``nodes``, given in execution order.
 
@@ -57,7 +59,11 @@ def layout(
 
 class _Layout:
     def __init__(
-        self, nodes: Sequence[Key], links: Sequence[Link], frames: Mapping[Key, Sequence[Key]], small: Mapping[Key, float]
+        self,
+        nodes: Sequence[Key],
+        links: Sequence[Link],
+        frames: Mapping[Any, Sequence[Key]],
+        small: Mapping[Any, float],
     ) -> None:
         self.small = small
         self.links = list(dict.fromkeys(links))
@@ -65,7 +71,7 @@ class _Layout:
         self.children: dict[Vertex | None, dict[Vertex, None]] = {None: {}}
         for key in nodes:
             chain = (*self.above[key], key)
-            for parent, child in zip(chain, chain[1:], strict=False):
+            for parent, child in pairwise(chain):
                 self.children.setdefault(parent, {})[child] = None
         self.ports = _ports(self.links, self.above)
         self.edges: dict[Vertex | None, dict[Edge, None]] = defaultdict(dict)
@@ -159,7 +165,9 @@ def _framed(key: Key, inner: Block) -> Block:
     return block
 
 
-def _ports(links: list[Link], above: Mapping[Key, tuple[_Frame | None, ...]]) -> dict[tuple[Vertex, str], dict[Link, int]]:
+def _ports(
+    links: list[Link], above: Mapping[Key, tuple[_Frame | None, ...]]
+) -> dict[tuple[Vertex, str], dict[Link, int]]:
     """For each frame and side, the port at which each link passes.
 
     Links share a port only if every source that uses it reaches every target that uses it: no line can be misread.
@@ -179,7 +187,5 @@ def _ports(links: list[Link], above: Mapping[Key, tuple[_Frame | None, ...]]) ->
         for source, target in passing:
             reached[source].add(target)
         number: dict[frozenset[Key], int] = {}
-        ports[place] = {
-            link: number.setdefault(frozenset(reached[link[0]]), len(number)) for link in passing
-        }
+        ports[place] = {link: number.setdefault(frozenset(reached[link[0]]), len(number)) for link in passing}
     return ports

@@ -50,14 +50,15 @@ export function drawItem(item: Item, fonts: Fonts, far: boolean): SVGGElement {
   if (item.open) root.append(s("rect", { class: "cnnw-ag-header", width: item.w, height: HEADER, rx: 7 }));
   else root.append(s("rect", { class: "cnnw-ag-bar", width: 4, height: item.h, rx: 2 }));
   if (far) return root;
-  const left = s("g", { class: "cnnw-ag-left" });
-  const right = s("g", { class: "cnnw-ag-right" });
-  words(item, fonts, left, right);
+  const left = s("g", { class: "cnnw-ag-left", role: "presentation" });
+  const right = s("g", { class: "cnnw-ag-right", role: "presentation" });
+  root.dataset["least"] = String(words(item, fonts, left, right));
   root.append(left, right);
   return root;
 }
 
-function words(item: Item, { title, small, scale }: Fonts, left: SVGGElement, right: SVGGElement): void {
+/** Fills the two groups; returns the width that their texts need beside each other. */
+function words(item: Item, { title, small, scale }: Fonts, left: SVGGElement, right: SVGGElement): number {
   const wide = item.w >= NARROW || item.open;
   const size = shape(item.shape);
   const sizeRoom = size && wide ? small(size) * scale + 8 : 0;
@@ -72,15 +73,17 @@ function words(item: Item, { title, small, scale }: Fonts, left: SVGGElement, ri
   }
   if (size && wide) right.append(s("text", { class: "cnnw-ag-small cnnw-ag-size", x: item.w - 8, y }, size));
   else if (size) left.append(s("text", { class: "cnnw-ag-small", x: 12, y: SIZE_Y }, size));
-  if (!marker) return;
+  const needed = 36 + title(name) * scale + sizeRoom;
+  if (!marker) return needed;
   const hit = s("rect", { class: "cnnw-ag-toggle", width: MARKER, height: item.open ? HEADER : item.h });
   hit.append(s("title", {}, item.open ? "Collapse" : "Expand"));
   left.append(hit);
+  return needed;
 }
 
 /** The header of a frame that is wider than the view stays in it, between `from` and `to`. */
 export function stick(item: Item, element: SVGGElement, from: number, to: number): void {
-  const least = Math.min(item.w, 120);
+  const least = Math.min(item.w, Number(element.dataset["least"] ?? 0));
   const left = Math.max(0, Math.min(from - item.x, item.w - least));
   const right = Math.max(0, Math.min(item.x + item.w - to, item.w - left - least));
   element.querySelector(".cnnw-ag-left")?.setAttribute("transform", `translate(${left} 0)`);

@@ -28,7 +28,8 @@ def read(architecture: Any) -> Network:
 def _unit(key: int, node: Any, infos: dict[str, Info], after_join: dict[str, tuple[str, ...]], is_last: bool) -> Unit:
     scope = (*scope_of(node.path), node.path) if node.path else ()
     if node.kind == JOIN:
-        return Unit(key, "", JOIN, scope, label=_SIGNS.get(node.label, node.label), functions=_said(after_join.get(node.id, ())))
+        sign = _SIGNS.get(node.label, node.label)
+        return Unit(key, "", JOIN, scope, label=sign, functions=_said(after_join.get(node.id, ())))
     if node.layer is None:
         return Unit(key, "", INPUT)
     info = infos.get(node.layer, Info(node.layer))

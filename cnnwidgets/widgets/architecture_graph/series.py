@@ -113,7 +113,7 @@ def _branch(graph: Graph, part: list[Vertex], source: Vertex | None, target: Ver
         for edge in graph.outgoing[vertex]:
             if edge.target == target and edge.target not in inside:
                 edges.add(Edge(vertex, Exit(edge.target_port), edge.source_port, None))
-    entries = {edge.source for edge in edges if isinstance(edge.source, Entry)}
-    exits = {edge.target for edge in edges if isinstance(edge.target, Exit)}
+    entries = {edge.source for edge in edges if isinstance(edge.source, Entry)} - inside
+    exits = {edge.target for edge in edges if isinstance(edge.target, Exit)} - inside
     ends = sorted(entries, key=repr), sorted(exits, key=repr)
     return arrange(Graph([*ends[0], *part, *ends[1]], sorted(edges, key=repr), graph.make), width)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from typing import Any
 
 import traitlets
 
-from ...core.errors import CnnWidgetsError
-from .._base import CnnWidget, bundle
+from cnnwidgets.core.errors import CnnWidgetsError, LayerNotFound
+from cnnwidgets.widgets._base import CnnWidget, bundle
+
 from .content import described
-from .fold import Group, Node, fold
+from .fold import Group, fold
 from .layout import SIGN, layout
 from .network import JOIN, Network
 from .read import read
@@ -53,20 +55,21 @@ class ArchitectureGraph(CnnWidget):
                 "Write: ArchitectureGraph(cnnwidgets.trace(model, torch.zeros(1, 3, 224, 224)))."
             )
         self._lock = threading.RLock()
+        self._layers = len(architecture.layers)
         self._network = read(architecture)
         self._tree = fold(self._network)
         self._where = self._tree.where()
         self._anchor = ""
         traits.setdefault("expanded", default_expanded(self._tree))
         super().__init__(**traits)
-        self.push("names", names=_in_order(self._where, self._network))
+        self.push("names", names=_in_order(self._network, self._where))
         self._open_around(self.selected)
         self._lay_out()
         self.observe(self._on_selected, "selected")
         self.observe(self._on_expanded, "expanded")
 
     def __repr__(self) -> str:
-        return f"ArchitectureGraph({len(self._network.infos)} layers)"
+        return f"ArchitectureGraph({self._layers} layers)"
 
     @traitlets.validate("selected")
     def _known_layer(self, proposal: Any) -> str:
@@ -156,19 +159,14 @@ class ArchitectureGraph(CnnWidget):
                 self._anchor = ""
 
 
-def _in_order(where: dict[str, tuple[Node | Group, tuple[str, ...]]], network: Network) -> list[str]:
+def _in_order(network: Network, known: Collection[str]) -> list[str]:
     """Names that can be selected, a container before what is in it."""
-
-    def place(name: str) -> tuple[int, int]:
-        item = where[name][0]
-        return (item.nodes[0] if isinstance(item, Group) else item).key, name.count(".")
-
-    return sorted((name for name in where if name in network.infos), key=place)
+    names = dict.fromkeys(name for unit in network.units for name in (*unit.scope, unit.name))
+    return [name for name in names if name in known and name in network.infos]
 
 
 def _unknown(name: str, known: list[str]) -> CnnWidgetsError:
     # names.py needs torch, a widget does not
-    from ...core.errors import LayerNotFound
-    from ...core.names import unknown_layer
+    from cnnwidgets.core.names import unknown_layer
 
     return LayerNotFound(unknown_layer(name, known))

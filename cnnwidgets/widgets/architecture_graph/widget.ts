@@ -22,6 +22,7 @@ class View {
   private ordered: Item[] = [];
   private focused = "";
   private mustReveal = true;
+  private choosing = false;
   private tallest = 0;
 
   constructor(
@@ -68,7 +69,8 @@ class View {
         this.finder.names = data.content["names"] as string[];
       }),
       listen(model, "change:selected", () => {
-        this.mustReveal = true;
+        // what was clicked here is in sight already
+        this.mustReveal = !this.choosing;
         this.mark();
         this.reveal();
       }),
@@ -86,11 +88,11 @@ class View {
     const hadFocus = canvas.svg.contains(document.activeElement);
     this.empty.hidden = true;
     this.card.hide();
-    // the widget may grow with its drawing but never shrinks under the pointer
-    this.tallest = Math.max(this.tallest, drawing.height);
-    this.place.style.setProperty("--cnnw-ag-natural", `${Math.ceil(this.tallest)}px`);
     this.ordered = readingOrder(drawing.nodes.filter((item) => item.kind !== "join"));
     canvas.show(drawing, drawing.anchor || canvas.topmost());
+    // the widget may grow with its drawing but never shrinks under the pointer
+    this.tallest = Math.max(this.tallest, canvas.naturalHeight());
+    this.place.style.setProperty("--cnnw-ag-natural", `${this.tallest}px`);
     if (!canvas.find(this.focused)) {
       this.focused = holder(drawing.nodes, this.model.get("selected"))?.id ?? this.ordered[0]?.id ?? "";
     }
@@ -140,8 +142,11 @@ class View {
   }
 
   private select(item: Item): void {
+    this.choosing = true;
     if (item.layer) assign(this.model, "selected", item.layer);
-    else if (item.group !== undefined) this.toggle(item);
+    this.choosing = false;
+    if (item.layer) return;
+    if (item.group !== undefined) this.toggle(item);
   }
 
   private toggle(item: Item): void {

@@ -61,7 +61,8 @@ class ClassScores(ipywidgets.VBox):
         self._figure = bqplot.Figure(
             marks=[self._bars],
             axes=[self._left, self._right],
-            fig_margin={"top": 0, "bottom": 0, "left": 132, "right": 58},
+            # A margin of 0 puts the axes' ticks at NaN.
+            fig_margin={"top": 1, "bottom": 1, "left": 132, "right": 58},
             min_aspect_ratio=0.01,
             max_aspect_ratio=100,
             padding_y=0,

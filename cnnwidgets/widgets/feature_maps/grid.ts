@@ -6,8 +6,8 @@ import type { View } from "./view";
 
 export interface Grid {
   element: HTMLElement;
-  /** Lays out and paints `view` at once, if the grid is on screen. */
-  show: (view: View) => void;
+  /** Lays out and paints `view` at once, if the grid is on screen; `channel` is the selected one. */
+  show: (view: View, channel: number | null) => void;
   /** Marks a channel and brings it on screen. */
   select: (channel: number | null) => void;
   /** Gives the keyboard to the current cell. */
@@ -25,6 +25,8 @@ export function makeGrid(choose: (channel: number) => void, painted: (view: View
   let paint: ReturnType<typeof painter> | null = null;
   let selected: number | null = null;
   let active = 0;
+  /** The selected map may have left the screen for another reason than the reader's scrolling. */
+  let lost = false;
 
   const at = (channel: number) => view?.position[channel] ?? 0;
 
@@ -75,13 +77,16 @@ export function makeGrid(choose: (channel: number) => void, painted: (view: View
     if (!view || element.clientWidth === 0) return;
     paint = painter(view);
     measure();
+    if (lost && selected !== null) bring(at(selected));
+    lost = false;
     update(true);
     painted(view);
   }
 
   function bring(position: number) {
     if (!grid || element.clientHeight === 0) return;
-    const top = reveal(grid, position, element.scrollTop, element.clientHeight);
+    // The padding, 3 px at each end, is room for the selected cell's outline.
+    const top = reveal(grid, position, element.scrollTop, element.clientHeight - 6);
     if (top !== element.scrollTop) element.scrollTop = top;
   }
 
@@ -124,12 +129,15 @@ export function makeGrid(choose: (channel: number) => void, painted: (view: View
 
   return {
     element,
-    show: (next) => {
-      const layerBefore = view?.maps.layer;
+    show: (next, channel) => {
+      const other = view?.maps.layer !== next.maps.layer;
+      lost ||= other || (channel !== null && view?.position[channel] !== next.position[channel]);
       view = next;
+      selected = channel;
+      if (channel !== null) active = channel;
+      else if (active >= next.maps.count) active = 0;
+      if (other) element.scrollTop = 0;
       element.setAttribute("aria-label", `Feature maps of ${next.maps.layer}`);
-      if (active >= next.maps.count) active = 0;
-      if (layerBefore !== next.maps.layer) element.scrollTop = selected === null ? 0 : element.scrollTop;
       [width, height] = [element.clientWidth, element.clientHeight];
       repaint();
     },

@@ -47,14 +47,16 @@ function render({ model, el }: RenderContext<State>): () => void {
     grid.focus();
   };
 
-  const grid = makeGrid(choose, (painted) => {
-    if (painted.maps.id === announced) return;
-    announced = painted.maps.id;
-    const { layer, id } = painted.maps;
+  /** Once a push: for whoever measures from click to paint. */
+  function announce(layer: string, id: number) {
+    if (id === announced) return;
+    announced = id;
     el.dataset["painted"] = layer;
     el.dataset["paintedId"] = String(id);
     el.dispatchEvent(new CustomEvent("cnnw-painted", { bubbles: true, detail: { layer, id } }));
-  });
+  }
+
+  const grid = makeGrid(choose, ({ maps: painted }) => announce(painted.layer, painted.id));
   const detail = makeDetail({
     choose,
     close,
@@ -91,7 +93,7 @@ function render({ model, el }: RenderContext<State>): () => void {
     view = makeView(maps, own, (name) => model.get(name));
     const byContribution = [...menus.sort.options].find((option) => option.value === "contribution");
     if (byContribution) byContribution.disabled = own === null;
-    grid.show(view);
+    grid.show(view, channel());
     detail.show(view, channel(), look());
   }
 
@@ -122,9 +124,10 @@ function render({ model, el }: RenderContext<State>): () => void {
     subscribe(model, "maps", (data) => {
       maps = readMaps(data);
       const message = data.content["message"];
-      receive(String(data.content["layer"] ?? ""), String(message || "Select a layer in the graph."));
-      grid.select(channel());
+      const layer = String(data.content["layer"] ?? "");
+      receive(layer, String(message || "Select a layer in the graph."));
       refresh();
+      if (!maps) announce(layer, data.id);
     }),
     watch(model, ["sort", "scale", "colormap", "cell_size"], () => {
       for (const [name, select] of Object.entries(menus)) select.value = model.get(name as keyof typeof menus);

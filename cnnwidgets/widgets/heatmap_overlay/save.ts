@@ -42,18 +42,20 @@ export function wrapped(text: string, width: number, measure: (text: string) => 
 
 export function draw(sheet: Sheet): HTMLCanvasElement {
   const { photo, map, limit, sign, name } = sheet;
-  const width = Math.min(Math.max(720, photo.width), 2048);
-  const height = Math.round((width * photo.height) / photo.width);
+  const factor = Math.min(Math.max(1, 720 / photo.width), 4096 / Math.max(photo.width, photo.height));
+  const width = Math.max(1, Math.round(photo.width * factor));
+  const height = Math.max(1, Math.round(photo.height * factor));
+  const line = Math.max(width, 360);
   const canvas = document.createElement("canvas");
   const context = canvas.getContext("2d")!;
   const font = `18px system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif`;
   context.font = font;
   const lines = [sheet.caption, ...sheet.warnings.map((warning) => `⚠ ${warning}`)].flatMap((text) =>
-    wrapped(text, width, (part) => context.measureText(part).width),
+    wrapped(text, line, (part) => context.measureText(part).width),
   );
-  const unitLines = wrapped(sheet.unit, width, (part) => context.measureText(part).width);
+  const unitLines = wrapped(sheet.unit, line, (part) => context.measureText(part).width);
   const barTop = MARGIN + height + 16;
-  canvas.width = width + 2 * MARGIN;
+  canvas.width = line + 2 * MARGIN;
   canvas.height = barTop + 16 + LINE * (1 + unitLines.length + lines.length) + MARGIN;
   context.fillStyle = "#fff";
   context.fillRect(0, 0, canvas.width, canvas.height);
@@ -65,23 +67,23 @@ export function draw(sheet: Sheet): HTMLCanvasElement {
   context.drawImage(map, MARGIN, MARGIN, width, height);
   context.globalAlpha = 1;
   if (limit > 0) {
-    const ramp = context.createLinearGradient(MARGIN, 0, MARGIN + width, 0);
+    const ramp = context.createLinearGradient(MARGIN, 0, MARGIN + line, 0);
     const colours = table(name);
     for (let i = 0; i < 256; i += 3) ramp.addColorStop(i / 255, `rgb(${colours.slice(i * 3, i * 3 + 3).join(",")})`);
     context.fillStyle = ramp;
-    context.fillRect(MARGIN, barTop, width, 16);
+    context.fillRect(MARGIN, barTop, line, 16);
   }
   context.font = font;
   context.fillStyle = "#1f2328";
   let y = barTop + 16 + LINE * 0.8;
   barLabels(limit, sign).forEach((label, i) => {
     context.textAlign = (["left", "center", "right"] as const)[i]!;
-    context.fillText(label, MARGIN + (width * i) / 2, y);
+    context.fillText(label, MARGIN + (line * i) / 2, y);
   });
   context.textAlign = "center";
-  for (const line of unitLines) context.fillText(line, MARGIN + width / 2, (y += LINE));
+  for (const text of unitLines) context.fillText(text, MARGIN + line / 2, (y += LINE));
   context.textAlign = "left";
-  for (const line of lines) context.fillText(line, MARGIN, (y += LINE));
+  for (const text of lines) context.fillText(text, MARGIN, (y += LINE));
   return canvas;
 }
 

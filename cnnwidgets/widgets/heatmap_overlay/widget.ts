@@ -77,7 +77,9 @@ function render({ model, el }: RenderContext<State>): () => void {
     const something = picture !== null || heat !== null;
     caption.textContent = caption.title = text;
     scene.element.hidden = !something;
-    scale.element.hidden = !heat;
+    // Its place is kept while a map is on its way, so that nothing jumps.
+    scale.element.hidden = !heat && (!picture || message !== "");
+    scale.element.style.visibility = heat ? "visible" : "hidden";
     empty.textContent = something ? message : message || "No image yet";
     empty.hidden = empty.textContent === "";
     scene.paint({ picture, heat, view, name, smooth: model.get("smooth") });

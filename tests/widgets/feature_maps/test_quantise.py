@@ -12,7 +12,8 @@ from cnnwidgets.widgets.feature_maps.quantise import Quantised, quantise
 def restored(done: Quantised) -> npt.NDArray[np.float64]:
     low = done.minimum.astype(float)[:, None, None]
     high = done.maximum.astype(float)[:, None, None]
-    return low + done.values / 254 * (high - low)
+    values: npt.NDArray[np.float64] = low + done.values / 254 * (high - low)
+    return values
 
 
 def test_levels_minimum_maximum_mean_and_zeros_by_hand() -> None:

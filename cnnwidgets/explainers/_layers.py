@@ -1,0 +1,37 @@
+"""Which layers a call is about, torch calls that are layers included."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from cnnwidgets.core.errors import LayerNotFound
+from cnnwidgets.core.function_layers import FunctionLayer, Key, function_layers, may_have_function_layers
+from cnnwidgets.core.names import find_layer, layer_names, unknown_layer
+
+Functions = Mapping[Key, FunctionLayer]
+
+
+def located(model: nn.Module, images: torch.Tensor, layer: str | nn.Module) -> tuple[str, Functions]:
+    """The name of ``layer``, and the model's function layers if it is one of those.
+
+    Raises:
+        LayerNotFound: no layer has this name; names the closest.
+    """
+    try:
+        return find_layer(model, layer)[0], {}
+    except LayerNotFound:
+        if not isinstance(layer, str):
+            raise
+        functions = function_layers(model, images)
+        known = {one.name for one in functions.values()}
+        if layer in known:
+            return layer, functions
+        raise LayerNotFound(unknown_layer(layer, [*layer_names(model), *sorted(known)])) from None
+
+
+def all_functions(model: nn.Module, images: torch.Tensor) -> Functions:
+    """The model's function layers, looked for only where there may be some."""
+    return function_layers(model, images) if may_have_function_layers(model) else {}

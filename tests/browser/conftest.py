@@ -1,0 +1,30 @@
+"""One JupyterLab and one browser for the whole session."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser.lab import Lab, lab
+
+ROOT = Path(__file__).parent.parent.parent
+ARTEFACTS = ROOT / "tests" / "artefacts"
+
+
+@pytest.fixture(scope="session")
+def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    folder = tmp_path_factory.mktemp("lab")
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        shutil.copy(notebook, folder)
+    with lab(folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def artefacts() -> Path:
+    """Where screenshots go, to be looked at."""
+    ARTEFACTS.mkdir(exist_ok=True)
+    return ARTEFACTS
