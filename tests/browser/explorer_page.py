@@ -85,7 +85,7 @@ class ExplorerPage:
 
     def choose_method(self, label: str) -> None:
         """Pick a method of the segmented control."""
-        self.overlay.get_by_role("radio", name=label).check()
+        self.overlay.get_by_role("radio", name=label).click()
 
 
 def pixels(canvas: Locator) -> npt.NDArray[np.uint8]:

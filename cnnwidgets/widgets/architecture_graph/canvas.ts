@@ -29,7 +29,9 @@ export class Canvas {
   readonly element = h("div", { class: "cnnw-ag-scroll" });
   readonly svg = s("svg", { role: "tree", "aria-label": "Architecture" });
   /** Called after elements were made, with those that are new. */
-  onDrawn: (made: Map<string, SVGGElement>) => void = () => {};
+  onDrawn: () => void = () => {};
+  /** Called when a view that had no size gets one, as in a notebook tab that comes to the front. */
+  onAppear: () => void = () => {};
 
   drawing: Drawing | undefined;
   zoom = 1;
@@ -47,6 +49,7 @@ export class Canvas {
   private far = false;
   private fonts: Fonts | undefined;
   private keep = "";
+  private hidden = true;
   private readonly frame = everyFrame(() => this.refresh());
   private readonly resized = new ResizeObserver(() => this.onResize());
 
@@ -190,7 +193,9 @@ export class Canvas {
 
   private onResize(): void {
     const { drawing } = this;
-    if (!drawing || this.element.clientWidth === 0) return;
+    const appeared = this.hidden && this.element.clientWidth > 0;
+    this.hidden = this.element.clientWidth === 0;
+    if (!drawing || this.hidden) return;
     const zoom = this.modeZoom(drawing);
     if (zoom !== this.zoom) {
       this.zoom = zoom;
@@ -199,7 +204,9 @@ export class Canvas {
     }
     this.resize();
     this.drawn = undefined;
+    if (appeared) this.centre();
     this.refresh();
+    if (appeared) this.onAppear();
   }
 
   /** Around a drawing that is narrower than the view. */
@@ -261,7 +268,6 @@ export class Canvas {
   private draw(drawing: Drawing, fonts: Fonts, seen: Rect): void {
     const rect = grown(seen, 600 / this.zoom);
     this.drawn = rect;
-    const made = new Map<string, SVGGElement>();
     const gone = new Set(this.elements.keys());
     for (const item of drawing.nodes) {
       if (item.id !== this.keep && !overlaps(item, rect)) continue;
@@ -270,7 +276,6 @@ export class Canvas {
       const element = drawItem(item, fonts, this.far);
       (item.open ? this.frames : this.nodes).append(element);
       this.elements.set(item.id, element);
-      made.set(item.id, element);
     }
     for (const id of gone) {
       this.elements.get(id)?.remove();
@@ -279,7 +284,7 @@ export class Canvas {
     const inside = (lines: Line[]) => lines.filter((line) => overlaps(line.bounds, rect)).map((line) => line.path);
     this.lines.setAttribute("d", inside(this.routed).join(""));
     this.back.setAttribute("d", inside(this.returning).join(""));
-    if (made.size) this.onDrawn(made);
+    this.onDrawn();
   }
 
   private onWheel(event: WheelEvent): void {

@@ -31,8 +31,8 @@ export class HoverCard {
     const list = h("dl", {});
     for (const [name, value] of rows(item)) list.append(h("dt", {}, name), h("dd", {}, value));
     element.replaceChildren(h("b", {}, item.layer || item.title), list);
+    if (!element.classList.contains("cnnw-ag-shown") && element.isConnected) element.showPopover?.();
     element.classList.add("cnnw-ag-shown");
-    if (element.isConnected) element.showPopover?.();
     const { width, height } = element.getBoundingClientRect();
     const room = { w: document.documentElement.clientWidth, h: document.documentElement.clientHeight };
     const beside = box.right + 8 + width <= room.w ? box.right + 8 : box.left - 8 - width;

@@ -6,7 +6,7 @@ export interface Rect {
   h: number;
 }
 
-export const LEAST_ZOOM = 0.05;
+export const LEAST_ZOOM = 0.01;
 export const MOST_ZOOM = 3;
 /** Below this, text that is 11 px at zoom 1 could no longer be made up for by a larger font in the same box. */
 export const READABLE = 0.85;

@@ -61,6 +61,10 @@ class View {
       this.card.element,
     );
     canvas.onDrawn = () => this.mark();
+    canvas.onAppear = () => {
+      this.mustReveal = true;
+      this.reveal();
+    };
     this.listenToPointer();
     this.listenToKeys();
     this.undo.push(

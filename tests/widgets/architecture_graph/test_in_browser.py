@@ -1,0 +1,176 @@
+"""The built widget in headless Chromium, with the real Python half behind it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from cnnwidgets.widgets._base import bundle
+from cnnwidgets.widgets.architecture_graph import ArchitectureGraph
+
+from .made import architecture, chain, layer, residual
+
+Open = Callable[..., Page]
+_TRAITS = ("selected", "expanded", "busy", "error", "error_details")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert chromium, "this test needs Chromium: apt-get install chromium"
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def opened(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    errors: list[str] = []
+    sent: list[dict[str, Any]] = []
+    context = browser.new_context(viewport={"width": 800, "height": 700})
+    monkeypatch.setattr(ArchitectureGraph, "send", lambda _, content, **__: sent.append(content))
+
+    def open_page(graph: ArchitectureGraph, width: int = 266) -> Page:
+        def answer() -> dict[str, Any]:
+            messages = sent[:]
+            sent.clear()
+            return {"traits": {name: getattr(graph, name) for name in _TRAITS}, "messages": messages}
+
+        def receive(content: dict[str, Any]) -> dict[str, Any]:
+            graph._receive(None, content, [])
+            return answer()
+
+        def assign(traits: dict[str, Any]) -> dict[str, Any]:
+            for name, value in traits.items():
+                setattr(graph, name, value)
+            return answer()
+
+        view = context.new_page()
+        view.on("pageerror", lambda error: errors.append(str(error)))
+        view.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        view.expose_function("pythonReceive", receive)
+        view.expose_function("pythonSet", assign)
+        files = bundle("architecture_graph")
+        given = {"state": answer()["traits"], "esm": files["esm"].read_text(), "width": width}
+        html = (Path(__file__).with_name("page.html")).read_text().replace("/*CSS*/", files["css"].read_text())
+        (tmp_path / "page.html").write_text(html.replace("/*GIVEN*/", json.dumps(given).replace("<", "\\u003c")))
+        view.goto((tmp_path / "page.html").as_uri())
+        view.wait_for_selector("[data-layer]")
+        return view
+
+    yield open_page
+    context.close()
+    assert errors == []
+
+
+def top(view: Page, group: str) -> float:
+    box = view.locator(f'[data-group="{group}"]').bounding_box()
+    assert box
+    return box["y"]
+
+
+def test_a_click_selects_and_the_marker_opens_in_place(opened: Open) -> None:
+    graph = ArchitectureGraph(residual(), expanded=[])
+    view = opened(graph)
+    view.click('[data-layer="body"] .cnnw-ag-box')
+    expect(view.locator('[data-group="body"]')).to_have_attribute("aria-selected", "true")
+    assert (graph.selected, graph.expanded) == ("body", [])
+    before = top(view, "body")
+    view.click('[data-group="body"] .cnnw-ag-toggle')
+    expect(view.locator('[data-group="body"]')).to_have_attribute("aria-expanded", "true")
+    assert graph.expanded == ["body"]
+    assert abs(top(view, "body") - before) < 1
+    view.click('[data-group="body"] .cnnw-ag-toggle')
+    expect(view.locator('[data-group="body"]')).to_have_attribute("aria-expanded", "false")
+
+
+def test_a_double_click_opens_a_group(opened: Open) -> None:
+    graph = ArchitectureGraph(residual(), expanded=[])
+    view = opened(graph)
+    view.dblclick('[data-group="body"] .cnnw-ag-box')
+    expect(view.locator('[data-group="body.0"]')).to_be_visible()
+    assert (graph.selected, graph.expanded) == ("body", ["body"])
+
+
+def test_a_search_opens_what_hides_its_match(opened: Open) -> None:
+    graph = ArchitectureGraph(residual(), expanded=[])
+    view = opened(graph)
+    search = view.get_by_role("searchbox", name="Search layers")
+    search.fill("bn2")
+    expect(view.get_by_role("status")).to_have_text("2 found")
+    search.press("Enter")
+    search.press("Enter")
+    expect(view.get_by_role("status")).to_have_text("2 of 2")
+    expect(view.locator('[data-layer="body.1.bn2"]')).to_have_attribute("aria-selected", "true")
+    expect(view.locator('[data-layer="body.1.bn2"]')).to_be_in_viewport()
+    assert (graph.selected, graph.expanded) == ("body.1.bn2", ["body", "body.0", "body.1"])
+    search.fill("nothing like it")
+    expect(view.get_by_role("status")).to_have_text("no match")
+
+
+def test_the_keyboard_does_it_all_with_one_tab_stop(opened: Open) -> None:
+    graph = ArchitectureGraph(residual(), expanded=[])
+    view = opened(graph)
+    assert view.locator('svg[role="tree"] [tabindex="0"]').count() == 1
+    view.locator('svg[role="tree"] [tabindex="0"]').focus()
+    for key in ("Home", "ArrowDown", "ArrowDown", "ArrowRight"):
+        view.keyboard.press(key)
+    expect(view.locator('[data-group="body"]')).to_have_attribute("aria-expanded", "true")
+    expect(view.locator('[data-group="body"]')).to_be_focused()
+    view.keyboard.press("ArrowRight")
+    view.keyboard.press(" ")
+    expect(view.locator('[data-group="body.0"]')).to_have_attribute("aria-selected", "true")
+    expect(view.get_by_role("tooltip")).to_contain_text("Receptive field")
+    view.keyboard.press("Escape")
+    expect(view.get_by_role("tooltip")).to_be_hidden()
+    view.keyboard.press("ArrowLeft")
+    view.keyboard.press("ArrowLeft")
+    expect(view.locator('[data-group="body"]')).to_have_attribute("aria-expanded", "false")
+    assert graph.selected == "body.0"
+
+
+def test_of_600_nodes_only_those_near_the_view_have_elements(opened: Open) -> None:
+    names = [f"layer{k}" for k in range(600)]
+    view = opened(ArchitectureGraph(architecture([layer(name) for name in names], chain("input", *names))))
+    assert view.locator("[data-layer]").count() < 60
+    view.evaluate("document.querySelector('.cnnw-ag-scroll').scrollTop = 1e6")
+    expect(view.locator('[data-layer="layer599"]')).to_be_visible()
+    assert view.locator("[data-layer]").count() < 60
+    view.get_by_role("button", name="Fit").click()
+    expect(view.locator("[data-layer]")).to_have_count(600)
+
+
+def test_text_starts_at_11_px_or_more_at_any_width(opened: Open) -> None:
+    graph = ArchitectureGraph(residual(), expanded=["body", "body.0", "body.1"])
+    for width in (220, 266, 700):
+        view = opened(graph, width)
+        drawn = view.evaluate(
+            """() => { const text = document.querySelector(".cnnw-ag-small");
+                return parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a; }"""
+        )
+        assert drawn >= 10.99
+        view.close()
+
+
+def test_names_are_text(opened: Open) -> None:
+    odd = ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "x" * 500]
+    view = opened(ArchitectureGraph(architecture([layer(name) for name in odd], chain(*odd))))
+    assert view.locator("script, img").count() == 2  # the page's own two scripts
+    assert [view.locator("[data-layer]").nth(k).get_attribute("data-layer") for k in range(3)] == odd
+    box = view.locator("[data-layer]").nth(2).bounding_box()
+    assert box
+    assert box["width"] < 266
+
+
+def test_closing_a_view_leaves_nothing(opened: Open) -> None:
+    view = opened(ArchitectureGraph(residual()))
+    view.evaluate("close_view()")
+    assert view.evaluate("document.getElementById('root').children.length") == 0
+    assert view.evaluate("listening() - before") == 0
