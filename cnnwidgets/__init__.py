@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from .core.capture import capture
     from .core.errors import Cancelled, CnnWidgetsError, InputError, LayerNotFound, NotSpatial, TargetError
     from .core.results import Attribution
-    from .explorer import Explorer, explore
+    from .explorer.explore import explore
+    from .explorer.explorer import Explorer
     from .widgets.architecture_graph import ArchitectureGraph
     from .widgets.class_scores import ClassScores
     from .widgets.feature_maps import FeatureMaps

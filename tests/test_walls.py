@@ -43,7 +43,9 @@ def room(module: str) -> str | None:
 
 
 SOURCES = sorted(
-    path for name in ALLOWED for path in ([PACKAGE / f"{name}.py"] if name == "demo" else (PACKAGE / name).rglob("*.py"))
+    path
+    for name in ALLOWED
+    for path in ([PACKAGE / f"{name}.py"] if name == "demo" else (PACKAGE / name).rglob("*.py"))
 )
 
 

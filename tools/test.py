@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-import chromium  # noqa: E402
+import chromium
 
 ROOT = Path(__file__).parent.parent
 PYTHON = sys.executable
@@ -47,7 +47,9 @@ def main(wanted: list[str]) -> int:
         print(f"== {name}", flush=True)
         start = time.monotonic()
         result = subprocess.run(command, cwd=ROOT, env=environment, check=False)
-        print(f"== {name}: {'ok' if result.returncode == 0 else 'FAILED'} in {time.monotonic() - start:.0f} s", flush=True)
+        print(
+            f"== {name}: {'ok' if result.returncode == 0 else 'FAILED'} in {time.monotonic() - start:.0f} s", flush=True
+        )
         if result.returncode:
             failed.append(name)
     print(f"== failed: {', '.join(failed)}" if failed else "== all passed", flush=True)

@@ -9,8 +9,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 sys.path.insert(0, str(Path(__file__).parent))
-import freshness  # noqa: E402
-import node  # noqa: E402
+import freshness
+import node
 
 
 class FrontendHook(BuildHookInterface):  # type: ignore[type-arg]

@@ -33,7 +33,7 @@ def run(*command: str) -> None:
         npm = base / ("node_modules" if windows else "lib/node_modules") / "npm" / "bin" / "npm-cli.js"
         environment["PATH"] = f"{node.parent}{os.pathsep}{environment.get('PATH', '')}"
         full = [str(node), *([str(npm)] if program == "npm" else []), *arguments]
-    subprocess.run(full, cwd=FRONTEND, env=environment, check=True)  # noqa: S603
+    subprocess.run(full, cwd=FRONTEND, env=environment, check=True)
 
 
 def install() -> None:

@@ -60,9 +60,7 @@ def copied(value: Any) -> Any:
 
 
 @contextmanager
-def capture(
-    model: nn.Module, layers: str | nn.Module | Iterable[str | nn.Module]
-) -> Iterator[dict[str, list[Any]]]:
+def capture(model: nn.Module, layers: str | nn.Module | Iterable[str | nn.Module]) -> Iterator[dict[str, list[Any]]]:
     """Collect the outputs of ``layers`` while ``model`` runs inside the block.
 
     Args:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets
@@ -14,15 +14,14 @@ from cnnwidgets import explainers
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError, NotSpatial, TargetError
 from cnnwidgets.core.images import load_picture
 from cnnwidgets.core.progress import Step
+from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
 
+from .report import Report
 from .sentences import method_label, model_title, work_left
 from .session import Scene, Session, why_no_maps
 from .view import View
 from .worker import Worker
-
-_PROGRESS_EVERY = 0.1  # seconds between two messages of progress
-_PARTIAL_EVERY = 0.3  # and between two maps that fill in
 
 
 class Explorer(ipywidgets.Box):
@@ -52,9 +51,10 @@ class Explorer(ipywidgets.Box):
         self._session = session
         # None: explain the predicted class, whichever it is. A class that somebody chose is kept.
         self._wish: Target = target
+        self._layers: list[str] = []
+        self._on_overlay: tuple[object, str] | None = None
         self._scene: Scene = session.open(next(iter(session.images)), target)
-        assert session.architecture is not None
-        self._view = View(model_title(session.model), session.architecture, list(session.images), session.label)
+        self._view = View(model_title(session.model), session.traced, list(session.images), session.label)
         self.graph, self.feature_maps = self._view.graph, self._view.feature_maps
         self.overlay, self.scores = self._view.overlay, self._view.scores
         super().__init__(children=self._view.children)
@@ -158,6 +158,15 @@ class Explorer(ipywidgets.Box):
                 self._open_session()
             return self._checking
 
+    @contextmanager
+    def _unchecked(self) -> Iterator[None]:
+        """While traits are set to what is known to be right, and by nobody's wish."""
+        before, self._checking = self._checking, False
+        try:
+            yield
+        finally:
+            self._checking = before
+
     def _open_session(self) -> Session:
         if self.status == "closed":
             raise CnnWidgetsError("This Explorer is closed. Make another with cnnwidgets.explore().")
@@ -230,9 +239,13 @@ class Explorer(ipywidgets.Box):
                 self.graph.selected = name
             self._follow()
 
+    def _offer_layers(self) -> None:
+        """The slider over layers is there for methods that explain a layer."""
+        self.overlay.layers = self._layers if explainers.info(self.method).needs_layer else []
+
     def _follow(self) -> None:
         if self.overlay.follow:
-            same = self._session.same_maps(self._scene, self.layer, self.overlay.layers)
+            same = self._session.same_maps(self._scene, self.layer, self._layers)
             self.overlay.layer = same or self.overlay.layer
 
     def _target_changed(self, _: Any) -> None:
@@ -257,8 +270,9 @@ class Explorer(ipywidgets.Box):
         if not self._checking:
             return
         with self._lock:
+            self._offer_layers()
             if not self._needs_work():
-                self._worker.cancel()
+                self._worker.supersede()
                 self._apply_now()
                 return
             self._set_status("busy", f"{method_label(self.method)} …")
@@ -274,19 +288,38 @@ class Explorer(ipywidgets.Box):
             elif self._aim_is_stale(scene):
                 scene = self._session.aim(scene, self._wish)
                 self._unless(stop, lambda: self._apply_aim(scene))
-            report = _Report(self, scene, stop)
-            try:
-                attribution = self._session.explain(scene, self.method, self.overlay.layer, report)
-            except Cancelled:
-                report.keep_partial()
-                raise
-            self._unless(stop, lambda: self._view.show_map(scene, attribution))
+            self._explain(scene, stop)
             self._unless(stop, lambda: self._set_status("ready"))
         except Cancelled:
             self._if_newest(stop, lambda: self._back_to_shown("cancelled", "Cancelled."))
         except Exception as error:
             failed = error
             self._if_newest(stop, lambda: self._failed(failed))
+
+    def _explain(self, scene: Scene, stop: threading.Event) -> None:
+        method = self.method
+
+        def tell(step: Step) -> None:
+            self.message = work_left(method, step)
+            self._view.show_progress(step.done / max(step.total, 1), self.message)
+
+        def draw(partial: Attribution) -> None:
+            self._unless(stop, lambda: self._show_map(scene, partial, partial=True))
+
+        report = Report(stop, tell, draw)
+        try:
+            attribution = self._session.explain(scene, method, self.overlay.layer, report)
+        except Cancelled:
+            if report.last is not None and report.last.partial is not None:
+                partial = report.last.partial
+                stopped = f"Stopped at {100 * report.share:.0f} %: the hatched part is not known."
+                self._if_newest(stop, lambda: self._show_map(scene, partial, partial=True, stopped=stopped))
+            raise
+        self._unless(stop, lambda: self._show_map(scene, attribution))
+
+    def _show_map(self, scene: Scene, attribution: Attribution, *, partial: bool = False, stopped: str = "") -> None:
+        self._view.show_map(scene, attribution, partial=partial, stopped=stopped)
+        self._on_overlay = (scene.now, attribution.method)
 
     def _unless(self, stop: threading.Event, apply: Callable[[], None]) -> None:
         with self._lock:
@@ -301,30 +334,31 @@ class Explorer(ipywidgets.Box):
                 apply()
 
     def _failed(self, error: Exception) -> None:
-        self.overlay.clear(f"{method_label(self.method)} gave no map: see the message above.")
         self._show_error(error)
-        self._back_to_shown("error", str(error))
+        self._back_to_shown("error", str(error) or type(error).__name__)
 
     def _back_to_shown(self, status: str, message: str) -> None:
         """The photograph and the class named are those on show."""
-        with _Unchecked(self):
+        with self._unchecked():
             self.picture = self._scene.name
             chosen = self._scene.now.chosen
             if not callable(chosen) and self._wish is not None:
                 self.target = self._wish = int(chosen[0])
+        if self._on_overlay != (self._scene.now, self.method):
+            self.overlay.clear(f"{method_label(self.method)} gave no map. {message}")
         self._set_status(status, message)
 
     def _apply_scene(self, scene: Scene) -> None:
         session = self._session
         self._scene = scene
-        with _Unchecked(self):
+        with self._unchecked():
             self.picture = scene.name
-            fixed = self._wish is not None and not callable(self._wish)
-            self.target = int(self._wish) if fixed else scene.predicted
+            self.target = self._wish if isinstance(self._wish, int) else scene.predicted
             self._view.show_scene(scene, session.labels, self.target)
             self._view.bar.picture = scene.name
-            layers = session.explained_layers(scene)
-            self.overlay.layers = layers
+            layers = session.explained_layers(scene, self.graph.named)
+            self._layers = layers
+            self._offer_layers()
             if self.layer not in scene.maps:
                 spatial = [name for name in scene.first.order if name in scene.maps]
                 self.layer = (layers or spatial or [""])[-1]
@@ -345,10 +379,10 @@ class Explorer(ipywidgets.Box):
         with self._lock:
             scene, layer = self._scene, self.overlay.layer
             if layer in scene.now.cam:
-                self._view.show_map(scene, self._session.explain(scene, "grad_cam", layer, lambda _: None))
+                self._show_map(scene, self._session.explain(scene, "grad_cam", layer, lambda _: None))
             else:
                 self.overlay.clear("Grad-CAM needs a layer that returns maps and that the score's gradient reaches.")
-            with _Unchecked(self):
+            with self._unchecked():
                 self.overlay.method = self.method
             self._set_status("ready")
 
@@ -363,47 +397,3 @@ class Explorer(ipywidgets.Box):
 
     def _show_error(self, error: Exception) -> None:
         self._view.bar.show_error(error)
-
-
-class _Unchecked:
-    """While traits are set to what is already known to be right, and by nobody's wish."""
-
-    def __init__(self, explorer: Explorer) -> None:
-        self._explorer = explorer
-
-    def __enter__(self) -> None:
-        self._before, self._explorer._checking = self._explorer._checking, False
-
-    def __exit__(self, *_: object) -> None:
-        self._explorer._checking = self._before
-
-
-class _Report:
-    """Shows how far a method is and its map as it fills in; stops the method when it is asked to."""
-
-    def __init__(self, explorer: Explorer, scene: Scene, stop: threading.Event) -> None:
-        self._explorer, self._scene, self._stop = explorer, scene, stop
-        self._told = self._drawn = 0.0
-        self._last: Step | None = None
-
-    def __call__(self, step: Step) -> None:
-        if self._stop.is_set():
-            raise Cancelled("Stopped.")
-        explorer, now = self._explorer, time.monotonic()
-        self._last = step
-        if now - self._told >= _PROGRESS_EVERY:
-            self._told = now
-            text = work_left(explorer.method, step)
-            explorer._view.show_progress(step.done / max(step.total, 1), text)
-            explorer.message = text
-        if step.partial is not None and now - self._drawn >= _PARTIAL_EVERY:
-            self._drawn = now
-            explorer._unless(self._stop, lambda: explorer._view.show_map(self._scene, step.partial, partial=True))
-
-    def keep_partial(self) -> None:
-        """After a cancel: the map so far stays, and says that it is not whole."""
-        step = self._last
-        if step is None or step.partial is None or not self._explorer._worker.is_newest(self._stop):
-            return
-        stopped = f"Stopped at {100 * step.done / max(step.total, 1):.0f} %: the hatched part is not known."
-        self._explorer._view.show_map(self._scene, step.partial, partial=True, stopped=stopped)

@@ -46,7 +46,8 @@ class Scene:
     @property
     def logits(self) -> torch.Tensor:
         """(classes,) raw outputs."""
-        assert self.first.outputs is not None  # open() refuses a model without
+        if self.first.outputs is None:  # Session.open refuses such a model
+            raise CnnWidgetsError("The model returned no scores.")
         return self.first.outputs[0]
 
     @property
@@ -88,6 +89,13 @@ class Session:
         self._done.clear()
         return Scene(name, picture, seen, seen)
 
+    @property
+    def traced(self) -> Architecture:
+        """The model's architecture, known since the first image was opened."""
+        if self.architecture is None:
+            raise CnnWidgetsError("No image has been opened yet.")
+        return self.architecture
+
     def aim(self, scene: Scene, target: Target) -> Scene:
         """The same photograph, another target."""
         seen = observe(self.model, scene.picture.tensor, target, keep_maps=False)
@@ -117,9 +125,7 @@ class Session:
         Raises:
             LayerNotFound: no such layer; names the closest.
         """
-        if self.architecture is None:
-            raise CnnWidgetsError("No image has been opened yet.")
-        return self.architecture.find(layer)
+        return self.traced.find(layer)
 
     def spatial(self, scene: Scene, layer: str) -> LayerInfo:
         """The same for a layer that has maps.
@@ -133,17 +139,14 @@ class Session:
             raise NotSpatial(why_no_maps(info, layer))
         return info
 
-    def explained_layers(self, scene: Scene) -> list[str]:
+    def explained_layers(self, scene: Scene, drawn: set[str]) -> list[str]:
         """Layers worth a Grad-CAM map, in order: the ends of conv-norm-activation chains, and blocks.
 
-        Of several that hold the same maps, the outermost.
+        Of several that hold the same maps, the outermost that is ``drawn`` in the graph.
         """
-        assert self.architecture is not None
-        kinds = {
-            layer.name: "identity" if layer.type == "Identity" else layer.kind for layer in self.architecture.layers
-        }
+        kinds = {layer.name: "identity" if layer.type == "Identity" else layer.kind for layer in self.traced.layers}
         consumers: dict[str, set[str]] = {}
-        for source, consumer in self.architecture.edges:
+        for source, consumer in self.traced.edges:
             consumers.setdefault(source, set()).add(kinds[consumer])
         outermost: dict[int, str] = {}
         for name in scene.first.order:
@@ -153,8 +156,8 @@ class Session:
             if kind in _NEVER_AN_END or (kind is not None and after and after <= _AFTER.get(kind, set())):
                 continue
             key = id(scene.maps[name])
-            outermost.pop(key, None)
-            outermost[key] = name
+            inner = outermost.pop(key, name)
+            outermost[key] = inner if inner in drawn and name not in drawn else name
         return list(outermost.values())
 
     def same_maps(self, scene: Scene, layer: str, among: list[str]) -> str | None:

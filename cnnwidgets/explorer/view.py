@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import ipywidgets
 
@@ -31,7 +32,7 @@ class View:
         self.feature_maps = FeatureMaps()
         self.overlay = HeatmapOverlay(methods=method_choices(), follow=False)
         self.scores = ClassScores()
-        panels = {
+        panels: dict[str, Any] = {
             "graph": self.graph,
             "overlay": self.overlay,
             "scores": self.scores,

@@ -37,6 +37,12 @@ class Worker:
         with self._lock:
             self._stop.set()
 
+    def supersede(self) -> None:
+        """Ask the running job to stop because what it is for is no longer wanted; it is not the newest any more."""
+        with self._lock:
+            self._stop.set()
+            self._stop = threading.Event()
+
     def is_newest(self, stop: threading.Event) -> bool:
         """Whether no job has been submitted after the one that got ``stop``."""
         with self._lock:

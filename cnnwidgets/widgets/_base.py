@@ -51,7 +51,7 @@ class CnnWidget(anywidget.AnyWidget):
             if array.dtype.name not in _DTYPES:
                 raise TypeError(f"array {name!r} is {array.dtype}; the browser takes {sorted(_DTYPES)}")
             headers.append({"name": name, "dtype": array.dtype.name, "shape": list(array.shape)})
-            buffers.append(memoryview(np.ascontiguousarray(array)).cast("B") if array.size else memoryview(b""))
+            buffers.append(memoryview(np.ascontiguousarray(array).data).cast("B") if array.size else memoryview(b""))
         missing = _LEAST_BYTES - sum(buffer.nbytes for buffer in buffers)
         if missing > 0:
             buffers.append(memoryview(bytes(missing)))
@@ -83,7 +83,7 @@ class CnnWidget(anywidget.AnyWidget):
         except Exception as error:  # shown in the widget: in a message handler nobody else would see it
             self.show_error(error)
 
-    def _on_command(self, content: dict[str, Any], buffers: list[Any]) -> None:
+    def _on_command(self, content: dict[str, Any], buffers: list[Any]) -> None:  # noqa: ARG002
         """Answer a message from the browser; subclasses extend it for their own commands."""
         if content.get("op") == "pull" and content.get("kind") in self._pushed:
             message, kept = self._pushed[content["kind"]]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import matplotlib
+import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
@@ -45,7 +46,7 @@ def demo() -> cw.demo.Demo:
 
 def colours(name: str, values: np.ndarray) -> np.ndarray:
     """What matplotlib paints for values in [0, 1], uint8 (..., 3)."""
-    return np.round(matplotlib.colormaps[name](values)[..., :3] * 255)
+    return np.round(mpl.colormaps[name](values)[..., :3] * 255)
 
 
 def test_notebook_begins_with_the_one_line() -> None:
@@ -65,7 +66,7 @@ def test_the_first_view_is_complete(e: ExplorerPage, artefacts: Path) -> None:
     assert e.trait("method") == "grad_cam"
     assert e.trait("layer") == e.maps.get_attribute("data-painted")
     expect(e.bar).to_contain_text("4.65 M parameters")
-    e.root.screenshot(path=artefacts / "explorer-light.png")
+    e.root.screenshot(path=artefacts / "explorer-light.png")  # docs/explorer.png is a copy of it
 
 
 def test_the_overlay_is_captums_grad_cam(e: ExplorerPage, demo: cw.demo.Demo) -> None:
@@ -211,7 +212,9 @@ def test_a_finished_occlusion_is_captums(e: ExplorerPage, demo: cw.demo.Demo) ->
         "print(r.values[0, ::56, ::56].flatten().tolist())",
     )
     np.testing.assert_allclose(
-        np.array(eval(printed)).reshape(4, 4), expected[::56, ::56].detach().numpy(), atol=1e-4  # noqa: S307
+        np.array(json.loads(printed)).reshape(4, 4),
+        expected[::56, ::56].detach().numpy(),
+        atol=1e-4,
     )
 
 

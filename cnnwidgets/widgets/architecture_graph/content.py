@@ -32,19 +32,21 @@ def described(item: Node | Group, tree: Tree, network: Network) -> dict[str, Any
     if item.kind == JOIN:
         unit = item.units[0]
         return {"kind": JOIN, "title": unit.label, "detail": _steps(unit), "shape": []}
-    return _node(item, network)
+    return _node(item, tree, network)
 
 
-def _node(node: Node, network: Network) -> dict[str, Any]:
+def _node(node: Node, tree: Tree, network: Network) -> dict[str, Any]:
     infos = [network.infos[unit.name] for unit in node.units if unit.name in network.infos]
     shown = network.infos.get(node.layer, Info(node.layer))
+    # A container around a part of the chain, or one that ends with it, is shown by this node too.
+    ends = [name for name, last in tree.flattened.items() if last is node]
     return {
         "kind": node.kind,
         "title": node.title,
         "detail": " · ".join(_label(unit, network) for k, unit in enumerate(node.units) if k == 0 or not unit.silent),
         "shape": list(shown.output_shape[1:]),
         "layer": node.layer,
-        "members": [unit.name for unit in node.units],
+        "members": list(dict.fromkeys([*(unit.name for unit in node.units), *node.aliases, *ends])),
         "card": _card(" · ".join(info.type for info in infos), shown, infos, infos),
     }
 

@@ -88,6 +88,11 @@ class ArchitectureGraph(CnnWidget):
             wanted.append(group.name)
         return [name for name in self._tree.groups if name in wanted]
 
+    @property
+    def named(self) -> set[str]:
+        """Names of the layers and containers that a node or a group stands for: each node's is that of its output."""
+        return {node.layer for node in self._tree.nodes} | set(self._tree.groups)
+
     def expand_all(self) -> None:
         """Open every group."""
         self.expanded = list(self._tree.groups)

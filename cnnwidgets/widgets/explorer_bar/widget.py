@@ -33,7 +33,7 @@ class ExplorerBar(CnnWidget):
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
         self.on_cancel: Callable[[], None] = lambda: None
-        self.on_upload: Callable[[str, bytes], None] = lambda name, content: None
+        self.on_upload: Callable[[str, bytes], None] = lambda _name, _content: None
 
     def _on_command(self, content: dict[str, Any], buffers: list[Any]) -> None:
         match content.get("op"):

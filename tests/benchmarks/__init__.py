@@ -1,0 +1,1 @@
+"""The speed, size and memory that the README promises, measured: ``python -m tests.benchmarks``."""

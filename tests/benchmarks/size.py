@@ -1,0 +1,20 @@
+"""How much JavaScript and CSS a page with every widget loads."""
+
+from __future__ import annotations
+
+from cnnwidgets.widgets._base import STATIC
+
+from .table import Row
+
+LIMIT = 150_000
+
+
+def bundle_bytes() -> dict[str, int]:
+    """File name -> bytes, of every built bundle."""
+    return {file.name: file.stat().st_size for file in sorted(STATIC.iterdir()) if file.suffix in (".js", ".css")}
+
+
+def measure() -> list[Row]:
+    """One row."""
+    total = sum(bundle_bytes().values())
+    return [Row("all JS and CSS bundles together", f"{total / 1000:.1f} KB", "< 150 KB", total < LIMIT)]

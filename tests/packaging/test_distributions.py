@@ -1,0 +1,125 @@
+"""The wheel and the sdist, built as pip builds them on a machine without node, and what is in them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.browser.lab import CHROMIUM_FLAGS, chromium
+
+ROOT = Path(__file__).parent.parent.parent
+WIDGETS = sorted(path.parent.name for path in (ROOT / "cnnwidgets" / "widgets").glob("*/widget.ts"))
+
+
+def tracked() -> list[str]:
+    """What a clone of this tree would hold."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [name for name in listed if (ROOT / name).exists()]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sdist made from a clone, and the wheel made from that sdist."""
+    clone, out = tmp_path_factory.mktemp("clone"), tmp_path_factory.mktemp("dist")
+    for name in tracked():
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, clone / name)
+    assert not (clone / "cnnwidgets" / "static").exists()
+    environment = {**os.environ, "CNNW_NO_SYSTEM_NODE": "1"}
+    command = [sys.executable, "-m", "build", "--outdir", str(out), str(clone)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return out
+
+
+def test_the_wheel_holds_what_runs_and_nothing_else(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    assert wheel.name.endswith("-py3-none-any.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for widget in WIDGETS:
+        assert {f"cnnwidgets/static/{widget}.js", f"cnnwidgets/static/{widget}.css"} <= names
+    assert {"cnnwidgets/py.typed", "cnnwidgets/__init__.py", "cnnwidgets/core/capture.py"} <= names
+    foreign = [name for name in names if not name.startswith(("cnnwidgets/", "cnnwidgets-"))]
+    assert foreign == []
+    assert [name for name in names if name.endswith((".ts", ".ipynb")) or "node_modules" in name] == []
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_the_sdist_carries_the_sources_and_the_built_bundles(built: Path) -> None:
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
+    assert {f"cnnwidgets/static/{widget}.js" for widget in WIDGETS} <= names
+    assert {f"cnnwidgets/widgets/{widget}/widget.ts" for widget in WIDGETS} <= names
+    assert {"pyproject.toml", "LICENSE", "README.md", "cnnwidgets/_frontend/package-lock.json"} <= names
+    assert [name for name in names if "node_modules" in name or name.startswith(".venv")] == []
+
+
+@pytest.fixture(scope="module")
+def clean_python(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh environment with the wheel; its dependencies are lent by this one, to spare gigabytes of copies."""
+    folder = tmp_path_factory.mktemp("clean") / "venv"
+    venv.create(folder, with_pip=True, symlinks=True)
+    python = folder / "bin" / "python"
+    (wheel,) = built.glob("*.whl")
+    command = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", str(wheel)]
+    subprocess.run(command, check=True, capture_output=True)
+    (site,) = (folder / "lib").glob("python*/site-packages")
+    # A path in a .pth file is searched, but .pth files inside it are not read: the editable install stays out.
+    lenders = [path for path in sys.path if path.endswith("site-packages")]
+    (site / "lent.pth").write_text("\n".join(lenders))
+    return python
+
+
+def run(python: Path, code: str, folder: Path) -> str:
+    done = subprocess.run([str(python), "-c", code], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.strip()
+
+
+def test_a_clean_environment_imports_the_wheel(clean_python: Path, tmp_path: Path) -> None:
+    where = run(clean_python, "import cnnwidgets; print(cnnwidgets.__file__)", tmp_path)
+    assert Path(where).is_relative_to(clean_python.parent.parent)
+    code = (
+        "import cnnwidgets as cw, torch; from torch import nn\n"
+        "net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))\n"
+        "e = cw.explore(net, torch.rand(1, 3, 16, 16)); print(e.layer, e.status); e.close()"
+    )
+    assert run(clean_python, code, tmp_path) == "1 ready"
+
+
+def test_every_widget_of_the_wheel_renders_in_a_browser(clean_python: Path, tmp_path: Path) -> None:
+    static = Path(run(clean_python, "from cnnwidgets.widgets._base import STATIC; print(STATIC)", tmp_path))
+    assert static.is_relative_to(clean_python.parent.parent)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+        page = browser.new_page()
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        for widget in WIDGETS:
+            page.set_content("<div id=root></div>")
+            page.evaluate(
+                """async (source) => {
+                  const url = URL.createObjectURL(new Blob([source], {type: "text/javascript"}));
+                  const widget = (await import(url)).default;
+                  const state = new Proxy({}, {get: (_, name) => String(name).endsWith("s") ? [] : ""});
+                  const model = {get: (name) => state[name], set() {}, save_changes() {}, on() {}, off() {}, send() {}};
+                  widget.initialize?.({model});
+                  widget.render({model, el: document.getElementById("root")});
+                }""",
+                (static / f"{widget}.js").read_text(),
+            )
+            assert page.locator("#root.cnnw").count() == 1, widget
+            assert page.locator("#root *").count() > 3, widget
+        assert errors == []
+        browser.close()
