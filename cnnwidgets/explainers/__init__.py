@@ -5,23 +5,51 @@ from __future__ import annotations
 from typing import Any
 
 from ._registry import Info, get, info, names, register, unregister
+from .ablation_cam import ablation_cam
+from .cam import cam
+from .deconvnet import deconvnet
+from .eigen_cam import eigen_cam
 from .every_layer import every_layer
 from .grad_cam import grad_cam
+from .grad_cam_pp import grad_cam_pp
+from .guided_backprop import guided_backprop
+from .guided_grad_cam import guided_grad_cam
+from .hires_cam import hires_cam
+from .input_x_gradient import input_x_gradient
+from .integrated_gradients import integrated_gradients
+from .layer_cam import layer_cam
 from .occlusion import Occlusion, occlusion
 from .saliency import saliency
+from .score_cam import score_cam
+from .smooth_grad import smooth_grad
+from .xgrad_cam import xgrad_cam
 
 __all__ = [
     "Info",
     "Occlusion",
+    "ablation_cam",
+    "cam",
+    "deconvnet",
+    "eigen_cam",
     "every_layer",
     "get",
     "grad_cam",
+    "grad_cam_pp",
+    "guided_backprop",
+    "guided_grad_cam",
+    "hires_cam",
     "info",
+    "input_x_gradient",
+    "integrated_gradients",
+    "layer_cam",
     "names",
     "occlusion",
     "register",
     "saliency",
+    "score_cam",
+    "smooth_grad",
     "unregister",
+    "xgrad_cam",
 ]
 
 

@@ -15,6 +15,7 @@ from cnnwidgets.core.targets import Target, resolve
 from ._gradients import differentiate, fresh_input, saturation_notes
 from ._layers import all_functions, located
 from ._registry import register
+from ._rules import Guidance, Rule
 from ._watch import Call, Output, Watch
 
 
@@ -32,6 +33,7 @@ def grad_cam(
     layer: str | nn.Module | None = None,
     call: int = -1,
     score: str = "logit",
+    backward: Rule = "plain",
 ) -> Attribution:
     """The layer's maps, each weighted by the mean gradient of the score over it.
 
@@ -45,6 +47,8 @@ def grad_cam(
         layer: a dotted name, the module itself, or None for the last layer whose output is spatial.
         call: which call of a layer that the model uses several times; the last by default.
         score: ``"logit"`` or ``"probability"``.
+        backward: ``"plain"``; or the rule at each ReLU between the layer and the score: ``"guided"``, as
+            :func:`~cnnwidgets.explainers.guided_backprop.guided_backprop` has it, or ``"rectified"``, as ``deconvnet``.
 
     Returns:
         Values (N, h, w), signed; larger is more evidence for the target.
@@ -64,8 +68,10 @@ def grad_cam(
     wanted, functions = (None, all_functions(model, images)) if layer is None else located(model, images, layer)
     seen: list[Call] = []
     last: dict[bool, Call] = {}
+    guidance = Guidance(backward)
 
     def see(now: Call) -> None:
+        guidance.reached(now)
         if now.name == wanted:
             seen.append(now)
         if len(now.output.shape) == 4:
@@ -79,7 +85,7 @@ def grad_cam(
 
     watch = Watch(model, see, wants, functions)
     _, x = fresh_input(images)
-    with watch.following():
+    with guidance.forward(), watch.following():
         outputs = run(model, x)
     scores, chosen = resolve(target, outputs, score=score, batch=len(images))
 
@@ -93,7 +99,8 @@ def grad_cam(
     maps = shown.output.value
     if maps is None:
         raise NotSpatial(_not_spatial(shown, spatial))
-    (gradient,) = differentiate(scores, [] if shown.output.edge is None else [shown.output.edge]) or [None]
+    with guidance.backward(scores):
+        (gradient,) = differentiate(scores, [] if shown.output.edge is None else [shown.output.edge]) or [None]
     if gradient is None:
         raise CnnWidgetsError(no_gradient(shown.name))
     gradient = shown.output.gradient(gradient)
@@ -101,6 +108,7 @@ def grad_cam(
     notes = [
         *reuse_notes(shown.name, shown.index, watch.calls[shown.name]),
         *map_notes(values, bool(gradient.any())),
+        *guidance.notes(shown, f"layer {shown.name!r}"),
         *saturation_notes(outputs, score, len(images)),
     ]
     return Attribution(

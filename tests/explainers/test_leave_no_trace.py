@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -47,9 +48,9 @@ def network() -> nn.Sequential:
         nn.ReLU(inplace=True),
         nn.Dropout(0.5),
         nn.Sequential(nn.Identity(), Late()),
-        nn.AdaptiveAvgPool2d(2),
+        nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
-        nn.Linear(16, 5),
+        nn.Linear(4, 5),
     )
     net.train()
     net[1].eval()
@@ -130,6 +131,23 @@ def test_after_a_failure_in_backward(name: str, error: BaseException) -> None:
     options = {"layer": "0"} if name == "grad_cam" else {}
     with pytest.raises(type(error)):
         ALL[name](net, images, 1, **options)
+    assert traces(net) == before
+
+
+LONG = [name for name in explainers.names() if "progress" in inspect.signature(explainers.get(name)).parameters]
+
+
+@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize("error", [Cancelled("stop"), KeyboardInterrupt()])
+def test_when_progress_stops_it(name: str, error: BaseException) -> None:
+    def stop(step: Any) -> None:
+        if step.done:
+            raise error
+
+    net, images = network(), torch.rand(2, 3, 20, 20)
+    before = traces(net)
+    with pytest.raises(type(error)):
+        explainers.get(name)(net, images, progress=stop)
     assert traces(net) == before
 
 

@@ -1,0 +1,65 @@
+"""Work through a list a batch at a time, in the memory that there is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import torch
+
+from cnnwidgets.core.errors import InputError
+from cnnwidgets.core.forward import is_out_of_memory
+
+T = TypeVar("T")
+
+
+class Chunks:
+    """Batches that get smaller when memory runs out.
+
+    Attributes:
+        size: items a batch; halved each time the memory was not enough, and kept for the next list.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def each(self, items: Sequence[int], work: Callable[[list[int]], T]) -> Iterator[tuple[list[int], T]]:
+        """``work`` on slices of ``items``: yields each slice and what ``work`` returned for it.
+
+        Raises:
+            RuntimeError, MemoryError: out of memory with a batch of 1.
+
+        Example:
+            >>> list(Chunks(2).each([5, 6, 7], sum))
+            [([5, 6], 11), ([7], 7)]
+        """
+        done = 0
+        while done < len(items):
+            now = list(items[done : done + self.size])
+            enough = True
+            try:
+                result = work(now)
+            except Exception as error:
+                if not is_out_of_memory(error) or len(now) == 1:
+                    raise
+                enough = False
+            if not enough:  # outside of the except block, which keeps the failed forward's tensors alive
+                self.size = len(now) // 2
+                if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+                    torch.cuda.empty_cache()
+                continue
+            yield now, result
+            done += len(now)
+
+
+def batch_size(batch: Any, estimate: int) -> int:
+    """``batch`` as the caller gave it, or ``estimate`` for None.
+
+    Raises:
+        InputError: no int of at least 1.
+    """
+    if batch is None:
+        return estimate
+    if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1:
+        raise InputError(f"batch is {batch!r}; expected an int of at least 1, or None.")
+    return batch

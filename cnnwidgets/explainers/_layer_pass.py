@@ -1,0 +1,226 @@
+"""One forward pass, and a backward pass where the method needs it, seen from one call of one layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from cnnwidgets.core.errors import CnnWidgetsError, NotSpatial
+from cnnwidgets.core.forward import run
+from cnnwidgets.core.results import Attribution
+from cnnwidgets.core.targets import Chosen, Target, are_probabilities, class_scores, resolve
+
+from ._gradients import differentiate, fresh_input, saturation_notes
+from ._layers import Functions, all_functions, located
+from ._watch import Call, Output, Watch
+
+
+@dataclass(eq=False)
+class LayerPass:
+    """What one call of a layer returned, and what the model made of it.
+
+    Attributes:
+        name: the layer's dotted name.
+        index: which of its calls this is, from 0.
+        calls: how often the layer ran.
+        maps: (N, K, h, w), a copy made as the layer returned; float32 where the model is in half precision.
+        gradient: of each image's score for ``maps``, same shape and type; empty if it was not asked for.
+        outputs: what the model returned.
+        scores: (N,), the score explained, out of the graph.
+        chosen: the class of each image, or the callable.
+        score: "logit" or "probability".
+        functions: the model's function layers, where they were looked for.
+    """
+
+    name: str
+    index: int
+    calls: int
+    maps: torch.Tensor
+    gradient: torch.Tensor
+    outputs: Any
+    scores: torch.Tensor
+    chosen: Chosen
+    score: str
+    functions: Functions
+
+    def attribution(self, values: torch.Tensor, method: str, *notes: str) -> Attribution:
+        """``values`` (N, h, w) as the result of ``method``, with what there is to say about them."""
+        reacts = self.gradient.numel() == 0 or bool(self.gradient.any())
+        all_notes = [
+            *reuse_notes(self.name, self.index, self.calls),
+            *map_notes(values, reacts),
+            *notes,
+            *saturation_notes(self.outputs, self.score, len(values)),
+        ]
+        return Attribution(
+            values.detach().float().cpu(), method, self.chosen, self.name, self.scores.float().cpu(), tuple(all_notes)
+        )
+
+
+def layer_pass(
+    model: nn.Module,
+    images: torch.Tensor,
+    target: Target,
+    layer: str | nn.Module | None,
+    call: int,
+    score: str,
+    *,
+    gradient: bool = True,
+) -> LayerPass:
+    """Run ``model`` and look at one layer; arguments as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
+
+    Raises:
+        LayerNotFound, NotSpatial, InputError, TargetError: as for Grad-CAM.
+        CnnWidgetsError: the model failed, never ran the layer, or no gradient reaches it though one is needed.
+    """
+    wanted, functions = (None, all_functions(model, images)) if layer is None else located(model, images, layer)
+    seen: list[Call] = []
+    last: dict[bool, Call] = {}
+
+    def see(now: Call) -> None:
+        if now.name == wanted:
+            seen.append(now)
+        if len(now.output.shape) == 4:
+            previous = last.get(now.output.spatial)
+            if wanted is None and previous is not None and previous.output is not now.output:
+                previous.output.value = None
+            last[now.output.spatial] = now
+
+    def wants(name: str, output: Output) -> bool:
+        return len(output.shape) == 4 and wanted in (None, name)
+
+    watch = Watch(model, see, wants, functions)
+    with torch.set_grad_enabled(gradient):
+        x = fresh_input(images)[1] if gradient else images.clone()
+        with watch.following():
+            outputs = run(model, x)
+        scores, chosen = resolve(target, outputs, score=score, batch=len(images))
+
+    spatial = last.get(True) or last.get(False)
+    if wanted is None:
+        if spatial is None:
+            raise NotSpatial("No layer of this model returns maps (N, C, H, W); a method of pixels may do: saliency.")
+        shown = spatial
+    else:
+        shown = _called(watch, seen, wanted, call, spatial)
+    maps = shown.output.value
+    if maps is None:
+        raise NotSpatial(_not_spatial(shown, spatial))
+    found = _gradient(shown, scores) if gradient else maps.new_empty(0)
+    if maps.dtype in (torch.float16, torch.bfloat16):
+        maps, found = maps.float(), found.float()
+    return LayerPass(
+        shown.name,
+        shown.index,
+        watch.calls[shown.name],
+        maps,
+        found,
+        outputs,
+        scores.detach(),
+        chosen,
+        score,
+        functions,
+    )
+
+
+class Scorer:
+    """Scores of edited copies of the images of a pass, for the same targets."""
+
+    def __init__(self, seen: LayerPass) -> None:
+        self._chosen = seen.chosen
+        # Decided once: a batch of edits whose logits happen to look like probabilities must not switch it.
+        self._softmax = False
+        if seen.score == "probability" and not callable(seen.chosen):
+            table = class_scores(seen.outputs, batch=len(seen.scores))
+            self._softmax = table.shape[1] > 1 and not are_probabilities(table)
+
+    def __call__(self, outputs: Any, image: int, batch: int) -> torch.Tensor:
+        """(batch,) scores, at least float32, of what the model returned for ``batch`` edits of image ``image``."""
+        if callable(self._chosen):
+            scores = resolve(self._chosen, outputs, batch=batch)[0]
+        else:
+            table = class_scores(outputs, batch=batch)
+            if self._softmax:
+                table = table.softmax(1, dtype=None if table.dtype == torch.float64 else torch.float32)
+            scores = table[:, self._chosen[image]]
+        return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
+
+
+def strongest(maps: torch.Tensor, channels: int | None) -> torch.Tensor:
+    """Indices, ascending, of the ``channels`` maps of (K, h, w) that vary most over places; None: of all.
+
+    Raises:
+        CnnWidgetsError: ``channels`` is no int of at least 1.
+    """
+    if channels is None:
+        return torch.arange(len(maps))
+    if not isinstance(channels, int) or isinstance(channels, bool) or channels < 1:
+        raise CnnWidgetsError(f"channels is {channels!r}; expected an int of at least 1, or None for all.")
+    spread = maps.flatten(1).double().var(1, correction=0).nan_to_num(torch.inf)
+    return spread.topk(min(channels, len(maps))).indices.sort().values.cpu()
+
+
+def limit_notes(channels: int | None, there: int) -> Iterator[str]:
+    """That only some of a layer's maps were looked at."""
+    if channels is not None and channels < there:
+        yield f"only the {channels} of {there} maps that vary most were used; the others count as 0"
+
+
+def map_notes(values: torch.Tensor, any_gradient: bool) -> Iterator[str]:
+    """Why a map (N, h, w) shows nothing."""
+    if not any_gradient:
+        yield "the gradient is zero everywhere: the score does not react to this layer"
+        return
+    negative = (values.amax((1, 2)) <= 0) & (values.amin((1, 2)) < 0)
+    if bool(negative.any()):
+        yield f"map is negative everywhere before ReLU{which_images(negative)}"
+
+
+def which_images(affected: torch.Tensor) -> str:
+    """`` for image 0, 2`` of a (N,) bool; nothing where there is only one."""
+    return "" if len(affected) == 1 else f" for image {', '.join(map(str, affected.nonzero().flatten().tolist()))}"
+
+
+def reuse_notes(name: str, index: int, calls: int) -> Iterator[str]:
+    """Which call of a reused layer is shown."""
+    if calls > 1:
+        yield f"layer {name!r} is called {calls} times; showing call {index + 1}"
+
+
+def no_gradient(name: str) -> str:
+    """The message where the score does not depend on a layer by differentiable operations."""
+    return (
+        f"No gradient reaches layer {name!r}: part of the model's forward runs under torch.no_grad(), is detached or "
+        "rounded, or the score does not depend on this layer. Choose a later layer, or a method that needs no gradient."
+    )
+
+
+def _gradient(shown: Call, scores: torch.Tensor) -> torch.Tensor:
+    edge = shown.output.edge
+    (gradient,) = differentiate(scores, [] if edge is None else [edge]) or [None]
+    if gradient is None:
+        raise CnnWidgetsError(no_gradient(shown.name))
+    return shown.output.gradient(gradient)
+
+
+def _called(watch: Watch, seen: list[Call], name: str, call: int, spatial: Call | None) -> Call:
+    if not seen:
+        hint = f" Pass layer={spatial.name!r}, or None for the last spatial layer." if spatial else ""
+        raise CnnWidgetsError(f"Layer {name!r} did not run in this forward pass.{hint}")
+    try:
+        return seen[call]
+    except IndexError:
+        calls = watch.calls[name]
+        raise CnnWidgetsError(
+            f"Layer {name!r} is called {calls} {'time' if calls == 1 else 'times'}; call={call} is out of range. "
+            f"Pass 0 to {calls - 1}, or -1 for the last."
+        ) from None
+
+
+def _not_spatial(shown: Call, spatial: Call | None) -> str:
+    hint = f" The last spatial layer is {spatial.name!r}." if spatial is not None else ""
+    return f"Layer {shown.name!r} returns shape {shown.output.shape}; expected maps (N, C, H, W).{hint}"

@@ -1,0 +1,181 @@
+"""Ablation-CAM: how much the score falls without each map of a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from cnnwidgets.core.errors import Cancelled
+from cnnwidgets.core.forward import is_out_of_memory
+from cnnwidgets.core.progress import Meter, ProgressCallback
+from cnnwidgets.core.results import Attribution
+from cnnwidgets.core.targets import Target
+
+from ._after_layer import AfterLayer
+from ._batches import estimated_batch
+from ._chunks import Chunks, batch_size
+from ._layer_pass import LayerPass, Scorer, layer_pass, limit_notes, strongest, which_images
+from ._registry import register
+
+# Numbers of one batch of edited maps: 64 MB on a CPU in float32, where larger batches are no faster.
+_NUMBERS_CPU = 2**24
+_NUMBERS_GPU = 2**27
+_MOST = 256
+_NO_REUSE = "the model does not allow what precedes the layer to be reused; all of it was run for each map"
+"""The map is right all the same; it took longer."""
+
+
+@register(
+    "ablation_cam",
+    family="cam",
+    question="Which places does the score need: what if maps of this layer are switched off?",
+    needs_layer=True,
+)
+def ablation_cam(
+    model: nn.Module,
+    images: torch.Tensor,
+    target: Target = None,
+    *,
+    layer: str | nn.Module | None = None,
+    call: int = -1,
+    score: str = "logit",
+    batch: int | None = None,
+    channels: int | None = None,
+    progress: ProgressCallback | bool | None = None,
+) -> Attribution:
+    """The layer's maps, each weighted by how much the score falls when that map is set to zero.
+
+    ``sum_k w_k A_k`` with ``w_k = (S_c - S_c without A_k) / |S_c|`` (Desai and Ramaswamy 2020, "Ablation-CAM"), before
+    its ReLU. The paper divides by ``S_c``, which it takes to be positive; its magnitude keeps the signs right where
+    the score is negative. A score of exactly 0 divides nothing. It needs no gradient. What precedes the layer is
+    computed once; a few maps are checked against the whole model, which takes over, with a note, if they differ.
+
+    Args:
+        model, images, target, layer, call, score: as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
+        batch: maps switched off at a time; None: by the size of the layer's output. Halved when memory runs out.
+        channels: look only at this many of the maps, those that vary most over places; the others count as 0, and a
+            note says so.
+        progress: a callback, given a :class:`~cnnwidgets.core.progress.Step` after each batch; its ``partial`` is the
+            Attribution so far. It may raise ``Cancelled``. True: a tqdm bar.
+
+    Returns:
+        Values (N, h, w), signed; larger is more evidence for the target.
+
+    Raises:
+        LayerNotFound, NotSpatial, InputError, TargetError, CnnWidgetsError: as for Grad-CAM, except that no gradient
+            is needed.
+
+    Example:
+        >>> net = nn.Sequential(nn.Conv2d(1, 2, 1, bias=False), nn.Flatten(), nn.Linear(2, 1, bias=False))
+        >>> _ = nn.init.ones_(net[0].weight), net[2].weight.data.copy_(torch.tensor([[3.0, 1.0]]))
+        >>> ablation_cam(net, torch.tensor([[[[2.0]]]]), layer="0").values  # S = 8: 6/8 * 2 + 2/8 * 2
+        tensor([[[2.]]])
+    """
+    seen = layer_pass(model, images, target, layer, call, score, gradient=False)
+    work = _Ablations(model, images, seen, channels)
+    chunks = Chunks(batch_size(batch, _estimate(seen.maps[0])))
+    with Meter(progress, work.left) as meter:
+        for index in range(len(images)):
+            for part in work.of_image(index, chunks):
+                meter.advance(part, work.result() if callable(progress) else None)
+    return work.result()
+
+
+def _estimate(maps: torch.Tensor) -> int:
+    numbers = _NUMBERS_CPU if maps.device.type == "cpu" else _NUMBERS_GPU
+    return max(1, min(_MOST, numbers // maps.numel()))
+
+
+class _Ablations:
+    """Switches maps off, and knows what has been found by now."""
+
+    def __init__(self, model: nn.Module, images: torch.Tensor, seen: LayerPass, channels: int | None) -> None:
+        self._model, self._images, self._seen, self._channels = model, images, seen, channels
+        self._scorer = Scorer(seen)
+        self._reused = True
+        dtype = torch.float64 if seen.scores.dtype == torch.float64 else torch.float32
+        self._scores = seen.scores.to(dtype)
+        self._falls = torch.zeros(seen.maps.shape[:2], dtype=dtype, device=seen.maps.device)
+        self._todo = [strongest(maps, channels).tolist() for maps in seen.maps]
+        self.left = sum(map(len, self._todo))
+
+    def of_image(self, index: int, chunks: Chunks) -> Iterator[int]:
+        """Find the falls of the score of one image; yields how many more maps are done."""
+        maps, channels = self._seen.maps[index], self._todo[index]
+        # Switching off a map that is zero changes nothing; after a ReLU there are many.
+        some = maps.flatten(1).any(1).tolist()
+        alive = [channel for channel in channels if some[channel]]
+        if len(alive) < len(channels):
+            self.left -= len(channels) - len(alive)
+            yield len(channels) - len(alive)
+        image = self._images[index : index + 1]
+        after = AfterLayer(self._model, image, self._seen.name, self._seen.index, self._seen.functions)
+
+        def scores(now: list[int]) -> torch.Tensor:
+            edits = _without(maps, now)
+            if after.shortened:
+                found = self._quick(after, index, edits, check=now[0] == alive[0])
+                if found is not None:
+                    return found
+                after.shortened = False
+            few = estimated_batch(image[0], len(now))
+            parts = [_without(maps, now[start : start + few]) for start in range(0, len(now), few)]
+            return torch.cat([self._scorer(after.whole(part), index, len(part)) for part in parts])
+
+        for now, found in chunks.each(alive, scores):
+            self._falls[index, now] = self._scores[index] - found.to(self._falls)
+            self.left -= len(now)
+            yield len(now)
+        self._reused &= after.shortened
+
+    def _quick(self, after: AfterLayer, index: int, edits: torch.Tensor, *, check: bool) -> torch.Tensor | None:
+        """The scores without what precedes the layer, or None if that cannot be relied on."""
+        places = {0, len(edits) // 2, len(edits) - 1} if check else set()
+        kept = {place: edits[place : place + 1].clone() for place in places}
+        try:
+            found = self._scorer(after(edits), index, len(edits))
+            for place, edit in kept.items():
+                whole = self._scorer(after.whole(edit), index, 1)
+                if not self._agree(found[place : place + 1], whole, index):
+                    return None
+        except Exception as error:
+            if is_out_of_memory(error) or isinstance(error, Cancelled):
+                raise
+            return None
+        return found
+
+    def _agree(self, quick: torch.Tensor, whole: torch.Tensor, index: int) -> bool:
+        tolerance = {torch.float64: 1e-10, torch.float32: 1e-5}.get(self._images.dtype, 3e-2)
+        scale = torch.cat([whole, self._seen.scores[index : index + 1].to(whole)]).abs().nan_to_num(0.0, 0.0, 0.0).max()
+        return torch.allclose(quick, whole, rtol=tolerance, atol=tolerance * float(scale), equal_nan=True)
+
+    def result(self) -> Attribution:
+        """The map of what is known by now."""
+        divisor = self._scores.abs()
+        weights = self._falls / torch.where(divisor == 0, 1.0, divisor)[:, None]
+        values = torch.einsum("nk,nkhw->nhw", weights.to(self._seen.maps), self._seen.maps)
+        return self._seen.attribution(values, "ablation_cam", *self._notes())
+
+    def _notes(self) -> Iterator[str]:
+        if self.left:
+            yield f"partial: {self.left} maps are still to be switched off"
+        yield from limit_notes(self._channels, self._seen.maps.shape[1])
+        if not self._reused:
+            yield _NO_REUSE
+        negative, zero = self._scores < 0, self._scores == 0
+        if bool(negative.any()):
+            yield f"the score is negative: weights are divided by its magnitude{which_images(negative)}"
+        if bool(zero.any()):
+            yield f"the score is 0, so weights are not divided by it{which_images(zero)}"
+        silent = ~(self._falls != 0).any(1)
+        if not self.left and bool(silent.any()):
+            yield f"switching off any one map changes nothing{which_images(silent)}"
+
+
+def _without(maps: torch.Tensor, channels: list[int]) -> torch.Tensor:
+    """(B, K, h, w): copies of (K, h, w), each with one map set to zero."""
+    edits = maps.repeat(len(channels), 1, 1, 1)
+    edits[torch.arange(len(channels)), channels] = 0
+    return edits

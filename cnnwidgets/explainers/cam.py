@@ -1,0 +1,120 @@
+"""CAM: the score itself, laid out over the places that make it up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from cnnwidgets.core.errors import CnnWidgetsError, TargetError
+from cnnwidgets.core.results import Attribution
+from cnnwidgets.core.targets import Target, class_scores
+
+from ._layer_pass import LayerPass, layer_pass
+from ._linear_heads import LinearHeads
+from ._registry import register
+
+Head = tuple[torch.Tensor, torch.Tensor | None]
+
+
+@register(
+    "cam",
+    family="cam",
+    question="How much of the score comes from each place? Exact, where one pooled linear layer makes it.",
+    needs_layer=True,
+)
+def cam(
+    model: nn.Module,
+    images: torch.Tensor,
+    target: Target = None,
+    *,
+    layer: str | nn.Module | None = None,
+    call: int = -1,
+) -> Attribution:
+    """The layer's maps, each weighted by the weight that the linear head gives to its mean.
+
+    ``sum_k w_ck A_k`` (Zhou, Khosla, Lapedriza, Oliva and Torralba 2016, "Learning deep features for discriminative
+    localization"). It is exact: the mean of the map over places plus the head's bias is the logit of the class. For
+    that, nothing but a global average and one linear layer, an ``nn.Linear`` or a 1x1 convolution before or after the
+    average, may lie between the layer and the logits (dropout and flattening change nothing). Whether it does is
+    verified on the numbers: for each class of each image the logit must be what the map says.
+
+    Args:
+        model, images: as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
+        target: None for the predicted class, a class, or one class an image.
+        layer: a dotted name, the module itself, or None for the last layer whose output is spatial. With None, maps
+            that a function call changes after that layer, a ReLU as in DenseNet, are taken as they are pooled, and a
+            note says so.
+        call: which call of a layer that the model uses several times; the last by default.
+
+    Returns:
+        Values (N, h, w), signed, in the units of the logits.
+
+    Raises:
+        LayerNotFound, NotSpatial, InputError, TargetError: as for Grad-CAM; a callable is no class.
+        CnnWidgetsError: the model failed, or the layer does not feed a pooled linear head.
+
+    Example:
+        >>> net = nn.Sequential(nn.Conv2d(1, 1, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 1, bias=False))
+        >>> _ = nn.init.constant_(net[0].weight, 2.0), nn.init.zeros_(net[0].bias)
+        >>> _ = nn.init.constant_(net[3].weight, 5.0)
+        >>> result = cam(net, torch.tensor([[[[1.0, 3.0]]]]))
+        >>> result.values, result.scores
+        (tensor([[[10., 30.]]]), tensor([20.]))
+    """
+    if callable(target) and not isinstance(target, torch.Tensor):
+        raise TargetError(
+            "cam takes a score apart that one linear layer makes, so target must be a class, not a callable."
+        )
+    with LinearHeads() as found:
+        seen = layer_pass(model, images, target, layer, call, "logit", gradient=False)
+    logits = class_scores(seen.outputs, batch=len(images)).detach()
+    logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+    notes = []
+    weight = _weight(found.heads, seen.maps, logits, images.dtype)
+    if weight is None and layer is None and found.pooled is not None:
+        seen.maps = found.pooled.to(seen.maps.dtype)
+        weight = _weight(found.heads, seen.maps, logits, images.dtype)
+        notes.append(f"the maps are those that are pooled, after what the model does to the output of {seen.name!r}")
+    if weight is None:
+        raise CnnWidgetsError(_refusal(seen, logits))
+    chosen: Any = seen.chosen
+    values = torch.einsum("nk,nkhw->nhw", weight[list(chosen)], seen.maps)
+    return seen.attribution(values, "cam", *notes)
+
+
+def _weight(heads: list[Head], maps: torch.Tensor, logits: torch.Tensor, dtype: torch.dtype) -> torch.Tensor | None:
+    """(classes, K) of the head that makes ``logits`` (N, classes) of the means of ``maps`` (N, K, h, w)."""
+    classes, channels = logits.shape[1], maps.shape[1]
+    pooled = maps.mean((2, 3))
+    candidates = [head for head in reversed(heads) if tuple(head[0].shape) == (classes, channels)]
+    if classes == channels:  # maps that are pooled to the logits as they are
+        candidates.append((torch.eye(classes, dtype=maps.dtype, device=maps.device), None))
+    for weight, bias in candidates:
+        weight = weight.to(maps.dtype)
+        part = pooled @ weight.T
+        if _equal(part, logits - (0.0 if bias is None else bias.to(logits.dtype)), logits, dtype):
+            return weight
+    return None
+
+
+def _equal(part: torch.Tensor, expected: torch.Tensor, logits: torch.Tensor, dtype: torch.dtype) -> bool:
+    """Whether (N, classes) is as expected, by rounding; images with what is no number say nothing."""
+    finite = logits.isfinite().all(1)
+    if not bool(finite.any()):
+        return True
+    tolerance = {torch.float64: 1e-9, torch.float32: 1e-4}.get(dtype, 3e-2)
+    # Beside a large bias a wrong part would hardly show, so it is judged by its own size, up to what is rounded off.
+    rounding = 8 * torch.finfo(dtype).eps * float(logits[finite].abs().max())
+    difference, scale = (part - expected)[finite].abs(), float(part[finite].abs().max())
+    return float(difference.max()) <= tolerance * scale + rounding
+
+
+def _refusal(seen: LayerPass, logits: torch.Tensor) -> str:
+    return (
+        f"CAM needs a layer that feeds a global average and one linear layer, which makes the {logits.shape[1]} "
+        f"logits. {seen.name!r} with its {seen.maps.shape[1]} maps does not: the logits are not the means of its class "
+        "maps plus a bias. Choose the layer right before the pooling; or give the model such a head and train it, "
+        "heads.with_cam_head (not in this version yet); or use grad_cam, which needs no such head."
+    )

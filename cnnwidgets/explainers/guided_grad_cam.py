@@ -1,0 +1,61 @@
+"""Guided Grad-CAM: the details of guided backpropagation, where Grad-CAM says that they count."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from cnnwidgets.core.results import Attribution
+from cnnwidgets.core.targets import Target
+
+from ._input_gradient import input_gradient, precise
+from ._layer_pass import layer_pass
+from ._registry import register
+
+
+@register(
+    "guided_grad_cam",
+    family="gradient",
+    question="Which details of the image, at the places that speak for the score, excite the filters?",
+    needs_layer=True,
+)
+def guided_grad_cam(
+    model: nn.Module,
+    images: torch.Tensor,
+    target: Target = None,
+    *,
+    layer: str | nn.Module | None = None,
+    call: int = -1,
+    score: str = "logit",
+) -> Attribution:
+    """Guided backpropagation times the positive part of a layer's Grad-CAM.
+
+    ``guided(x) * upsampled(max(gradcam, 0))``, pixel by pixel (Selvaraju et al. 2017, "Grad-CAM"), with the Grad-CAM
+    map resized to the image bilinearly and the gradients as in
+    :func:`~cnnwidgets.explainers.guided_backprop.guided_backprop` and ``grad_cam``.
+
+    Args:
+        model, images, target, score: as for ``guided_backprop``.
+        layer, call: of Grad-CAM, as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
+
+    Returns:
+        Values (N, C, H, W), signed.
+
+    Raises:
+        LayerNotFound, NotSpatial, InputError, TargetError: as for Grad-CAM.
+        CnnWidgetsError: the model failed, never ran the layer, or no gradient reaches it or the input.
+
+    Example:
+        >>> net = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False), nn.Flatten(), nn.Linear(2, 1, bias=False))
+        >>> _ = nn.init.constant_(net[0].weight, 2.0), nn.init.constant_(net[2].weight, 3.0)
+        >>> guided_grad_cam(net, torch.tensor([[[[1.0, -1.0]]]]), layer="0").values
+        tensor([[[[36.,  0.]]]])
+    """
+    seen = layer_pass(model, images, target, layer, call, score)
+    cam = torch.einsum("nk,nkhw->nhw", seen.gradient.mean((2, 3)), seen.maps)
+    found = input_gradient(model, images, seen.chosen, score, "guided")
+    places = functional.interpolate(cam.clamp(min=0)[:, None], images.shape[2:], mode="bilinear", align_corners=False)
+    values = precise(found.gradient) * places
+    notes = [note.replace("map is", "Grad-CAM is") for note in seen.attribution(cam, "grad_cam").notes]
+    return found.attribution("guided_grad_cam", values, seen.name, *notes)
