@@ -26,7 +26,7 @@ STEPS: dict[str, list[str]] = {
     "mypy": [PYTHON, "-m", "mypy"],
     "types": [PYTHON, "tools/frontend.py", "types"],
     "typescript": [PYTHON, "tools/frontend.py", "test"],
-    "notebooks": [*PYTEST, "-p", "no:doctest", "--nbval-lax", "notebooks"],
+    "notebooks": [*PYTEST, "-o", "addopts=", "--nbval-lax", "notebooks"],
     "unit": [*PYTEST, "cnnwidgets", "tests", "--ignore=tests/browser", "--ignore=tests/packaging"],
     "packaging": [*PYTEST, "tests/packaging"],
     "browser": [*PYTEST, "tests/browser"],

@@ -15,6 +15,7 @@ from cnnwidgets.core.targets import Target
 
 from ._observe import Observation, observe
 from ._registry import info
+from ._watch import unsure_note
 from .grad_cam import map_notes, no_gradient, reuse_notes
 
 
@@ -78,6 +79,7 @@ def attribution_of(name: str, seen: Observation) -> Attribution:
         *seen.notes,
         *reuse_notes(name, seen.calls[name] - 1, seen.calls[name]),
         *map_notes(seen.cam[name], name in seen.reacts),
+        *([unsure_note(name)] if name in seen.unsure else []),
     ]
     return Attribution(seen.cam[name], "grad_cam", seen.chosen, name, seen.scores, tuple(notes))
 

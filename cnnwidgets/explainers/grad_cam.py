@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, NotSpatial
 from cnnwidgets.core.forward import run
+from cnnwidgets.core.layouts import Layouts, followed_layouts
+from cnnwidgets.core.layouts import layouts as known_layouts
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target, resolve
 
 from ._gradients import differentiate, fresh_input, saturation_notes
-from ._layers import all_functions, located
+from ._layers import Functions, all_functions, located
 from ._registry import register
-from ._watch import Call, Output, Watch
+from ._watch import Call, Output, Watch, refusal, unsure_note
 
 
 @register(
@@ -51,7 +55,7 @@ def grad_cam(
 
     Raises:
         LayerNotFound: no such layer.
-        NotSpatial: its output is not (N, C, H, W).
+        NotSpatial: its output is not (N, C, H, W), such as (N, H, W, C) or tokens.
         InputError, TargetError: the images or the target do not fit the model.
         CnnWidgetsError: the model failed, never ran the layer, or no gradient reaches it.
 
@@ -62,25 +66,12 @@ def grad_cam(
         tensor([[[ 6., -6.]]])
     """
     wanted, functions = (None, all_functions(model, images)) if layer is None else located(model, images, layer)
-    seen: list[Call] = []
-    last: dict[bool, Call] = {}
-
-    def see(now: Call) -> None:
-        if now.name == wanted:
-            seen.append(now)
-        if len(now.output.shape) == 4:
-            previous = last.get(now.output.spatial)
-            if wanted is None and previous is not None and previous.output is not now.output:
-                previous.output.value = None
-            last[now.output.spatial] = now
-
-    def wants(name: str, output: Output) -> bool:
-        return len(output.shape) == 4 and wanted in (None, name)
-
-    watch = Watch(model, see, wants, functions)
-    _, x = fresh_input(images)
-    with watch.following():
-        outputs = run(model, x)
+    layouts = known_layouts(model, images)
+    found = _look(model, images, wanted, functions, layouts)
+    if found.watch.odd and not layouts.followed:
+        layouts = followed_layouts(model, images)
+        found = _look(model, images, wanted, functions, layouts)
+    watch, outputs, last = found.watch, found.outputs, found.last
     scores, chosen = resolve(target, outputs, score=score, batch=len(images))
 
     spatial = last.get(True) or last.get(False)
@@ -89,10 +80,10 @@ def grad_cam(
             raise NotSpatial("No layer of this model returns maps (N, C, H, W); a method of pixels may do: saliency.")
         shown = spatial
     else:
-        shown = _called(watch, seen, wanted, call, spatial)
+        shown = _called(watch, found.asked, wanted, call, spatial)
     maps = shown.output.value
     if maps is None:
-        raise NotSpatial(_not_spatial(shown, spatial))
+        raise NotSpatial(_not_spatial(shown, spatial, watch))
     (gradient,) = differentiate(scores, [] if shown.output.edge is None else [shown.output.edge]) or [None]
     if gradient is None:
         raise CnnWidgetsError(no_gradient(shown.name))
@@ -101,11 +92,45 @@ def grad_cam(
     notes = [
         *reuse_notes(shown.name, shown.index, watch.calls[shown.name]),
         *map_notes(values, bool(gradient.any())),
+        *layout_notes(shown.name, shown.output.layout.sure, layouts),
         *saturation_notes(outputs, score, len(images)),
     ]
     return Attribution(
         values.float().cpu(), "grad_cam", chosen, shown.name, scores.detach().float().cpu(), tuple(notes)
     )
+
+
+@dataclass
+class _Pass:
+    """One forward pass: every call of the layer asked for, and the last call with and without maps worth a look."""
+
+    watch: Watch
+    outputs: Any
+    asked: list[Call]
+    last: dict[bool, Call]
+
+
+def _look(model: nn.Module, images: torch.Tensor, wanted: str | None, functions: Functions, layouts: Layouts) -> _Pass:
+    asked: list[Call] = []
+    last: dict[bool, Call] = {}
+
+    def see(now: Call) -> None:
+        if now.name == wanted:
+            asked.append(now)
+        if now.output.stacked:
+            previous = last.get(now.output.spatial)
+            if wanted is None and previous is not None and previous.output is not now.output:
+                previous.output.value = None
+            last[now.output.spatial] = now
+
+    def wants(name: str, output: Output) -> bool:
+        return output.stacked and wanted in (None, name)
+
+    watch = Watch(model, see, wants, layouts, functions)
+    _, x = fresh_input(images)
+    with watch.following():
+        outputs = run(model, x)
+    return _Pass(watch, outputs, asked, last)
 
 
 def weighted(maps: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
@@ -132,6 +157,14 @@ def reuse_notes(name: str, index: int, calls: int) -> Iterator[str]:
         yield f"layer {name!r} is called {calls} times; showing call {index + 1}"
 
 
+def layout_notes(name: str, sure: bool, layouts: Layouts) -> Iterator[str]:
+    """Whether the layer may be something else than maps."""
+    if layouts.note is not None:
+        yield layouts.note
+    if not sure:
+        yield unsure_note(name)
+
+
 def no_gradient(name: str) -> str:
     """The message where the score does not depend on a layer by differentiable operations."""
     return (
@@ -154,6 +187,8 @@ def _called(watch: Watch, seen: list[Call], name: str, call: int, spatial: Call 
         ) from None
 
 
-def _not_spatial(shown: Call, spatial: Call | None) -> str:
+def _not_spatial(shown: Call, spatial: Call | None, watch: Watch) -> str:
+    if len(shown.output.shape) == 4:
+        return refusal(shown.name, shown.output.layout, watch.spatial)
     hint = f" The last spatial layer is {spatial.name!r}." if spatial is not None else ""
     return f"Layer {shown.name!r} returns shape {shown.output.shape}; expected maps (N, C, H, W).{hint}"

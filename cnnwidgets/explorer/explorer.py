@@ -54,6 +54,9 @@ class Explorer(ipywidgets.Box):
         self._layers: list[str] = []
         self._on_overlay: tuple[object, str] | None = None
         self._scene: Scene = session.open(next(iter(session.images)), target)
+        chosen = self._scene.now.chosen
+        if target is not None and not callable(chosen):
+            self._wish = chosen[0]  # an int, whatever kind of number was given
         self._view = View(model_title(session.model), session.traced, list(session.images), session.label)
         self.graph, self.feature_maps = self._view.graph, self._view.feature_maps
         self.overlay, self.scores = self._view.overlay, self._view.scores
@@ -109,6 +112,9 @@ class Explorer(ipywidgets.Box):
         """Stop all work and let go of the model, the maps and the widgets."""
         if self.status == "closed":
             return
+        if "_view" not in self.__dict__:  # its making failed, and ipywidgets closes what is left of it
+            super().close()
+            return
         self._checking = False
         self._worker.close()
         with self._lock:
@@ -127,6 +133,8 @@ class Explorer(ipywidgets.Box):
     def _check_channel(self, proposal: Any) -> int | None:
         channel: int | None = proposal["value"]
         if self._live() and channel is not None:
+            if not self.layer:
+                raise InputError(f"No channel {channel}: this network has no layer whose output is a stack of maps.")
             channels = self._scene.maps[self.layer].shape[1]
             if not 0 <= channel < channels:
                 raise InputError(f"No channel {channel}: layer {self.layer!r} has {channels}, 0 to {channels - 1}.")
@@ -177,6 +185,8 @@ class Explorer(ipywidgets.Box):
         self.observe(lambda change: self._show_layer(change["new"]), "layer")
         self.observe(self._target_changed, "target")
         self.observe(lambda _: self._refresh(), ["method", "picture"])
+        # Before the maps' own tie: they must be on show again when a layer without maps has been clicked.
+        self.observe(lambda _: self._back_from_mapless(), "channel")
         self._tie("channel", self.feature_maps, "channel")
         self._tie("target", self.scores, "target")
         self._tie("method", self.overlay, "method")
@@ -239,6 +249,10 @@ class Explorer(ipywidgets.Box):
                 self.graph.selected = name
             self._follow()
 
+    def _back_from_mapless(self) -> None:
+        if self.channel is not None and self.feature_maps.layer != self.layer:
+            self._show_layer(self.layer)
+
     def _offer_layers(self) -> None:
         """The slider over layers is there for methods that explain a layer."""
         self.overlay.layers = self._layers if explainers.info(self.method).needs_layer else []
@@ -263,7 +277,7 @@ class Explorer(ipywidgets.Box):
         chosen = scene.now.chosen
         if callable(self._wish) or callable(chosen):
             return self._wish is not chosen
-        return int(chosen[0]) != (scene.predicted if self._wish is None else self._wish)
+        return self._wish is not None and chosen[0] != self._wish
 
     def _refresh(self) -> None:
         """Bring the view up to date with the traits."""
@@ -343,7 +357,7 @@ class Explorer(ipywidgets.Box):
             self.picture = self._scene.name
             chosen = self._scene.now.chosen
             if not callable(chosen) and self._wish is not None:
-                self.target = self._wish = int(chosen[0])
+                self.target = self._wish = chosen[0]
         if self._on_overlay != (self._scene.now, self.method):
             self.overlay.clear(f"{method_label(self.method)} gave no map. {message}")
         self._set_status(status, message)
@@ -353,7 +367,8 @@ class Explorer(ipywidgets.Box):
         self._scene = scene
         with self._unchecked():
             self.picture = scene.name
-            self.target = self._wish if isinstance(self._wish, int) else scene.predicted
+            chosen = scene.now.chosen
+            self.target = scene.predicted if callable(chosen) else chosen[0]
             self._view.show_scene(scene, session.labels, self.target)
             self._view.bar.picture = scene.name
             layers = session.explained_layers(scene, self.graph.named)

@@ -60,6 +60,15 @@
     return results;
   }
 
+  /** Puts a cell under the last one and makes it the active one. */
+  async function addCell(source) {
+    const { content } = jupyterapp.shell.currentWidget;
+    content.activeCellIndex = content.widgets.length - 1;
+    await jupyterapp.commands.execute("notebook:insert-cell-below");
+    content.activeCell.model.sharedModel.setSource(source);
+    await quiet();
+  }
+
   /** Milliseconds from running the active cell to a whole first view. */
   async function firstView() {
     const old = document.querySelector(".cnnw-explorer");
@@ -93,5 +102,5 @@
     return times;
   }
 
-  window.bench = { places, clicks, firstView, frames, quiet };
+  window.bench = { places, clicks, addCell, firstView, frames };
 })();

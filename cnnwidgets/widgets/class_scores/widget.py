@@ -56,8 +56,8 @@ class ClassScores(ipywidgets.VBox):
             selected_style={"fill": "var(--cnnw-accent)"},
             interactions={"click": "select"},
         )
-        self._left = bqplot.Axis(scale=self._ranks, orientation="vertical", grid_lines="none")
-        self._right = bqplot.Axis(scale=self._ranks, orientation="vertical", side="right", grid_lines="none")
+        self._left = bqplot.Axis(scale=self._ranks, side="left", grid_lines="none")
+        self._right = bqplot.Axis(scale=self._ranks, side="right", grid_lines="none")
         self._figure = bqplot.Figure(
             marks=[self._bars],
             axes=[self._left, self._right],
