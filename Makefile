@@ -26,7 +26,8 @@ frontend: | $(BIN)/python
 	$(BIN)/python tools/frontend.py build
 
 demo: $(VENV)/.demo frontend
-	$(BIN)/jupyter lab --ServerApp.root_dir=notebooks $(if $(filter root,$(shell id -un)),--allow-root) $(ARGS) $(notdir $(NOTEBOOK))
+	cd $(dir $(NOTEBOOK)) && $(abspath $(BIN))/jupyter lab $(if $(filter root,$(shell id -un)),--allow-root) \
+		--LabApp.default_url=/lab/tree/$(notdir $(NOTEBOOK)) $(ARGS)
 
 test: $(VENV)/.test
 	$(BIN)/python tools/test.py $(ARGS)

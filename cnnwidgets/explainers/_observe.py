@@ -112,12 +112,13 @@ def _observe(
     else:
         wanted = set()
         for layer in layers:
-            name, found = located(model, images, layer)
+            name, its_functions = located(model, images, layer)
             wanted.add(name)
-            functions.update(found)
+            functions.update(its_functions)
     layouts = known_layouts(model, images)
     found = _look(model, images, wanted, functions, layouts, gradients)
     if found.watch.odd and not layouts.followed:
+        del found  # and the maps it holds
         layouts = followed_layouts(model, images)
         found = _look(model, images, wanted, functions, layouts, gradients)
     watch, raw, last = found.watch, found.raw, found.last

@@ -69,6 +69,7 @@ def grad_cam(
     layouts = known_layouts(model, images)
     found = _look(model, images, wanted, functions, layouts)
     if found.watch.odd and not layouts.followed:
+        del found  # and the maps it holds
         layouts = followed_layouts(model, images)
         found = _look(model, images, wanted, functions, layouts)
     watch, outputs, last = found.watch, found.outputs, found.last

@@ -127,7 +127,12 @@ class Explorer(ipywidgets.Box):
     @traitlets.validate("layer")
     def _check_layer(self, proposal: Any) -> str:
         name = str(proposal["value"])
-        return self._open_session().spatial(self._scene, name).name if self._live() else name
+        if not self._live():
+            return name
+        name = self._open_session().spatial(self._scene, name).name
+        if name == self.layer != self.feature_maps.layer:
+            self._show_layer(name)  # traitlets tells nobody of a value that stays
+        return name
 
     @traitlets.validate("channel")
     def _check_channel(self, proposal: Any) -> int | None:
@@ -143,8 +148,10 @@ class Explorer(ipywidgets.Box):
     @traitlets.validate("target")
     def _check_target(self, proposal: Any) -> int:
         target = int(proposal["value"])
-        if self._live() and not 0 <= target < (classes := len(self._scene.logits)):
-            raise TargetError(f"Class {target} is out of range: there are {classes} classes, 0 to {classes - 1}.")
+        if self._live():
+            classes = len(self._scene.logits)
+            if not 0 <= target < classes:
+                raise TargetError(f"Class {target} is out of range: there are {classes} classes, 0 to {classes - 1}.")
         return target
 
     @traitlets.validate("method")
@@ -183,7 +190,7 @@ class Explorer(ipywidgets.Box):
     def _listen(self) -> None:
         """Tie the panels to the traits, both ways."""
         self.observe(lambda change: self._show_layer(change["new"]), "layer")
-        self.observe(self._target_changed, "target")
+        self.observe(self._on_target, "target")
         self.observe(lambda _: self._refresh(), ["method", "picture"])
         # Before the maps' own tie: they must be on show again when a layer without maps has been clicked.
         self.observe(lambda _: self._back_from_mapless(), "channel")
@@ -262,7 +269,7 @@ class Explorer(ipywidgets.Box):
             same = self._session.same_maps(self._scene, self.layer, self._layers)
             self.overlay.layer = same or self.overlay.layer
 
-    def _target_changed(self, _: Any) -> None:
+    def _on_target(self, _: Any) -> None:
         if self._checking:  # else the view itself follows the predicted class
             self._wish = self.target
         self._refresh()
