@@ -18,8 +18,8 @@ from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
 
 from .report import Report
-from .sentences import method_label, model_title, work_left
-from .session import Scene, Session, why_no_maps
+from .sentences import method_choices, method_label, model_title, work_left
+from .session import Scene, Session
 from .view import View
 from .worker import Worker
 
@@ -122,6 +122,7 @@ class Explorer(ipywidgets.Box):
             self.unobserve_all()
             self._view.close()
             del self._scene, self._session, self._view
+        self.layout.close()
         super().close()
 
     @traitlets.validate("layer")
@@ -231,7 +232,10 @@ class Explorer(ipywidgets.Box):
     def add_picture_from_view(self, name: str, content: bytes) -> None:
         """What an upload does."""
         self._view.bar.clear_error()
-        self.add_picture(content, name)
+        try:
+            self.add_picture(content, name)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from error
 
     def _graph_clicked(self, change: Any) -> None:
         name = change["new"]
@@ -239,8 +243,8 @@ class Explorer(ipywidgets.Box):
             return
         try:
             info = self._session.spatial(self._scene, name)
-        except NotSpatial:
-            self.feature_maps.clear(why_no_maps(self._session.info(name), name), layer=name)
+        except NotSpatial as error:
+            self.feature_maps.clear(str(error), layer=name)
             return
         if info.name != self.layer:
             self.layer = info.name
@@ -260,9 +264,10 @@ class Explorer(ipywidgets.Box):
         if self.channel is not None and self.feature_maps.layer != self.layer:
             self._show_layer(self.layer)
 
-    def _offer_layers(self) -> None:
-        """The slider over layers is there for methods that explain a layer."""
+    def _offer_choices(self) -> None:
+        """The methods; and the slider over layers for those that explain a layer."""
         self.overlay.layers = self._layers if explainers.info(self.method).needs_layer else []
+        self.overlay.methods = method_choices()  # one may have been registered since
 
     def _follow(self) -> None:
         if self.overlay.follow:
@@ -291,7 +296,7 @@ class Explorer(ipywidgets.Box):
         if not self._checking:
             return
         with self._lock:
-            self._offer_layers()
+            self._offer_choices()
             if not self._needs_work():
                 self._worker.supersede()
                 self._apply_now()
@@ -380,10 +385,9 @@ class Explorer(ipywidgets.Box):
             self._view.bar.picture = scene.name
             layers = session.explained_layers(scene, self.graph.named)
             self._layers = layers
-            self._offer_layers()
+            self._offer_choices()
             if self.layer not in scene.maps:
-                spatial = [name for name in scene.first.order if name in scene.maps]
-                self.layer = (layers or spatial or [""])[-1]
+                self.layer = (layers or session.spatial_layers(scene) or [""])[-1]
             if layers and self.overlay.layer not in layers:
                 self.overlay.layer = layers[-1]
             if self.layer:

@@ -39,12 +39,13 @@ def _short(amount: float) -> str:
     for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if amount >= unit:
             return f"{amount / unit:.2f} {name}"
-    return f"{amount:.0f} "
+    return f"{amount:.0f}"
 
 
 def model_summary(architecture: Architecture) -> str:
     """Its size: "4.65 M parameters · 0.39 GMACs"."""
-    return f"{_short(architecture.total_params)} parameters · {_short(architecture.total_macs).rstrip()}MACs"
+    macs = _short(architecture.total_macs)
+    return f"{_short(architecture.total_params)} parameters · {macs}{'' if macs[-1].isalpha() else ' '}MACs"
 
 
 def work_left(method: str, step: Step) -> str:

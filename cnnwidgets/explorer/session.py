@@ -27,6 +27,10 @@ _PASSES = {"dropout", "identity"}
 _NEVER_AN_END = {"reshape", *_PASSES}
 _AFTER = {"conv": {"norm", "activation"}, "norm": {"activation"}}
 _USUAL_PATCH = 16  # pixels that an occlusion covers, for images of 128 pixels and more
+_OTHER_LAYERS = (
+    "The network takes another way for this photograph than for the first; layers that only run here are not in the "
+    "graph. Explore the photograph by itself to see them."
+)
 _NO_SCORES = (
     "The Explorer needs one floating-point score a class, (1, classes), and this model returns something else. "
     "Its layers can be explained one by one with cnnwidgets.explainers and a callable target."
@@ -99,6 +103,8 @@ class Session:
             found = labels_for(self.model)
             self.labels = list(found) if found is not None and len(found) == classes else None
         self._done.clear()
+        if not self._known.issuperset(seen.maps):
+            picture = replace(picture, notes=(*picture.notes, _OTHER_LAYERS))
         return Scene(name, picture, seen, seen)
 
     @property
@@ -107,6 +113,10 @@ class Session:
         if self.architecture is None:
             raise CnnWidgetsError("No image has been opened yet.")
         return self.architecture
+
+    @property
+    def _known(self) -> set[str]:
+        return {layer.name for layer in (*self.traced.layers, *self.traced.containers)}
 
     def aim(self, scene: Scene, target: Target) -> Scene:
         """The same photograph, another target."""
@@ -152,9 +162,15 @@ class Session:
             NotSpatial: its output has no height and width.
         """
         info = self.info(layer)
+        if info.name not in scene.first.shapes:
+            raise NotSpatial(f"Layer {layer!r} does not run for the photograph {scene.name!r}, so it has no maps.")
         if info.name not in scene.maps:
-            raise NotSpatial(why_no_maps(info, layer))
+            raise NotSpatial(_why_no_maps(info, layer))
         return info
+
+    def spatial_layers(self, scene: Scene) -> list[str]:
+        """Names of all layers that have maps and are in the graph, in order."""
+        return [name for name in scene.first.order if name in scene.maps and name in self._known]
 
     def explained_layers(self, scene: Scene, drawn: set[str]) -> list[str]:
         """Layers worth a Grad-CAM map, in order: the ends of conv-norm-activation chains, and blocks.
@@ -164,8 +180,8 @@ class Session:
         kinds = {layer.name: "identity" if layer.type == "Identity" else layer.kind for layer in self.traced.layers}
         after = _what_follows(self.traced.edges, kinds)
         outermost: dict[int, str] = {}
-        for name in scene.first.order:
-            if name not in scene.now.cam or name not in scene.maps:
+        for name in self.spatial_layers(scene):
+            if name not in scene.now.cam:
                 continue
             kind, following = kinds.get(name, ""), after.get(name)
             if kind in _NEVER_AN_END or (following and following <= _AFTER.get(kind, set())):
@@ -205,7 +221,7 @@ def _what_follows(edges: list[tuple[str, str]], kinds: dict[str, str]) -> dict[s
     return after
 
 
-def why_no_maps(info: LayerInfo, layer: str) -> str:
+def _why_no_maps(info: LayerInfo, layer: str) -> str:
     """One sentence on a layer that cannot be shown as maps."""
     shape = tuple(info.output_shape or ())[1:]
     amount = " × ".join(map(str, shape)) or "no tensor"

@@ -14,7 +14,7 @@ import torch
 from tests.browser.lab import lab
 
 from . import clicks, drawing, first_view, memory, peers, size
-from .table import table
+from .table import Row, table
 
 OUT = Path(__file__).parent.parent / "artefacts" / "benchmarks.md"
 
@@ -22,28 +22,26 @@ OUT = Path(__file__).parent.parent / "artefacts" / "benchmarks.md"
 def main() -> None:
     """Run all; a target that is missed is reported, not raised."""
     start, before = time.monotonic(), os.getloadavg()[0]
-    rows = size.measure()
-    for measure in (memory.measure, peers.measure):
-        _say(measure.__module__)
-        rows += measure()
     with tempfile.TemporaryDirectory() as folder, lab(Path(folder)) as running:
-        for in_lab in (first_view.measure, clicks.measure, drawing.measure):
-            _say(in_lab.__module__)
-            rows = [*in_lab(running), *rows] if in_lab is not drawing.measure else [*rows, *in_lab(running)]
-    header = (
-        f"{os.cpu_count()} cores, 2 threads, torch {torch.__version__}, Python {platform.python_version()}, JupyterLab "
-        f"in headless Chromium, {time.strftime('%Y-%m-%d')}. Load average {before:.1f} before, {os.getloadavg()[0]:.1f} "
-        f"after {time.monotonic() - start:.0f} s. Seeded random weights, 224 × 224; medians of several rounds, in turns "
-        "with the peer; the first round warms up."
+        rows = [row for part in (first_view, clicks, drawing) for row in _said(part.__name__, part.measure(running))]
+    rows += [row for part in (size, memory, peers) for row in _said(part.__name__, part.measure())]
+    policy = os.environ.get("OMP_WAIT_POLICY")
+    text = (
+        f"{os.cpu_count()} cores, torch {torch.__version__} with 2 threads, Python {platform.python_version()}, "
+        f"JupyterLab in headless Chromium, {time.strftime('%Y-%m-%d')}. "
+        f"Load average {before:.1f} before, {os.getloadavg()[0]:.1f} after {time.monotonic() - start:.0f} s"
+        f"{f', OMP_WAIT_POLICY={policy}' if policy else ''}. "
+        "Seeded random weights, 224 × 224; after a warm-up, medians of several rounds, in turns with the peer.\n\n"
+        f"{table(rows)}\n"
     )
-    text = f"{header}\n\n{table(rows)}\n"
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(text)
     print(text)
 
 
-def _say(name: str) -> None:
-    print(f"{name.rsplit('.', 1)[-1]} …", file=sys.stderr, flush=True)
+def _said(name: str, rows: list[Row]) -> list[Row]:
+    print(f"measured: {name.rsplit('.', 1)[-1]}", file=sys.stderr, flush=True)
+    return rows
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def times(lab: Lab) -> list[dict[str, Any]]:
         spatial = set(json.loads(ask(page, "import json; print(json.dumps(list(e._scene.maps)))")))
         names = [name for name in where if name in spatial]
         assert len(names) >= 60
-        shuffled = random.Random(0)
+        shuffled = random.Random(0)  # noqa: S311
         order: list[str] = []
         for _ in range(_ROUNDS):
             shuffled.shuffle(names)

@@ -1,4 +1,4 @@
-// Run inside JupyterLab's page by clicks.py, view.py and drawing.py.
+// Run inside JupyterLab's page by clicks.py, first_view.py and drawing.py.
 (() => {
   const frame = () => new Promise((done) => requestAnimationFrame(() => done()));
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -36,9 +36,10 @@
         "cnnw-painted",
         (event) => {
           clearTimeout(timer);
+          if (event.detail.layer !== layer) fail(new Error(`a click on ${layer} painted ${event.detail.layer}`));
           const painted = performance.now() - start;
           // a task after the frame's callbacks runs when the frame has been drawn
-          requestAnimationFrame(() => setTimeout(() => done({ layer, painted, drawn: performance.now() - start, as: event.detail.layer })));
+          requestAnimationFrame(() => setTimeout(() => done({ layer, painted, drawn: performance.now() - start })));
         },
         { once: true },
       );

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 def plain(classes: int = 5, channels: int = 3) -> nn.Sequential:
@@ -23,6 +23,16 @@ def plain(classes: int = 5, channels: int = 3) -> nn.Sequential:
         nn.Flatten(),
         nn.Linear(8, classes),
     ).eval()
+
+
+def colours() -> nn.Sequential:
+    """Scores: how red, green and blue the image is."""
+    net = nn.Sequential(
+        nn.Conv2d(3, 3, 1, bias=False), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 3, bias=False)
+    )
+    net[0].weight.data = torch.eye(3)[:, :, None, None]
+    net[4].weight.data = torch.eye(3)
+    return net.eval()
 
 
 class Branching(nn.Module):
@@ -56,9 +66,9 @@ class Functional(nn.Module):
         self.head = nn.Parameter(torch.randn(5, 8))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        maps = F.max_pool2d(F.relu(F.conv2d(x, self.first, padding=1)), 2)
-        maps = F.relu(F.conv2d(maps, self.second, padding=1))
-        return F.linear(maps.mean((2, 3)), self.head)
+        maps = functional.max_pool2d(functional.relu(functional.conv2d(x, self.first, padding=1)), 2)
+        maps = functional.relu(functional.conv2d(maps, self.second, padding=1))
+        return functional.linear(maps.mean((2, 3)), self.head)
 
 
 def in_place() -> nn.Sequential:
@@ -148,3 +158,19 @@ def perceptron() -> nn.Sequential:
     """No layer has maps."""
     torch.manual_seed(0)
     return nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 8), nn.ReLU(), nn.Linear(8, 4)).eval()
+
+
+def resnet50() -> nn.Module:
+    """torchvision's, with random weights."""
+    from torchvision.models import resnet50
+
+    torch.manual_seed(0)
+    return resnet50(weights=None).eval()
+
+
+def mobilenet() -> nn.Module:
+    """A small one of timm's, with random weights."""
+    import timm
+
+    torch.manual_seed(0)
+    return timm.create_model("mobilenetv3_small_050").eval()

@@ -157,7 +157,14 @@ class ClassScores(ipywidgets.VBox):
         """Close the figure and everything in it."""
         self._logits = np.zeros(0)
         marks = [self._bars, self._left, self._right, self._ranks, self._amount]
-        for widget in (*marks, *self._figure_scales(), self._figure, self.header):
+        for widget in (
+            *marks,
+            *self._figure_scales(),
+            self._figure.layout,
+            self._figure,
+            self.header.layout,
+            self.header,
+        ):
             widget.close()
         super().close()
 
