@@ -38,7 +38,7 @@ def main(wanted: list[str]) -> int:
     if unknown:
         sys.exit(f"No step {unknown[0]!r}. Steps: {', '.join(STEPS)}.")
     environment = {**os.environ, "PATH": f"{Path(PYTHON).parent}{os.pathsep}{os.environ['PATH']}"}
-    if not wanted or "browser" in wanted:
+    if not wanted or {"unit", "packaging", "browser"} & set(wanted):
         environment["CHROMIUM"] = chromium.ensure()
     failed = []
     for name, command in STEPS.items():

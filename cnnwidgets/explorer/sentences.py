@@ -75,4 +75,4 @@ def closeness(logits: torch.Tensor, target: int, label: Any) -> str:
 
 def all_well(layer: str | None) -> str:
     """Said when an explainer has nothing to warn of."""
-    return f"Nothing to warn of: {f'{layer} ran once, ' if layer else ''}every number is finite."
+    return f"{layer} ran once, every number is finite." if layer else "Every number is finite."

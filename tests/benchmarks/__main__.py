@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from tests.chromium import started
 from tests.browser.lab import lab
 
 from . import clicks, drawing, first_view, memory, peers, size
@@ -22,7 +23,7 @@ OUT = Path(__file__).parent.parent / "artefacts" / "benchmarks.md"
 def main() -> None:
     """Run all; a target that is missed is reported, not raised."""
     start, before = time.monotonic(), os.getloadavg()[0]
-    with tempfile.TemporaryDirectory() as folder, lab(Path(folder)) as running:
+    with tempfile.TemporaryDirectory() as folder, started() as browser, lab(Path(folder), browser) as running:
         rows = [row for part in (first_view, clicks, drawing) for row in _said(part.__name__, part.measure(running))]
     rows += [row for part in (size, memory, peers) for row in _said(part.__name__, part.measure())]
     policy = os.environ.get("OMP_WAIT_POLICY")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import matplotlib
@@ -118,7 +119,7 @@ def test_the_next_cell_moves_the_view(e: ExplorerPage) -> None:
 def test_an_unknown_layer_is_an_error_in_the_cell_and_the_view_stays(e: ExplorerPage) -> None:
     run_cell(e.page, 1, "e.layer = 'layer5'")
     output = e.page.locator(".jp-Cell").nth(1).locator(".jp-OutputArea")
-    expect(output).to_contain_text("LayerNotFound: No layer 'layer5'. Closest: 'layer4'")
+    expect(output).to_contain_text(re.compile(r"LayerNotFound: No layer 'layer5'. Closest: .*'layer4'"))
     assert e.trait("layer") == "layer3" == e.maps.get_attribute("data-painted")
     run_cell(e.page, 1, "")
 
