@@ -242,10 +242,11 @@ class _Reducer:
             gradient = self._to_own(gradient)
             if maps.dtype in (torch.float16, torch.bfloat16):
                 maps, gradient = maps.float(), gradient.float()
-            cam: torch.Tensor = torch.einsum("nk,nkhw->nhw", gradient.mean((2, 3)), maps)
+            weights = gradient.mean((2, 3))
+            cam: torch.Tensor = torch.einsum("nk,nkhw->nhw", weights, maps)
             contribution: torch.Tensor = torch.einsum("nkhw,nkhw->nk", gradient, maps)
             self.cam, self.contribution = cam.float().cpu(), contribution.float().cpu()
-            self.reacts = bool(gradient.any())
+            self.reacts = bool(weights.any()) or bool(gradient.any())  # the short question first
 
 
 def _table(raw: object, batch: int) -> torch.Tensor | None:

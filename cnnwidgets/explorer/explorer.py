@@ -121,6 +121,7 @@ class Explorer(ipywidgets.Box):
             self.status, self.message = "closed", "This Explorer is closed."
             self.unobserve_all()
             self._view.close()
+            self._on_overlay = None
             del self._scene, self._session, self._view
         self.layout.close()
         super().close()

@@ -44,8 +44,9 @@ def _short(amount: float) -> str:
 
 def model_summary(architecture: Architecture) -> str:
     """Its size: "4.65 M parameters · 0.39 GMACs"."""
-    macs = _short(architecture.total_macs)
-    return f"{_short(architecture.total_params)} parameters · {macs}{'' if macs[-1].isalpha() else ' '}MACs"
+    macs = architecture.total_macs
+    amount = f"{macs / 1e9:.2f} G" if macs >= 1e8 else _short(macs)
+    return f"{_short(architecture.total_params)} parameters · {amount}{'' if amount[-1].isalpha() else ' '}MACs"
 
 
 def work_left(method: str, step: Step) -> str:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import torch
 
-from tests.chromium import started
 from tests.browser.lab import lab
+from tests.chromium import started
 
 from . import clicks, drawing, first_view, memory, peers, size
 from .table import Row, table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-import matplotlib
+import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
@@ -58,7 +58,7 @@ def _shown(e: ExplorerPage, channel: int) -> np.ndarray:
 def _painted(one: torch.Tensor) -> np.ndarray:
     """What the panel paints for one map: inferno from its minimum to its maximum."""
     scaled = ((one - one.min()) / (one.max() - one.min())).numpy()
-    return np.round(matplotlib.colormaps["inferno"](scaled)[..., :3] * 255)
+    return np.round(mpl.colormaps["inferno"](scaled)[..., :3] * 255)
 
 
 def _check_one_map(e: ExplorerPage, maps: torch.Tensor) -> None:

@@ -87,11 +87,12 @@ def test_a_model_that_fails_is_left_as_it_was() -> None:
     assert _state(model) == before
 
 
-def test_closing_frees_the_model_and_the_maps() -> None:
+@pytest.mark.parametrize("used", [{}, {"method": "saliency", "target": 2, "layer": "0"}, {"method": "occlusion"}])
+def test_closing_frees_the_model_and_the_maps(used: dict[str, Any]) -> None:
     model = nets.plain()
     e = cw.explore(model, torch.rand(1, 3, 24, 24))
-    e.method = "saliency"
-    e.target = 2
+    for trait, value in used.items():
+        setattr(e, trait, value)
     e.wait(20)
     dead = [weakref.ref(model), *(weakref.ref(maps) for maps in e._scene.maps.values()), weakref.ref(e._scene)]
     parts = (e.graph, e.feature_maps, e.overlay, e.scores)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -32,6 +34,11 @@ def test_the_size_of_a_network_is_counted() -> None:
 
     tiny = cw.trace(nn.Conv2d(1, 1, 1, bias=False), torch.rand(1, 1, 3, 3))
     assert sentences.model_summary(tiny) == "1 parameters · 9 MACs"
+
+
+def test_the_size_of_a_large_network_is_in_the_units_of_papers() -> None:
+    lite0 = SimpleNamespace(total_params=4_652_008, total_macs=385_193_472)
+    assert sentences.model_summary(lite0) == "4.65 M parameters · 0.39 GMACs"  # type: ignore[arg-type]
 
 
 def test_close_scores_are_named_for_the_two_that_are_close() -> None:

@@ -50,8 +50,9 @@ export function drawItem(item: Item, fonts: Fonts, far: boolean): SVGGElement {
   if (item.open) root.append(s("rect", { class: "cnnw-ag-header", width: item.w, height: HEADER, rx: 7 }));
   else root.append(s("rect", { class: "cnnw-ag-bar", width: 4, height: item.h, rx: 2 }));
   if (far) return root;
-  const left = s("g", { class: "cnnw-ag-left", role: "presentation" });
-  const right = s("g", { class: "cnnw-ag-right", role: "presentation" });
+  // The item's label says it all, with the sizes in words that can be spoken.
+  const left = s("g", { class: "cnnw-ag-left", "aria-hidden": "true" });
+  const right = s("g", { class: "cnnw-ag-right", "aria-hidden": "true" });
   root.dataset["least"] = String(words(item, fonts, left, right));
   root.append(left, right);
   return root;
