@@ -3,6 +3,8 @@
 # make bench  the speed table of README
 
 PYTHON ?= python3.11
+# Idle OpenMP threads must not spin: the browser and the server need the cores.
+export OMP_WAIT_POLICY ?= PASSIVE
 VENV := .venv
 BIN := $(VENV)/bin
 NOTEBOOK ?= notebooks/01_explore.ipynb

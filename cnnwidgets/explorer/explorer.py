@@ -121,6 +121,7 @@ class Explorer(ipywidgets.Box):
             self.status, self.message = "closed", "This Explorer is closed."
             self.unobserve_all()
             self._view.close()
+            self._view.bar.on_cancel, self._view.bar.on_upload = _nothing, _nothing
             self._on_overlay = None
             del self._scene, self._session, self._view
         self.layout.close()
@@ -424,3 +425,7 @@ class Explorer(ipywidgets.Box):
 
     def _show_error(self, error: Exception) -> None:
         self._view.bar.show_error(error)
+
+
+def _nothing(*_: object) -> None:
+    """What the buttons of a closed Explorer do."""

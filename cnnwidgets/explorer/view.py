@@ -107,5 +107,6 @@ class View:
     def close(self) -> None:
         """Close every widget."""
         for widget in (self.bar, self.graph, self.feature_maps, self.overlay, self.scores, self.grid):
+            widget.unobserve_all()
             widget.layout.close()  # ipywidgets closes a widget, and leaves its layout
             widget.close()

@@ -13,6 +13,10 @@ from playwright.sync_api import Locator, Page
 FRONTEND = Path(__file__).parent.parent.parent / "cnnwidgets" / "_frontend"
 AXE = FRONTEND / "node_modules" / "axe-core" / "axe.min.js"
 
+_NAMES = """(root) => [...root.querySelectorAll("g[role=treeitem]")]
+  .map((g) => [g.getAttribute("aria-label"), [...g.querySelectorAll("text")].map((t) => t.textContent).join(" ")])
+  .filter(([name, drawn]) => !drawn || !name.startsWith(drawn))"""
+
 _WIDE = """(root) => [root, ...root.querySelectorAll("*")]
   .filter((e) => {
     const style = getComputedStyle(e);
@@ -61,6 +65,11 @@ def overlaps(panels: list[Locator]) -> list[tuple[int, int]]:
     return found
 
 
+def badly_named(root: Locator) -> list[list[str]]:
+    """Items of the graph whose accessible name does not begin with what is drawn: [name, drawn]."""
+    return list(root.evaluate(_NAMES))
+
+
 def axe(page: Page, scope: str) -> list[str]:
     """Serious and critical violations that axe-core finds inside ``scope``."""
     if not AXE.exists():
@@ -74,4 +83,6 @@ def axe(page: Page, scope: str) -> list[str]:
         for rule in result["violations"]
         if rule["impact"] in ("serious", "critical")
         for node in rule["nodes"]
+        # It joins the texts of an SVG group without spaces, and then misses them in the name; see badly_named.
+        if not (rule["id"] == "label-content-name-mismatch" and node["html"].startswith("<g "))
     ]

@@ -104,6 +104,15 @@ def test_an_odd_label_is_text(e: ExplorerPage, index: int) -> None:
     _fits(e)
 
 
+def test_no_label_runs_into_its_bar(e: ExplorerPage) -> None:
+    bars = e.scores.locator("rect.bar").evaluate_all("(bars) => bars.map((bar) => bar.getBoundingClientRect().left)")
+    ends = e.scores.locator(".bqplot .axis text").evaluate_all(
+        "(texts) => texts.filter((t) => !t.textContent.endsWith('%')).map((t) => t.getBoundingClientRect().right)"
+    )
+    assert len(ends) == len(LABELS)
+    assert max(ends) < min(bars)
+
+
 def test_an_explainer_that_raises_shows_its_message_and_traceback(e: ExplorerPage) -> None:
     e.choose_method("Failing")
     e.wait_for_trait("status", "error")

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.browser.explorer_page import ExplorerPage
 from tests.browser.lab import Lab
-from tests.browser.looks import axe, overlaps, texts, too_wide
+from tests.browser.looks import axe, badly_named, overlaps, texts, too_wide
 
 WIDTHS = [700, 900, 1280, 2000]
 THEME = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
@@ -66,6 +66,7 @@ def test_all_of_it_is_seen(e: ExplorerPage, width: int, artefacts: Path, request
 def test_axe_finds_nothing_serious(e: ExplorerPage) -> None:
     _set_width(e, 1280)
     assert axe(e.page, ".cnnw-explorer") == []
+    assert badly_named(e.graph) == []
 
 
 def test_a_panel_can_be_put_away(shown: ExplorerPage) -> None:

@@ -50,12 +50,18 @@ export function drawItem(item: Item, fonts: Fonts, far: boolean): SVGGElement {
   if (item.open) root.append(s("rect", { class: "cnnw-ag-header", width: item.w, height: HEADER, rx: 7 }));
   else root.append(s("rect", { class: "cnnw-ag-bar", width: 4, height: item.h, rx: 2 }));
   if (far) return root;
-  // The item's label says it all, with the sizes in words that can be spoken.
-  const left = s("g", { class: "cnnw-ag-left", "aria-hidden": "true" });
-  const right = s("g", { class: "cnnw-ag-right", "aria-hidden": "true" });
+  const left = s("g", { class: "cnnw-ag-left", role: "presentation" });
+  const right = s("g", { class: "cnnw-ag-right", role: "presentation" });
   root.dataset["least"] = String(words(item, fonts, left, right));
   root.append(left, right);
+  root.setAttribute("aria-label", label(root, item));
   return root;
+}
+
+/** Begins with what is to be seen, for those who speak it to a computer; then what was cut or left out. */
+function label(root: SVGGElement, item: Item): string {
+  const drawn = [...root.querySelectorAll("text")].map((text) => text.textContent).join(" ");
+  return [drawn, ...[item.title, item.detail].filter((text) => !drawn.includes(text))].join(", ");
 }
 
 /** Fills the two groups; returns the width that their texts need beside each other. */
