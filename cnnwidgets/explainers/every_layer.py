@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from cnnwidgets.core.names import find_layer
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
 
+from ._inputs import result_notes
 from ._observe import Observation, observe
 from ._registry import info
 from ._watch import unsure_note
@@ -81,7 +83,8 @@ def attribution_of(name: str, seen: Observation) -> Attribution:
         *map_notes(seen.cam[name], name in seen.reacts),
         *([unsure_note(name)] if name in seen.unsure else []),
     ]
-    return Attribution(seen.cam[name], "grad_cam", seen.chosen, name, seen.scores, tuple(notes))
+    found = Attribution(seen.cam[name], "grad_cam", seen.chosen, name, seen.scores)
+    return replace(found, notes=tuple(dict.fromkeys([*notes, *result_notes(found)])))
 
 
 def _refused(name: str, seen: Observation) -> CnnWidgetsError:

@@ -19,7 +19,6 @@ from cnnwidgets.core.preprocess import labels_for
 from cnnwidgets.core.progress import ProgressCallback
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
-from cnnwidgets.explainers._inputs import result_notes
 from cnnwidgets.explainers._observe import Observation, observe
 from cnnwidgets.explainers.every_layer import attribution_of
 
@@ -127,8 +126,7 @@ class Session:
         """The map of ``method`` for the scene's target; at once where the scene holds it already."""
         info = explainers.info(method)
         if method == "grad_cam":
-            cam = attribution_of(layer, scene.now)
-            return replace(cam, notes=tuple(dict.fromkeys([*cam.notes, *result_notes(cam)])))
+            return attribution_of(layer, scene.now)
         target = scene.now.chosen if callable(scene.now.chosen) else int(scene.now.chosen[0])
         key = (scene.name, target, method, layer if info.needs_layer else None)
         if key not in self._done:
