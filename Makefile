@@ -3,6 +3,8 @@
 # make bench  the speed table of README
 
 PYTHON ?= python3.11
+# Idle OpenMP threads must not spin: the browser and the server need the cores.
+export OMP_WAIT_POLICY ?= PASSIVE
 VENV := .venv
 BIN := $(VENV)/bin
 NOTEBOOK ?= notebooks/01_explore.ipynb
@@ -26,7 +28,8 @@ frontend: | $(BIN)/python
 	$(BIN)/python tools/frontend.py build
 
 demo: $(VENV)/.demo frontend
-	$(BIN)/jupyter lab --ServerApp.root_dir=notebooks $(if $(filter root,$(shell id -un)),--allow-root) $(ARGS) $(notdir $(NOTEBOOK))
+	cd $(dir $(NOTEBOOK)) && $(abspath $(BIN))/jupyter lab $(if $(filter root,$(shell id -un)),--allow-root) \
+		--LabApp.default_url=/lab/tree/$(notdir $(NOTEBOOK)) $(ARGS)
 
 test: $(VENV)/.test
 	$(BIN)/python tools/test.py $(ARGS)

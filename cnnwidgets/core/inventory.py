@@ -10,6 +10,7 @@ from torch import nn
 from .graph import Graph, LayerCall
 from .kinds import detail_of_module, kind_of_call, kind_of_module
 from .layers import LayerInfo
+from .layouts import Layout, judged
 from .receptive import Field
 from .recording import Frame, Recording
 
@@ -35,14 +36,17 @@ def take(recording: Recording, graph: Graph) -> Inventory:
     for frame in graph.containers:
         by_container.setdefault(frame.name, []).append(frame)
     fields = {name: frames[-1].field for name, frames in by_container.items()}
+    layouts = judged(recording, graph)
     counted: set[int] = set()
     layers = []
     for name, calls in by_layer.items():
         owned = [value for value in _owned(calls, params) if id(value) not in counted]
         counted.update(id(value) for value in owned)
-        layers.append(_layer(name, calls, owned, recording.input_shape))
+        layers.append(_layer(name, calls, owned, recording.input_shape, layouts[calls[-1].seen.id]))
         fields[name] = calls[-1].seen.field
-    containers = [_container(name, frames, recording.input_shape) for name, frames in by_container.items()]
+    containers = [
+        _container(name, frames, recording.input_shape, layouts[frames[-1].id]) for name, frames in by_container.items()
+    ]
     return Inventory(layers, containers, fields, counted)
 
 
@@ -56,7 +60,9 @@ def _owned(calls: Iterable[LayerCall], params: dict[str, nn.Parameter]) -> list[
     return list({id(value): value for value in owned}.values())
 
 
-def _layer(name: str, calls: list[LayerCall], owned: list[nn.Parameter], input_shape: tuple[int, ...]) -> LayerInfo:
+def _layer(
+    name: str, calls: list[LayerCall], owned: list[nn.Parameter], input_shape: tuple[int, ...], layout: Layout
+) -> LayerInfo:
     seen = calls[-1].seen
     reached = seen.field
     if isinstance(seen, Frame):
@@ -84,12 +90,12 @@ def _layer(name: str, calls: list[LayerCall], owned: list[nn.Parameter], input_s
         kind=kind,
         detail=detail,
         functions=tuple(calls[-1].functions),
-        spatial=_is_spatial(reached, shape),
+        spatial=layout.spatial,
         functional=not isinstance(seen, Frame),
     )
 
 
-def _container(name: str, frames: list[Frame], input_shape: tuple[int, ...]) -> LayerInfo:
+def _container(name: str, frames: list[Frame], input_shape: tuple[int, ...], layout: Layout) -> LayerInfo:
     last = frames[-1]
     owned = list(last.module.parameters())
     return LayerInfo(
@@ -104,7 +110,7 @@ def _container(name: str, frames: list[Frame], input_shape: tuple[int, ...]) -> 
         input_shape=last.input_shape,
         kind="other",
         detail=type(last.module).__name__,
-        spatial=_is_spatial(last.field, last.output_shape),
+        spatial=layout.spatial,
     )
 
 
@@ -123,10 +129,3 @@ def _seen(reached: Field | None, shape: tuple[int, ...], input_shape: tuple[int,
         input_shape[axis - 2] if reach is None or reach.is_whole else reach.size for axis, reach in enumerate(along)
     )
     return height, width
-
-
-def _is_spatial(reached: Field | None, shape: tuple[int, ...]) -> bool:
-    if reached is None or len(shape) != 4 or shape[2:] == (1, 1):
-        return False
-    places = (reached.position(0), reached.position(1))
-    return places[0] in (2, None) and places[1] in (3, None)

@@ -17,6 +17,7 @@ from torch import nn
 from cnnwidgets.core.capture import attached
 from cnnwidgets.core.errors import Cancelled
 from cnnwidgets.core.forward import is_out_of_memory, run
+from cnnwidgets.core.layouts import Layouts
 from cnnwidgets.core.names import unwrapped
 from cnnwidgets.core.recording import _never_compiled as never_compiled
 
@@ -104,7 +105,7 @@ class _Calls(Watch):
     """Tells ``called`` of the torch calls that are layers, with the very tensor."""
 
     def __init__(self, model: nn.Module, functions: Functions, called: Callable[[str, torch.Tensor], None]) -> None:
-        super().__init__(model, lambda _: None, lambda *_: False, functions)
+        super().__init__(model, lambda _: None, lambda *_: False, Layouts(1), functions)
         self._tell = called
 
     def _called(self, name: str, output: torch.Tensor) -> None:

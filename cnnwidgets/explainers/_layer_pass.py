@@ -11,12 +11,15 @@ from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, NotSpatial
 from cnnwidgets.core.forward import run
+from cnnwidgets.core.layouts import Layouts, followed_layouts
+from cnnwidgets.core.layouts import layouts as known_layouts
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Chosen, Target, are_probabilities, class_scores, resolve
 
 from ._gradients import differentiate, fresh_input, saturation_notes
 from ._layers import Functions, all_functions, located
-from ._watch import Call, Output, Watch
+from ._rules import Guidance, Rule
+from ._watch import Call, Output, Watch, refusal, unsure_note
 
 
 @dataclass(eq=False)
@@ -34,6 +37,7 @@ class LayerPass:
         chosen: the class of each image, or the callable.
         score: "logit" or "probability".
         functions: the model's function layers, where they were looked for.
+        notes: what the rule for the backward pass did not reach, and whether the layer may be no maps.
     """
 
     name: str
@@ -46,6 +50,7 @@ class LayerPass:
     chosen: Chosen
     score: str
     functions: Functions
+    notes: tuple[str, ...] = ()
 
     def attribution(self, values: torch.Tensor, method: str, *notes: str) -> Attribution:
         """``values`` (N, h, w) as the result of ``method``, with what there is to say about them."""
@@ -54,6 +59,7 @@ class LayerPass:
             *reuse_notes(self.name, self.index, self.calls),
             *map_notes(values, reacts),
             *notes,
+            *self.notes,
             *saturation_notes(self.outputs, self.score, len(values)),
         ]
         return Attribution(
@@ -70,6 +76,7 @@ def layer_pass(
     score: str,
     *,
     gradient: bool = True,
+    backward: Rule = "plain",
 ) -> LayerPass:
     """Run ``model`` and look at one layer; arguments as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
 
@@ -78,53 +85,87 @@ def layer_pass(
         CnnWidgetsError: the model failed, never ran the layer, or no gradient reaches it though one is needed.
     """
     wanted, functions = (None, all_functions(model, images)) if layer is None else located(model, images, layer)
-    seen: list[Call] = []
+    layouts = known_layouts(model, images)
+    with torch.set_grad_enabled(gradient):
+        found = _look(model, images, wanted, functions, layouts, backward)
+        if found.watch.odd and not layouts.followed:
+            del found  # and the maps it holds
+            layouts = followed_layouts(model, images)
+            found = _look(model, images, wanted, functions, layouts, backward)
+        scores, chosen = resolve(target, found.outputs, score=score, batch=len(images))
+
+    spatial = found.last.get(True) or found.last.get(False)
+    if wanted is None:
+        if spatial is None:
+            raise NotSpatial("No layer of this model returns maps (N, C, H, W); a method of pixels may do: saliency.")
+        shown = spatial
+    else:
+        shown = _called(found.watch, found.asked, wanted, call, spatial)
+    maps = shown.output.value
+    if maps is None:
+        raise NotSpatial(_not_spatial(shown, spatial, found.watch))
+    if gradient:
+        with found.guidance.backward(scores):
+            slope = _gradient(shown, scores)
+    else:
+        slope = maps.new_empty(0)
+    if maps.dtype in (torch.float16, torch.bfloat16):
+        maps, slope = maps.float(), slope.float()
+    notes = (
+        *found.guidance.notes(shown, f"layer {shown.name!r}"),
+        *layout_notes(shown.name, shown.output.layout.sure, layouts),
+    )
+    return LayerPass(
+        shown.name,
+        shown.index,
+        found.watch.calls[shown.name],
+        maps,
+        slope,
+        found.outputs,
+        scores.detach(),
+        chosen,
+        score,
+        functions,
+        notes,
+    )
+
+
+@dataclass
+class _Forward:
+    """One forward pass: every call of the layer asked for, and the last call with and without maps worth a look."""
+
+    watch: Watch
+    guidance: Guidance
+    outputs: Any
+    asked: list[Call]
+    last: dict[bool, Call]
+
+
+def _look(
+    model: nn.Module, images: torch.Tensor, wanted: str | None, functions: Functions, layouts: Layouts, rule: Rule
+) -> _Forward:
+    asked: list[Call] = []
     last: dict[bool, Call] = {}
+    guidance = Guidance(rule)
 
     def see(now: Call) -> None:
+        guidance.reached(now)
         if now.name == wanted:
-            seen.append(now)
-        if len(now.output.shape) == 4:
+            asked.append(now)
+        if now.output.stacked:
             previous = last.get(now.output.spatial)
             if wanted is None and previous is not None and previous.output is not now.output:
                 previous.output.value = None
             last[now.output.spatial] = now
 
     def wants(name: str, output: Output) -> bool:
-        return len(output.shape) == 4 and wanted in (None, name)
+        return output.stacked and wanted in (None, name)
 
-    watch = Watch(model, see, wants, functions)
-    with torch.set_grad_enabled(gradient):
-        x = fresh_input(images)[1] if gradient else images.clone()
-        with watch.following():
-            outputs = run(model, x)
-        scores, chosen = resolve(target, outputs, score=score, batch=len(images))
-
-    spatial = last.get(True) or last.get(False)
-    if wanted is None:
-        if spatial is None:
-            raise NotSpatial("No layer of this model returns maps (N, C, H, W); a method of pixels may do: saliency.")
-        shown = spatial
-    else:
-        shown = _called(watch, seen, wanted, call, spatial)
-    maps = shown.output.value
-    if maps is None:
-        raise NotSpatial(_not_spatial(shown, spatial))
-    found = _gradient(shown, scores) if gradient else maps.new_empty(0)
-    if maps.dtype in (torch.float16, torch.bfloat16):
-        maps, found = maps.float(), found.float()
-    return LayerPass(
-        shown.name,
-        shown.index,
-        watch.calls[shown.name],
-        maps,
-        found,
-        outputs,
-        scores.detach(),
-        chosen,
-        score,
-        functions,
-    )
+    watch = Watch(model, see, wants, layouts, functions)
+    x = fresh_input(images)[1] if torch.is_grad_enabled() else images.clone()
+    with guidance.forward(), watch.following():
+        outputs = run(model, x)
+    return _Forward(watch, guidance, outputs, asked, last)
 
 
 class Scorer:
@@ -191,6 +232,14 @@ def reuse_notes(name: str, index: int, calls: int) -> Iterator[str]:
         yield f"layer {name!r} is called {calls} times; showing call {index + 1}"
 
 
+def layout_notes(name: str, sure: bool, layouts: Layouts) -> Iterator[str]:
+    """Whether the layer may be something else than maps."""
+    if layouts.note is not None:
+        yield layouts.note
+    if not sure:
+        yield unsure_note(name)
+
+
 def no_gradient(name: str) -> str:
     """The message where the score does not depend on a layer by differentiable operations."""
     return (
@@ -221,6 +270,8 @@ def _called(watch: Watch, seen: list[Call], name: str, call: int, spatial: Call 
         ) from None
 
 
-def _not_spatial(shown: Call, spatial: Call | None) -> str:
+def _not_spatial(shown: Call, spatial: Call | None, watch: Watch) -> str:
+    if len(shown.output.shape) == 4:
+        return refusal(shown.name, shown.output.layout, watch.spatial)
     hint = f" The last spatial layer is {spatial.name!r}." if spatial is not None else ""
     return f"Layer {shown.name!r} returns shape {shown.output.shape}; expected maps (N, C, H, W).{hint}"

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 from torch.autograd.graph import GradientEdge
 
-from cnnwidgets.core.errors import TargetError
+from cnnwidgets.core.errors import NotSpatial, TargetError
 from cnnwidgets.core.forward import run
 from cnnwidgets.core.function_layers import FunctionLayer, Key
+from cnnwidgets.core.layouts import Layouts, followed_layouts
+from cnnwidgets.core.layouts import layouts as known_layouts
 from cnnwidgets.core.state import in_training_mode, preserved
 from cnnwidgets.core.targets import Chosen, Target, class_scores, resolve
 
 from ._gradients import differentiate, fresh_input, nodes_between, saturation_notes
 from ._inputs import checked, input_notes, weight_notes
-from ._layers import all_functions, located
-from ._watch import Call, Output, Watch
+from ._layers import Functions, all_functions, located
+from ._watch import Call, Output, Watch, refusal
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +43,7 @@ class Observation:
         chosen: the class of each image, or the callable.
         input_gradient: (N, C, H, W), the saliency of the same pass; None without gradients.
         notes: as in ``Attribution.notes``.
+        unsure: names in ``maps`` and ``cam`` of which only the shape says that they are (N, C, H, W).
     """
 
     maps: dict[str, torch.Tensor]
@@ -54,6 +58,7 @@ class Observation:
     chosen: Chosen
     input_gradient: torch.Tensor | None
     notes: tuple[str, ...]
+    unsure: frozenset[str] = frozenset()
 
 
 def observe(
@@ -78,6 +83,7 @@ def observe(
 
     Raises:
         LayerNotFound, InputError, TargetError: as for Grad-CAM.
+        NotSpatial: a layer asked for returns something with four axes that is not (N, C, H, W).
         CnnWidgetsError: the model failed. A layer that no gradient reaches is no error here.
     """
     with torch.inference_mode(False), torch.set_grad_enabled(gradients):
@@ -106,32 +112,36 @@ def _observe(
     else:
         wanted = set()
         for layer in layers:
-            name, found = located(model, images, layer)
+            name, its_functions = located(model, images, layer)
             wanted.add(name)
-            functions.update(found)
-    last: dict[str, Output] = {}
-
-    def see(now: Call) -> None:
-        last.pop(now.name, None)
-        last[now.name] = now.output
-
-    def wants(name: str, output: Output) -> bool:
-        return output.spatial and (wanted is None or name in wanted)
-
-    watch = Watch(model, see, wants, functions)
-    leaf, x = fresh_input(images) if gradients else (images, images.clone())
-    with watch.following():
-        raw = run(model, x)
+            functions.update(its_functions)
+    layouts = known_layouts(model, images)
+    found = _look(model, images, wanted, functions, layouts, gradients)
+    if found.watch.odd and not layouts.followed:
+        del found  # and the maps it holds
+        layouts = followed_layouts(model, images)
+        found = _look(model, images, wanted, functions, layouts, gradients)
+    watch, raw, last = found.watch, found.raw, found.last
+    for name in wanted or ():
+        if name in last and len(last[name].shape) == 4 and not last[name].stacked:
+            raise NotSpatial(refusal(name, last[name].layout, watch.spatial))
     scores, chosen = resolve(target, raw, score=score, batch=len(images))
     notes += saturation_notes(raw, score, len(images))
+    if layouts.note is not None:
+        notes.append(layouts.note)
 
-    chosen_layers = {name: output for name, output in last.items() if output.value is not None and wants(name, output)}
+    chosen_layers = {
+        name: output
+        for name, output in last.items()
+        if output.value is not None and output.spatial and (wanted is None or name in wanted)
+    }
+    unsure = frozenset(name for name, output in chosen_layers.items() if not output.layout.sure)
     distinct = {id(output): output for output in chosen_layers.values()}
     reducers = {key: _Reducer(output, keep_maps) for key, output in distinct.items()}
     last.clear()
     input_gradient = None
     if gradients and scores.requires_grad:
-        input_gradient = _backward(scores, leaf, list(reducers.values()))
+        input_gradient = _backward(scores, found.leaf, list(reducers.values()))
     by_name = {name: reducers[id(output)] for name, output in chosen_layers.items()}
     reached = {name: reducer for name, reducer in by_name.items() if reducer.cam is not None}
     missing = len(by_name) - len(reached)
@@ -150,7 +160,42 @@ def _observe(
         chosen=chosen,
         input_gradient=None if input_gradient is None else input_gradient.float().cpu(),
         notes=tuple(notes),
+        unsure=unsure,
     )
+
+
+@dataclass
+class _Pass:
+    """One forward pass: what the model returned for ``leaf``, and the last output of each layer that ran."""
+
+    watch: Watch
+    leaf: torch.Tensor
+    raw: Any
+    last: dict[str, Output]
+
+
+def _look(
+    model: nn.Module,
+    images: torch.Tensor,
+    wanted: set[str] | None,
+    functions: Functions,
+    layouts: Layouts,
+    gradients: bool,
+) -> _Pass:
+    last: dict[str, Output] = {}
+
+    def see(now: Call) -> None:
+        last.pop(now.name, None)
+        last[now.name] = now.output
+
+    def wants(name: str, output: Output) -> bool:
+        return output.spatial and (wanted is None or name in wanted)
+
+    watch = Watch(model, see, wants, layouts, functions)
+    leaf, x = fresh_input(images) if gradients else (images, images.clone())
+    with watch.following():
+        raw = run(model, x)
+    return _Pass(watch, leaf, raw, last)
 
 
 def _backward(scores: torch.Tensor, leaf: torch.Tensor, reducers: list[_Reducer]) -> torch.Tensor | None:
@@ -197,10 +242,11 @@ class _Reducer:
             gradient = self._to_own(gradient)
             if maps.dtype in (torch.float16, torch.bfloat16):
                 maps, gradient = maps.float(), gradient.float()
-            cam: torch.Tensor = torch.einsum("nk,nkhw->nhw", gradient.mean((2, 3)), maps)
+            weights = gradient.mean((2, 3))
+            cam: torch.Tensor = torch.einsum("nk,nkhw->nhw", weights, maps)
             contribution: torch.Tensor = torch.einsum("nkhw,nkhw->nk", gradient, maps)
             self.cam, self.contribution = cam.float().cpu(), contribution.float().cpu()
-            self.reacts = bool(gradient.any())
+            self.reacts = bool(weights.any()) or bool(gradient.any())  # the short question first
 
 
 def _table(raw: object, batch: int) -> torch.Tensor | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from cnnwidgets.core.capture import attached
 from cnnwidgets.core.function_layers import Frame, FunctionCalls, FunctionLayer, Key
+from cnnwidgets.core.layouts import Layout, Layouts
 from cnnwidgets.core.names import unwrapped
 
 
@@ -24,23 +25,33 @@ class Output:
     """What one call of a layer returned.
 
     Attributes:
-        shape: of the tensor.
+        layout: what its axes are.
         value: a copy made as the layer returned, or None if it was not asked for.
         own: where the gradient for what comes after this layer arrives; None if it takes part in no backward pass.
         base: of a tensor that is a view, the tensor that it is a view of.
         view: the tensor as the layer returned it, if it is a view, and its version then.
     """
 
-    shape: tuple[int, ...]
+    layout: Layout
     value: torch.Tensor | None = None
     own: GradientEdge | None = None
     base: Base | None = None
     view: tuple[torch.Tensor, int] | None = None
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """The tensor's."""
+        return self.layout.shape
+
+    @property
+    def stacked(self) -> bool:
+        """Whether it is a stack of maps."""
+        return len(self.shape) == 4 and self.layout.why_not is None
+
+    @property
     def spatial(self) -> bool:
         """Whether it is a stack of maps with more than one place."""
-        return len(self.shape) == 4 and self.shape[2] * self.shape[3] > 1
+        return self.layout.spatial
 
     @property
     def edge(self) -> GradientEdge | None:
@@ -94,6 +105,8 @@ class Watch:
     Attributes:
         calls: how often each layer was called.
         shapes: shape of what each layer returned last, None where it holds no tensor.
+        spatial: names of the layers that last returned maps with more than one place, by completion.
+        odd: whether something was seen that calls for :func:`~cnnwidgets.core.layouts.followed_layouts`.
     """
 
     def __init__(
@@ -101,6 +114,7 @@ class Watch:
         model: nn.Module,
         seen: Callable[[Call], None],
         wants: Callable[[str, Output], bool],
+        layouts: Layouts,
         functions: Mapping[Key, FunctionLayer] | None = None,
     ) -> None:
         self._base = unwrapped(model)
@@ -108,6 +122,7 @@ class Watch:
         self._names = {module: name for name, module in modules if name or len(modules) == 1}
         self._seen = seen
         self._wants = wants
+        self._layouts = layouts
         self._entered: Counter[str] = Counter()
         self._root = Frame("", 0)
         self._running: list[tuple[nn.Module, Frame, list[tuple[torch.Tensor, int]]]] = []
@@ -119,6 +134,8 @@ class Watch:
             self._functions = FunctionCalls(functions, self._frame, own, self._called)
         self.calls: dict[str, int] = {}
         self.shapes: dict[str, tuple[int, ...] | None] = {}
+        self.spatial: dict[str, None] = {}
+        self.odd = False
 
     @property
     def order(self) -> list[str]:
@@ -151,6 +168,8 @@ class Watch:
             entered, _frame, inputs = self._running.pop()
             if entered is module:
                 break
+        if isinstance(module, nn.Linear) and isinstance(output, torch.Tensor) and output.ndim == 4:
+            self.odd = True
         if self._functions is None:
             return self._returns(self._names[module], output, inputs)
         self._functions.busy = True
@@ -169,6 +188,7 @@ class Watch:
         self.calls[name] = index + 1
         tensor = layer_tensor(output)
         self.shapes.pop(name, None)
+        self.spatial.pop(name, None)
         self.shapes[name] = None if tensor is None else tuple(tensor.shape)
         if tensor is None:
             return None
@@ -176,8 +196,12 @@ class Watch:
         record = self._shared(state, inputs)
         replaced = None
         if record is None:
-            record, replaced = self._own(state, inputs, output)
+            layout = self._layouts.of(name, index, tuple(tensor.shape))
+            record, replaced = self._own(state, inputs, output, layout)
+            self.odd |= tensor.ndim == 4 and (layout.why_not is not None or _turned(tensor))
             state = record.view or state
+        if record.spatial:
+            self.spatial[name] = None
         if record.value is None and self._wants(name, record):
             record.value = tensor.detach().clone()
         self._last = (*state, record)
@@ -186,11 +210,11 @@ class Watch:
         return replaced
 
     def _own(
-        self, state: tuple[torch.Tensor, int], inputs: list[tuple[torch.Tensor, int]], output: Any
+        self, state: tuple[torch.Tensor, int], inputs: list[tuple[torch.Tensor, int]], output: Any, layout: Layout
     ) -> tuple[Output, Any]:
         """A record of this output, and what to return in its place, if anything."""
         tensor = state[0]
-        record = Output(tuple(tensor.shape))
+        record = Output(layout)
         if not tensor.requires_grad or tensor.is_inference():
             return record, None
         # Wherever the same tensor was around before, what comes after this layer needs a place of its own.
@@ -211,6 +235,23 @@ class Watch:
             return None
         tensor, version, record = self._last
         return record if tensor is state[0] and version == state[1] else None
+
+
+def refusal(name: str, layout: Layout, spatial: Iterable[str]) -> str:
+    """The message for a layer that returns no maps though it has four axes; ``spatial`` are names of those that do."""
+    message = f"Layer {name!r} returns {layout.shape}, {layout.why_not}: not maps (N, C, H, W)."
+    known = list(spatial)
+    around = name
+    while "." in around:
+        around = around.rpartition(".")[0]
+        if around in known:
+            return f"{message} Choose {around!r}, the block around it."
+    return f"{message} The last layer that returns maps is {known[-1]!r}." if known else message
+
+
+def unsure_note(name: str) -> str:
+    """The note where only the shape says that a layer returns maps."""
+    return f"the axes of layer {name!r} could not be followed; read as (N, C, H, W)"
 
 
 def layer_tensor(output: Any) -> torch.Tensor | None:
@@ -241,6 +282,14 @@ def _tensors(output: Any) -> Iterator[torch.Tensor]:
     elif isinstance(output, list | tuple):
         for value in output:
             yield from _tensors(value)
+
+
+def _turned(tensor: torch.Tensor) -> bool:
+    """Whether its last two axes lie in memory as no stack of maps lays rows and columns."""
+    if tensor.layout != torch.strided:
+        return False
+    rows, columns = tensor.shape[2:]
+    return rows > 1 and columns > 1 and tensor.stride(2) < tensor.stride(3)
 
 
 def _version(tensor: torch.Tensor) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,9 +14,11 @@ from cnnwidgets.core.names import find_layer
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
 
+from ._inputs import result_notes
+from ._layer_pass import map_notes, no_gradient, reuse_notes
 from ._observe import Observation, observe
 from ._registry import info
-from .grad_cam import map_notes, no_gradient, reuse_notes
+from ._watch import unsure_note
 
 
 def every_layer(
@@ -48,12 +51,14 @@ def every_layer(
     if not known.needs_layer:
         raise CnnWidgetsError(f"{method!r} explains the input, not a layer. Call explainers.{method} once instead.")
     wanted = None if layers is None else list(dict.fromkeys(_name(model, layer) for layer in layers))
-    if method != "grad_cam" or options.get("call", -1) != -1:
+    ruled = options.get("backward", "plain") != "plain"
+    if method != "grad_cam" or options.get("call", -1) != -1 or ruled:
         if wanted is None:
             seen = observe(model, images, target, keep_maps=True, gradients=False)
             wanted = [name for name in seen.order if name in seen.maps]
         return {name: known.function(model, images, target, layer=name, **options) for name in wanted}
     options.pop("call", None)
+    options.pop("backward", None)
     seen = observe(model, images, target, layers=wanted, keep_maps=False, **options)
     if wanted is not None:
         for name in wanted:
@@ -78,8 +83,10 @@ def attribution_of(name: str, seen: Observation) -> Attribution:
         *seen.notes,
         *reuse_notes(name, seen.calls[name] - 1, seen.calls[name]),
         *map_notes(seen.cam[name], name in seen.reacts),
+        *([unsure_note(name)] if name in seen.unsure else []),
     ]
-    return Attribution(seen.cam[name], "grad_cam", seen.chosen, name, seen.scores, tuple(notes))
+    found = Attribution(seen.cam[name], "grad_cam", seen.chosen, name, seen.scores)
+    return replace(found, notes=tuple(dict.fromkeys([*notes, *result_notes(found)])))
 
 
 def _refused(name: str, seen: Observation) -> CnnWidgetsError:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import nn
 
-from cnnwidgets.core.errors import CnnWidgetsError, NotSpatial
-from cnnwidgets.core.forward import run
 from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Target, resolve
+from cnnwidgets.core.targets import Target
 
-from ._gradients import differentiate, fresh_input, saturation_notes
-from ._layers import all_functions, located
+from ._layer_pass import layer_pass
 from ._registry import register
-from ._rules import Guidance, Rule
-from ._watch import Call, Output, Watch
+from ._rules import Rule
 
 
 @register(
@@ -55,7 +49,7 @@ def grad_cam(
 
     Raises:
         LayerNotFound: no such layer.
-        NotSpatial: its output is not (N, C, H, W).
+        NotSpatial: its output is not (N, C, H, W), such as (N, H, W, C) or tokens.
         InputError, TargetError: the images or the target do not fit the model.
         CnnWidgetsError: the model failed, never ran the layer, or no gradient reaches it.
 
@@ -65,103 +59,6 @@ def grad_cam(
         >>> grad_cam(net, torch.tensor([[[[1.0, -1.0]]]]), layer="0").values
         tensor([[[ 6., -6.]]])
     """
-    wanted, functions = (None, all_functions(model, images)) if layer is None else located(model, images, layer)
-    seen: list[Call] = []
-    last: dict[bool, Call] = {}
-    guidance = Guidance(backward)
-
-    def see(now: Call) -> None:
-        guidance.reached(now)
-        if now.name == wanted:
-            seen.append(now)
-        if len(now.output.shape) == 4:
-            previous = last.get(now.output.spatial)
-            if wanted is None and previous is not None and previous.output is not now.output:
-                previous.output.value = None
-            last[now.output.spatial] = now
-
-    def wants(name: str, output: Output) -> bool:
-        return len(output.shape) == 4 and wanted in (None, name)
-
-    watch = Watch(model, see, wants, functions)
-    _, x = fresh_input(images)
-    with guidance.forward(), watch.following():
-        outputs = run(model, x)
-    scores, chosen = resolve(target, outputs, score=score, batch=len(images))
-
-    spatial = last.get(True) or last.get(False)
-    if wanted is None:
-        if spatial is None:
-            raise NotSpatial("No layer of this model returns maps (N, C, H, W); a method of pixels may do: saliency.")
-        shown = spatial
-    else:
-        shown = _called(watch, seen, wanted, call, spatial)
-    maps = shown.output.value
-    if maps is None:
-        raise NotSpatial(_not_spatial(shown, spatial))
-    with guidance.backward(scores):
-        (gradient,) = differentiate(scores, [] if shown.output.edge is None else [shown.output.edge]) or [None]
-    if gradient is None:
-        raise CnnWidgetsError(no_gradient(shown.name))
-    gradient = shown.output.gradient(gradient)
-    values = weighted(maps, gradient)
-    notes = [
-        *reuse_notes(shown.name, shown.index, watch.calls[shown.name]),
-        *map_notes(values, bool(gradient.any())),
-        *guidance.notes(shown, f"layer {shown.name!r}"),
-        *saturation_notes(outputs, score, len(images)),
-    ]
-    return Attribution(
-        values.float().cpu(), "grad_cam", chosen, shown.name, scores.detach().float().cpu(), tuple(notes)
-    )
-
-
-def weighted(maps: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-    """``sum_k mean_ij(gradient_k) maps_k`` of (N, K, h, w), in at least float32: (N, h, w)."""
-    if maps.dtype in (torch.float16, torch.bfloat16):
-        maps, gradient = maps.float(), gradient.float()
-    return torch.einsum("nk,nkhw->nhw", gradient.mean((2, 3)), maps)
-
-
-def map_notes(values: torch.Tensor, any_gradient: bool) -> Iterator[str]:
-    """Why a Grad-CAM map (N, h, w) shows nothing."""
-    if not any_gradient:
-        yield "the gradient is zero everywhere: the score does not react to this layer"
-        return
-    negative = (values.amax((1, 2)) <= 0) & (values.amin((1, 2)) < 0)
-    if bool(negative.any()):
-        where = "" if len(values) == 1 else f" for image {', '.join(map(str, negative.nonzero().flatten().tolist()))}"
-        yield f"map is negative everywhere before ReLU{where}"
-
-
-def reuse_notes(name: str, index: int, calls: int) -> Iterator[str]:
-    """Which call of a reused layer is shown."""
-    if calls > 1:
-        yield f"layer {name!r} is called {calls} times; showing call {index + 1}"
-
-
-def no_gradient(name: str) -> str:
-    """The message where the score does not depend on a layer by differentiable operations."""
-    return (
-        f"No gradient reaches layer {name!r}: part of the model's forward runs under torch.no_grad(), is detached or "
-        "rounded, or the score does not depend on this layer. Choose a later layer, or a method that needs no gradient."
-    )
-
-
-def _called(watch: Watch, seen: list[Call], name: str, call: int, spatial: Call | None) -> Call:
-    if not seen:
-        hint = f" Pass layer={spatial.name!r}, or None for the last spatial layer." if spatial else ""
-        raise CnnWidgetsError(f"Layer {name!r} did not run in this forward pass.{hint}")
-    try:
-        return seen[call]
-    except IndexError:
-        calls = watch.calls[name]
-        raise CnnWidgetsError(
-            f"Layer {name!r} is called {calls} {'time' if calls == 1 else 'times'}; call={call} is out of range. "
-            f"Pass 0 to {calls - 1}, or -1 for the last."
-        ) from None
-
-
-def _not_spatial(shown: Call, spatial: Call | None) -> str:
-    hint = f" The last spatial layer is {spatial.name!r}." if spatial is not None else ""
-    return f"Layer {shown.name!r} returns shape {shown.output.shape}; expected maps (N, C, H, W).{hint}"
+    seen = layer_pass(model, images, target, layer, call, score, backward=backward)
+    values = torch.einsum("nk,nkhw->nhw", seen.gradient.mean((2, 3)), seen.maps)
+    return seen.attribution(values, "grad_cam")

@@ -18,8 +18,8 @@ from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
 
 from .report import Report
-from .sentences import method_label, model_title, work_left
-from .session import Scene, Session, why_no_maps
+from .sentences import method_choices, method_label, model_title, work_left
+from .session import Scene, Session
 from .view import View
 from .worker import Worker
 
@@ -54,6 +54,9 @@ class Explorer(ipywidgets.Box):
         self._layers: list[str] = []
         self._on_overlay: tuple[object, str] | None = None
         self._scene: Scene = session.open(next(iter(session.images)), target)
+        chosen = self._scene.now.chosen
+        if target is not None and not callable(chosen):
+            self._wish = chosen[0]  # an int, whatever kind of number was given
         self._view = View(model_title(session.model), session.traced, list(session.images), session.label)
         self.graph, self.feature_maps = self._view.graph, self._view.feature_maps
         self.overlay, self.scores = self._view.overlay, self._view.scores
@@ -109,24 +112,37 @@ class Explorer(ipywidgets.Box):
         """Stop all work and let go of the model, the maps and the widgets."""
         if self.status == "closed":
             return
+        if "_view" not in self.__dict__:  # its making failed, and ipywidgets closes what is left of it
+            super().close()
+            return
         self._checking = False
         self._worker.close()
         with self._lock:
             self.status, self.message = "closed", "This Explorer is closed."
             self.unobserve_all()
             self._view.close()
+            self._view.bar.on_cancel, self._view.bar.on_upload = _nothing, _nothing
+            self._on_overlay = None
             del self._scene, self._session, self._view
+        self.layout.close()
         super().close()
 
     @traitlets.validate("layer")
     def _check_layer(self, proposal: Any) -> str:
         name = str(proposal["value"])
-        return self._open_session().spatial(self._scene, name).name if self._live() else name
+        if not self._live():
+            return name
+        name = self._open_session().spatial(self._scene, name).name
+        if name == self.layer != self.feature_maps.layer:
+            self._show_layer(name)  # traitlets tells nobody of a value that stays
+        return name
 
     @traitlets.validate("channel")
     def _check_channel(self, proposal: Any) -> int | None:
         channel: int | None = proposal["value"]
         if self._live() and channel is not None:
+            if not self.layer:
+                raise InputError(f"No channel {channel}: this network has no layer whose output is a stack of maps.")
             channels = self._scene.maps[self.layer].shape[1]
             if not 0 <= channel < channels:
                 raise InputError(f"No channel {channel}: layer {self.layer!r} has {channels}, 0 to {channels - 1}.")
@@ -135,8 +151,10 @@ class Explorer(ipywidgets.Box):
     @traitlets.validate("target")
     def _check_target(self, proposal: Any) -> int:
         target = int(proposal["value"])
-        if self._live() and not 0 <= target < (classes := len(self._scene.logits)):
-            raise TargetError(f"Class {target} is out of range: there are {classes} classes, 0 to {classes - 1}.")
+        if self._live():
+            classes = len(self._scene.logits)
+            if not 0 <= target < classes:
+                raise TargetError(f"Class {target} is out of range: there are {classes} classes, 0 to {classes - 1}.")
         return target
 
     @traitlets.validate("method")
@@ -175,8 +193,10 @@ class Explorer(ipywidgets.Box):
     def _listen(self) -> None:
         """Tie the panels to the traits, both ways."""
         self.observe(lambda change: self._show_layer(change["new"]), "layer")
-        self.observe(self._target_changed, "target")
+        self.observe(self._on_target, "target")
         self.observe(lambda _: self._refresh(), ["method", "picture"])
+        # Before the maps' own tie: they must be on show again when a layer without maps has been clicked.
+        self.observe(lambda _: self._back_from_mapless(), "channel")
         self._tie("channel", self.feature_maps, "channel")
         self._tie("target", self.scores, "target")
         self._tie("method", self.overlay, "method")
@@ -214,7 +234,10 @@ class Explorer(ipywidgets.Box):
     def add_picture_from_view(self, name: str, content: bytes) -> None:
         """What an upload does."""
         self._view.bar.clear_error()
-        self.add_picture(content, name)
+        try:
+            self.add_picture(content, name)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from error
 
     def _graph_clicked(self, change: Any) -> None:
         name = change["new"]
@@ -222,8 +245,8 @@ class Explorer(ipywidgets.Box):
             return
         try:
             info = self._session.spatial(self._scene, name)
-        except NotSpatial:
-            self.feature_maps.clear(why_no_maps(self._session.info(name), name), layer=name)
+        except NotSpatial as error:
+            self.feature_maps.clear(str(error), layer=name)
             return
         if info.name != self.layer:
             self.layer = info.name
@@ -239,16 +262,21 @@ class Explorer(ipywidgets.Box):
                 self.graph.selected = name
             self._follow()
 
-    def _offer_layers(self) -> None:
-        """The slider over layers is there for methods that explain a layer."""
+    def _back_from_mapless(self) -> None:
+        if self.channel is not None and self.feature_maps.layer != self.layer:
+            self._show_layer(self.layer)
+
+    def _offer_choices(self) -> None:
+        """The methods; and the slider over layers for those that explain a layer."""
         self.overlay.layers = self._layers if explainers.info(self.method).needs_layer else []
+        self.overlay.methods = method_choices()  # one may have been registered since
 
     def _follow(self) -> None:
         if self.overlay.follow:
             same = self._session.same_maps(self._scene, self.layer, self._layers)
             self.overlay.layer = same or self.overlay.layer
 
-    def _target_changed(self, _: Any) -> None:
+    def _on_target(self, _: Any) -> None:
         if self._checking:  # else the view itself follows the predicted class
             self._wish = self.target
         self._refresh()
@@ -263,14 +291,14 @@ class Explorer(ipywidgets.Box):
         chosen = scene.now.chosen
         if callable(self._wish) or callable(chosen):
             return self._wish is not chosen
-        return int(chosen[0]) != (scene.predicted if self._wish is None else self._wish)
+        return self._wish is not None and chosen[0] != self._wish
 
     def _refresh(self) -> None:
         """Bring the view up to date with the traits."""
         if not self._checking:
             return
         with self._lock:
-            self._offer_layers()
+            self._offer_choices()
             if not self._needs_work():
                 self._worker.supersede()
                 self._apply_now()
@@ -343,7 +371,7 @@ class Explorer(ipywidgets.Box):
             self.picture = self._scene.name
             chosen = self._scene.now.chosen
             if not callable(chosen) and self._wish is not None:
-                self.target = self._wish = int(chosen[0])
+                self.target = self._wish = chosen[0]
         if self._on_overlay != (self._scene.now, self.method):
             self.overlay.clear(f"{method_label(self.method)} gave no map. {message}")
         self._set_status(status, message)
@@ -353,15 +381,15 @@ class Explorer(ipywidgets.Box):
         self._scene = scene
         with self._unchecked():
             self.picture = scene.name
-            self.target = self._wish if isinstance(self._wish, int) else scene.predicted
+            chosen = scene.now.chosen
+            self.target = scene.predicted if callable(chosen) else chosen[0]
             self._view.show_scene(scene, session.labels, self.target)
             self._view.bar.picture = scene.name
             layers = session.explained_layers(scene, self.graph.named)
             self._layers = layers
-            self._offer_layers()
+            self._offer_choices()
             if self.layer not in scene.maps:
-                spatial = [name for name in scene.first.order if name in scene.maps]
-                self.layer = (layers or spatial or [""])[-1]
+                self.layer = (layers or session.spatial_layers(scene) or [""])[-1]
             if layers and self.overlay.layer not in layers:
                 self.overlay.layer = layers[-1]
             if self.layer:
@@ -397,3 +425,7 @@ class Explorer(ipywidgets.Box):
 
     def _show_error(self, error: Exception) -> None:
         self._view.bar.show_error(error)
+
+
+def _nothing(*_: object) -> None:
+    """What the buttons of a closed Explorer do."""

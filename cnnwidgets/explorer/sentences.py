@@ -11,7 +11,21 @@ from cnnwidgets import explainers
 from cnnwidgets.core.architecture import Architecture
 from cnnwidgets.core.progress import Step
 
-_LABELS = {"grad_cam": "Grad-CAM", "saliency": "Saliency", "occlusion": "Occlusion"}
+_LABELS = {
+    "grad_cam": "Grad-CAM",
+    "grad_cam_pp": "Grad-CAM++",
+    "xgrad_cam": "XGrad-CAM",
+    "hires_cam": "HiResCAM",
+    "layer_cam": "LayerCAM",
+    "eigen_cam": "Eigen-CAM",
+    "score_cam": "Score-CAM",
+    "ablation_cam": "Ablation-CAM",
+    "cam": "CAM",
+    "guided_grad_cam": "Guided Grad-CAM",
+    "smooth_grad": "SmoothGrad",
+    "input_x_gradient": "Input × gradient",
+    "deconvnet": "Deconvnet",
+}
 _ORDER = ["grad_cam", "saliency", "occlusion"]
 # Two classes are called close when the second has at least this share of the first one's probability.
 _CLOSE = 0.8
@@ -39,12 +53,14 @@ def _short(amount: float) -> str:
     for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if amount >= unit:
             return f"{amount / unit:.2f} {name}"
-    return f"{amount:.0f} "
+    return f"{amount:.0f}"
 
 
 def model_summary(architecture: Architecture) -> str:
     """Its size: "4.65 M parameters · 0.39 GMACs"."""
-    return f"{_short(architecture.total_params)} parameters · {_short(architecture.total_macs).rstrip()}MACs"
+    macs = architecture.total_macs
+    amount = f"{macs / 1e9:.2f} G" if macs >= 1e8 else _short(macs)
+    return f"{_short(architecture.total_params)} parameters · {amount}{'' if amount[-1].isalpha() else ' '}MACs"
 
 
 def work_left(method: str, step: Step) -> str:
@@ -74,4 +90,4 @@ def closeness(logits: torch.Tensor, target: int, label: Any) -> str:
 
 def all_well(layer: str | None) -> str:
     """Said when an explainer has nothing to warn of."""
-    return f"Nothing to warn of: {f'{layer} ran once, ' if layer else ''}every number is finite."
+    return f"{layer} ran once, every number is finite." if layer else "Every number is finite."

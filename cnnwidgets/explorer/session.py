@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,7 +12,8 @@ from torch import nn
 
 from cnnwidgets import explainers
 from cnnwidgets.core.architecture import Architecture, LayerInfo, trace
-from cnnwidgets.core.errors import CnnWidgetsError, InputError, NotSpatial
+from cnnwidgets.core.errors import CnnWidgetsError, InputError, NotSpatial, TargetError
+from cnnwidgets.core.forward import fitted
 from cnnwidgets.core.images import Picture, load_picture
 from cnnwidgets.core.preprocess import labels_for
 from cnnwidgets.core.progress import ProgressCallback
@@ -21,9 +22,18 @@ from cnnwidgets.core.targets import Target
 from cnnwidgets.explainers._observe import Observation, observe
 from cnnwidgets.explainers.every_layer import attribution_of
 
-_NEVER_AN_END = {"dropout", "reshape", "identity"}
-_PASSES = {"activation", "dropout", "identity"}
-_AFTER = {"conv": {"norm", *_PASSES}, "norm": _PASSES}
+_PASSES = {"dropout", "identity"}
+_NEVER_AN_END = {"reshape", *_PASSES}
+_AFTER = {"conv": {"norm", "activation"}, "norm": {"activation"}}
+_USUAL_PATCH = 16  # pixels that an occlusion covers, for images of 128 pixels and more
+_OTHER_LAYERS = (
+    "The network takes another way for this photograph than for the first; layers that only run here are not in the "
+    "graph. Explore the photograph by itself to see them."
+)
+_NO_SCORES = (
+    "The Explorer needs one floating-point score a class, (1, classes), and this model returns something else. "
+    "Its layers can be explained one by one with cnnwidgets.explainers and a callable target."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,13 +90,20 @@ class Session:
         """Read the image ``name`` and look at it once."""
         picture = load_picture(self.images[name], self.model, self.preprocess)
         if self.architecture is None:
-            self.architecture = trace(self.model, picture.tensor)
-        seen = observe(self.model, picture.tensor, target)
+            self.architecture = trace(self.model, fitted(self.model, picture.tensor))
+        try:
+            seen = observe(self.model, picture.tensor, target)
+        except TargetError as error:
+            if target is None:
+                raise InputError(_NO_SCORES) from error
+            raise
         classes = self._checked_classes(seen)
         if self.labels is None:
             found = labels_for(self.model)
             self.labels = list(found) if found is not None and len(found) == classes else None
         self._done.clear()
+        if not self._known.issuperset(seen.maps):
+            picture = replace(picture, notes=(*picture.notes, _OTHER_LAYERS))
         return Scene(name, picture, seen, seen)
 
     @property
@@ -95,6 +112,10 @@ class Session:
         if self.architecture is None:
             raise CnnWidgetsError("No image has been opened yet.")
         return self.architecture
+
+    @property
+    def _known(self) -> set[str]:
+        return {layer.name for layer in (*self.traced.layers, *self.traced.containers)}
 
     def aim(self, scene: Scene, target: Target) -> Scene:
         """The same photograph, another target."""
@@ -112,6 +133,10 @@ class Session:
             options: dict[str, Any] = {"layer": layer} if info.needs_layer else {}
             if "progress" in inspect.signature(info.function).parameters:
                 options["progress"] = progress
+            if method == "occlusion":
+                # The same share of a small image, so that it too gets a map with places.
+                patch = min(_USUAL_PATCH, max(2, min(scene.picture.tensor.shape[2:]) // 8))
+                options |= {"patch": patch, "stride": patch // 2}
             self._done[key] = info.function(self.model, scene.picture.tensor, target, **options)
         return self._done[key]
 
@@ -135,9 +160,15 @@ class Session:
             NotSpatial: its output has no height and width.
         """
         info = self.info(layer)
+        if info.name not in scene.first.shapes:
+            raise NotSpatial(f"Layer {layer!r} does not run for the photograph {scene.name!r}, so it has no maps.")
         if info.name not in scene.maps:
-            raise NotSpatial(why_no_maps(info, layer))
+            raise NotSpatial(_why_no_maps(info, layer))
         return info
+
+    def spatial_layers(self, scene: Scene) -> list[str]:
+        """Names of all layers that have maps and are in the graph, in order."""
+        return [name for name in scene.first.order if name in scene.maps and name in self._known]
 
     def explained_layers(self, scene: Scene, drawn: set[str]) -> list[str]:
         """Layers worth a Grad-CAM map, in order: the ends of conv-norm-activation chains, and blocks.
@@ -145,15 +176,13 @@ class Session:
         Of several that hold the same maps, the outermost that is ``drawn`` in the graph.
         """
         kinds = {layer.name: "identity" if layer.type == "Identity" else layer.kind for layer in self.traced.layers}
-        consumers: dict[str, set[str]] = {}
-        for source, consumer in self.traced.edges:
-            consumers.setdefault(source, set()).add(kinds[consumer])
+        after = _what_follows(self.traced.edges, kinds)
         outermost: dict[int, str] = {}
-        for name in scene.first.order:
-            if name not in scene.now.cam or name not in scene.maps:
+        for name in self.spatial_layers(scene):
+            if name not in scene.now.cam:
                 continue
-            kind, after = kinds.get(name), consumers.get(name, set())
-            if kind in _NEVER_AN_END or (kind is not None and after and after <= _AFTER.get(kind, set())):
+            kind, following = kinds.get(name, ""), after.get(name)
+            if kind in _NEVER_AN_END or (following and following <= _AFTER.get(kind, set())):
                 continue
             key = id(scene.maps[name])
             inner = outermost.pop(key, name)
@@ -173,17 +202,24 @@ class Session:
 
     def _checked_classes(self, seen: Observation) -> int:
         if seen.outputs is None or seen.outputs.shape[1] == 0:
-            raise InputError(
-                "The Explorer needs one score a class, (1, classes), and this model returns something else. "
-                "Its layers can be explained one by one with cnnwidgets.explainers and a callable target."
-            )
+            raise InputError(_NO_SCORES)
         classes = int(seen.outputs.shape[1])
         if self.labels is not None and len(self.labels) != classes:
             raise InputError(f"There are {len(self.labels)} labels for {classes} classes; pass one name a class.")
         return classes
 
 
-def why_no_maps(info: LayerInfo, layer: str) -> str:
+def _what_follows(edges: list[tuple[str, str]], kinds: dict[str, str]) -> dict[str, set[str]]:
+    """Layer -> kinds of the layers that take its output, looking through those that only pass it on."""
+    after: dict[str, set[str]] = {}
+    order = {name: place for place, name in enumerate(kinds)}
+    for source, consumer in sorted(edges, key=lambda edge: -order[edge[1]]):
+        kind = kinds[consumer]
+        after.setdefault(source, set()).update(after.get(consumer, set()) if kind in _PASSES else {kind})
+    return after
+
+
+def _why_no_maps(info: LayerInfo, layer: str) -> str:
     """One sentence on a layer that cannot be shown as maps."""
     shape = tuple(info.output_shape or ())[1:]
     amount = " × ".join(map(str, shape)) or "no tensor"

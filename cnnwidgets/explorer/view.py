@@ -106,6 +106,7 @@ class View:
 
     def close(self) -> None:
         """Close every widget."""
-        for widget in (self.bar, self.graph, self.feature_maps, self.overlay, self.scores):
+        for widget in (self.bar, self.graph, self.feature_maps, self.overlay, self.scores, self.grid):
+            widget.unobserve_all()
+            widget.layout.close()  # ipywidgets closes a widget, and leaves its layout
             widget.close()
-        self.grid.close()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 
 Job = Callable[[threading.Event], None]
 """Does some work, looking now and then whether the event is set, which asks it to stop."""
@@ -58,7 +59,8 @@ class Worker:
         while last is not self._last:
             last = self._last
             if last is not None:
-                last.result(timeout)
+                with contextlib.suppress(CancelledError):  # closed before it began
+                    last.result(timeout)
 
     def close(self) -> None:
         """Ask the running job to stop, and take no more."""

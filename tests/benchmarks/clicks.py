@@ -17,28 +17,31 @@ _ROUNDS = 2
 
 
 def measure(lab: Lab) -> list[Row]:
-    """Two rows: until the maps' own event, and until the frame with them has been drawn."""
+    """Three rows: until the maps' own event (median, p95), and until the frame with them has been drawn."""
     results = times(lab)
     layers = {one["layer"] for one in results}
     painted, drawn = ([one[key] for one in results] for key in ("painted", "drawn"))
     slowest = max(results, key=lambda one: float(one["painted"]))
-    about = f"{len(results)} clicks on {len(layers)} layers"
+    middle, high = statistics.median(painted), p95(painted)
+    drawn_middle, drawn_high = statistics.median(drawn), p95(drawn)
     return [
         Row(
-            f"click on a layer of ResNet-50 → painted maps, in JupyterLab, median ({about})",
-            f"{statistics.median(painted):.0f} ms",
+            f"click on a layer of ResNet-50 → painted maps ({len(results)} clicks on {len(layers)} layers), median",
+            f"{middle:.0f} ms",
             "≤ 80 ms",
-            statistics.median(painted) <= 80,
+            middle <= 80,
         ),
         Row(
             "the same, p95",
-            f"{p95(painted):.0f} ms (slowest {slowest['painted']:.0f} ms, {slowest['layer']})",
+            f"{high:.0f} ms (slowest: {slowest['painted']:.0f} ms, {slowest['layer']})",
             "≤ 150 ms",
-            p95(painted) <= 150,
+            high <= 150,
         ),
         Row(
-            "the same until the browser has drawn the frame",
-            f"median {statistics.median(drawn):.0f} ms, p95 {p95(drawn):.0f} ms",
+            "the same until the browser has drawn the frame, median and p95",
+            f"{drawn_middle:.0f} ms, {drawn_high:.0f} ms",
+            "≤ 80 ms, ≤ 150 ms",
+            drawn_middle <= 80 and drawn_high <= 150,
         ),
     ]
 
@@ -55,7 +58,7 @@ def times(lab: Lab) -> list[dict[str, Any]]:
         spatial = set(json.loads(ask(page, "import json; print(json.dumps(list(e._scene.maps)))")))
         names = [name for name in where if name in spatial]
         assert len(names) >= 60
-        shuffled = random.Random(0)
+        shuffled = random.Random(0)  # noqa: S311
         order: list[str] = []
         for _ in range(_ROUNDS):
             shuffled.shuffle(names)

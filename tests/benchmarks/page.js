@@ -1,4 +1,4 @@
-// Run inside JupyterLab's page by clicks.py, view.py and drawing.py.
+// Run inside JupyterLab's page by clicks.py, first_view.py and drawing.py.
 (() => {
   const frame = () => new Promise((done) => requestAnimationFrame(() => done()));
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -36,9 +36,10 @@
         "cnnw-painted",
         (event) => {
           clearTimeout(timer);
+          if (event.detail.layer !== layer) fail(new Error(`a click on ${layer} painted ${event.detail.layer}`));
           const painted = performance.now() - start;
           // a task after the frame's callbacks runs when the frame has been drawn
-          requestAnimationFrame(() => setTimeout(() => done({ layer, painted, drawn: performance.now() - start, as: event.detail.layer })));
+          requestAnimationFrame(() => setTimeout(() => done({ layer, painted, drawn: performance.now() - start })));
         },
         { once: true },
       );
@@ -58,6 +59,15 @@
       results.push(await click(scroller, maps, layer));
     }
     return results;
+  }
+
+  /** Puts a cell under the last one and makes it the active one. */
+  async function addCell(source) {
+    const { content } = jupyterapp.shell.currentWidget;
+    content.activeCellIndex = content.widgets.length - 1;
+    await jupyterapp.commands.execute("notebook:insert-cell-below");
+    content.activeCell.model.sharedModel.setSource(source);
+    await quiet();
   }
 
   /** Milliseconds from running the active cell to a whole first view. */
@@ -93,5 +103,5 @@
     return times;
   }
 
-  window.bench = { places, clicks, firstView, frames, quiet };
+  window.bench = { places, clicks, addCell, firstView, frames };
 })();

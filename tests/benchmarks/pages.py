@@ -26,5 +26,7 @@ def opened(lab: Lab, name: str, *cells: str) -> Iterator[Page]:
         page.add_script_tag(content=Path(__file__).with_name("page.js").read_text())
         run_all(page)
         idle(page)
+        failed = page.locator('[data-mime-type="application/vnd.jupyter.error"]').all_inner_texts()
+        assert not failed, failed
         yield page
         assert not trouble.console, trouble.console

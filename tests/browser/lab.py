@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,27 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # Said by JupyterLab, bqplot and Chromium themselves on every start, with no widget of ours on the page.
 KNOWN_NOISE = ("favicon", "ResizeObserver loop", "Canvas2D: Multiple readback")
-
-
-def chromium() -> str:
-    """Path of the browser; a machine without one fails the test."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = os.environ.get("CHROMIUM") or next((path for name in names if (path := shutil.which(name))), None)
-    assert found, "no Chromium: run `make test`, which installs one"
-    return found
 
 
 @dataclass
@@ -151,8 +133,8 @@ def _free_port() -> int:
 
 
 @contextlib.contextmanager
-def lab(folder: Path) -> Iterator[Lab]:
-    """A server over ``folder`` and one browser, for as long as the block runs."""
+def lab(folder: Path, browser: Browser) -> Iterator[Lab]:
+    """A server over ``folder``, for as long as the block runs."""
     port, home = _free_port(), folder / ".home"
     settings = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
     settings.parent.mkdir(parents=True)
@@ -185,10 +167,7 @@ def lab(folder: Path) -> Iterator[Lab]:
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_for(address, server, log)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
-            yield Lab(address, folder, browser)
-            browser.close()
+        yield Lab(address, folder, browser)
     finally:
         server.send_signal(signal.SIGTERM)
         try:

@@ -201,3 +201,13 @@ def test_resnet50_is_fast_and_small() -> None:
     # Judged by the same pass without us, in turn, since the machine may be busy.
     ratios = [seconds(lambda: observe(net, x)) / seconds(plain) for _ in range(3)]
     assert min(ratios) < 4
+
+
+def test_a_map_with_nan_says_so() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 1, 1), nn.ReLU(), nn.Flatten(), nn.Linear(4, 2))
+    with torch.no_grad():
+        net[0].weight.fill_(torch.nan)
+    alone = grad_cam(net, torch.ones(1, 1, 2, 2), 0, layer="0")
+    together = every_layer("grad_cam", net, torch.ones(1, 1, 2, 2), 0)["0"]
+    assert any("NaN" in note and "map" in note for note in together.notes)
+    assert set(alone.notes) == set(together.notes)

@@ -12,9 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
-
-from tests.browser.lab import CHROMIUM_FLAGS, chromium
+from playwright.sync_api import Browser
 
 ROOT = Path(__file__).parent.parent.parent
 WIDGETS = sorted(path.parent.name for path in (ROOT / "cnnwidgets" / "widgets").glob("*/widget.ts"))
@@ -98,28 +96,26 @@ def test_a_clean_environment_imports_the_wheel(clean_python: Path, tmp_path: Pat
     assert run(clean_python, code, tmp_path) == "1 ready"
 
 
-def test_every_widget_of_the_wheel_renders_in_a_browser(clean_python: Path, tmp_path: Path) -> None:
+def test_every_widget_of_the_wheel_renders_in_a_browser(clean_python: Path, tmp_path: Path, browser: Browser) -> None:
     static = Path(run(clean_python, "from cnnwidgets.widgets._base import STATIC; print(STATIC)", tmp_path))
     assert static.is_relative_to(clean_python.parent.parent)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
-        page = browser.new_page()
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        for widget in WIDGETS:
-            page.set_content("<div id=root></div>")
-            page.evaluate(
-                """async (source) => {
-                  const url = URL.createObjectURL(new Blob([source], {type: "text/javascript"}));
-                  const widget = (await import(url)).default;
-                  const state = new Proxy({}, {get: (_, name) => String(name).endsWith("s") ? [] : ""});
-                  const model = {get: (name) => state[name], set() {}, save_changes() {}, on() {}, off() {}, send() {}};
-                  widget.initialize?.({model});
-                  widget.render({model, el: document.getElementById("root")});
-                }""",
-                (static / f"{widget}.js").read_text(),
-            )
-            assert page.locator("#root.cnnw").count() == 1, widget
-            assert page.locator("#root *").count() > 3, widget
-        assert errors == []
-        browser.close()
+    page = browser.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    for widget in WIDGETS:
+        page.set_content("<div id=root></div>")
+        page.evaluate(
+            """async (source) => {
+              const url = URL.createObjectURL(new Blob([source], {type: "text/javascript"}));
+              const widget = (await import(url)).default;
+              const state = new Proxy({}, {get: (_, name) => String(name).endsWith("s") ? [] : ""});
+              const model = {get: (name) => state[name], set() {}, save_changes() {}, on() {}, off() {}, send() {}};
+              widget.initialize?.({model});
+              widget.render({model, el: document.getElementById("root")});
+            }""",
+            (static / f"{widget}.js").read_text(),
+        )
+        assert page.locator("#root.cnnw").count() == 1, widget
+        assert page.locator("#root *").count() > 3, widget
+    assert errors == []
+    page.close()

@@ -54,7 +54,14 @@ export function drawItem(item: Item, fonts: Fonts, far: boolean): SVGGElement {
   const right = s("g", { class: "cnnw-ag-right", role: "presentation" });
   root.dataset["least"] = String(words(item, fonts, left, right));
   root.append(left, right);
+  root.setAttribute("aria-label", label(root, item));
   return root;
+}
+
+/** Begins with what is to be seen, for those who speak it to a computer; then what was cut or left out. */
+function label(root: SVGGElement, item: Item): string {
+  const drawn = [...root.querySelectorAll("text")].map((text) => text.textContent).join(" ");
+  return [drawn, ...[item.title, item.detail].filter((text) => !drawn.includes(text))].join(", ");
 }
 
 /** Fills the two groups; returns the width that their texts need beside each other. */

@@ -13,10 +13,11 @@ import traitlets
 from cnnwidgets.core.errors import InputError, TargetError
 
 from .header import ClassScoresHeader
+from .labels import cut
 from .ranking import Floats, Row, ranked
 
 _ROW_HEIGHT = 26
-_LABEL_LETTERS = 20
+_LABEL_WIDTH = 122  # px between the panel's edge and the bars
 
 
 class ClassScores(ipywidgets.VBox):
@@ -56,8 +57,8 @@ class ClassScores(ipywidgets.VBox):
             selected_style={"fill": "var(--cnnw-accent)"},
             interactions={"click": "select"},
         )
-        self._left = bqplot.Axis(scale=self._ranks, orientation="vertical", grid_lines="none")
-        self._right = bqplot.Axis(scale=self._ranks, orientation="vertical", side="right", grid_lines="none")
+        self._left = bqplot.Axis(scale=self._ranks, side="left", grid_lines="none")
+        self._right = bqplot.Axis(scale=self._ranks, side="right", grid_lines="none")
         self._figure = bqplot.Figure(
             marks=[self._bars],
             axes=[self._left, self._right],
@@ -139,7 +140,9 @@ class ClassScores(ipywidgets.VBox):
             header.message = ""
         self._ranks.domain = places[::-1]
         self._amount.min, self._amount.max = min(0.0, *values), max(max(values), min(0.0, *values) + 1e-9)
-        self._left.tick_labels = {str(place): _cut(name) for place, name in zip(places, names, strict=True)}
+        self._left.tick_labels = {
+            str(place): cut(name, _LABEL_WIDTH) for place, name in zip(places, names, strict=True)
+        }
         self._right.tick_labels = {str(place): row.text for place, row in zip(places, rows, strict=True)}
         with self._bars.hold_sync():
             self._bars.x, self._bars.y = places, values
@@ -157,13 +160,16 @@ class ClassScores(ipywidgets.VBox):
         """Close the figure and everything in it."""
         self._logits = np.zeros(0)
         marks = [self._bars, self._left, self._right, self._ranks, self._amount]
-        for widget in (*marks, *self._figure_scales(), self._figure, self.header):
+        for widget in (
+            *marks,
+            *self._figure_scales(),
+            self._figure.layout,
+            self._figure,
+            self.header.layout,
+            self.header,
+        ):
             widget.close()
         super().close()
 
     def _figure_scales(self) -> list[Any]:
         return [scale for scale in (self._figure.scale_x, self._figure.scale_y) if scale is not None]
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= _LABEL_LETTERS else name[: _LABEL_LETTERS - 1].rstrip() + "…"

@@ -68,7 +68,10 @@ def test_nan_is_said_not_drawn() -> None:
 def test_labels_are_cut_on_the_axis_and_whole_in_the_tooltip() -> None:
     name = "<script>alert(1)</script>" * 20
     scores = ClassScores([1.0, 0.0], labels=[name, "b"])
-    assert scores._left.tick_labels["0"] == "<script>alert(1)</s…"
+    shown = scores._left.tick_labels["0"]
+    assert shown.endswith("…")
+    assert "<script>alert(1)</script>".startswith(shown[:-1])
+    assert len(shown) > 12
     assert scores.header.names[0] == name
 
 

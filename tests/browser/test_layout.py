@@ -1,0 +1,87 @@
+"""The Explorer at the widths it is used at, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.explorer_page import ExplorerPage
+from tests.browser.lab import Lab
+from tests.browser.looks import axe, badly_named, overlaps, texts, too_wide
+
+WIDTHS = [700, 900, 1280, 2000]
+THEME = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+
+
+@pytest.fixture(scope="module")
+def shown(jupyter: Lab) -> Iterator[ExplorerPage]:
+    notebook = jupyter.notebook("layout", "import cnnwidgets as cw\ne = cw.explore()\ne")
+    with jupyter.open(notebook, width=2150, height=2400) as (page, _):
+        e = ExplorerPage(page)
+        e.wait_until_complete()
+        e.node("blocks.2").locator(".cnnw-ag-box").click()
+        e.wait_for_maps_of("blocks.2")
+        e.maps.locator('[data-channel="3"]').click()
+        e.wait_for_trait("channel", 3)
+        yield e
+
+
+@pytest.fixture(params=THEME)
+def e(shown: ExplorerPage, request: pytest.FixtureRequest) -> ExplorerPage:
+    theme: str = request.param
+    shown.page.evaluate("(theme) => jupyterapp.commands.execute('apputils:change-theme', {theme})", THEME[theme])
+    shown.page.wait_for_function(
+        "(light) => document.body.dataset.jpThemeLight === light", arg="true" if theme == "light" else "false"
+    )
+    return shown
+
+
+def _set_width(e: ExplorerPage, width: int) -> None:
+    e.root.evaluate("(root, width) => { root.style.width = `${width}px`; root.style.maxWidth = 'none'; }", width)
+    e.page.evaluate("window.dispatchEvent(new Event('resize'))")
+    e.page.wait_for_timeout(400)  # figures and grids follow with a resize observer, and say nothing when they are done
+    box = e.root.bounding_box()
+    assert box
+    assert box["width"] == width
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_all_of_it_is_seen(e: ExplorerPage, width: int, artefacts: Path, request: pytest.FixtureRequest) -> None:
+    _set_width(e, width)
+    theme = "light" if "light" in request.node.name else "dark"
+    e.root.screenshot(path=artefacts / f"layout-{width}-{theme}.png")
+    assert too_wide(e.root) == []
+    panels = [e.bar, e.graph, e.overlay, e.scores, e.maps]
+    assert all(panel.is_visible() for panel in panels)
+    assert overlaps(panels) == []
+    found = texts(e.root)
+    assert len(found) > 60
+    assert [text for text in found if text["size"] < 10.99] == []
+    assert [text["text"] for text in found if text["cut"]] == []
+
+
+def test_axe_finds_nothing_serious(e: ExplorerPage) -> None:
+    _set_width(e, 1280)
+    assert axe(e.page, ".cnnw-explorer") == []
+    assert badly_named(e.graph) == []
+
+
+def test_a_panel_can_be_put_away(shown: ExplorerPage) -> None:
+    _set_width(shown, 1280)
+    toggles = {"Show architecture": shown.graph, "Show scores": shown.scores, "Show feature maps": shown.maps}
+    for name, panel in toggles.items():
+        toggle = shown.bar.get_by_role("button", name=name)
+        toggle.click()
+        expect(panel).to_be_hidden()
+        expect(toggle).to_have_attribute("aria-pressed", "false")
+        assert too_wide(shown.root) == []
+    overlay, root = shown.overlay.bounding_box(), shown.root.bounding_box()
+    assert overlay
+    assert root
+    assert overlay["width"] > 0.95 * root["width"]
+    for name, panel in toggles.items():
+        shown.bar.get_by_role("button", name=name).click()
+        expect(panel).to_be_visible()

@@ -1,0 +1,80 @@
+"""Each widget by itself in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.cells import prepare, run_cell
+from tests.browser.explorer_page import pixels
+from tests.browser.lab import Lab, Trouble, ask
+from tests.browser.looks import axe, too_wide
+
+
+@pytest.fixture(scope="module")
+def opened(jupyter: Lab) -> Iterator[tuple[Page, Trouble]]:
+    with jupyter.open(jupyter.notebook("alone", ""), run=False) as (page, trouble):
+        prepare(page)
+        yield page, trouble
+
+
+@pytest.fixture
+def page(opened: tuple[Page, Trouble]) -> Iterator[Page]:
+    yield opened[0]
+    trouble = opened[1]
+    assert (trouble.console, trouble.external, trouble.failed) == ([], [], [])
+
+
+def _alone(page: Page, source: str, name: str, ready: str) -> None:
+    """Show the widget in the only cell; its root has its classes, fits, and axe has nothing to say."""
+    run_cell(page, 0, f"w = {source}\nw")
+    root = page.locator(f".jp-OutputArea .cnnw.{name}").first
+    root.locator(ready).first.wait_for(state="attached")
+    assert page.locator(".cnnw-explorer").count() == 0
+    assert too_wide(root) == []
+    assert axe(page, f".{name}") == []
+
+
+def test_architecture_graph(page: Page) -> None:
+    made = "cw.ArchitectureGraph(cw.trace(nets.plain(), torch.rand(1, 3, 24, 24)))"
+    _alone(page, made, "cnnw-architecture-graph", "[data-layer]")
+    page.locator('[data-layer="4"] .cnnw-ag-box').click()
+    expect(page.locator('[data-layer="4"]')).to_have_attribute("aria-selected", "true")
+    assert ask(page, "print(w.selected)") == "4"
+
+
+def test_feature_maps(page: Page) -> None:
+    made = "cw.FeatureMaps(np.arange(48.0).reshape(3, 4, 4), layer='conv')"
+    _alone(page, made, "cnnw-feature-maps", '[data-channel="2"] canvas')
+    shown = pixels(page.locator('[data-channel="2"] canvas'))[..., :3].astype(int).sum(-1)
+    assert (np.diff(shown.flatten()) >= 0).all()  # inferno grows brighter with the values
+    page.locator('[data-channel="1"]').click()
+    expect(page.locator(".cnnw-feature-maps")).to_contain_text("Channel 1")
+    assert ask(page, "print(w.channel)") == "1"
+
+
+def test_heatmap_overlay(page: Page) -> None:
+    made = "cw.HeatmapOverlay(np.full((32, 32, 3), 90, np.uint8), np.eye(4), caption='a caption', unit='units')"
+    _alone(page, made, "cnnw-heatmap-overlay", "canvas.cnnw-ho-map")
+    root = page.locator(".cnnw-heatmap-overlay")
+    expect(root).to_contain_text("a caption")
+    expect(root).to_contain_text("units")
+    photo = pixels(root.locator("canvas.cnnw-ho-photo"))[..., :3]
+    assert (photo == 90).all()
+    root.get_by_role("radio", name="Signed").click()
+    page.wait_for_timeout(100)
+    assert ask(page, "print(w.sign)") == "signed"
+
+
+def test_class_scores(page: Page) -> None:
+    _alone(page, "cw.ClassScores([0.0, 1.0], labels=['cat', 'dog'])", "cnnw-class-scores", "rect.bar")
+    root = page.locator(".cnnw-class-scores").first
+    expect(root).to_contain_text("73.1 %")  # e / (1 + e)
+    root.locator("rect.bar").nth(1).click()
+    expect(root.locator('button[data-class="0"]')).to_have_attribute("aria-pressed", "true")
+    assert ask(page, "print(w.target)") == "0"
+    root.get_by_label("What the bars show").select_option("logit")
+    expect(root).to_contain_text("1.00")

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+import cnnwidgets as cw
+from cnnwidgets.core.progress import Step
+from cnnwidgets.explorer import sentences
+from tests.explorer import nets
+
+
+@pytest.mark.parametrize(
+    ("step", "text"),
+    [
+        (Step(0, 10, 0.0, None, None), "Occlusion 0 %"),
+        (Step(62, 100, 4.0, 2.6, None), "Occlusion 62 % · 3 s left"),
+        (Step(1, 100, 4.0, 600.0, None), "Occlusion 1 % · 10 min left"),
+        (Step(0, 0, 0.0, None, None), "Occlusion 0 %"),
+    ],
+)
+def test_work_left(step: Step, text: str) -> None:
+    assert sentences.work_left("occlusion", step) == text
+
+
+def test_the_size_of_a_network_is_counted() -> None:
+    # (3*3*3+1)*6 + (6*3*3+1)*8 + (8+1)*5 parameters; 24*24*6*27 + 12*12*8*54 + 40 multiply-adds
+    architecture = cw.trace(nets.plain(), torch.rand(1, 3, 24, 24))
+    assert architecture.total_params == 168 + 440 + 45
+    assert architecture.total_macs == 93_312 + 62_208 + 40
+    assert sentences.model_summary(architecture) == "653 parameters · 155.56 kMACs"
+
+    tiny = cw.trace(nn.Conv2d(1, 1, 1, bias=False), torch.rand(1, 1, 3, 3))
+    assert sentences.model_summary(tiny) == "1 parameters · 9 MACs"
+
+
+def test_the_size_of_a_large_network_is_in_the_units_of_papers() -> None:
+    lite0 = SimpleNamespace(total_params=4_652_008, total_macs=385_193_472)
+    assert sentences.model_summary(lite0) == "4.65 M parameters · 0.39 GMACs"  # type: ignore[arg-type]
+
+
+def test_close_scores_are_named_for_the_two_that_are_close() -> None:
+    logits = torch.tensor([2.0, 1.9, -3.0]).log_softmax(0)
+    text = sentences.closeness(logits, 0, str)
+    assert text.startswith("Scores are close: 0 52.3 %, 1 47.3 %.")  # e^2 / (e^2 + e^1.9 + e^-3) and so on
+    assert sentences.closeness(logits, 1, str) == text
+    assert sentences.closeness(logits, 2, str) == ""
+    assert sentences.closeness(torch.tensor([2.0, 1.0]), 0, str) == ""
+    assert sentences.closeness(torch.tensor([2.0, torch.nan]), 0, str) == ""
+    assert sentences.closeness(torch.tensor([2.0]), 0, str) == ""
+
+
+def test_titles_come_from_timm_or_the_class() -> None:
+    import timm
+
+    assert sentences.model_title(timm.create_model("mobilenetv3_small_050")) == "mobilenetv3_small_050"
+    assert sentences.model_title(nn.Sequential()) == "Sequential"
