@@ -66,7 +66,7 @@ def test_the_first_view_is_complete(e: ExplorerPage, artefacts: Path) -> None:
     assert e.trait("method") == "grad_cam"
     assert e.trait("layer") == e.maps.get_attribute("data-painted")
     expect(e.bar).to_contain_text("4.65 M parameters")
-    e.root.screenshot(path=artefacts / "explorer-light.png")  # docs/explorer.png is a copy of it
+    e.root.screenshot(path=artefacts / "explorer-light.png")
 
 
 def test_the_overlay_is_captums_grad_cam(e: ExplorerPage, demo: cw.demo.Demo) -> None:
@@ -115,7 +115,7 @@ def test_a_click_on_a_map_shows_it_large_with_its_numbers(e: ExplorerPage, demo:
     large = pixels(e.maps.locator("canvas.fm-large"))
     assert large[..., :3].std() > 10
     assert e.maps.locator("svg rect").count() > 10  # the histogram
-    e.root.screenshot(path=artefacts / "explorer-channel.png")
+    e.root.screenshot(path=artefacts / "explorer-channel.png")  # docs/explorer.png is a copy of it
 
 
 def test_escape_takes_the_large_map_away_and_the_keyboard_brings_another(e: ExplorerPage) -> None:
