@@ -5,12 +5,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnwidgets.core.errors import CnnWidgetsError
-from cnnwidgets.core.forward import run
 from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Target, resolve
+from cnnwidgets.core.targets import Target
 
-from ._gradients import differentiate, fresh_input, saturation_notes
+from ._input_gradient import input_gradient
 from ._registry import register
 
 
@@ -40,16 +38,4 @@ def saliency(model: nn.Module, images: torch.Tensor, target: Target = None, *, s
         >>> saliency(net, torch.zeros(1, 1, 1, 2)).values
         tensor([[[[3., 3.]]]])
     """
-    leaf, x = fresh_input(images)
-    outputs = run(model, x)
-    scores, chosen = resolve(target, outputs, score=score, batch=len(images))
-    (gradient,) = differentiate(scores, [leaf])
-    if gradient is None:
-        raise CnnWidgetsError(
-            "No gradient reaches the input: the model detaches, rounds, or runs part of its forward under "
-            "torch.no_grad(). A method that needs no gradient, such as occlusion, still works."
-        )
-    notes = list(saturation_notes(outputs, score, len(images)))
-    if not bool(gradient.any()):
-        notes.append("the gradient is zero everywhere: the score does not react to small changes of the input")
-    return Attribution(gradient.float().cpu(), "saliency", chosen, None, scores.detach().float().cpu(), tuple(notes))
+    return input_gradient(model, images, target, score).attribution("saliency")
