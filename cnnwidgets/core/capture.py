@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
+from .errors import CnnWidgetsError, LayerNotFound
 from .names import find_layer
 
 Enter = Callable[[nn.Module, tuple[Any, ...]], None]
@@ -34,6 +35,8 @@ def attached(
     handles: list[RemovableHandle] = []
     try:
         for module in modules:
+            if isinstance(module, torch.jit.ScriptModule):
+                continue  # takes no hooks; seen from the module around it
             if enter is not None:
                 handles.append(module.register_forward_pre_hook(enter, prepend=True))
             if leave is not None:
@@ -83,8 +86,16 @@ def capture(model: nn.Module, layers: str | nn.Module | Iterable[str | nn.Module
         >>> outputs["0"][0].shape
         torch.Size([1, 2, 3, 3])
     """
+    if not isinstance(layers, str | nn.Module | Iterable):
+        raise LayerNotFound(f"layers is {layers!r}; expected a dotted name, a module, or several of them.")
     wanted = [layers] if isinstance(layers, str | nn.Module) else list(layers)
     found = dict(find_layer(model, layer) for layer in wanted)
+    for name, module in found.items():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise CnnWidgetsError(
+                f"Layer {name!r} is a ScriptModule: it runs outside Python and cannot be looked into. "
+                "Use the nn.Module that it was made from, or a layer around it."
+            )
     outputs: dict[str, list[Any]] = {name: [] for name in found}
     by_module: dict[nn.Module, list[str]] = {}
     for name, module in found.items():

@@ -6,6 +6,7 @@ import functools
 import inspect
 import random
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import CodeType
@@ -24,8 +25,9 @@ def preserved(model: nn.Module, *, evaluate: bool = False) -> Iterator[None]:
     """Whatever happens in the block, ``model`` and the random number generators are afterwards as before.
 
     Restored, also after an error or a ``KeyboardInterrupt``: the ``training`` flag of each submodule, the buffers
-    (running statistics and the like), and the state of torch's, numpy's and Python's generators. Parameters are not
-    copied; nothing here changes them, their ``requires_grad`` or their ``grad``.
+    (running statistics and the like), and, on the main thread, the state of torch's, numpy's and Python's generators.
+    Parameters are not copied; nothing here changes them, their ``requires_grad`` or their ``grad``. Blocks on several
+    threads may share a model: the last to end restores it.
 
     Args:
         model: any module, wrapped or not.
@@ -34,28 +36,61 @@ def preserved(model: nn.Module, *, evaluate: bool = False) -> Iterator[None]:
     Raises:
         CnnWidgetsError: a parameter or buffer has no shape yet (a lazy module that never ran).
     """
-    unwrapped(model)
+    base = unwrapped(model)
     _refuse_lazy(model)
-    flags = [(module, module.training) for module in model.modules()]
-    buffers = [
-        (module, name, buffer, _snapshot(buffer))
-        for module in model.modules()
-        for name, buffer in module.named_buffers(recurse=False, remove_duplicate=False)
-    ]
-    restore_generators = _generators()
+    with _guard:
+        held = _held.setdefault(base, _Held())
+        held.enter(model, evaluate)
+    # Elsewhere than on the main thread, going back would rewind what the user draws meanwhile.
+    restore_generators = _generators() if threading.current_thread() is threading.main_thread() else None
     try:
-        if evaluate:
-            for module, _ in flags:
-                module.training = False
         yield
     finally:
-        for module, flag in flags:
+        with _guard:
+            if held.leave():
+                del _held[base]
+        if restore_generators is not None:
+            restore_generators()
+
+
+class _Held:
+    """How a model was before the first of several computations that overlap; the last to leave puts it back.
+
+    Each restoring what it found itself, one would take the other's evaluation mode for the user's.
+    """
+
+    def __init__(self) -> None:
+        self._users = 0
+        self._flags: dict[nn.Module, bool] = {}
+        self._buffers: list[tuple[nn.Module, str, torch.Tensor, torch.Tensor]] = []
+
+    def enter(self, model: nn.Module, evaluate: bool) -> None:
+        """Remember what has not been remembered yet."""
+        self._users += 1
+        for module in model.modules():
+            if module not in self._flags:
+                self._flags[module] = module.training
+                for name, buffer in module.named_buffers(recurse=False, remove_duplicate=False):
+                    self._buffers.append((module, name, buffer, _snapshot(buffer)))
+            if evaluate:
+                module.training = False
+
+    def leave(self) -> bool:
+        """Restore everything if nobody else needs the model; whether that was so."""
+        self._users -= 1
+        if self._users > 0:
+            return False
+        for module, flag in self._flags.items():
             module.training = flag
-        for module, name, buffer, before in buffers:
+        for module, name, buffer, before in self._buffers:
             if getattr(module, name, None) is not buffer:
                 setattr(module, name, buffer)
             _restore(buffer, before)
-        restore_generators()
+        return True
+
+
+_guard = threading.RLock()
+_held: dict[nn.Module, _Held] = {}
 
 
 def in_training_mode(model: nn.Module) -> bool:
@@ -85,7 +120,8 @@ def first_tensor(output: Any) -> torch.Tensor:
     """The tensor of scores in what a model returned.
 
     A tensor is itself; of a tuple or list, the first tensor; of a mapping, ``"logits"``, else ``"out"``, else the
-    first tensor; of any other object, its ``logits``.
+    first tensor; of any other object, its ``logits``. A single number beside
+    other tensors, such as a loss, is no score.
 
     Raises:
         TargetError: there is no tensor in it.
@@ -116,11 +152,8 @@ def _find_tensor(output: Any) -> torch.Tensor | None:
         inside = [output.logits]
     else:
         return None
-    for item in inside:
-        found = _find_tensor(item)
-        if found is not None:
-            return found
-    return None
+    found = [tensor for tensor in map(_find_tensor, inside) if tensor is not None]
+    return next((tensor for tensor in found if tensor.ndim > 0), found[0] if found else None)
 
 
 def _described(output: Any) -> str:

@@ -84,6 +84,10 @@ def layer_pass(
         LayerNotFound, NotSpatial, InputError, TargetError: as for Grad-CAM.
         CnnWidgetsError: the model failed, never ran the layer, or no gradient reaches it though one is needed.
     """
+    if not isinstance(call, int) or isinstance(call, bool):
+        raise CnnWidgetsError(f"call is {call!r}; expected an int: 0 for the first call of the layer, -1 for the last.")
+    if layer is None and call != -1:
+        raise CnnWidgetsError(f"call={call} counts the calls of one layer; say which with layer=.")
     wanted, functions = (None, all_functions(model, images)) if layer is None else located(model, images, layer)
     layouts = known_layouts(model, images)
     with torch.set_grad_enabled(gradient):

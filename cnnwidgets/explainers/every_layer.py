@@ -26,7 +26,7 @@ def every_layer(
     model: nn.Module,
     images: torch.Tensor,
     target: Target = None,
-    layers: Iterable[str | nn.Module] | None = None,
+    layers: str | nn.Module | Iterable[str | nn.Module] | None = None,
     **options: Any,
 ) -> dict[str, Attribution]:
     """``method`` on each of ``layers``, by name, in the order in which they finish.
@@ -50,6 +50,8 @@ def every_layer(
     known = info(method)
     if not known.needs_layer:
         raise CnnWidgetsError(f"{method!r} explains the input, not a layer. Call explainers.{method} once instead.")
+    if isinstance(layers, str | nn.Module):
+        layers = [layers]
     wanted = None if layers is None else list(dict.fromkeys(_name(model, layer) for layer in layers))
     ruled = options.get("backward", "plain") != "plain"
     if method != "grad_cam" or options.get("call", -1) != -1 or ruled:

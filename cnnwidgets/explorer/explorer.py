@@ -52,7 +52,7 @@ class Explorer(ipywidgets.Box):
         # None: explain the predicted class, whichever it is. A class that somebody chose is kept.
         self._wish: Target = target
         self._layers: list[str] = []
-        self._on_overlay: tuple[object, str] | None = None
+        self._on_overlay: tuple[object, str, str | None] | None = None
         self._scene: Scene = session.open(next(iter(session.images)), target)
         chosen = self._scene.now.chosen
         if target is not None and not callable(chosen):
@@ -268,7 +268,8 @@ class Explorer(ipywidgets.Box):
 
     def _offer_choices(self) -> None:
         """The methods; and the slider over layers for those that explain a layer."""
-        self.overlay.layers = self._layers if explainers.info(self.method).needs_layer else []
+        known = self.method in explainers.names()
+        self.overlay.layers = self._layers if known and explainers.info(self.method).needs_layer else []
         self.overlay.methods = method_choices()  # one may have been registered since
 
     def _follow(self) -> None:
@@ -276,10 +277,15 @@ class Explorer(ipywidgets.Box):
             same = self._session.same_maps(self._scene, self.layer, self._layers)
             self.overlay.layer = same or self.overlay.layer
 
-    def _on_target(self, _: Any) -> None:
-        if self._checking:  # else the view itself follows the predicted class
-            self._wish = self.target
-        self._refresh()
+    def _on_target(self, change: Any) -> None:
+        with self._lock:
+            if self._checking:  # else the view itself follows the predicted class
+                wanted: int = change["new"]
+                self._wish = wanted
+                if self.target != wanted:  # the worker set it meanwhile
+                    with self._unchecked():
+                        self.target = wanted
+            self._refresh()
 
     def _needs_work(self) -> bool:
         scene = self._scene
@@ -295,9 +301,9 @@ class Explorer(ipywidgets.Box):
 
     def _refresh(self) -> None:
         """Bring the view up to date with the traits."""
-        if not self._checking:
-            return
         with self._lock:
+            if not self._checking:
+                return
             self._offer_choices()
             if not self._needs_work():
                 self._worker.supersede()
@@ -320,7 +326,7 @@ class Explorer(ipywidgets.Box):
             self._unless(stop, lambda: self._set_status("ready"))
         except Cancelled:
             self._if_newest(stop, lambda: self._back_to_shown("cancelled", "Cancelled."))
-        except Exception as error:
+        except BaseException as error:  # SystemExit too would end the thread with the view still busy
             failed = error
             self._if_newest(stop, lambda: self._failed(failed))
 
@@ -340,14 +346,14 @@ class Explorer(ipywidgets.Box):
         except Cancelled:
             if report.last is not None and report.last.partial is not None:
                 partial = report.last.partial
-                stopped = f"Stopped at {100 * report.share:.0f} %: the hatched part is not known."
+                stopped = f"Stopped at {100 * report.share:.0f} %: this map is not final."
                 self._if_newest(stop, lambda: self._show_map(scene, partial, partial=True, stopped=stopped))
             raise
         self._unless(stop, lambda: self._show_map(scene, attribution))
 
     def _show_map(self, scene: Scene, attribution: Attribution, *, partial: bool = False, stopped: str = "") -> None:
         self._view.show_map(scene, attribution, partial=partial, stopped=stopped)
-        self._on_overlay = (scene.now, attribution.method)
+        self._on_overlay = (scene.now, attribution.method, attribution.layer)
 
     def _unless(self, stop: threading.Event, apply: Callable[[], None]) -> None:
         with self._lock:
@@ -361,7 +367,7 @@ class Explorer(ipywidgets.Box):
             if self._worker.is_newest(stop) and self.status != "closed":
                 apply()
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: BaseException) -> None:
         self._show_error(error)
         self._back_to_shown("error", str(error) or type(error).__name__)
 
@@ -372,7 +378,8 @@ class Explorer(ipywidgets.Box):
             chosen = self._scene.now.chosen
             if not callable(chosen) and self._wish is not None:
                 self.target = self._wish = chosen[0]
-        if self._on_overlay != (self._scene.now, self.method):
+        asked = self.overlay.layer if self.overlay.layers else None
+        if self._on_overlay != (self._scene.now, self.method, asked):
             self.overlay.clear(f"{method_label(self.method)} gave no map. {message}")
         self._set_status(status, message)
 
@@ -423,7 +430,7 @@ class Explorer(ipywidgets.Box):
         self.message = message
         self.status = status
 
-    def _show_error(self, error: Exception) -> None:
+    def _show_error(self, error: BaseException) -> None:
         self._view.bar.show_error(error)
 
 

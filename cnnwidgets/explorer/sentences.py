@@ -10,6 +10,7 @@ from torch import nn
 from cnnwidgets import explainers
 from cnnwidgets.core.architecture import Architecture
 from cnnwidgets.core.progress import Step
+from cnnwidgets.core.targets import probabilities
 
 _LABELS = {
     "grad_cam": "Grad-CAM",
@@ -78,7 +79,7 @@ def closeness(logits: torch.Tensor, target: int, label: Any) -> str:
     """A warning when the target and another class are nearly as probable; else empty."""
     if not torch.isfinite(logits).all() or len(logits) < 2:
         return ""
-    shares = logits.double().softmax(0)
+    shares = probabilities(logits[None])[0]
     (first, second), (best, next_best) = (values.tolist() for values in shares.topk(2))
     if second < _CLOSE * first or target not in (best, next_best):
         return ""

@@ -82,7 +82,7 @@ class Session:
         self.model = model
         self.images = dict(images)
         self.preprocess = preprocess
-        self.labels = None if labels is None else [str(label) for label in labels]
+        self.labels = None if labels is None else _as_labels(labels)
         self.architecture: Architecture | None = None
         self._done: dict[tuple[Any, ...], Attribution] = {}
 
@@ -128,7 +128,8 @@ class Session:
         if method == "grad_cam":
             return attribution_of(layer, scene.now)
         target = scene.now.chosen if callable(scene.now.chosen) else int(scene.now.chosen[0])
-        key = (scene.name, target, method, layer if info.needs_layer else None)
+        # The function too: a cell that registers it is edited and run again.
+        key = (scene.name, target, method, info.function, layer if info.needs_layer else None)
         if key not in self._done:
             options: dict[str, Any] = {"layer": layer} if info.needs_layer else {}
             if "progress" in inspect.signature(info.function).parameters:
@@ -207,6 +208,19 @@ class Session:
         if self.labels is not None and len(self.labels) != classes:
             raise InputError(f"There are {len(self.labels)} labels for {classes} classes; pass one name a class.")
         return classes
+
+
+def _as_labels(labels: Any) -> list[str]:
+    """One name a class, from a sequence or from a mapping of class to name."""
+    if isinstance(labels, Mapping):
+        if set(labels) != set(range(len(labels))):
+            raise InputError(
+                f"labels is a mapping of {list(labels)[:4]}…; expected the classes 0, 1, 2, … as its keys."
+            )
+        labels = [labels[index] for index in range(len(labels))]
+    if isinstance(labels, str | bytes) or not hasattr(labels, "__iter__"):
+        raise InputError(f"labels is {labels!r}; expected a sequence with one name a class.")
+    return [str(label) for label in labels]
 
 
 def _what_follows(edges: list[tuple[str, str]], kinds: dict[str, str]) -> dict[str, set[str]]:

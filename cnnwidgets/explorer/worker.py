@@ -62,8 +62,12 @@ class Worker:
                 with contextlib.suppress(CancelledError):  # closed before it began
                     last.result(timeout)
 
-    def close(self) -> None:
-        """Ask the running job to stop, and take no more."""
+    def close(self, timeout: float = 5.0) -> None:
+        """Ask the running job to stop, take no more, and give it a moment to put the model back."""
         with self._lock:
             self._stop.set()
             self._pool.shutdown(wait=False, cancel_futures=True)
+            last = self._last
+        if last is not None and threading.current_thread() is threading.main_thread():
+            with contextlib.suppress(TimeoutError, CancelledError):
+                last.exception(timeout)

@@ -84,8 +84,12 @@ class ExplorerPage:
         return self.scores.locator("button[data-class]", has_text=label).first
 
     def choose_method(self, label: str) -> None:
-        """Pick a method of the segmented control."""
-        self.overlay.get_by_role("radio", name=label).click()
+        """Pick a method: a segment, or an entry of the menu beside the segments."""
+        segment = self.overlay.get_by_role("radio", name=label, exact=True)
+        if segment.count():
+            segment.click()
+        else:
+            self.overlay.get_by_label("More methods").select_option(label=label)
 
 
 def pixels(canvas: Locator) -> npt.NDArray[np.uint8]:

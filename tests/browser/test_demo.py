@@ -128,6 +128,25 @@ def test_escape_takes_the_large_map_away_and_the_keyboard_brings_another(e: Expl
     e.wait_for_trait("channel", 4)
 
 
+def test_keys_pressed_in_the_widgets_stay_there(e: ExplorerPage) -> None:
+    """In a notebook x cuts the cell, a adds one, and arrows go to the next."""
+    cells = e.page.locator(".jp-Cell").count()
+    slider = e.overlay.get_by_label("Opacity").first
+    before = slider.input_value()
+    upload = e.bar.get_by_role("button", name="Upload")
+    for control in (e.node("blocks.0"), e.maps.locator('[data-channel="4"]'), slider, upload):
+        control.focus()
+        e.page.keyboard.press("a")
+        e.page.keyboard.press("x")
+    slider.focus()
+    e.page.keyboard.press("ArrowLeft")
+    e.page.wait_for_timeout(300)
+    assert e.page.locator(".jp-Cell").count() == cells
+    assert e.root.is_visible()
+    assert slider.input_value() != before
+    e.page.keyboard.press("ArrowRight")
+
+
 def test_a_click_on_a_bar_changes_class_overlay_and_contributions(e: ExplorerPage) -> None:
     before = e.painted_id()
     old = pixels(e.overlay.locator("canvas.cnnw-ho-map"))

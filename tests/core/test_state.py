@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections import namedtuple
 from types import SimpleNamespace
 
@@ -159,3 +160,40 @@ class Inherits(Chooses):
 )
 def test_training_mode_counts_where_it_is_looked_at(module: nn.Module, matters: bool) -> None:
     assert in_training_mode(module) is matters
+
+
+def test_computations_that_overlap_put_the_model_back_as_the_first_found_it() -> None:
+    net = nn.Sequential(nn.Dropout(), nn.BatchNorm1d(2))
+    net[1].eval()
+    first, second = preserved(net, evaluate=True), preserved(net, evaluate=True)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert not net.training, "the second still needs evaluation mode"
+    net[1].running_mean.fill_(7.0)
+    second.__exit__(None, None, None)
+    assert [module.training for module in net.modules()] == [True, True, False]
+    assert net[1].running_mean.tolist() == [0.0, 0.0]
+
+
+def test_work_on_a_thread_does_not_rewind_what_the_main_thread_draws() -> None:
+    begun, drawn = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with preserved(nn.Linear(1, 1)):
+            begun.set()
+            drawn.wait(10)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    begun.wait(10)
+    first = torch.rand(3)
+    drawn.set()
+    thread.join(10)
+    assert not torch.equal(torch.rand(3), first)
+
+
+def test_a_loss_beside_the_scores_is_no_score() -> None:
+    scores = torch.zeros(1, 3)
+    assert first_tensor((torch.tensor(0.5), scores)) is scores
+    assert first_tensor({"loss": torch.tensor(0.5), "scores": scores}) is scores

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -358,3 +360,10 @@ def test_half_precision_is_weighed_in_float32(dtype: torch.dtype) -> None:
     net = nn.Sequential(layer, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4096, 1, bias=False))
     nn.init.ones_(net[3].weight)
     close(grad_cam(net.to(dtype), torch.ones(1, 1, 1, 2), layer="0").values, [2048.0, 2048.0])
+
+
+@pytest.mark.parametrize(("call", "layer"), [(0, None), ("a", "0"), (1.5, "0"), (None, "0")])
+def test_a_call_that_means_nothing_is_refused(call: Any, layer: str | None) -> None:
+    net = nn.Sequential(nn.Conv2d(1, 1, 1), nn.Flatten(), nn.Linear(4, 2))
+    with pytest.raises(CnnWidgetsError, match="call"):
+        grad_cam(net, torch.ones(1, 1, 2, 2), 0, layer=layer, call=call)

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 import cnnwidgets as cw
+from cnnwidgets.explorer.session import Session
 from tests.explorer import nets
 from tests.explorer.shown import pushed, shown_map
 
@@ -119,3 +121,14 @@ def test_arguments_that_do_not_fit(options: dict[str, Any], says: str, capsys: p
 def test_something_that_is_no_model(model: Any) -> None:
     with pytest.raises(cw.CnnWidgetsError, match=r"torch\.nn\.Module"):
         cw.explore(model, PIXELS)
+
+
+def test_labels_by_class_number_are_put_in_order() -> None:
+    session = Session(nn.Flatten(), {"one": torch.zeros(1, 1, 2, 2)}, labels={1: "b", 0: "a"})
+    assert session.labels == ["a", "b"]
+
+
+@pytest.mark.parametrize("labels", ["abcde", 5, {"a": 0, "b": 1}])
+def test_labels_that_are_no_names(labels: Any) -> None:
+    with pytest.raises(cw.InputError, match="labels is"):
+        Session(nn.Flatten(), {"one": torch.zeros(1, 1, 2, 2)}, labels=labels)

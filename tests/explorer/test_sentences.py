@@ -57,3 +57,7 @@ def test_titles_come_from_timm_or_the_class() -> None:
 
     assert sentences.model_title(timm.create_model("mobilenetv3_small_050")) == "mobilenetv3_small_050"
     assert sentences.model_title(nn.Sequential()) == "Sequential"
+
+
+def test_probabilities_that_are_not_close_are_not_called_close() -> None:
+    assert sentences.closeness(torch.tensor([0.5, 0.3, 0.1, 0.1]), 0, str) == ""

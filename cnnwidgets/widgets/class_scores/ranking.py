@@ -10,6 +10,10 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 
+# How far probabilities may be from adding up to one.
+_ROUNDING = 1e-4
+
+
 @dataclass(frozen=True)
 class Row:
     """One bar.
@@ -26,7 +30,12 @@ class Row:
 
 
 def probabilities(logits: Floats) -> Floats:
-    """Softmax over the classes; NaN where a logit is not a number makes all of it NaN, as it should."""
+    """Softmax over the classes, unless they are probabilities already.
+
+    NaN where a logit is not a number makes all of it NaN, as it should.
+    """
+    if (logits >= 0).all() and abs(logits.sum() - 1) <= _ROUNDING:
+        return logits
     shifted = np.exp(logits - np.max(logits))
     result: Floats = shifted / shifted.sum()
     return result
@@ -34,6 +43,8 @@ def probabilities(logits: Floats) -> Floats:
 
 def ranked(logits: Floats, *, score: str, top: int, target: int | None) -> list[Row]:
     """The ``top`` classes, highest first, and ``target`` in the last row if it is not among them."""
+    if len(logits) == 1:
+        score = "logit"  # a softmax of one number is 1 whatever it is
     values = probabilities(logits) if score == "probability" else logits
     order = [int(index) for index in np.argsort(-np.nan_to_num(logits, nan=-np.inf), kind="stable")[:top]]
     if target is not None and target not in order:

@@ -29,9 +29,9 @@ class ClassScores(ipywidgets.VBox):
         target: the class selected at first.
 
     Example:
-        >>> scores = ClassScores([0.0, 1.0], labels=["cat", "dog"])
+        >>> scores = ClassScores([0.0, 2.0], labels=["cat", "dog"])
         >>> [row.text for row in scores.shown]
-        ['73.1 %', '26.9 %']
+        ['88.1 %', '11.9 %']
     """
 
     target = traitlets.Int(None, allow_none=True, help="The class selected, or None.")

@@ -74,7 +74,8 @@ export function sentencesOf(stats: Stats, sign: Sign, partial: boolean): Sentenc
     said.push({ level: "warn", text: `${broken} of ${total} values ${which} (NaN or infinity); hatched in magenta.` });
   }
   if (partial) {
-    said.push({ level: "info", text: `Filling in: ${percent((total - nan) / total)} of the map is known.` });
+    const known = `${percent((total - nan) / total)} of the map is known; the rest is hatched.`;
+    said.push({ level: "info", text: nan > 0 ? known : "This map is not final." });
     return said;
   }
   const shows = sign === "positive" ? max > 0 : sign === "negative" ? min < 0 : true;

@@ -93,3 +93,12 @@ def test_clear_says_why_and_close_frees() -> None:
     assert scores.header.rows == []
     scores.close()
     assert repr(scores) == "ClassScores(0 classes)"
+
+
+def test_probabilities_are_not_put_through_a_softmax_again() -> None:
+    scores = ClassScores([0.5, 0.3, 0.1, 0.1])
+    assert [row.text for row in scores.shown] == ["50.0 %", "30.0 %", "10.0 %", "10.0 %"]
+
+
+def test_a_single_output_is_shown_as_it_is() -> None:
+    assert [row.text for row in ClassScores([-0.11]).shown] == ["−0.11"]
