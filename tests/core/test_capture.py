@@ -16,11 +16,11 @@ def hooks(model: nn.Module) -> int:
 class Twice(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.half = nn.Linear(2, 2, bias=False)
-        nn.init.constant_(self.half.weight, 0.25)
+        self.scale = nn.Linear(2, 2, bias=False)
+        nn.init.constant_(self.scale.weight, 0.25)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return functional.relu_(self.half(functional.relu_(self.half(x) - 1)))
+        return functional.relu_(self.scale(functional.relu_(self.scale(x) - 1)))
 
 
 def test_outputs_are_what_the_layer_returned_whatever_follows_in_place() -> None:
@@ -34,10 +34,10 @@ def test_outputs_are_what_the_layer_returned_whatever_follows_in_place() -> None
 
 def test_one_output_a_call_in_order() -> None:
     net = Twice()
-    with capture(net, net.half) as outputs:
+    with capture(net, net.scale) as outputs:
         net(torch.tensor([[8.0, 8.0]]))
     # 0.25 * (8 + 8) = 4; minus 1 is 3; 0.25 * (3 + 3) = 1.5
-    assert [call.tolist() for call in outputs["half"]] == [[[4.0, 4.0]], [[1.5, 1.5]]]
+    assert [call.tolist() for call in outputs["scale"]] == [[[4.0, 4.0]], [[1.5, 1.5]]]
 
 
 def test_nothing_is_attached_when_one_name_is_unknown() -> None:
