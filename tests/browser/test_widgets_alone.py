@@ -77,4 +77,4 @@ def test_class_scores(page: Page) -> None:
     expect(root.locator('button[data-class="0"]')).to_have_attribute("aria-pressed", "true")
     assert ask(page, "print(w.target)") == "0"
     root.get_by_label("What the bars show").select_option("logit")
-    expect(root).to_contain_text("1.00")
+    expect(root).to_contain_text("2.00")
