@@ -197,10 +197,6 @@ class Session:
         wanted = scene.maps.get(layer)
         return next((name for name in among if scene.maps.get(name) is wanted), None)
 
-    def forget(self) -> None:
-        """Free the results kept for the photograph."""
-        self._done.clear()
-
     def _checked_classes(self, seen: Observation) -> int:
         if seen.outputs is None or seen.outputs.shape[1] == 0:
             raise InputError(_NO_SCORES)

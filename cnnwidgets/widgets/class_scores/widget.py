@@ -73,7 +73,7 @@ class ClassScores(ipywidgets.VBox):
         super().__init__(children=[self.header, self._figure], **traits)
         for name in ("cnnw", "cnnw-class-scores"):
             self.add_class(name)
-        self._link = traitlets.link((self, "target"), (self.header, "target"))
+        traitlets.link((self, "target"), (self.header, "target"))
         traitlets.link((self, "score"), (self.header, "score"))
         self.observe(self._redraw, ["target", "score", "top"])
         self._bars.observe(self._clicked, "selected")
