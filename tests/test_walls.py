@@ -12,9 +12,11 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "cnnwidgets"
 ALLOWED = {
     "core": {"core"},
-    "explainers": {"core", "explainers"},
+    "incremental": {"core", "incremental"},
+    "explainers": {"core", "incremental", "explainers"},
+    "checks": {"core", "explainers", "checks"},
     "widgets": {"core", "widgets"},
-    "explorer": {"core", "explainers", "widgets", "explorer", "demo"},
+    "explorer": {"core", "incremental", "explainers", "checks", "widgets", "explorer", "demo"},
     "demo": {"core"},
 }
 GRAPHICAL = {"ipywidgets", "anywidget", "bqplot", "traitlets", "IPython", "matplotlib"}
@@ -56,7 +58,7 @@ def test_rooms_import_only_what_stands_before_them(path: Path) -> None:
     assert not wrong, f"{own} must not import {wrong}"
 
 
-@pytest.mark.parametrize("name", ["core", "explainers"])
+@pytest.mark.parametrize("name", ["core", "incremental", "explainers", "checks"])
 def test_no_widget_library_below_the_widgets(name: str) -> None:
     for path in (PACKAGE / name).rglob("*.py"):
         wrong = [module for module, at_import in imports(path) if at_import and module.split(".")[0] in GRAPHICAL]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -29,7 +30,7 @@ def attached(
 ) -> Iterator[None]:
     """Watch ``modules`` while the block runs: all of them, or none if one refuses a hook.
 
-    ``always`` is like ``leave`` but also runs when the module's forward raised (its output is then None)
+    Only calls from this thread are seen: another may look at the same model at the same time. ``always`` is like ``leave`` but also runs when the module's forward raised (its output is then None)
     and may not replace the output.
     """
     handles: list[RemovableHandle] = []
@@ -38,15 +39,25 @@ def attached(
             if isinstance(module, torch.jit.ScriptModule):
                 continue  # takes no hooks; seen from the module around it
             if enter is not None:
-                handles.append(module.register_forward_pre_hook(enter, prepend=True))
+                handles.append(module.register_forward_pre_hook(_here(enter), prepend=True))
             if leave is not None:
-                handles.append(module.register_forward_hook(leave))
+                handles.append(module.register_forward_hook(_here(leave)))
             if always is not None:
-                handles.append(module.register_forward_hook(always, always_call=True))
+                handles.append(module.register_forward_hook(_here(always), always_call=True))
         yield
     finally:
         for handle in reversed(handles):
             handle.remove()
+
+
+def _here(hook: Callable[..., Any]) -> Callable[..., Any]:
+    """``hook``, deaf to the calls of other threads."""
+    mine = threading.get_ident()
+
+    def heard(*call: Any) -> Any:
+        return hook(*call) if threading.get_ident() == mine else None
+
+    return heard
 
 
 def copied(value: Any) -> Any:

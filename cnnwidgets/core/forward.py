@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
+import traceback
 from typing import Any
 
 import torch
 from torch import nn
 
-from .capture import attached
 from .errors import CnnWidgetsError, InputError
 from .names import unwrapped
 
@@ -24,24 +23,25 @@ def run(model: nn.Module, x: torch.Tensor) -> Any:
             Errors of this package, ``KeyboardInterrupt`` and running out of memory pass unchanged.
     """
     base = unwrapped(model)
-    deepest: dict[int, tuple[nn.Module, tuple[Any, ...]]] = {}
-
-    def remember(module: nn.Module, inputs: tuple[Any, ...], _: Any) -> None:
-        error = sys.exc_info()[1]
-        if error is not None and error is not outer:
-            deepest.setdefault(id(error), (module, inputs))
-
-    outer = sys.exc_info()[1]
-    with attached(base.modules(), always=remember):
-        try:
-            return base(x)
-        except CnnWidgetsError:
+    try:
+        return base(x)
+    except CnnWidgetsError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
             raise
-        except Exception as error:
-            if is_out_of_memory(error):
-                raise
-            module, inputs = deepest.get(id(error), (base, (x,)))
-            raise _explained(base, x, error, module, inputs) from error
+        raise _explained(base, x, error, *_deepest(base, x, error)) from error
+
+
+def _deepest(base: nn.Module, x: torch.Tensor, error: Exception) -> tuple[nn.Module, tuple[Any, ...]]:
+    """The innermost module call that ``error`` came out of, read off its traceback: hooks would cost every call."""
+    known = {id(module) for module in base.modules()}
+    found: tuple[nn.Module, tuple[Any, ...]] = (base, (x,))
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        module = frame.f_locals.get("self")
+        if frame.f_code.co_name == "_call_impl" and id(module) in known:
+            found = module, frame.f_locals.get("args", ())
+    return found
 
 
 def fitted(model: nn.Module, images: torch.Tensor) -> torch.Tensor:

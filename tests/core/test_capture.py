@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 from torch import nn
@@ -79,3 +81,13 @@ def test_a_scripted_part_is_passed_over_and_refused_by_name() -> None:
     assert outputs["0"][0].tolist() == [[1.0]]
     with pytest.raises(CnnWidgetsError, match="ScriptModule"), capture(net, "1"):
         pass
+
+
+def test_another_thread_that_runs_the_model_is_not_seen() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU())
+    with capture(net, ["0"]) as outputs:
+        thread = threading.Thread(target=lambda: net(torch.ones(3, 1, 2, 2)))
+        thread.start()
+        thread.join()
+        net(torch.zeros(1, 1, 2, 2))
+    assert [len(output) for output in outputs["0"]] == [1]

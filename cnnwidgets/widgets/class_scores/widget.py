@@ -105,6 +105,21 @@ class ClassScores(ipywidgets.VBox):
         self.header.push("classes", names=[self.label(index) for index in range(len(values))])
         self._redraw()
 
+    def move(self, logits: Any) -> None:
+        """Show other scores of the same classes, as while an image is being edited; the names are not sent again.
+
+        Args:
+            logits: (classes,) raw outputs.
+
+        Raises:
+            InputError: not as many as :meth:`show` was given.
+        """
+        values = np.asarray(logits, dtype=np.float64)
+        if values.shape != self._logits.shape:
+            raise InputError(f"Scores have shape {values.shape}; there are {len(self._logits)} classes. Call show().")
+        self._logits = values
+        self._redraw()
+
     def clear(self, message: str) -> None:
         """Take the bars away and say why."""
         self._logits = np.zeros(0)

@@ -15,11 +15,14 @@ export interface Actions {
   /** `done` is false while the slider is dragged. */
   setOpacity: (opacity: number, done: boolean) => void;
   setSmooth: (smooth: boolean) => void;
+  switchOff: (channel: number, off: boolean) => void;
 }
 
 export interface Detail {
   element: HTMLElement;
   show: (view: View, channel: number | null, look: Look) => void;
+  /** Whether the shown channel is switched off; null hides the switch. */
+  setSwitch: (off: boolean | null) => void;
   /** Redraws the large map alone. */
   restyle: (look: Look) => void;
 }
@@ -46,6 +49,7 @@ export function makeDetail(actions: Actions): Detail {
   slider.addEventListener("change", () => actions.setOpacity(Number(slider.value) / 100, true));
   const smooth = h("input", { type: "checkbox" });
   smooth.addEventListener("change", () => actions.setSmooth(smooth.checked));
+  const power = button("Switch off", () => shown && actions.switchOff(shown.channel, power.dataset["off"] !== "true"));
   const over = h("label", { class: "fm-opacity" }, "Opacity", slider, opacity);
 
   const panel = h(
@@ -58,6 +62,7 @@ export function makeDetail(actions: Actions): Detail {
       h(
         "span",
         { class: "cnnw-aside fm-actions" },
+        power,
         previous,
         next,
         button("Save", () => shown && save(stage.canvas, shown.view.maps.layer, shown.channel), {
@@ -90,6 +95,13 @@ export function makeDetail(actions: Actions): Detail {
   return {
     element,
     restyle,
+    setSwitch: (off) => {
+      power.hidden = off === null;
+      power.dataset["off"] = String(off === true);
+      power.textContent = off ? "Switch on" : "Switch off";
+      power.setAttribute("aria-label", power.textContent);
+      power.title = off ? "Let the network have this map again (0)" : "See what the network says without this map (0)";
+    },
     show: (view, channel, look) => {
       const { maps } = view;
       shown = channel !== null && channel < maps.count ? { view, channel } : null;

@@ -10,6 +10,8 @@ export interface Grid {
   show: (view: View, channel: number | null) => void;
   /** Marks a channel and brings it on screen. */
   select: (channel: number | null) => void;
+  /** Marks the channels that are switched off. */
+  switchOff: (channels: ReadonlySet<number>) => void;
   /** Gives the keyboard to the current cell. */
   focus: () => void;
   remove: () => void;
@@ -24,6 +26,7 @@ export function makeGrid(choose: (channel: number) => void, painted: (view: View
   let grid: Layout | null = null;
   let paint: ReturnType<typeof painter> | null = null;
   let selected: number | null = null;
+  let off: ReadonlySet<number> = new Set();
   let active = 0;
   /** The selected map may have left the screen for another reason than the reader's scrolling. */
   let lost = false;
@@ -34,6 +37,7 @@ export function makeGrid(choose: (channel: number) => void, painted: (view: View
     const channel = view?.order[position];
     cell.element.setAttribute("aria-selected", String(channel === selected));
     cell.element.tabIndex = channel === active ? 0 : -1;
+    cell.element.classList.toggle("fm-off", channel !== undefined && off.has(channel));
   }
 
   /** Makes the cells on screen, and that of the active channel, which must not lose the focus; frees all others. */
@@ -148,6 +152,10 @@ export function makeGrid(choose: (channel: number) => void, painted: (view: View
         bring(at(channel));
         update(false);
       } else cells.forEach(mark);
+    },
+    switchOff: (channels) => {
+      off = channels;
+      cells.forEach(mark);
     },
     focus: () => cells.get(at(active))?.element.focus({ preventScroll: true }),
     remove: () => {

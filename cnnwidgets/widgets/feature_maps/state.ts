@@ -12,4 +12,7 @@ export interface State extends BaseState {
   cell_size: "small" | "medium" | "large";
   opacity: number;
   smooth: boolean;
+  switchable: boolean;
+  off: number[];
+  effect: string;
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import traitlets
@@ -60,10 +60,19 @@ class FeatureMaps(CnnWidget):
         False, help="Blend the large map's values bilinearly instead of showing each as a rectangle."
     ).tag(sync=True)
 
+    switchable = traitlets.Bool(
+        False, help="Maps can be switched off: somebody observes `off` and runs the model without them."
+    ).tag(sync=True)
+    off = traitlets.List(
+        traitlets.Int(min=0), help="Maps of this layer that are switched off, ascending; cleared with the layer."
+    ).tag(sync=True)
+    effect = traitlets.Unicode("", help="What switching maps off does to the score, for a reader.").tag(sync=True)
+
     def __init__(
         self, maps: Any = None, *, layer: str = "", picture: Any = None, channel: int | None = None, **traits: Any
     ) -> None:
         self._count = 0
+        self.on_switch_all: Callable[[], None] = lambda: setattr(self, "off", [])
         super().__init__(**traits)
         if picture is not None:
             self.set_picture(picture)
@@ -82,6 +91,7 @@ class FeatureMaps(CnnWidget):
         receptive_field: int | Sequence[int] | None = None,
         channel: int | None = None,
         note: str = "",
+        off: Sequence[int] = (),
     ) -> None:
         """Show ``maps``. The selected channel stays if they have it, and is cleared if not.
 
@@ -92,6 +102,7 @@ class FeatureMaps(CnnWidget):
             receptive_field: (height, width) in input pixels, an int for a square, or None if not known.
             channel: the channel to select.
             note: a sentence shown above the maps.
+            off: maps that are switched off.
 
         Raises:
             InputError: ``maps`` or ``contribution`` has another shape or type.
@@ -124,6 +135,7 @@ class FeatureMaps(CnnWidget):
             self._push_contribution(added, target_name)
         with self.hold_sync():
             self.layer = layer
+            self.off = sorted(off)
             if channel is not None:
                 self.channel = int(channel)
             elif self.channel is not None and self.channel >= self._count:
@@ -155,6 +167,7 @@ class FeatureMaps(CnnWidget):
         with self.hold_sync():
             self.layer = layer
             self.channel = None
+            self.off = []
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take state from a view; a click on a map that is gone by now is undone there, not an error here."""
@@ -170,6 +183,19 @@ class FeatureMaps(CnnWidget):
         if channel is not None:
             _check(channel, self._count)
         return channel
+
+    @traitlets.validate("off")
+    def _maps_exist(self, proposal: dict[str, Any]) -> list[int]:
+        off: list[int] = sorted(set(proposal["value"]))
+        for channel in off[-1:]:
+            _check(channel, self._count)
+        return off
+
+    def _on_command(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        if content.get("op") == "switch_all_on":
+            self.on_switch_all()
+        else:
+            super()._on_command(content, buffers)
 
     def _push_contribution(self, values: Any, target_name: str) -> None:
         # Bound to one push of maps: another image's contribution must never stand beside these.

@@ -1,9 +1,9 @@
 /** Feature maps: the grid, and the selected map large. */
 import "../_shared/base.css";
 import "./widget.css";
-import { openChannel, subscribe } from "../_shared/channel";
+import { command, openChannel, subscribe } from "../_shared/channel";
 import { DIVERGING, isColormap, SEQUENTIAL } from "../_shared/colormaps";
-import { everyFrame, h, menu } from "../_shared/dom";
+import { button, everyFrame, h, menu } from "../_shared/dom";
 import { assign, type Model, type RenderContext, watch } from "../_shared/model";
 import { opaque } from "../_shared/paint";
 import { shell } from "../_shared/shell";
@@ -42,6 +42,10 @@ function render({ model, el }: RenderContext<State>): () => void {
   };
   const look = () => ({ picture, opacity: model.get("opacity"), smooth: model.get("smooth") });
   const choose = (to: number) => assign(model, "channel", to);
+  const switchOff = (number: number, off: boolean) => {
+    const others = model.get("off").filter((other) => other !== number);
+    assign(model, "off", (off ? [...others, number] : others).sort((a, b) => a - b));
+  };
   const close = () => {
     assign(model, "channel", null);
     grid.focus();
@@ -60,6 +64,7 @@ function render({ model, el }: RenderContext<State>): () => void {
   const detail = makeDetail({
     choose,
     close,
+    switchOff,
     setSmooth: (smooth) => assign(model, "smooth", smooth),
     setOpacity: (opacity, done) => {
       model.set("opacity", opacity);
@@ -82,8 +87,15 @@ function render({ model, el }: RenderContext<State>): () => void {
   const size = h("span", { class: "fm-size" });
   const bar = h("span", { class: "cnnw-aside fm-menus" }, size, ...Object.values(menus));
   const notes = h("div", { class: "fm-notes" });
+  const effect = h("span", { "aria-live": "polite" });
+  const switched = h(
+    "p",
+    { class: "fm-switched", hidden: true },
+    effect,
+    button("Switch all on", () => command(model, "switch_all_on"), { title: "Let the network have all its maps again" }),
+  );
   const empty = h("p", { class: "cnnw-empty", role: "status" });
-  const body = h("div", { class: "fm-body" }, h("div", { class: "fm-maps" }, notes, grid.element), detail.element);
+  const body = h("div", { class: "fm-body" }, h("div", { class: "fm-maps" }, notes, switched, grid.element), detail.element);
   const root = h("div", { class: "fm-root" }, h("div", { class: "cnnw-heading" }, title, bar), empty, body);
   el.append(root);
 
@@ -107,6 +119,14 @@ function render({ model, el }: RenderContext<State>): () => void {
     size.textContent = maps ? `${maps.count} ${maps.count === 1 ? "channel" : "channels"} · ${maps.height} × ${maps.width}` : "";
   }
   receive("", "Select a layer in the graph.");
+
+  function showSwitches() {
+    const [off, selected] = [model.get("off"), channel()];
+    grid.switchOff(new Set(off));
+    detail.setSwitch(model.get("switchable") && selected !== null ? off.includes(selected) : null);
+    effect.textContent = model.get("effect");
+    switched.hidden = !model.get("effect");
+  }
 
   const restyled = everyFrame(() => detail.restyle(look()));
   const offs = [
@@ -133,22 +153,31 @@ function render({ model, el }: RenderContext<State>): () => void {
       for (const [name, select] of Object.entries(menus)) select.value = model.get(name as keyof typeof menus);
       if (isColormap(model.get("colormap"))) refresh();
     }),
+    watch(model, ["off", "effect", "switchable"], () => {
+      showSwitches();
+    }),
     watch(model, ["channel"], () => {
       grid.select(channel());
+      showSwitches();
       if (view) detail.show(view, channel(), look());
     }),
     watch(model, ["opacity", "smooth"], restyled.request),
   ];
-  const escape = (event: KeyboardEvent) => {
+  const keys = (event: KeyboardEvent) => {
+    const selected = channel();
+    if (event.key === "0" && model.get("switchable") && selected !== null && !event.ctrlKey && !event.metaKey) {
+      switchOff(selected, !model.get("off").includes(selected));
+      event.stopPropagation();
+    }
     if (event.key !== "Escape" || model.get("channel") === null) return;
     event.stopPropagation();
     close();
   };
-  el.addEventListener("keydown", escape);
+  el.addEventListener("keydown", keys);
 
   return () => {
     offs.forEach((off) => off());
-    el.removeEventListener("keydown", escape);
+    el.removeEventListener("keydown", keys);
     restyled.cancel();
     grid.remove();
     unshell();

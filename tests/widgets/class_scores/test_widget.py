@@ -102,3 +102,15 @@ def test_probabilities_are_not_put_through_a_softmax_again() -> None:
 
 def test_a_single_output_is_shown_as_it_is() -> None:
     assert [row.text for row in ClassScores([-0.11]).shown] == ["−0.11"]
+
+
+def test_moved_scores_keep_names_and_target() -> None:
+    scores = ClassScores([3.0, 1.0, 0.0], labels=["cat", "dog", "fox"], target=0)
+    pushed = scores.header._pushed["classes"]
+    scores.move([0.0, 1.0, 3.0])
+    assert [row.index for row in scores.shown] == [2, 1, 0]
+    assert scores.target == 0
+    assert scores.header.names == ["fox", "dog", "cat"]
+    assert scores.header._pushed["classes"] is pushed
+    with pytest.raises(InputError, match="there are 3 classes"):
+        scores.move([1.0])
