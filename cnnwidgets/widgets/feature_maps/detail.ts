@@ -110,7 +110,7 @@ export function makeDetail(actions: Actions): Detail {
       element.setAttribute("aria-label", shown ? `Channel ${shown.channel}` : "Selected channel");
       if (!shown) return;
       const name = shown.channel;
-      title.replaceChildren(`Channel ${name}`, maps.layer && " of ", maps.layer && h("bdi", {}, maps.layer));
+      title.textContent = `Channel ${name}`;
       title.title = maps.layer ? `Channel ${name} of ${maps.layer}` : `Channel ${name}`;
       const at = view.position[name] ?? 0;
       previous.disabled = at === 0;

@@ -107,6 +107,7 @@ function render({ model, el }: RenderContext<State>): () => void {
     if (byContribution) byContribution.disabled = own === null;
     grid.show(view, channel());
     detail.show(view, channel(), look());
+    showSwitches();
   }
 
   function receive(layer: string, message: string) {
@@ -153,9 +154,7 @@ function render({ model, el }: RenderContext<State>): () => void {
       for (const [name, select] of Object.entries(menus)) select.value = model.get(name as keyof typeof menus);
       if (isColormap(model.get("colormap"))) refresh();
     }),
-    watch(model, ["off", "effect", "switchable"], () => {
-      showSwitches();
-    }),
+    watch(model, ["off", "effect", "switchable"], showSwitches),
     watch(model, ["channel"], () => {
       grid.select(channel());
       showSwitches();

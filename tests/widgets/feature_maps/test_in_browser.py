@@ -179,6 +179,28 @@ def test_the_selected_map_is_on_screen_in_another_layer_and_order(opened: Open) 
     assert view.evaluate("document.querySelector('.fm-scroll').scrollTop") == 0, "new colours must not scroll"
 
 
+def test_maps_are_switched_off_and_on_by_button_and_key(opened: Open) -> None:
+    widget = FeatureMaps(GREY, layer="a", channel=3, switchable=True, effect="2 maps switched off: cat 40 % → 10 %")
+    widget.off = [5]
+    view = opened(widget)
+    assert view.locator(".fm-off").get_attribute("data-channel") == "5"
+    view.get_by_role("button", name="Switch off", exact=True).click()
+    assert get(view, "off") == [3, 5]
+    assert view.locator(".fm-off").count() == 2
+    view.locator('[data-channel="3"]').press("0")
+    assert get(view, "off") == [5]
+    assert view.get_by_text("cat 40 % → 10 %").is_visible()
+    view.locator('[data-channel="5"]').click()
+    assert view.get_by_role("button", name="Switch on", exact=True).is_visible()
+
+
+def test_without_a_model_there_is_no_switch(opened: Open) -> None:
+    view = opened(FeatureMaps(GREY, layer="a", channel=3))
+    assert view.get_by_role("button", name="Switch off", exact=True).is_hidden()
+    view.locator('[data-channel="3"]').press("0")
+    assert get(view, "off") == []
+
+
 def test_contribution_of_other_maps_is_not_shown(opened: Open) -> None:
     widget = FeatureMaps()
     widget.show(GREY, "a", contribution=np.ones(8), target_name="cat", channel=0)
