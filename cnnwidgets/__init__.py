@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import demo, explainers
+    from . import checks, demo, explainers, incremental
     from .core.architecture import Architecture, LayerInfo, trace
     from .core.capture import capture
     from .core.errors import Cancelled, CnnWidgetsError, InputError, LayerNotFound, NotSpatial, TargetError
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from .explorer.explorer import Explorer
     from .widgets.architecture_graph import ArchitectureGraph
     from .widgets.class_scores import ClassScores
+    from .widgets.comparison import Comparison
     from .widgets.feature_maps import FeatureMaps
     from .widgets.heatmap_overlay import HeatmapOverlay
+    from .widgets.map_check import MapCheck
+    from .widgets.occluder import Occluder
 
 _HOMES = {
     "explore": "explorer",
@@ -46,8 +49,11 @@ _HOMES = {
     "FeatureMaps": "widgets.feature_maps",
     "HeatmapOverlay": "widgets.heatmap_overlay",
     "ClassScores": "widgets.class_scores",
+    "Comparison": "widgets.comparison",
+    "MapCheck": "widgets.map_check",
+    "Occluder": "widgets.occluder",
 }
-_ROOMS = ("demo", "explainers")
+_ROOMS = ("checks", "demo", "explainers", "incremental")
 
 __all__ = [
     "Architecture",
@@ -56,19 +62,24 @@ __all__ = [
     "Cancelled",
     "ClassScores",
     "CnnWidgetsError",
+    "Comparison",
     "Explorer",
     "FeatureMaps",
     "HeatmapOverlay",
     "InputError",
     "LayerInfo",
     "LayerNotFound",
+    "MapCheck",
     "NotSpatial",
+    "Occluder",
     "TargetError",
     "__version__",
     "capture",
+    "checks",
     "demo",
     "explainers",
     "explore",
+    "incremental",
     "trace",
 ]
 

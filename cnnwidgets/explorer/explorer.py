@@ -1,66 +1,57 @@
-"""The Explorer: traits that can be read, set and observed, and the work that keeps the view true to them."""
+"""The Explorer: the work that keeps the view true to what was chosen."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-import ipywidgets
-import traitlets
+import torch
 
 from cnnwidgets import explainers
-from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError, NotSpatial, TargetError
+from cnnwidgets.core.errors import Cancelled, InputError, NotSpatial
 from cnnwidgets.core.images import load_picture
 from cnnwidgets.core.progress import Step
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
 
+from .choices import Choices
+from .panels import Panels
 from .report import Report
 from .sentences import method_choices, method_label, model_title, work_left
 from .session import Scene, Session
+from .ties import guarded, tie
 from .view import View
 from .worker import Worker
 
 
-class Explorer(ipywidgets.Box):
+class Explorer(Choices):
     """A live view into a model; made by :func:`cnnwidgets.explore`.
 
     Setting a trait moves the view, and a click moves the trait. Work that takes time is done on a thread of its own:
     ``status`` tells, :meth:`wait` waits for it, :meth:`cancel` stops it.
 
     Attributes:
-        graph, feature_maps, overlay, scores: the widgets that it is made of.
+        graph, feature_maps, overlay, scores, occluder, comparison, map_check: the widgets that it is made of.
     """
 
-    layer = traitlets.Unicode("", help="Dotted name of the layer whose feature maps are shown.")
-    channel = traitlets.Int(None, allow_none=True, help="The feature map shown large; None: none.")
-    target = traitlets.Int(0, help="The class that is explained.")
-    method = traitlets.Unicode("grad_cam", help="The explainer that makes the overlay: one of explainers.names().")
-    picture = traitlets.Unicode("", help="Name of the photograph: one of `pictures`.")
-    status = traitlets.Enum(
-        ["ready", "busy", "cancelled", "error", "closed"], "ready", help="What the Explorer is doing."
-    )
-    message = traitlets.Unicode("", help="The same for a reader: the work and the time left, or what went wrong.")
-
     def __init__(self, session: Session, target: Target = None) -> None:
-        self._checking = False
-        self._lock = threading.RLock()
+        super().__init__(session, session.open(next(iter(session.images)), target))
         self._worker = Worker()
-        self._session = session
         # None: explain the predicted class, whichever it is. A class that somebody chose is kept.
         self._wish: Target = target
         self._layers: list[str] = []
         self._on_overlay: tuple[object, str, str | None] | None = None
-        self._scene: Scene = session.open(next(iter(session.images)), target)
         chosen = self._scene.now.chosen
         if target is not None and not callable(chosen):
             self._wish = chosen[0]  # an int, whatever kind of number was given
-        self._view = View(model_title(session.model), session.traced, list(session.images), session.label)
+        self._panels = Panels(session, lambda: self._scene, self._show_scores, self._mark_busy)
+        self._view = View(model_title(session.model), session.traced, list(session.images), session.label, self._panels)
         self.graph, self.feature_maps = self._view.graph, self._view.feature_maps
         self.overlay, self.scores = self._view.overlay, self._view.scores
-        super().__init__(children=self._view.children)
+        self.occluder, self.comparison = self._panels.hiding.widget, self._panels.comparing.widget
+        self.map_check = self._panels.checking.widget
+        self.children = self._view.children
         for name in ("cnnw", "cnnw-explorer"):
             self.add_class(name)
         self._apply_scene(self._scene)
@@ -70,11 +61,6 @@ class Explorer(ipywidgets.Box):
 
     def __repr__(self) -> str:
         return f"Explorer(picture={self.picture!r}, layer={self.layer!r}, target={self.target}, method={self.method!r})"
-
-    @property
-    def pictures(self) -> list[str]:
-        """Names of the photographs to choose from."""
-        return list(self._open_session().images)
 
     def add_picture(self, image: Any, name: str = "") -> None:
         """Add an image to the menu, and show it.
@@ -103,10 +89,14 @@ class Explorer(ipywidgets.Box):
             TimeoutError: it took longer than ``timeout`` seconds.
         """
         self._worker.wait(timeout)
+        if self.status != "closed":
+            self._panels.wait(timeout)
 
     def cancel(self) -> None:
         """Stop what is being computed; what is done stays on show."""
         self._worker.cancel()
+        if self.status != "closed":
+            self._panels.cancel()
 
     def close(self) -> None:
         """Stop all work and let go of the model, the maps and the widgets."""
@@ -117,78 +107,16 @@ class Explorer(ipywidgets.Box):
             return
         self._checking = False
         self._worker.close()
+        self._panels.close()
         with self._lock:
             self.status, self.message = "closed", "This Explorer is closed."
             self.unobserve_all()
             self._view.close()
             self._view.bar.on_cancel, self._view.bar.on_upload = _nothing, _nothing
             self._on_overlay = None
-            del self._scene, self._session, self._view
+            del self._scene, self._session, self._view, self._panels
         self.layout.close()
         super().close()
-
-    @traitlets.validate("layer")
-    def _check_layer(self, proposal: Any) -> str:
-        name = str(proposal["value"])
-        if not self._live():
-            return name
-        name = self._open_session().spatial(self._scene, name).name
-        if name == self.layer != self.feature_maps.layer:
-            self._show_layer(name)  # traitlets tells nobody of a value that stays
-        return name
-
-    @traitlets.validate("channel")
-    def _check_channel(self, proposal: Any) -> int | None:
-        channel: int | None = proposal["value"]
-        if self._live() and channel is not None:
-            if not self.layer:
-                raise InputError(f"No channel {channel}: this network has no layer whose output is a stack of maps.")
-            channels = self._scene.maps[self.layer].shape[1]
-            if not 0 <= channel < channels:
-                raise InputError(f"No channel {channel}: layer {self.layer!r} has {channels}, 0 to {channels - 1}.")
-        return channel
-
-    @traitlets.validate("target")
-    def _check_target(self, proposal: Any) -> int:
-        target = int(proposal["value"])
-        if self._live():
-            classes = len(self._scene.logits)
-            if not 0 <= target < classes:
-                raise TargetError(f"Class {target} is out of range: there are {classes} classes, 0 to {classes - 1}.")
-        return target
-
-    @traitlets.validate("method")
-    def _check_method(self, proposal: Any) -> str:
-        self._live()
-        return explainers.info(proposal["value"]).name
-
-    @traitlets.validate("picture")
-    def _check_picture(self, proposal: Any) -> str:
-        name = str(proposal["value"])
-        if self._live() and name not in self._open_session().images:
-            raise InputError(f"No photograph {name!r}. There are: {', '.join(map(repr, self.pictures))}.")
-        return name
-
-    def _live(self) -> bool:
-        """Whether values are to be checked: not while the view itself sets them."""
-        with self._lock:  # not between two steps of the worker's own setting
-            if self.status == "closed":
-                self._open_session()
-            return self._checking
-
-    @contextmanager
-    def _unchecked(self) -> Iterator[None]:
-        """While traits are set to what is known to be right, and by nobody's wish."""
-        before, self._checking = self._checking, False
-        try:
-            yield
-        finally:
-            self._checking = before
-
-    def _open_session(self) -> Session:
-        if self.status == "closed":
-            raise CnnWidgetsError("This Explorer is closed. Make another with cnnwidgets.explore().")
-        return self._session
 
     def _listen(self) -> None:
         """Tie the panels to the traits, both ways."""
@@ -197,39 +125,16 @@ class Explorer(ipywidgets.Box):
         self.observe(lambda _: self._refresh(), ["method", "picture"])
         # Before the maps' own tie: they must be on show again when a layer without maps has been clicked.
         self.observe(lambda _: self._back_from_mapless(), "channel")
-        self._tie("channel", self.feature_maps, "channel")
-        self._tie("target", self.scores, "target")
-        self._tie("method", self.overlay, "method")
-        self._tie("picture", self._view.bar, "picture")
-        self.graph.observe(self._shown_error(self._graph_clicked), "selected")
-        self.overlay.observe(self._shown_error(lambda _: self._refresh()), "layer")
-        self.overlay.observe(self._shown_error(lambda _: self._follow()), "follow")
+        tie(self, "channel", self.feature_maps, "channel", self._show_error)
+        tie(self, "target", self.scores, "target", self._show_error)
+        tie(self, "method", self.overlay, "method", self._show_error)
+        tie(self, "picture", self._view.bar, "picture", self._show_error)
+        tie(self, "panel", self._view.tabs, "active", self._show_error)
+        self.graph.observe(guarded(self._graph_clicked, self._show_error), "selected")
+        self.overlay.observe(guarded(lambda _: self._refresh(), self._show_error), "layer")
+        self.overlay.observe(guarded(lambda _: self._follow(), self._show_error), "follow")
         self._view.bar.on_cancel = self.cancel
         self._view.bar.on_upload = self.add_picture_from_view
-
-    def _tie(self, mine: str, widget: Any, its: str) -> None:
-        def from_view(change: Any) -> None:
-            if change["new"] is None and mine != "channel":
-                return
-            try:
-                setattr(self, mine, change["new"])
-            except Exception as error:
-                self._show_error(error)
-                setattr(widget, its, getattr(self, mine))
-
-        widget.observe(from_view, its)
-        self.observe(lambda change: setattr(widget, its, change["new"]), mine)
-
-    def _shown_error(self, handle: Callable[[Any], None]) -> Callable[[Any], None]:
-        """An error in a view's callback goes to the view: nobody reads the kernel's log."""
-
-        def guarded(change: Any) -> None:
-            try:
-                handle(change)
-            except Exception as error:
-                self._show_error(error)
-
-        return guarded
 
     def add_picture_from_view(self, name: str, content: bytes) -> None:
         """What an upload does."""
@@ -252,6 +157,10 @@ class Explorer(ipywidgets.Box):
             self.layer = info.name
         elif self.feature_maps.layer != name:
             self._show_layer(name)  # back from a layer without maps
+
+    def _same_layer(self, name: str) -> None:
+        if self.feature_maps.layer != name:
+            self._show_layer(name)
 
     def _show_layer(self, name: str) -> None:
         """Nothing is computed here: the maps of every layer are there since the photograph was opened."""
@@ -353,6 +262,7 @@ class Explorer(ipywidgets.Box):
 
     def _show_map(self, scene: Scene, attribution: Attribution, *, partial: bool = False, stopped: str = "") -> None:
         self._view.show_map(scene, attribution, partial=partial, stopped=stopped)
+        self._panels.map_changed(None if partial else attribution)
         self._on_overlay = (scene.now, attribution.method, attribution.layer)
 
     def _unless(self, stop: threading.Event, apply: Callable[[], None]) -> None:
@@ -380,12 +290,14 @@ class Explorer(ipywidgets.Box):
                 self.target = self._wish = chosen[0]
         asked = self.overlay.layer if self.overlay.layers else None
         if self._on_overlay != (self._scene.now, self.method, asked):
+            self._panels.map_changed(None)
             self.overlay.clear(f"{method_label(self.method)} gave no map. {message}")
         self._set_status(status, message)
 
     def _apply_scene(self, scene: Scene) -> None:
         session = self._session
         self._scene = scene
+        self._panels.scene_opened(scene)
         with self._unchecked():
             self.picture = scene.name
             chosen = scene.now.chosen
@@ -399,6 +311,8 @@ class Explorer(ipywidgets.Box):
                 self.layer = (layers or session.spatial_layers(scene) or [""])[-1]
             if layers and self.overlay.layer not in layers:
                 self.overlay.layer = layers[-1]
+            self._view.show_strip(scene, layers)
+            self._panels.comparing.offer_layers(layers)
             if self.layer:
                 self._view.show_maps(scene, session.info(self.layer), self.target)
                 self.graph.selected = self.layer
@@ -408,6 +322,8 @@ class Explorer(ipywidgets.Box):
     def _apply_aim(self, scene: Scene) -> None:
         self._scene = scene
         self._view.show_contribution(scene, self.layer, self.target)
+        self._view.show_strip(scene, self._layers)
+        self._panels.target_changed(scene)
 
     def _apply_now(self) -> None:
         """Grad-CAM of any layer is part of the scene."""
@@ -416,19 +332,29 @@ class Explorer(ipywidgets.Box):
             if layer in scene.now.cam:
                 self._show_map(scene, self._session.explain(scene, "grad_cam", layer, lambda _: None))
             else:
+                self._panels.map_changed(None)
                 self.overlay.clear("Grad-CAM needs a layer that returns maps and that the score's gradient reaches.")
             with self._unchecked():
                 self.overlay.method = self.method
             self._set_status("ready")
 
     def _set_status(self, status: str, message: str = "") -> None:
-        self._view.set_busy(status == "busy")
+        self.status = status
+        self._mark_busy()
         if status in ("ready", "busy"):
             self._view.bar.clear_error()
         working = status == "busy"
         self._view.show_progress(0.0 if working else None, message if status != "error" else "")
         self.message = message
-        self.status = status
+
+    def _mark_busy(self) -> None:
+        self._view.set_busy(self.status == "busy", self._panels.working)
+
+    def _show_scores(self, logits: torch.Tensor | None) -> None:
+        """The scores of an edited image, while it is being edited."""
+        # Without the lock: a panel calls this holding its own, and is told of other scenes by who holds this one.
+        if self.status != "closed":
+            self._view.show_scores(self._scene.logits if logits is None else logits)
 
     def _show_error(self, error: BaseException) -> None:
         self._view.bar.show_error(error)

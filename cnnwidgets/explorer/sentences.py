@@ -38,9 +38,10 @@ def method_label(name: str) -> str:
 
 
 def method_choices() -> list[list[str]]:
-    """[name, label, question] of every explainer, those of the package first."""
+    """[name, label, question, family] of every explainer, those most asked for first."""
     names = sorted(explainers.names(), key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
-    return [[name, method_label(name), explainers.info(name).question] for name in names]
+    infos = [explainers.info(name) for name in names]
+    return [[info.name, method_label(info.name), info.question, info.family] for info in infos]
 
 
 def model_title(model: nn.Module) -> str:

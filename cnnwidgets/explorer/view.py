@@ -7,40 +7,62 @@ from dataclasses import replace
 from typing import Any
 
 import ipywidgets
+import torch
 
 from cnnwidgets.core.architecture import Architecture, LayerInfo
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.widgets.architecture_graph import ArchitectureGraph
 from cnnwidgets.widgets.class_scores import ClassScores
 from cnnwidgets.widgets.explorer_bar import ExplorerBar
-from cnnwidgets.widgets.feature_maps import FeatureMaps
 from cnnwidgets.widgets.heatmap_overlay import HeatmapOverlay
+from cnnwidgets.widgets.heatmap_overlay.units import unit_of
+from cnnwidgets.widgets.panel_tabs import PanelTabs
 
+from .panels import Panels
 from .sentences import all_well, closeness, method_choices, method_label, model_summary
 from .session import Scene
 
 Label = Callable[[int], str]
 
+_TABS = [
+    ["look", "Where did it look?", "Which places of the image speak for the class, by the method you choose"],
+    ["hide", "Hide a part", "Cover a part of the image, and watch the scores move"],
+    ["compare", "Compare", "Methods beside layers or classes, on a scale that says what it is"],
+]
+
 
 class View:
-    """The five panels and the box around them."""
+    """The panels and the boxes around them."""
 
-    def __init__(self, title: str, architecture: Architecture, pictures: list[str], label: Label) -> None:
+    def __init__(
+        self, title: str, architecture: Architecture, pictures: list[str], label: Label, panels: Panels
+    ) -> None:
         self._label = label
         self.bar = ExplorerBar(title=title, pictures=pictures, summary=model_summary(architecture))
         self.graph = ArchitectureGraph(architecture)
-        self.feature_maps = FeatureMaps()
+        self._switching = panels.switching
+        self.feature_maps = panels.switching.widget
         self.overlay = HeatmapOverlay(methods=method_choices(), follow=False)
         self.scores = ClassScores()
-        panels: dict[str, Any] = {
+        self.tabs = PanelTabs(tabs=_TABS, active=_TABS[0][0])
+        behind = {
+            "look": [self.overlay, panels.checking.widget],
+            "hide": [panels.hiding.widget],
+            "compare": [panels.comparing.widget],
+        }
+        for name, widgets in behind.items():
+            for widget in widgets:
+                widget.add_class(f"cnnw-tab-{name}")
+        self.middle = ipywidgets.Box([self.tabs, *(widget for widgets in behind.values() for widget in widgets)])
+        areas: dict[str, Any] = {
             "graph": self.graph,
-            "overlay": self.overlay,
+            "overlay": self.middle,
             "scores": self.scores,
             "maps": self.feature_maps,
         }
-        for name, widget in panels.items():
-            widget.add_class(f"cnnw-area-{name}")
-        self.grid = ipywidgets.Box(list(panels.values()))
+        for name, area in areas.items():
+            area.add_class(f"cnnw-area-{name}")
+        self.grid = ipywidgets.Box(list(areas.values()))
         self.grid.add_class("cnnw-explorer-grid")
 
     @property
@@ -67,7 +89,9 @@ class View:
             target_name=self._label(target),
             receptive_field=info.receptive_field,
             note=f"This layer is called {calls} times; its last call is shown." if calls > 1 else "",
+            off=self._switching.off_of(name),
         )
+        self.feature_maps.switchable = self._switching.can_switch(name)
 
     def show_contribution(self, scene: Scene, layer: str, target: int) -> None:
         """What the maps on show add to another class."""
@@ -95,18 +119,49 @@ class View:
             notes=warnings,
         )
 
+    def show_strip(self, scene: Scene, layers: list[str]) -> None:
+        """Grad-CAM of all ``layers``, small, beside the slider: moving it needs nothing computed."""
+        self.overlay.show_strip(
+            layers,
+            [scene.now.cam[name][0].numpy() for name in layers],
+            caption=f"{{layer}} → {self._explained(scene)}",
+            unit=unit_of("grad_cam"),
+            method="grad_cam",
+        )
+
+    def _explained(self, scene: Scene) -> str:
+        chosen = scene.now.chosen
+        if callable(chosen):
+            return getattr(chosen, "__name__", "your target")
+        return f"{self._label(int(chosen[0]))} ({int(chosen[0])})"
+
     def show_progress(self, share: float | None, text: str) -> None:
         """How far the long work is; None takes the progress bar away."""
         with self.bar.hold_sync():
             self.bar.progress, self.bar.progress_text = share, text
 
-    def set_busy(self, busy: bool) -> None:
-        """Mark the panels whose content is being computed."""
-        self.bar.busy = self.overlay.busy = busy
+    def show_scores(self, logits: torch.Tensor) -> None:
+        """The scores of an edited image, or those of the photograph again."""
+        self.scores.move(logits.numpy())
+
+    def set_busy(self, busy: bool, working: list[str]) -> None:
+        """Mark what is being computed: the map on the overlay, and the tabs of panels that work on their own."""
+        self.overlay.busy = busy
+        self.bar.busy = busy or bool(working)
+        self.tabs.working = working
 
     def close(self) -> None:
         """Close every widget."""
-        for widget in (self.bar, self.graph, self.feature_maps, self.overlay, self.scores, self.grid):
+        for widget in (
+            self.bar,
+            self.graph,
+            self.feature_maps,
+            self.overlay,
+            self.scores,
+            self.tabs,
+            self.middle,
+            self.grid,
+        ):
             widget.unobserve_all()
             widget.layout.close()  # ipywidgets closes a widget, and leaves its layout
             widget.close()

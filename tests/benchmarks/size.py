@@ -6,7 +6,8 @@ from cnnwidgets.widgets._base import STATIC
 
 from .table import Row
 
-LIMIT = 150_000
+LIMIT = 250_000
+LIMIT_OF_ONE = 60_000
 
 
 def bundle_bytes() -> dict[str, int]:
@@ -17,4 +18,4 @@ def bundle_bytes() -> dict[str, int]:
 def measure() -> list[Row]:
     """One row."""
     total = sum(bundle_bytes().values())
-    return [Row("all JS and CSS bundles together", f"{total / 1000:.1f} KB", "< 150 KB", total < LIMIT)]
+    return [Row("all JS and CSS bundles together", f"{total / 1000:.1f} KB", f"< {LIMIT // 1000} KB", total < LIMIT)]

@@ -85,11 +85,13 @@ class ExplorerPage:
 
     def choose_method(self, label: str) -> None:
         """Pick a method: a segment, or an entry of the menu beside the segments."""
-        segment = self.overlay.get_by_role("radio", name=label, exact=True)
+        segment = self.overlay.locator(".cnnw-ho-methods").get_by_role("radio", name=label, exact=True)
         if segment.count():
             segment.click()
         else:
-            self.overlay.get_by_label("More methods").select_option(label=label)
+            self.overlay.get_by_role("button", name="More methods").click()
+            named = self.page.get_by_text(label, exact=True)
+            self.overlay.locator(".cnnw-ho-option", has=named).click()
 
 
 def pixels(canvas: Locator) -> npt.NDArray[np.uint8]:

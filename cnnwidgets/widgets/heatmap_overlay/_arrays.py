@@ -50,11 +50,13 @@ class Shown(NamedTuple):
         values: (h, w), signed.
         magnitude: (h, w), what stands in for the positive part; None where that is max(values, 0).
         channels: how many input channels were merged; 0 for maps that have none.
+        colours: (3, h, w), the channels themselves where there are three; else None.
     """
 
     values: Floats
     magnitude: Floats | None
     channels: int
+    colours: Floats | None = None
 
 
 def first_image(values: Any) -> Shown:
@@ -78,4 +80,5 @@ def first_image(values: Any) -> Shown:
         np.where(finite, total, nothing).astype(np.float32),
         np.where(finite, largest, nothing).astype(np.float32),
         len(maps),
+        maps if len(maps) == 3 else None,
     )

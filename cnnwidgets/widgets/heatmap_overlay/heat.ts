@@ -2,7 +2,7 @@
 import type { Data } from "../_shared/channel";
 import { number } from "../_shared/format";
 import { cell, type Size, valueAt } from "./resample";
-import { limitOf, partOf, type Stats, statsOf } from "./scale";
+import { limitOf, partOf, type Scale, scaleOf, type Stats, statsOf } from "./scale";
 import type { MapContent, Sign } from "./state";
 
 export interface Heat {
@@ -14,6 +14,8 @@ export interface Heat {
   partial: boolean;
   unsigned: boolean;
   channels: number;
+  /** The layer that it is a map of, where that was said. */
+  layer: string | null;
 }
 
 /** The map in a "map" push; null if it holds none. */
@@ -30,6 +32,7 @@ export function heatOf(data: Data): Heat | null {
     partial: content.partial ?? false,
     unsigned: content.unsigned ?? false,
     channels: content.channels ?? 0,
+    layer: content.layer ?? null,
   };
 }
 
@@ -57,6 +60,17 @@ export function viewOf(heat: Heat, wanted: Sign): View {
   const view = { sign, raw, part: partOf(raw, sign), limit: limitOf(stats, sign), stats };
   made.set(sign, view);
   return view;
+}
+
+const scales = new WeakMap<Float32Array, Map<number, Scale>>();
+
+/** The scale of what a view paints, computed once for each clip. */
+export function scaleFor({ part, limit }: { part: Float32Array; limit: number }, clip: number): Scale {
+  const made = scales.get(part) ?? new Map<number, Scale>();
+  scales.set(part, made);
+  const scale = made.get(clip) ?? scaleOf(part, limit, clip);
+  made.set(clip, scale);
+  return scale;
 }
 
 /** How the channels of an input gradient were merged, for the caption. */

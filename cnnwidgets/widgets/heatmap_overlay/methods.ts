@@ -1,6 +1,7 @@
-/** The choice of method: the first few as segments, the rest in a menu, and the question the chosen one answers. */
+/** The choice of method: the first few as segments, the rest in a list, and the question the chosen one answers. */
 import { h } from "../_shared/dom";
 import { assign, type Model, watch } from "../_shared/model";
+import { picker } from "./picker";
 import { segmented } from "./segmented";
 import type { State } from "./state";
 
@@ -9,12 +10,9 @@ const SEGMENTS = 4;
 export function methods(model: Model<State>): { element: HTMLElement; stop: () => void } {
   const pick = (name: string) => assign(model, "method", name);
   const segments = segmented("Method", pick);
-  const more = h("select", { "aria-label": "More methods" });
-  more.addEventListener("change", () => pick(more.value));
-  const menu = h("span", { class: "cnnw-ho-more" }, more);
+  const more = picker(pick);
   const question = h("p", { class: "cnnw-ho-soft", dir: "auto" });
-  const element = h("div", { class: "cnnw-ho-methods" }, segments.element, question);
-  let listed = "";
+  const element = h("div", { class: "cnnw-ho-methods" }, segments.element, more.list, question);
 
   const stop = watch(model, ["methods", "method"], () => {
     const all = model.get("methods");
@@ -22,23 +20,20 @@ export function methods(model: Model<State>): { element: HTMLElement; stop: () =
     element.hidden = all.length === 0;
     const first = all.length > SEGMENTS ? all.slice(0, SEGMENTS - 1) : all;
     const rest = all.slice(first.length);
-    if (listed !== JSON.stringify(rest)) {
-      listed = JSON.stringify(rest);
-      more.replaceChildren(
-        h("option", { value: "", hidden: true, disabled: true }, "More"),
-        ...rest.map(([name, label, title]) => h("option", { value: name, title }, label)),
-      );
-    }
-    const inMenu = rest.some(([name]) => name === chosen);
-    more.value = inMenu ? chosen : "";
-    menu.classList.toggle("is-chosen", inMenu);
+    more.update(rest, chosen);
     segments.update(
       first.map(([value, label, title]) => ({ value, label, title: title || label })),
       chosen,
-      rest.length > 0 ? menu : null,
+      rest.length > 0 ? more.button : null,
     );
     question.textContent = all.find(([name]) => name === chosen)?.[2] ?? "";
     question.hidden = question.textContent === "";
   });
-  return { element, stop };
+  return {
+    element,
+    stop: () => {
+      more.stop();
+      stop();
+    },
+  };
 }

@@ -1,19 +1,16 @@
 /** The panel as a PNG, made in the browser: photograph, map, colour bar, caption, and the warnings with it. */
 import { type ColormapName, table } from "../_shared/colormaps";
+import { type Ends, MIXED } from "./bar";
 import { barLabels } from "./scale";
-import type { Sign } from "./state";
 
-export interface Sheet {
+export interface Sheet extends Ends {
   photo: HTMLCanvasElement;
   map: HTMLCanvasElement;
   opacity: number;
   smooth: boolean;
-  limit: number;
-  sign: Sign;
-  name: ColormapName;
   caption: string;
-  unit: string;
-  warnings: string[];
+  /** Below the caption. */
+  said: string[];
 }
 
 const MARGIN = 24;
@@ -41,7 +38,8 @@ export function wrapped(text: string, width: number, measure: (text: string) => 
 }
 
 export function draw(sheet: Sheet): HTMLCanvasElement {
-  const { photo, map, limit, sign, name } = sheet;
+  const { photo, map, limit, clipped, mixed } = sheet;
+  const sign = mixed ? "signed" : sheet.sign;
   const factor = Math.min(Math.max(1, 720 / photo.width), 4096 / Math.max(photo.width, photo.height));
   const width = Math.max(1, Math.round(photo.width * factor));
   const height = Math.max(1, Math.round(photo.height * factor));
@@ -50,10 +48,11 @@ export function draw(sheet: Sheet): HTMLCanvasElement {
   const context = canvas.getContext("2d")!;
   const font = `18px system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif`;
   context.font = font;
-  const lines = [sheet.caption, ...sheet.warnings.map((warning) => `⚠ ${warning}`)].flatMap((text) =>
+  const lines = [sheet.caption, ...sheet.said].flatMap((text) =>
     wrapped(text, line, (part) => context.measureText(part).width),
   );
-  const unitLines = wrapped(sheet.unit, line, (part) => context.measureText(part).width);
+  const unit = [sheet.unit, mixed && MIXED];
+  const unitLines = wrapped(unit.filter(Boolean).join(" · "), line, (part) => context.measureText(part).width);
   const barTop = MARGIN + height + 16;
   canvas.width = line + 2 * MARGIN;
   canvas.height = barTop + 16 + LINE * (1 + unitLines.length + lines.length) + MARGIN;
@@ -68,15 +67,14 @@ export function draw(sheet: Sheet): HTMLCanvasElement {
   context.globalAlpha = 1;
   if (limit > 0) {
     const ramp = context.createLinearGradient(MARGIN, 0, MARGIN + line, 0);
-    const colours = table(name);
-    for (let i = 0; i < 256; i += 3) ramp.addColorStop(i / 255, `rgb(${colours.slice(i * 3, i * 3 + 3).join(",")})`);
+    colourStops(ramp, mixed ? "gray" : sheet.name);
     context.fillStyle = ramp;
     context.fillRect(MARGIN, barTop, line, 16);
   }
   context.font = font;
   context.fillStyle = "#1f2328";
   let y = barTop + 16 + LINE * 0.8;
-  barLabels(limit, sign).forEach((label, i) => {
+  barLabels(limit, sign, clipped).forEach((label, i) => {
     context.textAlign = (["left", "center", "right"] as const)[i]!;
     context.fillText(label, MARGIN + (line * i) / 2, y);
   });
@@ -87,6 +85,12 @@ export function draw(sheet: Sheet): HTMLCanvasElement {
   return canvas;
 }
 
+/** The colours of a colour map along a gradient. */
+export function colourStops(ramp: CanvasGradient, name: ColormapName): void {
+  const colours = table(name);
+  for (let i = 0; i < 256; i += 3) ramp.addColorStop(i / 255, `rgb(${colours.slice(i * 3, i * 3 + 3).join(",")})`);
+}
+
 /** A file name out of any caption: letters, digits and dots of any script. */
 export function fileName(caption: string): string {
   const slug = caption.replace(/(?:[^\p{L}\p{N}.]|\.\.)+/gu, "-").replace(/^[-.]+|[-.]+$/g, "");
@@ -94,11 +98,16 @@ export function fileName(caption: string): string {
 }
 
 export function download(sheet: Sheet): void {
-  draw(sheet).toBlob((blob) => {
+  offer(draw(sheet), fileName(sheet.caption));
+}
+
+/** Lets the browser save `canvas` as a PNG. */
+export function offer(canvas: HTMLCanvasElement, name: string): void {
+  canvas.toBlob((blob) => {
     if (!blob) return;
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
-    link.download = fileName(sheet.caption);
+    link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   }, "image/png");

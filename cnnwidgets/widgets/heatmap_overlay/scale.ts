@@ -49,11 +49,48 @@ export function partOf(values: Float32Array, sign: Sign): Float32Array {
   return part;
 }
 
+/** numpy.percentile(|values|, percent) of the finite ones, linear between two; NaN if there is none. */
+export function percentileOf(values: Float32Array, percent: number): number {
+  const sizes = values.filter(Number.isFinite).map(Math.abs).sort();
+  const place = ((sizes.length - 1) * percent) / 100;
+  const low = Math.floor(place);
+  const least = sizes[low] ?? NaN;
+  return least + ((sizes[low + 1] ?? least) - least) * (place - low);
+}
+
+export interface Scale {
+  /** The value painted with the last colour; 0 where there is nothing to paint. */
+  limit: number;
+  /** Percent of the places, those of the largest magnitudes, that all get that colour. */
+  clip: number;
+  /** So few places differ from 0 that clipping would have left nothing but them. */
+  sparse: boolean;
+}
+
+/** The scale of `part`, whose largest magnitude is `limit`, with `clip` percent of its places past the end. */
+export function scaleOf(part: Float32Array, limit: number, clip: number): Scale {
+  const whole = { limit, clip: 0, sparse: false };
+  if (clip <= 0 || limit === 0) return whole;
+  const end = percentileOf(part, 100 - clip);
+  if (end === 0) return { ...whole, sparse: true };
+  return end < limit ? { limit: end, clip, sparse: false } : whole;
+}
+
 /** The numbers at the left, the middle and the right of the colour bar, in the map's own unit. */
-export function barLabels(limit: number, sign: Sign): [string, string, string] {
+export function barLabels(limit: number, sign: Sign, clipped = false): [string, string, string] {
   if (limit === 0) return ["", "", ""];
-  if (sign === "signed") return [number(-limit), "0", `+${number(limit)}`];
-  return ["0", "", number(sign === "positive" ? limit : -limit)];
+  const [under, over] = clipped ? ["≤ ", "≥ "] : ["", ""];
+  if (sign === "signed") return [`${under}${number(-limit)}`, "0", `${over}+${number(limit)}`];
+  return ["0", "", sign === "positive" ? `${over}${number(limit)}` : `${under}${number(-limit)}`];
+}
+
+/** What was done to the scale; null where nothing was. */
+export function clipSentence({ limit, clip, sparse }: Scale, wanted: number, largest: number): Sentence | null {
+  const amount = `${Number((sparse ? wanted : clip).toFixed(2))} %`;
+  if (sparse) return { level: "info", text: `Not clipped: fewer than ${amount} of the places differ from 0.` };
+  if (clip === 0) return null;
+  const text = `The ${amount} largest values are drawn as the largest colour, ${number(limit)}; the largest is ${number(largest)}.`;
+  return { level: "info", text };
 }
 
 export interface Sentence {

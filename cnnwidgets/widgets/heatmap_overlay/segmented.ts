@@ -67,8 +67,9 @@ export function segmented(label: string, onpick: (value: string) => void): Segme
         );
       }
       check(value);
-      while (element.lastChild !== group) element.lastChild?.remove();
-      if (beside) element.append(beside);
+      for (const child of [...element.children]) if (child !== group && child !== beside) child.remove();
+      // Moving it would take the focus from it.
+      if (beside && beside.parentElement !== element) element.append(beside);
     },
   };
 }

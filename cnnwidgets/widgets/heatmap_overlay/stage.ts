@@ -1,7 +1,8 @@
 /** Photograph and map, one over the other, and the value under the pointer or the crosshair. */
-import type { ColormapName } from "../_shared/colormaps";
+import { type ColormapName, NOT_FINITE } from "../_shared/colormaps";
 import { h } from "../_shared/dom";
 import { colourise } from "./colourise";
+import { channelsAt, type Colours, mix, planes } from "./colours";
 import { type Heat, linesAt, type View } from "./heat";
 import { paintSize, resample, type Size } from "./resample";
 
@@ -15,6 +16,10 @@ export interface Scene {
   picture: Picture | null;
   heat: Heat | null;
   view: View | null;
+  /** The value that gets the last colour. */
+  limit: number;
+  /** In place of the view's colours: the channels' own. */
+  colours: Colours | null;
   name: ColormapName;
   smooth: boolean;
 }
@@ -33,10 +38,10 @@ export function stage() {
   const tip = h("div", { class: "cnnw-ho-tip", hidden: true, "aria-hidden": "true" });
   const live = h("div", { class: "cnnw-ho-live", "aria-live": "polite" });
   const element = h("div", { class: "cnnw-ho-stage" }, photo, map, cross, tip, live);
-  let scene: Scene = { picture: null, heat: null, view: null, name: "inferno", smooth: true };
+  let scene: Scene = { picture: null, heat: null, view: null, limit: 0, colours: null, name: "inferno", smooth: true };
   let painted: Picture | null = null;
   let drawn: unknown[] = [];
-  let sampled: { of: unknown[]; values: Float32Array } = { of: [], values: new Float32Array() };
+  let sampled: { of: unknown[]; values: Float32Array[] } = { of: [], values: [] };
   let place: [row: number, column: number] | null = null;
 
   const size = (): Size => scene.picture?.size ?? scene.heat?.size ?? [1, 1];
@@ -60,8 +65,8 @@ export function stage() {
   }
 
   function paintMap(): void {
-    const { heat, view, name, smooth } = scene;
-    const wanted = [painted, view, name, smooth];
+    const { heat, view, limit, colours, name, smooth } = scene;
+    const wanted = [painted, view, limit, colours, name, smooth];
     if (same(wanted, drawn)) return;
     drawn = wanted;
     const target = heat ? paintSize(size(), heat.size) : ([1, 1] as const);
@@ -70,18 +75,24 @@ export function stage() {
     const context = map.getContext("2d");
     if (!heat || !view || !context) return context?.clearRect(0, 0, map.width, map.height);
     const image = new ImageData(map.width, map.height);
-    const of = [painted, view, smooth];
-    if (!same(of, sampled.of)) sampled = { of, values: resample(view.part, heat.size, target, smooth) };
+    const of = [painted, view, colours, smooth];
+    if (!same(of, sampled.of)) {
+      const values = colours ? planes(colours, target, smooth) : [resample(view.part, heat.size, target, smooth)];
+      sampled = { of, values };
+    }
     const { values } = sampled;
-    const { limit, sign } = view;
-    colourise(values, map.width, { limit, sign, name, partial: heat.partial }, new Uint32Array(image.data.buffer));
+    if (colours) mix(values, limit, NOT_FINITE, image.data);
+    else {
+      const how = { limit, sign: view.sign, name, partial: heat.partial };
+      colourise(values[0]!, map.width, how, new Uint32Array(image.data.buffer));
+    }
     context.putImageData(image, 0, 0);
   }
 
   function probe(to: [number, number] | null, withCross: boolean): void {
     const [height, width] = size();
     place = to && [Math.min(Math.max(to[0], 0), height - 1), Math.min(Math.max(to[1], 0), width - 1)];
-    const { heat, view, smooth } = scene;
+    const { heat, view, colours, smooth } = scene;
     tip.hidden = !place || !heat;
     cross.hidden = !place || !withCross;
     if (!place) return;
@@ -93,7 +104,9 @@ export function stage() {
     tip.classList.toggle("is-left", x > 0.5);
     tip.classList.toggle("is-below", y < 0.25);
     if (!heat || !view) return;
-    const lines = linesAt(heat, view, [height, width], ...place, smooth);
+    const lines = colours
+      ? channelsAt(colours, [height, width], ...place)
+      : linesAt(heat, view, [height, width], ...place, smooth);
     tip.replaceChildren(...lines.map((line) => h("div", {}, line)));
     if (withCross) live.textContent = lines.join(", ");
   }

@@ -7,20 +7,25 @@ export interface Note {
   text: string;
 }
 
+export type Method = [name: string, label: string, question: string, family?: string];
+
 /** The synced traits of HeatmapOverlay; widget.py says what each means. */
 export interface State extends BaseState {
   opacity: number;
   colormap: string;
   diverging: string;
   sign: Sign;
+  clip: number;
+  rgb: boolean;
   smooth: boolean;
   caption: string;
   unit: string;
   notes: Note[];
-  methods: [name: string, label: string, question: string][];
+  methods: Method[];
   method: string;
   layers: string[];
   layer: string;
+  strip_scale: "own" | "shared";
   follow: boolean;
 }
 
@@ -34,4 +39,6 @@ export interface MapContent {
   unsigned?: boolean;
   /** Input channels that were merged; 0 for none. */
   channels?: number;
+  /** The layer that it is a map of. */
+  layer?: string | null;
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -11,31 +12,17 @@ import traitlets
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import CnnWidget, bundle
 
-from ._arrays import Shown, first_image, floats_of, pixels_of
+from ._arrays import Floats, Shown, first_image, floats_of, pixels_of
+from ._notes import caption_of, note_of
+from ._strip import packed
+from .units import unit_of
 
 SEQUENTIAL = ("inferno", "magma", "viridis", "cividis", "gray")
 DIVERGING = ("blue-red", "purple-green")
 SIGNS = ("positive", "signed", "negative")
 
-_UNITS = {
-    "grad_cam": "weighted activation",
-    "grad_cam_pp": "weighted activation",
-    "xgrad_cam": "weighted activation",
-    "hires_cam": "activation times gradient",
-    "layer_cam": "activation times positive gradient",
-    "score_cam": "weighted activation",
-    "ablation_cam": "weighted activation",
-    "eigen_cam": "first principal component of the activations",
-    "cam": "share of the logit, before the mean over places",
-    "saliency": "gradient of the score",
-    "guided_backprop": "guided gradient of the score",
-    "deconvnet": "rectified gradient of the score",
-    "smooth_grad": "mean gradient of the score",
-    "input_x_gradient": "input times gradient",
-    "integrated_gradients": "part of the score's change",
-    "guided_grad_cam": "guided gradient times Grad-CAM",
-    "occlusion": "drop of the score when hidden",
-}
+CLIP_OF_GRADIENTS = 1.0
+"""Percent: without it a few pixels of an input gradient leave all others dark."""
 
 
 class HeatmapOverlay(CnnWidget):
@@ -76,6 +63,17 @@ class HeatmapOverlay(CnnWidget):
         default_value="positive",
         help="Which part is shown: max(v, 0), max(-v, 0), or all of it on a scale symmetric around 0.",
     ).tag(sync=True)
+    clip = traitlets.Float(
+        0.0,
+        min=0.0,
+        max=5.0,
+        help="Percent of the places, those of the largest magnitudes, that are all drawn as the largest colour. "
+        "Remembered apart for input gradients, for which it begins at 1.",
+    ).tag(sync=True)
+    rgb = traitlets.Bool(
+        False,
+        help="Input gradients of three channels are drawn in colour, 0 as mid grey; False merges the channels.",
+    ).tag(sync=True)
     smooth = traitlets.Bool(True, help="Interpolate between the map's cells; False shows the cells as they are.").tag(
         sync=True
     )
@@ -87,18 +85,28 @@ class HeatmapOverlay(CnnWidget):
         traitlets.Dict(), help='What to know before trusting the map: {"level": "ok" or "warn", "text": sentence}.'
     ).tag(sync=True)
     methods = traitlets.List(
-        traitlets.List(traitlets.Unicode(), minlen=3, maxlen=3),
-        help="The methods to choose from, each [name, label, the question it answers]; empty hides the choice.",
+        traitlets.List(traitlets.Unicode(), minlen=3, maxlen=4),
+        help='The methods to choose from, each [name, label, the question it answers, family]; "gradient", "cam" and '
+        '"perturbation" have their headings in the menu, all others are the reader\'s own. Empty hides the choice.',
     ).tag(sync=True)
     method = traitlets.Unicode("", help="Name of the chosen method.").tag(sync=True)
     layers = traitlets.List(
         traitlets.Unicode(), help="Dotted names of the layers with a map, in execution order; empty hides the slider."
     ).tag(sync=True)
-    layer = traitlets.Unicode("", help="Dotted name of the layer whose map is wanted.").tag(sync=True)
+    layer = traitlets.Unicode("", help="Dotted name of the layer whose map is wanted: one of `layers`, if any.").tag(
+        sync=True
+    )
+    strip_scale = traitlets.Enum(
+        ("own", "shared"), default_value="own", help="Whether each map of the strip has its own scale, or all one."
+    ).tag(sync=True)
     follow = traitlets.Bool(True, help="The layer follows what is selected in the graph.").tag(sync=True)
 
     def __init__(self, picture: npt.ArrayLike | None = None, values: npt.ArrayLike | None = None, **traits: Any):
+        self._colours: Floats | None = None
+        self._gradient = False
+        self._other_clip = traits.get("clip", CLIP_OF_GRADIENTS)
         super().__init__(**traits)
+        self._refuse(self.layer)
         if picture is not None:
             self.set_picture(picture)
         if values is not None:
@@ -112,7 +120,7 @@ class HeatmapOverlay(CnnWidget):
         return overlay
 
     def set_picture(self, pixels: npt.ArrayLike) -> None:
-        """Show another photograph, (H, W, 3) uint8. Takes the map away: it explained the one before.
+        """Show another photograph, (H, W, 3) uint8. Takes map and strip away: they explained the one before.
 
         Raises:
             InputError: not uint8, not three channels, or empty.
@@ -120,6 +128,7 @@ class HeatmapOverlay(CnnWidget):
         checked = pixels_of(pixels)
         if "map" in self._pushed:
             self.clear()
+        self.clear_strip()
         self.push("picture", arrays={"pixels": checked})
 
     def show(
@@ -163,23 +172,69 @@ class HeatmapOverlay(CnnWidget):
         """Show the first image of an :class:`Attribution` (anything with its attributes).
 
         An input gradient (N, C, H, W) is shown as its largest magnitude over the channels, and as their sum where
-        ``sign`` is "signed" or "negative"; the caption says which. ``notes`` come after the attribution's own.
+        ``sign`` is "signed" or "negative"; the caption says which. Where ``rgb`` is set and C is 3 the channels are
+        drawn as colours instead. ``notes`` come after the attribution's own.
 
         Raises:
             InputError: ``attribution.values`` is not (N, h, w) or (N, C, H, W).
         """
         shown = first_image(attribution.values)
         if caption is None:
-            caption = _caption(attribution)
+            caption = caption_of(attribution)
         if unit is None:
-            unit = _UNITS.get(attribution.method, "")
-        self._show(shown, caption, unit, signed, [*attribution.notes, *notes], partial=partial)
+            unit = unit_of(attribution.method)
+        self._show(shown, caption, unit, signed, [*attribution.notes, *notes], partial=partial, layer=attribution.layer)
+
+    def show_strip(
+        self,
+        names: Sequence[str],
+        maps: Sequence[npt.ArrayLike],
+        *,
+        scale: str | None = None,
+        caption: str = "{layer}",
+        unit: str = "",
+        method: str = "",
+    ) -> None:
+        """Show small maps of all layers beside the layer slider; moving it paints theirs before Python answers.
+
+        Args:
+            names: dotted names, in order.
+            maps: one a name, (h, w) real numbers. Over 56 cells a side they are sent as means of areas.
+            scale: "own" or "shared" sets ``strip_scale``; None leaves the reader's choice.
+            caption: of the large map until Python answers; ``{layer}`` stands for the name.
+            unit: what the numbers measure.
+            method: the method whose maps these are: the strip shows only while it is chosen. Empty: always.
+
+        Raises:
+            InputError: not one map a name, a name that ``layers`` lacks, or a map that is none.
+        """
+        strange = [name for name in names if self.layers and name not in self.layers]
+        if strange:
+            raise InputError(
+                f"The strip has a map of {strange[0]!r}, which is none of `layers`. {self._closest(strange[0])}"
+            )
+        arrays = packed(names, maps)
+        if scale is not None:
+            self.strip_scale = scale
+        self.push("strip", arrays=arrays, names=list(names), caption=caption, unit=unit, method=method)
+
+    def clear_strip(self) -> None:
+        """Take the strip away."""
+        if "strip" in self._pushed:
+            self.push("strip", names=[])
+
+    def close(self) -> None:
+        """Free what is kept for the views, and close them."""
+        self._colours = None
+        super().close()
 
     def clear(self, message: str = "") -> None:
         """Take the map away, its caption and notes too; the photograph stays. ``message`` stands under it."""
         with self.hold_sync():
             self.caption, self.unit, self.notes = "", "", []
+        self._colours = None
         self.push("map", message=message)
+        self.forget("colours")
 
     def _show(
         self,
@@ -191,32 +246,42 @@ class HeatmapOverlay(CnnWidget):
         *,
         partial: bool,
         unsigned: bool = False,
+        layer: str | None = None,
     ) -> None:
         arrays = {"values": shown.values}
         if shown.magnitude is not None:
             arrays["magnitude"] = shown.magnitude
-        levelled = [_note(note) for note in notes]
+        levelled = [note_of(note) for note in notes]
         with self.hold_sync():
             self.caption, self.unit, self.notes = caption, unit, levelled
             if signed:
                 self.sign = "signed"
-        self.push("map", arrays=arrays, partial=partial, unsigned=unsigned, channels=shown.channels)
+            if (shown.channels > 0) != self._gradient:
+                self._gradient = not self._gradient
+                self.clip, self._other_clip = self._other_clip, self.clip
+        self._colours = shown.colours
+        self.push("map", arrays=arrays, partial=partial, unsigned=unsigned, channels=shown.channels, layer=layer)
+        self._push_colours()
 
+    @traitlets.observe("rgb")
+    def _push_colours(self, _: Any = None) -> None:
+        """Three times as many numbers as the map: only for who looks at them."""
+        if self._colours is not None and self.rgb:
+            self.push("colours", arrays={"colours": self._colours}, map=self._pushed["map"][0]["id"])
+        else:
+            self.forget("colours")
 
-def _note(note: str | Mapping[str, str]) -> dict[str, str]:
-    if isinstance(note, str):
-        return {"level": "warn", "text": note}
-    if set(note) != {"level", "text"} or note["level"] not in ("ok", "warn"):
-        raise InputError(f'The note is {note!r}; expected a sentence or {{"level": "ok" or "warn", "text": sentence}}.')
-    return dict(note)
+    @traitlets.validate("layer")
+    def _check_layer(self, proposal: Any) -> str:
+        name: str = proposal["value"]
+        if name != self.layer:
+            self._refuse(name)
+        return name
 
+    def _refuse(self, layer: str) -> None:
+        if layer and self.layers and layer not in self.layers:
+            raise InputError(f"No map of layer {layer!r}. {self._closest(layer)}")
 
-def _caption(attribution: Any) -> str:
-    target = attribution.target
-    if isinstance(target, tuple):
-        explained = f"class {target[0]}" if target else "the score"
-    else:
-        explained = getattr(target, "__name__", "the score")
-    images = len(attribution.values)
-    which = f" · image 1 of {images}" if images > 1 else ""
-    return f"{attribution.layer or attribution.method} → {explained}{which}"
+    def _closest(self, name: str) -> str:
+        close = difflib.get_close_matches(name, self.layers, n=3, cutoff=0.3) or self.layers[-3:]
+        return f"Closest of the {len(self.layers)}: {', '.join(map(repr, close))}."

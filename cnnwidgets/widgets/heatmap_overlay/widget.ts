@@ -1,23 +1,40 @@
 /** "Where did it look?": photograph, map and controls. */
 import "../_shared/base.css";
+import "./controls.css";
 import "./widget.css";
-import { openChannel, subscribe } from "../_shared/channel";
-import { type ColormapName, DIVERGING, isColormap, SEQUENTIAL } from "../_shared/colormaps";
+import { type Data, openChannel, subscribe } from "../_shared/channel";
+import { DIVERGING, SEQUENTIAL } from "../_shared/colormaps";
 import { button, everyFrame, h, menu } from "../_shared/dom";
-import { assign, type Model, type RenderContext, watch } from "../_shared/model";
+import { assign, listen, type Model, type RenderContext, watch } from "../_shared/model";
 import { shell } from "../_shared/shell";
-import { bar } from "./bar";
-import { type Heat, heatOf, mergedBy, viewOf } from "./heat";
+import { bar, type Ends } from "./bar";
+import { coloursOf } from "./colours";
+import { type Heat, heatOf } from "./heat";
+import { type Look, lookOf } from "./look";
 import { methods } from "./methods";
 import { notes } from "./notes";
 import { download } from "./save";
-import { sentencesOf } from "./scale";
 import { segmented } from "./segmented";
-import { layers, opacity } from "./sliders";
+import { clip, layers, opacity } from "./sliders";
 import { type Picture, stage } from "./stage";
 import type { MapContent, Sign, State } from "./state";
+import { type Strip, stripOf, thumbs } from "./strip";
 
-const LOOKS = ["opacity", "colormap", "diverging", "sign", "smooth", "caption", "unit", "notes"] as const;
+const LOOKS = [
+  "opacity",
+  "colormap",
+  "diverging",
+  "sign",
+  "clip",
+  "rgb",
+  "smooth",
+  "caption",
+  "unit",
+  "notes",
+  "method",
+  "layers",
+  "strip_scale",
+] as const;
 
 function initialize({ model }: { model: Model<State> }): void {
   openChannel(model);
@@ -32,7 +49,11 @@ function check(label: string, onchange: (on: boolean) => void) {
 function render({ model, el }: RenderContext<State>): () => void {
   const closeShell = shell(el, model, "heatmap-overlay");
   let picture: Picture | null = null;
-  let heat: Heat | null = null;
+  let answered: Heat | null = null;
+  let channels: Data | null = null;
+  let given: Strip | null = null;
+  // The slider has moved, and Python has not yet answered with that layer's map.
+  let ahead = false;
   let message = "";
   let arrived: number | null = null;
 
@@ -42,9 +63,12 @@ function render({ model, el }: RenderContext<State>): () => void {
   const scale = bar();
   const empty = h("div", { class: "cnnw-empty cnnw-ho-none" });
   const signs = segmented("Sign", (value) => assign(model, "sign", value as Sign));
+  const tones = segmented("Channels", (value) => assign(model, "rgb", value === "rgb"));
   const said = notes((sign) => assign(model, "sign", sign));
-  const parts = [methods(model), opacity(model), layers(model)] as const;
-  const colours = h("span", {});
+  const small = thumbs(model);
+  const cover = opacity(model);
+  const parts = [methods(model), cover, clip(model), layers(model, small.element)] as const;
+  const colourMaps = h("span", {});
   const smooth = check("Smooth", (on) => assign(model, "smooth", on));
   const bare = check("Photograph only", (on) => scene.element.classList.toggle("is-alone", on));
   const save = button("Save", saveSheet, { title: "Save the picture with its colour bar as PNG" });
@@ -53,43 +77,58 @@ function render({ model, el }: RenderContext<State>): () => void {
     { class: "cnnw-ho-controls" },
     ...parts.map((part) => part.element),
     signs.element,
-    h("div", { class: "cnnw-ho-line" }, colours, smooth.element, bare.element, save),
+    tones.element,
+    h("div", { class: "cnnw-ho-line" }, colourMaps, smooth.element, bare.element, save),
     said.element,
   );
   const figure = h("div", { class: "cnnw-ho-figure" }, scene.element, scale.element, empty);
   el.append(h("div", { class: "cnnw-ho-panel" }, heading, h("div", { class: "cnnw-ho-body" }, figure, controls)));
 
-  function look() {
-    const view = heat && viewOf(heat, model.get("sign"));
-    const sign = view?.sign ?? model.get("sign");
-    const wanted = model.get(sign === "signed" ? "diverging" : "colormap");
-    const name: ColormapName = isColormap(wanted) ? wanted : sign === "signed" ? "blue-red" : "inferno";
-    const text = [model.get("caption"), heat && mergedBy(heat, sign)].filter(Boolean).join(" · ");
-    const sentences = [
-      ...(view && heat ? sentencesOf(view.stats, sign, heat.partial) : []),
-      ...model.get("notes"),
-    ];
-    return { view, sign, name, text, sentences };
+  /** The strip while its method is chosen, with the maps of the layers to choose from. */
+  function strip(): Strip | null {
+    return given && (given.method === "" || given.method === model.get("method")) && model.get("layers").length > 0
+      ? given
+      : null;
+  }
+
+  function current(): { heat: Heat | null; look: Look; early: boolean } {
+    const early = ahead ? strip() : null;
+    const guess = early?.maps.get(model.get("layer")) ?? null;
+    const heat = guess ?? answered;
+    const colours = heat && heat === answered && model.get("rgb") ? coloursOf(channels, heat.id) : null;
+    return { heat, look: lookOf(model, heat, colours, guess && early), early: guess !== null };
+  }
+
+  /** The colours of a photograph under the channels' own would be taken for theirs. */
+  const opacityOf = (look: Look) => (picture && !look.colours ? model.get("opacity") : 1);
+
+  function endsOf({ scale: { limit, clip: clipped }, sign, name, unit, colours }: Look): Ends {
+    return { limit, sign, name, unit, clipped: clipped > 0, mixed: colours !== null };
   }
 
   function paint(): void {
-    const { view, sign, name, text, sentences } = look();
+    const { heat, look, early } = current();
     const something = picture !== null || heat !== null;
-    caption.textContent = caption.title = text;
+    caption.textContent = caption.title = look.caption;
     scene.element.hidden = !something;
     // Its place is kept while a map is on its way, so that nothing jumps.
     scale.element.hidden = !heat && (!picture || message !== "");
     scale.element.style.visibility = heat ? "visible" : "hidden";
-    empty.textContent = something ? message : message || "No image yet";
+    empty.textContent = something ? (heat ? "" : message) : message || "No image yet";
     empty.hidden = empty.textContent === "";
-    scene.paint({ picture, heat, view, name, smooth: model.get("smooth") });
-    scene.element.style.setProperty("--opacity", String(picture ? model.get("opacity") : 1));
+    const { view, colours, name } = look;
+    scene.paint({ picture, heat, view, limit: look.scale.limit, colours, name, smooth: model.get("smooth") });
+    scene.element.style.setProperty("--opacity", String(opacityOf(look)));
     const what = picture ? "Heat map over the photograph" : "Heat map";
-    scene.map.setAttribute("aria-label", heat ? [what, text].filter(Boolean).join(": ") : "Photograph");
-    scale.update(view?.limit ?? 0, sign, name, model.get("unit"));
-    said.update(sentences);
-    paintControls(sign, name);
+    scene.map.setAttribute("aria-label", heat ? [what, look.caption].filter(Boolean).join(": ") : "Photograph");
+    scale.update(endsOf(look));
+    said.update(look.sentences);
+    paintControls(heat, look);
+    const shared = model.get("strip_scale") === "shared";
+    const { sign } = look;
+    small.update(strip(), model.get("layer"), { sign, name, clip: model.get("clip"), shared, smooth: model.get("smooth") });
     el.classList.toggle("is-partial", heat?.partial ?? false);
+    el.classList.toggle("is-early", early);
     if (arrived !== null) {
       const id = arrived;
       arrived = null;
@@ -98,7 +137,7 @@ function render({ model, el }: RenderContext<State>): () => void {
     }
   }
 
-  function paintControls(sign: Sign, name: ColormapName): void {
+  function paintControls(heat: Heat | null, { sign, name, colours }: Look): void {
     const positive = heat?.magnitude ? "Magnitude" : "Positive";
     const why = heat?.unsigned ? { disabled: true, title: "This map has no sign" } : {};
     signs.update(
@@ -109,52 +148,79 @@ function render({ model, el }: RenderContext<State>): () => void {
       ],
       sign,
     );
+    cover.disable(colours !== null);
+    signs.element.hidden = colours !== null;
+    tones.element.hidden = heat?.channels !== 3 || heat.partial;
+    tones.update(
+      [
+        { value: "merged", label: "Merged", title: "One number a place: the three channels merged" },
+        { value: "rgb", label: "Colour", title: "The three channels as red, green and blue; 0 is mid grey" },
+      ],
+      model.get("rgb") ? "rgb" : "merged",
+    );
     smooth.input.checked = model.get("smooth");
     save.disabled = !picture && !heat;
-    const current = colours.querySelector("select");
+    colourMaps.hidden = colours !== null;
+    const before = colourMaps.querySelector("select");
     const trait = sign === "signed" ? "diverging" : "colormap";
-    if (current?.dataset["trait"] !== trait) {
+    if (before?.dataset["trait"] !== trait) {
       const choices = sign === "signed" ? DIVERGING : SEQUENTIAL;
       const select = menu("Colour map", choices, name, (value) => assign(model, trait, value));
       select.dataset["trait"] = trait;
-      colours.replaceChildren(select);
-    } else current.value = name;
+      colourMaps.replaceChildren(select);
+    } else before.value = name;
   }
 
   function saveSheet(): void {
     frame.cancel();
     paint();
-    const { view, sign, name, text, sentences } = look();
+    const { look } = current();
+    const lines = look.sentences.filter(({ level }) => level !== "ok");
     download({
+      ...endsOf(look),
       photo: scene.photo,
       map: scene.map,
-      opacity: picture ? model.get("opacity") : 1,
+      opacity: opacityOf(look),
       smooth: model.get("smooth"),
-      limit: view?.limit ?? 0,
-      sign,
-      name,
-      caption: text,
-      unit: model.get("unit"),
-      warnings: sentences.filter(({ level }) => level === "warn").map((sentence) => sentence.text),
+      caption: look.caption,
+      said: lines.map(({ level, text }) => (level === "warn" ? `⚠ ${text}` : text)),
     });
   }
 
   const frame = everyFrame(paint);
+  const moved = () => {
+    const layer = model.get("layer");
+    ahead = (answered ? answered.layer !== layer : message === "") && (strip()?.maps.has(layer) ?? false);
+    frame.request();
+  };
   const stops = [
     subscribe(model, "picture", (data) => {
-      const given = data.arrays["pixels"];
-      const [height = 0, width = 0] = given?.shape ?? [];
-      picture = given ? { id: data.id, size: [height, width], pixels: given.data as Uint8Array } : null;
+      const pixels = data.arrays["pixels"];
+      const [height = 0, width = 0] = pixels?.shape ?? [];
+      picture = pixels ? { id: data.id, size: [height, width], pixels: pixels.data as Uint8Array } : null;
       el.dataset["picture"] = String(data.id);
       frame.request();
     }),
     subscribe(model, "map", (data) => {
-      heat = heatOf(data);
-      message = (data.content as MapContent).message ?? "";
+      const content = data.content as MapContent;
+      answered = heatOf(data);
+      message = content.message ?? "";
       arrived = data.id;
+      // A late answer about a layer that the slider has left is no reason to go back.
+      ahead &&= content.layer != null && content.layer !== model.get("layer");
+      frame.request();
+    }),
+    subscribe(model, "colours", (data) => {
+      channels = data;
+      frame.request();
+    }),
+    subscribe(model, "strip", (data) => {
+      given = stripOf(data);
+      if (!answered || ahead) moved();
       frame.request();
     }),
     watch(model, LOOKS, frame.request),
+    listen(model, "change:layer", moved),
   ];
   return () => {
     frame.cancel();

@@ -9,7 +9,19 @@ from pathlib import Path
 from cnnwidgets.widgets._base import bundle
 from cnnwidgets.widgets.feature_maps import FeatureMaps
 
-TRAITS = ("layer", "channel", "sort", "scale", "colormap", "cell_size", "opacity", "smooth", "switchable", "off", "effect")
+TRAITS = (
+    "layer",
+    "channel",
+    "sort",
+    "scale",
+    "colormap",
+    "cell_size",
+    "opacity",
+    "smooth",
+    "switchable",
+    "off",
+    "effect",
+)
 _PAGE = Path(__file__).with_name("page.html")
 
 

@@ -13,6 +13,7 @@ function heat(values: number[], size: Size, more: Partial<Heat> = {}): Heat {
     partial: false,
     unsigned: false,
     channels: 0,
+    layer: null,
     ...more,
   };
 }

@@ -1,0 +1,10 @@
+"""Checks on a map: would it look so without what the network has learned, and does the score need what it marks?"""
+
+from __future__ import annotations
+
+from .cascade import Randomisation, Stage
+from .curves import Curves, insertion_deletion
+from .randomisation import randomised
+from .reading import Reading, read, sentence
+
+__all__ = ["Curves", "Randomisation", "Reading", "Stage", "insertion_deletion", "randomised", "read", "sentence"]

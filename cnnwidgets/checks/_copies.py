@@ -1,0 +1,80 @@
+"""A copy of a model whose weights may be changed."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from cnnwidgets.core.errors import CnnWidgetsError
+from cnnwidgets.core.forward import is_out_of_memory
+from cnnwidgets.core.names import unwrapped
+
+_ATTEMPTS = 5
+
+
+def private_copy(model: nn.Module) -> nn.Module:
+    """A deep copy of the module under ``model``'s wrappers, which shares no parameter with it.
+
+    Raises:
+        CnnWidgetsError: it cannot be copied; names the part that cannot. Or the copy shares memory with the original.
+    """
+    base = unwrapped(model)
+    for attempt in range(_ATTEMPTS):
+        try:
+            with torch.inference_mode(False), torch.no_grad():
+                made = copy.deepcopy(base)
+            break
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise _too_big(base) from error
+            # Another thread attached or removed a hook meanwhile.
+            if attempt + 1 < _ATTEMPTS and isinstance(error, RuntimeError) and "during iteration" in str(error):
+                continue
+            raise _not_copied(base, error) from error
+    shared = _storages(base) & _storages(made)
+    if shared or made is base:
+        raise CnnWidgetsError(
+            f"copy.deepcopy of this {type(base).__name__} gives a model that shares weights with it, so nothing was "
+            "randomised. Remove its __deepcopy__, or let it copy the parameters too."
+        )
+    return made
+
+
+def _storages(model: nn.Module) -> set[int]:
+    found = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    return found - {0}
+
+
+def _too_big(base: nn.Module) -> CnnWidgetsError:
+    amount = sum(value.numel() * value.element_size() for value in (*base.parameters(), *base.buffers()))
+    return CnnWidgetsError(
+        f"There is no memory for a second copy of the {type(base).__name__}, {amount / 2**20:.0f} MB; the check works "
+        "on a copy, so that your model is never changed. Free memory, or check on a machine with more."
+    )
+
+
+def _not_copied(base: nn.Module, error: Exception) -> CnnWidgetsError:
+    part = next(_uncopied(base), None)
+    where = f" Its attribute {part!r} cannot be copied." if part else ""
+    return CnnWidgetsError(
+        f"The check works on a copy of the model, and copy.deepcopy of this {type(base).__name__} raised "
+        f"{type(error).__name__}: {error}.{where} Remove that part from the model, or give it a __deepcopy__."
+    )
+
+
+def _uncopied(base: nn.Module) -> Iterator[str]:
+    """Dotted names of the attributes that raise when they are copied by themselves."""
+    for path, module in base.named_modules():
+        for name, value in vars(module).items():
+            if name == "_modules":
+                continue
+            parts = value.items() if name in ("_parameters", "_buffers") else [(name, value)]
+            for part, item in list(parts):
+                try:
+                    # The module itself is already known, or a bound method of it would copy everything.
+                    copy.deepcopy(item, {id(one): one for one in base.modules()})
+                except Exception:
+                    yield f"{path}.{part}" if path else part

@@ -1,0 +1,54 @@
+"""In which order the pixels of an image are hidden or revealed."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+from ._similarity import merged
+
+
+def importance(values: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """A number a pixel, (N, H, W), of maps (N, h, w), signed, or (N, C, H, W), by the largest magnitude over channels.
+
+    Stretched bilinearly; what is not finite is -inf, so that it comes last.
+    """
+    maps = merged(values)[0] if values.ndim == 4 else values
+    broken = ~maps.isfinite()
+    finite = maps.masked_fill(broken, 0.0)[:, None]
+    if finite.shape[2:] == size:
+        stretched, lost = finite[:, 0], broken
+    else:
+        stretched = functional.interpolate(finite, size, mode="bilinear", align_corners=False)[:, 0]
+        lost = functional.interpolate(broken[:, None].float(), size, mode="nearest")[:, 0] > 0
+    return stretched.masked_fill(lost, -torch.inf)
+
+
+def ranks(wanted: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """The place of each pixel of (H, W) in the order from the largest to the smallest; equal ones in random order.
+
+    Example:
+        >>> ranks(torch.tensor([[0.0, 3.0], [5.0, -1.0]]), torch.Generator()).tolist()
+        [[2, 1], [0, 3]]
+    """
+    shuffled = torch.randperm(wanted.numel(), generator=generator)
+    order = shuffled[wanted.flatten()[shuffled].argsort(descending=True, stable=True)]
+    places = torch.empty_like(order)
+    places[order] = torch.arange(len(order))
+    return places.view(wanted.shape)
+
+
+def elsewhere(wanted: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """The map (H, W) at another place: mirrored by chance, and moved around the edges by a quarter to three quarters.
+
+    It stays as coarse as it is. Single pixels at random would be another thing: they hide far more of an image than a
+    patch of the same area.
+    """
+    flips = torch.randint(2, (2,), generator=generator).tolist()
+    mirrored = wanted.flip([axis for axis, flip in enumerate(flips) if flip])
+    return mirrored.roll([_far(side, generator) for side in wanted.shape], (0, 1))
+
+
+def _far(side: int, generator: torch.Generator) -> int:
+    least, most = -(-side // 4), 3 * side // 4
+    return int(torch.randint(least, max(least, most) + 1, (1,), generator=generator))

@@ -1,0 +1,117 @@
+"""What can be chosen in an Explorer: traits that can be read, set and observed, and what each accepts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import ipywidgets
+import traitlets
+
+from cnnwidgets import explainers
+from cnnwidgets.core.errors import CnnWidgetsError, InputError, TargetError
+
+from .session import Scene, Session
+
+PANELS = ("look", "hide", "compare")
+
+
+class Choices(ipywidgets.Box):
+    """The traits of an Explorer. What they refuse leaves the view as it is."""
+
+    _checking = False
+    """Whether values are checked: not while the view is being made, nor while it sets them itself."""
+
+    layer = traitlets.Unicode("", help="Dotted name of the layer whose feature maps are shown.")
+    channel = traitlets.Int(None, allow_none=True, help="The feature map shown large; None: none.")
+    target = traitlets.Int(0, help="The class that is explained.")
+    method = traitlets.Unicode("grad_cam", help="The explainer that makes the overlay: one of explainers.names().")
+    picture = traitlets.Unicode("", help="Name of the photograph: one of `pictures`.")
+    panel = traitlets.Enum(
+        PANELS,
+        "look",
+        help='The middle panel: "look" explains, "hide" hides parts of the image, "compare" compares maps.',
+    )
+    status = traitlets.Enum(
+        ["ready", "busy", "cancelled", "error", "closed"], "ready", help="What the Explorer is doing."
+    )
+    message = traitlets.Unicode("", help="The same for a reader: the work and the time left, or what went wrong.")
+
+    def __init__(self, session: Session, scene: Scene) -> None:
+        self._session, self._scene = session, scene
+        # Held while the view is set, and to see that it is not.
+        self._lock = threading.RLock()
+        super().__init__()
+
+    @property
+    def pictures(self) -> list[str]:
+        """Names of the photographs to choose from."""
+        return list(self._open_session().images)
+
+    @traitlets.validate("layer")
+    def _check_layer(self, proposal: Any) -> str:
+        name = str(proposal["value"])
+        if not self._live():
+            return name
+        name = self._open_session().spatial(self._scene, name).name
+        if name == self.layer:
+            self._same_layer(name)  # traitlets tells nobody of a value that stays
+        return name
+
+    @traitlets.validate("channel")
+    def _check_channel(self, proposal: Any) -> int | None:
+        channel: int | None = proposal["value"]
+        if self._live() and channel is not None:
+            if not self.layer:
+                raise InputError(f"No channel {channel}: this network has no layer whose output is a stack of maps.")
+            channels = self._scene.maps[self.layer].shape[1]
+            if not 0 <= channel < channels:
+                raise InputError(f"No channel {channel}: layer {self.layer!r} has {channels}, 0 to {channels - 1}.")
+        return channel
+
+    @traitlets.validate("target")
+    def _check_target(self, proposal: Any) -> int:
+        target = int(proposal["value"])
+        if self._live():
+            classes = len(self._scene.logits)
+            if not 0 <= target < classes:
+                raise TargetError(f"Class {target} is out of range: there are {classes} classes, 0 to {classes - 1}.")
+        return target
+
+    @traitlets.validate("method")
+    def _check_method(self, proposal: Any) -> str:
+        self._live()
+        return explainers.info(proposal["value"]).name
+
+    @traitlets.validate("picture")
+    def _check_picture(self, proposal: Any) -> str:
+        name = str(proposal["value"])
+        if self._live() and name not in self._open_session().images:
+            raise InputError(f"No photograph {name!r}. There are: {', '.join(map(repr, self.pictures))}.")
+        return name
+
+    def _live(self) -> bool:
+        """Whether values are to be checked: not while the view itself sets them."""
+        with self._lock:  # not between two steps of the worker's own setting
+            if self.status == "closed":
+                self._open_session()
+            return self._checking
+
+    @contextmanager
+    def _unchecked(self) -> Iterator[None]:
+        """While traits are set to what is known to be right, and by nobody's wish."""
+        before, self._checking = self._checking, False
+        try:
+            yield
+        finally:
+            self._checking = before
+
+    def _open_session(self) -> Session:
+        if self.status == "closed":
+            raise CnnWidgetsError("This Explorer is closed. Make another with cnnwidgets.explore().")
+        return self._session
+
+    def _same_layer(self, name: str) -> None:
+        """The layer on show was asked for again."""

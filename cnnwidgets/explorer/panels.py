@@ -1,0 +1,99 @@
+"""The panels of an Explorer that compute on their own, and what they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from cnnwidgets.core.results import Attribution
+
+from .checking import Checking
+from .comparing import Comparing
+from .hiding import Hiding
+from .part import Part
+from .session import Scene, Session
+from .switching import Switching
+
+
+class Panels:
+    """Hiding parts of the image, comparing maps, checking one, switching filters off; and their :class:`~.part.Host`.
+
+    Args:
+        session: the model and the images.
+        scene: gives the photograph on show.
+        show_scores: lets the class bars show other scores, or (None) those of the photograph.
+        changed: called when a panel begins or ends its work.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        scene: Callable[[], Scene],
+        show_scores: Callable[[torch.Tensor | None], None],
+        changed: Callable[[], None],
+    ) -> None:
+        self.session = session
+        self.shown: Attribution | None = None
+        self._scene = scene
+        self.show_scores = show_scores
+        self.part_changed: Callable[[], None] = _nothing
+        self.checking, self.hiding, self.comparing = Checking(self), Hiding(self), Comparing(self)
+        self.switching = Switching(self)
+        self._parts: tuple[Part, ...] = (self.checking, self.hiding, self.comparing, self.switching)
+        self.part_changed = changed
+
+    @property
+    def scene(self) -> Scene:
+        """The photograph on show."""
+        return self._scene()
+
+    @property
+    def working(self) -> list[str]:
+        """Names of the Explorer's tabs in which one of them computes."""
+        tabs = {"look": self.checking, "hide": self.hiding, "compare": self.comparing}
+        return [name for name, part in tabs.items() if part.busy]
+
+    def scene_opened(self, scene: Scene) -> None:
+        """Another photograph is on show."""
+        self.map_changed(None)
+        for part in self._parts:
+            part.scene_opened(scene)
+
+    def target_changed(self, scene: Scene) -> None:
+        """Another class is explained."""
+        for part in self._parts:
+            part.target_changed(scene)
+
+    def map_changed(self, shown: Attribution | None) -> None:
+        """Another map is on the overlay; None: none that is complete."""
+        if shown is not self.shown:
+            self.shown = shown
+            for part in self._parts:
+                part.map_changed(shown)
+
+    def cancel(self) -> None:
+        """Stop what they compute."""
+        for part in self._parts:
+            part.cancel()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Block until none of them computes."""
+        for part in self._parts:
+            part.wait(timeout)
+
+    def close(self) -> None:
+        """Stop, and free everything."""
+        self.part_changed = self.show_scores = _nothing
+        for part in self._parts:
+            part.close()
+            part.widget.unobserve_all()
+            part.widget.layout.close()
+            part.widget.close()
+        self.shown = None
+        del self.session, self._scene, self._parts
+        del self.checking, self.hiding, self.comparing, self.switching
+
+
+def _nothing(*_: object) -> None:
+    """What is told when nobody listens."""

@@ -1,0 +1,47 @@
+import type { BaseState } from "../_shared/model";
+import type { Method, Sign } from "../heatmap_overlay/state";
+
+export type Mode = "own" | "method" | "all";
+
+/** The synced traits of Comparison; widget.py says what each means. */
+export interface State extends BaseState {
+  methods: Method[];
+  layers: string[];
+  classes: [index: number, label: string][];
+  chosen_methods: string[];
+  chosen_layers: string[];
+  chosen_classes: number[];
+  axis: "layers" | "classes";
+  scale: Mode;
+  sign: Sign;
+  clip: number;
+  opacity: number;
+  colormap: string;
+  diverging: string;
+  progress: number | null;
+  progress_text: string;
+}
+
+export interface Row {
+  label: string;
+  note: string;
+  /** One map instead of one a column. */
+  single: boolean;
+}
+
+/** The content of a "grid" push. */
+export interface Grid {
+  id: number;
+  rows: Row[];
+  columns: string[];
+  caption: string;
+}
+
+/** The content of a "cell:row:column" push beside its arrays. */
+export interface CellContent {
+  grid: number;
+  reason?: string;
+  notes?: string[];
+  unit?: string;
+  channels?: number;
+}

@@ -1,0 +1,254 @@
+"""The panel "Compare": a grid of maps over one photograph, and what to put in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+import traitlets
+
+from cnnwidgets.core.errors import InputError
+from cnnwidgets.widgets._base import CnnWidget, bundle
+from cnnwidgets.widgets.heatmap_overlay._arrays import pixels_of
+from cnnwidgets.widgets.heatmap_overlay.units import unit_of
+from cnnwidgets.widgets.heatmap_overlay.widget import CLIP_OF_GRADIENTS, DIVERGING, SEQUENTIAL, SIGNS
+
+from .cells import arrays_of, row_of
+
+AXES = ("layers", "classes")
+SCALES = ("own", "method", "all")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the reader asks to compare.
+
+    Attributes:
+        methods: names of the rows' methods, in the order of the menu.
+        axis: what the columns are, "layers" or "classes".
+        layers: dotted names; the columns if ``axis`` is "layers".
+        classes: indices; the columns if ``axis`` is "classes".
+    """
+
+    methods: tuple[str, ...]
+    axis: str
+    layers: tuple[str, ...]
+    classes: tuple[int, ...]
+
+
+class Comparison(CnnWidget):
+    """Maps of one photograph in a grid, one row a method, on a scale that says what it is.
+
+    Without ``methods`` it only shows what it is given (:meth:`of`). With them the reader chooses rows and columns, and
+    a press of Compare calls what :meth:`on_compare` was given, which answers with :meth:`start` and then
+    :meth:`show_cell` or :meth:`fail_cell` for each cell. Set ``busy`` meanwhile: what is missing is then on its way,
+    and Cancel shows; without it, it was not computed.
+
+    Args:
+        picture: (H, W, 3) uint8, what the network sees; or None, to be set later.
+        **traits: any trait, by name.
+
+    Raises:
+        InputError: the picture has another shape or type.
+
+    Example:
+        >>> import numpy as np
+        >>> comparison = Comparison(np.zeros((4, 4, 3), np.uint8))
+        >>> comparison.start(["Grad-CAM"], ["layer3", "layer4"], caption="tiger cat (282)")
+        >>> comparison.show_cell(0, 0, [[0.0, 1.5]], unit="weighted activation")
+        >>> comparison.fail_cell(0, 1, "Layer 'layer4' is not spatial.")
+    """
+
+    _bundle = bundle("comparison")
+    _esm = _bundle["esm"]
+    _css = _bundle["css"]
+
+    methods = traitlets.List(
+        traitlets.List(traitlets.Unicode(), minlen=3, maxlen=4),
+        help="The methods to choose from, each [name, label, question, family]; empty hides all choices.",
+    ).tag(sync=True)
+    layers = traitlets.List(traitlets.Unicode(), help="Dotted names of the layers to choose from, in order.").tag(
+        sync=True
+    )
+    classes = traitlets.List(traitlets.List(), help="The classes to choose from, each [index, label].").tag(sync=True)
+    chosen_methods = traitlets.List(traitlets.Unicode(), help="Names of the methods that are ticked.").tag(sync=True)
+    chosen_layers = traitlets.List(traitlets.Unicode(), help="Names of the layers that are ticked.").tag(sync=True)
+    chosen_classes = traitlets.List(traitlets.Int(), help="Indices of the classes that are ticked.").tag(sync=True)
+    axis = traitlets.Enum(AXES, default_value="layers", help="What the columns are.").tag(sync=True)
+    scale = traitlets.Enum(
+        SCALES,
+        default_value="method",
+        help="Which maps share a scale: none, those of one method, all.",
+    ).tag(sync=True)
+    sign = traitlets.Enum(
+        SIGNS,
+        default_value="positive",
+        help="Which part is shown: max(v, 0), max(-v, 0), or all of it on a scale symmetric around 0.",
+    ).tag(sync=True)
+    clip = traitlets.Float(
+        CLIP_OF_GRADIENTS,
+        min=0.0,
+        max=5.0,
+        help="Percent of an input gradient's places, the largest, that are all drawn as the largest colour.",
+    ).tag(sync=True)
+    opacity = traitlets.Float(
+        0.7, min=0.0, max=1.0, help="How much the maps cover the photograph: 0 not at all, 1 wholly."
+    ).tag(sync=True)
+    colormap = traitlets.Enum(
+        SEQUENTIAL, default_value="inferno", help="Colours of the positive and the negative part."
+    ).tag(sync=True)
+    diverging = traitlets.Enum(DIVERGING, default_value="blue-red", help="Colours of signed maps.").tag(sync=True)
+    progress = traitlets.Float(
+        None, allow_none=True, help="Share of the work that is done, 0 to 1; None: no progress bar."
+    ).tag(sync=True)
+    progress_text = traitlets.Unicode("", help='The same in words: "5 of 12 · 8 s left".').tag(sync=True)
+
+    def __init__(self, picture: npt.ArrayLike | None = None, **traits: Any):
+        self._grid: tuple[int, list[dict[str, Any]], int] = (0, [], 0)
+        self._compare: Callable[[Wanted], object] = _nothing
+        self._cancel: Callable[[], object] = _nothing
+        super().__init__(**traits)
+        if picture is not None:
+            self.set_picture(picture)
+
+    @classmethod
+    def of(
+        cls,
+        picture: npt.ArrayLike | None,
+        attributions: Mapping[tuple[str, str], Any],
+        *,
+        caption: str = "",
+        **traits: Any,
+    ) -> Comparison:
+        """A grid of finished maps.
+
+        Args:
+            picture: as for the class.
+            attributions: (row, column) -> :class:`Attribution`, of which the first image is shown. Rows and columns
+                stand in the order in which they first appear; a pair that is missing stays empty.
+            caption: what all maps explain.
+            **traits: any trait, by name.
+
+        Raises:
+            InputError: a map is none.
+        """
+        comparison = cls(picture, **traits)
+        rows = list(dict.fromkeys(row for row, _ in attributions))
+        columns = list(dict.fromkeys(column for _, column in attributions))
+        comparison.start(rows, columns, caption=caption)
+        for (row, column), attribution in attributions.items():
+            comparison.show_attribution(rows.index(row), columns.index(column), attribution)
+        return comparison
+
+    def set_picture(self, pixels: npt.ArrayLike) -> None:
+        """Show another photograph, (H, W, 3) uint8. Takes the maps away: they explained the one before.
+
+        Raises:
+            InputError: not uint8, not three channels, or empty.
+        """
+        checked = pixels_of(pixels)
+        self.clear()
+        self.push("picture", arrays={"pixels": checked})
+
+    def start(self, rows: Sequence[str | Mapping[str, Any]], columns: Sequence[str], *, caption: str = "") -> None:
+        """Begin another grid, all of whose cells are still missing.
+
+        Args:
+            rows: headings, one a method; or {"label": heading, "note": sentence, "single": True where the row has one
+                map instead of one a column}.
+            columns: headings.
+            caption: what all maps explain.
+
+        Raises:
+            InputError: a row is something else.
+        """
+        checked = [row_of(row) for row in rows]
+        self._forget_cells()
+        self.push("grid", rows=checked, columns=list(columns), caption=caption)
+        self._grid = (self._pushed["grid"][0]["id"], checked, len(columns))
+
+    def show_cell(
+        self, row: int, column: int, values: npt.ArrayLike, notes: Iterable[str] = (), *, unit: str = ""
+    ) -> None:
+        """Fill a cell.
+
+        Args:
+            row, column: counted from 0.
+            values: (h, w) real numbers, or an input gradient (C, H, W), whose channels are merged as on the overlay.
+            notes: what to know before trusting the map.
+            unit: what its numbers measure.
+
+        Raises:
+            InputError: there is no such cell, or the values are no map.
+        """
+        self._check(row, column)
+        arrays, channels, done = arrays_of(values)
+        self._push_cell(row, column, arrays, channels=channels, notes=[*notes, *done], unit=unit)
+
+    def show_attribution(self, row: int, column: int, attribution: Any) -> None:
+        """Fill a cell with the first image of an :class:`Attribution` (anything with its attributes).
+
+        Raises:
+            InputError: there is no such cell, or the values are no maps.
+        """
+        self.show_cell(row, column, attribution.values[0], attribution.notes, unit=unit_of(attribution.method))
+
+    def fail_cell(self, row: int, column: int, reason: str) -> None:
+        """Say in a cell why it has no map.
+
+        Raises:
+            InputError: there is no such cell.
+        """
+        self._check(row, column)
+        self._push_cell(row, column, {}, reason=reason)
+
+    def clear(self) -> None:
+        """Take the maps away; the photograph and the choices stay."""
+        if self._grid[0]:
+            self.start([], [])
+
+    def on_compare(self, callback: Callable[[Wanted], object]) -> None:
+        """Have ``callback`` called when the reader asks for a comparison; an error of its own is shown."""
+        self._compare = callback
+
+    def on_cancel(self, callback: Callable[[], object]) -> None:
+        """Have ``callback`` called when the reader presses Cancel."""
+        self._cancel = callback
+
+    def close(self) -> None:
+        """Free what is kept for the views, let go of the callbacks, and close."""
+        self._compare = self._cancel = _nothing
+        super().close()
+
+    def _check(self, row: int, column: int) -> None:
+        _, rows, columns = self._grid
+        if not (0 <= row < len(rows) and 0 <= column < (1 if rows[row]["single"] else columns)):
+            raise InputError(f"No cell ({row}, {column}) in a grid of {len(rows)} rows and {columns} columns.")
+
+    def _push_cell(self, row: int, column: int, arrays: dict[str, npt.NDArray[Any]], **content: Any) -> None:
+        self.push(f"cell:{row}:{column}", arrays=arrays, grid=self._grid[0], **content)
+
+    def _forget_cells(self) -> None:
+        for kind in [kind for kind in self._pushed if kind.startswith("cell:")]:
+            self.forget(kind)
+
+    def _on_command(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        super()._on_command(content, buffers)
+        if content.get("op") == "cancel":
+            self._cancel()
+        elif content.get("op") == "compare":
+            self.clear_error()
+            self._compare(
+                Wanted(
+                    tuple(map(str, content["methods"])),
+                    str(content["axis"]),
+                    tuple(map(str, content["layers"])),
+                    tuple(map(int, content["classes"])),
+                )
+            )
+
+
+def _nothing(*_: object) -> None:
+    """What the buttons do while nobody listens."""

@@ -1,0 +1,29 @@
+"""The sentences beside a map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cnnwidgets.core.errors import InputError
+
+
+def note_of(note: str | Mapping[str, str]) -> dict[str, str]:
+    """A note as the browser takes it; a sentence alone is a warning."""
+    if isinstance(note, str):
+        return {"level": "warn", "text": note}
+    if set(note) != {"level", "text"} or note["level"] not in ("ok", "warn"):
+        raise InputError(f'The note is {note!r}; expected a sentence or {{"level": "ok" or "warn", "text": sentence}}.')
+    return dict(note)
+
+
+def caption_of(attribution: Any) -> str:
+    """What an attribution explains: "layer4 → class 3"."""
+    target = attribution.target
+    if isinstance(target, tuple):
+        explained = f"class {target[0]}" if target else "the score"
+    else:
+        explained = getattr(target, "__name__", "the score")
+    images = len(attribution.values)
+    which = f" · image 1 of {images}" if images > 1 else ""
+    return f"{attribution.layer or attribution.method} → {explained}{which}"

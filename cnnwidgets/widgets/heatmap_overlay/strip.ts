@@ -1,0 +1,140 @@
+/** Small maps of all layers, from one push: which layer the large map is of, and where else to look. */
+import type { Data } from "../_shared/channel";
+import { type ColormapName } from "../_shared/colormaps";
+import { h } from "../_shared/dom";
+import { number } from "../_shared/format";
+import { assign, type Model } from "../_shared/model";
+import { colourise } from "./colourise";
+import { type Heat, scaleFor, viewOf } from "./heat";
+import { resample } from "./resample";
+import type { Sign, State } from "./state";
+
+export interface Strip {
+  /** Layer -> its map, in order. */
+  maps: Map<string, Heat>;
+  /** Of the large map; `{layer}` stands for the name. */
+  caption: string;
+  unit: string;
+  /** The method whose maps these are; empty: whichever. */
+  method: string;
+}
+
+/** The strip in a "strip" push; null if it holds none. */
+export function stripOf({ id, arrays, content }: Data): Strip | null {
+  const names = content["names"] as string[];
+  const [values, sizes] = [arrays["values"]?.data, arrays["sizes"]?.data];
+  if (names.length === 0 || !(values instanceof Float32Array) || !sizes) return null;
+  const maps = new Map<string, Heat>();
+  let start = 0;
+  names.forEach((layer, i) => {
+    const [rows, columns] = [sizes[i * 2]!, sizes[i * 2 + 1]!];
+    const own = values.subarray(start, (start += rows * columns));
+    const size = [rows, columns] as const;
+    maps.set(layer, { id, size, values: own, magnitude: null, partial: false, unsigned: false, channels: 0, layer });
+  });
+  const { caption, unit, method } = content as unknown as Strip;
+  return { maps, caption, unit, method };
+}
+
+export interface Look {
+  sign: Sign;
+  name: ColormapName;
+  clip: number;
+  shared: boolean;
+  smooth: boolean;
+}
+
+const SIDE = 44;
+
+/** The largest limit among the maps, for those who share one scale. */
+export function sharedLimit(strip: Strip, { sign, clip }: Pick<Look, "sign" | "clip">): number {
+  return Math.max(0, ...[...strip.maps.values()].map((heat) => scaleFor(viewOf(heat, sign), clip).limit));
+}
+
+function draw(canvas: HTMLCanvasElement, heat: Heat, limit: number, { sign, name, smooth }: Look): void {
+  const side = Math.round(SIDE * Math.min(devicePixelRatio || 1, 2));
+  canvas.width = canvas.height = side;
+  const image = new ImageData(side, side);
+  const values = resample(viewOf(heat, sign).part, heat.size, [side, side], smooth);
+  colourise(values, side, { limit, sign, name, partial: false }, new Uint32Array(image.data.buffer));
+  canvas.getContext("2d")?.putImageData(image, 0, 0);
+}
+
+export function thumbs(model: Model<State>) {
+  const row = h("div", { class: "cnnw-ho-thumbs", role: "radiogroup", "aria-label": "Maps of all layers" });
+  const said = h("span", { class: "cnnw-ho-said" });
+  const box = h("input", { type: "checkbox" });
+  box.addEventListener("change", () => assign(model, "strip_scale", box.checked ? "shared" : "own"));
+  const toggle = h("label", { class: "cnnw-ho-check" }, box, "One scale");
+  const element = h("div", { class: "cnnw-ho-strips" }, row, h("div", { class: "cnnw-ho-line" }, said, toggle));
+  const all = () => [...row.querySelectorAll<HTMLButtonElement>("button")];
+  let listed: Strip | null = null;
+  let drawn = "";
+  let at = "";
+
+  row.addEventListener("click", (event) => {
+    const name = (event.target as Element).closest<HTMLButtonElement>("button")?.value;
+    if (name !== undefined) assign(model, "layer", name);
+  });
+  row.addEventListener("keydown", (event) => {
+    const buttons = all();
+    const now = buttons.indexOf(document.activeElement as HTMLButtonElement);
+    const end = buttons.length - 1;
+    const to = { ArrowRight: now + 1, ArrowDown: now + 1, ArrowLeft: now - 1, ArrowUp: now - 1, Home: 0, End: end }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const next = buttons[Math.min(Math.max(to, 0), end)];
+    next?.focus({ preventScroll: true });
+    next?.click();
+  });
+
+  function choose(layer: string): void {
+    for (const one of all()) {
+      one.setAttribute("aria-checked", String(one.value === layer));
+      one.tabIndex = one.value === layer ? 0 : -1;
+    }
+    const button = all().find(({ value }) => value === layer);
+    if (!button) {
+      all()[0]?.setAttribute("tabindex", "0");
+    } else if (layer !== at) {
+      const middle = button.offsetLeft + button.offsetWidth / 2;
+      row.scrollLeft = middle - row.clientWidth / 2;
+    }
+    at = layer;
+  }
+
+  return {
+    element,
+    update(strip: Strip | null, layer: string, look: Look) {
+      element.hidden = !strip;
+      if (!strip) return void (listed = null);
+      if (strip !== listed) {
+        listed = strip;
+        drawn = at = "";
+        row.replaceChildren(
+          ...[...strip.maps.keys()].map((name) =>
+            h("button", { type: "button", role: "radio", value: name, title: name, "aria-label": name }, h("canvas", { "aria-hidden": "true" })),
+          ),
+        );
+      }
+      const wanted = JSON.stringify(look);
+      if (wanted !== drawn) {
+        drawn = wanted;
+        const shared = sharedLimit(strip, look);
+        const heats = [...strip.maps.values()];
+        all().forEach((button, i) => {
+          const limit = look.shared ? shared : scaleFor(viewOf(heats[i]!, look.sign), look.clip).limit;
+          draw(button.firstElementChild as HTMLCanvasElement, heats[i]!, limit, look);
+          const own = viewOf(heats[i]!, look.sign).stats;
+          button.title = `${button.value}: ${number(own.min)} to ${number(own.max)}`;
+        });
+        const end = number(look.sign === "negative" ? -shared : shared);
+        const from = look.sign === "signed" ? number(-shared) : "0";
+        said.textContent = look.shared ? `All on one scale, ${from} to ${end}` : "Each map on its own scale";
+        box.checked = look.shared;
+      }
+      choose(layer);
+    },
+  };
+}

@@ -1,0 +1,94 @@
+"""What the browser and the charts get: small maps as levels, curves without gaps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnnwidgets.core.errors import InputError
+
+Floats = npt.NDArray[np.float64]
+TOP, BROKEN = 254, 255
+"""The highest level that stands for a number, and what stands for NaN and infinity."""
+_MOST = 96  # pixels on a side; a map in the strip is not shown larger
+
+
+def as_stack(maps: Any) -> Floats:
+    """``maps`` (n, h, w), array or tensor, as float64, no side longer than 96: larger ones by means over blocks.
+
+    Raises:
+        InputError: another number of dimensions, or no real numbers.
+    """
+    values = as_floats(maps)
+    if values.ndim != 3 or values.size == 0:
+        raise InputError(f"The maps have shape {values.shape}; expected (n, h, w), one map a stage, no side 0.")
+    step = -(-max(values.shape[1:]) // _MOST)
+    return values if step == 1 else _block_means(values, step)
+
+
+def as_floats(values: Any) -> Floats:
+    """An array or tensor as a float64 array.
+
+    Raises:
+        InputError: it holds no real numbers.
+    """
+    try:
+        if hasattr(values, "detach"):
+            values = values.detach().cpu().double().numpy()
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"Expected real numbers, got {type(values).__name__} ({error}).") from error
+
+
+def levels(maps: Floats, *, signed: bool) -> npt.NDArray[np.uint8]:
+    """(n, h, w) levels, each map by itself: 0 to 254 for 0 to its largest value, or for ∓ its largest magnitude.
+
+    Example:
+        >>> levels(np.array([[[0.0, 2.0, np.nan]]]), signed=False).tolist()
+        [[[0, 254, 255]]]
+        >>> levels(np.array([[[-4.0, 0.0, 2.0]]]), signed=True).tolist()
+        [[[0, 127, 190]]]
+    """
+    finite = np.isfinite(maps)
+    known = np.where(finite, maps, 0.0)
+    largest = np.abs(known).max(axis=(1, 2), keepdims=True)
+    share = np.divide(known, largest, out=np.zeros_like(known), where=largest > 0)
+    place = (share + 1) / 2 if signed else np.clip(share, 0, 1)
+    return np.where(finite, np.round(place * TOP), BROKEN).astype(np.uint8)
+
+
+def known_points(x: Floats, y: Floats, *, whole: bool) -> tuple[list[float], list[float]]:
+    """The points of a curve that are finite; unless it is ``whole``, those before the first that is not.
+
+    Example:
+        >>> known_points(np.arange(3.0), np.array([1.0, np.nan, 0.0]), whole=False)
+        ([0.0], [1.0])
+    """
+    known = np.isfinite(x) & np.isfinite(y)
+    if not whole:
+        known = np.logical_and.accumulate(known)
+    return x[known].tolist(), y[known].tolist()
+
+
+def round_ticks(low: float, high: float) -> list[float]:
+    """Three to five round numbers from below ``low`` to above ``high``, the ends of an axis among them.
+
+    Example:
+        >>> round_ticks(0.0, 1.0), round_ticks(-0.24, 1.0), round_ticks(0.0, 11.6)
+        ([0.0, 0.5, 1.0], [-0.5, 0.0, 0.5, 1.0], [0.0, 5.0, 10.0, 15.0])
+    """
+    span = max(high - low, 1e-9)
+    power = 10.0 ** np.floor(np.log10(span))
+    step = next(size * power for size in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if span / (size * power) <= 3)
+    first, last = int(np.floor(low / step + 1e-9)), int(np.ceil(high / step - 1e-9))
+    return [float(f"{place * step:.6g}") for place in range(first, last + 1)]
+
+
+def _block_means(values: Floats, step: int) -> Floats:
+    count, height, width = values.shape
+    down, right = -height % step, -width % step
+    padded = np.pad(values, ((0, 0), (0, down), (0, right)), mode="edge")
+    blocks = padded.reshape(count, padded.shape[1] // step, step, padded.shape[2] // step, step)
+    return np.asarray(blocks.mean(axis=(2, 4)))

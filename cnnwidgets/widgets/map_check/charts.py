@@ -1,0 +1,92 @@
+"""The curves of a check, drawn by bqplot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bqplot
+import ipywidgets
+import numpy as np
+
+from .arrays import Floats, known_points, round_ticks
+
+_ACCENT, _SOFT = "var(--cnnw-accent)", "var(--cnnw-other)"
+
+
+class Chart:
+    """One figure with a title: a line in the accent colour, and grey lines to compare it with."""
+
+    def __init__(self, title: str, *, whole_numbers: bool = False) -> None:
+        self._x = bqplot.LinearScale(min=0.0, max=1.0)
+        self._y = bqplot.LinearScale(min=0.0, max=1.0)
+        scales = {"x": self._x, "y": self._y}
+        # Lists of one colour a line: bqplot begins again from the first when there are more lines.
+        self._others = bqplot.Lines(x=[], y=[], scales=scales, colors=[_SOFT], stroke_width=1, opacities=[0.8])
+        marker = {"marker": "circle", "marker_size": 24} if whole_numbers else {}
+        self._line = bqplot.Lines(x=[], y=[], scales=scales, colors=[_ACCENT], stroke_width=2, **marker)
+        self._across = bqplot.Axis(
+            scale=self._x, grid_lines="none", tick_format="d" if whole_numbers else ".0%", tick_values=[0.0, 0.5, 1.0]
+        )
+        self._up = bqplot.Axis(scale=self._y, side="left", grid_lines="solid", tick_format="~g")
+        self._whole_numbers = whole_numbers
+        self._figure = bqplot.Figure(
+            marks=[self._others, self._line],
+            axes=[self._across, self._up],
+            fig_margin={"top": 6, "bottom": 20, "left": 36, "right": 18},
+            min_aspect_ratio=0.01,
+            max_aspect_ratio=100,
+            padding_x=0,
+            padding_y=0,
+            animation_duration=0,
+            layout=ipywidgets.Layout(width="100%", min_width="0", height="130px"),
+        )
+        self._title = ipywidgets.Label(title)
+        self._title.add_class("cnnw-mc-chart-title")
+        self.box = ipywidgets.VBox([self._title, self._figure])
+        self.box.add_class("cnnw-mc-chart")
+
+    @property
+    def title(self) -> str:
+        """What stands above the figure."""
+        return str(self._title.value)
+
+    def show(self, title: str, x: Floats, y: Floats, others: Floats, span: tuple[float, float, float]) -> None:
+        """Draw the finite points of ``y`` (n,) and those of ``others`` (m, n) that are known from end to end.
+
+        Args:
+            title: stands above.
+            x: (n,).
+            y: (n,).
+            others: (m, n), drawn in grey; may be empty.
+            span: what the vertical axis must hold, from the lowest to the highest, and the end of the horizontal one.
+        """
+        self._title.value = title
+        low, high, end = span
+        ticks = round_ticks(low, high)
+        self._y.min, self._y.max, self._x.max = ticks[0], ticks[-1], end
+        self._up.tick_values = ticks
+        if self._whole_numbers:
+            self._across.tick_values = np.arange(0, end + 1, max(1, -(-end // 4)))
+        with self._line.hold_sync():
+            self._line.x, self._line.y = known_points(x, y, whole=self._whole_numbers)
+        complete = others[np.isfinite(others).all(axis=1)]
+        with self._others.hold_sync():
+            self._others.x, self._others.y = (x, complete) if len(complete) else ([], [])
+
+    @property
+    def points(self) -> tuple[list[float], list[float]]:
+        """The points of the line on show."""
+        return list(self._line.x), list(self._line.y)
+
+    @property
+    def grey(self) -> Any:
+        """(m, n) of the grey lines on show."""
+        return self._others.y
+
+    def close(self) -> None:
+        """Close the figure and everything in it."""
+        own_scales = [scale for scale in (self._figure.scale_x, self._figure.scale_y) if scale is not None]
+        parts = [self._others, self._line, self._across, self._up, self._x, self._y, *own_scales]
+        boxes = [self._figure, self._title, self.box]
+        for widget in (*parts, *(box.layout for box in boxes), self._title.style, *boxes):
+            widget.close()

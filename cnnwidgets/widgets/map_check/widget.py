@@ -1,0 +1,261 @@
+"""Check a map: its button, and what the check found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ipywidgets
+import numpy as np
+import traitlets
+
+from cnnwidgets.core.errors import InputError
+
+from .arrays import Floats, as_floats, as_stack, levels
+from .charts import Chart
+from .panel import MapCheckPanel
+
+_LEGEND = (
+    "Deletion hides what the map marks first, insertion reveals it first; across: how much of the image. Grey: the "
+    "same map put at other places."
+)
+
+
+class MapCheck(ipywidgets.VBox):  # ipywidgets has no types
+    """Whether a map stands up: maps with random weights, insertion and deletion curves, and one sentence on them.
+
+    The widget computes nothing. A click on "Check this map" calls ``on_check``; answer with :meth:`begin`, then
+    :meth:`show_maps`, :meth:`show_curves` and :meth:`conclude`. A click on "Cancel" calls ``on_cancel``; answer with
+    :meth:`stop`. When the map is another one, call :meth:`offer`: what was found is taken away.
+
+    Example:
+        >>> check = MapCheck()
+        >>> check.offer()
+        >>> check.show_maps([[[1.0, 0.0]], [[0.0, 1.0]]], ["fc"], [-1.0])
+        >>> check.conclude("The map changes.", "checked: similarity −1.00", "ok")
+        >>> check.panel.state, check.panel.badge
+        ('done', 'checked: similarity −1.00')
+    """
+
+    busy = traitlets.Bool(False, help="The check is being made.")
+
+    def __init__(self, **traits: Any) -> None:
+        self.on_check: Callable[[], None] = _nothing
+        self.on_cancel: Callable[[], None] = _nothing
+        self.panel = MapCheckPanel()
+        self._charts: dict[str, Chart] = {}
+        self._legend = ipywidgets.Label(_LEGEND)
+        self._legend.add_class("cnnw-mc-legend")
+        self._box = ipywidgets.Box()
+        self._box.add_class("cnnw-mc-charts")
+        super().__init__(children=[self.panel, self._box], **traits)
+        for name in ("cnnw", "cnnw-map-check"):
+            self.add_class(name)
+        self.panel.on_check = lambda: self.on_check()
+        self.panel.on_cancel = lambda: self.on_cancel()
+        traitlets.link((self, "busy"), (self.panel, "busy"))
+        self.forbid("There is no map to check.")
+
+    def __repr__(self) -> str:
+        return f"MapCheck({self.panel.state})"
+
+    @property
+    def charts(self) -> dict[str, Chart]:
+        """The charts on show: "similarity", "deletion", "insertion", those that there is something for."""
+        return dict(self._charts)
+
+    def offer(self, hint: str = "") -> None:
+        """A map can be checked; what was found for another is taken away.
+
+        Args:
+            hint: what to know before, such as that it will take long.
+        """
+        self._empty("idle", hint)
+
+    def forbid(self, why: str) -> None:
+        """Nothing can be checked; ``why`` is a sentence."""
+        self._empty("empty", why)
+
+    def begin(self, text: str = "") -> None:
+        """The check has begun."""
+        self._empty("running", "")
+        self.show_progress(0.0, text)
+
+    def show_progress(self, share: float, text: str) -> None:
+        """How far the check is: a share from 0 to 1, and what is being done."""
+        with self.panel.hold_sync():
+            self.panel.progress, self.panel.progress_text = min(max(share, 0.0), 1.0), text
+
+    def show_maps(
+        self,
+        maps: Any,
+        layers: Sequence[str],
+        similarity: Any,
+        *,
+        signed: bool = False,
+        total: int | None = None,
+        details: Sequence[Sequence[str]] = (),
+    ) -> None:
+        """Show the original map and, stage by stage, those of the network with more and more random weights.
+
+        Args:
+            maps: (1 + n, h, w), the original first; each is painted on its own scale.
+            layers: n names: the layer down to which the weights are random.
+            similarity: (n,) to the original; NaN where there is none.
+            signed: paint on a scale around 0, instead of magnitudes.
+            total: how many stages there will be; None: n.
+            details: a row of texts a stage for the table of numbers.
+
+        Raises:
+            InputError: the numbers of maps, layers and similarities do not fit.
+        """
+        stack, values = as_stack(maps), as_floats(similarity).reshape(-1)
+        if not len(stack) - 1 == len(layers) == len(values):
+            raise InputError(
+                f"There are {len(stack)} maps, {len(layers)} layers and {len(values)} similarities; expected one layer "
+                "and one similarity for each map after the original."
+            )
+        stages = total or len(values)
+        self.panel.push(
+            "maps",
+            arrays={"maps": levels(stack, signed=signed)},
+            layers=list(layers),
+            similarity=[float(value) if np.isfinite(value) else None for value in values],
+            signed=signed,
+            details=[list(row) for row in details],
+        )
+        if len(values):
+            lowest = min(0.0, float(np.nanmin(values)) if np.isfinite(values).any() else 0.0)
+            self._chart("similarity").show(
+                "Similarity to the original, by stage",
+                np.arange(len(values) + 1.0),
+                np.concatenate([[1.0], values]),
+                np.empty((0, len(values) + 1)),
+                (lowest, 1.0, float(stages)),
+            )
+
+    def show_curves(
+        self,
+        fractions: Any,
+        deletion: Any,
+        insertion: Any,
+        random_deletion: Any = (),
+        random_insertion: Any = (),
+        *,
+        unit: str = "score",
+    ) -> None:
+        """Show the target's score while pixels are hidden, or revealed, in the order of the map; NaN: not known yet.
+
+        Args:
+            fractions: (n,) of the pixels, 0 to 1.
+            deletion: (n,) scores.
+            insertion: (n,) scores.
+            random_deletion: (repeats, n) scores in random orders, drawn in grey.
+            random_insertion: (repeats, n).
+            unit: what the scores are: "probability", "logit".
+
+        Raises:
+            InputError: the lengths do not fit.
+        """
+        x = as_floats(fractions).reshape(-1)
+        kinds = {"deletion": (deletion, random_deletion), "insertion": (insertion, random_insertion)}
+        curves = {kind: (_curve(own, x), _curves(others, x)) for kind, (own, others) in kinds.items()}
+        everything = np.concatenate([part.ravel() for pair in curves.values() for part in pair])
+        known = everything[np.isfinite(everything)]
+        low = min(0.0, float(known.min(initial=0.0)))
+        high = 1.0 if unit == "probability" else max(float(known.max(initial=low)), low + 1e-9)
+        for kind, (own, others) in curves.items():
+            title = f"{kind.capitalize()}: {unit}{_areas(x, own, others)}"
+            self._chart(kind).show(title, x, own, others, (low, high, 1.0))
+
+    def conclude(self, sentence: str, badge: str, level: str = "info", notes: Sequence[str] = ()) -> None:
+        """The check is done: one sentence on how to read it, a few words for a badge, and what else to know.
+
+        Args:
+            level: "ok", "info" or "warn".
+        """
+        self._say("done", sentence, badge, level, notes)
+
+    def stop(self, sentence: str, badge: str = "", notes: Sequence[str] = ()) -> None:
+        """The check was stopped; what is done stays on show."""
+        self._say("stopped", sentence, badge, "info", notes)
+
+    def show_error(self, error: BaseException) -> None:
+        """Show an error in the widget; the check can be tried again."""
+        self._empty("idle", "")
+        self.panel.show_error(error)
+
+    def clear_error(self) -> None:
+        """Take the error away."""
+        self.panel.clear_error()
+
+    def close(self) -> None:
+        """Close the charts and everything else."""
+        self.on_check = self.on_cancel = _nothing
+        self._drop_charts()
+        self._legend.style.close()
+        for widget in (self.panel, self._box, self._legend):
+            widget.layout.close()
+            widget.close()
+        super().close()
+
+    def _say(self, state: str, sentence: str, badge: str, level: str, notes: Sequence[str]) -> None:
+        panel = self.panel
+        with panel.hold_sync():
+            panel.state, panel.progress, panel.progress_text = state, None, ""
+            panel.sentence, panel.badge, panel.level, panel.notes = sentence, badge, level, list(notes)
+
+    def _empty(self, state: str, hint: str) -> None:
+        self._say(state, "", "", "info", ())
+        self.panel.hint = hint
+        self._drop_charts()
+        if "maps" in self.panel._pushed:  # noqa: SLF001
+            self.panel.push("maps")
+            self.panel.forget("maps")
+
+    def _chart(self, kind: str) -> Chart:
+        if kind not in self._charts:
+            self._charts[kind] = Chart(kind, whole_numbers=kind == "similarity")
+            legend = [self._legend] if "deletion" in self._charts else []
+            self._box.children = [*(chart.box for chart in self._charts.values()), *legend]
+        return self._charts[kind]
+
+    def _drop_charts(self) -> None:
+        self._box.children = []
+        for chart in self._charts.values():
+            chart.close()
+        self._charts.clear()
+
+
+def _curve(values: Any, x: Floats) -> Floats:
+    made = as_floats(values).reshape(-1)
+    if made.shape != x.shape:
+        raise InputError(f"A curve has {len(made)} points for {len(x)} fractions; give one score a fraction.")
+    return made
+
+
+def _curves(values: Any, x: Floats) -> Floats:
+    made = as_floats(values)
+    if made.size == 0:
+        return np.empty((0, len(x)))
+    if made.ndim != 2 or made.shape[1] != len(x):
+        raise InputError(f"The random curves have shape {made.shape}; expected (repeats, {len(x)}).")
+    return made
+
+
+def _areas(x: Floats, own: Floats, others: Floats) -> str:
+    """ ", area 0.23 (random 0.48)", as far as they are known."""
+    if not np.isfinite(own).all():
+        return ""
+    complete = others[np.isfinite(others).all(axis=1)]
+    at_random = f" (random {float(np.mean([_area(x, one) for one in complete])):.3g})" if len(complete) else ""
+    return f", area {_area(x, own):.3g}{at_random}"
+
+
+def _area(x: Floats, y: Floats) -> float:
+    """By the trapezoidal rule; numpy calls it differently before and after its version 2."""
+    return float(((y[1:] + y[:-1]) / 2 * np.diff(x)).sum())
+
+
+def _nothing() -> None:
+    """What a click does when nobody listens."""

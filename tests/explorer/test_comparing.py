@@ -1,0 +1,205 @@
+"""The panel that compares, without the rest of the Explorer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import cnnwidgets as cw
+from cnnwidgets.core.progress import Meter
+from cnnwidgets.core.results import Attribution
+from cnnwidgets.explorer.comparing import Comparing, spread
+from cnnwidgets.explorer.session import Scene, Session
+from tests.explorer import nets
+from tests.explorer.shown import pushed
+
+LABELS = ["ant", "bee", "cat", "dog", "eel"]
+
+
+class FakeHost:
+    """What a part sees of an Explorer."""
+
+    def __init__(self, pictures: dict[str, torch.Tensor]) -> None:
+        self.session = Session(nets.plain(), pictures, labels=LABELS)
+        self.scene: Scene = self.session.open("dark", 1)
+        self.shown: Attribution | None = None
+        self.changes = 0
+
+    def show_scores(self, logits: torch.Tensor | None) -> None:
+        raise AssertionError("a comparison moves no bars")
+
+    def part_changed(self) -> None:
+        self.changes += 1
+
+
+@pytest.fixture
+def host(pictures: dict[str, torch.Tensor]) -> FakeHost:
+    return FakeHost(pictures)
+
+
+@pytest.fixture
+def part(host: FakeHost) -> Iterator[Comparing]:
+    made = Comparing(host)
+    made.scene_opened(host.scene)
+    yield made
+    made.close()
+    made.widget.close()
+
+
+def press(part: Comparing, methods: list[str], axis: str = "layers", layers: Any = (), classes: Any = ()) -> None:
+    """What the button does; the choice is all in the command."""
+    command = {"op": "compare", "methods": methods, "axis": axis, "layers": list(layers), "classes": list(classes)}
+    part.widget._receive(None, command, [])
+
+
+def shown(part: Comparing, row: int, column: int) -> np.ndarray:
+    arrays = pushed(part.widget, f"cell:{row}:{column}")[1]
+    return arrays.get("magnitude", arrays["values"])
+
+
+def test_what_is_offered(part: Comparing, host: FakeHost) -> None:
+    widget = part.widget
+    assert widget.layers == host.session.explained_layers(host.scene, set()) == ["1", "2", "4"]
+    assert widget.chosen_layers == ["1", "2", "4"]
+    order = host.scene.logits.argsort(descending=True).tolist()
+    assert widget.classes == [[i, LABELS[i]] for i in order]
+    assert set(widget.chosen_classes) == {*order[:3], 1}
+    families = {name: family for name, _, _, family in widget.methods}
+    assert (families["saliency"], families["occlusion"]) == ("gradient", "perturbation")
+    assert set(widget.chosen_methods) <= set(families)
+
+
+def test_methods_by_layers_are_the_explainers_own_numbers(part: Comparing, host: FakeHost) -> None:
+    press(part, ["grad_cam", "layer_cam", "saliency"], layers=["1", "4"])
+    part.wait(30)
+    net, x = nets.plain(), host.scene.picture.tensor
+    for column, layer in enumerate(["1", "4"]):
+        cam = cw.explainers.grad_cam(net, x, 1, layer=layer).values[0]
+        np.testing.assert_allclose(shown(part, 0, column), cam, atol=1e-6)
+        np.testing.assert_allclose(
+            shown(part, 1, column), cw.explainers.layer_cam(net, x, 1, layer=layer).values[0], atol=1e-6
+        )
+    gradient = cw.explainers.saliency(net, x, 1).values[0].abs().amax(0)
+    np.testing.assert_allclose(shown(part, 2, 0), gradient, atol=1e-6)
+    grid = pushed(part.widget, "grid")[0]
+    assert grid["rows"][2] == {"label": "Saliency", "note": "Explains the input, not a layer: one map.", "single": True}
+    assert grid["caption"] == "dark → bee (1)"
+    assert "cell:2:1" not in part.widget._pushed
+    assert (part.widget.busy, part.busy, part.widget.progress, part.widget.error) == (False, False, None, "")
+
+
+def test_methods_by_classes_explain_each_class(part: Comparing, host: FakeHost) -> None:
+    press(part, ["grad_cam", "saliency"], "classes", classes=[1, 3])
+    part.wait(30)
+    net, x = nets.plain(), host.scene.picture.tensor
+    for column, target in enumerate([1, 3]):
+        cam = cw.explainers.grad_cam(net, x, target, layer="4").values[0]
+        np.testing.assert_allclose(shown(part, 0, column), cam, atol=1e-6)
+        gradient = cw.explainers.saliency(net, x, target).values[0].abs().amax(0)
+        np.testing.assert_allclose(shown(part, 1, column), gradient, atol=1e-6)
+    grid = pushed(part.widget, "grid")[0]
+    assert (grid["columns"], grid["rows"][0]["note"]) == (["bee (1)", "dog (3)"], "Layer 4")
+    assert host.scene.now.chosen == (1,), "the Explorer's own target stays"
+
+
+def test_classes_use_the_layer_on_the_overlay(part: Comparing, host: FakeHost) -> None:
+    host.shown = host.session.explain(host.scene, "grad_cam", "2", lambda _: None)
+    press(part, ["grad_cam"], "classes", classes=[0])
+    part.wait(30)
+    assert pushed(part.widget, "grid")[0]["rows"][0]["note"] == "Layer 2"
+    cam = cw.explainers.grad_cam(nets.plain(), host.scene.picture.tensor, 0, layer="2").values[0]
+    np.testing.assert_allclose(shown(part, 0, 0), cam, atol=1e-6)
+
+
+def test_a_method_that_fails_says_why_and_the_rest_goes_on(
+    part: Comparing, registered: Callable[[str, Callable[..., Any]], None]
+) -> None:
+    def failing(model: Any, images: torch.Tensor, target: Any = None) -> torch.Tensor:
+        raise RuntimeError("not on this network")
+
+    registered("failing", failing)
+    press(part, ["failing", "saliency"], "classes", classes=[0, 1])
+    part.wait(30)
+    reasons = [pushed(part.widget, f"cell:0:{j}")[0]["reason"] for j in (0, 1)]
+    assert reasons == ["not on this network"] * 2
+    assert shown(part, 1, 1).shape == (24, 24)
+    assert part.widget.error == ""
+
+
+def test_cancel_keeps_what_is_done(part: Comparing, registered: Callable[[str, Callable[..., Any]], None]) -> None:
+    reached, told = threading.Event(), []
+
+    def slow(model: Any, images: torch.Tensor, target: Any = None, *, progress: Any = None) -> torch.Tensor:
+        with Meter(progress, 2) as meter:
+            meter.advance()
+            reached.set()
+            assert cancelled.wait(20)
+            meter.advance()
+        return images
+
+    cancelled = threading.Event()
+    registered("slow", slow)
+    part.widget.observe(lambda change: told.append(change["new"]), "progress_text")
+    press(part, ["saliency", "slow"], "classes", classes=[0, 1])
+    assert reached.wait(20)
+    assert part.widget.busy
+    part.widget._receive(None, {"op": "cancel"}, [])
+    cancelled.set()
+    part.wait(20)
+    assert {"cell:0:0", "cell:0:1"} == {kind for kind in part.widget._pushed if kind.startswith("cell:")}
+    assert (part.widget.busy, part.widget.progress, part.widget.error) == (False, None, "")
+    assert "2 of 4" in told
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ({"methods": []}, "No method is ticked"),
+        ({"methods": ["saliency"], "axis": "layers"}, "None of the layers is ticked"),
+        ({"methods": ["saliency"], "axis": "classes"}, "None of the classes is ticked"),
+        ({"methods": ["grad_kam"], "layers": ["1"]}, "Closest: 'grad_cam'"),
+    ],
+)
+def test_a_choice_of_nothing_is_refused(part: Comparing, choice: dict[str, Any], said: str) -> None:
+    press(part, **choice)
+    assert said in part.widget.error
+    assert not part.busy
+
+
+def test_another_photograph_clears_the_grid(part: Comparing, host: FakeHost) -> None:
+    press(part, ["grad_cam"], layers=["1"])
+    part.wait(30)
+    host.scene = host.session.open("bright", None)
+    part.scene_opened(host.scene)
+    assert pushed(part.widget, "grid")[0]["rows"] == []
+    assert not [kind for kind in part.widget._pushed if kind.startswith("cell:")]
+    np.testing.assert_array_equal(pushed(part.widget, "picture")[1]["pixels"], host.scene.picture.pixels)
+
+
+def test_another_class_is_ticked_unless_the_reader_chose(part: Comparing, host: FakeHost) -> None:
+    last = part.widget.classes[-1][0]
+    host.scene = host.session.aim(host.scene, last)
+    part.target_changed(host.scene)
+    assert last in part.widget.chosen_classes
+    part.widget.chosen_classes = [0]
+    host.scene = host.session.aim(host.scene, 1)
+    part.target_changed(host.scene)
+    assert part.widget.chosen_classes == [0]
+
+
+def test_the_explorer_may_offer_other_layers(part: Comparing) -> None:
+    part.offer_layers(["a", "b", "c", "d", "e", "f", "g"])
+    assert part.widget.chosen_layers == ["a", "c", "e", "g"]
+    part.widget.chosen_layers = ["b"]
+    part.offer_layers(["b", "c"])
+    assert part.widget.chosen_layers == ["b"]
+
+
+@pytest.mark.parametrize(("count", "wanted"), [(0, []), (1, [0]), (4, [0, 1, 2, 3]), (58, [0, 19, 38, 57])])
+def test_spread(count: int, wanted: list[int]) -> None:
+    assert [int(name) for name in spread([str(i) for i in range(count)], 4)] == wanted

@@ -1,0 +1,96 @@
+"""Filters that are switched off."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import traitlets
+
+import cnnwidgets as cw
+from tests.explorer import nets
+
+
+def _by_hand(x: torch.Tensor, first: list[int], last: list[int]) -> torch.Tensor:
+    net = nets.plain()
+    with torch.no_grad():
+        maps = net[:2](x)
+        maps[:, first] = 0
+        maps = net[2:5](maps)
+        maps[:, last] = 0
+        return net[5:](maps)[0]
+
+
+def _bars(e: cw.Explorer) -> torch.Tensor:
+    return torch.as_tensor(e.scores._logits).float()
+
+
+def test_the_bars_are_those_of_the_network_without_the_maps(e: cw.Explorer) -> None:
+    x = e._scene.picture.tensor
+    e.feature_maps.off = [2]
+    e.wait(20)
+    torch.testing.assert_close(_bars(e), _by_hand(x, [], [2]))
+    assert e.feature_maps.effect.startswith("1 map switched off: ")
+    e.layer = "1"
+    assert e.feature_maps.off == []
+    e.feature_maps.off = [0, 5]
+    e.wait(20)
+    torch.testing.assert_close(_bars(e), _by_hand(x, [0, 5], [2]))
+    assert e.feature_maps.effect.startswith("3 maps switched off in 2 layers: ")
+    e.layer = "4"
+    assert e.feature_maps.off == [2]
+    torch.testing.assert_close(_bars(e), _by_hand(x, [0, 5], [2]))
+
+
+def test_the_sentence_tells_the_explained_class_and_a_new_verdict() -> None:
+    x = torch.full((1, 3, 4, 4), 0.1)
+    x[:, 0] = 1.0
+    e = cw.explore(nets.colours(), x, labels=["red", "green", "blue"])
+    e.layer = "1"
+    e.feature_maps.off = [0]
+    e.wait(20)
+    before = torch.tensor([1.0, 0.1, 0.1]).softmax(0)[0]
+    after = torch.tensor([0.0, 0.1, 0.1]).softmax(0)[0]
+    said = f"1 map switched off: red {100 * before:.1f} % → {100 * after:.1f} %; the network now says green"
+    assert e.feature_maps.effect == said
+    e.target = 1
+    e.wait(20)
+    assert e.feature_maps.effect.startswith("1 map switched off: green ")
+    e.close()
+
+
+def test_switching_all_on_brings_the_photographs_scores_back(e: cw.Explorer) -> None:
+    before = _bars(e)
+    e.feature_maps.off = [1, 2]
+    e.wait(20)
+    assert not torch.allclose(_bars(e), before)
+    e.feature_maps._receive(None, {"op": "switch_all_on"}, [])
+    e.wait(20)
+    assert (e.feature_maps.off, e.feature_maps.effect) == ([], "")
+    assert torch.equal(_bars(e), before)
+
+
+def test_another_photograph_is_judged_without_the_maps_too(e: cw.Explorer) -> None:
+    e.feature_maps.off = [2]
+    e.picture = "bright"
+    e.wait(20)
+    assert e.feature_maps.off == [2]
+    torch.testing.assert_close(_bars(e), _by_hand(e._scene.picture.tensor, [], [2]))
+
+
+def test_no_such_map_is_refused(e: cw.Explorer) -> None:
+    with pytest.raises(traitlets.TraitError, match="No channel 8"):
+        e.feature_maps.off = [8]
+    assert e.feature_maps.off == []
+
+
+def test_the_model_is_as_it_was(e: cw.Explorer) -> None:
+    e.feature_maps.off = [2]
+    e.wait(20)
+    assert not any(module._forward_hooks for module in e._session.model.modules())
+
+
+def test_a_torch_call_cannot_be_switched_off(pictures: dict[str, torch.Tensor]) -> None:
+    e = cw.explore(nets.Functional(), pictures)
+    assert e.layer
+    assert not e.feature_maps.switchable
+    e.close()

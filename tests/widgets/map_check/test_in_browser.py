@@ -1,0 +1,211 @@
+"""The built widget in headless Chromium: states, pixels, clicks, names; and its charts in a JupyterLab."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page
+
+from cnnwidgets.widgets.map_check import MapCheck
+from tests.browser.lab import ask, lab
+
+from .page import messages, page, state
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
+    errors: list[str] = []
+    context = browser.new_context(viewport={"width": 1000, "height": 900})
+
+    def open_page(check: MapCheck, width: int = 660, dark: bool = False) -> Page:
+        view = context.new_page()
+        view.on("pageerror", lambda error: errors.append(str(error)))
+        view.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        file = tmp_path / "page.html"
+        file.write_text(page(check, width, dark))
+        view.goto(file.as_uri())
+        view.wait_for_function("window.ready")
+        return view
+
+    yield open_page
+    context.close()
+    assert errors == []
+
+
+def follow(view: Page, check: MapCheck) -> None:
+    """Bring the page to where the widget is."""
+    view.evaluate("given => Object.entries(given).forEach(([name, value]) => model.set(name, value))", state(check))
+    for message in messages(check):
+        view.evaluate("deliver", message)
+
+
+def pixels(view: Page, stage: int) -> list[list[int]]:
+    script = """stage => {
+        const canvas = document.querySelector(`[data-stage="${stage}"] canvas`);
+        const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        return Array.from({length: data.length / 4}, (_, i) => [...data.slice(4 * i, 4 * i + 3)]);
+    }"""
+    found: list[list[int]] = view.evaluate(script, stage)
+    return found
+
+
+def with_maps(**options: Any) -> MapCheck:
+    check = MapCheck()
+    check.begin()
+    maps = np.array([[[0.0, 3.0]], [[7.0, -7.0]], [[np.nan, 1.0]]])
+    check.show_maps(maps, ["classifier", "blocks.5.3.conv_pw"], [0.41, np.nan], **options)
+    return check
+
+
+def test_a_click_asks_for_the_check_and_another_cancels_it(opened: Open) -> None:
+    check = MapCheck()
+    view = opened(check)
+    button = view.get_by_role("button", name="Check this map")
+    assert button.is_disabled()
+    assert view.get_by_text("There is no map to check.").is_visible()
+    check.offer()
+    follow(view, check)
+    assert view.get_by_text("Randomise the network's weights, and hide what the map calls important").is_visible()
+    button.click()
+    assert view.evaluate("sent.at(-1).op") == "check"
+    check.begin("Copying the network …")
+    check.busy = True
+    check.show_progress(0.25, "Randomising the weights 50 % · 3 s left")
+    follow(view, check)
+    assert not button.is_visible()
+    assert view.locator(".cnnw-map-check").get_attribute("aria-busy") == "true"
+    assert view.locator("progress").evaluate("bar => bar.value") == 0.25
+    assert view.get_by_text("3 s left").is_visible()
+    view.get_by_role("button", name="Cancel").click()
+    assert view.evaluate("sent.at(-1).op") == "cancel"
+    assert view.get_by_role("button", name="Cancel").is_disabled()
+    check.busy = False
+    check.stop("The check was stopped.", "in part")
+    follow(view, check)
+    assert view.locator(".cnnw-map-check").get_attribute("aria-busy") is None
+    assert view.get_by_role("button", name="Check again").is_enabled()
+    assert not view.get_by_role("button", name="Cancel").is_visible()
+
+
+def test_maps_are_painted_on_their_own_scales(opened: Open) -> None:
+    view = opened(with_maps())
+    dark, bright = pixels(view, 0)
+    assert (sum(dark), sum(bright)) == (4, 252 + 255 + 164)  # the ends of inferno, #000004 and #fcffa4
+    assert pixels(view, 1) == [bright, dark]
+    broken, top = pixels(view, 2)
+    assert top == bright
+    assert broken[0] == broken[2] > broken[1], "magenta or its shade"
+    view.close()
+    view = opened(with_maps(signed=True))
+    red, blue = pixels(view, 1)
+    assert red[0] > red[2] + 60
+    assert blue[2] > blue[0] + 60
+    assert view.get_by_text("Red speaks for the class").is_visible()
+
+
+def test_each_map_carries_its_layer_and_its_similarity(opened: Open) -> None:
+    view = opened(with_maps())
+    cells = view.get_by_role("listitem")
+    assert [cell.inner_text().split() for cell in cells.all()] == [
+        ["original"],
+        ["1", "classifier", "0.41"],
+        ["2", "blocks.5.3.conv_pw", "–"],
+    ]
+    assert cells.nth(1).get_attribute("title") == (
+        "Stage 1: random weights from the output down to classifier; similarity 0.41 to the original"
+    )
+
+
+def test_the_reading_its_badge_and_its_notes(opened: Open) -> None:
+    check = with_maps(details=[["1", "classifier", "0.41", "−0.02", "0.9", "3.1"]])
+    check.conclude("The map hardly changes.", "checked: similarity 0.94", "warn", ["A note."])
+    view = opened(check)
+    sentence = view.get_by_role("status")
+    assert sentence.inner_text() == "The map hardly changes."
+    assert int(sentence.evaluate("e => getComputedStyle(e).fontWeight")) >= 600
+    assert view.locator(".mc-badge").get_attribute("data-level") == "warn"
+    assert view.get_by_text("A note.").is_visible()
+    assert view.get_by_role("button").count() == 0
+    assert not view.locator("table").is_visible()
+    view.get_by_text("All numbers").click()
+    assert view.locator("tbody tr").inner_text().split() == ["1", "classifier", "0.41", "−0.02", "0.9", "3.1"]
+    check.offer()
+    follow(view, check)
+    view.evaluate("deliver", [{"op": "data", "kind": "maps", "id": 10**9, "arrays": []}, []])
+    assert view.locator("canvas").count() == view.locator("table").count() == 0
+    assert view.get_by_role("button", name="Check this map").is_enabled()
+
+
+def test_an_error_is_an_alert(opened: Open) -> None:
+    check = MapCheck()
+    check.show_error(ValueError("no <b>such</b> thing"))
+    view = opened(check)
+    assert "no <b>such</b> thing" in view.get_by_role("alert").inner_text()
+    assert view.get_by_role("button", name="Check this map").is_enabled()
+
+
+@pytest.mark.parametrize("width", [340, 660])
+def test_names_are_text_and_nothing_is_wider_than_the_panel(opened: Open, width: int) -> None:
+    name = "<img src=x onerror='window.bad = 1'>" + "a.very.long.name." * 20
+    check = MapCheck()
+    check.show_maps(np.zeros((9, 2, 2)), [name] * 8, np.zeros(8), details=[[name] * 6])
+    check.conclude(
+        f"With random weights down to {name}.", "checked: similarity 0.91 half-way, 0.11 after", "ok", [name]
+    )
+    view = opened(check, width)
+    view.get_by_text("All numbers").click()
+    assert view.evaluate("window.bad") is None
+    assert view.evaluate("document.getElementById('root').scrollWidth") == width
+
+
+def test_undo_leaves_no_listener_and_no_element(opened: Open) -> None:
+    view = opened(with_maps())
+    view.evaluate("undo()")
+    assert view.evaluate("listening()") == 1, "the channel of the model stays, for other views"
+    assert view.evaluate("document.getElementById('root').children.length") == 0
+
+
+CELL = """
+import numpy as np
+from cnnwidgets.widgets.map_check import MapCheck
+check = MapCheck()
+check.layout.width = "660px"
+check.show_maps(np.zeros((3, 2, 2)), ["fc", "conv"], [0.5, 0.1])
+x = np.linspace(0, 1, 5)
+check.show_curves(x, 1 - x, x, [[1, 1, 1, 1, 0], [1, 0, 0, 0, 0]], [[0, 0, 0, 0, 1]], unit="probability")
+check
+"""
+
+
+def test_the_charts_are_drawn_in_the_colours_of_the_theme(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with lab(tmp_path_factory.mktemp("lab"), browser) as running:
+        notebook = running.notebook("charts", CELL)
+        for dark, colours in [
+            (False, ["rgb(11, 107, 203)", "rgb(110, 119, 129)"]),
+            (True, ["rgb(88, 166, 255)", "rgb(139, 148, 158)"]),
+        ]:
+            with running.open(notebook, dark=dark, width=1000, height=900) as (view, trouble):
+                view.wait_for_function("document.querySelectorAll('.cnnw-map-check .bqplot path.line').length >= 6")
+                lines = view.locator(".cnnw-map-check .bqplot path.line")
+                strokes = lines.evaluate_all("paths => paths.map(path => getComputedStyle(path).stroke)")
+                assert [strokes.count(colour) for colour in colours] == [3, 3]
+                figures = view.locator(".cnnw-map-check .bqplot").all()
+                boxes = [box for box in (figure.bounding_box() for figure in figures) if box]
+                assert len(boxes) == 3
+                assert len({round(box["y"]) for box in boxes}) == 1, "side by side where there is room"
+                ask(view, "check.layout.width = '340px'")
+                view.wait_for_function(
+                    "new Set([...document.querySelectorAll('.cnnw-map-check .bqplot')]"
+                    ".map(e => Math.round(e.getBoundingClientRect().y))).size === 3"
+                )
+                ask(view, "check.offer()")
+                view.wait_for_function("document.querySelectorAll('.cnnw-map-check .bqplot').length === 0")
+                assert trouble.console == []
