@@ -30,8 +30,8 @@ def attached(
 ) -> Iterator[None]:
     """Watch ``modules`` while the block runs: all of them, or none if one refuses a hook.
 
-    Only calls from this thread are seen: another may look at the same model at the same time. ``always`` is like ``leave`` but also runs when the module's forward raised (its output is then None)
-    and may not replace the output.
+    Only calls from this thread are seen: another may look at the same model at the same time. ``always`` is like
+    ``leave`` but also runs when the module's forward raised (its output is then None) and may not replace the output.
     """
     handles: list[RemovableHandle] = []
     try:

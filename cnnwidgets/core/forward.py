@@ -39,7 +39,7 @@ def _deepest(base: nn.Module, x: torch.Tensor, error: Exception) -> tuple[nn.Mod
     found: tuple[nn.Module, tuple[Any, ...]] = (base, (x,))
     for frame, _ in traceback.walk_tb(error.__traceback__):
         module = frame.f_locals.get("self")
-        if frame.f_code.co_name == "_call_impl" and id(module) in known:
+        if frame.f_code.co_name == "_call_impl" and isinstance(module, nn.Module) and id(module) in known:
             found = module, frame.f_locals.get("args", ())
     return found
 

@@ -1,24 +1,24 @@
-"""Which outputs with four axes are maps (N, C, H, W), and which only happen to have four axes."""
+"""Which outputs are maps (N, C, H, W), which hold maps in another order, and which only happen to have four axes."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
 
 from .errors import Cancelled, CnnWidgetsError
 from .graph import Graph, build
-from .kinds import kind_of_call
+from .layout_rules import NO_BATCH, Reading, reading
 from .names import unwrapped
-from .receptive import Field
 from .recording import Frame, Op, Recording, record
+from .token_grids import Grids, Joins
+from .tokens import AnyForm, CustomForm
 
 _SUSPECT = re.compile("permute|transpose|rearrange|channels_?last|layernorm|rmsnorm|attention|attn|swin", re.IGNORECASE)
-_NO_BATCH = "with another first axis than the images"
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,32 @@ class Layout:
         shape: of the tensor.
         why_not: why it is no stack of maps (N, C, H, W), as words to put after its shape; None if it is one.
         sure: False where the axes could not be followed, so that only the shape speaks.
+        form: how it holds maps all the same, in another order; None if it does not, or needs no turning.
     """
 
     shape: tuple[int, ...]
     why_not: str | None = None
     sure: bool = True
+    form: AnyForm | None = None
 
     @property
     def spatial(self) -> bool:
-        """Whether it is a stack of maps with more than one place."""
+        """Whether it is, as it stands, a stack of maps with more than one place."""
         return self.why_not is None and len(self.shape) == 4 and self.shape[2] * self.shape[3] > 1
+
+    @property
+    def stacked(self) -> bool:
+        """Whether it is, or holds, a stack of maps."""
+        return self.form is not None or (self.why_not is None and len(self.shape) == 4)
+
+    @property
+    def mapped(self) -> bool:
+        """Whether it is, or holds, a stack of maps with more than one place."""
+        return self.form.several if self.form is not None else self.spatial
+
+    def maps(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The maps (N, C, h, w) in ``tensor``."""
+        return tensor if self.form is None else self.form.maps(tensor)
 
 
 @dataclass(frozen=True)
@@ -49,74 +65,110 @@ class Layouts:
         batch: number of images.
         calls: (name, which of its calls, from 0) -> layout for one image; None if no forward pass was followed.
         note: what to tell the reader, None if there is nothing.
+        given: rows and columns of tokens, of which the user says that they form this grid.
+        custom: layer -> how the user says that it holds maps.
     """
 
     batch: int
     calls: Mapping[tuple[str, int], Layout] | None = None
     note: str | None = None
+    given: tuple[int, int] | None = None
+    custom: Mapping[str, CustomForm] = field(default_factory=dict)
 
     @property
     def followed(self) -> bool:
-        """Whether a forward pass was followed, or could not be."""
-        return self.calls is not None or self.note is not None
+        """Whether there is nothing more to find out by following a forward pass."""
+        return self.calls is not None or self.note is not None or bool(self.custom)
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether some layer's maps lie in it as tokens."""
+        forms = (layout.form for layout in (self.calls or {}).values())
+        return any(form is not None and form.has_tokens and form.several for form in forms)
 
     def of(self, name: str, index: int, shape: tuple[int, ...]) -> Layout:
         """The layout of what call ``index`` of layer ``name`` returned."""
-        if len(shape) == 4 and shape[0] != self.batch:
-            return Layout(shape, _NO_BATCH)
-        if self.calls is None:
-            return Layout(shape)
-        known = self.calls.get((name, index))
-        if known is None or known.shape[1:] != shape[1:]:
-            return Layout(shape, sure=False)
-        return Layout(shape, known.why_not, known.sure)
+        if name in self.custom:
+            return Layout(shape, "read by a function", form=self.custom[name])
+        known = self.calls.get((name, index)) if self.calls is not None else None
+        if known is not None and _same_but_for_batch(known, shape):
+            if known.form is not None and shape[known.form.images_at] != self.batch:
+                return Layout(shape, NO_BATCH)
+            if known.why_not is not None or shape[0] == self.batch or len(shape) != 4:
+                return replace(known, shape=shape)
+        if len(shape) == 4:
+            return Layout(shape, NO_BATCH) if shape[0] != self.batch else Layout(shape, sure=self.calls is None)
+        if self.calls is None and self.given is not None and len(shape) == 3 and shape[0] == self.batch:
+            return Layout(shape, form=Grids(given=self.given).form((1, *shape[1:])))
+        return Layout(shape)
 
 
-def layouts(model: nn.Module, images: torch.Tensor) -> Layouts:
-    """The layouts of ``model``, followed only if its modules hint at others than (N, C, H, W)."""
-    suspect = any(_SUSPECT.search(type(module).__name__) for module in unwrapped(model).modules())
-    return followed_layouts(model, images) if suspect else Layouts(len(images))
+def _same_but_for_batch(known: Layout, shape: tuple[int, ...]) -> bool:
+    at = known.form.images_at if known.form is not None else 0
+    before = known.shape
+    return len(before) == len(shape) and before[:at] + before[at + 1 :] == shape[:at] + shape[at + 1 :]
 
 
-def followed_layouts(model: nn.Module, images: torch.Tensor) -> Layouts:
-    """The layouts of ``model`` by a recorded forward pass of one image."""
+def layouts(model: nn.Module, images: torch.Tensor, grid: tuple[int, int] | None = None) -> Layouts:
+    """The layouts of ``model``, followed only if its modules hint at others than (N, C, H, W), or ``grid`` is given."""
+    suspect = grid is not None or any(_SUSPECT.search(type(module).__name__) for module in unwrapped(model).modules())
+    return followed_layouts(model, images, grid) if suspect else Layouts(len(images))
+
+
+def followed_layouts(model: nn.Module, images: torch.Tensor, grid: tuple[int, int] | None = None) -> Layouts:
+    """The layouts of ``model`` by a recorded forward pass of one image; ``grid`` is what tokens are said to form."""
+    joins = Joins()
     try:
-        recording = record(model, images[:1])
+        with joins:
+            recording = record(model, images[:1])
     except Cancelled:
         raise
     except CnnWidgetsError as error:
         note = f"axes could not be followed, every output of four axes was read as (N, C, H, W): {error}"
-        return Layouts(len(images), note=note)
+        return Layouts(len(images), note=note, given=grid)
     graph = build(recording)
-    found = judged(recording, graph)
+    found = judged(recording, graph, Grids(joins, grid))
     made: Counter[str] = Counter()
     calls = {}
     for name, seen in _returned(recording, graph):
         calls[name, made[name]] = found[seen.id]
         made[name] += 1
-    return Layouts(len(images), calls)
+    return Layouts(len(images), calls, given=grid)
 
 
-def judged(recording: Recording, graph: Graph) -> dict[int, Layout]:
+def judged(recording: Recording, graph: Graph, grids: Grids | None = None) -> dict[int, Layout]:
     """The layout of what each module call and each functional layer returned, by ``id``.
 
-    Where the axes could not be followed, other outputs of the same shape decide; if there are none, the shape does.
+    Where the axes could not be followed, other outputs of the same shape decide, or the number of tokens; if there is
+    no such thing, the shape does.
     """
+    grids = grids or Grids()
     found: dict[int, Layout] = {}
-    same_shape: dict[tuple[int, ...], set[str | None]] = {}
+    same_shape: dict[tuple[int, ...], set[Reading]] = {}
     unknown = []
-    for _, seen in _returned(recording, graph):
-        layout = _layout(seen, recording.input_shape)
-        if layout is None:
+    for seen in _by_completion(seen for _, seen in _returned(recording, graph)):
+        known = reading(seen, recording.input_shape, grids)
+        if known is None:
             unknown.append(seen)
-        else:
-            found[seen.id] = layout
-            same_shape.setdefault(layout.shape, set()).add(layout.why_not)
+            if isinstance(seen, Frame) and isinstance(seen.module, nn.Conv2d):
+                grids.add((seen.output_shape[2], seen.output_shape[3]))  # tokens that were laid out for it
+            continue
+        why_not, form = known
+        layout = found[seen.id] = Layout(seen.output_shape, why_not, form=form)
+        if layout.spatial:
+            grids.add((layout.shape[2], layout.shape[3]))
+        elif form is not None and form.followed:
+            grids.add(form.grid)
+        same_shape.setdefault(layout.shape, set()).add(known)
     for seen in unknown:
-        reasons = same_shape.get(seen.output_shape, set())
-        agreed = bool(reasons) and (None not in reasons or len(reasons) == 1)
-        why_not = min((reason for reason in reasons if reason), default=None) if agreed else None
-        found[seen.id] = Layout(seen.output_shape, why_not, sure=agreed)
+        among = same_shape.get(seen.output_shape, set())
+        refused = {known for known in among if known[0] is not None}
+        agreed = bool(among) and len(refused) in (0, len(among))
+        if agreed and len(refused) == 1:
+            why_not, form = refused.pop()
+        else:
+            why_not, form = min((str(reason) for reason, _ in refused), default=None) if agreed else None, None
+        found[seen.id] = Layout(seen.output_shape, why_not, sure=agreed, form=form)
     return found
 
 
@@ -125,37 +177,16 @@ def _returned(recording: Recording, graph: Graph) -> list[tuple[str, Frame | Op]
     return modules + [(call.layer, call.seen) for call in graph.calls if isinstance(call.seen, Op)]
 
 
-def _layout(seen: Frame | Op, input_shape: tuple[int, ...]) -> Layout | None:
-    """The layout of what a call returned; None if its axes could not be followed."""
-    shape = seen.output_shape
-    if len(shape) != 4:
-        return Layout(shape, "without height and width")
-    if len(input_shape) == 4 and shape[0] != input_shape[0]:
-        return Layout(shape, _NO_BATCH)
-    if seen.field is None:
-        return Layout(shape, "which does not depend on the image")
-    axes = _axes(seen.field)
-    if len(axes) != 4 or (not any(axes) and shape[2:] != (1, 1)):
-        return Layout(shape, "without height and width") if _mixes_last_axis(seen) else None
-    rows, columns = {0}, {1}
-    known = all(carried or size == 1 for carried, size in zip(axes[2:], shape[2:], strict=True))
-    if known and not axes[0] and not axes[1] and axes[2] <= rows and axes[3] <= columns:
-        return Layout(shape)
-    if axes[1:] == [rows, columns, set()]:
-        return Layout(shape, "channels last")
-    if rows | columns in axes:
-        return Layout(shape, "tokens in place of height and width")
-    if axes[2:] == [columns, rows]:
-        return Layout(shape, "width before height")
-    return Layout(shape, "without an axis for height and one for width")
+def _by_completion(all_seen: Iterable[Frame | Op]) -> list[Frame | Op]:
+    """In the order in which they returned; a module after what it called."""
+    ends: dict[int, int] = {}
 
+    def end(frame: Frame) -> int:
+        if frame.id not in ends:
+            ends[frame.id] = max([frame.id, *(op.id for op in frame.ops), *(end(child) for child in frame.children)])
+        return ends[frame.id]
 
-def _axes(field: Field) -> list[set[int]]:
-    """The image axes that each axis of the tensor carries."""
-    return [{reach.axis for _, reach in dim if reach is not None} for dim in field.dims]
+    def key(seen: Frame | Op) -> tuple[int, int]:
+        return (end(seen), -seen.id) if isinstance(seen, Frame) else (seen.id, -seen.id)
 
-
-def _mixes_last_axis(seen: Frame | Op) -> bool:
-    if isinstance(seen, Frame):
-        return isinstance(seen.module, nn.Linear)
-    return kind_of_call(seen.name) in ("attention", "linear")
+    return sorted(all_seen, key=key)

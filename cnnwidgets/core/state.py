@@ -7,8 +7,9 @@ import inspect
 import random
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
@@ -16,12 +17,24 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from ._buffers import Buffers
 from .errors import CnnWidgetsError, TargetError
 from .names import unwrapped
 
 
+@dataclass
+class Kept:
+    """What :func:`preserved` found when its block had ended.
+
+    Attributes:
+        changed: dotted names of the buffers that it put back. Empty while another block on the model still runs.
+    """
+
+    changed: tuple[str, ...] = ()
+
+
 @contextmanager
-def preserved(model: nn.Module, *, evaluate: bool = False) -> Iterator[None]:
+def preserved(model: nn.Module, *, evaluate: bool = False) -> Iterator[Kept]:
     """Whatever happens in the block, ``model`` and the random number generators are afterwards as before.
 
     Restored, also after an error or a ``KeyboardInterrupt``: the ``training`` flag of each submodule, the buffers
@@ -33,22 +46,29 @@ def preserved(model: nn.Module, *, evaluate: bool = False) -> Iterator[None]:
         model: any module, wrapped or not.
         evaluate: run the block in evaluation mode, set on each submodule without calling ``model.eval()``.
 
+    Yields:
+        What there is to say afterwards.
+
     Raises:
         CnnWidgetsError: a parameter or buffer has no shape yet (a lazy module that never ran).
     """
     base = unwrapped(model)
-    _refuse_lazy(model)
+    modules = list(model.modules())
+    _refuse_lazy(base, modules)
     with _guard:
         held = _held.setdefault(base, _Held())
-        held.enter(model, evaluate)
+        held.enter(modules, evaluate)
     # Elsewhere than on the main thread, going back would rewind what the user draws meanwhile.
-    restore_generators = _generators() if threading.current_thread() is threading.main_thread() else None
+    restore_generators = generators() if threading.current_thread() is threading.main_thread() else None
+    kept = Kept()
     try:
-        yield
+        yield kept
     finally:
         with _guard:
-            if held.leave():
+            changed = held.leave()
+            if changed is not None:
                 del _held[base]
+                kept.changed = _names(base, changed)
         if restore_generators is not None:
             restore_generators()
 
@@ -62,31 +82,36 @@ class _Held:
     def __init__(self) -> None:
         self._users = 0
         self._flags: dict[nn.Module, bool] = {}
-        self._buffers: list[tuple[nn.Module, str, torch.Tensor, torch.Tensor]] = []
+        self._buffers: list[Buffers] = []
 
-    def enter(self, model: nn.Module, evaluate: bool) -> None:
+    def enter(self, modules: Iterable[nn.Module], evaluate: bool) -> None:
         """Remember what has not been remembered yet."""
         self._users += 1
-        for module in model.modules():
-            if module not in self._flags:
-                self._flags[module] = module.training
-                for name, buffer in module.named_buffers(recurse=False, remove_duplicate=False):
-                    self._buffers.append((module, name, buffer, _snapshot(buffer)))
-            if evaluate:
-                module.training = False
+        new = [module for module in modules if module not in self._flags]
+        self._flags.update({module: module.training for module in new})
+        if new:
+            self._buffers.append(Buffers(new))
+        if evaluate:
+            for module in modules:
+                if module.training:
+                    module.training = False
 
-    def leave(self) -> bool:
-        """Restore everything if nobody else needs the model; whether that was so."""
+    def leave(self) -> list[tuple[nn.Module, str]] | None:
+        """Restore everything if nobody else needs the model: the buffers that had changed; else None."""
         self._users -= 1
         if self._users > 0:
-            return False
+            return None
         for module, flag in self._flags.items():
-            module.training = flag
-        for module, name, buffer, before in self._buffers:
-            if getattr(module, name, None) is not buffer:
-                setattr(module, name, buffer)
-            _restore(buffer, before)
-        return True
+            if module.training is not flag:
+                module.training = flag
+        return [changed for buffers in self._buffers for changed in buffers.restore()]
+
+
+def _names(base: nn.Module, changed: list[tuple[nn.Module, str]]) -> tuple[str, ...]:
+    if not changed:
+        return ()
+    paths = {module: f"{path}." if path else "" for path, module in base.named_modules()}
+    return tuple(f"{paths.get(module, '')}{name}" for module, name in changed)
 
 
 _guard = threading.RLock()
@@ -164,44 +189,45 @@ def _described(output: Any) -> str:
     return f"a {type(output).__name__}"
 
 
-def _refuse_lazy(model: nn.Module) -> None:
-    for name, value in [*model.named_parameters(), *model.named_buffers()]:
-        if is_lazy(value):
-            raise CnnWidgetsError(f"{name!r} has no shape yet: the model is lazy. Run it once on an input first.")
+def _refuse_lazy(base: nn.Module, modules: Iterable[nn.Module]) -> None:
+    # Told apart by hand first: naming all parameters takes longer than everything else here.
+    tensors = (value for one in modules for table in (one._parameters, one._buffers) for value in table.values())  # noqa: SLF001
+    if any(is_lazy(value) for value in tensors if value is not None):
+        found = (name for name, value in [*base.named_parameters(), *base.named_buffers()] if is_lazy(value))
+        raise CnnWidgetsError(f"{next(found)!r} has no shape yet: the model is lazy. Run it once on an input first.")
 
 
-def _snapshot(buffer: torch.Tensor) -> torch.Tensor:
-    with torch.inference_mode(False), torch.no_grad():
-        return buffer.detach().clone()
-
-
-def _restore(buffer: torch.Tensor, before: torch.Tensor) -> None:
-    same_shape = buffer.shape == before.shape
-    if same_shape and torch.equal(buffer, before):
-        return
-    # An inference tensor may only be written to in inference mode, and any other only outside of it.
-    with torch.inference_mode(buffer.is_inference()), torch.no_grad():
-        if same_shape:
-            buffer.copy_(before)
-        else:
-            buffer.set_(before)  # type: ignore[call-overload]
-
-
-def _generators() -> Callable[[], None]:
-    """A function that puts the generators back to where they are now."""
-    cpu = torch.get_rng_state()
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None  # type: ignore[no-untyped-call]
-    python = random.getstate()
+def generators_now() -> tuple[Any, ...]:
+    """The states of torch's, numpy's and Python's global generators, to be compared with :func:`have_moved`."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
     # numpy is looked up, not imported: its generator cannot have been used if nobody imported it.
     numpy = sys.modules.get("numpy")
-    numpy_state = numpy.random.get_state() if numpy is not None else None
+    return torch.get_rng_state(), cuda, random.getstate(), None if numpy is None else numpy.random.get_state()
+
+
+def have_moved(before: tuple[Any, ...]) -> bool:
+    """Whether anybody, on any thread, drew from a global generator since ``before``."""
+    cpu, cuda, python, numpy = generators_now()
+    old_cpu, old_cuda, old_python, old_numpy = before
+    if not torch.equal(cpu, old_cpu) or python != old_python:
+        return True
+    if len(cuda) == len(old_cuda) and not all(map(torch.equal, cuda, old_cuda)):
+        return True
+    if not isinstance(numpy, tuple) or not isinstance(old_numpy, tuple):  # never imported, or a generator of its own
+        return False
+    return bool(numpy[2:] != old_numpy[2:] or (numpy[1] != old_numpy[1]).any())
+
+
+def generators() -> Callable[[], None]:
+    """A function that puts the global generators back to where they are now."""
+    cpu, cuda, python, numpy_state = generators_now()
 
     def restore() -> None:
         torch.set_rng_state(cpu)
-        if cuda is not None:
+        if cuda:
             torch.cuda.set_rng_state_all(cuda)
         random.setstate(python)
-        if numpy is not None and numpy_state is not None:
-            numpy.random.set_state(numpy_state)
+        if numpy_state is not None:
+            sys.modules["numpy"].random.set_state(numpy_state)
 
     return restore

@@ -8,8 +8,12 @@ from typing import Any, TypeAlias
 
 import torch
 
-from .errors import TargetError
+from .errors import CnnWidgetsError, TargetError
+from .forward import is_out_of_memory
+from .outputs import SATURATED, are_probabilities, class_scores, holds_detections, probabilities, remember, shown
 from .state import first_tensor
+
+__all__ = ["SATURATED", "Chosen", "Target", "are_probabilities", "class_scores", "probabilities", "resolve"]
 
 Target: TypeAlias = int | Sequence[int] | torch.Tensor | Callable[[Any], torch.Tensor] | None
 """None: the class with the highest score, per image. An int: that class. A sequence of ints: one class an image.
@@ -17,9 +21,6 @@ A callable: ``outputs -> (N,)``, given what the model returned."""
 
 Chosen: TypeAlias = tuple[int, ...] | Callable[[Any], torch.Tensor]
 """The class of each image, or the callable that was given."""
-
-SATURATED = 0.9999
-"""From this probability on, softmax's gradient is next to nothing."""
 
 
 def resolve(
@@ -47,6 +48,7 @@ def resolve(
     """
     if score not in ("logit", "probability"):
         raise TargetError(f'score must be "logit" or "probability"; got {score!r}.')
+    remember(outputs, batch)
     if callable(target) and not isinstance(target, torch.Tensor):
         return _called(target, outputs, batch), target
     table = class_scores(outputs, batch=batch)
@@ -54,46 +56,6 @@ def resolve(
     if score == "probability":
         table = probabilities(table)
     return table[torch.arange(len(table), device=table.device), torch.tensor(chosen, device=table.device)], chosen
-
-
-def class_scores(outputs: Any, *, batch: int | None = None) -> torch.Tensor:
-    """The (N, classes) scores in what a model returned; a single output an image gives (N, 1).
-
-    Raises:
-        TargetError: it holds no such scores.
-    """
-    table = first_tensor(outputs)
-    if not table.is_floating_point():
-        raise TargetError(
-            f"The model returned {table.dtype} of shape {tuple(table.shape)}; expected floating-point scores, one a "
-            "class. Explain the model before it takes the argmax."
-        )
-    if batch == 1 and table.ndim < 2 and table.shape != (1,):
-        table = table.reshape(1, -1)  # a model that squeezes its output
-    if table.ndim == 1:
-        table = table[:, None]
-    if table.ndim != 2 or (batch is not None and len(table) != batch) or table.shape[1] == 0:
-        images = "" if batch is None else f" for {batch} {'image' if batch == 1 else 'images'}"
-        raise TargetError(
-            f"The model returned shape {tuple(first_tensor(outputs).shape)}{images}; a class index needs (N, classes). "
-            "Pass target=callable that takes the model's output and returns one score an image, shape (N,); "
-            "for example: target=lambda out: out[:, 5].mean((1, 2))."
-        )
-    return table
-
-
-def probabilities(table: torch.Tensor) -> torch.Tensor:
-    """Softmax of (N, classes) in at least float32; a single column, and rows that sum to one, stay as they are."""
-    if table.shape[1] == 1 or are_probabilities(table):
-        return table
-    return table.softmax(1, dtype=None if table.dtype == torch.float64 else torch.float32)
-
-
-def are_probabilities(table: torch.Tensor) -> bool:
-    """Whether each row of (N, classes) already looks like the output of a softmax."""
-    table = table.detach().float()
-    tolerance = 1e-4 if table.shape[1] > 1 else -1.0
-    return bool((table >= 0).all() and ((table.sum(1) - 1).abs() <= tolerance).all())
 
 
 def _classes(target: Target, table: torch.Tensor) -> tuple[int, ...]:
@@ -142,13 +104,25 @@ def _as_int(value: Any) -> int | None:
 
 
 def _called(target: Callable[[Any], torch.Tensor], outputs: Any, batch: int | None) -> torch.Tensor:
-    scores = target(outputs)
+    name = getattr(target, "__name__", None) or type(target).__name__
+    try:
+        scores = target(outputs)
+    except CnnWidgetsError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise TargetError(
+            f"The target function {name!r} raised {type(error).__name__}: {error}. It was given what the model "
+            f"returned, {shown(outputs)}, and must return one score an image."
+        ) from error
     images = batch
     if images is None:
-        images = len(first_tensor(outputs))
+        images = len(outputs if holds_detections(outputs) else first_tensor(outputs))
     if not isinstance(scores, torch.Tensor) or tuple(scores.shape) != (images,) or not scores.is_floating_point():
         got = f"shape {tuple(scores.shape)}, {scores.dtype}" if isinstance(scores, torch.Tensor) else repr(type(scores))
         raise TargetError(
-            f"The target function returned {got}; expected floating-point scores of shape ({images},), one an image."
+            f"The target function {name!r} returned {got}; expected floating-point scores of shape ({images},), one an "
+            f"image. It was given what the model returned: {shown(outputs)}."
         )
     return scores

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._registry import Info, get, info, names, register, unregister
+from . import targets
+from ._registry import Info, get, info, names, on_change, register, unregister
 from .ablation_cam import ablation_cam
 from .cam import cam
 from .deconvnet import deconvnet
@@ -44,10 +45,12 @@ __all__ = [
     "layer_cam",
     "names",
     "occlusion",
+    "on_change",
     "register",
     "saliency",
     "score_cam",
     "smooth_grad",
+    "targets",
     "unregister",
     "xgrad_cam",
 ]

@@ -20,10 +20,12 @@ from cnnwidgets.core.forward import is_out_of_memory, run
 from cnnwidgets.core.layouts import Layouts
 from cnnwidgets.core.names import unwrapped
 from cnnwidgets.core.recording import _never_compiled as never_compiled
+from cnnwidgets.core.tokens import AnyForm
 
 from ._layers import Functions
+from ._outputs import layer_tensor, with_replaced
 from ._retold import Retold, Story, Told
-from ._watch import Watch, layer_tensor, with_replaced
+from ._watch import Watch
 
 Replace = Callable[[torch.Tensor], torch.Tensor]
 """The layer's output as it is -> what the rest of the model is to see."""
@@ -37,14 +39,23 @@ class AfterLayer:
         name: the layer's dotted name, or that of a torch call.
         index: which of its calls, from 0.
         functions: the model's function layers, if the layer may be one of them.
+        form: how the layer's output holds the maps, if not as they are.
 
     Attributes:
         shortened: whether what precedes the layer is not computed again. A caller that finds the scores to be others
             than those of the whole model sets it to False.
     """
 
-    def __init__(self, model: nn.Module, image: torch.Tensor, name: str, index: int, functions: Functions) -> None:
-        self._model, self._image = model, image
+    def __init__(
+        self,
+        model: nn.Module,
+        image: torch.Tensor,
+        name: str,
+        index: int,
+        functions: Functions,
+        form: AnyForm | None = None,
+    ) -> None:
+        self._model, self._image, self._form = model, image, form
         self._name, self._index, self._functions = name, index, functions
         self._module = dict(unwrapped(model).named_modules()).get(name)
         self.shortened = True
@@ -66,13 +77,19 @@ class AfterLayer:
         if not self.shortened:
             return self.whole(maps)
         story = Retold(self._model, self._image, self._events, len(maps))
-        outputs = self._run(story.given, lambda old: maps.to(old.dtype), story)
+        outputs = self._run(story.given, self._edited(maps), story)
         story.finish()
         return outputs
 
     def whole(self, maps: torch.Tensor) -> Any:
         """The same by running all of the model."""
-        return self._run(self._image.repeat(len(maps), 1, 1, 1), lambda old: maps.to(old.dtype), None)
+        return self._run(self._image.repeat(len(maps), 1, 1, 1), self._edited(maps), None)
+
+    def _edited(self, maps: torch.Tensor) -> Replace:
+        form = self._form
+        if form is None:
+            return lambda old: maps.to(old.dtype)
+        return lambda old: form.put(maps.to(old.dtype), old)
 
     def _run(self, x: torch.Tensor, replace: Replace, story: Story | None) -> Any:
         with torch.no_grad(), never_compiled(), story or nullcontext(), self._replacing(replace, story):

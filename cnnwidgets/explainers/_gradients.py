@@ -9,7 +9,9 @@ import torch
 from torch.autograd.graph import get_gradient_edge
 
 from cnnwidgets.core.errors import CnnWidgetsError
-from cnnwidgets.core.targets import SATURATED, are_probabilities, class_scores, probabilities
+from cnnwidgets.core.outputs import outputs_seen, remember
+
+from ._trust import output_notes
 
 
 def fresh_input(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -62,14 +64,7 @@ def nodes_between(scores: torch.Tensor, leaf: torch.Tensor) -> set[Any]:
 
 
 def saturation_notes(outputs: Any, score: str, batch: int) -> Iterator[str]:
-    """Warn where the gradient of a probability is next to nothing because the probability is next to one."""
-    try:
-        table = class_scores(outputs, batch=batch).detach()
-    except CnnWidgetsError:
-        return  # explained by a callable
-    already = are_probabilities(table)
-    if (score == "probability" or already) and table.shape[1] > 1:
-        highest = probabilities(table).amax(1)
-        if bool((highest > SATURATED).any()):
-            advice = "explain the model before its softmax" if already else "use logits"
-            yield f"scores are saturated: {advice} (highest probability {float(highest.max()):.6f})"
+    """What the scores of all classes say about the map of one; see :func:`~._trust.output_notes`."""
+    with outputs_seen() as seen:
+        remember(outputs, batch)
+    yield from output_notes(seen, score)

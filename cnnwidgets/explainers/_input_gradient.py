@@ -12,7 +12,7 @@ from cnnwidgets.core.forward import run
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Chosen, Target, resolve
 
-from ._gradients import differentiate, fresh_input, saturation_notes
+from ._gradients import differentiate, fresh_input
 from ._rules import Guidance, Rule
 
 
@@ -62,7 +62,7 @@ def input_gradient(
             "No gradient reaches the input: the model detaches, rounds, or runs part of its forward under "
             "torch.no_grad(). A method that needs no gradient, such as occlusion, still works."
         )
-    notes = [*guidance.notes(), *saturation_notes(outputs, score, len(images))]
+    notes = list(guidance.notes())
     if not bool(gradient.any()):
         what = "the score does not react to small changes of the input"
         notes.append(f"the gradient is zero everywhere: {what if rule == 'plain' else f'the {rule} rule lets none by'}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import nn
 
-from cnnwidgets.core.errors import InputError
+from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.forward import fitted
 from cnnwidgets.core.names import unwrapped
 from cnnwidgets.core.results import Attribution
@@ -19,6 +20,7 @@ def checked(model: nn.Module, images: Any) -> torch.Tensor:
 
     Raises:
         InputError: not a floating-point tensor (N, C, H, W) with at least one image and one pixel.
+        CnnWidgetsError: the model has no weights yet: they are on the meta device.
     """
     base = unwrapped(model)
     if not isinstance(images, torch.Tensor):
@@ -30,6 +32,16 @@ def checked(model: nn.Module, images: Any) -> torch.Tensor:
         raise InputError(
             f"The images are {images.dtype}; expected floating-point values, preprocessed as the model was trained: "
             "images.float() / 255, then its normalisation."
+        )
+    if images.is_meta:
+        raise InputError("The images are on the meta device, where tensors have a shape and no values; pass real ones.")
+    if images.layout != torch.strided:
+        raise InputError(f"The images are a {images.layout} tensor; expected a dense one: pass images.to_dense().")
+    first = next(base.parameters(), None)
+    if first is not None and first.is_meta:
+        raise CnnWidgetsError(
+            "The model is on the meta device: its weights have shapes and no values. Load them first: "
+            "model.to_empty(device='cpu'), then model.load_state_dict(...)."
         )
     shape = tuple(images.shape)
     if images.ndim == 3:
@@ -49,25 +61,66 @@ def input_notes(images: torch.Tensor) -> Iterator[str]:
     yield f"the input contains {_counted(images)}"
 
 
-def weight_notes(model: nn.Module) -> Iterator[str]:
-    """What is not a number in the parameters and buffers."""
+def weight_notes(model: nn.Module, *, doubtful: bool = True) -> Iterator[str]:
+    """What is not a number in the parameters and buffers.
+
+    Args:
+        doubtful: look at every value. If not, what was found to be finite is not looked at again until a tensor is
+            exchanged or its version counter moves. Writing through ``.data`` moves none, so to be passed only when
+            everything that came out of the model is finite: a NaN that nobody has looked at then changed nothing.
+    """
     base = unwrapped(model)
+    tables = (table for one in base.modules() for table in (one._parameters, one._buffers))  # noqa: SLF001
+    tensors = [tensor for table in tables for tensor in table.values() if tensor is not None]
+    if not doubtful and _unchanged(base, tensors):
+        return
+    if all(_finite(tensor) for tensor in tensors):
+        _finite_at[base] = [(weakref.ref(tensor), _state(tensor)) for tensor in tensors]
+        return
     for name, value in [*base.named_parameters(), *base.named_buffers()]:
-        # One pass that makes no copy; the exact count is only taken when it is worth it.
-        if value.is_floating_point() and not bool(value.detach().sum(dtype=torch.float64).isfinite()):
+        if not _finite(value) and not bool(value.detach().isfinite().all()):
             yield f"the weights contain {_counted(value.detach())} in {name!r}"
+
+
+_finite_at: weakref.WeakKeyDictionary[nn.Module, list[tuple[weakref.ref[torch.Tensor], tuple[int, int]]]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def _unchanged(base: nn.Module, tensors: list[torch.Tensor]) -> bool:
+    known = _finite_at.get(base)
+    if known is None or len(known) != len(tensors):
+        return False
+    return all(was() is now and state == _state(now) for (was, state), now in zip(known, tensors, strict=True))
+
+
+def _state(tensor: torch.Tensor) -> tuple[int, int]:
+    """Where its values lie and how often they were written to, as far as torch counts that."""
+    address = tensor.data_ptr() if tensor.layout == torch.strided else 0
+    return address, -1 if tensor.is_inference() else tensor._version  # noqa: SLF001 (its only name)
+
+
+def _finite(tensor: torch.Tensor) -> bool:
+    """Whether the sum is finite: one pass that makes no copy. Not so for a few values whose sum is too large."""
+    tensor = tensor.detach()
+    return not tensor.is_floating_point() or bool(tensor.sum(dtype=_wide(tensor)).isfinite())
+
+
+def _wide(tensor: torch.Tensor) -> torch.dtype | None:
+    return torch.float32 if tensor.dtype in (torch.float16, torch.bfloat16) else None
 
 
 def result_notes(result: Attribution) -> Iterator[str]:
     """What is not a number in the scores and the maps."""
     if not bool(result.scores.isfinite().all()):
-        yield f"the score is not a finite number{_which(~result.scores.isfinite())}"
+        yield f"the score is not a finite number{which_images(~result.scores.isfinite())}"
     broken = ~result.values.flatten(1).isfinite()
     if bool(broken.any()):
-        yield f"the map contains {_counted(result.values)}{_which(broken.any(1))}: they are left out, not painted"
+        yield f"the map contains {_counted(result.values)}{which_images(broken.any(1))}: they are left out, not painted"
 
 
-def _which(affected: torch.Tensor) -> str:
+def which_images(affected: torch.Tensor) -> str:
+    """`` for image 0, 2`` of a (N,) bool; nothing where there is only one image."""
     if len(affected) == 1:
         return ""
     return " for image " + ", ".join(str(index) for index in affected.nonzero().flatten().tolist())

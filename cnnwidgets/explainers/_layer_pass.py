@@ -9,17 +9,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnwidgets.core.errors import CnnWidgetsError, NotSpatial
+from cnnwidgets.core.errors import CnnWidgetsError, InputError, NotSpatial
 from cnnwidgets.core.forward import run
-from cnnwidgets.core.layouts import Layouts, followed_layouts
-from cnnwidgets.core.layouts import layouts as known_layouts
+from cnnwidgets.core.layouts import Layout, Layouts, followed_layouts
 from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Chosen, Target, are_probabilities, class_scores, resolve
+from cnnwidgets.core.targets import Chosen, Target, resolve
+from cnnwidgets.core.tokens import AnyForm, Form, Tokens
 
 from ._gradients import differentiate, fresh_input, saturation_notes
-from ._layers import Functions, all_functions, located
+from ._last_reached import last_reached
+from ._layers import Functions, all_functions, asked_layouts, located
+from ._outputs import Call, Output, moves_axes
 from ._rules import Guidance, Rule
-from ._watch import Call, Output, Watch, refusal, unsure_note
+from ._watch import Watch, refusal, unsure_note
 
 
 @dataclass(eq=False)
@@ -37,6 +39,7 @@ class LayerPass:
         chosen: the class of each image, or the callable.
         score: "logit" or "probability".
         functions: the model's function layers, where they were looked for.
+        form: how the layer's output holds the maps, if not as they are.
         notes: what the rule for the backward pass did not reach, and whether the layer may be no maps.
     """
 
@@ -50,6 +53,7 @@ class LayerPass:
     chosen: Chosen
     score: str
     functions: Functions
+    form: AnyForm | None = None
     notes: tuple[str, ...] = ()
 
     def attribution(self, values: torch.Tensor, method: str, *notes: str) -> Attribution:
@@ -74,11 +78,15 @@ def layer_pass(
     layer: str | nn.Module | None,
     call: int,
     score: str,
+    tokens: Tokens = None,
     *,
     gradient: bool = True,
     backward: Rule = "plain",
 ) -> LayerPass:
     """Run ``model`` and look at one layer; arguments as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
+
+    With ``layer`` None it is the last call with more than one place, or, of the layers of tokens, the last whose
+    tokens of the grid the gradient reaches: after the last attention a class token alone makes the scores.
 
     Raises:
         LayerNotFound, NotSpatial, InputError, TargetError: as for Grad-CAM.
@@ -89,25 +97,42 @@ def layer_pass(
     if layer is None and call != -1:
         raise CnnWidgetsError(f"call={call} counts the calls of one layer; say which with layer=.")
     wanted, functions = (None, all_functions(model, images)) if layer is None else located(model, images, layer)
-    layouts = known_layouts(model, images)
+    layouts = asked_layouts(model, images, None if wanted is None else [wanted], tokens)
+    if wanted is None and layouts.has_tokens:
+        wanted, call = last_reached(model, images, target, score, functions, layouts) or (None, call)
     with torch.set_grad_enabled(gradient):
-        found = _look(model, images, wanted, functions, layouts, backward)
-        if found.watch.odd and not layouts.followed:
+        found = _look(model, images, wanted, functions, layouts, backward, alone=gradient or layouts.followed)
+        if not layouts.followed and (found.watch.odd or (found.alone and _is_turned(found.asked))):
             del found  # and the maps it holds
             layouts = followed_layouts(model, images)
-            found = _look(model, images, wanted, functions, layouts, backward)
+            if wanted is None and layouts.has_tokens:
+                wanted, call = last_reached(model, images, target, score, functions, layouts) or (None, call)
+            found = _look(model, images, wanted, functions, layouts, backward, alone=True)
+        if found.alone and not (found.asked and found.asked[-1].output.value is not None):
+            del found  # to say which other layers there are
+            found = _look(model, images, wanted, functions, layouts, backward, alone=False)
         scores, chosen = resolve(target, found.outputs, score=score, batch=len(images))
 
     spatial = found.last.get(True) or found.last.get(False)
     if wanted is None:
         if spatial is None:
-            raise NotSpatial("No layer of this model returns maps (N, C, H, W); a method of pixels may do: saliency.")
+            raise NotSpatial(
+                "No layer of this model returns maps (N, C, H, W), or tokens whose grid can be told. If it works on "
+                "tokens, pass tokens=(rows, columns) of their grid; else a method of pixels may do: saliency."
+            )
         shown = spatial
     else:
         shown = _called(found.watch, found.asked, wanted, call, spatial)
     maps = shown.output.value
     if maps is None:
-        raise NotSpatial(_not_spatial(shown, spatial, found.watch))
+        others = dict.fromkeys([*found.watch.spatial, *([spatial.name] if spatial else [])])
+        raise NotSpatial(refusal(shown.name, shown.output.layout, others))
+    form = shown.output.layout.form
+    if layer is not None and layouts.given and isinstance(form, Form) and form.grid != layouts.given:
+        raise InputError(
+            f"tokens is {layouts.given}, but the output of layer {shown.name!r}, {shown.output.shape}, is a grid of "
+            f"{form.grid}, as far as its axes were followed. Leave tokens out, or pass a function that makes maps."
+        )
     if gradient:
         with found.guidance.backward(scores):
             slope = _gradient(shown, scores)
@@ -117,7 +142,7 @@ def layer_pass(
         maps, slope = maps.float(), slope.float()
     notes = (
         *found.guidance.notes(shown, f"layer {shown.name!r}"),
-        *layout_notes(shown.name, shown.output.layout.sure, layouts),
+        *layout_notes(shown.name, shown.output.layout, layouts),
     )
     return LayerPass(
         shown.name,
@@ -130,23 +155,35 @@ def layer_pass(
         chosen,
         score,
         functions,
+        form,
         notes,
     )
 
 
 @dataclass
 class _Forward:
-    """One forward pass: every call of the layer asked for, and the last call with and without maps worth a look."""
+    """One forward pass: every call of the layer asked for, and the last call with and without maps worth a look.
+
+    ``alone`` where only the layer asked for was watched.
+    """
 
     watch: Watch
     guidance: Guidance
     outputs: Any
     asked: list[Call]
     last: dict[bool, Call]
+    alone: bool
 
 
 def _look(
-    model: nn.Module, images: torch.Tensor, wanted: str | None, functions: Functions, layouts: Layouts, rule: Rule
+    model: nn.Module,
+    images: torch.Tensor,
+    wanted: str | None,
+    functions: Functions,
+    layouts: Layouts,
+    rule: Rule,
+    *,
+    alone: bool,
 ) -> _Forward:
     asked: list[Call] = []
     last: dict[bool, Call] = {}
@@ -165,54 +202,15 @@ def _look(
     def wants(name: str, output: Output) -> bool:
         return output.stacked and wanted in (None, name)
 
-    watch = Watch(model, see, wants, layouts, functions)
+    watch = Watch(model, see, wants, layouts, functions, wanted if alone else None)
     x = fresh_input(images)[1] if torch.is_grad_enabled() else images.clone()
     with guidance.forward(), watch.following():
         outputs = run(model, x)
-    return _Forward(watch, guidance, outputs, asked, last)
+    return _Forward(watch, guidance, outputs, asked, last, watch.alone)
 
 
-class Scorer:
-    """Scores of edited copies of the images of a pass, for the same targets."""
-
-    def __init__(self, seen: LayerPass) -> None:
-        self._chosen = seen.chosen
-        # Decided once: a batch of edits whose logits happen to look like probabilities must not switch it.
-        self._softmax = False
-        if seen.score == "probability" and not callable(seen.chosen):
-            table = class_scores(seen.outputs, batch=len(seen.scores))
-            self._softmax = table.shape[1] > 1 and not are_probabilities(table)
-
-    def __call__(self, outputs: Any, image: int, batch: int) -> torch.Tensor:
-        """(batch,) scores, at least float32, of what the model returned for ``batch`` edits of image ``image``."""
-        if callable(self._chosen):
-            scores = resolve(self._chosen, outputs, batch=batch)[0]
-        else:
-            table = class_scores(outputs, batch=batch)
-            if self._softmax:
-                table = table.softmax(1, dtype=None if table.dtype == torch.float64 else torch.float32)
-            scores = table[:, self._chosen[image]]
-        return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
-
-
-def strongest(maps: torch.Tensor, channels: int | None) -> torch.Tensor:
-    """Indices, ascending, of the ``channels`` maps of (K, h, w) that vary most over places; None: of all.
-
-    Raises:
-        CnnWidgetsError: ``channels`` is no int of at least 1.
-    """
-    if channels is None:
-        return torch.arange(len(maps))
-    if not isinstance(channels, int) or isinstance(channels, bool) or channels < 1:
-        raise CnnWidgetsError(f"channels is {channels!r}; expected an int of at least 1, or None for all.")
-    spread = maps.flatten(1).double().var(1, correction=0).nan_to_num(torch.inf)
-    return spread.topk(min(channels, len(maps))).indices.sort().values.cpu()
-
-
-def limit_notes(channels: int | None, there: int) -> Iterator[str]:
-    """That only some of a layer's maps were looked at."""
-    if channels is not None and channels < there:
-        yield f"only the {channels} of {there} maps that vary most were used; the others count as 0"
+def _is_turned(asked: list[Call]) -> bool:
+    return any(moves_axes(call.output.own) for call in asked)
 
 
 def map_notes(values: torch.Tensor, any_gradient: bool) -> Iterator[str]:
@@ -236,12 +234,14 @@ def reuse_notes(name: str, index: int, calls: int) -> Iterator[str]:
         yield f"layer {name!r} is called {calls} times; showing call {index + 1}"
 
 
-def layout_notes(name: str, sure: bool, layouts: Layouts) -> Iterator[str]:
-    """Whether the layer may be something else than maps."""
+def layout_notes(name: str, layout: Layout, layouts: Layouts) -> Iterator[str]:
+    """Whether the layer may be something else than maps, and which tokens were dropped."""
     if layouts.note is not None:
         yield layouts.note
-    if not sure:
+    if not layout.sure:
         yield unsure_note(name)
+    if layout.form is not None:
+        yield from layout.form.notes()
 
 
 def no_gradient(name: str) -> str:
@@ -272,10 +272,3 @@ def _called(watch: Watch, seen: list[Call], name: str, call: int, spatial: Call 
             f"Layer {name!r} is called {calls} {'time' if calls == 1 else 'times'}; call={call} is out of range. "
             f"Pass 0 to {calls - 1}, or -1 for the last."
         ) from None
-
-
-def _not_spatial(shown: Call, spatial: Call | None, watch: Watch) -> str:
-    if len(shown.output.shape) == 4:
-        return refusal(shown.name, shown.output.layout, watch.spatial)
-    hint = f" The last spatial layer is {spatial.name!r}." if spatial is not None else ""
-    return f"Layer {shown.name!r} returns shape {shown.output.shape}; expected maps (N, C, H, W).{hint}"

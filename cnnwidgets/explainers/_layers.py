@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import nn
 
-from cnnwidgets.core.errors import LayerNotFound
+from cnnwidgets.core.errors import InputError, LayerNotFound
 from cnnwidgets.core.function_layers import FunctionLayer, Key, function_layers, may_have_function_layers
+from cnnwidgets.core.layouts import Layouts, layouts
 from cnnwidgets.core.names import find_layer, layer_names, unknown_layer
+from cnnwidgets.core.tokens import CustomForm, Tokens, checked_tokens
 
 Functions = Mapping[Key, FunctionLayer]
 
@@ -35,3 +37,17 @@ def located(model: nn.Module, images: torch.Tensor, layer: str | nn.Module) -> t
 def all_functions(model: nn.Module, images: torch.Tensor) -> Functions:
     """The model's function layers, looked for only where there may be some."""
     return function_layers(model, images) if may_have_function_layers(model) else {}
+
+
+def asked_layouts(model: nn.Module, images: torch.Tensor, wanted: Iterable[str] | None, tokens: Tokens) -> Layouts:
+    """How the layers hold maps, as far as that can be known before looking; ``wanted`` are those asked for, None: all.
+
+    Raises:
+        InputError: ``tokens`` is none, or a function though no layer was asked for.
+    """
+    given = checked_tokens(tokens)
+    if not callable(given):
+        return layouts(model, images, given)
+    if wanted is None:
+        raise InputError("tokens is a function: say with layer= for which layer it makes maps.")
+    return Layouts(len(images), custom=dict.fromkeys(wanted, CustomForm(given, len(images))))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -14,14 +14,17 @@ from cnnwidgets.core.errors import NotSpatial, TargetError
 from cnnwidgets.core.forward import run
 from cnnwidgets.core.function_layers import FunctionLayer, Key
 from cnnwidgets.core.layouts import Layouts, followed_layouts
-from cnnwidgets.core.layouts import layouts as known_layouts
-from cnnwidgets.core.state import in_training_mode, preserved
+from cnnwidgets.core.state import generators_now, have_moved, preserved
 from cnnwidgets.core.targets import Chosen, Target, class_scores, resolve
+from cnnwidgets.core.tokens import Tokens
 
 from ._gradients import differentiate, fresh_input, nodes_between, saturation_notes
 from ._inputs import checked, input_notes, weight_notes
-from ._layers import Functions, all_functions, located
-from ._watch import Call, Output, Watch, refusal
+from ._last_reached import inside_attention
+from ._layers import Functions, all_functions, asked_layouts, located
+from ._outputs import Call, Output
+from ._trust import change_notes, model_notes, random_notes
+from ._watch import Watch, refusal
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +46,10 @@ class Observation:
         chosen: the class of each image, or the callable.
         input_gradient: (N, C, H, W), the saliency of the same pass; None without gradients.
         notes: as in ``Attribution.notes``.
+        mapped: names of the layers asked for that return maps, or hold them in another order.
         unsure: names in ``maps`` and ``cam`` of which only the shape says that they are (N, C, H, W).
+        tokens: name -> notes on the tokens that its maps are made of, where there is something to say.
+        default: the layer that ``layer=None`` stands for; None if no layer has maps.
     """
 
     maps: dict[str, torch.Tensor]
@@ -58,7 +64,10 @@ class Observation:
     chosen: Chosen
     input_gradient: torch.Tensor | None
     notes: tuple[str, ...]
+    mapped: frozenset[str] = frozenset()
     unsure: frozenset[str] = frozenset()
+    tokens: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    default: str | None = None
 
 
 def observe(
@@ -70,29 +79,35 @@ def observe(
     keep_maps: bool = True,
     gradients: bool = True,
     score: str = "logit",
+    tokens: Tokens = None,
 ) -> Observation:
     """Run ``model`` once, and its backward once, and keep what the layers' maps and gradients say.
 
     Gradients are reduced to Grad-CAM maps and contributions as they arrive, and dropped.
 
     Args:
-        model, images, target, score: as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
-        layers: names or modules to look at; None for every layer that returns maps with more than one place.
+        model, images, target, score, tokens: as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
+        layers: names or modules to look at; None for every layer that returns maps with more than one place, channels
+            last and tokens included.
         keep_maps: keep the maps themselves.
         gradients: run the backward pass.
 
     Raises:
         LayerNotFound, InputError, TargetError: as for Grad-CAM.
-        NotSpatial: a layer asked for returns something with four axes that is not (N, C, H, W).
+        NotSpatial: a layer asked for returns something with four axes that holds no maps.
         CnnWidgetsError: the model failed. A layer that no gradient reaches is no error here.
     """
     with torch.inference_mode(False), torch.set_grad_enabled(gradients):
         images = checked(model, images)
-        notes = [*input_notes(images), *weight_notes(model)]
-        if in_training_mode(model):
-            notes.append("model was in training mode; explained in evaluation mode")
-        with preserved(model, evaluate=True):
-            return _observe(model, images, target, layers, keep_maps, gradients, score, notes)
+        notes = [*input_notes(images), *model_notes(model)]
+        with preserved(model, evaluate=True) as kept:
+            generators = generators_now()
+            found = _observe(model, images, target, layers, keep_maps, gradients, score, tokens)
+            drawn = [*random_notes(model, images)] if have_moved(generators) else []
+        seen = found.scores if found.outputs is None else found.outputs
+        notes += weight_notes(model, doubtful=bool(notes) or not bool(seen.isfinite().all()))
+        notes += [*found.notes, *drawn, *change_notes(kept.changed)]
+        return replace(found, notes=tuple(dict.fromkeys(notes)))
 
 
 def _observe(
@@ -103,7 +118,7 @@ def _observe(
     keep_maps: bool,
     gradients: bool,
     score: str,
-    notes: list[str],
+    tokens: Tokens,
 ) -> Observation:
     functions: dict[Key, FunctionLayer] = {}
     wanted: set[str] | None = None
@@ -115,7 +130,7 @@ def _observe(
             name, its_functions = located(model, images, layer)
             wanted.add(name)
             functions.update(its_functions)
-    layouts = known_layouts(model, images)
+    layouts = asked_layouts(model, images, wanted, tokens)
     found = _look(model, images, wanted, functions, layouts, gradients)
     if found.watch.odd and not layouts.followed:
         del found  # and the maps it holds
@@ -126,7 +141,7 @@ def _observe(
         if name in last and len(last[name].shape) == 4 and not last[name].stacked:
             raise NotSpatial(refusal(name, last[name].layout, watch.spatial))
     scores, chosen = resolve(target, raw, score=score, batch=len(images))
-    notes += saturation_notes(raw, score, len(images))
+    notes = list(saturation_notes(raw, score, len(images)))
     if layouts.note is not None:
         notes.append(layouts.note)
 
@@ -136,6 +151,7 @@ def _observe(
         if output.value is not None and output.spatial and (wanted is None or name in wanted)
     }
     unsure = frozenset(name for name, output in chosen_layers.items() if not output.layout.sure)
+    forms = {name: output.layout.form for name, output in chosen_layers.items() if output.layout.form is not None}
     distinct = {id(output): output for output in chosen_layers.values()}
     reducers = {key: _Reducer(output, keep_maps) for key, output in distinct.items()}
     last.clear()
@@ -147,11 +163,12 @@ def _observe(
     missing = len(by_name) - len(reached)
     if gradients and missing:
         notes.append(f"no gradient reaches {missing} of {len(by_name)} layers; they have no map for the class")
+    reacts = frozenset(name for name, reducer in reached.items() if reducer.reacts)
     return Observation(
         maps={name: reducer.maps for name, reducer in by_name.items() if reducer.maps is not None},
         cam={name: reducer.cam for name, reducer in reached.items() if reducer.cam is not None},
         contribution={n: r.contribution for n, r in reached.items() if r.contribution is not None},
-        reacts=frozenset(name for name, reducer in reached.items() if reducer.reacts),
+        reacts=reacts,
         calls=dict(watch.calls),
         shapes=dict(watch.shapes),
         order=watch.order,
@@ -160,8 +177,21 @@ def _observe(
         chosen=chosen,
         input_gradient=None if input_gradient is None else input_gradient.float().cpu(),
         notes=tuple(notes),
+        mapped=frozenset(chosen_layers),
         unsure=unsure,
+        tokens={name: form.notes() for name, form in forms.items() if form.notes()},
+        default=_default(model, list(by_name), {n for n, f in forms.items() if f.has_tokens}, reacts, gradients),
     )
+
+
+def _default(
+    model: nn.Module, order: list[str], of_tokens: set[str], reacts: frozenset[str], gradients: bool
+) -> str | None:
+    within = inside_attention(model) if of_tokens else set()
+    able = [name for name in order if name not in of_tokens or name not in within]
+    # As last_reached: where there are tokens, a layer counts that speaks for the score.
+    reached = [name for name in able if not of_tokens or name in reacts or not gradients]
+    return next(reversed(reached or able), None)
 
 
 @dataclass

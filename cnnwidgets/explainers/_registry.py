@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import functools
 import inspect
 import keyword
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import torch
 from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError
-from cnnwidgets.core.forward import run
+from cnnwidgets.core.forward import is_out_of_memory, run
+from cnnwidgets.core.outputs import outputs_seen
 from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.state import in_training_mode, preserved
+from cnnwidgets.core.state import generators_now, have_moved, preserved
 from cnnwidgets.core.targets import Target, resolve
 
+from ._halves import in_halves
 from ._inputs import checked, input_notes, result_notes, weight_notes
+from ._trust import change_notes, model_notes, output_notes, random_notes
 
 Explainer = Callable[..., Attribution]
 F = TypeVar("F", bound=Callable[..., Any])
 
-_RESERVED = {"register", "unregister", "names", "get", "info", "every_layer", "observe"}
+_RESERVED = {"register", "unregister", "names", "get", "info", "every_layer", "observe", "on_change", "targets"}
+_SHOWN = 3
+"""How many names an error lists."""
 
 
 @dataclass(frozen=True)
@@ -47,20 +53,27 @@ class Info:
 
 
 _registered: dict[str, Info] = {}
+_own: set[str] = set()
+_listeners: list[Callable[[], object]] = []
 
 
-def register(name: str, *, family: str = "other", question: str = "", needs_layer: bool = False) -> Callable[[F], F]:
+def register(
+    name: str, *, family: str = "other", question: str = "", needs_layer: bool = False, replace: bool = False
+) -> Callable[[F], F]:
     """Make a function ``(model, images, target=None, **options)`` an explainer.
 
     It gets checked images on the model's device and in its precision, the model in evaluation mode, and gradients
-    switched on. Afterwards the model is as it was; notes on not-a-number are added. It may return an
-    :class:`~cnnwidgets.core.results.Attribution`, or only its values: a tensor (N, h, w) or (N, C, H, W).
+    switched on. Afterwards the model is as it was. Notes are added on not-a-number, on a model that draws random
+    numbers, and on what :func:`~cnnwidgets.core.targets.resolve` is given. Where memory is short, halves of the images
+    are explained one after the other. It may return an :class:`~cnnwidgets.core.results.Attribution`, or only its
+    values: a tensor (N, h, w) or (N, C, H, W).
 
     Args:
         name: a Python identifier, ``explainers.NAME`` from then on.
         family: see :class:`Info`.
         question: one line on what its map answers; by default the first line of the docstring.
         needs_layer: it explains a layer; the function then takes ``layer=None``.
+        replace: take the place of the explainer registered before under this name, as when a cell is run again.
 
     Raises:
         CnnWidgetsError: the name is taken or no identifier, or the function does not take what it must.
@@ -75,25 +88,68 @@ def register(name: str, *, family: str = "other", question: str = "", needs_laye
     """
     if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
         raise CnnWidgetsError(f"{name!r} cannot name an explainer; expected an identifier such as 'my_method'.")
-    if name in _registered or name in _RESERVED:
-        raise CnnWidgetsError(f"{name!r} is taken. Choose another name, or call explainers.unregister({name!r}) first.")
+    _refuse_taken(name, replace)
 
     def decorate(function: F) -> F:
-        if name in _registered:
-            raise CnnWidgetsError(f"{name!r} is taken. Choose another name.")
+        _refuse_taken(name, replace)
         _check_signature(name, function, needs_layer)
         explainer = _wrapped(name, function, needs_layer)
         line = question or (inspect.getdoc(function) or "").split("\n", 1)[0]
         _registered[name] = Info(name, family, line, needs_layer, explainer)
+        if getattr(function, "__module__", "").startswith(f"{__package__}."):
+            _own.add(name)
+        _tell()
         return cast(F, explainer)
 
     return decorate
 
 
+def _refuse_taken(name: str, replacing: bool) -> None:
+    known = _registered.get(name)
+    own = known is not None and name in _own
+    if name in _RESERVED or (own and replacing):
+        raise CnnWidgetsError(f"{name!r} is taken by cnnwidgets itself. Choose another name.")
+    if known is not None and not replacing:
+        raise CnnWidgetsError(
+            f"{name!r} is taken. Choose another name, or put yours in its place with register({name!r}, replace=True)."
+        )
+
+
 def unregister(name: str) -> None:
-    """Forget the explainer ``name``."""
+    """Forget the explainer ``name``; raises as :func:`info`."""
     info(name)
     del _registered[name]
+    _own.discard(name)
+    _tell()
+
+
+def on_change(callback: Callable[[], object]) -> Callable[[], None]:
+    """Have ``callback`` called after each :func:`register` and :func:`unregister`, on the thread that called it.
+
+    Returns:
+        A function that ends this; until then the callback is kept alive.
+
+    Example:
+        >>> stop = on_change(lambda: print("now", len(names()) - before))
+        >>> before = len(names())
+        >>> _ = register("as_it_is")(lambda model, images, target=None: images)
+        now 1
+        >>> stop()
+        >>> unregister("as_it_is")
+    """
+    entry: Callable[[], object] = lambda: callback()  # noqa: E731 (one of its own for each call)
+    _listeners.append(entry)
+
+    def stop() -> None:
+        if entry in _listeners:
+            _listeners.remove(entry)
+
+    return stop
+
+
+def _tell() -> None:
+    for listener in _listeners.copy():  # one of them may stop listening
+        listener()
 
 
 def names() -> list[str]:
@@ -109,8 +165,9 @@ def info(name: str) -> Info:
     """
     if name in _registered:
         return _registered[name]
-    close = difflib.get_close_matches(str(name), _registered, n=3, cutoff=0.4) or names()
-    raise CnnWidgetsError(f"No explainer {name!r}. Closest: {', '.join(map(repr, close))}. All: explainers.names().")
+    close = difflib.get_close_matches(str(name), _registered, n=_SHOWN, cutoff=0.4)
+    word, some = ("Closest", close) if close else ("Among others", names()[:_SHOWN])
+    raise CnnWidgetsError(f"No explainer {name!r}. {word}: {', '.join(map(repr, some))}. All: explainers.names().")
 
 
 def get(name: str) -> Explainer:
@@ -119,38 +176,70 @@ def get(name: str) -> Explainer:
 
 
 def _check_signature(name: str, function: Callable[..., Any], needs_layer: bool) -> None:
+    wanted = "(model, images, target=None, *, layer=None)" if needs_layer else "(model, images, target=None)"
+    if not callable(function):
+        raise CnnWidgetsError(f"The explainer {name!r} is {function!r}; expected a function {wanted}.")
     parameters = inspect.signature(function).parameters
     fits = list(parameters)[:3] == ["model", "images", "target"] and parameters["target"].default is None
     if not fits or (needs_layer and "layer" not in parameters):
-        wanted = "(model, images, target=None, *, layer=None)" if needs_layer else "(model, images, target=None)"
         raise CnnWidgetsError(
             f"The explainer {name!r} takes {inspect.signature(function)}; its first parameters must be {wanted}."
+        )
+    required = [
+        one.name
+        for one in list(parameters.values())[3:]
+        if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+    ]
+    if required:
+        raise CnnWidgetsError(
+            f"The explainer {name!r} cannot be called without {', '.join(map(repr, required))}; all its parameters "
+            f"after {wanted} must have defaults."
         )
 
 
 def _wrapped(name: str, function: Callable[..., Any], needs_layer: bool) -> Explainer:
-    @functools.wraps(function)
-    def explain(model: nn.Module, images: torch.Tensor, target: Target = None, **options: Any) -> Attribution:
-        # Also under a caller's inference_mode, in which nothing can be differentiated.
-        with torch.inference_mode(False), torch.enable_grad():
-            images = checked(model, images)
-            notes = [*input_notes(images), *weight_notes(model)]
-            if in_training_mode(model):
-                notes.append("model was in training mode; explained in evaluation mode")
-            with preserved(model, evaluate=True):
-                result = function(model, images, target, **options)
-                if isinstance(result, torch.Tensor):
-                    layer = options.get("layer") if needs_layer else None
-                    result = _completed(name, model, images, target, result, layer)
+    usual_score = inspect.signature(function).parameters.get("score")
+    default = usual_score.default if usual_score is not None else "logit"
+
+    def once(model: nn.Module, images: torch.Tensor, target: Target, options: dict[str, Any]) -> Attribution:
+        notes = [*input_notes(images), *model_notes(model)]
+        with preserved(model, evaluate=True) as kept, outputs_seen() as seen:
+            generators = generators_now()
+            result = _called(name, function, model, images, target, options)
+            if isinstance(result, torch.Tensor):
+                layer = options.get("layer") if needs_layer else None
+                result = _completed(name, model, images, target, result, layer)
+            drawn = [*random_notes(model, images)] if have_moved(generators) else []
         if not isinstance(result, Attribution):
             raise CnnWidgetsError(
                 f"The explainer {name!r} returned {type(result).__name__}; expected an Attribution, or a tensor of "
                 "values (N, h, w) or (N, C, H, W)."
             )
-        all_notes = dict.fromkeys([*notes, *result.notes, *result_notes(result)])
-        return replace(result, notes=tuple(all_notes))
+        afterwards = [*result_notes(result)]
+        known = seen.table is not None and bool(seen.table.isfinite().all())
+        weights = weight_notes(model, doubtful=bool(notes or afterwards) or not known)
+        told = output_notes(seen, options.get("score", default))
+        every = [*notes, *weights, *result.notes, *told, *drawn, *change_notes(kept.changed), *afterwards]
+        return dataclasses.replace(result, notes=tuple(dict.fromkeys(every)))
+
+    @functools.wraps(function)
+    def explain(model: nn.Module, images: torch.Tensor, target: Target = None, **options: Any) -> Attribution:
+        # Also under a caller's inference_mode, in which nothing can be differentiated.
+        with torch.inference_mode(False), torch.enable_grad():
+            return in_halves(once, model, checked(model, images), target, options)
 
     return explain
+
+
+def _called(
+    name: str, function: Callable[..., Any], model: nn.Module, images: torch.Tensor, target: Target, options: Any
+) -> Any:
+    try:
+        return function(model, images, target, **options)
+    except Exception as error:
+        if not isinstance(error, CnnWidgetsError) and not is_out_of_memory(error):
+            error.add_note(f"It was raised in the explainer {name!r}.")
+        raise
 
 
 def _completed(

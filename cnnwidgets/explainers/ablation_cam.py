@@ -12,11 +12,13 @@ from cnnwidgets.core.forward import is_out_of_memory
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
+from cnnwidgets.core.tokens import Tokens
 
 from ._after_layer import AfterLayer
 from ._batches import estimated_batch
 from ._chunks import Chunks, batch_size
-from ._layer_pass import LayerPass, Scorer, layer_pass, limit_notes, strongest, which_images
+from ._edits import Scorer, limit_notes, strongest
+from ._layer_pass import LayerPass, layer_pass, which_images
 from ._registry import register
 
 # Numbers of one batch of edited maps: 64 MB on a CPU in float32, where larger batches are no faster.
@@ -44,6 +46,7 @@ def ablation_cam(
     batch: int | None = None,
     channels: int | None = None,
     progress: ProgressCallback | bool | None = None,
+    tokens: Tokens = None,
 ) -> Attribution:
     """The layer's maps, each weighted by how much the score falls when that map is set to zero.
 
@@ -53,7 +56,7 @@ def ablation_cam(
     computed once; a few maps are checked against the whole model, which takes over, with a note, if they differ.
 
     Args:
-        model, images, target, layer, call, score: as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
+        model, images, target, layer, call, score, tokens: as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
         batch: maps switched off at a time; None: by the size of the layer's output. Halved when memory runs out.
         channels: look only at this many of the maps, those that vary most over places; the others count as 0, and a
             note says so.
@@ -73,7 +76,7 @@ def ablation_cam(
         >>> ablation_cam(net, torch.tensor([[[[2.0]]]]), layer="0").values  # S = 8: 6/8 * 2 + 2/8 * 2
         tensor([[[2.]]])
     """
-    seen = layer_pass(model, images, target, layer, call, score, gradient=False)
+    seen = layer_pass(model, images, target, layer, call, score, tokens, gradient=False)
     work = _Ablations(model, images, seen, channels)
     chunks = Chunks(batch_size(batch, _estimate(seen.maps[0])))
     with Meter(progress, work.left) as meter:
@@ -111,7 +114,8 @@ class _Ablations:
             self.left -= len(channels) - len(alive)
             yield len(channels) - len(alive)
         image = self._images[index : index + 1]
-        after = AfterLayer(self._model, image, self._seen.name, self._seen.index, self._seen.functions)
+        seen = self._seen
+        after = AfterLayer(self._model, image, seen.name, seen.index, seen.functions, seen.form)
 
         def scores(now: list[int]) -> torch.Tensor:
             edits = _without(maps, now)

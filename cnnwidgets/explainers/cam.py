@@ -10,6 +10,7 @@ from torch import nn
 from cnnwidgets.core.errors import CnnWidgetsError, TargetError
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target, class_scores
+from cnnwidgets.core.tokens import Tokens
 
 from ._layer_pass import LayerPass, layer_pass
 from ._linear_heads import LinearHeads
@@ -31,6 +32,7 @@ def cam(
     *,
     layer: str | nn.Module | None = None,
     call: int = -1,
+    tokens: Tokens = None,
 ) -> Attribution:
     """The layer's maps, each weighted by the weight that the linear head gives to its mean.
 
@@ -68,7 +70,7 @@ def cam(
             "cam takes a score apart that one linear layer makes, so target must be a class, not a callable."
         )
     with LinearHeads() as found:
-        seen = layer_pass(model, images, target, layer, call, "logit", gradient=False)
+        seen = layer_pass(model, images, target, layer, call, "logit", tokens, gradient=False)
     logits = class_scores(seen.outputs, batch=len(images)).detach()
     logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
     notes = []

@@ -7,6 +7,7 @@ from torch import nn
 
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
+from cnnwidgets.core.tokens import Tokens
 
 from ._layer_pass import layer_pass, which_images
 from ._registry import register
@@ -28,6 +29,7 @@ def eigen_cam(
     *,
     layer: str | nn.Module | None = None,
     call: int = -1,
+    tokens: Tokens = None,
 ) -> Attribution:
     """The layer's maps projected on their first principal component. It does not depend on the class.
 
@@ -37,7 +39,7 @@ def eigen_cam(
     magnitude), so larger is more of what the maps share. For a layer after its ReLU nothing in the map is negative.
 
     Args:
-        model, images, layer, call: as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
+        model, images, layer, call, tokens: as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
         target: only decides which score is reported beside the map.
 
     Returns:
@@ -53,7 +55,7 @@ def eigen_cam(
         >>> eigen_cam(net, torch.tensor([[[[1.0, 2.0]]]]), layer="0").values
         tensor([[[ 5., 10.]]])
     """
-    seen = layer_pass(model, images, target, layer, call, "logit", gradient=False)
+    seen = layer_pass(model, images, target, layer, call, "logit", tokens, gradient=False)
     values, tied = zip(*(_first_component(maps) for maps in seen.maps), strict=True)
     notes = ["the map does not depend on the class"]
     if any(tied):

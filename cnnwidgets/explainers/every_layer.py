@@ -56,7 +56,8 @@ def every_layer(
     ruled = options.get("backward", "plain") != "plain"
     if method != "grad_cam" or options.get("call", -1) != -1 or ruled:
         if wanted is None:
-            seen = observe(model, images, target, keep_maps=True, gradients=False)
+            tokens = options.get("tokens")
+            seen = observe(model, images, target, keep_maps=True, gradients=False, tokens=tokens)
             wanted = [name for name in seen.order if name in seen.maps]
         return {name: known.function(model, images, target, layer=name, **options) for name in wanted}
     options.pop("call", None)
@@ -86,6 +87,7 @@ def attribution_of(name: str, seen: Observation) -> Attribution:
         *reuse_notes(name, seen.calls[name] - 1, seen.calls[name]),
         *map_notes(seen.cam[name], name in seen.reacts),
         *([unsure_note(name)] if name in seen.unsure else []),
+        *seen.tokens.get(name, ()),
     ]
     found = Attribution(seen.cam[name], "grad_cam", seen.chosen, name, seen.scores)
     return replace(found, notes=tuple(dict.fromkeys([*notes, *result_notes(found)])))
@@ -95,6 +97,9 @@ def _refused(name: str, seen: Observation) -> CnnWidgetsError:
     if name not in seen.shapes:
         return CnnWidgetsError(f"Layer {name!r} did not run in this forward pass.")
     shape = seen.shapes[name]
-    if shape is None or len(shape) != 4 or shape[2] * shape[3] <= 1:
-        return NotSpatial(f"Layer {name!r} returns shape {shape}; expected maps (N, C, H, W) of more than one place.")
+    if name not in seen.mapped:
+        return NotSpatial(
+            f"Layer {name!r} returns shape {shape}; expected maps (N, C, H, W) of more than one place, or tokens in a "
+            "grid: tokens= says how to read them."
+        )
     return CnnWidgetsError(no_gradient(name))

@@ -7,6 +7,7 @@ from torch import nn
 
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
+from cnnwidgets.core.tokens import Tokens
 
 from ._layer_pass import layer_pass
 from ._registry import register
@@ -28,6 +29,7 @@ def grad_cam(
     call: int = -1,
     score: str = "logit",
     backward: Rule = "plain",
+    tokens: Tokens = None,
 ) -> Attribution:
     """The layer's maps, each weighted by the mean gradient of the score over it.
 
@@ -38,19 +40,24 @@ def grad_cam(
         model: any module that returns scores.
         images: (N, C, H, W), preprocessed.
         target: None for the predicted class, a class, one class an image, or ``outputs -> (N,)``.
-        layer: a dotted name, the module itself, or None for the last layer whose output is spatial.
+        layer: a dotted name, the module itself, or None for the last layer whose output is spatial; of the layers of
+            tokens in a transformer, the last whose tokens of the grid the gradient reaches.
         call: which call of a layer that the model uses several times; the last by default.
         score: ``"logit"`` or ``"probability"``.
         backward: ``"plain"``; or the rule at each ReLU between the layer and the score: ``"guided"``, as
             :func:`~cnnwidgets.explainers.guided_backprop.guided_backprop` has it, or ``"rectified"``, as ``deconvnet``.
+        tokens: how a layer's output that is not (N, C, H, W) holds maps. None: channels last and tokens (N, T, C) are
+            recognised, and tokens beside the grid, such as a class token, are dropped, which a note says.
+            ``(rows, columns)``: the grid, where it cannot be told. Or a function from the output of ``layer`` to maps
+            (N, C, h, w), which picks and rearranges its numbers.
 
     Returns:
         Values (N, h, w), signed; larger is more evidence for the target.
 
     Raises:
         LayerNotFound: no such layer.
-        NotSpatial: its output is not (N, C, H, W), such as (N, H, W, C) or tokens.
-        InputError, TargetError: the images or the target do not fit the model.
+        NotSpatial: its output holds no maps, such as one number a class or the weights of an attention.
+        InputError, TargetError: the images, the target or ``tokens`` do not fit the model.
         CnnWidgetsError: the model failed, never ran the layer, or no gradient reaches it.
 
     Example:
@@ -59,6 +66,6 @@ def grad_cam(
         >>> grad_cam(net, torch.tensor([[[[1.0, -1.0]]]]), layer="0").values
         tensor([[[ 6., -6.]]])
     """
-    seen = layer_pass(model, images, target, layer, call, score, backward=backward)
+    seen = layer_pass(model, images, target, layer, call, score, tokens, backward=backward)
     values = torch.einsum("nk,nkhw->nhw", seen.gradient.mean((2, 3)), seen.maps)
     return seen.attribution(values, "grad_cam")

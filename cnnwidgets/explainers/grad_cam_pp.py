@@ -9,6 +9,7 @@ from torch import nn
 
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
+from cnnwidgets.core.tokens import Tokens
 
 from ._layer_pass import layer_pass, which_images
 from ._registry import register
@@ -28,6 +29,7 @@ def grad_cam_pp(
     layer: str | nn.Module | None = None,
     call: int = -1,
     score: str = "logit",
+    tokens: Tokens = None,
 ) -> Attribution:
     """The layer's maps, each weighted by a sum of its positive gradients with closed-form coefficients.
 
@@ -43,7 +45,7 @@ def grad_cam_pp(
     round or blows them up. They are used as the formula says, and a note tells of them.
 
     Args:
-        model, images, target, layer, call, score: as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
+        model, images, target, layer, call, score, tokens: as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
 
     Returns:
         Values (N, h, w); larger is more evidence for the target. After a ReLU nothing in it is negative.
@@ -57,7 +59,7 @@ def grad_cam_pp(
         >>> grad_cam_pp(net, torch.tensor([[[[2.0, 6.0]]]]), layer="0").values  # 1 / (2 + 1 * 8) = 0.1
         tensor([[[0.2000, 0.6000]]])
     """
-    seen = layer_pass(model, images, target, layer, call, score)
+    seen = layer_pass(model, images, target, layer, call, score, tokens)
     positive = seen.gradient.clamp(min=0)
     # g^2 / (2 g^2 + g^3 sum A) without its powers of g, which underflow.
     denominator = 2 + positive * seen.maps.sum((2, 3), keepdim=True)

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
+from cnnwidgets.core.tokens import Tokens
 
 from ._input_gradient import input_gradient, precise
 from ._layer_pass import layer_pass
@@ -28,6 +29,7 @@ def guided_grad_cam(
     layer: str | nn.Module | None = None,
     call: int = -1,
     score: str = "logit",
+    tokens: Tokens = None,
 ) -> Attribution:
     """Guided backpropagation times the positive part of a layer's Grad-CAM.
 
@@ -37,7 +39,7 @@ def guided_grad_cam(
 
     Args:
         model, images, target, score: as for ``guided_backprop``.
-        layer, call: of Grad-CAM, as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
+        layer, call, tokens: of Grad-CAM, as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
 
     Returns:
         Values (N, C, H, W), signed.
@@ -52,7 +54,7 @@ def guided_grad_cam(
         >>> guided_grad_cam(net, torch.tensor([[[[1.0, -1.0]]]]), layer="0").values
         tensor([[[[36.,  0.]]]])
     """
-    seen = layer_pass(model, images, target, layer, call, score)
+    seen = layer_pass(model, images, target, layer, call, score, tokens)
     cam = torch.einsum("nk,nkhw->nhw", seen.gradient.mean((2, 3)), seen.maps)
     found = input_gradient(model, images, seen.chosen, score, "guided")
     places = functional.interpolate(cam.clamp(min=0)[:, None], images.shape[2:], mode="bilinear", align_corners=False)

@@ -15,7 +15,6 @@ from cnnwidgets.core.progress import ProgressCallback
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target, resolve
 
-from ._gradients import saturation_notes
 from ._input_gradient import precise
 from ._patches import blurred
 from ._registry import register
@@ -82,8 +81,7 @@ def integrated_gradients(
     begin = _baseline(images, baseline)
     difference = precise(images) - begin
     with torch.no_grad():
-        outputs = run(model, images.clone())
-        scores, chosen = resolve(target, outputs, score=score, batch=len(images))
+        scores, chosen = resolve(target, run(model, images.clone()), score=score, batch=len(images))
         before, _ = resolve(chosen, run(model, begin.to(images.dtype).clone()), score=score, batch=len(images))
     nodes, weights = np.polynomial.legendre.leggauss(steps)
     points: list[float] = ((nodes + 1) / 2).tolist()
@@ -98,7 +96,7 @@ def integrated_gradients(
     mean = MeanGradient(model, images, chosen, score, on_the_way, weights.tolist(), batch).run(progress, result)
     total = (difference * mean).sum((1, 2, 3), dtype=torch.float64).cpu()
     change = scores.double().cpu() - before.double().cpu()
-    return result(mean, (*_gap(total, change, scores), *saturation_notes(outputs, score, len(images))))
+    return result(mean, tuple(_gap(total, change, scores)))
 
 
 def _gap(total: torch.Tensor, change: torch.Tensor, scores: torch.Tensor) -> list[str]:

@@ -7,6 +7,7 @@ from torch import nn
 
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
+from cnnwidgets.core.tokens import Tokens
 
 from ._layer_pass import layer_pass
 from ._registry import register
@@ -26,6 +27,7 @@ def layer_cam(
     layer: str | nn.Module | None = None,
     call: int = -1,
     score: str = "logit",
+    tokens: Tokens = None,
 ) -> Attribution:
     """The layer's maps times the positive part of the gradient of the score, place by place.
 
@@ -34,7 +36,7 @@ def layer_cam(
     after a ReLU nothing in the map is negative.
 
     Args:
-        model, images, target, layer, call, score: as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
+        model, images, target, layer, call, score, tokens: as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
 
     Returns:
         Values (N, h, w); larger is more evidence for the target. Negative only where the layer's maps are.
@@ -48,5 +50,5 @@ def layer_cam(
         >>> layer_cam(net, torch.tensor([[[[1.0, 1.0]]]]), layer="0").values
         tensor([[[6., 0.]]])
     """
-    seen = layer_pass(model, images, target, layer, call, score)
+    seen = layer_pass(model, images, target, layer, call, score, tokens)
     return seen.attribution(torch.einsum("nkhw,nkhw->nhw", seen.gradient.clamp(min=0), seen.maps), "layer_cam")

@@ -12,10 +12,12 @@ from cnnwidgets.core.forward import run
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
+from cnnwidgets.core.tokens import Tokens
 
 from ._batches import estimated_batch
 from ._chunks import Chunks, batch_size
-from ._layer_pass import LayerPass, Scorer, layer_pass, limit_notes, strongest, which_images
+from ._edits import Scorer, limit_notes, strongest
+from ._layer_pass import LayerPass, layer_pass, which_images
 from ._registry import register
 
 
@@ -36,6 +38,7 @@ def score_cam(
     batch: int | None = None,
     channels: int | None = None,
     progress: ProgressCallback | bool | None = None,
+    tokens: Tokens = None,
 ) -> Attribution:
     """The layer's maps, each weighted by the score of the image masked with that map.
 
@@ -49,7 +52,7 @@ def score_cam(
     by a factor of e at most, so the map is close to the mean of the layer's maps; ``score="logit"`` separates more.
 
     Args:
-        model, images, target, layer, call: as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
+        model, images, target, layer, call, tokens: as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
         score: ``"probability"`` or ``"logit"``. A callable target decides by itself.
         batch: masked images at a time; None: by the image's size. Halved when memory runs out.
         channels: look only at this many of the maps, those that vary most over places; the others count as 0, and a
@@ -71,7 +74,7 @@ def score_cam(
         >>> score_cam(net, torch.tensor([[[[1.0, 2.0]]]]), layer="0").values  # weights 1/2 of [1, 2] and [2, 1]
         tensor([[[1.5000, 1.5000]]])
     """
-    seen = layer_pass(model, images, target, layer, call, score, gradient=False)
+    seen = layer_pass(model, images, target, layer, call, score, tokens, gradient=False)
     work = _Masked(model, images, seen, channels)
     chunks = Chunks(batch_size(batch, estimated_batch(images[0], seen.maps.shape[1])))
     with Meter(progress, work.left) as meter:

@@ -13,7 +13,6 @@ from cnnwidgets.core.progress import ProgressCallback
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target, resolve
 
-from ._gradients import saturation_notes
 from ._input_gradient import precise
 from ._registry import register
 from ._variants import MeanGradient, at_least_one
@@ -74,8 +73,7 @@ def smooth_grad(
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise InputError(f"seed is {seed!r}; expected an int.")
     with torch.no_grad():
-        outputs = run(model, images.clone())
-        scores, chosen = resolve(target, outputs, score=score, batch=len(images))
+        scores, chosen = resolve(target, run(model, images.clone()), score=score, batch=len(images))
     scores = scores.float().cpu()
     plain = precise(images)
     spread = noise * (plain.amax((1, 2, 3)) - plain.amin((1, 2, 3)))
@@ -90,7 +88,5 @@ def smooth_grad(
         return Attribution(mean.float().cpu(), "smooth_grad", chosen, None, scores, notes)
 
     mean = MeanGradient(model, images, chosen, score, noisy, [1.0] * samples, batch).run(progress, result)
-    notes = list(saturation_notes(outputs, score, len(images)))
-    if not bool(mean.any()):
-        notes.append("the gradient is zero everywhere: the score does not react to small changes of the input")
-    return result(mean, tuple(notes))
+    flat = "the gradient is zero everywhere: the score does not react to small changes of the input"
+    return result(mean, () if bool(mean.any()) else (flat,))

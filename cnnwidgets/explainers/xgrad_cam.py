@@ -9,6 +9,7 @@ from torch import nn
 
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
+from cnnwidgets.core.tokens import Tokens
 
 from ._layer_pass import layer_pass, which_images
 from ._registry import register
@@ -31,6 +32,7 @@ def xgrad_cam(
     layer: str | nn.Module | None = None,
     call: int = -1,
     score: str = "logit",
+    tokens: Tokens = None,
 ) -> Attribution:
     """The layer's maps, each weighted by the mean of the gradient, taken with the map itself as weights.
 
@@ -40,7 +42,7 @@ def xgrad_cam(
     near zero, which makes its weight arbitrary; a note says so.
 
     Args:
-        model, images, target, layer, call, score: as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
+        model, images, target, layer, call, score, tokens: as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
 
     Returns:
         Values (N, h, w), signed; larger is more evidence for the target.
@@ -54,7 +56,7 @@ def xgrad_cam(
         >>> xgrad_cam(net, torch.tensor([[[[1.0, 3.0]]]]), layer="0").values  # (1*3 + 3*7) / 4 = 6
         tensor([[[ 6., 18.]]])
     """
-    seen = layer_pass(model, images, target, layer, call, score)
+    seen = layer_pass(model, images, target, layer, call, score, tokens)
     total = seen.maps.sum((2, 3))
     weighted = torch.einsum("nkhw,nkhw->nk", seen.gradient, seen.maps)
     # A map without any activation adds nothing, whatever its weight is.

@@ -11,7 +11,6 @@ from typing import Any
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import Cancelled, InputError
 from cnnwidgets.core.progress import Step
-from cnnwidgets.core.results import Attribution
 from cnnwidgets.widgets.comparison import Comparison, Wanted
 
 from .part import Host, Part
@@ -35,7 +34,7 @@ class Comparing(Part):
         self.widget.on_compare(self._compare)
         self.widget.on_cancel(self.cancel)
         self._first_classes: list[int] = []
-        self._offer_methods()
+        self.offer_methods()
         known = [name for name, *_ in self.widget.methods]
         self.widget.chosen_methods = [name for name in _FIRST_METHODS if name in known]
 
@@ -44,18 +43,14 @@ class Comparing(Part):
         with self._lock:
             self.cancel()
             self.widget.set_picture(scene.picture.pixels)
-            self._offer_methods()
+            self.offer_methods()
             self.offer_layers(self._host.session.explained_layers(scene, set()))
             self._offer_classes(scene)
 
     def target_changed(self, scene: Scene) -> None:
         """Offer the class; the maps on show say whose they are."""
-        self._offer_methods()
+        self.offer_methods()
         self._offer_classes(scene)
-
-    def map_changed(self, shown: Attribution | None) -> None:  # noqa: ARG002
-        """A method may have been registered since."""
-        self._offer_methods()
 
     def offer_layers(self, layers: Sequence[str]) -> None:
         """Let these be the layers to choose from; a few, evenly spread, are ticked where none of them was."""
@@ -64,7 +59,8 @@ class Comparing(Part):
             kept = [name for name in self.widget.chosen_layers if name in layers]
             self.widget.chosen_layers = kept or spread(layers, _LAYERS)
 
-    def _offer_methods(self) -> None:
+    def offer_methods(self) -> None:
+        """Let every registered explainer be chosen."""
         self.widget.methods = method_choices()
 
     def _offer_classes(self, scene: Scene) -> None:

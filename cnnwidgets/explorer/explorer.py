@@ -106,6 +106,7 @@ class Explorer(Choices):
             super().close()
             return
         self._checking = False
+        self._deaf()
         self._worker.close()
         self._panels.close()
         with self._lock:
@@ -135,6 +136,7 @@ class Explorer(Choices):
         self.overlay.observe(guarded(lambda _: self._follow(), self._show_error), "follow")
         self._view.bar.on_cancel = self.cancel
         self._view.bar.on_upload = self.add_picture_from_view
+        self._deaf = explainers.on_change(self._methods_changed)
 
     def add_picture_from_view(self, name: str, content: bytes) -> None:
         """What an upload does."""
@@ -179,7 +181,13 @@ class Explorer(Choices):
         """The methods; and the slider over layers for those that explain a layer."""
         known = self.method in explainers.names()
         self.overlay.layers = self._layers if known and explainers.info(self.method).needs_layer else []
-        self.overlay.methods = method_choices()  # one may have been registered since
+        self.overlay.methods = method_choices()
+
+    def _methods_changed(self) -> None:
+        """An explainer was registered, or taken away."""
+        if self.status != "closed":
+            self._offer_choices()
+            self._panels.comparing.offer_methods()
 
     def _follow(self) -> None:
         if self.overlay.follow:
@@ -306,11 +314,12 @@ class Explorer(Choices):
             self._view.bar.picture = scene.name
             layers = session.explained_layers(scene, self.graph.named)
             self._layers = layers
+            self.overlay.also = frozenset(scene.now.cam)
             self._offer_choices()
             if self.layer not in scene.maps:
-                self.layer = (layers or session.spatial_layers(scene) or [""])[-1]
+                self.layer = self._best(scene, layers or session.spatial_layers(scene) or [""])
             if layers and self.overlay.layer not in layers:
-                self.overlay.layer = layers[-1]
+                self.overlay.layer = self._best(scene, layers)
             self._view.show_strip(scene, layers)
             self._panels.comparing.offer_layers(layers)
             if self.layer:
@@ -318,6 +327,10 @@ class Explorer(Choices):
                 self.graph.selected = self.layer
             else:
                 self.feature_maps.clear("This network has no layer whose output is a stack of maps.")
+
+    def _best(self, scene: Scene, layers: list[str]) -> str:
+        """The layer to begin with: of a transformer, the last one whose maps the score depends on is not the last."""
+        return self._session.same_maps(scene, scene.now.default or "", layers) or layers[-1]
 
     def _apply_aim(self, scene: Scene) -> None:
         self._scene = scene

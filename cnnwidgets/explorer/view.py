@@ -45,7 +45,7 @@ class View:
         self.overlay = HeatmapOverlay(methods=method_choices(), follow=False)
         self.scores = ClassScores()
         self.tabs = PanelTabs(tabs=_TABS, active=_TABS[0][0])
-        behind = {
+        behind: dict[str, list[Any]] = {
             "look": [self.overlay, panels.checking.widget],
             "hide": [panels.hiding.widget],
             "compare": [panels.comparing.widget],
@@ -108,7 +108,7 @@ class View:
             target = int(attribution.target[0])
             explained, near = f"{self._label(target)} ({target})", closeness(scene.logits, target, self._label)
         # The progress bar says how much is known; the note would change with each step.
-        own = [] if partial else list(attribution.notes)
+        own = [] if partial and not stopped else list(attribution.notes)
         warnings = [{"level": "warn", "text": note} for note in (stopped, *own, near) if note]
         if not own and not partial:
             warnings.append({"level": "ok", "text": all_well(attribution.layer)})

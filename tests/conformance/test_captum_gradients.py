@@ -9,6 +9,8 @@ from torch.nn import functional
 
 from cnnwidgets.explainers import every_layer, grad_cam, saliency
 
+from .networks import alive, inception
+
 captum_attr = pytest.importorskip("captum.attr")
 models = pytest.importorskip("torchvision.models")
 
@@ -26,15 +28,6 @@ class Small(nn.Module):
         return self.head(functional.elu(self.c(x)).mean((2, 3)))
 
 
-def alive(net: nn.Module, size: int) -> nn.Module:
-    """Random weights hardly react to the input in evaluation mode: take the norms' statistics from data."""
-    net.train()
-    with torch.no_grad():
-        for _ in range(3):
-            net(torch.randn(4, 3, size, size))
-    return net.eval()
-
-
 NETWORKS = {
     "small": (Small, 16, ["a", "b", "norm", "c"]),
     "resnet18": (lambda: models.resnet18(weights=None), 64, ["conv1", "layer1", "layer2.0.bn2", "layer4"]),
@@ -49,7 +42,7 @@ NETWORKS = {
         ["features.0", "features.3", "features"],
     ),
     "inception_v3": (
-        lambda: models.inception_v3(weights=None, init_weights=False, aux_logits=True),
+        inception,
         107,
         ["Conv2d_4a_3x3", "Mixed_5d", "Mixed_7c"],
     ),
@@ -60,10 +53,7 @@ NETWORKS = {
 def case(request: pytest.FixtureRequest):
     build, size, layers = NETWORKS[request.param]
     torch.manual_seed(20)
-    net = build()
-    if request.param == "inception_v3":
-        net.aux_logits, net.AuxLogits = False, None  # its auxiliary head wants 299 pixels
-    return alive(net, size), torch.randn(2, 3, size, size), layers
+    return alive(build(), size), torch.randn(2, 3, size, size), layers
 
 
 PRECISIONS = [(torch.float32, 1e-4), (torch.float64, 1e-8)]

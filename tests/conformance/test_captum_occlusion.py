@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import captum.attr
 import pytest
 import torch
@@ -29,7 +31,10 @@ def net() -> nn.Sequential:
     [((8, 8), (8, 8), 0.0), ((8, 4), (4, 4), 0.5), ((6, 6), (2, 6), -1.0), ((3, 5), (1, 1), 0.0)],
 )
 @pytest.mark.parametrize("score", ["logit", "probability"])
-def test_values_equal_captums(patch: tuple[int, int], stride: tuple[int, int], fill: float, score: str) -> None:
+@pytest.mark.parametrize("engine", ["full", "incremental"])
+def test_values_equal_captums(
+    patch: tuple[int, int], stride: tuple[int, int], fill: float, score: Any, engine: str
+) -> None:
     torch.set_num_threads(2)
     images = torch.randn(2, 3, 24, 24, generator=torch.Generator().manual_seed(8))
     model, targets = net(), torch.tensor([1, 3])
@@ -48,7 +53,8 @@ def test_values_equal_captums(patch: tuple[int, int], stride: tuple[int, int], f
         target=targets,
         perturbations_per_eval=8,
     )
-    ours = occlusion(model, images, targets.tolist(), patch=patch, stride=stride, fill=fill, score=score)  # type: ignore[arg-type]
+    ours = occlusion(model, images, targets.tolist(), patch=patch, stride=stride, fill=fill, score=score, engine=engine)
+    assert ours.engine == engine
     largest = float(theirs.abs().max())
     assert largest > 1e-3
     for channel in range(3):

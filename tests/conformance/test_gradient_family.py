@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,6 +21,9 @@ from cnnwidgets.explainers import (
     saliency,
     smooth_grad,
 )
+
+from .networks import alive, inception, lite0
+from .references import patched, reference
 
 captum_attr = pytest.importorskip("captum.attr")
 models = pytest.importorskip("torchvision.models")
@@ -142,67 +143,6 @@ def test_captum_gives_the_plain_gradient_for_what_is_no_module(way: str, rule: s
     right = reference(small("separate", torch.float64)[0], images, [3, 1], rule)
     assert distance(theirs, right) > 0.1
     assert distance(OURS[rule](net, images, [3, 1]).values, right) < 6e-8
-
-
-class GuidedRelu(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, top: float) -> torch.Tensor:
-        ctx.save_for_backward(x)
-        ctx.top = top
-        return x.clamp(0.0, top)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
-        (x,) = ctx.saved_tensors
-        return gradient * (gradient > 0) * (x > 0) * (x < ctx.top), None
-
-
-class RectifiedRelu(GuidedRelu):
-    @staticmethod
-    def backward(_: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
-        return gradient * (gradient > 0), None
-
-
-@contextlib.contextmanager
-def patched(rule: str) -> Iterator[None]:
-    """Every ``F.relu``, ``F.relu6`` and ``F.hardtanh``, which modules call too, by a function written out here."""
-    function = {"guided": GuidedRelu, "rectified": RectifiedRelu}[rule]
-
-    def bounded(x: torch.Tensor, low: float, high: float, inplace: bool = False) -> torch.Tensor:
-        assert low == 0
-        return function.apply(x, high)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(functional, "relu", lambda x, **_: function.apply(x, float("inf")))
-        patch.setattr(functional, "relu6", lambda x, **_: function.apply(x, 6.0))
-        patch.setattr(functional, "hardtanh", bounded)
-        yield
-
-
-def reference(net: nn.Module, images: torch.Tensor, target: list[int], rule: str) -> torch.Tensor:
-    x = images.clone().requires_grad_()
-    with patched(rule):
-        scores = net(x)[torch.arange(len(x)), torch.tensor(target)]
-    return torch.autograd.grad(scores.sum(), x)[0]
-
-
-def alive(net: nn.Module, size: int) -> nn.Module:
-    """Random weights hardly react to the input in evaluation mode: take the norms' statistics from data."""
-    net.train()
-    with torch.no_grad():
-        for _ in range(3):
-            net(torch.randn(4, 3, size, size))
-    return net.eval()
-
-
-def inception() -> nn.Module:
-    net = models.inception_v3(weights=None, init_weights=False, aux_logits=True)
-    net.aux_logits, net.AuxLogits = False, None  # its auxiliary head wants 299 pixels
-    return net
-
-
-def lite0() -> nn.Module:
-    return demo.load().model
 
 
 # How it is built, the input's side, whether Captum sees every ReLU, and what is noted.

@@ -61,6 +61,64 @@ MAPS: dict[str, Step] = {
 }
 
 
+# Those that hold the maps of the convolution in another order: which of its channels, and from which pixels on.
+TURNED = {"channels last": slice(8), "channels last, as large as maps": slice(4), "transposed": slice(8)}
+ROWS: dict[str, Step] = {
+    "tokens": lambda x: x.flatten(2).mT,
+    "tokens last": lambda x: x.flatten(2),
+    "tokens first": lambda x: x.flatten(2).permute(2, 0, 1),
+    "tokens by columns": lambda x: x.mT.flatten(2).mT,
+    "behind a class token": lambda x: torch.cat([torch.ones(len(x), 1, 8), x.flatten(2).mT], 1),
+    "between tokens": lambda x: torch.cat(
+        [torch.ones(len(x), 2, 8), torch.cat([x.flatten(2).mT, torch.ones(len(x), 3, 8)], dim=1)], 1
+    ),
+}
+NO_ROWS: dict[str, tuple[Step, str]] = {
+    "windows": (lambda x: windows(x).flatten(2).mT, "windows of the image, with another first axis"),
+    "windows in a row": (lambda x: windows_behind_the_channels(x).flatten(1, 2), "without height and width"),
+    "mixed after windows": (
+        lambda x: (lambda y: torch.ones(1, 24, 24) @ (y @ torch.eye(8)))(windows_behind_the_channels(x).flatten(1, 2)),
+        "without height and width",
+    ),
+    "one row": (lambda x: x.mean(2), "without height and width"),
+    "two numbers": (lambda x: x.mean(3).mean(2), "without height and width"),
+    "constant": (lambda x: torch.ones(len(x), 24, 8), "does not depend"),
+    "two images in a row": (lambda x: torch.cat([x.flatten(2).mT] * 2, 1), "without height and width"),
+    "many unseen beside": (lambda x: nn.functional.pad(x.flatten(2).mT @ torch.eye(8), (0, 0, 9, 0)), "without height"),
+}
+
+
+@pytest.mark.parametrize("way", TURNED)
+def test_turned_maps_are_turned_back(way: str) -> None:
+    net, x = Steps(NOT_MAPS[way][0]), torch.rand(2, 3, 4, 6)
+    layout = followed_layouts(net, x).of("seen", 0, tuple(net(x).shape))
+    torch.testing.assert_close(layout.maps(net(x)), net.conv(x)[:, TURNED[way]])
+
+
+@pytest.mark.parametrize("way", ROWS)
+def test_tokens_are_laid_out(way: str) -> None:
+    net, x = Steps(ROWS[way]), torch.rand(2, 3, 4, 6)
+    layouts_ = followed_layouts(net, x)
+    layout = layouts_.of("seen", 0, tuple(net(x).shape))
+    assert (layout.mapped, layout.spatial, layouts_.has_tokens) == (True, False, True)
+    maps = layout.maps(net(x))
+    torch.testing.assert_close(maps, net.conv(x))
+    assert layout.form is not None
+    torch.testing.assert_close(layout.form.put(maps, net(x)), net(x))
+    doubled = layout.form.put(2 * maps, net(x))
+    torch.testing.assert_close(layout.maps(doubled), 2 * net.conv(x))
+    assert int((doubled != net(x)).sum()) == maps.numel()
+
+
+@pytest.mark.parametrize("way", NO_ROWS)
+def test_other_outputs_of_three_axes_say_why(way: str) -> None:
+    step, why = NO_ROWS[way]
+    net, x = Steps(step), torch.rand(1, 3, 4, 6)
+    layout = followed_layouts(net, x).of("seen", 0, tuple(net(x).shape))
+    assert why in str(layout.why_not)
+    assert (layout.mapped, layout.form) == (False, None)
+
+
 @pytest.mark.parametrize("way", NOT_MAPS)
 @pytest.mark.parametrize("batch", [1, 2])
 def test_four_axes_are_not_always_maps(way: str, batch: int) -> None:
@@ -70,7 +128,7 @@ def test_four_axes_are_not_always_maps(way: str, batch: int) -> None:
     assert len(shape) == 4
     layout = followed_layouts(net, x).of("seen", 0, shape)
     assert why in str(layout.why_not)
-    assert (layout.shape, layout.spatial) == (shape, False)
+    assert (layout.shape, layout.spatial, layout.mapped) == (shape, False, way in TURNED)
     assert not trace(net, x).find("seen").spatial
 
 
@@ -131,7 +189,7 @@ def test_only_suspects_are_followed() -> None:
     assert layouts(nn.Sequential(nn.LayerNorm((3, 4, 6)), nn.Conv2d(3, 4, 1)), x).followed
 
 
-def test_no_layer_of_swin_but_two_has_maps() -> None:
+def test_no_layer_of_swin_but_two_has_maps_as_they_are() -> None:
     torchvision = pytest.importorskip("torchvision")
     architecture = trace(torchvision.models.swin_t(weights=None), torch.zeros(1, 3, 64, 64))
     everything = [*architecture.layers, *architecture.containers]

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, TargetError
-from cnnwidgets.core.state import first_tensor, in_training_mode, preserved
+from cnnwidgets.core.state import first_tensor, generators_now, have_moved, in_training_mode, preserved
 
 
 def mixed_flags() -> nn.Sequential:
@@ -71,6 +71,60 @@ def test_a_replaced_a_grown_and_a_data_written_buffer_come_back() -> None:
     for name in "abc":
         assert getattr(net, name) is originals[name]
         assert getattr(net, name).tolist() == [0.0, 1.0, 2.0]
+
+
+def test_what_was_put_back_is_told() -> None:
+    net = nn.Sequential(nn.BatchNorm2d(2), nn.BatchNorm2d(2).eval())
+    with preserved(net) as kept:
+        net(torch.randn(4, 2, 3, 3))
+    assert kept.changed == ("0.running_mean", "0.running_var", "0.num_batches_tracked")
+    with preserved(net, evaluate=True) as kept:
+        net(torch.randn(4, 2, 3, 3))
+    assert kept.changed == ()
+
+
+def test_buffers_of_every_sort() -> None:
+    sorts = {
+        "empty": torch.zeros(0),
+        "number": torch.tensor(3),
+        "flags": torch.tensor([True, False]),
+        "bytes": torch.tensor([1, 2], dtype=torch.uint8),
+        "nan": torch.tensor([torch.nan, 1.0]),
+        "complex": torch.tensor([1 + 2j]),
+        "transposed": torch.arange(6.0).view(2, 3).T,
+        "expanded": torch.ones(1).expand(4),
+        "large": torch.zeros(70000),
+        "sparse": torch.eye(3).to_sparse(),
+        "in_half": torch.ones(3, dtype=torch.float16),
+        "in_double": torch.ones(3, dtype=torch.float64),
+    }
+    net = nn.Module()
+    for name, tensor in sorts.items():
+        net.register_buffer(name, tensor.clone() if name != "expanded" else tensor)
+    net.register_buffer("none", None)
+    with preserved(net) as kept:
+        pass
+    assert kept.changed == ()
+    written = ["number", "bytes", "nan", "complex", "transposed", "large", "in_half"]
+    versions = {name: buffer._version for name, buffer in net.named_buffers()}
+    with preserved(net) as kept:
+        for name in written:
+            getattr(net, name).data.view(-1)[-1:].add_(1) if name != "transposed" else net.transposed.add_(1)
+    assert set(kept.changed) == set(written)
+    for name, tensor in sorts.items():
+        now = getattr(net, name)
+        assert torch.equal(now.to_dense().nan_to_num(7.0), tensor.to_dense().nan_to_num(7.0)), name
+        assert (now._version == versions[name]) == (name not in written), "what was not written to is left alone"
+
+
+@pytest.mark.parametrize("draw", [lambda: torch.rand(1), random.random, lambda: np.random.rand()])
+def test_a_drawn_number_is_noticed(draw) -> None:
+    before = generators_now()
+    assert not have_moved(before)
+    torch.rand(1, generator=torch.Generator().manual_seed(0))
+    assert not have_moved(before)
+    draw()
+    assert have_moved(before)
 
 
 def test_generators_come_back() -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from cnnwidgets.core.errors import TargetError
+from cnnwidgets.core.outputs import outputs_seen
 from cnnwidgets.core.targets import are_probabilities, probabilities, resolve
 
 TABLE = torch.tensor([[1.0, 4.0, 2.0], [9.0, 3.0, 5.0]])
@@ -92,6 +93,88 @@ def test_outputs_that_are_probabilities_are_not_squashed_again() -> None:
     assert are_probabilities(table)
     assert torch.equal(probabilities(table), table)
     assert not are_probabilities(TABLE)
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        (torch.tensor([[0.2, 0.8]]), True),
+        (torch.tensor([[0.2, 0.8], [0.0, 1.0]]), True),
+        (torch.tensor([[0.2, 0.8], [0.0, 1.1]]), False),  # every image must look like it
+        (torch.tensor([[1.2, -0.2]]), False),
+        (torch.tensor([[0.2, 0.8001]]), False),  # further from 1 than rounding
+        (torch.tensor([[1.0]]), False),
+        (torch.full((1, 21841), 1 / 21841), True),
+        (torch.randn(3, 1000, generator=torch.Generator().manual_seed(0)).softmax(1), True),
+        (torch.randn(3, 1000, generator=torch.Generator().manual_seed(0)).half().softmax(1), True),
+        (torch.randn(3, 1000, generator=torch.Generator().manual_seed(0)).bfloat16().softmax(1), True),
+        (torch.randn(3, 1000, generator=torch.Generator().manual_seed(0)).double().softmax(1), True),
+    ],
+)
+def test_what_looks_like_the_output_of_a_softmax(table: torch.Tensor, expected: bool) -> None:
+    assert are_probabilities(table) is expected
+
+
+def test_what_made_the_scores_decides_whether_they_are_probabilities() -> None:
+    layer = torch.nn.Linear(1, 2)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[0.25], [0.75]]))
+        layer.bias.zero_()
+    logits = layer(torch.ones(1, 1))
+    assert logits.tolist() == [[0.25, 0.75]]
+    assert not are_probabilities(logits)
+    assert not are_probabilities(logits.view(2, 1).squeeze()[None])
+    assert are_probabilities(logits.detach()), "nothing but the numbers to go by"
+    assert are_probabilities(logits.softmax(1).view(1, 2, 1, 1).squeeze((2, 3)))
+    assert are_probabilities(torch.tensor([[0.0, 200.0]], requires_grad=True).softmax(1))
+
+
+def test_detections_are_no_class_scores() -> None:
+    found = {"boxes": torch.zeros(3, 4), "labels": torch.tensor([1]), "scores": torch.tensor([0.5])}
+    with pytest.raises(TargetError, match="detections"):
+        resolve(0, [found], batch=1)
+    for batch in (1, None):
+        scores, _ = resolve(lambda outputs: torch.stack([one["scores"][0] for one in outputs]), [found], batch=batch)
+        assert scores.tolist() == [0.5]
+
+
+def test_what_is_seen_first_is_kept_for_who_does_not_run_the_model() -> None:
+    with outputs_seen() as seen:
+        resolve(0, {"out": TABLE.clone().requires_grad_()}, batch=2)
+        resolve(0, torch.zeros(2, 2))
+    assert torch.equal(seen.table, TABLE)
+    assert not seen.table.requires_grad
+    assert not seen.are_probabilities
+    with outputs_seen() as seen:
+        resolve(lambda maps: maps.mean((1, 2, 3)), torch.zeros(2, 3, 4, 4), batch=2)
+    assert seen.table is None
+
+
+@pytest.mark.parametrize(
+    ("outputs", "words"),
+    [
+        (TABLE, r"a tensor of shape \(2, 3\)"),
+        ({"out": TABLE, "aux": None}, r"{'out': a tensor of shape \(2, 3\), 'aux': a NoneType}"),
+        ([TABLE, 1], r"a list of 2, the first a tensor of shape \(2, 3\)"),
+    ],
+)
+def test_a_callable_that_raises_is_told_what_it_was_given(outputs, words: str) -> None:
+    def careless(given):
+        return given.no_such_thing
+
+    with pytest.raises(TargetError, match=rf"'careless' raised AttributeError: .*{words}") as caught:
+        resolve(careless, outputs, batch=2)
+    assert isinstance(caught.value.__cause__, AttributeError)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), torch.OutOfMemoryError("full"), TargetError("mine")])
+def test_some_errors_of_a_callable_pass_as_they_are(error: BaseException) -> None:
+    def fails(_):
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        resolve(fails, TABLE)
+    assert caught.value is error
 
 
 def test_unknown_kind_of_score() -> None:

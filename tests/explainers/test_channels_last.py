@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from cnnwidgets import explainers
 from cnnwidgets.core.errors import NotSpatial
 from cnnwidgets.explainers import every_layer, grad_cam
 from cnnwidgets.explainers._observe import observe
@@ -92,8 +93,9 @@ def test_maps_around_a_turned_part_are_those_of_the_same_net_of_convolutions(net
         assert (ours.layer, ours.notes) == (theirs.layer, theirs.notes)
         torch.testing.assert_close(ours.values, theirs.values)
     seen, expected = observe(net, images, 1), observe(same, images, 1)
-    assert list(seen.maps) == list(seen.cam) == list(seen.contribution) == ["stem", "mix"]
-    assert list(every_layer("grad_cam", net, images)) == ["stem", "mix"]
+    layers = ["stem", "up", "act", "down", "mix"]
+    assert list(seen.maps) == list(seen.cam) == list(seen.contribution) == layers
+    assert list(every_layer("grad_cam", net, images)) == layers
     for name in seen.maps:
         torch.testing.assert_close(seen.cam[name], expected.cam[name])
         torch.testing.assert_close(seen.contribution[name], expected.contribution[name])
@@ -101,14 +103,15 @@ def test_maps_around_a_turned_part_are_those_of_the_same_net_of_convolutions(net
 
 
 @pytest.mark.parametrize("layer", ["up", "act", "down"])
-def test_a_layer_within_is_refused(net: Turned, images: torch.Tensor, layer: str) -> None:
-    for ask in (
-        lambda: grad_cam(net, images, layer=layer),
-        lambda: observe(net, images, layers=[layer]),
-        lambda: every_layer("grad_cam", net, images, layers=["stem", layer]),
-    ):
-        with pytest.raises(NotSpatial, match=rf"'{layer}' returns \(2, 6, 7, \d\), channels last: not maps.*'mix'"):
-            ask()
+@pytest.mark.parametrize("method", ["grad_cam", "hires_cam", "eigen_cam", "ablation_cam", "score_cam"])
+def test_a_layer_within_is_turned(net: Turned, images: torch.Tensor, layer: str, method: str) -> None:
+    same, explain = Unturned(net).eval(), explainers.get(method)
+    expected = explain(same, images, [0, 2], layer=layer)
+    found = explain(net, images, [0, 2], layer=layer)
+    torch.testing.assert_close(found.values, expected.values)
+    assert found.notes == expected.notes
+    together = every_layer(method, net, images, [0, 2], layers=["stem", layer])
+    torch.testing.assert_close(together[layer].values, expected.values)
 
 
 def test_a_turn_without_a_linear_layer_shows_in_memory(images: torch.Tensor) -> None:
@@ -120,13 +123,88 @@ def test_a_turn_without_a_linear_layer_shows_in_memory(images: torch.Tensor) -> 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.act(self.stem(x).permute(0, 2, 3, 1)).mean((1, 2))
 
-    assert grad_cam(Plain(), images).layer == "stem"
-    assert list(observe(Plain(), images).maps) == ["stem"]
+    net = Plain()
+    found = grad_cam(net, images, 1)
+    expected = net.stem(images).relu()[:, 1].detach() / 42  # the score is the mean of the map
+    assert found.layer == "act"
+    torch.testing.assert_close(found.values, expected)
+    torch.testing.assert_close(grad_cam(net, images, 1, layer="act").values, expected)
+    assert list(observe(net, images).maps) == ["stem", "act"]
+
+
+@pytest.mark.parametrize("method", ["grad_cam", "eigen_cam"])
+def test_a_turn_long_before_the_layer_is_noticed(images: torch.Tensor, method: str) -> None:
+    class Far(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.act, self.drop = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Dropout()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.act(self.stem(x).permute(0, 2, 3, 1))
+            return self.drop(x.contiguous() + 1).mean((1, 2))
+
+    net = Far()
+    maps = (net.stem(images).relu() + 1).detach()
+    found = explainers.get(method)(net, images, 1, layer="drop")
+    assert found.values.shape == (2, 6, 7)
+    if method == "grad_cam":
+        torch.testing.assert_close(found.values, maps[:, 1] / 42)
+
+
+def test_a_layer_asked_for_by_name_is_the_only_one_watched(images: torch.Tensor) -> None:
+    class Counting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.hooked = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 1), set()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.hooked |= {name for name, module in self.named_modules() if module._forward_hooks}
+            return self.b(self.a(x)).mean((2, 3))
+
+    net = Counting()
+    by_name = grad_cam(net, images, 1, layer="b")
+    assert net.hooked == {"b"}
+    torch.testing.assert_close(by_name.values, grad_cam(net, images, 1).values)
+    assert net.hooked == {"a", "b"}
+
+
+def test_a_block_watched_alone_counts_only_what_comes_after_it(images: torch.Tensor) -> None:
+    class Inner(nn.Module):
+        """Returns what its first layer returned, and keeps something made of it aside."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Conv2d(3, 2, 1), nn.Conv2d(2, 2, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.first(x)
+            self.aside = self.second(x)
+            return x
+
+    class Outer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.block = Inner()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return (3 * self.block(x) + self.block.aside**2).mean((2, 3))
+
+    net = Outer()
+    found = grad_cam(net, images, 1, layer="block")
+    torch.testing.assert_close(found.values, 3 / 72 * net.block(images)[:, 1].detach())
 
 
 def test_the_block_around_is_named(images: torch.Tensor) -> None:
-    with pytest.raises(NotSpatial, match=r"'blocks.0.linear' .* Choose 'blocks.0', the block around it\."):
-        grad_cam(Wrapped(), images, layer="blocks.0.linear")
+    class Scored(Wrapped):
+        def __init__(self) -> None:
+            super().__init__()
+            self.blocks[0].weigh = nn.Identity()
+
+    net = Scored()
+    block = net.blocks[0]
+    block.forward = lambda x: Block.forward(block, x) * block.weigh(x.mean((2, 3)))[..., None, None]
+    with pytest.raises(NotSpatial, match=r"'blocks.0.weigh' .* Choose 'blocks.0', the block around it\."):
+        grad_cam(net, images, layer="blocks.0.weigh")
 
 
 def test_parts_of_the_image_as_a_batch_are_refused(images: torch.Tensor) -> None:
@@ -194,17 +272,23 @@ def test_convnext() -> None:
     flat = {"classifier", "classifier.1", "classifier.2", "classifier.0", "avgpool"}
     seen = observe(net, x, 3)
     assert len(turned) == 5 * 18
-    unmapped = set(seen.order) - set(seen.maps)
-    assert unmapped - flat == turned
-    assert set(seen.cam) == set(seen.maps)
+    assert turned <= set(seen.maps) == set(seen.cam)
+    assert set(seen.order) - set(seen.maps) == flat
+    assert seen.default == "features"
     torch.testing.assert_close(seen.cam["features"], last.values)
     # By hand: the gradient for the last maps, from the part of the network behind them.
     maps = net.features(x).detach().requires_grad_()
     (gradient,) = torch.autograd.grad(net.classifier(net.avgpool(maps))[0, 3], maps)
     torch.testing.assert_close(last.values, (gradient.mean((2, 3), keepdim=True) * maps).sum(1).detach())
-    message = r"'features.1.0.block.3' returns \(1, 16, 16, 384\), channels last.* Choose 'features.1.0.block'"
-    with pytest.raises(NotSpatial, match=message):
-        grad_cam(net, x, layer="features.1.0.block.3")
+    found = grad_cam(net, x, 3, layer="features.7.2.block.4")
+    block = net.features[7][2]
+    before = net.features[:7](x)
+    for earlier in net.features[7][:2]:
+        before = earlier(before)
+    wide = block.block[:5](before).detach().requires_grad_()
+    rest = block.block[5:](wide)
+    (gradient,) = torch.autograd.grad(net.classifier(net.avgpool(before + block.layer_scale * rest))[0, 3], wide)
+    torch.testing.assert_close(found.values, (gradient.mean((1, 2), keepdim=True) * wide).sum(3).detach())
 
 
 def test_swin() -> None:
@@ -218,6 +302,15 @@ def test_swin() -> None:
     (gradient,) = torch.autograd.grad(net.head(maps.mean((2, 3)))[0, 3], maps)
     expected = (gradient.mean((2, 3), keepdim=True) * maps).sum(1).detach()
     torch.testing.assert_close(found.values, expected)
-    assert list(observe(net, x).maps) == ["features.0.0", "permute"]
-    with pytest.raises(NotSpatial, match=r"'features.7.1' returns \(1, 2, 2, 768\), channels last.*'permute'"):
-        grad_cam(net, x, layer="features.7.1")
+    torch.testing.assert_close(grad_cam(net, x, 3, layer="norm").values, expected)
+    seen = observe(net, x, 3)
+    assert set(seen.order) - set(seen.maps) == {"avgpool", "flatten", "head"}
+    block = net.features[:7](x).detach()
+    block = net.features[7][0](block).detach().requires_grad_()
+    score = net.head(net.norm(net.features[7][1](block)).mean((1, 2)))[0, 3]
+    (gradient,) = torch.autograd.grad(score, block)
+    expected = (gradient.mean((1, 2), keepdim=True) * block).sum(3).detach()
+    torch.testing.assert_close(grad_cam(net, x, 3, layer="features.7.0").values, expected)
+    torch.testing.assert_close(seen.cam["features.7.0"], expected)
+    with pytest.raises(NotSpatial, match=r"'features.1.0.attn.\w+' returns \(9, 49, \d+\)"):
+        grad_cam(net, x, layer="features.1.0.attn.linear")

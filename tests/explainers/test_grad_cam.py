@@ -104,7 +104,7 @@ def test_a_shared_relu(inplace: bool) -> None:
     first = grad_cam(Shared(), X, layer="relu", call=0)
     close(first.values, [4.0, 10.0, 12.0])
     assert first.notes == ("layer 'relu' is called 2 times; showing call 1",)
-    with pytest.raises(NotSpatial, match=r"'relu' returns shape \(1, 1\).*'relu'"):
+    with pytest.raises(NotSpatial, match=r"'relu' returns \(1, 1\).*'relu'"):
         grad_cam(Shared(), X, layer="relu")
 
 
@@ -273,7 +273,7 @@ def test_layers_that_cannot_be_explained() -> None:
     net, images = small(), torch.rand(1, 3, 8, 8)
     with pytest.raises(LayerNotFound, match=r"No layer '0\.9'"):
         grad_cam(net, images, layer="0.9")
-    with pytest.raises(NotSpatial, match=r"'3' returns shape \(1, 3\).*last spatial layer is '0'"):
+    with pytest.raises(NotSpatial, match=r"'3' returns \(1, 3\), without height and width.*that returns maps is '0'"):
         grad_cam(net, images, layer="3")
     with pytest.raises(NotSpatial, match="saliency"):
         grad_cam(nn.Sequential(nn.Flatten(), nn.Linear(3, 2)), torch.rand(1, 3, 1, 1))

@@ -198,7 +198,7 @@ def test_layers_and_targets_that_cannot_be_explained(method: str) -> None:
     net = nn.Sequential(conv(1, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 3))
     with pytest.raises(LayerNotFound, match="No layer '9'"):
         explained(method, net, layer="9")
-    with pytest.raises(NotSpatial, match=r"'4' returns shape \(1, 3\).*last spatial layer is '1'"):
+    with pytest.raises(NotSpatial, match=r"'4' returns \(1, 3\), without height and width.*that returns maps is '1'"):
         explained(method, net, layer="4")
     with pytest.raises(TargetError, match="3 classes"):
         explained(method, net, target=3)

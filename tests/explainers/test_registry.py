@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from cnnwidgets import explainers
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.explainers import info, names, register, unregister
+from cnnwidgets.explainers._registry import on_change
 
 
 @pytest.fixture
@@ -37,6 +39,9 @@ def another_first(net, images, target=None): ...
 
 
 def nothing(model, images, target=None): ...
+
+
+def needs_more(model, images, target=None, *, samples, layer, **others): ...
 
 
 def net() -> nn.Module:
@@ -78,8 +83,51 @@ def test_names_that_are_refused(name) -> None:
 @pytest.mark.usefixtures("forget")
 def test_a_name_is_given_once() -> None:
     register("brightness")(brightness)
+    with pytest.raises(CnnWidgetsError, match=r"taken.*register\('brightness', replace=True\)"):
+        register("brightness")(brightness)
+
+
+@pytest.mark.usefixtures("forget")
+def test_an_edited_cell_takes_the_place_of_what_it_registered_before() -> None:
+    register("brightness")(brightness)
+    register("another")(brightness)
+
+    @register("brightness", replace=True, question="How dark is it?")
+    def darkness(model, images, target=None):
+        return -images
+
+    assert names()[-2:] == ["brightness", "another"]
+    assert info("brightness").question == "How dark is it?"
+    images = torch.rand(1, 3, 5, 5)
+    assert torch.equal(explainers.brightness(net(), images).values, -images)
+
+
+@pytest.mark.parametrize("name", ["saliency", "occlusion"])
+def test_the_packages_own_explainers_are_not_replaced(name: str) -> None:
+    with pytest.raises(CnnWidgetsError, match="cnnwidgets itself"):
+        register(name, replace=True)
+
+
+@pytest.mark.usefixtures("forget")
+def test_who_asks_is_told_of_changes_until_it_stops() -> None:
+    seen: list[list[str]] = []
+
+    def look() -> None:
+        seen.append(names()[-1:])
+
+    stop, stop_again = on_change(look), on_change(look)
+    register("brightness")(brightness)
+    assert seen == [["brightness"], ["brightness"]]
+    stop_again()
+    stop_again()
+    register("brightness", replace=True)(brightness)
+    unregister("brightness")
+    assert seen[2:] == [["brightness"], names()[-1:]]
+    stop()
+    register("brightness")(brightness)
     with pytest.raises(CnnWidgetsError, match="taken"):
         register("brightness")(brightness)
+    assert len(seen) == 4
 
 
 @pytest.mark.usefixtures("forget")
@@ -94,6 +142,24 @@ def test_a_signature_that_does_not_fit(function, needs_layer: bool) -> None:
 
 
 @pytest.mark.usefixtures("forget")
+@pytest.mark.parametrize(
+    ("function", "words"), [(needs_more, r"without 'samples', 'layer';"), (5, "is 5; expected a function")]
+)
+def test_what_cannot_be_called_as_explainers_are(function, words: str) -> None:
+    with pytest.raises(CnnWidgetsError, match=words):
+        register("misfit")(function)
+    assert "misfit" not in names()
+
+
+@pytest.mark.usefixtures("forget")
+def test_a_partial_function_can_be_registered_and_replaced() -> None:
+    register("dim")(functools.partial(brightness, gain=0.5))
+    assert explainers.dim(net(), torch.ones(1, 3, 5, 5)).values.max() == 0.5
+    register("dim", replace=True)(functools.partial(brightness, gain=0.25))
+    assert explainers.dim(net(), torch.ones(1, 3, 5, 5)).values.max() == 0.25
+
+
+@pytest.mark.usefixtures("forget")
 def test_a_result_that_is_none() -> None:
     register("empty")(nothing)
     with pytest.raises(CnnWidgetsError, match="NoneType"):
@@ -105,6 +171,9 @@ def test_unknown_explainers_name_the_closest() -> None:
         info("gradcam")
     with pytest.raises(AttributeError, match="gradcam"):
         _ = explainers.gradcam
+    with pytest.raises(CnnWidgetsError) as caught:
+        info("zzzz")
+    assert sum(name in str(caught.value) for name in names()) == 3, "a few are enough"
 
 
 @pytest.mark.parametrize("name", names())
@@ -118,6 +187,10 @@ def test_unknown_explainers_name_the_closest() -> None:
         (torch.zeros(1, 3, 0, 8), r"\(1, 3, 0, 8\)"),
         (torch.zeros(8, 8), r"\(8, 8\)"),
         (torch.zeros(1, 4, 20, 20), "4 channels"),
+        (torch.zeros(1, 3, 8, 8, device="meta"), "meta device"),
+        (torch.zeros(1, 3, 8, 8).to_sparse(), "to_dense"),
+        (torch.zeros(1, 3, 8, 8, dtype=torch.complex64), "complex64"),
+        (torch.zeros(1, 3, 8, 8, dtype=torch.bool), "torch.bool"),
         ("photo.jpg", "str"),
         (torch.zeros(3, 8, 8).numpy(), "ndarray"),
     ],
@@ -132,6 +205,12 @@ def test_images_that_cannot_be_explained(name: str, images, words: str) -> None:
 def test_what_is_no_model(name: str, bad) -> None:
     with pytest.raises(CnnWidgetsError, match=r"torch\.nn\.Module"):
         explainers.get(name)(bad, torch.zeros(1, 3, 8, 8))
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_model_without_values_is_refused(name: str) -> None:
+    with pytest.raises(CnnWidgetsError, match="to_empty"):
+        explainers.get(name)(net().to("meta"), torch.zeros(1, 3, 8, 8))
 
 
 @pytest.mark.parametrize("name", names())

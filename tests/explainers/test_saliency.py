@@ -74,6 +74,7 @@ def test_a_gradient_of_zero_is_told() -> None:
     net = nn.Sequential(nn.Flatten(), nn.Linear(4, 2), nn.Threshold(1e6, 0.0))
     assert saliency(net, torch.rand(1, 1, 2, 2), 0).notes == (
         "the gradient is zero everywhere: the score does not react to small changes of the input",
+        "every class has the same score: the model does not tell the classes apart",
     )
 
 

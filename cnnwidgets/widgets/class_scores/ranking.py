@@ -11,7 +11,7 @@ Floats = npt.NDArray[np.float64]
 
 
 # How far probabilities may be from adding up to one.
-_ROUNDING = 1e-4
+_ROUNDING = 1e-5
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def probabilities(logits: Floats) -> Floats:
 
     NaN where a logit is not a number makes all of it NaN, as it should.
     """
-    if (logits >= 0).all() and abs(logits.sum() - 1) <= _ROUNDING:
+    if (logits >= 0).all() and (logits <= 1).all() and abs(logits.sum() - 1) <= _ROUNDING:
         return logits
     shifted = np.exp(logits - np.max(logits))
     result: Floats = shifted / shifted.sum()

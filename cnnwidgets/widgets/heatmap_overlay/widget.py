@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -102,6 +102,8 @@ class HeatmapOverlay(CnnWidget):
     follow = traitlets.Bool(True, help="The layer follows what is selected in the graph.").tag(sync=True)
 
     def __init__(self, picture: npt.ArrayLike | None = None, values: npt.ArrayLike | None = None, **traits: Any):
+        self.also: Collection[str] = ()
+        """Layers beside `layers` that may be asked for; the slider does not offer them."""
         self._colours: Floats | None = None
         self._gradient = False
         self._other_clip = traits.get("clip", CLIP_OF_GRADIENTS)
@@ -279,7 +281,7 @@ class HeatmapOverlay(CnnWidget):
         return name
 
     def _refuse(self, layer: str) -> None:
-        if layer and self.layers and layer not in self.layers:
+        if layer and self.layers and layer not in self.layers and layer not in self.also:
             raise InputError(f"No map of layer {layer!r}. {self._closest(layer)}")
 
     def _closest(self, name: str) -> str:

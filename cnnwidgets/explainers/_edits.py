@@ -1,0 +1,56 @@
+"""Scores of edited copies of what a pass saw, and which maps are worth editing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from cnnwidgets.core.errors import CnnWidgetsError
+from cnnwidgets.core.targets import are_probabilities, class_scores, resolve
+
+from ._layer_pass import LayerPass
+
+
+class Scorer:
+    """Scores of edited copies of the images of a pass, for the same targets."""
+
+    def __init__(self, seen: LayerPass) -> None:
+        self._chosen = seen.chosen
+        # Decided once: a batch of edits whose logits happen to look like probabilities must not switch it.
+        self._softmax = False
+        if seen.score == "probability" and not callable(seen.chosen):
+            table = class_scores(seen.outputs, batch=len(seen.scores))
+            self._softmax = table.shape[1] > 1 and not are_probabilities(table)
+
+    def __call__(self, outputs: Any, image: int, batch: int) -> torch.Tensor:
+        """(batch,) scores, at least float32, of what the model returned for ``batch`` edits of image ``image``."""
+        if callable(self._chosen):
+            scores = resolve(self._chosen, outputs, batch=batch)[0]
+        else:
+            table = class_scores(outputs, batch=batch)
+            if self._softmax:
+                table = table.softmax(1, dtype=None if table.dtype == torch.float64 else torch.float32)
+            scores = table[:, self._chosen[image]]
+        return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
+
+
+def strongest(maps: torch.Tensor, channels: int | None) -> torch.Tensor:
+    """Indices, ascending, of the ``channels`` maps of (K, h, w) that vary most over places; None: of all.
+
+    Raises:
+        CnnWidgetsError: ``channels`` is no int of at least 1.
+    """
+    if channels is None:
+        return torch.arange(len(maps))
+    if not isinstance(channels, int) or isinstance(channels, bool) or channels < 1:
+        raise CnnWidgetsError(f"channels is {channels!r}; expected an int of at least 1, or None for all.")
+    spread = maps.flatten(1).double().var(1, correction=0).nan_to_num(torch.inf)
+    return spread.topk(min(channels, len(maps))).indices.sort().values.cpu()
+
+
+def limit_notes(channels: int | None, there: int) -> Iterator[str]:
+    """That only some of a layer's maps were looked at."""
+    if channels is not None and channels < there:
+        yield f"only the {channels} of {there} maps that vary most were used; the others count as 0"

@@ -1,0 +1,151 @@
+"""What a call of a layer returned, with the place in the autograd graph that stands for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+
+from cnnwidgets.core.layouts import Layout
+
+
+@dataclass
+class Output:
+    """What one call of a layer returned.
+
+    Attributes:
+        layout: what its axes are.
+        value: a copy of its maps (N, C, h, w), made as the layer returned, or None if it was not asked for.
+        own: where the gradient for what comes after this layer arrives; None if it takes part in no backward pass.
+        base: of a tensor that is a view, the tensor that it is a view of.
+        view: the tensor as the layer returned it, if it is a view, and its version then.
+    """
+
+    layout: Layout
+    value: torch.Tensor | None = None
+    own: GradientEdge | None = None
+    base: Base | None = None
+    view: tuple[torch.Tensor, int] | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The tensor's."""
+        return self.layout.shape
+
+    @property
+    def stacked(self) -> bool:
+        """Whether it is or holds a stack of maps."""
+        return self.layout.stacked
+
+    @property
+    def spatial(self) -> bool:
+        """Whether it is or holds a stack of maps with more than one place."""
+        return self.layout.mapped
+
+    @property
+    def edge(self) -> GradientEdge | None:
+        """Where to take the gradient for ``value``, to be given to :meth:`gradient`; to be asked after the forward."""
+        return self.base.edge if self.base is not None and self._written_to() else self.own
+
+    def gradient(self, arrived: torch.Tensor) -> torch.Tensor:
+        """The gradient for ``value``, from what arrived at :attr:`edge`."""
+        return self.layout.maps(self.base.part(arrived) if self.base is not None and self._written_to() else arrived)
+
+    def _written_to(self) -> bool:
+        # An in-place operation on a view goes round it in the graph; then only its base sees the gradient.
+        return self.view is not None and version(self.view[0]) != self.view[1]
+
+
+@dataclass(frozen=True)
+class Base:
+    """The tensor that a layer's output is a view of, as it was when the layer returned."""
+
+    edge: GradientEdge
+    layout: tuple[tuple[int, ...], tuple[int, ...]]
+    window: tuple[tuple[int, ...], tuple[int, ...], int]
+
+    @classmethod
+    def of(cls, view: torch.Tensor) -> Base | None:
+        """The base of ``view``; None if it is not a view of something with a gradient."""
+        base = view._base  # noqa: SLF001
+        if base is None or not base.requires_grad:
+            return None
+        offset = int(view.storage_offset() - base.storage_offset())
+        return cls(get_gradient_edge(base), (base.shape, base.stride()), (view.shape, view.stride(), offset))
+
+    def part(self, gradient: torch.Tensor) -> torch.Tensor:
+        """The part of the base's gradient that belongs to the view."""
+        laid_out = gradient.new_empty_strided(*self.layout).copy_(gradient)
+        return laid_out.as_strided(*self.window)
+
+
+@dataclass
+class Call:
+    """One call of a layer: its name, which of its calls this is (from 0), and what it returned."""
+
+    name: str
+    index: int
+    output: Output
+
+
+def layer_tensor(output: Any) -> torch.Tensor | None:
+    """The first stack of maps in what a layer returned, else the first tensor."""
+    tensors = list(_tensors(output))
+    for tensor in tensors:
+        if tensor.ndim == 4:
+            first = tensors[0]
+            weights = first.ndim == 3 and first.shape[1] == tensor.shape[2] == tensor.shape[3]
+            return first if weights else tensor
+    return tensors[0] if tensors else None
+
+
+def with_replaced(output: Any, old: torch.Tensor, new: torch.Tensor) -> Any:
+    """``output`` with ``new`` in place of ``old``."""
+    if output is old:
+        return new
+    if isinstance(output, tuple) and hasattr(output, "_fields"):
+        return type(output)(*(with_replaced(item, old, new) for item in output))
+    if isinstance(output, list | tuple):
+        return type(output)(with_replaced(item, old, new) for item in output)
+    if type(output) is dict:
+        return {key: with_replaced(value, old, new) for key, value in output.items()}
+    return output
+
+
+def _tensors(output: Any) -> Iterator[torch.Tensor]:
+    if isinstance(output, torch.Tensor):
+        yield output
+    elif isinstance(output, Mapping):
+        for value in output.values():
+            yield from _tensors(value)
+    elif isinstance(output, list | tuple):
+        for value in output:
+            yield from _tensors(value)
+
+
+def version(tensor: torch.Tensor) -> int:
+    """Changes when the tensor is written to in place."""
+    return -1 if tensor.is_inference() else tensor._version  # noqa: SLF001
+
+
+def moves_axes(edge: GradientEdge | None) -> bool:
+    """Whether axes were moved, such as to channels last, on the way to ``edge``."""
+    pending = [] if edge is None else [edge.node]
+    seen = set(pending)
+    while pending:
+        node: Any = pending.pop()
+        name = node.name()
+        if name.startswith("PermuteBackward"):
+            return True
+        if name.startswith("TransposeBackward"):
+            axes = {node._saved_dim0, node._saved_dim1}  # noqa: SLF001 (torch's only names for them)
+            if axes != {1, 2}:  # parts of channels, as ShuffleNet does
+                return True
+        for earlier, _ in node.next_functions:
+            if earlier is not None and earlier not in seen:
+                seen.add(earlier)
+                pending.append(earlier)
+    return False

@@ -1,0 +1,1 @@
+"""Every explainer against independent implementations."""
