@@ -34,6 +34,7 @@ class Comparing(Part):
         self.widget.on_compare(self._compare)
         self.widget.on_cancel(self.cancel)
         self._first_classes: list[int] = []
+        self._first_layers: list[str] = []
         self.offer_methods()
         known = [name for name, *_ in self.widget.methods]
         self.widget.chosen_methods = [name for name in _FIRST_METHODS if name in known]
@@ -54,10 +55,12 @@ class Comparing(Part):
 
     def offer_layers(self, layers: Sequence[str]) -> None:
         """Let these be the layers to choose from; a few, evenly spread, are ticked where none of them was."""
+        chosen: list[str] = self.widget.chosen_layers
+        kept = [] if chosen == self._first_layers else [name for name in chosen if name in layers]
+        self._first_layers = spread(layers, _LAYERS)
         with self.widget.hold_sync():
             self.widget.layers = list(layers)
-            kept = [name for name in self.widget.chosen_layers if name in layers]
-            self.widget.chosen_layers = kept or spread(layers, _LAYERS)
+            self.widget.chosen_layers = kept or self._first_layers
 
     def offer_methods(self) -> None:
         """Let every registered explainer be chosen."""

@@ -26,7 +26,7 @@ class Switching(Part):
 
     def __init__(self, host: Host) -> None:
         super().__init__(host)
-        self.widget = FeatureMaps()
+        self.widget = FeatureMaps(sort="maximum")  # by index, most of a ReLU's first maps are black
         self._off: dict[str, list[int]] = {}
         self._logits: torch.Tensor | None = None
         self.widget.observe(self._switched, "off")
