@@ -1,4 +1,4 @@
-"""Where the patches of an occlusion map go, in which order, and what they show."""
+"""Where the patches of an occlusion map go, and what they show."""
 
 from __future__ import annotations
 
@@ -44,21 +44,6 @@ def starts(side: int, patch: int, stride: int) -> list[int]:
     return places if places[-1] == side - patch else [*places, side - patch]
 
 
-def coarse_to_fine(rows: int, cols: int) -> list[int]:
-    """Row-major indices of a grid, so ordered that a sparse grid is complete first, then one twice as dense, ...
-
-    Example:
-        >>> coarse_to_fine(3, 3)
-        [0, 2, 6, 8, 1, 3, 4, 5, 7]
-    """
-    step = 1 << max(0, (max(rows, cols) - 1).bit_length() - 1)
-    level: dict[int, None] = {}
-    while step >= 1:
-        level.update(dict.fromkeys(r * cols + c for r in range(0, rows, step) for c in range(0, cols, step)))
-        step //= 2
-    return list(level)
-
-
 def cover(begins: list[int], patch: int, side: int) -> torch.Tensor:
     """(len(begins), side) bool: which pixels along one side each patch covers."""
     first = torch.tensor(begins)[:, None]
@@ -66,58 +51,35 @@ def cover(begins: list[int], patch: int, side: int) -> torch.Tensor:
     return (pixel >= first) & (pixel < first + patch)
 
 
-def covering_mean(grid: torch.Tensor, known: torch.Tensor, rows: torch.Tensor, cols: torch.Tensor) -> torch.Tensor:
-    """For each pixel, the mean of ``grid`` over the known places whose patch covers it; NaN where there is none.
-
-    Args:
-        grid: (N, rows, cols).
-        known: (N, rows, cols) bool.
-        rows: (rows, H) from :func:`cover`.
-        cols: (cols, W) from :func:`cover`.
-
-    Returns:
-        (N, H, W) float64. A place whose score is not finite makes the pixels under it NaN, and no others.
-
-    Example:
-        >>> which = cover([0, 1], 2, 3)
-        >>> covering_mean(torch.tensor([[[1.0, 3.0]]]), torch.ones(1, 1, 2, dtype=torch.bool), which[:1], which)[0, 0]
-        tensor([1., 2., 3.], dtype=torch.float64)
-    """
-    down, across = rows.double().T, cols.double()
-
-    def spread(places: torch.Tensor) -> torch.Tensor:
-        return down @ places.double() @ across
-
-    broken = known & ~grid.isfinite()
-    total = spread(grid.masked_fill(~known | broken, 0.0))
-    mean = total / spread(known)  # 0 / 0 where nothing is known: NaN
-    return mean.masked_fill(spread(broken) > 0, torch.nan)
-
-
 def filling(images: torch.Tensor, fill: Any, patch: Pair) -> torch.Tensor:
     """What patches show, wherever they are: a tensor that broadcasts to (N, C, H, W).
 
     Raises:
-        InputError: ``fill`` is not a number, one number a channel, "mean" or "blur".
+        InputError: ``fill`` is not a number, one number a channel, a picture, "mean" or "blur".
     """
+    expected = 'a number, one number a channel, a picture (C, H, W) of the images\' size, "mean" or "blur"'
     if isinstance(fill, str):
         if fill == "mean":
             return images.mean((2, 3), keepdim=True).expand_as(images)
         if fill == "blur":
             return blurred(images, max(patch) / 2)
-        raise InputError(f'fill is {fill!r}; expected a number, one number a channel, "mean" or "blur".')
+        raise InputError(f"fill is {fill!r}; expected {expected}.")
     try:
-        levels = torch.as_tensor(fill, dtype=torch.float64).cpu()
+        levels = torch.as_tensor(fill, dtype=torch.float64).detach().cpu()
     except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f'fill is {fill!r}; expected a number, one number a channel, "mean" or "blur".') from error
-    if levels.ndim > 1 or levels.numel() not in (1, images.shape[1]):
+        raise InputError(f"fill is {fill!r}; expected {expected}.") from error
+    picture = tuple(levels.shape) in (tuple(images.shape[1:]), tuple(images.shape))
+    if not picture and (levels.ndim > 1 or levels.numel() not in (1, images.shape[1])):
         raise InputError(
-            f"fill has shape {tuple(levels.shape)}; the images have {images.shape[1]} channels: "
-            "pass one number, or one a channel."
+            f"fill has shape {tuple(levels.shape)}; the images have {images.shape[1]} channels, of "
+            f"{images.shape[2]}x{images.shape[3]} pixels: expected {expected}."
         )
     if not bool(levels.isfinite().all()):
-        raise InputError(f"fill is {fill!r}; expected finite numbers, in the units of the model's input.")
-    return levels.to(images).reshape(1, -1, 1, 1).expand_as(images)
+        raise InputError(
+            "fill holds NaN or infinite values; expected finite numbers, in the units of the model's input."
+        )
+    shape = levels.shape if picture else (1, -1, 1, 1)
+    return levels.to(images).reshape(shape).expand_as(images)
 
 
 def blurred(images: torch.Tensor, sigma: float) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Measures everything, prints the table and writes it to tests/artefacts/benchmarks.md; about five minutes."""
+"""Measures everything, prints the table and writes it to tests/artefacts/benchmarks.md; about fifteen minutes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from tests.browser.lab import lab
 from tests.chromium import started
 
-from . import clicks, drawing, first_view, memory, peers, size
+from . import clicks, dragging, drawing, first_view, incremental, memory, occlusion, peers, size
 from .table import Row, table
 
 OUT = Path(__file__).parent.parent / "artefacts" / "benchmarks.md"
@@ -24,8 +24,8 @@ def main() -> None:
     """Run all; a target that is missed is reported, not raised."""
     start, before = time.monotonic(), os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder, started() as browser, lab(Path(folder), browser) as running:
-        rows = [row for part in (first_view, clicks, drawing) for row in _said(part.__name__, part.measure(running))]
-    rows += [row for part in (size, memory, peers) for row in _said(part.__name__, part.measure())]
+        rows = [row for part in (first_view, clicks, drawing, dragging) for row in _said(part.__name__, part.measure(running))]
+    rows += [row for part in (size, memory, peers, occlusion, incremental) for row in _said(part.__name__, part.measure())]
     policy = os.environ.get("OMP_WAIT_POLICY")
     text = (
         f"{os.cpu_count()} cores, torch {torch.__version__} with 2 threads, Python {platform.python_version()}, "

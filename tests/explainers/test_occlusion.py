@@ -11,7 +11,8 @@ from torch import nn
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError, TargetError
 from cnnwidgets.core.progress import Step
 from cnnwidgets.explainers._batches import estimated_batch
-from cnnwidgets.explainers._patches import blurred, coarse_to_fine, starts
+from cnnwidgets.explainers._occlusion import sweep
+from cnnwidgets.explainers._patches import blurred, starts
 from cnnwidgets.explainers.occlusion import Occlusion, occlusion
 
 torch.set_num_threads(2)
@@ -184,9 +185,11 @@ ERRORS = [
 def test_batches_are_halved_when_memory_runs_out(error: Exception) -> None:
     images = noise(2, 3, 12, 12)
     model = Greedy(3, error)
-    result = occlusion(model.eval(), images, patch=4, stride=2, batch=16)
-    assert model.batches[:5] == [2, 16, 8, 4, 2]
-    assert set(model.batches[4:]) <= {2, 1}
+    result = occlusion(model.eval(), images, patch=4, stride=2, batch=16, engine="full")
+    tried = [size for size in model.batches if size > 3]
+    assert tried[:3] == [16, 8, 4]
+    # once for each image at most, and never more than the 16 asked for
+    assert len(tried) <= 3 + 1
     expected = occlusion(small_net(), images, patch=4, stride=2)
     torch.testing.assert_close(result.grid, expected.grid, atol=1e-6, rtol=0)
 
@@ -217,11 +220,11 @@ def test_another_error_names_the_layer_and_is_not_retried() -> None:
     assert model[0].calls == 2
 
 
-@pytest.mark.parametrize("asked", [None, 50, 3])
-def test_no_batch_is_larger_than_it_needs_to_be(asked: int | None) -> None:
+@pytest.mark.parametrize(("asked", "largest"), [(None, 4), (50, 4), (3, 3), (1, 1)])
+def test_no_batch_is_larger_than_it_needs_to_be(asked: int | None, largest: int) -> None:
     model = Greedy(1000, ERRORS[0]).eval()
-    occlusion(model, noise(1, 3, 8, 8), patch=4, stride=4, batch=asked)
-    assert model.batches == ([1, 4] if asked != 3 else [1, 3, 1])
+    occlusion(model, noise(1, 3, 8, 8), patch=4, stride=4, batch=asked, engine="full")
+    assert max(model.batches) == largest
 
 
 def test_the_batch_is_made_to_the_size_of_the_image() -> None:
@@ -251,31 +254,42 @@ def test_a_model_that_overwrites_its_input_is_measured_right() -> None:
 def test_the_map_fills_in_from_coarse_to_fine_and_partial_results_do_not_change() -> None:
     images = noise(1, 3, 16, 16)
     steps: list[Step] = []
-    result = occlusion(small_net(), images, 2, patch=4, stride=2, batch=5, progress=steps.append)
-    plain = occlusion(small_net(), images, 2, patch=4, stride=2)
+    early: list[torch.Tensor] = []
+
+    def look(step: Step) -> None:
+        steps.append(step)
+        early.append(step.partial.scores_at.clone())
+
+    result = occlusion(small_net(), images, 2, patch=4, stride=2, batch=5, progress=look)
+    plain = occlusion(small_net(), images, 2, patch=4, stride=2, order="rows", progress=list[Step]().append)
     torch.testing.assert_close(result.grid, plain.grid, atol=1e-6, rtol=0)
     torch.testing.assert_close(result.values, plain.values, atol=1e-6, rtol=0)
-    assert [step.done for step in steps] == [*range(5, 49, 5), 49]
-    assert {step.total for step in steps} == {49}
+    assert (steps[-1].done, {step.total for step in steps}) == (49, {49})
     first = steps[0].partial
     assert isinstance(first, Occlusion)
-    # of a 7x7 grid, the places at multiples of 4 first: (0, 0), (0, 4), (4, 0), (4, 4), then (0, 2)
-    assert (~first.grid[0].isnan()).nonzero().tolist() == [[0, 0], [0, 2], [0, 4], [4, 0], [4, 4]]
-    assert (first.predicted[0] >= 0).sum() == 5
-    assert sum(int(n) for n in first.counts.values()) == 5
-    known = ~first.grid.isnan()
-    torch.testing.assert_close(first.grid[known], plain.grid[known], atol=1e-6, rtol=0)
-    # pixel (9, 9) lies under the place (4, 4) alone, whose patch begins at (8, 8); (15, 15) under none yet
-    torch.testing.assert_close(first.values[0, 9, 9], plain.baseline[0] - plain.grid[0, 4, 4], atol=1e-6, rtol=0)
-    assert first.values[0, 15, 15].isnan()
-    assert "partial: 5 of 49 places are known" in first.notes
+    # of a 7x7 grid, a sparse one with every fourth place
+    assert first.known[0].nonzero().tolist() == [[0, 0], [0, 4], [4, 0], [4, 4]]
+    torch.testing.assert_close(first.grid[first.known], plain.grid[first.known], atol=1e-6, rtol=0)
+    low, high = first.grid[first.known].min(), first.grid[first.known].max()
+    assert bool(((first.grid >= low - 1e-6) & (first.grid <= high + 1e-6)).all())
+    assert sum(int(n) for n in first.counts.values()) == 49
+    assert first.predicted[0, 4, 6] == first.predicted[0, 4, 4]
+    assert "partial: 4 of 49 places; the others are interpolated" in first.notes
+    for step, scores in zip(steps, early, strict=True):
+        assert torch.equal(step.partial.scores_at, scores)
+        assert int(step.partial.known.sum()) == step.done
     assert torch.equal(steps[-1].partial.grid, result.grid)
     assert not any("partial" in note for note in steps[-1].partial.notes)
 
 
-def test_every_place_is_visited_once_in_any_grid() -> None:
-    for rows, cols in [(1, 1), (1, 7), (3, 2), (8, 8), (27, 27), (5, 16)]:
-        assert sorted(coarse_to_fine(rows, cols)) == list(range(rows * cols))
+def test_images_that_are_not_begun_have_no_values_yet() -> None:
+    steps: list[Step] = []
+    occlusion(small_net(), noise(2, 3, 12, 12), 1, patch=4, stride=4, progress=steps.append)
+    first = steps[0].partial
+    assert bool(first.grid[0].isfinite().all())
+    assert bool(first.grid[1].isnan().all())
+    assert bool(first.values[1].isnan().all())
+    assert first.predicted[1].unique().tolist() == [-1]
 
 
 def snapshot(model: nn.Module) -> Any:
@@ -406,7 +420,20 @@ def test_numbers_that_are_not_finite_stay_where_they_are() -> None:
         ({"fill": "black"}, "fill is 'black'"),
         ({"fill": float("nan")}, "expected finite numbers"),
         ({"fill": None}, "fill is None"),
-        ({"fill": torch.zeros(3, 8, 8)}, "fill has shape"),
+        ({"fill": torch.zeros(3, 8, 7)}, r"fill has shape \(3, 8, 7\).* 8x8 pixels"),
+        ({"fill": torch.full((3, 8, 8), torch.inf)}, "expected finite numbers"),
+        ({"shape": "circle"}, "shape is 'circle'"),
+        ({"shape": None}, "shape is None"),
+        ({"shape": torch.ones(4, 4)}, "is torch.float32; expected booleans"),
+        ({"shape": np.ones((4, 5), bool)}, r"shape \(4, 5\); the patch is 4x4"),
+        ({"shape": torch.zeros(4, 4, dtype=torch.bool)}, "holds no True"),
+        ({"order": "random"}, "order is 'random'"),
+        ({"approximate": 1.5}, "approximate is 1.5"),
+        ({"approximate": 0}, "approximate is 0"),
+        ({"approximate": "yes"}, "approximate is 'yes'"),
+        ({"tolerance": -0.1}, "tolerance is -0.1"),
+        ({"tolerance": True}, "tolerance is True"),
+        ({"tolerance": float("nan")}, "tolerance is nan"),
         ({"batch": 0}, "batch is 0"),
         ({"batch": 2.0}, "batch is 2.0"),
     ],
@@ -418,9 +445,123 @@ def test_options_out_of_range_say_so(options: dict[str, Any], message: str) -> N
 
 def test_engines_and_scores_that_do_not_exist() -> None:
     images = noise(1, 3, 8, 8)
-    with pytest.raises(CnnWidgetsError, match="'incremental', which is not in this version"):
-        occlusion(small_net(), images, patch=4, engine="incremental")
+    with pytest.raises(CnnWidgetsError, match="engine is 'fast'; expected \"auto\""):
+        occlusion(small_net(), images, patch=4, engine="fast")
     with pytest.raises(TargetError, match="score must be"):
         occlusion(small_net(), images, patch=4, score="loss")  # type: ignore[arg-type]
     with pytest.raises(TargetError, match="target 5 is out of range"):
         occlusion(small_net(), images, 5, patch=4)
+
+
+@pytest.mark.parametrize("approximate", [False, True])
+@pytest.mark.parametrize("score", ["probability", "logit"])
+def test_another_target_needs_no_other_sweep(score: Any, approximate: bool) -> None:
+    images, options = noise(2, 3, 16, 16), {"patch": 3, "stride": 2, "score": score, "approximate": approximate}
+    swept = occlusion(small_net(), images, **options)
+    for target in (3, [0, 4], None):
+        other, again = swept.for_target(target), occlusion(small_net(), images, target, **options)
+        for name in ("values", "grid", "baseline", "predicted", "known"):
+            torch.testing.assert_close(getattr(other, name), getattr(again, name), atol=1e-6, rtol=0)
+        assert other.target == again.target
+        assert other.notes == again.notes
+    torch.testing.assert_close(swept.scores_at[1, :, :, 4], swept.for_target(4).grid[1])
+    if score == "probability":
+        torch.testing.assert_close(swept.scores_at.sum(3), torch.ones(swept.grid.shape), atol=1e-5, rtol=0)
+    with pytest.raises(TargetError, match="target 5 is out of range"):
+        swept.for_target(5)
+    with pytest.raises(CnnWidgetsError, match="A function as target"):
+        swept.for_target(lambda out: out[:, 0])
+
+
+def test_of_a_function_only_its_own_score_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = occlusion(small_net(), noise(1, 3, 8, 8), lambda out: out[:, 0], patch=4)
+    with pytest.raises(CnnWidgetsError, match="since the target is a function"):
+        result.for_target(1)
+    monkeypatch.setattr(sweep, "_MOST_KEPT", 8)
+    few = occlusion(small_net(), noise(1, 3, 8, 8), 2, patch=4)
+    with pytest.raises(CnnWidgetsError, match="too many places"):
+        _ = few.scores_at
+    monkeypatch.undo()
+    assert torch.equal(few.values, occlusion(small_net(), noise(1, 3, 8, 8), 2, patch=4).values)
+
+
+MASK = np.array([[1, 0, 0], [1, 1, 0]], bool)
+
+
+@pytest.mark.parametrize("engine", ["full", "incremental"])
+@pytest.mark.parametrize("shape", [MASK, torch.from_numpy(MASK)])
+def test_a_mask_by_hand(shape: Any, engine: str) -> None:
+    weights = torch.arange(12.0).view(3, 4)
+    result = occlusion(
+        Linear(weights), torch.ones(1, 1, 3, 4), patch=(2, 3), stride=1, shape=shape, score="logit", engine=engine
+    )
+    # tops 0, 1; lefts 0, 1; e.g. at (0, 0) it hides the weights 0, 4 and 5 of a total of 66
+    assert result.grid.tolist() == [[[57.0, 54.0], [45.0, 42.0]]]
+    drops = [[9.0, 12.0, torch.nan, torch.nan], [15.0, 15.0, 12.0, torch.nan], [21.0, 22.5, 24.0, torch.nan]]
+    torch.testing.assert_close(result.values[0], torch.tensor(drops), equal_nan=True)
+    assert any("4 pixels are never covered" in note for note in result.notes)
+
+
+def test_a_disc_spares_the_corners() -> None:
+    result = occlusion(Linear(torch.ones(4, 4)), ONES, patch=4, shape="disc", score="logit")
+    assert result.grid.tolist() == [[[4.0]]]  # of 16 pixels, the corners are left
+    assert result.values[0].isnan().nonzero().tolist() == [[0, 0], [0, 3], [3, 0], [3, 3]]
+
+
+@pytest.mark.parametrize("engine", ["full", "incremental"])
+def test_a_picture_is_seen_through_the_patch(engine: str) -> None:
+    picture = torch.arange(16.0).view(1, 4, 4)
+    result = occlusion(Linear(torch.ones(4, 4)), ONES, patch=2, stride=2, fill=picture, score="logit", engine=engine)
+    # 12 ones stay, and four numbers of the picture come in: 0+1+4+5, 2+3+6+7, ...
+    assert result.grid.tolist() == [[[22.0, 30.0], [54.0, 62.0]]]
+
+
+class Noisy(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = small_net()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.net(nn.functional.dropout(x, 0.3, training=True))
+        return out
+
+
+@pytest.mark.parametrize("engine", ["full", "auto"])
+def test_a_model_that_is_not_deterministic_is_told(engine: str) -> None:
+    result = occlusion(Noisy(), noise(1, 3, 12, 12), 1, patch=4, engine=engine)
+    assert any("not deterministic" in note for note in result.notes)
+
+
+class Together(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = small_net()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.net(nn.functional.batch_norm(x, None, None, training=True))
+        return out
+
+
+@pytest.mark.parametrize("engine", ["full", "auto", "incremental"])
+def test_a_model_whose_images_influence_one_another_is_refused(engine: str) -> None:
+    with pytest.raises(CnnWidgetsError, match="influence one another"):
+        occlusion(Together(), noise(1, 3, 12, 12), 1, patch=4, engine=engine)
+
+
+def test_what_was_known_at_a_cancel_is_kept() -> None:
+    kept: list[Occlusion] = []
+
+    def stop(step: Step) -> None:
+        kept.append(step.partial)
+        if step.done >= 8:
+            raise Cancelled("enough")
+
+    images = noise(1, 3, 16, 16)
+    with pytest.raises(Cancelled):
+        occlusion(small_net(), images, 1, patch=4, stride=2, batch=4, progress=stop)
+    exact = occlusion(small_net(), images, 1, patch=4, stride=2)
+    known = kept[-1].known
+    assert int(known.sum()) == 8
+    torch.testing.assert_close(kept[-1].grid[known], exact.grid[known], atol=1e-6, rtol=0)
+    other = kept[-1].for_target(3)
+    torch.testing.assert_close(other.grid[known], exact.for_target(3).grid[known], atol=1e-6, rtol=0)

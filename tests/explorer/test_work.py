@@ -261,3 +261,17 @@ def test_a_method_registered_later_can_be_chosen(e: cw.Explorer, registered: Reg
     assert e.status == "ready"
     np.testing.assert_allclose(shown_map(e), e._scene.picture.tensor[0].mean(0), rtol=1e-5)
     assert "brightness" in [name for name, *_ in e.overlay.methods]
+
+
+def test_occlusion_of_another_class_needs_no_second_sweep(e: cw.Explorer) -> None:
+    e.method = "occlusion"
+    e.wait(60)
+    calls = []
+    hook = e._session.model.register_forward_hook(lambda *_: calls.append(1))
+    other = (e.target + 1) % 5
+    e.target = other
+    e.wait(60)
+    hook.remove()
+    assert len(calls) <= 1  # the gradients of the other class, not a sweep
+    expected = cw.explainers.occlusion(nets.plain(), e._scene.picture.tensor, other, patch=3, stride=1)
+    np.testing.assert_allclose(shown_map(e), expected.values[0], atol=1e-6)

@@ -1,0 +1,1 @@
+"""The parts of an occlusion map: order of places, sweep, estimates in between, and the result."""

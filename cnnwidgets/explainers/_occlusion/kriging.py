@@ -1,0 +1,126 @@
+"""Estimate the scores at places that were not measured from those that were."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+Lengths = tuple[float, float]
+"""How far the scores stay alike, down and across, in strides."""
+
+_NEAREST = 12
+CANDIDATES: tuple[Lengths, ...] = tuple((down, across) for down in (1.5, 2.5, 4.0) for across in (1.5, 2.5, 4.0))
+_NUGGET = 2e-3
+_MIXTURES = 64
+_NUMBERS_AT_A_TIME = 1 << 22
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Estimates as weighted means of measured scores.
+
+    Attributes:
+        sources: (Q, m) int64: which measured scores each estimate is made of.
+        shares: (Q, m) float64; each row sums to one.
+        variance: (Q,) float64: how uncertain each estimate is, as a share of how much scores differ far apart.
+    """
+
+    sources: torch.Tensor
+    shares: torch.Tensor
+    variance: torch.Tensor
+
+    def of(self, measured: torch.Tensor) -> torch.Tensor:
+        """The estimates (Q, K) from measured scores (P, K); float64."""
+        size = max(1, _NUMBERS_AT_A_TIME // max(1, self.sources.shape[1] * measured.shape[1]))
+        parts = zip(torch.split(self.shares, size), torch.split(self.sources, size), strict=True)
+        return torch.cat([torch.einsum("qm,qmk->qk", shares, measured[near].double()) for shares, near in parts])
+
+
+def weights(
+    at: torch.Tensor,
+    known: torch.Tensor,
+    lengths: Lengths,
+    *,
+    leave_out: bool = False,
+    sources: torch.Tensor | None = None,
+) -> Weights:
+    """Ordinary kriging from the nearest measured places (Cressie 1993, "Statistics for spatial data", section 3.2).
+
+    The covariance of two places is the product of two Matérn functions of smoothness 3/2, of the distance down and of
+    that across: it fitted occlusion maps of an EfficientNet better than functions of the plain distance.
+
+    Args:
+        at: (Q, 2), where to estimate, in strides.
+        known: (P, 2), where it was measured.
+        lengths: see :data:`Lengths`.
+        leave_out: a place is not made of itself: ``at`` is then ``known``.
+        sources: what each estimate is to be made of, if it has been found already.
+    """
+    if sources is None:
+        sources = nearest(at, known, leave_out)
+    near, most = known[sources], sources.shape[1]
+    between = _covariance(near[:, :, None] - near[:, None, :], lengths)
+    between = between + _NUGGET * torch.eye(most, dtype=torch.float64)
+    towards = _covariance(near - at[:, None], lengths)
+    # The last row and column make the shares sum to one, so that no mean has to be known.
+    system = torch.nn.functional.pad(between, (0, 1, 0, 1), value=1.0)
+    system[:, -1, -1] = 0.0
+    found = torch.linalg.solve(system, torch.nn.functional.pad(towards, (0, 1), value=1.0))
+    shares = found[:, :-1]
+    return Weights(sources, shares, 1 + _NUGGET - (shares * towards).sum(1) - found[:, -1])
+
+
+def nearest(at: torch.Tensor, known: torch.Tensor, leave_out: bool) -> torch.Tensor:
+    """(Q, m) int64: the measured places nearest to each of ``at``."""
+    most = min(_NEAREST, len(known) - leave_out) + leave_out
+    parts = torch.split(at, max(1, _NUMBERS_AT_A_TIME // max(1, len(known))))
+    found = torch.cat([torch.cdist(part, known).topk(most, largest=False).indices for part in parts])
+    return found[:, 1:] if leave_out else found
+
+
+def _covariance(apart: torch.Tensor, lengths: Lengths) -> torch.Tensor:
+    scaled = apart.abs() * (math.sqrt(3) / torch.tensor(lengths, dtype=torch.float64))
+    return ((1 + scaled) * torch.exp(-scaled)).prod(-1)
+
+
+def fitting_lengths(
+    known: torch.Tensor, scaled: torch.Tensor, among: Sequence[Lengths] = CANDIDATES
+) -> tuple[Lengths, torch.Tensor]:
+    """The lengths with which the measured places predict one another best, and how well they then do.
+
+    Args:
+        known: (P, 2), in strides.
+        scaled: (P, K), see :func:`compared`.
+        among: what to try.
+
+    Returns:
+        The lengths, and (P,) each place's squared error when it is predicted from the others.
+    """
+    sources = nearest(known, known, leave_out=True)
+    tried = {
+        lengths: (weights(known, known, lengths, sources=sources).of(scaled) - scaled).pow(2).sum(1)
+        for lengths in among
+    }
+    best = min(tried, key=lambda lengths: float(tried[lengths].mean()))
+    return best, tried[best]
+
+
+def compared(measured: torch.Tensor) -> torch.Tensor:
+    """Measured scores (P, K), so scaled that squared errors summed over columns are their mean over classes.
+
+    Each class has a variance of one first. Of many classes, random mixtures are returned, which keep the squared
+    errors on average (Johnson and Lindenstrauss 1984) and cost a fraction.
+    """
+    centred = measured.double()
+    centred = centred - centred.mean(0)
+    spread = centred.pow(2).mean(0).sqrt()
+    useful = centred[:, spread > 0] / spread[spread > 0]
+    classes = useful.shape[1]
+    if classes > _MIXTURES:
+        generator = torch.Generator().manual_seed(0)
+        mix = torch.randn(classes, _MIXTURES, generator=generator, dtype=torch.float64)
+        useful = useful @ (mix / math.sqrt(_MIXTURES))
+    return useful / math.sqrt(max(1, classes))
