@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 
 from .field_calls import Call, NoRule, each, elementwise, rule, slid, with_dim
-from .receptive import Dim, Field, combined, mixed_along, plain, reach_of, reshaped, smeared, whole
+from .moved_rules import indexed
+from .reach import scattered
+from .receptive import (
+    Dim,
+    Factor,
+    Field,
+    mixed_along,
+    plain,
+    reach_of,
+    reshaped,
+    whole,
+)
 
 
 @rule("linear", "embedding")
@@ -23,7 +35,7 @@ def _matmul(call: Call) -> Field:
     raise NoRule
 
 
-@rule("softmax", "log_softmax", "softmin", "gumbel_softmax", "cumsum", "cumprod", "normalize", "glu", "sort")
+@rule("softmax", "log_softmax", "softmin", "gumbel_softmax", "cumsum", "cumprod", "normalize", "glu")
 def _along_one(call: Call) -> Field:
     default = {"normalize": 1, "glu": -1}.get(call.name)
     at = 2 if call.name == "normalize" else 1
@@ -50,9 +62,11 @@ def _reduced(call: Call) -> Field:
         return elementwise(call)
     field = call.source
     gone = {dim % len(field.dims) for dim in (range(len(field.dims)) if dims is None else each(dims, 1))}
-    if len(field.dims) == call.output.ndim:
-        return Field(tuple(_summed(dim) if place in gone else dim for place, dim in enumerate(field.dims)))
-    return Field(tuple(dim for place, dim in enumerate(field.dims) if place not in gone))
+    keeps = len(field.dims) == call.output.ndim
+    left = [
+        _summed(dim) if place in gone else dim for place, dim in enumerate(field.dims) if keeps or place not in gone
+    ]
+    return _without([field.dims[place] for place in gone], Field(tuple(left)), f"torch.{call.name}")
 
 
 def _summed(dim: Dim) -> Dim:
@@ -98,59 +112,50 @@ def _turned(call: Call) -> Field:
     return Field(tuple(reversed(dims)))
 
 
-@rule("cat", "concat", "concatenate")
-def _joined(call: Call) -> Field:
-    dim = call.get(1, "dim", call.kwargs.get("axis", 0)) % call.output.ndim
-    fields = [field for field in map(call.lookup, call.get(0, "tensors")) if field is not None]
-    if any(reach is not None for field in fields for _, reach in field.dims[dim]):
-        return combined([with_dim(smeared(field), dim, plain(1)) for field in fields], call.output.shape)
-    return combined([with_dim(field, dim, plain(call.output.shape[dim])) for field in fields], call.output.shape)
-
-
-@rule("stack")
-def _stacked(call: Call) -> Field:
-    dim = call.get(1, "dim", 0) % call.output.ndim
-    fields = [field for field in map(call.lookup, call.get(0, "tensors")) if field is not None]
-    lifted = [Field((*f.dims[:dim], plain(call.output.shape[dim]), *f.dims[dim:])) for f in fields]
-    return combined(lifted, call.output.shape)
-
-
 @rule("chunk", "split", "split_with_sizes", "tensor_split", "hsplit", "vsplit")
 def _split(call: Call) -> Field:
-    dim = call.get(2, "dim", 0)
-    source = call.source
-    if any(reach is not None for _, reach in source.dims[dim]):
-        raise NoRule
-    return with_dim(source, dim, plain(call.output.shape[dim]))
+    dim = {"hsplit": 1, "vsplit": 0}.get(call.name, call.get(2, "dim", 0))
+    source, size = call.source, call.output.shape[dim]
+    if not any(reach is not None for _, reach in source.dims[dim]):
+        return with_dim(source, dim, plain(size))
+    # One of several parts: where it begins is read off its memory, which it shares with the whole.
+    whole_one = call.get(0, "input", call.kwargs.get("tensor"))
+    offset = call.output.storage_offset() - whole_one.storage_offset()
+    start = offset // whole_one.stride(dim) % whole_one.shape[dim]
+    return with_dim(source, dim, _slice(source.dims[dim], range(start, start + size)))
 
 
 @rule("unbind")
 def _unbound(call: Call) -> Field:
-    dim = call.get(1, "dim", 0) % (call.output.ndim + 1)
-    dims = call.source.dims
-    return Field((*dims[:dim], *dims[dim + 1 :]))
+    return _dropped(call, call.get(1, "dim", 0))
 
 
 @rule("narrow")
 def _narrowed(call: Call) -> Field:
     dim, start = call.get(1, "dim"), int(call.get(2, "start"))
     source = call.source
-    return with_dim(source, dim, slid(source.dims[dim], call.output.shape[dim], 1, 1, -start, 1))
+    start %= math.prod(size for size, _ in source.dims[dim])
+    return with_dim(source, dim, _slice(source.dims[dim], range(start, start + call.output.shape[dim])))
 
 
 @rule("select")
 def _selected(call: Call) -> Field:
-    dim = call.get(1, "dim") % (call.output.ndim + 1)
+    return _dropped(call, call.get(1, "dim"))
+
+
+def _dropped(call: Call, dim: int) -> Field:
     dims = call.source.dims
-    return Field((*dims[:dim], *dims[dim + 1 :]))
+    dim %= len(dims)
+    return _without([dims[dim]], Field((*dims[:dim], *dims[dim + 1 :])), "an index")
 
 
 @rule("getitem")
 def _indexed(call: Call) -> Field:
     key = call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],)
     if not all(part is None or part is Ellipsis or isinstance(part, int | slice) for part in key):
-        raise NoRule
+        return indexed(call, call.source, key)
     waiting = list(call.source.dims)
+    gone: list[Dim] = []
     used = sum(part is not None and part is not Ellipsis for part in key)
     if Ellipsis not in key:
         key = (*key, Ellipsis)
@@ -166,13 +171,32 @@ def _indexed(call: Call) -> Field:
             dim, used = waiting.pop(0), used - 1
             if isinstance(part, slice):
                 start, stop, step = part.indices(math.prod(size for size, _ in dim))
-                dims.append(slid(dim, len(range(start, stop, step)), 1, step, -start, 1))
-    return Field(tuple(dims))
+                dims.append(_slice(dim, range(start, stop, step)))
+            else:
+                gone.append(dim)
+    return _without(gone, Field(tuple(dims)), "an index")
 
 
-@rule("flip")
-def _flipped(call: Call) -> Field:
-    return mixed_along(call.source, call.rest(1, "dims"))
+def _slice(dim: Dim, positions: range) -> Dim:
+    size = math.prod(length for length, _ in dim)
+    if positions == range(size):
+        return dim
+    if len(dim) > 1 and any(reach is not None for _, reach in dim):
+        return plain(len(positions), scattered("a slice of tokens"))  # where it begins is not remembered
+    return slid(dim, len(positions), 1, positions.step, -positions.start, 1)
+
+
+def _without(gone: Sequence[Dim], left: Field, by: str) -> Field:
+    """``left`` after dims are gone; what is inside windows that are gone has no place any more."""
+    outer = [(reach.axis, reach.stride) for dim in gone for size, reach in dim if reach is not None and size > 1]
+
+    def cut(factor: Factor) -> Factor:
+        size, reach = factor
+        if reach is None or size == 1 or not any(a == reach.axis and s > reach.stride for a, s in outer):
+            return factor
+        return size, scattered(by)
+
+    return Field(tuple(tuple(cut(factor) for factor in dim) for dim in left.dims))
 
 
 @rule("channel_shuffle", "native_channel_shuffle")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from .provenance import tensors
-from .receptive import Dim, Field, combined, plain, reach_of, smeared, untagged
+from .reach import Reach, scattered
+from .receptive import Dim, Field, combined, moved_by, plain, reach_of, smeared, unfollowed
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def mixed(inputs: Sequence[Field], shape: Sequence[int]) -> Field:
     for field in inputs:
         if tuple(math.prod(size for size, _ in dim) for dim in field.dims) == tuple(shape):
             return smeared(field)
-    return untagged(shape)
+    return unfollowed(inputs, shape)
 
 
 def words(*lines: str) -> frozenset[str]:
@@ -133,12 +134,35 @@ def slid(dim: Dim, size: int, kernel: int, stride: int, padding: int, dilation: 
     """A window of ``kernel`` positions moved along ``dim``."""
     reach = reach_of(dim)
     if reach is None:
-        if any(factor is not None for _, factor in dim):
-            raise NoRule
-        return plain(size)
+        return unslid(dim, size)
     first = -padding
     last = first + (kernel - 1) * dilation
+    if reach.order:
+        return plain(size, _slid_order(reach, [o * stride + (first + last) // 2 for o in range(size)]))
+    if reach.is_whole:
+        return plain(size, replace(reach, stride=reach.stride * stride))
     return plain(size, reach.through(1, stride, lambda o: (o * stride + first, o * stride + last)))
+
+
+def unslid(dim: Dim, size: int) -> Dim:
+    """What comes of a window over a dim that is no single image axis.
+
+    Raises:
+        NoRule: it carries places of the image, in order.
+    """
+    if not any(reach is not None for _, reach in dim):
+        return plain(size)
+    by = moved_by(dim) or (None if dim[0][1] is not None else "channels laid beside each other")
+    if by is None:
+        raise NoRule
+    return plain(size, scattered(by))
+
+
+def _slid_order(reach: Reach, centres: list[int]) -> Reach:
+    """What lies at ``centres`` of an axis whose positions were moved."""
+    if min(centres) < 0 or max(centres) >= len(reach.order) or reach.stride != 1:
+        return scattered(reach.by)
+    return reach.ordered([reach.order[centre] for centre in centres], reach.by)
 
 
 def with_dim(field: Field, place: int, dim: Dim) -> Field:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from . import axis_rules, window_rules  # noqa: F401 (their rules register themselves)
+from . import axis_rules, joined_rules, moved_rules, window_rules  # noqa: F401 (their rules register themselves)
 from .field_calls import RULES, Call, NoRule, elementwise, is_pointwise, mixed
 from .receptive import Field
 

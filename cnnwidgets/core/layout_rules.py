@@ -8,7 +8,7 @@ import re
 from torch import nn
 
 from .kinds import kind_of_call
-from .receptive import Dim, Field
+from .receptive import Dim, Field, moved_by
 from .recording import Frame, Op
 from .token_grids import Grids
 from .tokens import Form
@@ -30,7 +30,8 @@ def reading(seen: Frame | Op, input_shape: tuple[int, ...], grids: Grids) -> Rea
     if field is None:
         return "which does not depend on the image", None
     axes = _axes(field)
-    if len(shape) == 3:
+    by = next((by for by in map(moved_by, field.dims) if by is not None), None)
+    if len(shape) == 3 and by is None:
         form = _followed_row(field, shape, axes)
         if form is not None:
             return "tokens in place of height and width", form
@@ -38,11 +39,18 @@ def reading(seen: Frame | Op, input_shape: tuple[int, ...], grids: Grids) -> Rea
         windows = len(axes) == len(shape) and axes[0] == _ROWS | _COLUMNS and any(axes[1:])
         return f"windows of the image, {NO_BATCH}" if windows else NO_BATCH, None
     if len(shape) == 3:
+        if by is not None and grids.given is None:
+            _shuffled(field, grids)
+            return f"{NO_PLACES}, and with its tokens shifted ({by})", None
         return _three(seen, field, axes, grids)
     if len(axes) != 4 or (not any(axes) and shape[2:] != (1, 1)):
         if _is_inside_attention(seen) and (grids.fits(shape[2]) or grids.fits(shape[1])):
             return "weights of an attention" if shape[2] == shape[3] else "tokens split over the heads", None
         return (NO_PLACES, None) if _mixes_last_axis(seen) else None
+    if by is not None:
+        return f"with its rows and columns shifted ({by})", None
+    if any(len(dim) > 1 and dim[0][1] is None for dim in field.dims[1:]) and _ROWS | _COLUMNS not in axes:
+        return "with channels laid beside each other as rows or columns", None
     return _four(shape, axes)
 
 
@@ -76,9 +84,7 @@ def _followed_row(field: Field, shape: tuple[int, ...], axes: list[set[int]]) ->
 
 def _three(seen: Frame | Op, field: Field, axes: list[set[int]], grids: Grids) -> Reading:
     shape = seen.output_shape
-    for dim, carried in zip(field.dims, axes, strict=True):
-        if carried == _ROWS | _COLUMNS and _row_of_tokens(dim) is None:
-            grids.shuffle(math.prod(size for size, _ in dim))
+    _shuffled(field, grids)
     if not any(axes) or grids.given is not None:
         form = grids.form(shape)
         if form is not None and shape[-1] == shape[-2] and _makes_weights(seen):
@@ -88,6 +94,14 @@ def _three(seen: Frame | Op, field: Field, axes: list[set[int]], grids: Grids) -
     if grids.given is not None:
         return f"{NO_PLACES} and not the tokens of a grid of {grids.given[0]} × {grids.given[1]}", None
     return NO_PLACES, None
+
+
+def _shuffled(field: Field, grids: Grids) -> None:
+    """Remember how many tokens are in another order than that of a grid."""
+    for dim in field.dims:
+        carried = {reach.axis for _, reach in dim if reach is not None}
+        if moved_by(dim) is not None or (carried == _ROWS | _COLUMNS and _row_of_tokens(dim) is None):
+            grids.shuffle(math.prod(size for size, _ in dim))
 
 
 def _row_of_tokens(dim: Dim) -> tuple[str, tuple[int, int]] | None:

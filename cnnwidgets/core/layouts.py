@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+import types
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,6 +20,10 @@ from .recording import Frame, Op, Recording, record
 from .token_grids import Grids, Joins
 from .tokens import AnyForm, CustomForm
 
+_MOVES = {
+    *("roll", "flip", "fliplr", "flipud", "rot90", "gather", "take_along_dim", "index_select", "argsort", "randperm"),
+    *("grid_sample", "scatter", "sort", "topk"),
+}
 _SUSPECT = re.compile("permute|transpose|rearrange|channels_?last|layernorm|rmsnorm|attention|attn|swin", re.IGNORECASE)
 
 
@@ -111,8 +117,26 @@ def _same_but_for_batch(known: Layout, shape: tuple[int, ...]) -> bool:
 
 def layouts(model: nn.Module, images: torch.Tensor, grid: tuple[int, int] | None = None) -> Layouts:
     """The layouts of ``model``, followed only if its modules hint at others than (N, C, H, W), or ``grid`` is given."""
-    suspect = grid is not None or any(_SUSPECT.search(type(module).__name__) for module in unwrapped(model).modules())
+    classes = {type(module) for module in unwrapped(model).modules()}
+    suspect = grid is not None or any(_SUSPECT.search(kind.__name__) or _may_move(kind) for kind in classes)
     return followed_layouts(model, images, grid) if suspect else Layouts(len(images))
+
+
+def _may_move(kind: type[nn.Module]) -> bool:
+    """Whether the code of this class, or a function that it calls by name, speaks of functions that move positions."""
+    if kind.__module__.split(".")[0] == "torch":
+        return False
+    code = [one for base in kind.__mro__ if base.__module__.split(".")[0] != "torch" for one in vars(base).values()]
+    functions = [one for one in code if inspect.isfunction(one)]
+    names = {name for one in functions for name in _names(one.__code__)}
+    called = [one.__globals__.get(name) for one in functions for name in _names(one.__code__)]
+    helpers = [one for one in called if inspect.isfunction(one) and one.__module__.split(".")[0] != "torch"]
+    return not _MOVES.isdisjoint(names.union(*(_names(one.__code__) for one in helpers)))
+
+
+def _names(code: types.CodeType) -> set[str]:
+    inner = [_names(one) for one in code.co_consts if isinstance(one, types.CodeType)]
+    return set(code.co_names).union(*inner)
 
 
 def followed_layouts(model: nn.Module, images: torch.Tensor, grid: tuple[int, int] | None = None) -> Layouts:

@@ -1,99 +1,16 @@
-"""Which part of the input a unit can see: exact intervals, carried from tensor to tensor.
-
-Along one axis, unit ``i`` of a map sees the input pixels ``lo(i) .. hi(i)``. Both are kept as a start, a period and a
-step (``lo(i + period) = lo(i) + step``) on an infinite grid, so strides, dilation, transposed convolutions and
-resampling by any ratio are exact, and padding does not cut anything off.
-"""
+"""Which part of the input a unit can see: exact intervals, carried from tensor to tensor."""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
-_LONGEST_PERIOD = 4096
+from .reach import SCATTERED, Reach, pixels, scattered, whole
 
-
-@dataclass(frozen=True)
-class Reach:
-    """The input interval that each position along one axis of a map depends on.
-
-    ``axis`` is 0 for the input's height and 1 for its width. Without ``lo`` every position sees the whole axis.
-    """
-
-    axis: int
-    step: int = 0
-    lo: tuple[int, ...] = ()
-    hi: tuple[int, ...] = ()
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether every position sees the whole axis."""
-        return not self.lo
-
-    @property
-    def size(self) -> int:
-        """The widest interval that any position sees, in input pixels, before the border cuts it."""
-        return max(hi - lo + 1 for lo, hi in zip(self.lo, self.hi, strict=True))
-
-    def at(self, position: int) -> tuple[int, int]:
-        """First and last input pixel that ``position`` sees; outside the input where padding is seen."""
-        periods, phase = divmod(position, len(self.lo))
-        return self.lo[phase] + periods * self.step, self.hi[phase] + periods * self.step
-
-    def through(self, period: int, step: int, taps: Callable[[int], tuple[int, int]]) -> Reach:
-        """The reach of a new map whose position ``o`` reads positions ``taps(o)``, first and last, of this one.
-
-        ``taps(o + period)`` must equal ``taps(o) + step``.
-
-        Example:
-            >>> pixels("w").through(1, 2, lambda o: (2 * o - 1, 2 * o + 1)).at(5)  # kernel 3, stride 2, padding 1
-            (9, 11)
-        """
-        if self.is_whole:
-            return self
-        repeat = len(self.lo) // math.gcd(len(self.lo), step)
-        if repeat * period > _LONGEST_PERIOD:
-            return whole(self.axis)
-        reads = [taps(position) for position in range(repeat * period)]
-        return Reach(
-            self.axis,
-            repeat * step * self.step // len(self.lo),
-            tuple(self.at(first)[0] for first, _ in reads),
-            tuple(self.at(last)[1] for _, last in reads),
-        )
-
-    def union(self, other: Reach, length: int) -> Reach:
-        """What a position sees that reads both maps, ``length`` positions long."""
-        if self == other:
-            return self
-        if self.is_whole or other.is_whole or self.axis != other.axis:
-            return whole(self.axis)
-        period = math.lcm(len(self.lo), len(other.lo))
-        step = self.step * (period // len(self.lo))
-        if step != other.step * (period // len(other.lo)) or period > _LONGEST_PERIOD:
-            # Two resamplings that rounded differently: no common grid, so each position of this map for itself.
-            period = length
-            step = max(part.step * length // len(part.lo) for part in (self, other))
-        both = [(self.at(i), other.at(i)) for i in range(period)]
-        return Reach(
-            self.axis,
-            step,
-            tuple(min(a[0], b[0]) for a, b in both),
-            tuple(max(a[1], b[1]) for a, b in both),
-        )
-
-
-def pixels(axis: str) -> Reach:
-    """Each position sees the pixel it is; ``axis`` is ``"h"`` or ``"w"``."""
-    return Reach("hw".index(axis), 1, (0,), (0,))
-
-
-def whole(axis: int) -> Reach:
-    """Each position sees everything along ``axis``."""
-    return Reach(axis)
-
+__all__ = ["Dim", "Factor", "Field", "Reach", "combined", "mixed_along", "moved_by", "of_input", "pixels", "plain",
+           "reach_of", "reshaped", "smeared", "unfollowed", "untagged", "whole"]  # fmt: skip
 
 Factor = tuple[int, "Reach | None"]
 """A size, and what positions along it see; None where it is no image axis (batch, channels)."""
@@ -112,7 +29,7 @@ class Field:
 
     def axes(self) -> set[int]:
         """The image axes that some dim carries."""
-        return {reach.axis for dim in self.dims for _, reach in dim if reach is not None}
+        return {reach.axis for dim in self.dims for _, reach in dim if reach is not None} - {SCATTERED}
 
     def along(self, axis: int) -> Reach | None:
         """The reach along image ``axis``, if exactly one whole dim carries it."""
@@ -129,7 +46,23 @@ class Field:
 
 def plain(size: int, reach: Reach | None = None) -> Dim:
     """A dim of one factor."""
+    if size == 1 and reach is not None and reach.is_moved:
+        reach = None if reach.axis == SCATTERED else whole(reach.axis)
     return ((size, reach),)
+
+
+def moved_by(dim: Dim) -> str | None:
+    """What moved positions along ``dim``, so that they are not in the order of the image; None if nothing has."""
+    seen: set[int] = set()
+    for _, reach in dim:
+        if reach is None:
+            continue
+        if reach.is_moved:
+            return reach.by
+        if reach.axis in seen:
+            return "windows put together in another order"
+        seen.add(reach.axis)
+    return None
 
 
 def reach_of(dim: Dim) -> Reach | None:
@@ -150,6 +83,17 @@ def untagged(shape: Iterable[int]) -> Field:
     return Field(tuple(plain(size) for size in shape))
 
 
+def unfollowed(fields: Sequence[Field], shape: Sequence[int]) -> Field:
+    """What came of ``fields`` in a way that cannot be followed: positions that were moved may be anywhere in it."""
+    by = next((by for field in fields for by in map(moved_by, field.dims) if by is not None), None)
+    if by is None:
+        return untagged(shape)
+    images = [math.prod(size for size, _ in field.dims[0]) for field in fields if field.dims]
+    return Field(
+        tuple(plain(size, None if place == 0 and size in images else scattered(by)) for place, size in enumerate(shape))
+    )
+
+
 def smeared(field: Field, axes: Iterable[int] | None = None) -> Field:
     """``field`` after an operation that mixes all positions along ``axes`` (all, if None)."""
     chosen = None if axes is None else set(axes)
@@ -158,7 +102,7 @@ def smeared(field: Field, axes: Iterable[int] | None = None) -> Field:
         size, reach = factor
         if reach is None or (chosen is not None and reach.axis not in chosen):
             return factor
-        return size, whole(reach.axis)
+        return size, reach.everywhere()
 
     return Field(tuple(tuple(spread(factor) for factor in dim) for dim in field.dims))
 
@@ -187,6 +131,10 @@ def _merged_dims(parts: Sequence[Dim], size: int) -> Dim:
     first = tagged[0]
     if all(part == first for part in tagged) and math.prod(length for length, _ in first) == size:
         return first
+    by = next((by for by in map(moved_by, tagged) if by is not None), None)
+    several = [part for part in tagged if math.prod(length for length, _ in part) > 1]
+    if by is not None and any(_orders(part) != _orders(several[0]) for part in several):
+        return plain(size, scattered(by))
     if all([length for length, _ in part] == [length for length, _ in first] for part in tagged) and (
         math.prod(length for length, _ in first) == size
     ):
@@ -195,11 +143,16 @@ def _merged_dims(parts: Sequence[Dim], size: int) -> Dim:
         )
     reaches = [reach for part in tagged for _, reach in part if reach is not None]
     if len({reach.axis for reach in reaches}) > 1:
-        return plain(size)
+        return plain(size, scattered(by or "rows and columns added to each other"))
     same_length = [part for part in tagged if len(part) == 1 and part[0][0] == size]
     if len(same_length) == len(tagged):
         return plain(size, _union(reaches, size))
-    return plain(size, whole(reaches[0].axis))
+    longest = max(tagged, key=lambda part: math.prod(length for length, _ in part))
+    return plain(size, next(reach for _, reach in longest if reach is not None).everywhere())
+
+
+def _orders(dim: Dim) -> list[tuple[int, int | None, tuple[int, ...]]]:
+    return [(size, None, ()) if reach is None else (size, reach.axis, reach.order) for size, reach in dim]
 
 
 def _union(reaches: Sequence[Reach | None], length: int) -> Reach | None:
@@ -221,11 +174,12 @@ def reshaped(field: Field, shape: Sequence[int]) -> Field:
             need = size // have
             length, reach = waiting.pop() if waiting else (0, None)
             if size % have or length == 0 or (need % length and length % need):
-                return untagged(shape)
+                return unfollowed([field], shape)
             if length > need:
                 # Windows of an axis are no longer a regular grid along it: say that they see all of it.
-                reach = None if reach is None else whole(reach.axis)
-                waiting.append((length // need, reach))
+                inner = None if reach is None else reach.everywhere()
+                waiting.append((length // need, inner))
+                reach = None if inner is None else replace(inner, stride=inner.stride * (length // need))
                 length = need
             taken.append((length, reach))
             have *= length
@@ -236,9 +190,18 @@ def reshaped(field: Field, shape: Sequence[int]) -> Field:
 def _folded(factors: list[Factor]) -> Dim:
     """Neighbouring factors that belong together become one."""
     merged: list[Factor] = []
-    for size, reach in factors:
-        if merged and merged[-1][1] == reach and (reach is None or reach.is_whole):
-            merged[-1] = (merged[-1][0] * size, reach)
+    for factor in factors:
+        if merged and _are_one(merged[-1], factor):
+            merged[-1] = (merged[-1][0] * factor[0], factor[1])
         else:
-            merged.append((size, reach))
+            merged.append(factor)
     return tuple(merged)
+
+
+def _are_one(outer: Factor, inner: Factor) -> bool:
+    (_, before), (size, after) = outer, inner
+    if before is None or after is None:
+        return before is after
+    if before.axis != after.axis or before.order != after.order or not (before.is_whole and after.is_whole):
+        return False
+    return after.axis == SCATTERED or before.stride == after.stride * size

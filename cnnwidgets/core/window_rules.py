@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from .field_calls import Call, NoRule, each, rule, slid
+from .field_calls import Call, NoRule, each, rule, slid, unslid
 from .receptive import Dim, Field, plain, reach_of, whole
 
 
@@ -114,9 +114,7 @@ def _resampled(dim: Dim, size: int, taps: Callable[[int], tuple[int, int]], rati
     """``dim`` at ``size`` positions, ``ratio`` old ones for each new one."""
     reach = reach_of(dim)
     if reach is None:
-        if any(factor is not None for _, factor in dim):
-            raise NoRule
-        return plain(size)
+        return unslid(dim, size)
     return plain(size, reach.through(ratio.denominator, ratio.numerator, taps))
 
 
@@ -190,6 +188,8 @@ def _padded(call: Call) -> Field:
         place = len(dims) - 1 - back
         before, size = amounts[2 * back], call.output.shape[place]
         dims[place] = slid(dims[place], size, 1, 1, before, 1)
+        if call.get(2, "mode") == "circular":  # the border shows the other end
+            dims[place] = tuple((n, None if reach is None else reach.everywhere()) for n, reach in dims[place])
     return Field(tuple(dims))
 
 
