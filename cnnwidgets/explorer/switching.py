@@ -89,9 +89,9 @@ class Switching(Part):
         def show() -> None:
             self._logits = logits
             self.widget.effect = self._sentence(scene, logits)
-            self._host.show_scores(logits)
 
         self.apply(stop, show)
+        self._host.show_scores(logits)
 
     def _axis(self, scene: Scene, layer: str) -> int:
         """The axis that counts the maps in what the layer itself returns."""

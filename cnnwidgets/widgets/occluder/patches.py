@@ -1,0 +1,117 @@
+"""Patches on a picture: what they are made of, and what is asked about them."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cnnwidgets.core.errors import InputError
+
+FILLS = ("grey", "mean", "blur", "black", "color", "copy")
+Patch = dict[str, Any]
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+_EXPECTED = (
+    "expected [top, left, height, width] in pixels, or a dict with these keys and, if wanted, "
+    f'fill (one of {", ".join(FILLS)}), color ("#rrggbb") and source ([top, left] of the place to copy)'
+)
+
+
+@dataclass(frozen=True)
+class Move:
+    """Patches whose scores are wanted.
+
+    Attributes:
+        id: to be given back with the answer; 0 if a script moved them.
+        patches: as in :attr:`Occluder.patches`, the later on top.
+    """
+
+    id: int
+    patches: tuple[Patch, ...]
+
+
+@dataclass(frozen=True)
+class SweepWish:
+    """A sweep that is wanted.
+
+    Attributes:
+        size, stride: pixels.
+        fill: one of ``FILLS``, without "copy".
+        color: "#rrggbb", for the fill "color".
+    """
+
+    size: int
+    stride: int
+    fill: str
+    color: str
+
+
+def patch_of(value: Any, fill: str, color: str) -> Patch:
+    """``value`` as a whole patch.
+
+    Args:
+        value: [top, left, height, width], or a mapping.
+        fill, color: what it shows unless it says so itself.
+
+    Raises:
+        InputError: it is neither, or its numbers are out of range.
+
+    Example:
+        >>> patch_of([4, -2, 16, 8], "grey", "#ff0000")
+        {'top': 4, 'left': -2, 'height': 16, 'width': 8, 'fill': 'grey'}
+    """
+    box = ("top", "left", "height", "width")
+    given: Mapping[str, Any]
+    if isinstance(value, Mapping):
+        given = value
+    elif isinstance(value, Sequence) and not isinstance(value, str) and len(value) == len(box):
+        given = dict(zip(box, value, strict=True))
+    else:
+        raise InputError(f"A patch is {value!r}; {_EXPECTED}.")
+    try:
+        patch: Patch = {name: _whole(given[name]) for name in box}
+    except (KeyError, TypeError):
+        raise InputError(f"A patch is {value!r}; {_EXPECTED}.") from None
+    if patch["height"] < 1 or patch["width"] < 1:
+        raise InputError(
+            f"A patch is {patch['height']}x{patch['width']} pixels (height x width); expected at least 1x1."
+        )
+    patch["fill"] = given.get("fill", fill)
+    if patch["fill"] not in FILLS:
+        raise InputError(f"A patch has the fill {patch['fill']!r}; expected one of {', '.join(FILLS)}.")
+    if patch["fill"] == "color":
+        patch["color"] = color_of(given.get("color", color))
+    if patch["fill"] == "copy":
+        patch["source"] = _place(given.get("source"), value)
+    return patch
+
+
+def color_of(value: Any) -> str:
+    """``value``, "#rrggbb".
+
+    Raises:
+        InputError: it is none.
+    """
+    if not isinstance(value, str) or not _COLOR.fullmatch(value):
+        raise InputError(f'The colour is {value!r}; expected "#rrggbb", such as "#ff8800".')
+    return value.lower()
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool):
+        raise TypeError
+    if isinstance(value, float) and value.is_integer():  # numbers of JavaScript
+        return int(value)
+    return operator.index(value)
+
+
+def _place(value: Any, patch: Any) -> list[int]:
+    try:
+        top, left = (_whole(number) for number in value)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"The patch {patch!r} copies another place but does not say which; expected source: [top, left]."
+        ) from None
+    return [top, left]

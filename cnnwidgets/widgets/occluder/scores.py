@@ -1,0 +1,73 @@
+"""The few classes whose scores are worth a bar, before and after."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cnnwidgets.core.errors import InputError
+from cnnwidgets.widgets.class_scores.ranking import probabilities
+
+TOP = 5
+
+
+def bars(before: Any, after: Any, labels: Sequence[str] | None, target: int | None) -> dict[str, Any]:
+    """What the bars show, as JSON.
+
+    Rows do not move while a patch is dragged: they are the best classes of the whole picture, the target, and the
+    class predicted now if it is neither.
+
+    Args:
+        before, after: (classes,) scores as the model returns them; shown as probabilities.
+        labels: one name a class, or None.
+        target: the class explained, or None.
+
+    Raises:
+        InputError: the scores are no (classes,), or the labels do not fit.
+
+    Example:
+        >>> bars([0.0, 0.0], [0.0, 0.0], ["cat", "dog"], 1)["rows"]
+        [[0, 'cat', 0.5, 0.5], [1, 'dog', 0.5, 0.5]]
+    """
+    logits = [_floats(before), _floats(after)]
+    count = logits[0].size
+    if logits[1].size != count or count == 0:
+        raise InputError(f"There are {count} scores before and {logits[1].size} after; expected one a class in both.")
+    if labels is not None and len(labels) != count:
+        raise InputError(f"There are {len(labels)} labels for {count} classes; pass one name a class.")
+    if target is not None and not 0 <= target < count:
+        raise InputError(f"target {target} is out of range; there are {count} classes, 0 to {count - 1}.")
+    shares = logits if count == 1 else [probabilities(scores) for scores in logits]
+    order = [np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable") for scores in logits]
+    chosen = [int(index) for index in order[0][:TOP]]
+    first, now = int(order[0][0]), int(order[1][0])
+    explained = first if target is None else target
+    chosen += [index for index in dict.fromkeys([explained, now]) if index not in chosen]
+
+    def name(index: int) -> str:
+        return labels[index] if labels is not None else f"class {index}"
+
+    return {
+        "rows": [[index, name(index), finite(shares[0][index]), finite(shares[1][index])] for index in chosen],
+        "target": explained,
+        "first": first,
+        "now": now,
+        "unit": "score" if count == 1 else "probability",
+    }
+
+
+def finite(value: float) -> float | None:
+    """``value``; None, which JSON has, for NaN and infinity."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _floats(values: Any) -> Any:
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().double().numpy()
+    try:
+        return np.asarray(values, dtype=np.float64).reshape(-1)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"The scores are {type(values).__name__}; expected one number a class.") from error

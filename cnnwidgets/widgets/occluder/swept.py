@@ -1,0 +1,66 @@
+"""What a sweep has found, checked and ready for the browser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnnwidgets.core.errors import InputError
+
+from .scores import finite
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def swept(
+    drop: Any,
+    predicted: Any,
+    tops: Any,
+    lefts: Any,
+    *,
+    names: Mapping[int, str],
+    known: Any = None,
+    scores: Any = None,
+    classes: Sequence[int] = (),
+    baseline: Any = (),
+) -> tuple[Arrays, dict[str, Any]]:
+    """Arrays and content of a "sweep" message; see :meth:`Occluder.show_sweep`.
+
+    Raises:
+        InputError: the shapes do not fit.
+    """
+    arrays: Arrays = {"drop": _array(drop, np.float32), "predicted": _array(predicted, np.int32)}
+    arrays |= {"tops": _array(tops, np.int32), "lefts": _array(lefts, np.int32)}
+    size = arrays["tops"].size, arrays["lefts"].size
+    if arrays["drop"].shape != size or arrays["predicted"].shape != size:
+        raise InputError(
+            f"The drop has shape {arrays['drop'].shape} and the classes {arrays['predicted'].shape}; "
+            f"expected (tops, lefts) = {size} for both."
+        )
+    measured = np.isfinite(arrays["drop"]) if known is None else _array(known, np.uint8)
+    if measured.shape != size:
+        raise InputError(f"known has shape {measured.shape}; expected {size}.")
+    arrays["known"] = measured.astype(np.uint8)
+    before = [finite(value) for value in np.asarray(baseline, dtype=np.float64).reshape(-1).tolist()]
+    if scores is not None:
+        arrays["scores"] = _array(scores, np.float32)
+        if arrays["scores"].shape != (*size, len(classes)) or len(before) != len(classes):
+            raise InputError(
+                f"There are scores of shape {arrays['scores'].shape} and {len(before)} of the whole picture for "
+                f"{len(classes)} classes; expected {(*size, len(classes))} and {len(classes)}."
+            )
+    content = {
+        "classes": [int(index) for index in classes] if scores is not None else [],
+        "baseline": before if scores is not None else [],
+        "names": {str(int(index)): str(name) for index, name in names.items()},
+    }
+    return arrays, content
+
+
+def _array(values: Any, kind: Any) -> npt.NDArray[Any]:
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().numpy()
+    return np.ascontiguousarray(np.asarray(values), dtype=kind)

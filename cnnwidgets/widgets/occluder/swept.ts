@@ -1,0 +1,144 @@
+/** What a sweep has found: its scale, its classes, and what it says of one place. Pure functions. */
+import type { Data } from "../_shared/channel";
+import { nearestPlace } from "./geometry";
+import type { Patch, Row, Scores, SweepContent } from "./state";
+import { signedText, valueText } from "./words";
+
+export interface Swept extends SweepContent {
+  id: number;
+  rows: number;
+  columns: number;
+  tops: Int32Array;
+  lefts: Int32Array;
+  drop: Float32Array;
+  predicted: Int32Array;
+  known: Uint8Array;
+  /** (rows, columns, classes), or null. */
+  scores: Float32Array | null;
+}
+
+/** The sweep in a push; null if it holds none. */
+export function sweptOf(data: Data): Swept | null {
+  const { drop, predicted, tops, lefts, known, scores } = data.arrays;
+  if (!drop || !predicted || !tops || !lefts || !known) return null;
+  return {
+    ...(data.content as unknown as SweepContent),
+    id: data.id,
+    rows: tops.data.length,
+    columns: lefts.data.length,
+    tops: tops.data as Int32Array,
+    lefts: lefts.data as Int32Array,
+    drop: drop.data as Float32Array,
+    predicted: predicted.data as Int32Array,
+    known: known.data as Uint8Array,
+    scores: (scores?.data as Float32Array | undefined) ?? null,
+  };
+}
+
+/** The largest magnitude, which gets the last colour; 0 where nothing changes. */
+export function limitOf(drop: Float32Array): number {
+  let limit = 0;
+  for (const value of drop) if (Math.abs(value) > limit && Number.isFinite(value)) limit = Math.abs(value);
+  return limit;
+}
+
+export interface ClassCount {
+  index: number;
+  name: string;
+  places: number;
+}
+
+/** How often each class is predicted, the most frequent first; of equals the lower index. */
+export function countsOf(swept: Pick<Swept, "predicted" | "names">): ClassCount[] {
+  const counts = new Map<number, number>();
+  for (const index of swept.predicted) if (index >= 0) counts.set(index, (counts.get(index) ?? 0) + 1);
+  return [...counts]
+    .map(([index, places]) => ({ index, name: swept.names[index] ?? `class ${index}`, places }))
+    .sort((a, b) => b.places - a.places || a.index - b.index);
+}
+
+export const FIRST_COLOUR = "#8fa3b8";
+const COLOURS = ["#e69f00", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#f0e442", "#56b4e9", "#7a5195", "#a0522d"];
+export const OTHER_COLOUR = "#555555";
+
+/** A colour for each class, kept while the map refines: the class of the whole picture has a quiet one. */
+export function coloursOf(
+  counts: readonly ClassCount[],
+  first: number | null,
+  before: ReadonlyMap<number, string> = new Map(),
+): Map<number, string> {
+  const colours = new Map(before);
+  const free = COLOURS.filter((colour) => ![...colours.values()].includes(colour));
+  for (const { index } of counts) {
+    if (colours.has(index)) continue;
+    colours.set(index, index === first ? FIRST_COLOUR : (free.shift() ?? OTHER_COLOUR));
+  }
+  return colours;
+}
+
+/** The place under pixel (row, column), as an index into the grid. */
+export function placeAt(swept: Swept, size: readonly [number, number], row: number, column: number): number {
+  const down = nearestPlace(swept.tops, swept.patch[0], size[0])[row] ?? 0;
+  return down * swept.columns + (nearestPlace(swept.lefts, swept.patch[1], size[1])[column] ?? 0);
+}
+
+export function patchAt(swept: Swept, place: number): Patch {
+  const [height, width] = swept.patch;
+  const patch: Patch = {
+    top: swept.tops[Math.floor(place / swept.columns)]!,
+    left: swept.lefts[place % swept.columns]!,
+    height,
+    width,
+    fill: swept.fill,
+  };
+  return swept.fill === "color" ? { ...patch, color: swept.color } : patch;
+}
+
+const SHOWN = 5;
+
+/** The bars at one place: the best classes of the whole picture, and those that matter here; null without scores. */
+export function scoresAt(swept: Swept, place: number): Scores | null {
+  const { classes, baseline, scores } = swept;
+  const target = classes[0];
+  if (!scores || target === undefined) return null;
+  const row = (k: number): Row => {
+    const after = scores[place * classes.length + k]!;
+    return [classes[k]!, swept.names[classes[k]!] ?? `class ${classes[k]}`, baseline[k]!, Number.isFinite(after) ? after : null];
+  };
+  const all = classes.map((_, k) => row(k));
+  const byBefore = [...all].sort((a, b) => (b[2] ?? -Infinity) - (a[2] ?? -Infinity));
+  const now = swept.predicted[place]!;
+  const rows = byBefore.filter(([index], i) => i < SHOWN || index === target || index === now);
+  return { rows, target, first: swept.first ?? byBefore[0]![0], now, unit: swept.unit };
+}
+
+/** The line under the map. */
+export function readingAt(swept: Swept, place: number): string {
+  const { top, left } = patchAt(swept, place);
+  const drop = swept.drop[place]!;
+  const index = swept.predicted[place]!;
+  const name = index >= 0 ? (swept.names[index] ?? `class ${index}`) : "class unknown";
+  const before = swept.baseline[0];
+  const change =
+    before !== undefined && before !== null && Number.isFinite(drop)
+      ? `${swept.target} ${valueText(before, swept.unit)} → ${valueText(Math.max(before - drop, swept.unit === "probability" ? 0 : -Infinity), swept.unit)}`
+      : `${swept.target}`;
+  const how = swept.known[place] ? "" : ", estimated";
+  return `y ${top}, x ${left}: ${change} (drop ${signedText(drop, swept.unit)}${how}); ${name}`;
+}
+
+/** The next place for a key; null if it is none of the map's keys. */
+export function nextPlace(swept: Pick<Swept, "rows" | "columns">, place: number, key: string): number | null {
+  const [row, column] = [Math.floor(place / swept.columns), place % swept.columns];
+  const at = (r: number, c: number) =>
+    Math.min(Math.max(r, 0), swept.rows - 1) * swept.columns + Math.min(Math.max(c, 0), swept.columns - 1);
+  if (key === "ArrowUp") return at(row - 1, column);
+  if (key === "ArrowDown") return at(row + 1, column);
+  if (key === "ArrowLeft") return at(row, column - 1);
+  if (key === "ArrowRight") return at(row, column + 1);
+  if (key === "Home") return at(row, 0);
+  if (key === "End") return at(row, swept.columns - 1);
+  if (key === "PageUp") return at(0, column);
+  if (key === "PageDown") return at(swept.rows - 1, column);
+  return null;
+}

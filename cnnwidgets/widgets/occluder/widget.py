@@ -1,0 +1,286 @@
+"""Drag patches over a picture; the scores come from whoever is connected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy.typing as npt
+import traitlets
+
+from cnnwidgets.core.errors import InputError
+from cnnwidgets.widgets._base import CnnWidget, bundle
+from cnnwidgets.widgets.heatmap_overlay._arrays import floats_of, pixels_of
+
+from .patches import FILLS, Move, SweepWish, color_of, patch_of
+from .scores import bars
+from .swept import swept
+
+VIEWS = ("drop", "class", "counts")
+SWEEPS = ("none", "running", "done", "stopped")
+_SHARE_OF_SIDE = 7
+
+
+class Occluder(CnnWidget):
+    """A picture whose parts can be hidden with patches, and the scores before and after.
+
+    The widget runs no model. Give :meth:`on_move` a function that answers with :meth:`show_scores` (and, a bit later,
+    :meth:`show_heat`), or observe ``patches``. With :meth:`on_sweep` there is a button that asks for the score with the
+    patch at each place of a grid: answer with :meth:`begin_sweep`, :meth:`show_sweep` as often as there is news, and
+    :meth:`end_sweep`.
+
+    The browser has at most one question open: while it waits, the newest place replaces the ones before.
+
+    Args:
+        picture: (H, W, 3) uint8, what the network sees; or None, to be set later.
+        **traits: any trait, by name.
+
+    Raises:
+        InputError: the picture or a patch has another form.
+
+    Example:
+        >>> import numpy as np
+        >>> occluder = Occluder(np.zeros((64, 64, 3), np.uint8), patches=[[8, 8, 16, 16]])
+        >>> occluder.on_move(lambda move: occluder.show_scores([2.0, 1.0], [1.0, 2.0], ["cat", "dog"]))
+        >>> occluder.patches = [[20, 8, 16, 16]]
+        >>> occluder.patches[0]["fill"]
+        'grey'
+    """
+
+    _bundle = bundle("occluder")
+    _esm = _bundle["esm"]
+    _css = _bundle["css"]
+
+    # No echo: it would put the patch back to where it was a moment ago, under the pointer that drags it.
+    patches: traitlets.List[Any] = traitlets.List(
+        help="What hides the picture, the later on top: each [top, left, height, width] in pixels of the picture, or a "
+        'dict with these keys, fill, color ("#rrggbb", of the fill "color") and source ([top, left], of "copy").',
+    ).tag(sync=True, echo_update=False)
+    selected = traitlets.Int(None, allow_none=True, help="Index of the patch that keys and buttons act on.").tag(
+        sync=True, echo_update=False
+    )
+    fill = traitlets.Enum(
+        FILLS,
+        "grey",
+        help="What a new patch, or the sweep, shows: mid grey, the picture's mean colour, the picture blurred, black, "
+        "one colour, or a copy of another place.",
+    ).tag(sync=True)
+    color = traitlets.Unicode("#ff8800", help='The colour of the fill "color", "#rrggbb".').tag(sync=True)
+    size = traitlets.Int(32, min=1, help="Pixels on a side of a new patch, and of the patch of a sweep.").tag(sync=True)
+    stride = traitlets.Int(
+        None, min=1, allow_none=True, help="Pixels between two places of a sweep; None: half the patch."
+    ).tag(sync=True)
+    view = traitlets.Enum(
+        VIEWS, "drop", help="What is shown of a sweep: drop of the score, class at each place, places per class."
+    ).tag(sync=True)
+    with_heat = traitlets.Bool(True, help="Show the class activation map of the edited picture over it.").tag(sync=True)
+    target_name = traitlets.Unicode("", help="The class explained, for the reader.").tag(sync=True)
+    connected = traitlets.Bool(False, help="Somebody answers when a patch moves.").tag(sync=True)
+    can_sweep = traitlets.Bool(False, help="Somebody answers when a sweep is asked for.").tag(sync=True)
+    sweep = traitlets.Enum(SWEEPS, "none", help="Whether there is a sweep, and how it ended.").tag(sync=True)
+    sweep_text = traitlets.Unicode("", help='What to know about the sweep: "Stopped at 40 %".').tag(sync=True)
+    progress = traitlets.Float(None, allow_none=True, help="Share of the sweep done, 0 to 1; None: no bar.").tag(
+        sync=True
+    )
+    progress_text = traitlets.Unicode("", help='The same in words: "40 % · 3 s left".').tag(sync=True)
+    notes = traitlets.List(traitlets.Unicode(), help="What to know about the scores on show.").tag(sync=True)
+
+    def __init__(self, picture: npt.ArrayLike | None = None, **traits: Any) -> None:
+        self._moved: Callable[[Move], object] = _nothing
+        self._wished: Callable[[SweepWish], object] = _nothing
+        self._cancelled: Callable[[], object] = _nothing
+        self._quiet = False
+        self._shape: tuple[int, ...] = ()
+        super().__init__(**traits)
+        if picture is not None:
+            kept, size = list(self.patches), self.size
+            self.set_picture(picture)
+            self.patches = kept
+            if "size" in traits:
+                self.size = size
+
+    def set_picture(self, pixels: npt.ArrayLike) -> None:
+        """Show another photograph, (H, W, 3) uint8; patches, scores and the sweep of the one before are taken away.
+
+        Raises:
+            InputError: not uint8, not three channels, or empty.
+        """
+        checked = pixels_of(pixels)
+        self.clear()
+        self.push("picture", arrays={"pixels": checked})
+        if self._shape != checked.shape:
+            self._shape = checked.shape
+            self.size = max(1, round(min(checked.shape[:2]) / _SHARE_OF_SIDE))
+
+    def clear(self) -> None:
+        """Take patches, scores and sweep away; nobody is asked for scores."""
+        self._quiet = True
+        try:
+            with self.hold_sync():
+                self.patches, self.selected, self.notes = [], None, []
+        finally:
+            self._quiet = False
+        self._take_away("scores")
+        self._take_away("heat")
+        self.clear_sweep()
+
+    def clear_sweep(self) -> None:
+        """Take the sweep away."""
+        self._take_away("sweep")
+        with self.hold_sync():
+            self.sweep, self.sweep_text, self.progress, self.progress_text = "none", "", None, ""
+
+    def show_scores(
+        self, before: Any, after: Any, labels: Sequence[str] | None = None, target: int | None = None, *, move: int = 0
+    ) -> None:
+        """Show the best few classes' scores of the whole picture and of the edited one.
+
+        Args:
+            before, after: (classes,) arrays or tensors, as the model returns them; shown as probabilities.
+            labels: one name a class; None: "class 3".
+            target: the class that the tooltip tells of; None: the one predicted for the whole picture.
+            move: the ``id`` of the :class:`Move` that this answers.
+
+        Raises:
+            InputError: the scores are no (classes,), or the labels or the target do not fit.
+        """
+        self.push("scores", move=move, **bars(before, after, labels, target))
+
+    def show_heat(self, values: Any, *, move: int = 0) -> None:
+        """Lay a map, (h, w) real numbers, faintly over the edited picture; where it is not positive, nothing.
+
+        Raises:
+            InputError: it is no map.
+        """
+        self.push("heat", arrays={"values": floats_of(values)}, move=move)
+
+    def begin_sweep(self, text: str = "") -> None:
+        """A sweep has begun; what the one before found is taken away."""
+        self._take_away("sweep")
+        with self.hold_sync():
+            self.sweep, self.sweep_text, self.progress, self.progress_text = "running", "", 0.0, text
+
+    def show_progress(self, share: float, text: str = "") -> None:
+        """How far the sweep is: a share from 0 to 1, and the same in words."""
+        with self.hold_sync():
+            self.progress, self.progress_text = min(max(share, 0.0), 1.0), text
+
+    def show_sweep(
+        self,
+        drop: Any,
+        predicted: Any,
+        tops: Any,
+        lefts: Any,
+        *,
+        patch: tuple[int, int],
+        names: Mapping[int, str],
+        first: int | None = None,
+        known: Any = None,
+        scores: Any = None,
+        classes: Sequence[int] = (),
+        baseline: Any = (),
+        unit: str = "probability",
+        fill: str | None = None,
+        color: str | None = None,
+    ) -> None:
+        """Show what a sweep has found by now.
+
+        Args:
+            drop: (rows, cols), the target's score of the whole picture minus that with the patch there; NaN: unknown.
+            predicted: (rows, cols) ints, the class with the highest score there; -1: unknown.
+            tops, lefts: (rows,) and (cols,), where the patch begins, in pixels.
+            patch: (height, width) in pixels.
+            names: the name of every class that is mentioned.
+            first: the class predicted for the whole picture.
+            known: (rows, cols) bool, measured and not estimated from the places around; None: all but NaN.
+            scores: (rows, cols, K), the scores of a few classes at each place; or None.
+            classes: the K classes.
+            baseline: their K scores of the whole picture.
+            unit: "probability", shown in percent, or "score".
+            fill, color: what the patch showed; None: as the traits say.
+
+        Raises:
+            InputError: the shapes do not fit.
+        """
+        arrays, content = swept(
+            drop, predicted, tops, lefts, names=names, known=known, scores=scores, classes=classes, baseline=baseline
+        )
+        content |= {"patch": [int(side) for side in patch], "first": first, "unit": unit, "target": self.target_name}
+        content |= {"fill": fill or self.fill, "color": color or self.color}
+        self.push("sweep", arrays=arrays, **content)
+
+    def end_sweep(self, stopped: str = "") -> None:
+        """The sweep is over: complete, or ``stopped`` before its end, which this sentence tells; what is done stays."""
+        with self.hold_sync():
+            self.sweep, self.sweep_text = ("stopped" if stopped else "done"), stopped
+            self.progress, self.progress_text = None, ""
+
+    def on_move(self, callback: Callable[[Move], object]) -> None:
+        """Have ``callback`` called when patches are moved, added or removed; an error of its own is shown."""
+        self._moved, self.connected = callback, True
+
+    def on_sweep(self, callback: Callable[[SweepWish], object]) -> None:
+        """Have ``callback`` called when the reader asks for a sweep."""
+        self._wished, self.can_sweep = callback, True
+
+    def on_cancel(self, callback: Callable[[], object]) -> None:
+        """Have ``callback`` called when the reader presses Cancel."""
+        self._cancelled = callback
+
+    def close(self) -> None:
+        """Free what is kept for the views, let go of the callbacks, and close."""
+        self._moved = self._wished = _nothing
+        self._cancelled = _nothing
+        super().close()
+
+    @traitlets.validate("patches")
+    def _whole_patches(self, proposal: Any) -> list[dict[str, Any]]:
+        return [patch_of(value, self.fill, self.color) for value in proposal["value"]]
+
+    @traitlets.validate("color")
+    def _a_color(self, proposal: Any) -> str:
+        return color_of(proposal["value"])
+
+    @traitlets.observe("patches")
+    def _patches_changed(self, change: Any) -> None:
+        if not self._quiet:
+            self._moved(Move(0, tuple(change["new"])))
+
+    def _on_command(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        super()._on_command(content, buffers)
+        op = content.get("op")
+        if op == "score":
+            self.clear_error()
+            self._take(content)
+            self._moved(Move(int(content["id"]), tuple(self.patches)))
+        elif op == "sweep":
+            self.clear_error()
+            self._wished(_wish(content))
+        elif op == "cancel":
+            self._cancelled()
+
+    def _take_away(self, kind: str) -> None:
+        if kind in self._pushed:
+            self.push(kind)
+            self.forget(kind)
+
+    def _take(self, content: dict[str, Any]) -> None:
+        """The browser's patches, without telling it of them."""
+        self._quiet = True
+        try:
+            self.set_state({"patches": content["patches"], "selected": content.get("selected")})
+        finally:
+            self._quiet = False
+
+
+def _wish(content: dict[str, Any]) -> SweepWish:
+    size, stride = int(content["size"]), int(content["stride"])
+    if size < 1 or stride < 1:
+        raise InputError(f"The patch is {size} and the stride {stride} pixels; expected at least 1 for both.")
+    if content["fill"] not in FILLS or content["fill"] == "copy":
+        raise InputError("A sweep cannot show a copy of another place. Choose another fill.")
+    return SweepWish(size, stride, str(content["fill"]), color_of(content["color"]))
+
+
+def _nothing(*_: object) -> None:
+    """What the buttons do while nobody listens."""
