@@ -1,0 +1,9 @@
+"""Recompute only what an edit of the image changes."""
+
+from __future__ import annotations
+
+from . import channels, pointwise, reductions, remapping, resampling, shapes, sliding  # noqa: F401  # each adds its rules
+from .edited import Edited
+from .registry import function_rule, rule
+
+__all__ = ["Edited", "function_rule", "rule"]

@@ -1,0 +1,68 @@
+"""Where each edit differs from the unedited value: one box of rows and columns an edit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """Rows ``y0`` to ``y1`` and columns ``x0`` to ``x1``, the last ones left out, of each of B edits.
+
+    Exact: what an operation's windows let an edit reach, not rounded up to the window that is kept.
+    """
+
+    y0: Ints
+    y1: Ints
+    x0: Ints
+    x1: Ints
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The height and width that hold each of the boxes."""
+        return max(1, int((self.y1 - self.y0).max())), max(1, int((self.x1 - self.x0).max()))
+
+    @property
+    def places(self) -> int:
+        """Rows times columns, summed over the edits."""
+        return int(((self.y1 - self.y0).clip(0) * (self.x1 - self.x0).clip(0)).sum())
+
+    def corners(self, size: tuple[int, int], side: tuple[int, int]) -> tuple[Ints, Ints]:
+        """Top and left of windows of ``size`` that hold the boxes and lie inside of a map of ``side``."""
+        return np.clip(self.y0, 0, side[0] - size[0]), np.clip(self.x0, 0, side[1] - size[1])
+
+    def moved(
+        self,
+        rows: Callable[[Ints, Ints], tuple[Ints, Ints]],
+        columns: Callable[[Ints, Ints], tuple[Ints, Ints]],
+        side: tuple[int, int],
+    ) -> Box:
+        """What the boxes become; cropped by a map of ``side``."""
+        return cropped(Box(*rows(self.y0, self.y1), *columns(self.x0, self.x1)), side)
+
+
+def cropped(box: Box, side: tuple[int, int]) -> Box:
+    """The part inside of a map of ``side``; a box outside of it becomes an empty one at the edge."""
+    y0, x0 = np.clip(box.y0, 0, side[0]), np.clip(box.x0, 0, side[1])
+    return Box(y0, np.clip(box.y1, y0, side[0]), x0, np.clip(box.x1, x0, side[1]))
+
+
+def union(boxes: Iterable[Box]) -> Box:
+    """The smallest boxes that hold all of those given."""
+    first, *others = boxes
+    for other in others:
+        if other is first:
+            continue
+        first = Box(
+            np.minimum(first.y0, other.y0),
+            np.maximum(first.y1, other.y1),
+            np.minimum(first.x0, other.x0),
+            np.maximum(first.x1, other.x1),
+        )
+    return first

@@ -1,0 +1,257 @@
+"""What happens when the model's code calls an operation on edits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+
+from cnnwidgets.core.macs import count
+
+from .registry import FUNCTIONS, OPERATIONS, Rule
+from .run import ReadsValues, Run
+from .sharing import about_to_change, conform, materialise, related, strides_like, take
+from .value import Edits, untouched, whole
+
+
+@dataclass(frozen=True)
+class _Nature:
+    """What an operation does, as its schema tells."""
+
+    rule: Rule | None
+    writes: tuple[int | str, ...]  # positions or names of the arguments that it changes
+    is_view: bool
+    draws: bool  # random numbers
+    reads: bool  # gives numbers to Python, or a shape that depends on them
+    functional: Any  # the same without writing, if there is one
+
+
+@cache
+def _nature(function: Any) -> _Nature:
+    schema = function._schema  # noqa: SLF001
+    writes = tuple(
+        argument.name if argument.kwarg_only else place
+        for place, argument in enumerate(schema.arguments)
+        if argument.alias_info is not None and argument.alias_info.is_write
+    )
+    is_view = any(value.alias_info is not None and not value.alias_info.is_write for value in schema.returns)
+    tags = function.tags
+    packet, functional = function.overloadpacket, None
+    name = schema.name.split("::")[1]
+    if writes == (0,) and name.endswith("_"):
+        other = getattr(torch.ops.aten, name[:-1], None)
+        functional = getattr(other, function._overloadname, None) if other is not None else None  # noqa: SLF001
+    return _Nature(
+        OPERATIONS.get(packet),
+        writes,
+        is_view,
+        torch.Tag.nondeterministic_seeded in tags,
+        torch.Tag.data_dependent_output in tags or torch.Tag.dynamic_output_shape in tags,
+        functional,
+    )
+
+
+def called(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A function of torch's Python interface."""
+    with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001
+        rule = FUNCTIONS.get(function)
+        if rule is not None:
+            given = edits_in(args, kwargs)
+            output = rule(given[0].run, function, *args, **kwargs) if given else NotImplemented
+            if output is not NotImplemented:
+                return output
+        return function(*args, **kwargs)
+
+
+def dispatched(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """An ATen operation."""
+    nature, given = _nature(function), edits_in(args, kwargs)
+    run = given[0].run
+    if nature.reads and not all(value.is_untouched for value in given):
+        run.reads = True
+        if run.count > 1:
+            raise ReadsValues(str(function))
+    if nature.writes:
+        return _written(nature, run, function, args, kwargs)
+    if nature.is_view:
+        return _viewed(nature, run, function, args, kwargs)
+    if nature.rule is not None:
+        output = nature.rule(run, function, *args, **kwargs)
+        if output is not NotImplemented:
+            return output
+    if not nature.draws and not nature.reads and all(value.is_untouched for value in given):
+        output = _untouched(run, function, args, kwargs)
+        if output is not NotImplemented:
+            return output
+    return everything(run, function, args, kwargs)
+
+
+def edits_in(args: Any, kwargs: dict[str, Any] | None = None) -> list[Edits]:
+    """All edits among the arguments of a call."""
+    found: list[Edits] = []
+    for value in (*args, *kwargs.values()) if kwargs else args:
+        if isinstance(value, Edits):
+            found.append(value)
+        elif isinstance(value, tuple | list):
+            found += edits_in(value)
+    return found
+
+
+def replaced(value: Any, by: Callable[[Edits], Any]) -> Any:
+    """``value`` with the edits in it replaced."""
+    if isinstance(value, Edits):
+        return by(value)
+    if isinstance(value, tuple | list):
+        return type(value)(replaced(item, by) for item in value)
+    if isinstance(value, dict):
+        return {key: replaced(item, by) for key, item in value.items()}
+    return value
+
+
+def everything(run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The operation as usual, on whole values."""
+    output = function(*replaced(args, Edits.whole), **replaced(kwargs, Edits.whole))
+    products = count(function.overloadpacket, args, output)
+    if products:
+        run.work.edits(products, 1, products // max(run.count, 1), None, run.count)
+    if "memory_format" in kwargs and isinstance(output, torch.Tensor):
+        return whole(run, output, strides=output.stride())
+    return wrapped(run, output, edits_in(args, kwargs))
+
+
+def wrapped(run: Run, output: Any, of: Sequence[Edits] = ()) -> Any:
+    """The tensors in ``output`` as whole values, laid out like those of their shape among ``of``."""
+    if isinstance(output, Edits):
+        return output
+    if isinstance(output, torch.Tensor):
+        return whole(run, output, strides=next((strides_like(v) for v in of if v.shape == output.shape), None))
+    if isinstance(output, tuple | list):
+        return type(output)(wrapped(run, item, of) for item in output)
+    return output
+
+
+def _untouched(run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """An operation without a rule on values of one image, if it treats each image of a batch by itself."""
+
+    def twice(value: Edits) -> torch.Tensor:
+        return value.base.expand(2, *value.base.shape[1:])
+
+    def apart() -> Any:
+        try:
+            once = function(*replaced(args, _base), **replaced(kwargs, _base))
+            two = function(*replaced(args, twice), **replaced(kwargs, twice))
+        except Exception:
+            return None
+        ones, twos = (value if isinstance(value, tuple | list) else (value,) for value in (once, two))
+        fits = len(ones) == len(twos) and all(map(_same_for_both, ones, twos))
+        if fits:
+            run.work.once(count(function.overloadpacket, replaced(args, _base), once))
+        return once if fits else None
+
+    output = run.memo.get(("apart", function), replaced(args, _base), replaced(kwargs, _base), apart)
+    if output is None:
+        return NotImplemented
+    if isinstance(output, tuple | list):
+        return type(output)(untouched(run, item) for item in output)
+    return untouched(run, output)
+
+
+def _same_for_both(once: Any, two: Any) -> bool:
+    if not isinstance(once, torch.Tensor) or once.dim() == 0 or once.shape[0] != 1 or two.shape[0] != 2:
+        return False
+    return once.shape[1:] == two.shape[1:] and all(
+        torch.allclose(once[0], row, rtol=1e-5, atol=1e-6, equal_nan=True) for row in two
+    )
+
+
+def _base(value: Edits) -> torch.Tensor:
+    return value.base
+
+
+def _viewed(nature: _Nature, run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    parent = args[0]
+    if isinstance(parent, Edits) and not parent.is_whole and nature.rule is not None:
+        output = nature.rule(run, function, *args, **kwargs)
+        if output is not NotImplemented:
+            return _shared(output, parent, function, args[1:], kwargs)
+    given = edits_in(args, kwargs)
+    for value in given:
+        materialise(value)
+    try:
+        output = function(*replaced(args, _real), **replaced(kwargs, _real))
+    except RuntimeError:  # the model's own memory is laid out in another way, which allows this view
+        for value in given:
+            conform(value)
+        output = function(*replaced(args, _real), **replaced(kwargs, _real))
+    likes = function(*replaced(args, layout), **replaced(kwargs, layout))
+    for value in given:
+        value.shared = True
+    if isinstance(output, tuple | list):
+        return type(output)(
+            whole(run, item, strides=like.stride(), shared=True) for item, like in zip(output, likes, strict=True)
+        )
+    made = whole(run, output, strides=likes.stride(), shared=True)
+    if function.overloadpacket is torch.ops.aten.detach and isinstance(parent, Edits):
+        made.box, made.axes = parent.box, parent.axes
+    return made
+
+
+def layout(value: Edits) -> torch.Tensor:
+    """The memory that the model believes ``value`` to have, without the memory."""
+    return torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device="meta")
+
+
+def _shared(output: Any, parent: Edits, function: Any, rest: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if isinstance(output, Edits):
+        return related(output, parent, lambda real: function(real, *rest, **kwargs))
+    return type(output)(
+        related(item, parent, lambda real, place=place: function(real, *rest, **kwargs)[place])  # type: ignore[misc]
+        for place, item in enumerate(output)
+    )
+
+
+def _real(value: Edits) -> torch.Tensor:
+    return value.every
+
+
+def _written(nature: _Nature, run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    targets = [
+        kwargs.get(where) if isinstance(where, str) else args[where] if where < len(args) else None
+        for where in nature.writes
+    ]
+    for target in targets:
+        if isinstance(target, torch.Tensor):
+            run.settle(target)
+        if isinstance(target, Edits):
+            about_to_change(target)
+            run.settle(target)
+    value = targets[0]
+    if nature.functional is not None and isinstance(value, Edits) and not value.is_whole and not nature.draws:
+        output = _without_writing(nature, run, function, args, kwargs)
+        if isinstance(output, Edits) and output.shape == value.shape and output.dtype == value.dtype:
+            return take(value, output)
+    for target in targets:
+        if isinstance(target, Edits):
+            materialise(target)
+    output = function(*replaced(args, Edits.whole), **replaced(kwargs, Edits.whole))
+    for target in targets:
+        if isinstance(target, Edits):
+            target.box = None
+    if isinstance(output, torch.Tensor):
+        return next((target for target in targets if isinstance(target, Edits) and target.every is output), output)
+    return wrapped(run, output)
+
+
+def _without_writing(nature: _Nature, run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    value = args[0]
+    rule = OPERATIONS.get(nature.functional.overloadpacket)
+    if rule is None:
+        return NotImplemented
+    if value.owned and value.is_windowed and getattr(rule, "in_place", False) and len(edits_in(args, kwargs)) == 1:
+        function(value.win, *args[1:], **kwargs)
+        value.unedited, value.filled = run.base(nature.functional, *args, **kwargs), None
+        return value
+    return rule(run, nature.functional, *args, **kwargs)

@@ -1,0 +1,72 @@
+"""What is the same for every edit is computed once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+_KEPT_UNUSED = 3
+"""Runs that a value is kept for without being used: edits of other sizes may need other ones."""
+
+
+@dataclass
+class _Entry:
+    inputs: tuple[Any, ...]  # held, so that their ids stay theirs
+    output: Any
+    used: int
+
+
+class Memo:
+    """Results of operations by what went in: the very tensors, unchanged since, and equal numbers."""
+
+    def __init__(self) -> None:
+        self._entries: dict[Any, _Entry] = {}
+        self._run = 0
+
+    def get(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], compute: Callable[[], Any]) -> Any:
+        """What ``compute`` returned for this ``function`` and these arguments, now or earlier."""
+        held: list[Any] = []
+        try:
+            key = (function, _key(args, held), _key(tuple(sorted(kwargs.items())), held) if kwargs else ())
+            entry = self._entries.get(key)
+        except (TypeError, RuntimeError):  # an argument without a hash, or a tensor without a version
+            return compute()
+        if entry is None:
+            entry = self._entries[key] = _Entry(tuple(held), compute(), self._run)
+        entry.used = self._run
+        return entry.output
+
+    def end_of_run(self) -> None:
+        """Forget what the last few runs did not use."""
+        self._run += 1
+        old = [key for key, entry in self._entries.items() if entry.used + _KEPT_UNUSED < self._run]
+        for key in old:
+            del self._entries[key]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+
+    @property
+    def bytes(self) -> int:
+        """Of the distinct tensors kept."""
+        found: dict[int, int] = {}
+        for entry in self._entries.values():
+            outputs = entry.output if isinstance(entry.output, tuple | list) else [entry.output]
+            for value in outputs:
+                if isinstance(value, torch.Tensor):
+                    storage = value.untyped_storage()
+                    found[storage.data_ptr()] = storage.nbytes()
+        return sum(found.values())
+
+
+def _key(value: Any, held: list[Any]) -> Any:
+    if isinstance(value, torch.Tensor):
+        held.append(value)
+        return id(value), value._version  # noqa: SLF001
+    if isinstance(value, tuple | list):
+        return tuple(_key(item, held) for item in value)
+    return type(value), value
