@@ -100,7 +100,7 @@ def record(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> 
     with (
         preserved(model, evaluate=True),
         torch.no_grad(),
-        _never_compiled(),
+        never_compiled(),
         attached(modules, enter=recorder.enter, leave=recorder.leave, always=recorder.exit),
         watching(recorder),
     ):
@@ -140,7 +140,7 @@ def _own_modules(base: nn.Module) -> Iterator[nn.Module]:
 
 
 @contextlib.contextmanager
-def _never_compiled() -> Iterator[None]:
+def never_compiled() -> Iterator[None]:
     """Run compiled parts eagerly; the compiler is asked only if something has already loaded it."""
     if "torch._dynamo" not in sys.modules or not hasattr(torch.compiler, "set_stance"):
         yield

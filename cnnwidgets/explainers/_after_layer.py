@@ -19,7 +19,7 @@ from cnnwidgets.core.errors import Cancelled
 from cnnwidgets.core.forward import is_out_of_memory, run
 from cnnwidgets.core.layouts import Layouts
 from cnnwidgets.core.names import unwrapped
-from cnnwidgets.core.recording import _never_compiled as never_compiled
+from cnnwidgets.core.recording import never_compiled
 from cnnwidgets.core.tokens import AnyForm
 
 from ._layers import Functions

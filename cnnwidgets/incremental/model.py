@@ -14,7 +14,7 @@ from cnnwidgets.core.capture import attached
 from cnnwidgets.core.errors import NotSpatial
 from cnnwidgets.core.forward import run as forward
 from cnnwidgets.core.names import find_layer, unwrapped
-from cnnwidgets.core.recording import _never_compiled as never_compiled
+from cnnwidgets.core.recording import never_compiled
 
 from .run import Run
 from .value import Edits, untouched
