@@ -21,6 +21,9 @@ def importance(values: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     else:
         stretched = functional.interpolate(finite, size, mode="bilinear", align_corners=False)[:, 0]
         lost = functional.interpolate(broken[:, None].float(), size, mode="nearest")[:, 0] > 0
+    # Stretching rounds: a map that is the same everywhere must stay so, or its order would come from the rounding.
+    flat = finite.amin((1, 2, 3)) == finite.amax((1, 2, 3))
+    stretched = torch.where(flat[:, None, None], finite[:, 0, :1, :1], stretched)
     return stretched.masked_fill(lost, -torch.inf)
 
 

@@ -54,6 +54,10 @@ class Info:
 
 _registered: dict[str, Info] = {}
 _own: set[str] = set()
+_WRITTEN = (
+    "the model or the explainer writes to its input: if the explainer used it afterwards, the map is of another image; "
+    "call model(images.clone())"
+)
 _listeners: list[Callable[[], object]] = []
 
 
@@ -106,8 +110,7 @@ def register(
 
 def _refuse_taken(name: str, replacing: bool) -> None:
     known = _registered.get(name)
-    own = known is not None and name in _own
-    if name in _RESERVED or (own and replacing):
+    if name in _RESERVED or name in _own:
         raise CnnWidgetsError(f"{name!r} is taken by cnnwidgets itself. Choose another name.")
     if known is not None and not replacing:
         raise CnnWidgetsError(
@@ -116,10 +119,15 @@ def _refuse_taken(name: str, replacing: bool) -> None:
 
 
 def unregister(name: str) -> None:
-    """Forget the explainer ``name``; raises as :func:`info`."""
+    """Forget the explainer ``name``.
+
+    Raises:
+        CnnWidgetsError: there is none, or it is one of the package's own.
+    """
     info(name)
+    if name in _own:
+        raise CnnWidgetsError(f"{name!r} is one of cnnwidgets' own explainers; only those that you register can go.")
     del _registered[name]
-    _own.discard(name)
     _tell()
 
 
@@ -205,10 +213,15 @@ def _wrapped(name: str, function: Callable[..., Any], needs_layer: bool) -> Expl
         notes = [*input_notes(images), *model_notes(model)]
         with preserved(model, evaluate=True) as kept, outputs_seen() as seen:
             generators = generators_now()
-            result = _called(name, function, model, images, target, options)
+            # A foreign function, or the model in its hands, may write to what it is given.
+            given = images if name in _own else images.clone()
+            before = given._version  # noqa: SLF001 (torch counts writes under this name only)
+            result = _called(name, function, model, given, target, options)
+            if given._version != before:  # noqa: SLF001
+                notes.append(_WRITTEN)
             if isinstance(result, torch.Tensor):
                 layer = options.get("layer") if needs_layer else None
-                result = _completed(name, model, images, target, result, layer)
+                result = _completed(name, model, images.clone(), target, result, layer)
             drawn = [*random_notes(model, images)] if have_moved(generators) else []
         if not isinstance(result, Attribution):
             raise CnnWidgetsError(

@@ -131,6 +131,7 @@ class Explorer(Choices):
         tie(self, "method", self.overlay, "method", self._show_error)
         tie(self, "picture", self._view.bar, "picture", self._show_error)
         tie(self, "panel", self._view.tabs, "active", self._show_error)
+        self.observe(lambda change: self._panels.panel_changed(change["new"]), "panel")
         self.graph.observe(guarded(self._graph_clicked, self._show_error), "selected")
         self.overlay.observe(guarded(lambda _: self._refresh(), self._show_error), "layer")
         self.overlay.observe(guarded(lambda _: self._follow(), self._show_error), "follow")

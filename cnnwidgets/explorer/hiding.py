@@ -102,6 +102,11 @@ class Hiding(Part):
             elif self.widget.sweep != "running":
                 self._move(Move(0, tuple(self.widget.patches)))
 
+    def again(self) -> None:
+        """Score the patches anew: the network is another."""
+        if self._open is not None and self.widget.patches and self.widget.sweep != "running":
+            self._move(Move(0, tuple(self.widget.patches)))
+
     def close(self) -> None:
         """Stop, and let go of the image's values."""
         super().close()
@@ -129,7 +134,8 @@ class Hiding(Part):
         if move.patches:
             filling, edited = self._ready(opened)
             edits = [(filling.of(patch), patch["top"], patch["left"]) for patch in move.patches]
-            logits = edited.scores_of(edits).float().cpu()
+            without = self._host.without_maps
+            logits = without(filling.edited(move.patches)) if without else edited.scores_of(edits).float().cpu()
         target = class_of(scene)
 
         def show() -> None:
@@ -180,6 +186,8 @@ class Hiding(Part):
         by_colour = any(patch["fill"] in ("grey", "black", "color") for patch in move.patches)
         if opened.filling is not None and opened.filling.note and by_colour:
             notes.append(opened.filling.note)
+        if move.patches and self._host.without_maps is not None:
+            notes.append("these scores are without the maps that are switched off; the sweep and the map have all")
         return notes
 
     def _sweep(self, wish: SweepWish) -> None:

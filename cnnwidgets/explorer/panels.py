@@ -36,7 +36,10 @@ class Panels:
         self.session = session
         self.shown: Attribution | None = None
         self._scene = scene
-        self.show_scores = show_scores
+        self._show = show_scores
+        self._patched: torch.Tensor | None = None
+        self._switched: torch.Tensor | None = None
+        self._hiding_on_show = False
         self.part_changed: Callable[[], None] = _nothing
         self.checking, self.hiding, self.comparing = Checking(self), Hiding(self), Comparing(self)
         self.switching = Switching(self)
@@ -49,6 +52,31 @@ class Panels:
         return self._scene()
 
     @property
+    def without_maps(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
+        """What scores an image without the maps that are switched off; None: none is."""
+        return self.switching.scores_of if self.switching.off else None
+
+    def show_scores(self, logits: torch.Tensor | None) -> None:
+        """Scores of the image with patches on it; None: there are none."""
+        self._patched = logits
+        self._tell()
+
+    def show_switched(self, logits: torch.Tensor | None) -> None:
+        """Scores of the network without some of its maps; None: it has all."""
+        self._switched = logits
+        self._tell()
+        self.hiding.again()  # patches are judged by the network as it is now
+
+    def panel_changed(self, panel: str) -> None:
+        """The bars speak of the patches only where the patches are seen."""
+        self._hiding_on_show = panel == "hide"
+        self._tell()
+
+    def _tell(self) -> None:
+        patched = self._patched if self._hiding_on_show else None
+        self._show(self._switched if patched is None else patched)
+
+    @property
     def working(self) -> list[str]:
         """Names of the Explorer's tabs in which one of them computes."""
         tabs = {"look": self.checking, "hide": self.hiding, "compare": self.comparing}
@@ -56,6 +84,7 @@ class Panels:
 
     def scene_opened(self, scene: Scene) -> None:
         """Another photograph is on show."""
+        self._patched = self._switched = None
         self.map_changed(None)
         for part in self._parts:
             part.scene_opened(scene)
@@ -84,7 +113,7 @@ class Panels:
 
     def close(self) -> None:
         """Stop, and free everything."""
-        self.part_changed = self.show_scores = _nothing
+        self.part_changed = self._show = _nothing
         for part in self._parts:
             part.close()
             part.widget.unobserve_all()

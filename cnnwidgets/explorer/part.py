@@ -31,7 +31,14 @@ class Host(Protocol):
         """The map on the overlay, if it is complete."""
 
     def show_scores(self, logits: torch.Tensor | None) -> None:
-        """Let the class bars show (classes,) other scores; None: those of the photograph again."""
+        """(classes,) scores of the image with patches on it, for the class bars; None: there are none."""
+
+    def show_switched(self, logits: torch.Tensor | None) -> None:
+        """(classes,) scores of the network without some of its maps, for the class bars; None: it has all."""
+
+    @property
+    def without_maps(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
+        """What scores an image (1, C, H, W) without the maps that are switched off; None: none is."""
 
     def part_changed(self) -> None:
         """To be called when :attr:`Part.busy` changed."""

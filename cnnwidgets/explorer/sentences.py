@@ -30,6 +30,8 @@ _LABELS = {
 _ORDER = ["grad_cam", "saliency", "occlusion"]
 # Two classes are called close when the second has at least this share of the first one's probability.
 _CLOSE = 0.8
+# And one is called unlikely when it has less than this share of the first one's.
+_UNLIKELY = 0.01
 
 
 def method_label(name: str) -> str:
@@ -88,6 +90,29 @@ def closeness(logits: torch.Tensor, target: int, label: Any) -> str:
         f"Scores are close: {label(int(best))} {100 * first:.1f} %, {label(int(next_best))} {100 * second:.1f} %. "
         "Compare the two maps before you conclude."
     )
+
+
+def unlikely(logits: torch.Tensor, target: int, label: Any) -> str:
+    """A reminder that the class explained is far from what the network says; else empty."""
+    if not torch.isfinite(logits).all() or len(logits) < 2:
+        return ""
+    shares = probabilities(logits[None])[0]
+    best = int(shares.argmax())
+    if float(shares[target]) >= _UNLIKELY * float(shares[best]):
+        return ""
+    return (
+        f"The network says {label(best)} ({percent(float(shares[best]))}); this map explains {label(target)}, which has "
+        f"{percent(float(shares[target]))}."
+    )
+
+
+def percent(share: float) -> str:
+    """A probability as the class bars write it.
+
+    >>> percent(0.1234), percent(0.0001)
+    ('12.3 %', '<0.1 %')
+    """
+    return "<0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
 
 
 def all_well(layer: str | None) -> str:

@@ -16,6 +16,7 @@ from cnnwidgets.core.targets import class_scores, probabilities
 from cnnwidgets.widgets.feature_maps import FeatureMaps
 
 from .part import Host, Part
+from .sentences import percent
 from .session import Scene
 
 
@@ -27,14 +28,15 @@ class Switching(Part):
     def __init__(self, host: Host) -> None:
         super().__init__(host)
         self.widget = FeatureMaps(sort="maximum")  # by index, most of a ReLU's first maps are black
-        self._off: dict[str, list[int]] = {}
+        self.off: dict[str, list[int]] = {}
+        """Layer -> its maps that are switched off; no empty lists."""
         self._logits: torch.Tensor | None = None
         self.widget.observe(self._switched, "off")
         self.widget.on_switch_all = self.switch_all_on
 
     def off_of(self, layer: str) -> list[int]:
         """Maps of ``layer`` that are switched off."""
-        return self._off.get(layer, [])
+        return self.off.get(layer, [])
 
     def can_switch(self, layer: str) -> bool:
         """Whether ``layer`` is a module, whose output can be replaced; a torch call is not."""
@@ -42,14 +44,14 @@ class Switching(Part):
 
     def switch_all_on(self) -> None:
         """Let the network have all its maps again."""
-        self._off.clear()
+        self.off.clear()
         self.widget.off = []
         self._look_again()
 
     def scene_opened(self, scene: Scene) -> None:
         """What is off stays off, and is judged by the new photograph."""
-        self._off = {layer: off for layer, off in self._off.items() if layer in scene.maps}
-        if self._off:
+        self.off = {layer: off for layer, off in self.off.items() if layer in scene.maps}
+        if self.off:
             self._look_again()
 
     def target_changed(self, scene: Scene) -> None:
@@ -60,38 +62,44 @@ class Switching(Part):
     def close(self) -> None:
         """Stop, and forget."""
         super().close()
-        self._off, self._logits = {}, None
+        self.off, self._logits = {}, None
 
     def _switched(self, change: Any) -> None:
         layer = self.widget.layer
         if not layer or change["new"] == self.off_of(layer):  # another layer came on show
             return
-        self._off[layer] = list(change["new"])
-        self._off = {name: off for name, off in self._off.items() if off}
+        self.off[layer] = list(change["new"])
+        self.off = {name: off for name, off in self.off.items() if off}
         self._look_again()
 
     def _look_again(self) -> None:
-        if self._off:
+        if self.off:
             self.submit(self._run_without)
         else:
             self._worker.supersede()
             self._logits = None
             self.widget.effect = ""
-            self._host.show_scores(None)
+            self._host.show_switched(None)
 
-    def _run_without(self, stop: threading.Event) -> None:
+    def scores_of(self, image: torch.Tensor) -> torch.Tensor:
+        """(classes,) scores of an image (1, C, H, W) without the maps that are switched off."""
         scene, model = self._host.scene, self._host.session.model
-        off = {layer: list(channels) for layer, channels in self._off.items()}
+        off = {layer: list(channels) for layer, channels in self.off.items() if layer in scene.maps}
         axes = {layer: self._axis(scene, layer) for layer in off}
         with torch.no_grad(), preserved(model, evaluate=True), switched_off(model, off, axes=axes):
-            logits = class_scores(run(model, fitted(model, scene.picture.tensor)), batch=1)[0].float().cpu()
+            return class_scores(run(model, fitted(model, image.clone())), batch=1)[0].float().cpu()
+
+    def _run_without(self, stop: threading.Event) -> None:
+        scene = self._host.scene
+        logits = self.scores_of(scene.picture.tensor)
 
         def show() -> None:
             self._logits = logits
             self.widget.effect = self._sentence(scene, logits)
 
         self.apply(stop, show)
-        self._host.show_scores(logits)
+        if not stop.is_set():
+            self._host.show_switched(logits)
 
     def _axis(self, scene: Scene, layer: str) -> int:
         """The axis that counts the maps in what the layer itself returns."""
@@ -100,14 +108,14 @@ class Switching(Part):
 
     def _sentence(self, scene: Scene, logits: torch.Tensor) -> str:
         label: Callable[[int], str] = self._host.session.label
-        count = sum(map(len, self._off.values()))
-        where = f" in {len(self._off)} layers" if len(self._off) > 1 else ""
+        count = sum(map(len, self.off.values()))
+        where = f" in {len(self.off)} layers" if len(self.off) > 1 else ""
         before, after = probabilities(torch.stack([scene.logits.float(), logits]))
         chosen = scene.now.chosen
         explained = scene.predicted if callable(chosen) else int(chosen[0])
         said = (
             f"{count} {'map' if count == 1 else 'maps'} switched off{where}: "
-            f"{label(explained)} {100 * float(before[explained]):.1f} % → {100 * float(after[explained]):.1f} %"
+            f"{label(explained)} {percent(float(before[explained]))} → {percent(float(after[explained]))}"
         )
         now = int(logits.nan_to_num(-torch.inf).argmax())
         return said if now == scene.predicted else f"{said}; the network now says {label(now)}"

@@ -19,7 +19,7 @@ from cnnwidgets.widgets.heatmap_overlay.units import unit_of
 from cnnwidgets.widgets.panel_tabs import PanelTabs
 
 from .panels import Panels
-from .sentences import all_well, closeness, method_choices, method_label, model_summary
+from .sentences import all_well, closeness, method_choices, method_label, model_summary, unlikely
 from .session import Scene
 
 Label = Callable[[int], str]
@@ -103,13 +103,15 @@ class View:
         """An explainer's map, with what must be known before it is trusted."""
         method = attribution.method
         if callable(attribution.target):
-            explained, near = getattr(attribution.target, "__name__", "your target"), ""
+            explained, near, far = getattr(attribution.target, "__name__", "your target"), "", ""
         else:
             target = int(attribution.target[0])
-            explained, near = f"{self._label(target)} ({target})", closeness(scene.logits, target, self._label)
+            explained = f"{self._label(target)} ({target})"
+            near = closeness(scene.logits, target, self._label)
+            far = unlikely(scene.logits, target, self._label)
         # The progress bar says how much is known; the note would change with each step.
         own = [] if partial and not stopped else list(attribution.notes)
-        warnings = [{"level": "warn", "text": note} for note in (stopped, *own, near) if note]
+        warnings = [{"level": "warn", "text": note} for note in (stopped, *own, near, far) if note]
         if not own and not partial:
             warnings.append({"level": "ok", "text": all_well(attribution.layer)})
         self.overlay.show_attribution(

@@ -88,6 +88,7 @@ class Edited:
         self._memo = Memo()
         self._most: int | None = None
         self._checked: set[bool] = set()
+        self._met = False
         self._image = fitted(model, image.detach().clone())
         self._model = Model(model, self._image, layer, call)
         self._stamp: Any = None
@@ -212,9 +213,9 @@ class Edited:
                     return self._full(layers)
             return found
         found = self._full(layers)
-        if len(found) > 1 and False not in self._checked:
-            self._checked.add(False)
-            self._meet(layers)
+        if len(found) > 1 and not self._met:
+            self._met = True
+            self._meet()
         return found
 
     def _incremental(self, layers: list[Layer]) -> tuple[Run, torch.Tensor]:
@@ -241,17 +242,17 @@ class Edited:
         count = len(found)
         chosen = [0, count // 2] if count > 1 else [0]
         some = pictures(self._model.start, [each.of(np.array(chosen)) for each in layers])
-        if count == 1 and not reads:
-            some = torch.cat([some, self._model.start])
+        if not reads:  # in a model whose images meet, such a neighbour moves the scores
+            some = torch.cat([some, self._unlike()])
         parts = [some[:1], some[1:]] if reads and len(some) > 1 else [some]
         full = torch.cat([self._table(self._model.on_pictures(part.clone()), len(part)) for part in parts])
         apart = checks.difference(found[chosen], full[: len(chosen)])
-        if apart <= checks.limit(self.base, full):
+        if apart <= checks.limit(self.base, full[: len(chosen)]):
             return True
         if not self._deterministic():
             self._fall_back("the model is not deterministic")
             return False
-        self._meet(layers)
+        self._meet()
         self._fall_back(f"the engine's scores differ by {apart:.2g} from those of the full forward")
         return False
 
@@ -263,9 +264,13 @@ class Edited:
         self._note(checks.NOT_DETERMINISTIC.format(apart))
         return False
 
-    def _meet(self, layers: list[Layer]) -> None:
-        other = pictures(self._model.start, [each.of(np.array([0])) for each in layers])
-        together = self._table(self._model.on_pictures(torch.cat([self._model.start, other])), 2)
+    def _unlike(self) -> torch.Tensor:
+        """Another image, very different from this one."""
+        start = self._model.start
+        return 1 - 2 * start.flip(-1)
+
+    def _meet(self) -> None:
+        together = self._table(self._model.on_pictures(torch.cat([self._model.start, self._unlike()])), 2)
         if not any("not deterministic" in note for note in self.notes):
             checks.refuse_if_edits_meet(self.base, self.base, together[:1])
 
@@ -289,6 +294,7 @@ class Edited:
             return
         self._memo.clear()
         self._checked.clear()
+        self._met = False
         self._model.find_start()
         self.base = self._table(self._model.on_pictures(self._model.start.clone()), 1)
         self._stamp = self._model.stamp()

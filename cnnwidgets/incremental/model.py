@@ -16,6 +16,7 @@ from cnnwidgets.core.forward import run as forward
 from cnnwidgets.core.names import find_layer, unwrapped
 from cnnwidgets.core.recording import never_compiled
 
+from .belongings import kept_clean
 from .run import Run
 from .value import Edits, untouched
 from .windows import laid
@@ -71,11 +72,11 @@ class Model:
 
     def on_edits(self, run: Run, start: Edits) -> Any:
         """The same for edits."""
-        if self._layer is None:
-            with never_compiled():
+        with kept_clean(self._base), never_compiled():
+            if self._layer is None:
                 return self._base(start)
-        with self._replacing(lambda _: start), never_compiled():
-            return self._base(untouched(run, self._image))
+            with self._replacing(lambda _: start):
+                return self._base(untouched(run, self._image))
 
     def _replacing(self, by: Callable[[torch.Tensor], torch.Tensor]) -> Any:
         if self._layer is None:

@@ -332,3 +332,29 @@ def test_the_caller_keeps_its_image(name: str) -> None:
     )
     assert torch.equal(images, before)
     assert torch.equal(changing.values, plain.values)
+
+
+def test_the_image_that_a_foreign_explainer_writes_to_is_not_the_users() -> None:
+    net, x = nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), torch.ones(1, 1, 2, 2)
+
+    def writes(model: nn.Module, images: torch.Tensor, target: object = None) -> torch.Tensor:
+        return images.mul_(0) + 1
+
+    register("writes")(writes)
+    try:
+        found = explainers.get("writes")(net, x)
+    finally:
+        unregister("writes")
+    assert x.tolist() == [[[[1, 1], [1, 1]]]]
+    assert any("writes to its input" in note for note in found.notes)
+    with torch.no_grad():
+        assert found.scores.item() == pytest.approx(float(net(x).max()))
+
+
+def test_the_packages_own_cannot_be_taken_away() -> None:
+    with pytest.raises(CnnWidgetsError, match="one of cnnwidgets' own"):
+        unregister("saliency")
+    for replace in (False, True):
+        with pytest.raises(CnnWidgetsError, match="taken by cnnwidgets itself"):
+            register("grad_cam", replace=replace)
+    assert "saliency" in explainers.names()

@@ -34,6 +34,11 @@ class Host:
         self.told: list[bool] = []
         self.part: Checking | None = None
 
+    without_maps = None
+
+    def show_switched(self, logits: torch.Tensor | None) -> None:
+        pass
+
     def show_scores(self, logits: torch.Tensor | None) -> None:
         raise AssertionError("the check shows no scores")
 

@@ -30,6 +30,11 @@ class FakeHost:
         self.shown: Attribution | None = None
         self.changes = 0
 
+    without_maps = None
+
+    def show_switched(self, logits: torch.Tensor | None) -> None:
+        pass
+
     def show_scores(self, logits: torch.Tensor | None) -> None:
         raise AssertionError("a comparison moves no bars")
 

@@ -35,6 +35,11 @@ class Host:
         self.logits: list[torch.Tensor | None] = []
         self.changes = 0
 
+    without_maps = None
+
+    def show_switched(self, logits: torch.Tensor | None) -> None:
+        pass
+
     def show_scores(self, logits: torch.Tensor | None) -> None:
         self.logits.append(logits)
 

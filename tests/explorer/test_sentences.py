@@ -61,3 +61,13 @@ def test_titles_come_from_timm_or_the_class() -> None:
 
 def test_probabilities_that_are_not_close_are_not_called_close() -> None:
     assert sentences.closeness(torch.tensor([0.5, 0.3, 0.1, 0.1]), 0, str) == ""
+
+
+def test_a_class_far_from_the_predicted_one_is_told() -> None:
+    logits = torch.tensor([0.0, 10.0, 7.0])
+    names = ["cat", "cup", "dog"]
+    assert sentences.unlikely(logits, 1, names.__getitem__) == ""
+    assert sentences.unlikely(logits, 2, names.__getitem__) == ""  # 5 % of the first
+    shares = logits.softmax(0)
+    said = sentences.unlikely(logits, 0, names.__getitem__)
+    assert said == (f"The network says cup ({100 * shares[1]:.1f} %); this map explains cat, which has <0.1 %.")

@@ -94,3 +94,40 @@ def test_a_torch_call_cannot_be_switched_off(pictures: dict[str, torch.Tensor]) 
     assert e.layer
     assert not e.feature_maps.switchable
     e.close()
+
+
+def test_patches_and_switches_are_judged_together(e: cw.Explorer) -> None:
+    x = e._scene.picture.tensor
+    whole = _bars(e)
+    e.panel = "hide"
+    e.feature_maps.off = [2]
+    e.wait(20)
+    e.occluder.patches = [{"top": 0, "left": 0, "height": 8, "width": 8, "fill": "black"}]
+    e.wait(20)
+    image = e._panels.hiding._open.filling.edited(e.occluder.patches)
+    assert not torch.equal(image, x)
+    torch.testing.assert_close(_bars(e), _by_hand(image, [], [2]))
+    e.feature_maps.off = []
+    e.wait(20)
+    torch.testing.assert_close(_bars(e), _by_hand(image, [], []))
+    e.feature_maps.off = [1]
+    e.wait(20)
+    e.occluder.patches = []
+    e.wait(20)
+    torch.testing.assert_close(_bars(e), _by_hand(x, [], [1]))
+    e.feature_maps.off = []
+    e.wait(20)
+    torch.testing.assert_close(_bars(e), whole)
+
+
+def test_the_bars_speak_of_patches_only_where_patches_are_seen(e: cw.Explorer) -> None:
+    whole = _bars(e)
+    e.panel = "hide"
+    e.occluder.patches = [{"top": 0, "left": 0, "height": 12, "width": 12, "fill": "black"}]
+    e.wait(20)
+    patched = _bars(e)
+    assert not torch.allclose(patched, whole)
+    e.panel = "look"
+    assert torch.equal(_bars(e), whole)
+    e.panel = "hide"
+    assert torch.equal(_bars(e), patched)

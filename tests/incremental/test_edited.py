@@ -445,3 +445,54 @@ def test_in_place_operations_reach_all_that_share_the_memory(way: str) -> None:
 
 def truth_of(model: nn.Module, place: tuple[int, int]) -> torch.Tensor:
     return nets.one_by_one(model, IMAGE, [[(PATCH, *place)]])
+
+
+class Remembers(nn.Module):
+    """Keeps what it computed in containers, as caches of positions do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 8, 3, padding=1), nn.Linear(8, 4)
+        self.positions: dict[object, torch.Tensor] = {}
+        self.seen: list[torch.Tensor] = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = self.conv(x)
+        self.seen.append(h)
+        key = tuple(h.shape)
+        if key not in self.positions:
+            self.positions[key] = torch.ones_like(h[:, :1]).cumsum(3)
+        return self.head((h + self.positions[key]).mean((2, 3)))
+
+
+def test_no_edit_stays_in_the_models_own_containers() -> None:
+    model = Remembers().eval()
+    image = torch.randn(1, 3, 16, 16)
+    with Edited(model, image) as edited:
+        found = edited.scores(torch.zeros(3, 4, 4), [0, 4, 8], [0, 4, 8])
+    kept = [*model.positions.values(), *model.seen]
+    assert {type(value) for value in kept} == {torch.Tensor}
+    with torch.no_grad():
+        for index, place in enumerate((0, 4, 8)):
+            alone = image.clone()
+            alone[..., place : place + 4, place : place + 4] = 0
+            torch.testing.assert_close(found[index : index + 1], model(alone))
+
+
+class Centred(nn.Module):
+    """Its images influence one another: the mean is that of the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 8, 3, padding=1), nn.Linear(8, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.conv((x - x.mean()) / x.std()).relu().mean((2, 3)))
+
+
+@pytest.mark.parametrize("engine", ["auto", "incremental", "full"])
+def test_models_whose_images_meet_are_refused_however_small_the_edit(engine: str) -> None:
+    torch.manual_seed(0)
+    edited = Edited(Centred().eval(), torch.randn(1, 3, 64, 64), engine=engine)
+    with pytest.raises(CnnWidgetsError, match="influence one another"):
+        edited.scores(torch.zeros(3, 3, 3), [0, 16, 32], [0, 16, 32])
