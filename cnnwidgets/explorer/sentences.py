@@ -101,8 +101,8 @@ def unlikely(logits: torch.Tensor, target: int, label: Any) -> str:
     if float(shares[target]) >= _UNLIKELY * float(shares[best]):
         return ""
     return (
-        f"The network says {label(best)} ({percent(float(shares[best]))}); this map explains {label(target)}, which has "
-        f"{percent(float(shares[target]))}."
+        f"The network says {label(best)} ({percent(float(shares[best]))}); this map explains {label(target)}, which "
+        f"has {percent(float(shares[target]))}."
     )
 
 
