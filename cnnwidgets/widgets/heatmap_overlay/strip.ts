@@ -97,12 +97,18 @@ export function thumbs(model: Model<State>) {
     const button = all().find(({ value }) => value === layer);
     if (!button) {
       all()[0]?.setAttribute("tabindex", "0");
-    } else if (layer !== at) {
-      const middle = button.offsetLeft + button.offsetWidth / 2;
-      row.scrollLeft = middle - row.clientWidth / 2;
     }
+    const moved = layer !== at;
     at = layer;
+    if (moved) centre();
   }
+
+  function centre(): void {
+    const button = all().find(({ value }) => value === at);
+    if (button) row.scrollLeft = button.offsetLeft + button.offsetWidth / 2 - row.clientWidth / 2;
+  }
+  // Also when it is seen again: what is hidden has no width, and does not scroll. Ends with the row.
+  new ResizeObserver(centre).observe(row);
 
   return {
     element,
@@ -129,6 +135,7 @@ export function thumbs(model: Model<State>) {
           const own = viewOf(heats[i]!, look.sign).stats;
           button.title = `${button.value}: ${number(own.min)} to ${number(own.max)}`;
         });
+        centre();
         const end = number(look.sign === "negative" ? -shared : shared);
         const from = look.sign === "signed" ? number(-shared) : "0";
         said.textContent = look.shared ? `All on one scale, ${from} to ${end}` : "Each map on its own scale";

@@ -11,6 +11,7 @@ import numpy as np
 from .arrays import Floats, known_points, round_ticks
 
 _ACCENT, _SOFT = "var(--cnnw-accent)", "var(--cnnw-other)"
+_BETTER = {"deletion": "lower is better", "insertion": "higher is better"}
 
 
 class Chart:
@@ -40,6 +41,8 @@ class Chart:
             animation_duration=0,
             layout=ipywidgets.Layout(width="100%", min_width="0", height="130px"),
         )
+        self._better = _BETTER.get(title)
+        self._given = title
         self._title = ipywidgets.Label(title)
         self._title.add_class("cnnw-mc-chart-title")
         self.box = ipywidgets.VBox([self._title, self._figure])
@@ -47,8 +50,8 @@ class Chart:
 
     @property
     def title(self) -> str:
-        """What stands above the figure."""
-        return str(self._title.value)
+        """What stands above the figure, without which direction is better."""
+        return self._given
 
     def show(self, title: str, x: Floats, y: Floats, others: Floats, span: tuple[float, float, float]) -> None:
         """Draw the finite points of ``y`` (n,) and those of ``others`` (m, n) that are known from end to end.
@@ -60,7 +63,8 @@ class Chart:
             others: (m, n), drawn in grey; may be empty.
             span: what the vertical axis must hold, from the lowest to the highest, and the end of the horizontal one.
         """
-        self._title.value = title
+        self._given = title
+        self._title.value = f"{title}; {self._better}" if self._better else title
         low, high, end = span
         ticks = round_ticks(low, high)
         self._y.min, self._y.max, self._x.max = ticks[0], ticks[-1], end

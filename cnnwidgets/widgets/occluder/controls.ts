@@ -49,8 +49,8 @@ export function controls(actions: Actions) {
   return {
     element,
     update(now: Now): void {
-      fill.value = now.patch.fill;
-      color.hidden = now.patch.fill !== "color";
+      fill.value = now.picking ? "copy" : now.patch.fill;
+      color.hidden = fill.value !== "color";
       if (now.patch.color) color.value = now.patch.color;
       pick.hidden = now.patch.fill !== "copy" && !now.picking;
       pick.setAttribute("aria-pressed", String(now.picking));

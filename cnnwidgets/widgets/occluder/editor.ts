@@ -151,6 +151,13 @@ export class Editor {
     this.changed();
   }
 
+  /** No place is copied after all. */
+  stopPicking(): void {
+    if (!this.picking) return;
+    this.picking = false;
+    this.changed();
+  }
+
   add(): void {
     const [height, width] = this.size();
     const patch = freePlace(this.patches, this.fresh(height / 2, width / 2), this.size());
@@ -159,11 +166,13 @@ export class Editor {
 
   remove(): void {
     if (this.selected === null) return;
+    this.picking = false;
     const rest = this.patches.filter((_, i) => i !== this.selected);
     this.apply(rest, rest.length > 0 ? Math.min(this.selected, rest.length - 1) : null);
   }
 
   clear(): void {
+    this.picking = false;
     if (this.patches.length > 0) this.apply([], null);
   }
 
@@ -181,7 +190,9 @@ export class Editor {
   }
 
   private travel(to: History<readonly Patch[]>): boolean {
-    if (to === this.history) return false;
+    const picked = this.picking;
+    this.stopPicking();
+    if (to === this.history) return picked;
     this.history = to;
     this.last.time = -Infinity;
     const count = this.patches.length;

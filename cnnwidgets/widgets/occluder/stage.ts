@@ -35,6 +35,9 @@ export interface Handlers {
 
 const TINY = 112;
 const ROOM = 270;
+const NOTCH = 100;
+/** Pixels, lines of which a notch has about three, pages. */
+const WHEEL_UNITS = [1, 34, 100];
 
 export function stage(handlers: Handlers) {
   const canvas = h("canvas", { class: "oc-photo" });
@@ -83,14 +86,15 @@ export function stage(handlers: Handlers) {
   element.addEventListener(
     "wheel",
     (event) => {
-      // A touchpad sends many small turns.
-      turned += Math.max(-100, Math.min(100, event.deltaMode === 0 ? event.deltaY : event.deltaY * 33));
-      const steps = -Math.trunc(turned / 33);
+      const turn = event.deltaY * (WHEEL_UNITS[event.deltaMode] ?? 1);
+      // A notch is one step, whatever it counts here; a touchpad sends many small turns.
+      turned = Math.abs(turn) >= NOTCH / 2 ? NOTCH * Math.sign(turn) : turned + turn;
+      const steps = -Math.trunc(turned / NOTCH);
       if (!handlers.wheel(steps, ...pixelAt(event))) {
         turned = 0;
         return;
       }
-      turned += steps * 33;
+      turned += steps * NOTCH;
       event.preventDefault();
     },
     { passive: false },

@@ -7,8 +7,8 @@ import type { Photo } from "./fills";
 import { starts } from "./geometry";
 import { map } from "./map";
 import type { State, SweepView } from "./state";
-import { coloursOf, countsOf, limitOf, type Swept } from "./swept";
-import { signedText } from "./words";
+import { coloursOf, countsOf, isMadeWith, limitOf, madeOf, type Swept } from "./swept";
+import { hardlyMoves, placesText, signedText } from "./words";
 
 const VIEWS = [
   { value: "drop", label: "Drop", title: "How much the score drops with the patch at each place" },
@@ -53,8 +53,10 @@ export function sweep(
   const figure = map(probe);
   const legend = h("div", { class: "oc-legend" });
   const reading = h("p", { class: "oc-reading" });
+  const made = h("p", { class: "oc-soft oc-made" });
+  const stale = h("p", { class: "oc-stale", role: "status" });
   const beside = h("div", { class: "oc-beside" }, views.element, legend, reading);
-  const found = h("div", { class: "oc-found" }, figure.element, beside);
+  const found = h("div", { class: "oc-found" }, h("div", { class: "oc-left" }, figure.element, made, stale), beside);
   const line = h("div", { class: "oc-row" }, go, h("label", { class: "oc-label" }, "Stride ", stride, " px"), places);
   const element = h("div", { class: "oc-sweep" }, line, work, said, found);
 
@@ -64,12 +66,17 @@ export function sweep(
     const count = photo ? starts(photo.size[0], side, strideNow()).length * starts(photo.size[1], side, strideNow()).length : 0;
     if (document.activeElement !== stride) stride.value = String(strideNow());
     const copies = model.get("fill") === "copy";
-    go.disabled = !fits || copies || model.get("sweep") === "running";
+    go.disabled = !fits || copies || count < 2 || model.get("sweep") === "running";
     places.textContent = copies
       ? "A sweep cannot copy another place: choose another fill."
       : fits
-        ? `${side} px patch at ${count} places`
+        ? `${side} px patch at ${placesText(count)}${count < 2 ? ": choose a smaller one, or a smaller stride." : ""}`
         : "The patch is larger than the picture.";
+    const settings = { size: side, stride: strideNow(), fill: model.get("fill"), color: model.get("color") };
+    const differs = swept !== null && photo !== null && !isMadeWith(swept, settings, photo.size);
+    const text = differs && model.get("can_sweep") && model.get("sweep") !== "running" ? "Settings changed: press Sweep again." : "";
+    if (stale.textContent !== text) stale.textContent = text;
+    stale.hidden = !text;
   }
 
   function ends(given: Swept): HTMLElement {
@@ -80,7 +87,8 @@ export function sweep(
     const words = h("div", { class: "oc-ends" }, ...labels.map((text) => h("span", {}, text)));
     const text = `Drop of ${given.target}: red where hiding the place costs the score, blue where it helps.`;
     const name = `Colours from ${labels[0]} to ${labels[2]}`;
-    return h("div", {}, h("div", { role: "img", "aria-label": name }, strip), words, h("p", { class: "oc-soft" }, text));
+    const still = limit > 0 && hardlyMoves(limit, given.unit) && h("p", {}, "The score hardly moves: all differences are below 0.1 points.");
+    return h("div", {}, h("div", { role: "img", "aria-label": name }, strip), words, still, h("p", { class: "oc-soft" }, text));
   }
 
   function classes(given: Swept, asBars: boolean): HTMLElement {
@@ -98,11 +106,11 @@ export function sweep(
       return h("li", { "data-class": index, "data-places": number }, swatch, text, track, h("span", { class: "oc-value" }, String(number)));
     });
     const more = counts.slice(LISTED);
-    const rest = more.length > 0 && `and ${more.length} more classes at ${more.reduce((sum, { places: number }) => sum + number, 0)} places`;
+    const rest = more.length > 0 && `and ${more.length} more classes at ${placesText(more.reduce((sum, { places: number }) => sum + number, 0))}`;
     return h(
       "div",
       {},
-      h("ul", { class: `oc-counts ${asBars ? "has-bars" : ""}`, "aria-label": `Highest score at ${total} places` }, ...rows),
+      h("ul", { class: `oc-counts ${asBars ? "has-bars" : ""}`, "aria-label": `Highest score at ${placesText(total)}` }, ...rows),
       rest && h("p", { class: "oc-soft" }, rest),
     );
   }
@@ -120,6 +128,7 @@ export function sweep(
     const view = model.get("view");
     views.update(VIEWS, view);
     if (!swept || !photo) return;
+    made.textContent = madeOf(swept);
     colours = coloursOf(countsOf(swept), swept.first, colours);
     figure.update(photo, swept, view === "drop" ? "drop" : "class", colours);
     legend.replaceChildren(view === "drop" ? ends(swept) : classes(swept, view === "counts"));
@@ -131,7 +140,7 @@ export function sweep(
       bar.value = model.get("progress") ?? 0;
       told.textContent = model.get("progress_text");
     }),
-    watch(model, ["sweep", "sweep_text", "view", "can_sweep", "size", "stride", "fill"], paint),
+    watch(model, ["sweep", "sweep_text", "view", "can_sweep", "size", "stride", "fill", "color"], paint),
   ];
   return {
     element,

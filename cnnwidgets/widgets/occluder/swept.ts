@@ -1,7 +1,7 @@
 /** What a sweep has found: its scale, its classes, and what it says of one place. Pure functions. */
 import type { Data } from "../_shared/channel";
-import { nearestPlace } from "./geometry";
-import type { Patch, Row, Scores, SweepContent } from "./state";
+import { nearestPlace, starts } from "./geometry";
+import { type Fill, FILLS, type Patch, type Row, type Scores, type SweepContent } from "./state";
 import { signedText, valueText } from "./words";
 
 export interface Swept extends SweepContent {
@@ -125,6 +125,30 @@ export function readingAt(swept: Swept, place: number): string {
       : `${swept.target}`;
   const how = swept.known[place] ? "" : ", estimated";
   return `y ${top}, x ${left}: ${change} (drop ${signedText(drop, swept.unit)}${how}); ${name}`;
+}
+
+/** What made it: "32 px patch, stride 16, grey fill". */
+export function madeOf({ patch: [height, width], tops, lefts, fill, color }: Swept): string {
+  // The last place is flush with the edge, and may be nearer to the one before.
+  const steps = [tops, lefts].flatMap((begins) => Array.from(begins.subarray(1), (at, i) => at - begins[i]!));
+  const size = height === width ? `${height}` : `${height} × ${width}`;
+  const stride = steps.length > 0 ? `, stride ${Math.max(...steps)}` : "";
+  const name = fill === "color" ? color : FILLS.find(([own]) => own === fill)?.[1].toLowerCase();
+  return `${size} px patch${stride}, ${name} fill`;
+}
+
+export interface Settings {
+  size: number;
+  stride: number;
+  fill: Fill;
+  color: string;
+}
+
+/** Whether a sweep with these settings would put the same patch at the same places. */
+export function isMadeWith(swept: Swept, { size, stride, fill, color }: Settings, [height, width]: readonly [number, number]): boolean {
+  const same = (begins: Int32Array, side: number) => String([...begins]) === String(starts(side, size, stride));
+  const shows = fill === swept.fill && (fill !== "color" || color === swept.color);
+  return shows && swept.patch.every((side) => side === size) && same(swept.tops, height) && same(swept.lefts, width);
 }
 
 /** The next place for a key; null if it is none of the map's keys. */

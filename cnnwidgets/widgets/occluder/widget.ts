@@ -17,7 +17,7 @@ import { draw } from "./save";
 import { type Heat, stage } from "./stage";
 import type { Patch, Scores, State } from "./state";
 import { sweep } from "./sweep";
-import { countsOf, limitOf, patchAt, readingAt, scoresAt, type Swept, sweptOf } from "./swept";
+import { countsOf, limitOf, madeOf, patchAt, readingAt, scoresAt, type Swept, sweptOf } from "./swept";
 import { changeText, nowText, rowOf, signedText, spoken } from "./words";
 
 const HINT = "Press or drag on the picture. Wheel or + and − change the size, arrows move (Shift: by a patch), Delete removes, N selects the next.";
@@ -127,6 +127,7 @@ function render({ model, el }: RenderContext<State>): () => void {
   canvas.element.setAttribute("aria-describedby", hint.id);
   const under = sweep(model, {
     ask: ({ size: side, stride }) => {
+      editor.stopPicking();
       command(model, "sweep", { size: side, stride, fill: model.get("fill"), color: model.get("color") });
     },
     cancel: () => command(model, "cancel"),
@@ -190,6 +191,8 @@ function render({ model, el }: RenderContext<State>): () => void {
     unconnected.hidden = shown !== null || model.get("connected");
     heatLabel.hidden = !model.get("connected");
     withHeat.checked = model.get("with_heat");
+    withHeat.disabled = editor.patches.length === 0;
+    heatLabel.title = withHeat.disabled ? "Add a patch first" : "";
     notes.replaceChildren(...model.get("notes").map((note) => h("li", {}, note)));
     notes.hidden = model.get("notes").length === 0;
     under.read(probed !== null && swept ? readingAt(swept, probed) : swept ? "Point at the map, or walk over it with the arrow keys." : "");
@@ -211,7 +214,7 @@ function render({ model, el }: RenderContext<State>): () => void {
     const limit = swept ? limitOf(swept.drop) : 0;
     const words = [shown && patches.length > 0 ? spoken(shown) : "", ...model.get("notes"), swept ? model.get("sweep_text") : ""];
     if (!canvas.heat.hidden) words.push("Over the picture: its Grad-CAM with the patches on it.");
-    if (swept) words.push(`Sweep of a ${swept.patch[0]} × ${swept.patch[1]} px patch, ${swept.rows} × ${swept.columns} places: ${view === "drop" ? `drop of ${swept.target}` : "predicted class"}.`);
+    if (swept) words.push(`Sweep: ${madeOf(swept)}, ${swept.rows} × ${swept.columns} places: ${view === "drop" ? `drop of ${swept.target}` : "predicted class"}.`);
     const colours = under.colours();
     const counts = swept && view !== "drop" ? countsOf(swept).slice(0, 9) : [];
     const sheet = draw({

@@ -7,10 +7,28 @@ export function valueText(value: number | null, unit: Unit): string {
   return unit === "probability" ? percent(value) : number(value);
 }
 
-/** With its sign: +25.5 %, −3.0 %. */
+const LEAST = 0.1;
+
+/** Percentage points, so that small ones keep a digit: 25.5 points, 0.03 points. */
+function pointsText(size: number): string {
+  const points = 100 * size;
+  const digits = points >= LEAST ? points.toFixed(1) : points >= 1e-4 ? String(Number(points.toPrecision(1))) : number(points);
+  return `${points === 0 ? "0" : digits} points`;
+}
+
+/** Whether a change, as a magnitude, is too small to be seen among the others' digits. */
+export function hardlyMoves(size: number, unit: Unit): boolean {
+  return unit === "probability" && 100 * size < LEAST;
+}
+
+export function placesText(count: number): string {
+  return `${count} ${count === 1 ? "place" : "places"}`;
+}
+
+/** A difference with its sign; of probabilities in percentage points: +25.5 points, −3.0 points. */
 export function signedText(value: number, unit: Unit): string {
   if (Number.isNaN(value)) return "unknown";
-  const size = valueText(Math.abs(value), unit);
+  const size = unit === "probability" ? pointsText(Math.abs(value)) : number(Math.abs(value));
   return value === 0 ? size : `${value > 0 ? "+" : "−"}${size}`;
 }
 

@@ -86,6 +86,17 @@ test("the fill of the selected patch changes; a copy waits for its place", () =>
   assert.equal(editor.picking, false);
 });
 
+test("what else is done ends the wait for a place to copy", () => {
+  for (const does of ["undo", "redo", "clear", "remove", "stopPicking"] as const) {
+    const { editor } = made();
+    editor.add();
+    editor.pick();
+    assert.equal(editor.picking, true);
+    editor[does]();
+    assert.equal(editor.picking, false, does);
+  }
+});
+
 test("clearing can be undone; patches from outside too", () => {
   const { editor } = made();
   editor.add();

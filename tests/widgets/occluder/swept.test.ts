@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mapPixels } from "../../../cnnwidgets/widgets/occluder/map";
-import { coloursOf, countsOf, FIRST_COLOUR, limitOf, nextPlace, OTHER_COLOUR, patchAt, placeAt, readingAt, scoresAt, type Swept } from "../../../cnnwidgets/widgets/occluder/swept";
+import { coloursOf, countsOf, FIRST_COLOUR, limitOf, isMadeWith, madeOf, nextPlace, OTHER_COLOUR, patchAt, placeAt, readingAt, scoresAt, type Swept } from "../../../cnnwidgets/widgets/occluder/swept";
 
 const swept: Swept = {
   id: 1,
@@ -63,9 +63,22 @@ test("bars at a place", () => {
 });
 
 test("the reading", () => {
-  assert.equal(readingAt(swept, 0), "y 0, x 0: cat 50.0 % → 25.0 % (drop +25.0 %); cat");
-  assert.equal(readingAt(swept, 1), "y 0, x 3: cat 50.0 % → 62.5 % (drop −12.5 %); dog");
+  assert.equal(readingAt(swept, 0), "y 0, x 0: cat 50.0 % → 25.0 % (drop +25.0 points); cat");
+  assert.equal(readingAt(swept, 1), "y 0, x 3: cat 50.0 % → 62.5 % (drop −12.5 points); dog");
   assert.equal(readingAt(swept, 2), "y 2, x 0: cat (drop unknown, estimated); class unknown");
+});
+
+test("what made it, and whether the settings are others now", () => {
+  assert.equal(madeOf(swept), "2 × 3 px patch, stride 3, #ff0000 fill");
+  const even: Swept = { ...swept, patch: [4, 4], tops: Int32Array.of(0, 3, 6), lefts: Int32Array.of(0, 3, 6, 8), fill: "mean" };
+  assert.equal(madeOf(even), "4 px patch, stride 3, mean colour fill");
+  const one = { size: 4, stride: 3, fill: "mean", color: "#000000" } as const;
+  assert.equal(isMadeWith(even, one, [10, 12]), true, "the colour does not matter");
+  assert.equal(isMadeWith(even, { ...one, size: 5 }, [10, 12]), false);
+  assert.equal(isMadeWith(even, { ...one, stride: 2 }, [10, 12]), false);
+  assert.equal(isMadeWith(even, { ...one, fill: "grey" }, [10, 12]), false);
+  const red = { ...even, fill: "color" } as const;
+  assert.equal(isMadeWith(red, { ...one, fill: "color" }, [10, 12]), false, "another colour");
 });
 
 test("keys stay on the map", () => {

@@ -203,6 +203,7 @@ def test_the_wheel_changes_the_size_over_the_patch_and_scrolls_the_page_elsewher
     drag(view, (100, 100))
     view.mouse.wheel(0, -100)
     view.wait_for_function("model.get('patches')[0].width > 40")
+    assert boxes(view)[0][3] == 45, "one notch is one step of 12 %"
     assert view.evaluate("scrollY") == 0
     size = boxes(view)[0][3]
     frame(view)
@@ -324,6 +325,64 @@ def test_a_sweep_is_asked_for_followed_and_cancelled(opened: Open) -> None:
     assert view.get_by_role("button", name="Sweep").is_disabled()
 
 
+def test_one_place_is_no_sweep(opened: Open) -> None:
+    view = opened(connected(size=SIDE))
+    assert view.get_by_text("200 px patch at 1 place: choose a smaller one").is_visible()
+    assert view.get_by_role("button", name="Sweep").is_disabled()
+
+
+def test_the_map_says_what_made_it_and_when_the_settings_are_others(opened: Open) -> None:
+    widget = connected(fill="blur", stride=160)
+    drop = np.float32([[0.0004, 0.0], [0.0, -0.0002]])
+    widget.show_sweep(drop, [[0, 0], [0, 0]], [0, 160], [0, 160], patch=(40, 40), names={0: "cat"}, first=0)
+    widget.end_sweep()
+    view = opened(widget)
+    assert view.get_by_text("40 px patch, stride 160, blur fill").is_visible()
+    assert view.get_by_text("The score hardly moves: all differences are below 0.1 points.").is_visible()
+    assert view.locator(".oc-ends span").all_inner_texts() == ["−0.04 points", "0", "+0.04 points"]
+    stale = view.get_by_text("Settings changed: press Sweep again.")
+    for trait, other, own in (("size", 20, 40), ("stride", 10, 160), ("fill", "grey", "blur")):
+        assert not stale.is_visible()
+        view.evaluate("([trait, value]) => model.set(trait, value)", [trait, other])
+        frame(view)
+        assert stale.is_visible(), trait
+        view.evaluate("([trait, value]) => model.set(trait, value)", [trait, own])
+        frame(view)
+    view.evaluate("model.set('can_sweep', false), model.set('size', 20)")
+    frame(view)
+    assert not stale.is_visible(), "there is nothing to press"
+
+
+def test_an_outline_stays_on_the_picture(opened: Open) -> None:
+    view = opened(connected(patches=[[100, 150, 100, 100]]))
+    beside = view.locator(".oc-side")
+    before = beside.screenshot()
+    view.evaluate("document.querySelector('.oc-stage > .oc-lines').style.display = 'none'")
+    assert beside.screenshot() == before
+
+
+def test_what_waits_for_a_place_to_copy_is_seen_and_ends_with_a_sweep(opened: Open) -> None:
+    view = opened(connected(patches=[[100, 100, 40, 40]]))
+    fill = view.get_by_label("Fill")
+    fill.select_option("copy")
+    frame(view)
+    assert fill.input_value() == "copy"
+    assert view.locator(".oc-stage.is-picking").count() == 1
+    view.get_by_role("button", name="Sweep").click()
+    frame(view)
+    assert fill.input_value() == "grey"
+    assert view.locator(".oc-stage.is-picking").count() == 0
+
+
+def test_without_patch_there_is_no_grad_cam_to_ask_for(opened: Open) -> None:
+    view = opened(connected())
+    box = view.get_by_label("Show Grad-CAM of the edited picture")
+    assert box.is_disabled()
+    drag(view, (100, 100))
+    frame(view)
+    assert box.is_enabled()
+
+
 def test_the_sweep_has_three_views(opened: Open) -> None:
     view = opened(with_sweep())
     layer = view.locator(".oc-map-layer")
@@ -331,7 +390,7 @@ def test_the_sweep_has_three_views(opened: Open) -> None:
     assert tuple(drop[199, 199, :3]) == (103, 0, 31), "the largest drop has the last red"
     assert drop[10, 100, 2] > drop[10, 100, 0], "the score rises: blue"
     assert drop[199, 100, 3] == 0, "unknown"
-    assert view.locator(".oc-ends span").all_inner_texts() == ["−50.0 %", "0", "+50.0 %"]
+    assert view.locator(".oc-ends span").all_inner_texts() == ["−50.0 points", "0", "+50.0 points"]
     view.get_by_role("radio", name="Class").click()
     frame(view)
     classes = rgba(layer)
@@ -355,7 +414,8 @@ def test_the_place_under_the_pointer_is_shown_occluded_with_its_scores(opened: O
     assert bars(view) == ["tiger cat 62.5 %", "Egyptian cat 25.0 %"]
     assert view.locator(".oc-tip").inner_text() == "tiger cat 50.0 % → 62.5 % · now: Egyptian cat"
     assert (
-        view.locator(".oc-reading").inner_text() == "y 0, x 60: tiger cat 50.0 % → 62.5 % (drop −12.5 %); Egyptian cat"
+        view.locator(".oc-reading").inner_text()
+        == "y 0, x 60: tiger cat 50.0 % → 62.5 % (drop −12.5 points); Egyptian cat"
     )
     view.mouse.move(*at(view, 199, 100, ".oc-map"))
     frame(view)
@@ -373,7 +433,7 @@ def test_the_place_under_the_pointer_is_shown_occluded_with_its_scores(opened: O
     view.keyboard.press("Home")
     view.keyboard.press("ArrowDown")
     frame(view)
-    assert view.locator(".oc-reading").inner_text().startswith("y 100, x 0: tiger cat 50.0 % → 50.0 % (drop 0 %)")
+    assert view.locator(".oc-reading").inner_text().startswith("y 100, x 0: tiger cat 50.0 % → 50.0 % (drop 0 points)")
 
 
 def test_another_picture_takes_everything_away(opened: Open) -> None:
