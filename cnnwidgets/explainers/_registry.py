@@ -9,6 +9,7 @@ import inspect
 import keyword
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import torch
@@ -100,7 +101,8 @@ def register(
         explainer = _wrapped(name, function, needs_layer)
         line = question or (inspect.getdoc(function) or "").split("\n", 1)[0]
         _registered[name] = Info(name, family, line, needs_layer, explainer)
-        if getattr(function, "__module__", "").startswith(f"{__package__}."):
+        code = getattr(function, "__code__", None)
+        if code is not None and Path(code.co_filename).parent == Path(__file__).parent:
             _own.add(name)
         _tell()
         return cast(F, explainer)
