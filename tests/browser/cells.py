@@ -41,6 +41,7 @@ EXPLORE = """try:
 except NameError:
     pass
 e = {call}
+e.feature_maps.sort = "index"  # so that a channel's number is its place
 e"""
 
 

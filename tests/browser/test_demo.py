@@ -27,6 +27,8 @@ def opened(jupyter: Lab) -> Iterator[tuple[ExplorerPage, Trouble]]:
         explorer = ExplorerPage(page)
         explorer.wait_until_complete()
         ask(page, FIRST)
+        expect(explorer.maps.get_by_label("Sort")).to_have_value("maximum")
+        ask(page, "e.feature_maps.sort = 'index'")  # so that a channel's number is its place
         yield explorer, trouble
 
 
