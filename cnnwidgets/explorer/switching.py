@@ -50,8 +50,9 @@ class Switching(Part):
 
     def scene_opened(self, scene: Scene) -> None:
         """What is off stays off, and is judged by the new photograph."""
-        self.off = {layer: off for layer, off in self.off.items() if layer in scene.maps}
-        if self.off:
+        before = self.off
+        self.off = {layer: off for layer, off in before.items() if layer in scene.maps}
+        if before:
             self._look_again()
 
     def target_changed(self, scene: Scene) -> None:
@@ -77,6 +78,8 @@ class Switching(Part):
             self.submit(self._run_without)
         else:
             self._worker.supersede()
+            if self.busy:
+                self._set_busy(False)
             self._logits = None
             self.widget.effect = ""
             self._host.show_switched(None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 import traitlets
@@ -131,3 +133,22 @@ def test_the_bars_speak_of_patches_only_where_patches_are_seen(e: cw.Explorer) -
     assert torch.equal(_bars(e), whole)
     e.panel = "hide"
     assert torch.equal(_bars(e), patched)
+
+
+def test_switching_on_again_at_once_ends_the_work(e: cw.Explorer) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(*_: object) -> None:
+        begun.set()
+        go_on.wait(10)
+
+    hook = e._session.model.register_forward_pre_hook(wait)
+    e.feature_maps.off = [1]
+    assert begun.wait(10)
+    e.feature_maps.off = []
+    go_on.set()
+    e.wait(20)
+    hook.remove()
+    assert not e._panels.switching.busy
+    assert (e.feature_maps.busy, e._view.bar.busy) == (False, False)
+    assert e.feature_maps.effect == ""
