@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -71,6 +72,19 @@ def copied(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: copied(item) for key, item in value.items()}
     return value
+
+
+def with_replaced(output: Any, old: torch.Tensor, new: torch.Tensor) -> Any:
+    """``output`` with ``new`` in place of ``old``."""
+    if output is old:
+        return new
+    if isinstance(output, tuple) and hasattr(output, "_fields"):
+        return type(output)(*(with_replaced(item, old, new) for item in output))
+    if isinstance(output, list | tuple):
+        return type(output)(with_replaced(item, old, new) for item in output)
+    if type(output) in (dict, OrderedDict):
+        return type(output)((key, with_replaced(value, old, new)) for key, value in output.items())
+    return output
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from .capture import attached
+from .capture import attached, with_replaced
 from .errors import InputError
 from .names import find_layer
+from .provenance import tensors
 
 
 @contextmanager
@@ -44,36 +45,16 @@ def switched_off(
 
     def leave(module: nn.Module, _: tuple[Any, ...], output: Any) -> Any:
         name, off = wanted[module]
-        tensor = next((value for value in _tensors(output) if value.ndim > 2), None)
+        tensor = next((value for value in tensors(output) if value.ndim > 2), None)
         axis = axis_of.get(name, 1)
         if tensor is None or not all(0 <= index < tensor.shape[axis] for index in off):
             got = "no maps" if tensor is None else f"shape {tuple(tensor.shape)}"
             raise InputError(f"Layer {name!r} returns {got}; maps {off} cannot be switched off there.")
         without = tensor.index_fill(axis, torch.tensor(off, device=tensor.device), 0.0)
-        return _put(output, tensor, without)
+        replaced = with_replaced(output, tensor, without)
+        if replaced is output:
+            raise InputError(f"Layer {name!r} returns {type(output).__name__}, in which maps cannot be switched off.")
+        return replaced
 
     with attached(wanted, leave=leave):
         yield
-
-
-def _tensors(output: Any) -> Iterator[torch.Tensor]:
-    if isinstance(output, torch.Tensor):
-        yield output
-    elif isinstance(output, Mapping):
-        output = list(output.values())
-    if isinstance(output, list | tuple):
-        for item in output:
-            yield from _tensors(item)
-
-
-def _put(output: Any, tensor: torch.Tensor, other: torch.Tensor) -> Any:
-    """``output`` with ``other`` in the place of ``tensor``."""
-    if output is tensor:
-        return other
-    if isinstance(output, tuple) and hasattr(output, "_fields"):
-        return type(output)(*(_put(item, tensor, other) for item in output))
-    if isinstance(output, list | tuple):
-        return type(output)(_put(item, tensor, other) for item in output)
-    if isinstance(output, dict):
-        return {key: _put(item, tensor, other) for key, item in output.items()}
-    return output

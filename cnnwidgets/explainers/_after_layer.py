@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnwidgets.core.capture import attached
+from cnnwidgets.core.capture import attached, with_replaced
 from cnnwidgets.core.errors import Cancelled
 from cnnwidgets.core.forward import is_out_of_memory, run
 from cnnwidgets.core.layouts import Layouts
@@ -23,7 +23,7 @@ from cnnwidgets.core.recording import never_compiled
 from cnnwidgets.core.tokens import AnyForm
 
 from ._layers import Functions
-from ._outputs import layer_tensor, with_replaced
+from ._outputs import layer_tensor
 from ._retold import Retold, Story, Told
 from ._watch import Watch
 

@@ -17,6 +17,7 @@ from cnnwidgets.core.targets import Chosen, Target, resolve
 from cnnwidgets.core.tokens import AnyForm, Form, Tokens
 
 from ._gradients import differentiate, fresh_input, saturation_notes
+from ._inputs import which_images
 from ._last_reached import last_reached
 from ._layers import Functions, all_functions, asked_layouts, located
 from ._outputs import Call, Output, moves_axes
@@ -221,11 +222,6 @@ def map_notes(values: torch.Tensor, any_gradient: bool) -> Iterator[str]:
     negative = (values.amax((1, 2)) <= 0) & (values.amin((1, 2)) < 0)
     if bool(negative.any()):
         yield f"map is negative everywhere before ReLU{which_images(negative)}"
-
-
-def which_images(affected: torch.Tensor) -> str:
-    """`` for image 0, 2`` of a (N,) bool; nothing where there is only one."""
-    return "" if len(affected) == 1 else f" for image {', '.join(map(str, affected.nonzero().flatten().tolist()))}"
 
 
 def reuse_notes(name: str, index: int, calls: int) -> Iterator[str]:

@@ -102,19 +102,6 @@ def layer_tensor(output: Any) -> torch.Tensor | None:
     return tensors[0] if tensors else None
 
 
-def with_replaced(output: Any, old: torch.Tensor, new: torch.Tensor) -> Any:
-    """``output`` with ``new`` in place of ``old``."""
-    if output is old:
-        return new
-    if isinstance(output, tuple) and hasattr(output, "_fields"):
-        return type(output)(*(with_replaced(item, old, new) for item in output))
-    if isinstance(output, list | tuple):
-        return type(output)(with_replaced(item, old, new) for item in output)
-    if type(output) is dict:
-        return {key: with_replaced(value, old, new) for key, value in output.items()}
-    return output
-
-
 def _tensors(output: Any) -> Iterator[torch.Tensor]:
     if isinstance(output, torch.Tensor):
         yield output

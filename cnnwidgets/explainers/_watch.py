@@ -14,12 +14,12 @@ import torch
 from torch import nn
 from torch.autograd.graph import get_gradient_edge
 
-from cnnwidgets.core.capture import attached
+from cnnwidgets.core.capture import attached, with_replaced
 from cnnwidgets.core.function_layers import Frame, FunctionCalls, FunctionLayer, Key
 from cnnwidgets.core.layouts import Layout, Layouts
 from cnnwidgets.core.names import unwrapped
 
-from ._outputs import Base, Call, Output, layer_tensor, version, with_replaced
+from ._outputs import Base, Call, Output, layer_tensor, version
 
 _MOST_BESIDE = 16
 """Tokens beside those of the grid, such as a class token and registers."""

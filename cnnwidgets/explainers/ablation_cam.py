@@ -18,7 +18,8 @@ from ._after_layer import AfterLayer
 from ._batches import estimated_batch
 from ._chunks import Chunks, batch_size
 from ._edits import Scorer, limit_notes, strongest
-from ._layer_pass import LayerPass, layer_pass, which_images
+from ._inputs import which_images
+from ._layer_pass import LayerPass, layer_pass
 from ._registry import register
 
 # Numbers of one batch of edited maps: 64 MB on a CPU in float32, where larger batches are no faster.

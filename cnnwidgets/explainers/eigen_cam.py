@@ -9,7 +9,8 @@ from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
 from cnnwidgets.core.tokens import Tokens
 
-from ._layer_pass import layer_pass, which_images
+from ._inputs import which_images
+from ._layer_pass import layer_pass
 from ._registry import register
 
 _TIE = 0.999

@@ -17,7 +17,8 @@ from cnnwidgets.core.tokens import Tokens
 from ._batches import estimated_batch
 from ._chunks import Chunks, batch_size
 from ._edits import Scorer, limit_notes, strongest
-from ._layer_pass import LayerPass, layer_pass, which_images
+from ._inputs import which_images
+from ._layer_pass import LayerPass, layer_pass
 from ._registry import register
 
 

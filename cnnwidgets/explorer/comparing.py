@@ -15,7 +15,7 @@ from cnnwidgets.widgets.comparison import Comparison, Wanted
 
 from .part import Host, Part
 from .report import Report
-from .sentences import method_choices, method_label
+from .sentences import explained, method_choices, method_label
 from .session import Scene
 
 _FIRST_METHODS = ("grad_cam", "layer_cam", "guided_backprop")
@@ -100,7 +100,7 @@ class Comparing(Part):
             note = _INPUT_ONLY if single else f"Layer {layer}" if needs_layer and not by_layer else ""
             rows.append({"label": method_label(method), "note": note, "single": single})
         if by_layer:
-            caption = f"{scene.name} → {_explained(scene, session.label)}"
+            caption = f"{scene.name} → {explained(scene.now.chosen, session.label)}"
             return _Grid(scene, wanted, rows, list(wanted.layers), caption, list(wanted.layers), None)
         columns = [f"{session.label(index)} ({index})" for index in wanted.classes]
         return _Grid(scene, wanted, rows, columns, scene.name, [layer] * len(columns), list(wanted.classes))
@@ -196,13 +196,6 @@ def spread(names: Sequence[str], count: int) -> list[str]:
     if len(names) <= count:
         return list(names)
     return [names[round(i * (len(names) - 1) / (count - 1))] for i in range(count)]
-
-
-def _explained(scene: Scene, label: Callable[[int], str]) -> str:
-    chosen = scene.now.chosen
-    if callable(chosen):
-        return getattr(chosen, "__name__", "your target")
-    return f"{label(int(chosen[0]))} ({int(chosen[0])})"
 
 
 def _ignore(_: object) -> None:

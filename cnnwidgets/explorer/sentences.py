@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import nn
 from cnnwidgets import explainers
 from cnnwidgets.core.architecture import Architecture
 from cnnwidgets.core.progress import Step
-from cnnwidgets.core.targets import probabilities
+from cnnwidgets.core.targets import Chosen, probabilities
 
 _LABELS = {
     "grad_cam": "Grad-CAM",
@@ -90,6 +91,17 @@ def closeness(logits: torch.Tensor, target: int, label: Any) -> str:
         f"Scores are close: {label(int(best))} {100 * first:.1f} %, {label(int(next_best))} {100 * second:.1f} %. "
         "Compare the two maps before you conclude."
     )
+
+
+def explained(chosen: Chosen, label: Callable[[int], str]) -> str:
+    """What a map explains: "tiger cat (282)", or the name of a function.
+
+    >>> explained((3,), lambda index: "cat")
+    'cat (3)'
+    """
+    if callable(chosen):
+        return str(getattr(chosen, "__name__", "your target"))
+    return f"{label(int(chosen[0]))} ({int(chosen[0])})"
 
 
 def unlikely(logits: torch.Tensor, target: int, label: Any) -> str:

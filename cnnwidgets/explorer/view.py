@@ -19,7 +19,7 @@ from cnnwidgets.widgets.heatmap_overlay.units import unit_of
 from cnnwidgets.widgets.panel_tabs import PanelTabs
 
 from .panels import Panels
-from .sentences import all_well, closeness, method_choices, method_label, model_summary, unlikely
+from .sentences import all_well, closeness, explained, method_choices, method_label, model_summary, unlikely
 from .session import Scene
 
 Label = Callable[[int], str]
@@ -102,11 +102,9 @@ class View:
     def show_map(self, scene: Scene, attribution: Attribution, *, partial: bool = False, stopped: str = "") -> None:
         """An explainer's map, with what must be known before it is trusted."""
         method = attribution.method
-        if callable(attribution.target):
-            explained, near, far = getattr(attribution.target, "__name__", "your target"), "", ""
-        else:
+        near = far = ""
+        if not callable(attribution.target):
             target = int(attribution.target[0])
-            explained = f"{self._label(target)} ({target})"
             near = closeness(scene.logits, target, self._label)
             far = unlikely(scene.logits, target, self._label)
         # The progress bar says how much is known; the note would change with each step.
@@ -116,7 +114,7 @@ class View:
             warnings.append({"level": "ok", "text": all_well(attribution.layer)})
         self.overlay.show_attribution(
             replace(attribution, notes=()),
-            caption=f"{attribution.layer or method_label(method)} → {explained}",
+            caption=f"{attribution.layer or method_label(method)} → {explained(attribution.target, self._label)}",
             partial=partial,
             notes=warnings,
         )
@@ -126,16 +124,10 @@ class View:
         self.overlay.show_strip(
             layers,
             [scene.now.cam[name][0].numpy() for name in layers],
-            caption=f"{{layer}} → {self._explained(scene)}",
+            caption=f"{{layer}} → {explained(scene.now.chosen, self._label)}",
             unit=unit_of("grad_cam"),
             method="grad_cam",
         )
-
-    def _explained(self, scene: Scene) -> str:
-        chosen = scene.now.chosen
-        if callable(chosen):
-            return getattr(chosen, "__name__", "your target")
-        return f"{self._label(int(chosen[0]))} ({int(chosen[0])})"
 
     def show_progress(self, share: float | None, text: str) -> None:
         """How far the long work is; None takes the progress bar away."""

@@ -1,4 +1,4 @@
-"""Occlusion by recomputing what changes,: beside captum (``python -m tests.benchmarks.incremental``)."""
+"""Occlusion by recomputing what changes, beside captum (``python -m tests.benchmarks.incremental``)."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+import cnnwidgets as cw
 from tests.browser.lab import Lab, lab
 
 ROOT = Path(__file__).parent.parent.parent
@@ -22,6 +23,12 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Itera
         shutil.copy(notebook, folder)
     with lab(folder, browser) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def demo() -> cw.demo.Demo:
+    """The network that the page explores, for a test to run by itself."""
+    return cw.demo.load()
 
 
 @pytest.fixture(scope="session")

@@ -41,11 +41,6 @@ def e(opened: tuple[ExplorerPage, Trouble]) -> Iterator[ExplorerPage]:
     assert trouble.failed == []
 
 
-@pytest.fixture(scope="module")
-def demo() -> cw.demo.Demo:
-    return cw.demo.load()
-
-
 def colours(name: str, values: np.ndarray) -> np.ndarray:
     """What matplotlib paints for values in [0, 1], uint8 (..., 3)."""
     return np.round(mpl.colormaps[name](values)[..., :3] * 255)

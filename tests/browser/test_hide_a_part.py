@@ -35,11 +35,6 @@ def e(opened: tuple[ExplorerPage, Trouble]) -> Iterator[ExplorerPage]:
     assert (trouble.console, trouble.external, trouble.failed) == ([], [], [])
 
 
-@pytest.fixture(scope="module")
-def demo() -> cw.demo.Demo:
-    return cw.demo.load()
-
-
 def _occluder(e: ExplorerPage) -> Locator:
     return e.root.locator(".cnnw-occluder")
 

@@ -36,11 +36,6 @@ def e(opened: tuple[ExplorerPage, Trouble]) -> Iterator[ExplorerPage]:
     assert (trouble.console, trouble.external, trouble.failed) == ([], [], [])
 
 
-@pytest.fixture(scope="module")
-def demo() -> cw.demo.Demo:
-    return cw.demo.load()
-
-
 def _tab(e: ExplorerPage, name: str) -> None:
     e.root.get_by_role("tab", name=name).click()
 
