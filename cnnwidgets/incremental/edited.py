@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
@@ -22,6 +23,7 @@ from .memo import Memo
 from .model import Model, plain
 from .pictures import Layer, edits, layer, pictures
 from .run import WHOLE, ReadsValues, Run
+from .value import untouched
 from .work import Work
 
 Patch = tuple[torch.Tensor, int, int]
@@ -48,7 +50,8 @@ class Edited:
         read: what to take of the model's output, ``outputs -> (B, K)``; None: its class scores.
 
     Attributes:
-        base: (1, classes), the scores of the unedited image.
+        outputs: what the model returns for the unedited image.
+        base: (1, classes), its scores.
         engine: "incremental" or "full", the one that runs.
         notes: what the reader of the scores must know.
         work: multiply-adds done, and how many there had to be.
@@ -88,15 +91,26 @@ class Edited:
         self._memo = Memo()
         self._most: int | None = None
         self._checked: set[bool] = set()
-        self._met = False
+        self._met = self._repeated = False
         self._image = fitted(model, image.detach().clone())
         self._model = Model(model, self._image, layer, call)
         self._stamp: Any = None
+        self._base: torch.Tensor | None = None
         with self._entered():
             pass
+        if read is None:
+            _ = self.base  # a model without class scores fails here
 
     engine: str
     notes: tuple[str, ...]
+    outputs: Any
+
+    @property
+    def base(self) -> torch.Tensor:
+        """(1, classes), the scores of the unedited image."""
+        if self._base is None:
+            self._base = self._table(self.outputs, 1)
+        return self._base
 
     def scores(
         self, patches: Any, tops: Any, lefts: Any, masks: Any = None, *, batch: int | None = None
@@ -157,7 +171,7 @@ class Edited:
         done, count = 0, len(layers[0].tops)
         size = batch
         while done < count:
-            now = min(size or self._usual(), self._most or count, count - done)
+            now = min(size or _even(count - done, self._usual()), self._most or count, count - done)
             enough = True
             try:
                 with self._lock, self._entered():
@@ -204,7 +218,7 @@ class Edited:
                 if is_out_of_memory(error):
                     raise
                 found = self._full(layers)  # if this fails too, it is the model's error
-                self._fall_back(f"the engine cannot run this model ({type(error).__name__}: {error})", error)
+                self._cannot_run(error)
                 return found
             alone = len(found) == 1
             if alone not in self._checked:
@@ -213,6 +227,9 @@ class Edited:
                     return self._full(layers)
             return found
         found = self._full(layers)
+        if not self._repeated:
+            self._repeated = True
+            self._deterministic()
         if len(found) > 1 and not self._met:
             self._met = True
             self._meet()
@@ -249,6 +266,8 @@ class Edited:
         apart = checks.difference(found[chosen], full[: len(chosen)])
         if apart <= checks.limit(self.base, full[: len(chosen)]):
             return True
+        self._returned(self._alone())
+        self._repeated = True
         if not self._deterministic():
             self._fall_back("the model is not deterministic")
             return False
@@ -257,12 +276,17 @@ class Edited:
         return False
 
     def _deterministic(self) -> bool:
-        once, again = (self._table(self._model.on_pictures(self._model.start.clone()), 1) for _ in range(2))
-        apart = max(checks.difference(once, again), checks.difference(once, self.base))
-        if apart <= checks.limit(self.base, once):
+        """Whether another run in full gives the scores of the image again."""
+        again = self._table(self._alone(), 1)
+        apart = checks.difference(self.base, again)
+        if apart <= checks.limit(self.base, again):
             return True
         self._note(checks.NOT_DETERMINISTIC.format(apart))
         return False
+
+    def _alone(self) -> Any:
+        """What the model returns for the unedited image, run in full."""
+        return self._model.on_pictures(self._model.start.clone())
 
     def _unlike(self) -> torch.Tensor:
         """Another image, very different from this one."""
@@ -273,6 +297,9 @@ class Edited:
         together = self._table(self._model.on_pictures(torch.cat([self._model.start, self._unlike()])), 2)
         if not any("not deterministic" in note for note in self.notes):
             checks.refuse_if_edits_meet(self.base, self.base, together[:1])
+
+    def _cannot_run(self, error: Exception) -> None:
+        self._fall_back(f"the engine cannot run this model ({type(error).__name__}: {error})", error)
 
     def _fall_back(self, why: str, error: Exception | None = None) -> None:
         if self._must:
@@ -294,12 +321,29 @@ class Edited:
             return
         self._memo.clear()
         self._checked.clear()
-        self._met = False
+        self._met = self._repeated = False
         self._model.find_start()
-        self.base = self._table(self._model.on_pictures(self._model.start.clone()), 1)
+        self._returned(self._unedited() if self.engine == "incremental" else self._alone())
         self._stamp = self._model.stamp()
-        if self.engine == "full":
-            self._deterministic()
+
+    def _unedited(self) -> Any:
+        """What the model returns for the unedited image; the values that edits will need are kept on the way."""
+        run = Run(1, self._memo, self.work, self._threshold)
+        try:
+            return plain(self._model.on_edits(run, untouched(run, self._model.start)))
+        except Cancelled:
+            raise
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            outputs = self._alone()  # if this fails too, it is the model's error
+            self._cannot_run(error)
+            return outputs
+        finally:
+            self._memo.end_of_run()
+
+    def _returned(self, outputs: Any) -> None:
+        self.outputs, self._base = outputs, None
 
 
 class _Entered:
@@ -323,6 +367,11 @@ class _Entered:
 
     def __exit__(self, *error: Any) -> None:
         self._stack.close()
+
+
+def _even(count: int, usual: int) -> int:
+    """The size of the next of batches of about the ``usual`` size, all alike: a small last one takes as many calls."""
+    return math.ceil(count / max(1, round(count / usual)))
 
 
 def _put_together(batches: Iterator[tuple[slice, torch.Tensor]], base: torch.Tensor) -> torch.Tensor:

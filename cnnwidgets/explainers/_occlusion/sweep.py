@@ -92,8 +92,14 @@ class Sweep:
         self._covering = Covering(plan.tops, plan.lefts, plan.patch, plan.mask, plan.size)
         self._engine, self._notes = "", dict[str, None]()
         self._batch, self._work = plan.batch, Work()
+        self._begun: Edited | None = None
+        if len(images) == 1:
+            self._begun = Edited(model, images, engine=plan.engine, read=self._read)
+            outputs = self._begun.outputs
+        else:
+            with torch.no_grad():
+                outputs = run(model, images.clone())
         with torch.no_grad():
-            outputs = run(model, images.clone())
             baseline, self._chosen = resolve(target, outputs, score=plan.score, batch=len(images))
         self._softmax = False
         try:
@@ -119,8 +125,7 @@ class Sweep:
 
     def of_image(self, index: int) -> Iterator[int]:
         """Measure one image; yields how many more places are known, after each batch."""
-        image = self._images[index : index + 1]
-        with closing(Edited(self._model, image, engine=self._plan.engine, read=self._read)) as edited:
+        with closing(self._edited(index)) as edited:
             yield from self._visits(index, edited)
             self._notes.update(dict.fromkeys(edited.notes))
             self._engine = "full" if "full" in (self._engine, edited.engine) else "incremental"
@@ -128,6 +133,11 @@ class Sweep:
             self._work = Work(past.done + new.done, past.least + new.least, past.full + new.full)
         if not bool(self._known[index].all()):
             self._estimate(index)
+
+    def _edited(self, index: int) -> Edited:
+        if self._begun is not None:
+            return self._begun
+        return Edited(self._model, self._images[index : index + 1], engine=self._plan.engine, read=self._read)
 
     def result(self) -> Occlusion:
         """The map of what is known by now; later answers do not change it."""
