@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,24 +13,39 @@ from torch import nn
 
 from .capture import attached, with_replaced
 from .errors import InputError
+from .layer_output import layer_tensor
+from .layouts import Layout, Layouts
 from .names import find_layer
-from .provenance import tensors
+
+Change = Callable[[torch.Tensor], torch.Tensor]
+"""Makes a copy of what a layer returned, in which some of its maps are zero."""
 
 
 @contextmanager
 def switched_off(
-    model: nn.Module, channels: Mapping[str, Sequence[int]], *, axes: Mapping[str, int] | None = None
+    model: nn.Module,
+    channels: Mapping[str, Sequence[int]],
+    *,
+    layouts: Layouts | None = None,
+    counts: Mapping[str, int] | None = None,
+    through: Callable[[torch.Tensor, Change], torch.Tensor] | None = None,
 ) -> Iterator[None]:
     """While the block runs, the maps ``channels`` of each layer are zero, in every call of the layer.
+
+    Of tokens, those of the grid are: a class token, which is in no map, stays as it is.
 
     Args:
         model: the network; its weights are not touched.
         channels: dotted layer name -> indices of maps.
-        axes: dotted layer name -> the axis that counts the maps, 1 by default; -1 for channels-last and tokens.
+        layouts: how the layers hold their maps; None: all as (N, C, H, W).
+        counts: dotted layer name -> how many maps it has. Where a layer stands in several places, as a ReLU often does,
+            calls that return another number of them are left alone; without a count there must be no such call.
+        through: for a model that runs on tensors that stand for others: given one, and what makes the change to
+            another, it returns what stands for the changed one.
 
     Raises:
         LayerNotFound: before anything is attached.
-        InputError: while the model runs, where a layer has no such map.
+        InputError: a layer has no such maps: while the model runs, or, with ``counts``, when the block ends.
 
     Example:
         >>> net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten())
@@ -41,16 +58,28 @@ def switched_off(
         found, module = find_layer(model, name)
         if off:
             wanted[module] = (found, list(off))
-    axis_of = axes or {}
+    calls: Counter[str] = Counter()
+    refused: dict[str, InputError | None] = {}
 
     def leave(module: nn.Module, _: tuple[Any, ...], output: Any) -> Any:
         name, off = wanted[module]
-        tensor = next((value for value in tensors(output) if value.ndim > 2), None)
-        axis = axis_of.get(name, 1)
-        if tensor is None or not all(0 <= index < tensor.shape[axis] for index in off):
-            got = "no maps" if tensor is None else f"shape {tuple(tensor.shape)}"
-            raise InputError(f"Layer {name!r} returns {got}; maps {off} cannot be switched off there.")
-        without = tensor.index_fill(axis, torch.tensor(off, device=tensor.device), 0.0)
+        count = None if counts is None else counts.get(name)
+        tensor = layer_tensor(output)
+        layout = None
+        if tensor is not None:
+            shape = tuple(tensor.shape)
+            layout = layouts.of(name, calls[name], shape) if layouts is not None else Layout(shape)
+        calls[name] += 1
+        if tensor is None or layout is None or not _has(layout, off, count):
+            got = "no tensor" if tensor is None else f"shape {tuple(tensor.shape)}"
+            error = InputError(f"Layer {name!r} returns {got}; maps {off} cannot be switched off there.")
+            if count is None:
+                raise error
+            refused.setdefault(name, error)
+            return None
+        refused[name] = None
+        change = partial(_without, layout, off)
+        without = change(tensor) if through is None else through(tensor, change)
         replaced = with_replaced(output, tensor, without)
         if replaced is output:
             raise InputError(f"Layer {name!r} returns {type(output).__name__}, in which maps cannot be switched off.")
@@ -58,3 +87,20 @@ def switched_off(
 
     with attached(wanted, leave=leave):
         yield
+    for error in refused.values():
+        if error is not None:
+            raise error
+
+
+def _has(layout: Layout, off: list[int], count: int | None) -> bool:
+    """Whether an output that is laid out so, holds the maps ``off``, and ``count`` of them."""
+    if not layout.stacked:
+        return False
+    there = layout.shape[1] if layout.form is None else layout.form.maps(torch.zeros(layout.shape)).shape[1]
+    return count in (None, there) and all(0 <= index < there for index in off)
+
+
+def _without(layout: Layout, off: list[int], tensor: torch.Tensor) -> torch.Tensor:
+    """A copy of what a layer returned, in which the maps ``off`` are zero."""
+    without = layout.maps(tensor).index_fill(1, torch.tensor(off, device=tensor.device), 0.0)
+    return without if layout.form is None else layout.form.put(without, tensor)

@@ -50,6 +50,7 @@ class Observation:
         unsure: names in ``maps`` and ``cam`` of which only the shape says that they are (N, C, H, W).
         tokens: name -> notes on the tokens that its maps are made of, where there is something to say.
         default: the layer that ``layer=None`` stands for; None if no layer has maps.
+        layouts: how what the layers return holds their maps.
     """
 
     maps: dict[str, torch.Tensor]
@@ -68,6 +69,7 @@ class Observation:
     unsure: frozenset[str] = frozenset()
     tokens: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     default: str | None = None
+    layouts: Layouts = field(default_factory=lambda: Layouts(1))
 
 
 def observe(
@@ -181,6 +183,7 @@ def _observe(
         unsure=unsure,
         tokens={name: form.notes() for name, form in forms.items() if form.notes()},
         default=_default(model, list(by_name), {n for n, f in forms.items() if f.has_tokens}, reacts, gradients),
+        layouts=layouts,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,28 +88,6 @@ class Call:
     name: str
     index: int
     output: Output
-
-
-def layer_tensor(output: Any) -> torch.Tensor | None:
-    """The first stack of maps in what a layer returned, else the first tensor."""
-    tensors = list(_tensors(output))
-    for tensor in tensors:
-        if tensor.ndim == 4:
-            first = tensors[0]
-            weights = first.ndim == 3 and first.shape[1] == tensor.shape[2] == tensor.shape[3]
-            return first if weights else tensor
-    return tensors[0] if tensors else None
-
-
-def _tensors(output: Any) -> Iterator[torch.Tensor]:
-    if isinstance(output, torch.Tensor):
-        yield output
-    elif isinstance(output, Mapping):
-        for value in output.values():
-            yield from _tensors(value)
-    elif isinstance(output, list | tuple):
-        for value in output:
-            yield from _tensors(value)
 
 
 def version(tensor: torch.Tensor) -> int:

@@ -16,10 +16,11 @@ from torch.autograd.graph import get_gradient_edge
 
 from cnnwidgets.core.capture import attached, with_replaced
 from cnnwidgets.core.function_layers import Frame, FunctionCalls, FunctionLayer, Key
+from cnnwidgets.core.layer_output import layer_tensor
 from cnnwidgets.core.layouts import Layout, Layouts
 from cnnwidgets.core.names import unwrapped
 
-from ._outputs import Base, Call, Output, layer_tensor, version
+from ._outputs import Base, Call, Output, version
 
 _MOST_BESIDE = 16
 """Tokens beside those of the grid, such as a class token and registers."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import nn
 
-from cnnwidgets.core.errors import Cancelled
-from cnnwidgets.core.forward import is_out_of_memory
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Target
+from cnnwidgets.core.targets import Target, class_scores
 from cnnwidgets.core.tokens import Tokens
+from cnnwidgets.incremental.layer_edits import LayerEdits
 
-from ._after_layer import AfterLayer
 from ._batches import estimated_batch
 from ._chunks import Chunks, batch_size
 from ._edits import Scorer, limit_notes, strongest
@@ -114,47 +112,30 @@ class _Ablations:
         if len(alive) < len(channels):
             self.left -= len(channels) - len(alive)
             yield len(channels) - len(alive)
-        image = self._images[index : index + 1]
-        seen = self._seen
-        after = AfterLayer(self._model, image, seen.name, seen.index, seen.functions, seen.form)
-
-        def scores(now: list[int]) -> torch.Tensor:
-            edits = _without(maps, now)
-            if after.shortened:
-                found = self._quick(after, index, edits, check=now[0] == alive[0])
-                if found is not None:
-                    return found
-                after.shortened = False
-            few = estimated_batch(image[0], len(now))
-            parts = [_without(maps, now[start : start + few]) for start in range(0, len(now), few)]
-            return torch.cat([self._scorer(after.whole(part), index, len(part)) for part in parts])
-
-        for now, found in chunks.each(alive, scores):
+        image, seen = self._images[index : index + 1], self._seen
+        edits = LayerEdits(
+            self._model,
+            image,
+            seen.name,
+            seen.index,
+            read=lambda outputs, count: self._scorer(outputs, index, count),
+            functions=seen.functions,
+            form=seen.form,
+            scale=self._scale(index),
+            in_full=estimated_batch(image[0], len(alive)),
+        )
+        for now, found in chunks.each(alive, lambda now: edits.scores(now, lambda some: _without(maps, some))):
             self._falls[index, now] = self._scores[index] - found.to(self._falls)
             self.left -= len(now)
             yield len(now)
-        self._reused &= after.shortened
+        self._reused &= edits.reused
 
-    def _quick(self, after: AfterLayer, index: int, edits: torch.Tensor, *, check: bool) -> torch.Tensor | None:
-        """The scores without what precedes the layer, or None if that cannot be relied on."""
-        places = {0, len(edits) // 2, len(edits) - 1} if check else set()
-        kept = {place: edits[place : place + 1].clone() for place in places}
-        try:
-            found = self._scorer(after(edits), index, len(edits))
-            for place, edit in kept.items():
-                whole = self._scorer(after.whole(edit), index, 1)
-                if not self._agree(found[place : place + 1], whole, index):
-                    return None
-        except Exception as error:
-            if is_out_of_memory(error) or isinstance(error, Cancelled):
-                raise
-            return None
-        return found
-
-    def _agree(self, quick: torch.Tensor, whole: torch.Tensor, index: int) -> bool:
-        tolerance = {torch.float64: 1e-10, torch.float32: 1e-5}.get(self._images.dtype, 3e-2)
-        scale = torch.cat([whole, self._seen.scores[index : index + 1].to(whole)]).abs().nan_to_num(0.0, 0.0, 0.0).max()
-        return torch.allclose(quick, whole, rtol=tolerance, atol=tolerance * float(scale), equal_nan=True)
+    def _scale(self, index: int) -> float:
+        """The size of the numbers that the score is rounded like."""
+        seen = self._seen
+        beside = seen.score == "logit" and not callable(seen.chosen)
+        numbers = class_scores(seen.outputs, batch=len(self._scores))[index] if beside else seen.scores[index]
+        return float(numbers.detach().abs().nan_to_num(0.0, 0.0, 0.0).max())
 
     def result(self) -> Attribution:
         """The map of what is known by now."""
@@ -179,8 +160,8 @@ class _Ablations:
             yield f"switching off any one map changes nothing{which_images(silent)}"
 
 
-def _without(maps: torch.Tensor, channels: list[int]) -> torch.Tensor:
+def _without(maps: torch.Tensor, channels: Sequence[int]) -> torch.Tensor:
     """(B, K, h, w): copies of (K, h, w), each with one map set to zero."""
-    edits = maps.repeat(len(channels), 1, 1, 1)
-    edits[torch.arange(len(channels)), channels] = 0
+    edits = maps.expand(len(channels), *maps.shape).clone(memory_format=torch.channels_last)
+    edits[torch.arange(len(channels)), list(channels)] = 0
     return edits

@@ -12,32 +12,13 @@ from cnnwidgets import explainers
 from cnnwidgets.core.architecture import Architecture
 from cnnwidgets.core.progress import Step
 from cnnwidgets.core.targets import Chosen, probabilities
+from cnnwidgets.widgets.heatmap_overlay.names import method_label as method_label
 
-_LABELS = {
-    "grad_cam": "Grad-CAM",
-    "grad_cam_pp": "Grad-CAM++",
-    "xgrad_cam": "XGrad-CAM",
-    "hires_cam": "HiResCAM",
-    "layer_cam": "LayerCAM",
-    "eigen_cam": "Eigen-CAM",
-    "score_cam": "Score-CAM",
-    "ablation_cam": "Ablation-CAM",
-    "cam": "CAM",
-    "guided_grad_cam": "Guided Grad-CAM",
-    "smooth_grad": "SmoothGrad",
-    "input_x_gradient": "Input × gradient",
-    "deconvnet": "Deconvnet",
-}
 _ORDER = ["grad_cam", "saliency", "occlusion"]
 # Two classes are called close when the second has at least this share of the first one's probability.
 _CLOSE = 0.8
 # And one is called unlikely when it has less than this share of the first one's.
 _UNLIKELY = 0.01
-
-
-def method_label(name: str) -> str:
-    """An explainer's name for a reader: "grad_cam" -> "Grad-CAM"."""
-    return _LABELS.get(name, name.replace("_", " ").capitalize())
 
 
 def method_choices() -> list[list[str]]:

@@ -22,6 +22,8 @@ from cnnwidgets.core.targets import Target
 from cnnwidgets.explainers._observe import Observation, observe
 from cnnwidgets.explainers.every_layer import attribution_of
 
+from .wrong_size import advised
+
 _PASSES = {"dropout", "identity"}
 _NEVER_AN_END = {"reshape", *_PASSES}
 _AFTER = {"conv": {"norm", "activation"}, "norm": {"activation"}}
@@ -89,14 +91,18 @@ class Session:
     def open(self, name: str, target: Target = None) -> Scene:
         """Read the image ``name`` and look at it once."""
         picture = load_picture(self.images[name], self.model, self.preprocess)
-        if self.architecture is None:
-            self.architecture = trace(self.model, fitted(self.model, picture.tensor))
         try:
+            if self.architecture is None:
+                self.architecture = trace(self.model, fitted(self.model, picture.tensor))
             seen = observe(self.model, picture.tensor, target)
         except TargetError as error:
             if target is None:
                 raise InputError(_NO_SCORES) from error
             raise
+        except CnnWidgetsError as error:
+            if error.__cause__ is None or isinstance(error, InputError):  # not the model's own
+                raise
+            raise advised(error, self.model, self.images[name], self.preprocess, picture.tensor) from error
         classes = self._checked_classes(seen)
         if self.labels is None:
             found = labels_for(self.model)

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from cnnwidgets.core.forward import fitted, run
+from cnnwidgets.core.layouts import Layouts
 from cnnwidgets.core.names import unwrapped
 from cnnwidgets.core.state import preserved
 from cnnwidgets.core.switched_off import switched_off
 from cnnwidgets.core.targets import class_scores, probabilities
+from cnnwidgets.incremental.switched import Switched
 from cnnwidgets.widgets.feature_maps import FeatureMaps
 
 from .part import Host, Part
 from .sentences import percent
 from .session import Scene
+
+
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    """A photograph, how the layers hold its maps, and what the network says of it without some of them."""
+
+    scene: Scene
+    layouts: Layouts
+    switched: Switched
 
 
 class Switching(Part):
@@ -31,6 +43,7 @@ class Switching(Part):
         self.off: dict[str, list[int]] = {}
         """Layer -> its maps that are switched off; no empty lists."""
         self._logits: torch.Tensor | None = None
+        self._opened: _Opened | None = None
         self.widget.observe(self._switched, "off")
         self.widget.on_switch_all = self.switch_all_on
 
@@ -50,7 +63,7 @@ class Switching(Part):
 
     def scene_opened(self, scene: Scene) -> None:
         """What is off stays off, and is judged by the new photograph."""
-        before = self.off
+        before, self._opened = self.off, None
         self.off = {layer: off for layer, off in before.items() if layer in scene.maps}
         if before:
             self._look_again()
@@ -63,7 +76,7 @@ class Switching(Part):
     def close(self) -> None:
         """Stop, and forget."""
         super().close()
-        self.off, self._logits = {}, None
+        self.off, self._logits, self._opened = {}, None, None
 
     def _switched(self, change: Any) -> None:
         layer = self.widget.layer
@@ -88,9 +101,21 @@ class Switching(Part):
         """(classes,) scores of an image (1, C, H, W) without the maps that are switched off."""
         scene, model = self._host.scene, self._host.session.model
         off = {layer: list(channels) for layer, channels in self.off.items() if layer in scene.maps}
-        axes = {layer: self._axis(scene, layer) for layer in off}
-        with torch.no_grad(), preserved(model, evaluate=True), switched_off(model, off, axes=axes):
+        counts = {layer: scene.maps[layer].shape[1] for layer in off}
+        opened = self._of(scene)
+        if image is scene.picture.tensor:
+            return opened.switched.scores(off, counts)[0].float().cpu()
+        off_now = switched_off(model, off, layouts=opened.layouts, counts=counts)
+        with torch.no_grad(), preserved(model, evaluate=True), off_now:
             return class_scores(run(model, fitted(model, image.clone())), batch=1)[0].float().cpu()
+
+    def _of(self, scene: Scene) -> _Opened:
+        """What is kept of a photograph while it is on show."""
+        if self._opened is None or self._opened.scene is not scene:
+            model = self._host.session.model
+            layouts = scene.first.layouts
+            self._opened = _Opened(scene, layouts, Switched(model, scene.picture.tensor, layouts))
+        return self._opened
 
     def _run_without(self, stop: threading.Event) -> None:
         scene = self._host.scene
@@ -103,11 +128,6 @@ class Switching(Part):
         self.apply(stop, show)
         if not stop.is_set():
             self._host.show_switched(logits)
-
-    def _axis(self, scene: Scene, layer: str) -> int:
-        """The axis that counts the maps in what the layer itself returns."""
-        shape = self._host.session.info(layer).output_shape or ()
-        return 1 if len(shape) == 4 and tuple(shape[1:]) == tuple(scene.maps[layer].shape[1:]) else -1
 
     def _sentence(self, scene: Scene, logits: torch.Tensor) -> str:
         label: Callable[[int], str] = self._host.session.label

@@ -42,7 +42,7 @@ class View:
         self.graph = ArchitectureGraph(architecture)
         self._switching = panels.switching
         self.feature_maps = panels.switching.widget
-        self.overlay = HeatmapOverlay(methods=method_choices(), follow=False)
+        self.overlay = HeatmapOverlay(methods=method_choices(), follow=False, stretch=True)
         self.scores = ClassScores()
         self.tabs = PanelTabs(tabs=_TABS, active=_TABS[0][0])
         behind: dict[str, list[Any]] = {

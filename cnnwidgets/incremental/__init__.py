@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from . import channels, pointwise, reductions, remapping, resampling, shapes, sliding  # noqa: F401  # each adds its rules
+from . import (  # noqa: F401  # each adds its rules
+    by_image,
+    channels,
+    pointwise,
+    reductions,
+    remapping,
+    resampling,
+    shapes,
+    sliding,
+)
 from .edited import Edited
 from .registry import function_rule, rule
 

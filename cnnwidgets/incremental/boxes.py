@@ -33,6 +33,11 @@ class Box:
         """Rows times columns, summed over the edits."""
         return int(((self.y1 - self.y0).clip(0) * (self.x1 - self.x0).clip(0)).sum())
 
+    def window(self, side: tuple[int, int], most: float) -> tuple[int, int]:
+        """The size of windows that hold the boxes; all of a map of ``side`` if that is more than the share ``most``."""
+        size = self.size
+        return side if size[0] * size[1] > most * side[0] * side[1] else size
+
     def corners(self, size: tuple[int, int], side: tuple[int, int]) -> tuple[Ints, Ints]:
         """Top and left of windows of ``size`` that hold the boxes and lie inside of a map of ``side``."""
         return np.clip(self.y0, 0, side[0] - size[0]), np.clip(self.x0, 0, side[1] - size[1])

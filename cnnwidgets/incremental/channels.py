@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from . import packing
 from .dispatch import edits_in
 from .pointwise import by_window
 from .registry import function_rule, rule
@@ -42,6 +43,9 @@ def linear(run: Run, function: Any, x: Any, weight: Any, bias: Any = None) -> An
     if not isinstance(x, Edits) or edits_in((weight, bias)) or x.dim() < 2:
         return NotImplemented
     if x.is_whole:
+        if x.dim() == 2:
+            run.work.edits(len(x) * weight.numel(), weight.numel(), 1, None, len(x))
+            return whole(run, packing.linear(x.every, weight, bias))
         if x.box is None or x.dim() != 4 or x.axes != (1, 2):
             return NotImplemented
         output = whole(run, functional.linear(x.every, weight, bias), x.box, x.axes)

@@ -113,6 +113,8 @@ def replaced(value: Any, by: Callable[[Edits], Any]) -> Any:
 
 def everything(run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The operation as usual, on whole values."""
+    if function is torch.ops.aten._unsafe_view.default:  # noqa: SLF001  # the model believes the memory to be contiguous
+        function = torch.ops.aten.reshape.default
     output = function(*replaced(args, Edits.whole), **replaced(kwargs, Edits.whole))
     products = count(function.overloadpacket, args, output)
     if products:
@@ -151,7 +153,7 @@ def _untouched(run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str,
             run.work.once(count(function.overloadpacket, replaced(args, _base), once))
         return once if fits else None
 
-    output = run.memo.get(("apart", function), replaced(args, _base), replaced(kwargs, _base), apart)
+    output = run.memo.get(("apart", function), replaced(args, _unedited), replaced(kwargs, _unedited), apart)
     if output is None:
         return NotImplemented
     if isinstance(output, tuple | list):
@@ -169,6 +171,10 @@ def _same_for_both(once: Any, two: Any) -> bool:
 
 def _base(value: Edits) -> torch.Tensor:
     return value.base
+
+
+def _unedited(value: Edits) -> Any:
+    return value.unedited
 
 
 def _viewed(nature: _Nature, run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -250,8 +256,7 @@ def _without_writing(nature: _Nature, run: Run, function: Any, args: tuple[Any, 
     rule = OPERATIONS.get(nature.functional.overloadpacket)
     if rule is None:
         return NotImplemented
-    if value.owned and value.is_windowed and getattr(rule, "in_place", False) and len(edits_in(args, kwargs)) == 1:
-        function(value.win, *args[1:], **kwargs)
-        value.unedited, value.filled = run.base(nature.functional, *args, **kwargs), None
+    into = getattr(rule, "into", None)
+    if into is not None and into(run, function, nature.functional, args, kwargs):
         return value
     return rule(run, nature.functional, *args, **kwargs)

@@ -29,6 +29,9 @@ from .work import Work
 Patch = tuple[torch.Tensor, int, int]
 """A patch (C, h, w), and its top and left."""
 _BATCH = {"incremental": 64, "full": 8}
+_FIRST = 32
+_LARGEST = 20_000_000
+"""Bytes of the largest value of a batch, by which its size is chosen once one has been run: a few such are held."""
 _BATCH_ON_GPU = 128
 
 
@@ -90,6 +93,7 @@ class Edited:
         self._lock = threading.RLock()
         self._memo = Memo()
         self._most: int | None = None
+        self._each = 0.0  # bytes an edit of the largest value
         self._checked: set[bool] = set()
         self._met = self._repeated = False
         self._image = fitted(model, image.detach().clone())
@@ -193,7 +197,9 @@ class Edited:
         if self._image.device.type != "cpu":
             return _BATCH_ON_GPU
         if self.engine == "incremental":
-            return _BATCH["incremental"]
+            if not self._each:
+                return _FIRST
+            return max(1, min(_BATCH["incremental"], int(_LARGEST / self._each)))
         return max(1, _BATCH["full"] * 224 * 224 // (self._image.shape[2] * self._image.shape[3]))
 
     def _one_at_a_time(self) -> None:
@@ -239,7 +245,9 @@ class Edited:
         run = Run(len(layers[0].tops), self._memo, self.work, self._threshold)
         start = edits(run, self._model.start, layers)
         try:
-            return run, self._table(self._model.on_edits(run, start), run.count)
+            found = self._table(self._model.on_edits(run, start), run.count)
+            self._each = max(self._each, run.largest / run.count)
+            return run, found
         finally:
             self._memo.end_of_run()
 
@@ -340,7 +348,7 @@ class Edited:
             self._cannot_run(error)
             return outputs
         finally:
-            self._memo.end_of_run()
+            self._memo.end_of_run(edits=False)
 
     def _returned(self, outputs: Any) -> None:
         self.outputs, self._base = outputs, None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+
+from .kept import Kept
 
 _KEPT_UNUSED = 3
 """Runs that a value is kept for without being used: edits of other sizes may need other ones."""
@@ -24,6 +26,7 @@ class Memo:
 
     def __init__(self) -> None:
         self._entries: dict[Any, _Entry] = {}
+        self._given: dict[int, tuple[torch.Tensor, Kept]] = {}
         self._run = 0
 
     def get(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], compute: Callable[[], Any]) -> Any:
@@ -39,8 +42,17 @@ class Memo:
         entry.used = self._run
         return entry.output
 
-    def end_of_run(self) -> None:
-        """Forget what the last few runs did not use."""
+    def kept(self, tensor: torch.Tensor) -> Kept:
+        """The same for the same tensor, which no operation made."""
+        if id(tensor) not in self._given:
+            self._given[id(tensor)] = tensor, Kept(tensor)
+        return self._given[id(tensor)][1]
+
+    def end_of_run(self, edits: bool = True) -> None:
+        """Forget what the last few runs did not use; after a run of ``edits``, let go what none of them looked at."""
+        if edits:
+            for value in self._values():
+                value.let_go()
         self._run += 1
         old = [key for key, entry in self._entries.items() if entry.used + _KEPT_UNUSED < self._run]
         for key in old:
@@ -49,24 +61,32 @@ class Memo:
     def clear(self) -> None:
         """Forget everything."""
         self._entries.clear()
+        self._given.clear()
 
     @property
     def bytes(self) -> int:
         """Of the distinct tensors kept."""
-        found: dict[int, int] = {}
+        memories = [value.memory for value in [*self._values(), *map(Kept, self._tensors())]]
+        return sum({memory.data_ptr(): memory.nbytes() for memory in memories if memory is not None}.values())
+
+    def _values(self) -> Iterator[Kept]:
         for entry in self._entries.values():
-            outputs = entry.output if isinstance(entry.output, tuple | list) else [entry.output]
-            for value in outputs:
-                if isinstance(value, torch.Tensor):
-                    storage = value.untyped_storage()
-                    found[storage.data_ptr()] = storage.nbytes()
-        return sum(found.values())
+            outputs = entry.output if isinstance(entry.output, tuple | list) else (entry.output,)
+            yield from (value for value in outputs if isinstance(value, Kept))
+
+    def _tensors(self) -> Iterator[torch.Tensor]:
+        for entry in self._entries.values():
+            outputs = entry.output if isinstance(entry.output, tuple | list) else (entry.output,)
+            yield from (value for value in outputs if isinstance(value, torch.Tensor))
 
 
 def _key(value: Any, held: list[Any]) -> Any:
     if isinstance(value, torch.Tensor):
         held.append(value)
         return id(value), value._version  # noqa: SLF001
+    if isinstance(value, Kept):
+        held.append(value)
+        return id(value)
     if isinstance(value, tuple | list):
         return tuple(_key(item, held) for item in value)
     return type(value), value

@@ -10,31 +10,52 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnwidgets.core.capture import attached
 from cnnwidgets.core.errors import NotSpatial
 from cnnwidgets.core.forward import run as forward
 from cnnwidgets.core.names import find_layer, unwrapped
 from cnnwidgets.core.recording import never_compiled
+from cnnwidgets.core.tokens import AnyForm
 
 from .belongings import kept_clean
+from .layer_call import Functions, calls_of
 from .run import Run
-from .value import Edits, untouched
+from .sharing import strides_like
+from .value import Edits, untouched, whole
 from .windows import laid
 
 
 class Model:
     """Runs the model on pictures, or on edits.
 
+    Args:
+        model, image: the network, and one image (1, C, H, W).
+        layer: what is edited is the output of this layer; None: the image.
+        call: which call of the layer.
+        functions: the model's torch calls that are layers, if ``layer`` is the name of one.
+        form: how the layer's output holds its maps, if not as they are.
+
     Attributes:
-        start: (1, C, H, W), what is edited: the image, or the layer's output for it.
+        start: (1, C, H, W), what is edited: the image, or the layer's output for it once it has been looked for.
     """
 
-    def __init__(self, model: nn.Module, image: torch.Tensor, layer: str | nn.Module | None, call: int) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        image: torch.Tensor,
+        layer: str | nn.Module | None = None,
+        call: int = -1,
+        *,
+        functions: Functions | None = None,
+        form: AnyForm | None = None,
+    ) -> None:
         self.module = model
         self.start = self._image = laid(image)
         self._base = unwrapped(model)
-        self._layer, self._call, self._calls = None, call, 0
-        if layer is not None:
+        self._functions, self._form, self._call = functions or {}, form, call
+        self._layer: nn.Module | str | None = None
+        if isinstance(layer, str) and layer in {one.name for one in self._functions.values()}:
+            self.name, self._layer = layer, layer
+        elif layer is not None:
             self.name, self._layer = find_layer(model, layer)
 
     def stamp(self) -> Any:
@@ -46,47 +67,71 @@ class Model:
         """The layer's output for the image."""
         if self._layer is None:
             return
-        seen: list[torch.Tensor] = []
+        seen: list[torch.Tensor | None] = []
 
-        def leave(_: nn.Module, __: Any, output: Any) -> None:
-            seen.append(output.clone() if isinstance(output, torch.Tensor) else output)
+        def see(_: int, output: torch.Tensor | None) -> None:
+            seen.append(None if output is None else output.clone())
 
-        with attached([self._layer], leave=leave), never_compiled():
+        with calls_of(self._base, self._layer, self._functions, see), never_compiled():
             forward(self._base, self._image.clone())
         index = self._call if self._call >= 0 else len(seen) + self._call
         if not 0 <= index < len(seen):
             raise NotSpatial(f"Layer {self.name!r} was called {len(seen)} times; there is no call {self._call}.")
-        self._calls = index
-        if not isinstance(seen[index], torch.Tensor) or seen[index].dim() != 4:
+        self._call = index
+        found = seen[index]
+        if found is not None and self._form is not None:
+            found = self._form.maps(found)
+        if found is None or found.dim() != 4:
             raise NotSpatial(f"Layer {self.name!r} returns no maps (N, C, H, W), which edits could be made of.")
-        self.start = laid(seen[index])
+        self.start = laid(found)
 
     def on_pictures(self, pictures: torch.Tensor) -> Any:
-        """What the model returns for edited images, or layer outputs, (B, C, H, W)."""
+        """What the model returns for edited images, or maps of the layer, (B, C, H, W); may write to them."""
         if self._layer is None:
             with never_compiled():
                 return forward(self._base, pictures)
         image = self._image.repeat(len(pictures), 1, 1, 1)
-        with self._replacing(lambda output: pictures.to(output.dtype)), never_compiled():
+
+        def by(old: torch.Tensor) -> torch.Tensor:
+            new = pictures.to(old.dtype)
+            if self._form is not None:
+                return self._form.put(new, old)
+            # Laid out as the model's own, of which it may take views.
+            return new if new.stride() == old.stride() or new.shape != old.shape else torch.empty_like(old).copy_(new)
+
+        with self._replacing(by), never_compiled():
             return forward(self._base, image)
 
     def on_edits(self, run: Run, start: Edits) -> Any:
         """The same for edits."""
-        with kept_clean(self._base), never_compiled():
-            if self._layer is None:
+        if self._layer is None:
+            with kept_clean(self._base), never_compiled():
                 return self._base(start)
-            with self._replacing(lambda _: start):
-                return self._base(untouched(run, self._image))
+        if self._form is not None:
+            return self.on_maps(run, start.whole())
+        return self._edited(run, lambda _: start)
+
+    def on_maps(self, run: Run, maps: torch.Tensor) -> Any:
+        """The same for maps (B, C, H, W) of the layer that may differ everywhere; may write to them."""
+
+        def by(old: torch.Tensor) -> torch.Tensor:
+            new = maps.to(old.dtype)
+            if self._form is not None:
+                new = self._form.put(new, old.whole() if isinstance(old, Edits) else old)
+            strides = strides_like(old) if isinstance(old, Edits) and old.shape == new.shape else None
+            return whole(run, laid(new), strides=strides)
+
+        return self._edited(run, by)
+
+    def _edited(self, run: Run, by: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+        with kept_clean(self._base), self._replacing(by), never_compiled():
+            return self._base(untouched(run, self._image))
 
     def _replacing(self, by: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-        if self._layer is None:
-            return nullcontext()
-        calls = iter(range(1 << 30))
+        def see(index: int, old: torch.Tensor | None) -> torch.Tensor | None:
+            return by(old) if index == self._call and old is not None else None
 
-        def leave(_: nn.Module, __: Any, output: Any) -> Any:
-            return by(output) if next(calls) == self._calls else None
-
-        return attached([self._layer], leave=leave)
+        return nullcontext() if self._layer is None else calls_of(self._base, self._layer, self._functions, see)
 
 
 def plain(value: Any) -> Any:

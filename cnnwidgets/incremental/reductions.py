@@ -28,11 +28,13 @@ def mean(run: Run, function: Any, x: Any, dims: Any = None, keepdim: bool = Fals
     if over != sorted(x.axes) or options.get("dtype") is not None:
         apart = not set(over) & set(x.axes) and keepdim
         return by_window(run, function, x, dims, keepdim, **options) if apart else NotImplemented
+    if x.covers:
+        return whole(run, function(x.win, dims, keepdim, **options))
     size = (x.win.shape[x.axes[0]], x.win.shape[x.axes[1]])
     wide = torch.float64 if x.dtype == torch.float64 else torch.float32
     was = windows(x.base, x.y, x.x, size, x.axes)
     change = x.win.sum(over, keepdim=keepdim, dtype=wide) - was.sum(over, keepdim=keepdim, dtype=wide)
-    before = run.base(torch.mean, x, over, keepdim, dtype=wide)
+    before = run.base(torch.mean, x, over, keepdim, dtype=wide).tensor
     return whole(run, (before + change / (x.side[0] * x.side[1])).to(x.dtype))
 
 
@@ -61,9 +63,11 @@ def adaptive_max_pool(run: Run, function: Any, x: Any, size: Any) -> Any:
 
 def _largest(run: Run, x: Edits) -> torch.Tensor:
     """(B, C, 1, 1)."""
+    if x.covers:
+        return x.win.amax((2, 3), keepdim=True)
     height, width = x.side
     h, w = x.win.shape[2:]
-    best, where = run.base(_first_largest, x)
+    best, where = (value.tensor for value in run.base(_first_largest, x))
     y, left = (index(corner, x.device)[:, None] for corner in (x.y, x.x))
     row, column = where // width, where % width
     covered = (row >= y) & (row < y + h) & (column >= left) & (column < left + w)

@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional
 
 from .boxes import Box, Ints
+from .kept import Kept
 from .registry import function_rule, rule
 from .run import Run
 from .value import Edits, untouched, windowed
@@ -23,7 +24,7 @@ def take_places(win: torch.Tensor, rows: Ints, columns: Ints) -> torch.Tensor:
     return win.permute(0, 2, 3, 1)[each, down, across].permute(0, 3, 1, 2)
 
 
-def remapped(run: Run, x: Edits, base: torch.Tensor, rows: Ints, columns: Ints) -> Any:
+def remapped(run: Run, x: Edits, base: Kept, rows: Ints, columns: Ints) -> Any:
     """The value whose row r is row ``rows[r]`` of ``x``, and column likewise; ``base`` is the unedited one."""
     box = Box(*_hit(rows, x.reach.y0, x.reach.y1), *_hit(columns, x.reach.x0, x.reach.x1))
     side, size = (len(rows), len(columns)), box.size
@@ -35,7 +36,7 @@ def remapped(run: Run, x: Edits, base: torch.Tensor, rows: Ints, columns: Ints) 
     height, width = x.win.shape[2:]
     inside = ((down >= 0) & (down < height))[:, None, :, None] & ((across >= 0) & (across < width))[:, None, None, :]
     taken = take_places(x.win, down.clip(0, height - 1), across.clip(0, width - 1))
-    win = torch.where(torch.from_numpy(inside).to(taken.device), taken, windows(base, y, left, size, MAPS))
+    win = torch.where(torch.from_numpy(inside).to(taken.device), taken, windows(base.tensor, y, left, size, MAPS))
     return windowed(run, base, win, (y, left), box)
 
 

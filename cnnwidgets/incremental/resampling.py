@@ -13,6 +13,7 @@ import torch
 
 from .boxes import Box, Ints
 from .dispatch import edits_in
+from .kept import Kept
 from .pointwise import by_window
 from .registry import rule
 from .run import Run
@@ -20,10 +21,9 @@ from .value import Edits, piece, untouched, windowed
 from .windows import index
 
 
-def _matrix(function: Any, like: torch.Tensor, args: tuple[Any, ...], axis: int) -> torch.Tensor:
+def _matrix(function: Any, like: Kept, sides: tuple[int, int], args: tuple[Any, ...], axis: int) -> torch.Tensor:
     """(out, in): the weights with which ``function`` makes rows (``axis`` 2) or columns (3) of those it gets."""
-    side = like.shape[axis]
-    other = like.shape[5 - axis]
+    side, other = sides[axis - 2], sides[3 - axis]
     wide = torch.float64 if like.dtype == torch.float64 else torch.float32
     unit = torch.eye(side, dtype=wide, device=like.device)
     probe = unit[None, :, :, None].expand(1, side, side, other)
@@ -33,7 +33,7 @@ def _matrix(function: Any, like: torch.Tensor, args: tuple[Any, ...], axis: int)
     if axis == 3:
         return made[:, 0, :].T.contiguous()
     # At place (0, 0) each of the two holds the other's sum of weights as a factor, which need not be one.
-    one: torch.Tensor = function(torch.ones(1, 1, *like.shape[2:], dtype=wide, device=like.device), *args)[0, 0, 0, 0]
+    one: torch.Tensor = function(torch.ones(1, 1, *sides, dtype=wide, device=like.device), *args)[0, 0, 0, 0]
     rows: torch.Tensor = made[:, :, 0].T / one
     return rows.contiguous()
 
@@ -76,13 +76,13 @@ def resample(run: Run, function: Any, x: Any, *args: Any) -> Any:
         return untouched(run, base)
     if not x.is_floating_point():
         return NotImplemented
-    if base.shape == x.base.shape and function._schema.name == "aten::_adaptive_avg_pool2d":  # noqa: SLF001
+    if base.shape[1:] == x.shape[1:] and function._schema.name == "aten::_adaptive_avg_pool2d":  # noqa: SLF001
         return by_window(run, torch.ops.aten.clone.default, x)
     matrices = []
     for axis in (2, 3):
 
         def found(axis: int = axis) -> torch.Tensor:
-            return _matrix(function, x.base, args, axis)
+            return _matrix(function, base, x.side, args, axis)
 
         key = (function, "matrix", axis, str(x.dtype), str(x.device), tuple(x.shape[2:]))
         matrices.append(run.memo.get(key, args, {}, found))

@@ -12,8 +12,8 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from cnnwidgets.core.macs import count
 
+from .kept import Kept, Step
 from .memo import Memo
-from .windows import laid
 from .work import Work
 
 if TYPE_CHECKING:
@@ -32,19 +32,23 @@ class Pending:
     """A convolution that waits: batch normalisation that follows can be folded into its kernels.
 
     Attributes:
-        compute: (kernels, bias) -> the result.
+        compute: (kernels, bias, rest) -> the result.
         weight, bias: the layer's own.
         source: what is convolved; nobody may write to it before.
+        places: rows times columns of the result, of all edits together.
+        rest: the result without edits, for what no edit reaches.
     """
 
-    compute: Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
+    compute: Callable[[torch.Tensor, torch.Tensor | None, Kept | None], torch.Tensor]
     weight: torch.Tensor
     bias: torch.Tensor | None
     source: torch.Tensor
+    places: int
+    rest: Kept | None = None
 
     def plain(self) -> torch.Tensor:
         """The convolution alone."""
-        return self.compute(self.weight, self.bias)
+        return self.compute(self.weight, self.bias, self.rest)
 
 
 @dataclass
@@ -58,6 +62,7 @@ class Run:
         reads: whether the model's Python code read numbers that depend on edits.
         waiting: values that have not been computed yet.
         parted: memory that should be one, but lies in two places; nobody may write to it.
+        largest: bytes of the largest value of all edits.
     """
 
     count: int
@@ -67,6 +72,12 @@ class Run:
     reads: bool = False
     waiting: list[weakref.ref[Edits]] = field(default_factory=list)
     parted: list[StorageWeakRef] = field(default_factory=list)
+    largest: int = 0
+
+    def made(self, value: torch.Tensor) -> torch.Tensor:
+        """Note the size of a value of all edits; returns it."""
+        self.largest = max(self.largest, value.nbytes)
+        return value
 
     def settle(self, value: torch.Tensor | Edits) -> None:
         """Before ``value`` is written to: compute what waits and still needs it as it is."""
@@ -93,17 +104,13 @@ class Run:
         self.parted += map(_storage, tensors)
 
     def base(self, function: Any, *args: Any, **kwargs: Any) -> Any:
-        """``function`` on the unedited values, computed the first time only."""
+        """``function`` on the unedited values, done the first time only: a :class:`Kept`, or a list of them."""
         args, kwargs = _unedited(args), _unedited(kwargs)
 
-        def compute() -> Any:
-            output = function(*args, **kwargs)
-            self.work.once(count(getattr(function, "overloadpacket", None), args, output))
-            if isinstance(output, torch.Tensor):
-                return laid(output) if output.dim() == 4 else output
-            return output
+        def done(real: Any, output: Any) -> None:
+            self.work.once(count(getattr(function, "overloadpacket", None), real, output))
 
-        return self.memo.get(function, args, kwargs, compute)
+        return self.memo.get(function, args, kwargs, lambda: Step(function, args, kwargs, done).first())
 
 
 def _is_edits(value: Any) -> TypeGuard[Edits]:
@@ -116,7 +123,7 @@ def _storage(tensor: torch.Tensor) -> StorageWeakRef:
 
 def _unedited(value: Any) -> Any:
     if _is_edits(value):
-        return value.base
+        return value.unedited
     if isinstance(value, tuple | list):
         return type(value)(_unedited(item) for item in value)
     if isinstance(value, dict):

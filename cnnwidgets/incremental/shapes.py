@@ -35,12 +35,15 @@ def cat(run: Run, function: Any, parts: Any, dim: int = 0) -> Any:
     box = union(part.reach for part in reached)
     side = reached[0].side
     alike = len(touched) == len(parts) and all(same_place(part, touched[0]) for part in touched)
-    size = box.size if not alike else (touched[0].win.shape[axes[0]], touched[0].win.shape[axes[1]])
-    if len(touched) < len(reached) or size[0] * size[1] > run.threshold * side[0] * side[1]:
+    if len(touched) < len(reached):
         output = everything(run, function, (parts, dim), {})
         output.box, output.axes = box, axes
         return output
-    corners = (touched[0].y, touched[0].x) if alike else box.corners(size, side)
+    size = box.window(side, run.threshold)
+    corners = box.corners(size, side)
+    if alike:
+        size = touched[0].win.shape[axes[0]], touched[0].win.shape[axes[1]]
+        corners = touched[0].y, touched[0].x
     win = torch.cat([piece(part, corners, size) for part in _axes_set(parts, axes)], dim)
     return windowed(run, run.base(function, parts, dim), win, corners, box, axes)
 
@@ -204,7 +207,7 @@ def fresh(run: Run, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def restrided(value: Edits, strides: tuple[int, ...]) -> Edits:
-    """``value`` with the layout that a view has."""
+    """``value``, windowed, with the layout that a view has."""
     return windowed(
-        value.run, value.base, value.win, (value.y, value.x), value.reach, value.axes, owned=False, strides=strides
+        value.run, value.source, value.win, (value.y, value.x), value.reach, value.axes, owned=False, strides=strides
     )

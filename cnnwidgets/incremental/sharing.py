@@ -83,10 +83,10 @@ def materialise(value: Edits) -> None:
     family = value.family
     if family is None:
         if not value.is_whole:
-            _become(value, value.whole())
+            _become(value, _own(value))
         return
     root = family.root
-    _become(root, root.whole())
+    _become(root, _own(root))
     memory = conform(root)
     for member in [value, *family.others(value)]:
         real = memory
@@ -95,6 +95,12 @@ def materialise(value: Edits) -> None:
         _become(member, real)
         member.shared = True
         member.family, member.path = None, ()
+
+
+def _own(value: Edits) -> torch.Tensor:
+    """The whole of ``value``, as memory that no other value looks at."""
+    real = value.whole()
+    return real.clone() if real is value.kept else real
 
 
 def _become(value: Edits, real: torch.Tensor) -> None:

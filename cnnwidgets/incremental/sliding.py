@@ -13,16 +13,21 @@ from torch.nn import functional
 
 from .boxes import Box, Ints
 from .dispatch import edits_in
-from .packing import convolve
+from .kept import Kept
+from .packing import convolve, convolve_parts
+from .parts import Part, parts
 from .registry import rule
 from .resampling import resample
 from .run import Pending, Run
 from .sharing import snapshot
 from .transposed import transposed_convolution
 from .value import Edits, cut, later, untouched, waiting, whole, windowed
-from .windows import MAPS
+from .windows import MAPS, index, windows
 
 Pair = tuple[int, int]
+_LEAST_SPLIT = 8
+_A_COPY, _A_CALL = 250, 2e7
+"""What copying a number and calling a convolution cost, in multiply-adds; measured on two cores of a CPU."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +93,7 @@ def reach(run: Run, x: Edits, kernel: Kernel, side: Pair) -> tuple[Box | None, W
     box = kernel.reached(x.box, side) if x.box is not None and x.axes == MAPS else None
     if x.is_whole or box is None:
         return box, None
-    size = box.size
-    if size[0] * size[1] > run.threshold * side[0] * side[1]:
-        return box, None
+    size = box.window(side, run.threshold)
     if kernel.same:
         return box, Windows(box, (x.win.shape[2], x.win.shape[3]), (x.y, x.x))
     return box, Windows(box, size, box.corners(size, side))
@@ -102,7 +105,7 @@ def source(run: Run, x: Edits, kernel: Kernel, wanted: Windows, side: Pair, fill
         x.owned = False
         return x.win
     (y, left), stride = wanted.corners, kernel.stride
-    padded, shift = _padded(run, x.base, kernel, side, fill)
+    padded, shift = _padded(run, x, kernel, side, fill)
     piece = cut(padded, x, (y * stride[0], left * stride[1]), kernel.seen(wanted.size), shift)
     if piece is x.win:
         x.owned = False
@@ -123,19 +126,22 @@ def slide(
     box, wanted = reach(run, x, kernel, side)
     if wanted is None:
         return whole(run, padded(x.whole()), box)
-    win = unpadded(source(run, x, kernel, wanted, side, fill))
+    if wanted.size == side and not kernel.same:
+        win = padded(x.whole())
+    else:
+        win = unpadded(source(run, x, kernel, wanted, side, fill))
     return windowed(run, base(), win, wanted.corners, wanted.box)
 
 
-def _padded(run: Run, base: torch.Tensor, kernel: Kernel, side: Pair, fill: float) -> tuple[torch.Tensor, Pair]:
-    """``base`` with its padding, and, with ceil_mode, what the last places look at beyond it."""
+def _padded(run: Run, x: Edits, kernel: Kernel, side: Pair, fill: float) -> tuple[torch.Tensor, Pair]:
+    """The base of ``x`` with its padding, and, with ceil_mode, what the last places look at beyond it."""
     down, right = kernel.padding
     needed = kernel.seen(side)
-    below = max(0, needed[0] - base.shape[2] - down)
-    beside = max(0, needed[1] - base.shape[3] - right)
+    below = max(0, needed[0] - x.side[0] - down)
+    beside = max(0, needed[1] - x.side[1] - right)
     if not (down or right or below or beside):
-        return base, (0, 0)
-    return run.base(functional.pad, base, (right, beside, down, below), "constant", fill), (down, right)
+        return x.base, (0, 0)
+    return run.base(functional.pad, x, (right, beside, down, below), "constant", fill).tensor, (down, right)
 
 
 @rule("convolution")
@@ -167,19 +173,50 @@ def convolution(
     if min(side) < 1:
         return NotImplemented
     (box, wanted), each = reach(run, x, kernel, side), math.prod(weight.shape)
-    places = side if wanted is None else wanted.size
-    run.work.edits(run.count * places[0] * places[1] * each, each, side[0] * side[1], box, run.count)
-    seen = x.whole() if wanted is None else source(run, x, kernel, wanted, side, 0.0)
-    around = padding if wanted is None else (0, 0)
+    split = _worth_splitting(weight, wanted)
+    places = run.count * math.prod(side if wanted is None else wanted.size)
+    done = sum(part.places for part in split) if split else places
+    run.work.edits(done * each, each, side[0] * side[1], box, run.count)
+    entire = wanted is None or (wanted.size == side and not kernel.same and not split)
+    around = padding if entire else (0, 0)
+    seen = x.whole() if entire or wanted is None else source(run, x, kernel, wanted, side, 0.0)
+    if seen is x.kept:
+        x.owned = False
 
-    def compute(kernels: torch.Tensor, offset: torch.Tensor | None) -> torch.Tensor:
-        return convolve(run, seen, kernels, offset, stride, around, dilation, groups)
+    def compute(kernels: torch.Tensor, offset: torch.Tensor | None, rest: Kept | None) -> torch.Tensor:
+        if not split or wanted is None or rest is None:
+            return convolve(run, seen, kernels, offset, stride, around, dilation, groups)
+        made = windows(rest.tensor, *wanted.corners, wanted.size, MAPS)
+        looked_at = [seen[index(part.which, seen.device)][_seen_by(kernel, part)] for part in split]
+        found = convolve_parts(looked_at, kernels, offset, stride, dilation, groups)
+        for part, values in zip(split, found, strict=True):
+            made[index(part.which, made.device), :, part.top : part.bottom, part.left : part.right] = values
+        return made
 
-    pending = Pending(compute, weight, bias, seen)
     if wanted is None:
         like = torch.empty((run.count, weight.shape[0], *side), dtype=x.dtype, device="meta")
-        return waiting(whole(run, None, box, like=like, device=x.device), pending)
-    return waiting(windowed(run, run.base(function, x, *args), None, wanted.corners, wanted.box), pending)
+        return waiting(whole(run, None, box, like=like, device=x.device), Pending(compute, weight, bias, seen, places))
+    base = run.base(function, x, *args)
+    pending = Pending(compute, weight, bias, seen, places, base)
+    return waiting(windowed(run, base, None, wanted.corners, wanted.box), pending)
+
+
+def _worth_splitting(weight: torch.Tensor, wanted: Windows | None) -> list[Part]:
+    """The parts that are reached of the windows, if to convolve them one after the other takes less; else none."""
+    if wanted is None or len(wanted.box.y0) < _LEAST_SPLIT:
+        return []
+    places = len(wanted.box.y0) * wanted.size[0] * wanted.size[1]
+    split = parts(wanted.box, wanted.corners, wanted.size)
+    saved = (places - sum(part.places for part in split)) * weight.numel()
+    moved = places * (weight.shape[0] + weight.shape[1])
+    return split if saved > _A_COPY * moved + _A_CALL * len(split) else []
+
+
+def _seen_by(kernel: Kernel, part: Part) -> tuple[slice, ...]:
+    """What a part of the outputs of a window looks at."""
+    (down, right), (h, w) = kernel.stride, kernel.extent
+    rows = slice(part.top * down, (part.bottom - 1) * down + h)
+    return slice(None), slice(None), rows, slice(part.left * right, (part.right - 1) * right + w)
 
 
 @rule("max_pool2d_with_indices")

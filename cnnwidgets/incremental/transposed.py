@@ -48,7 +48,7 @@ def transposed_convolution(
     # One more than is looked at, so that outputs which no input writes to are there as well.
     seen = tuple(int((end - start).max()) + 2 for start, end in zip(starts, ends, strict=True))
     around = (seen[1], seen[1] + 1, seen[0], seen[0] + 1)
-    padded = run.base(functional.pad, x.base, tuple(n + max(spans) + 1 for n in around), "constant", 0.0)
+    padded = run.base(functional.pad, x, tuple(n + max(spans) + 1 for n in around), "constant", 0.0).tensor
     shift = (around[2] + max(spans) + 1, around[0] + max(spans) + 1)
     piece = cut(padded, x, (starts[0] + shift[0], starts[1] + shift[1]), (seen[0], seen[1]), shift)
     made = functional.conv_transpose2d(piece, weight, bias, stride, 0, 0, groups, dilation)

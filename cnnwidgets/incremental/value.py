@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import torch
 
 from .boxes import Box, Ints
+from .kept import Kept
 from .run import Pending, Run
 from .windows import MAPS, Axes, paste, repeated, windows
 
@@ -50,7 +51,7 @@ class Edits(torch.Tensor):
     """
 
     run: Run
-    unedited: torch.Tensor | None
+    unedited: Kept | None
     pending: Pending | None
     kept: torch.Tensor | None
     y: Ints
@@ -87,6 +88,11 @@ class Edits(torch.Tensor):
     @property
     def base(self) -> torch.Tensor:
         """(1, ...), the value without edits, unless whole."""
+        return self.source.tensor
+
+    @property
+    def source(self) -> Kept:
+        """The same, whether its numbers are at hand or not."""
         return _there(self.unedited)
 
     @property
@@ -105,9 +111,14 @@ class Edits(torch.Tensor):
         """Compute what waits."""
         pending, self.pending = self.pending, None
         if pending is not None and self.unedited is not None:
-            self.kept = pending.plain()
+            self.kept = self.run.made(pending.plain())
         elif pending is not None:
-            self.known = pending.plain()
+            self.known = self.run.made(pending.plain())
+
+    @property
+    def covers(self) -> bool:
+        """Whether the windows of a windowed value hold all of its rows and columns."""
+        return (self.win.shape[self.axes[0]], self.win.shape[self.axes[1]]) == self.side
 
     @property
     def side(self) -> tuple[int, int]:
@@ -118,6 +129,8 @@ class Edits(torch.Tensor):
         """(B, ...): every value of every edit; not to be written to."""
         if self.is_whole:
             return self.every
+        if self.is_windowed and self.covers:
+            return self.win
         if self.filled is None:
             self.filled = repeated(self.base, self.run.count)
             if self.is_windowed:
@@ -161,7 +174,7 @@ def _there(value: T | None) -> T:
 def blank(
     run: Run,
     shape: Sequence[int],
-    like: torch.Tensor,
+    like: Kept | torch.Tensor,
     strides: Sequence[int] | None = None,
     device: torch.device | None = None,
 ) -> Edits:
@@ -177,8 +190,9 @@ def blank(
     return made
 
 
-def untouched(run: Run, base: torch.Tensor, strides: tuple[int, ...] | None = None) -> Edits:
+def untouched(run: Run, base: Kept | torch.Tensor, strides: tuple[int, ...] | None = None) -> Edits:
     """A value (1, ...) that no edit has reached."""
+    base = run.memo.kept(base) if isinstance(base, torch.Tensor) else base
     made = blank(run, (run.count, *base.shape[1:]), base, strides)
     made.unedited = base
     return made
@@ -186,7 +200,7 @@ def untouched(run: Run, base: torch.Tensor, strides: tuple[int, ...] | None = No
 
 def windowed(
     run: Run,
-    base: torch.Tensor,
+    base: Kept | torch.Tensor,
     win: torch.Tensor | None,
     corners: tuple[Ints, Ints],
     box: Box,
@@ -196,7 +210,10 @@ def windowed(
     strides: tuple[int, ...] | None = None,
 ) -> Edits:
     """A value that differs from ``base`` (1, ...) in ``win`` (B, ...), whose top left ``corners`` are rows, columns."""
+    base = run.memo.kept(base) if isinstance(base, torch.Tensor) else base
     made = blank(run, (run.count, *base.shape[1:]), base, strides)
+    if win is not None:
+        run.made(win)
     made.unedited, made.kept, (made.y, made.x), made.box, made.axes, made.owned = base, win, corners, box, axes, owned
     return made
 
@@ -218,6 +235,8 @@ def whole(
     """
     like = _there(real if like is None else like)
     made = blank(run, like.shape, like, strides, device)
+    if real is not None:
+        run.made(real)
     made.known, made.box, made.axes, made.shared = real, box, axes, shared
     return made
 

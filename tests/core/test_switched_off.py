@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from cnnwidgets.core.errors import CnnWidgetsError, LayerNotFound
+from cnnwidgets.core.errors import CnnWidgetsError, InputError, LayerNotFound
 from cnnwidgets.core.forward import run
+from cnnwidgets.core.layouts import followed_layouts
 from cnnwidgets.core.switched_off import switched_off
 
 
@@ -40,15 +41,92 @@ def test_maps_of_several_layers_are_zero_in_every_call() -> None:
 
 
 @torch.no_grad()
-def test_the_last_axis_of_channels_last_and_of_tokens() -> None:
-    class Last(nn.Module):
+@pytest.mark.parametrize(
+    "order",
+    ["nhwc", "nwhc", "nhcw", "ncwh", "ntc", "nct", "tnc", "nsc"],
+)
+def test_maps_in_whatever_order_a_layer_holds_them(order: str) -> None:
+    class Turn(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return x.permute(0, 2, 3, 1)
+            flat = {"t": lambda: x.flatten(2), "s": lambda: x.mT.flatten(2)}
+            kind = next((letter for letter in "ts" if letter in order), "")
+            source, letters = (flat[kind](), f"nc{kind}") if kind else (x, "nchw")
+            return source.permute([letters.index(letter) for letter in order])
 
-    net = nn.Sequential(Last(), nn.Flatten())
-    x = torch.ones(1, 3, 2, 2)
-    with switched_off(net, {"0": [2]}, axes={"0": -1}):
-        assert net(x).tolist() == [[1, 1, 0] * 4]
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.turn = nn.Conv2d(3, 3, 1), Turn()
+            self.weight = torch.randn(27, 5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            turned = self.turn(self.stem(x))
+            return turned.transpose(0, order.index("n")).flatten(1) @ self.weight
+
+    net, x = Net(), torch.randn(1, 3, 3, 3)  # as many channels as rows and columns: shapes tell nothing
+    maps = net.stem(x)
+    maps[:, [0, 2]] = 0
+    expected = net.turn(maps).transpose(0, order.index("n")).flatten(1) @ net.weight
+    with switched_off(net, {"turn": [0, 2]}, layouts=followed_layouts(net, x)):
+        without = net(x)
+    torch.testing.assert_close(without, expected)
+
+
+@torch.no_grad()
+def test_tokens_beside_the_grid_stay() -> None:
+    class Front(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.cat([torch.full((1, 1, 3), 7.0), x.flatten(2).mT], 1)
+
+    net = nn.Sequential(nn.Conv2d(1, 3, 1), Front(), nn.Flatten())
+    x = torch.ones(1, 1, 2, 2)
+    before = net(x).view(1, 5, 3).clone()
+    with switched_off(net, {"1": [2]}, layouts=followed_layouts(net, x)):
+        after = net(x).view(1, 5, 3)
+    before[:, 1:, 2] = 0
+    assert torch.equal(after, before)
+
+
+@torch.no_grad()
+def test_a_layer_that_stands_in_several_places() -> None:
+    class Shared(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.relu, self.linear = nn.Conv2d(1, 2, 1), nn.Conv2d(2, 4, 1), nn.ReLU(), nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.relu(self.linear(self.relu(self.b(self.relu(self.a(x)))).mean((2, 3))))
+
+    torch.manual_seed(0)
+    net, x = Shared(), torch.randn(1, 1, 3, 3)
+    maps = net.b(net.a(x).relu()).relu()
+    maps[:, 1] = 0
+    with switched_off(net, {"relu": [1]}, layouts=followed_layouts(net, x), counts={"relu": 4}):
+        without = net(x)
+    torch.testing.assert_close(without, net.linear(maps.mean((2, 3))).relu())
+    off = switched_off(net, {"relu": [1]}, layouts=followed_layouts(net, x), counts={"relu": 3})
+    with pytest.raises(InputError, match=r"'relu' returns shape \(1, 2, 3, 3\)"), off:
+        net(x)
+
+
+@torch.no_grad()
+def test_the_maps_among_several_tensors() -> None:
+    class Both(nn.Module):
+        def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"tokens": x.flatten(2).mT, "maps": 2 * x}
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.both = Both()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            both = self.both(x)
+            return both["maps"].flatten(2).mT + both["tokens"]
+
+    net, x = Net(), torch.ones(1, 2, 1, 2)
+    with switched_off(net, {"both": [1]}):
+        assert net(x).tolist() == [[[3.0, 1.0], [3.0, 1.0]]]
 
 
 def test_wrong_layers_and_maps() -> None:

@@ -132,3 +132,22 @@ def test_labels_by_class_number_are_put_in_order() -> None:
 def test_labels_that_are_no_names(labels: Any) -> None:
     with pytest.raises(cw.InputError, match="labels is"):
         Session(nn.Flatten(), {"one": torch.zeros(1, 1, 2, 2)}, labels=labels)
+
+
+def test_maps_out_of_proportion_are_shown_with_a_note() -> None:
+    """The picture is what the network sees: an adaptive pooling's square grid does cover all of a wide one."""
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Linear(36, 5)
+    ).eval()
+    e = cw.explore(net, torch.rand(1, 3, 16, 64))
+    e.layer = e.overlay.layer = "2"
+    assert shown_map(e).shape == (3, 3)
+    assert any(
+        "3 × 3 cells are stretched over a picture of another shape, 16 × 64" in n["text"] for n in e.overlay.notes
+    )
+    wanted = {"methods": ["grad_cam"], "axis": "layers", "layers": ["2"], "classes": []}
+    e.comparison._receive(None, {"op": "compare", "id": 1, **wanted}, [])
+    e.wait(20)
+    assert "3 × 3 cells are stretched" in pushed(e.comparison, "cell:0:0")[0]["notes"][-1]
+    e.close()

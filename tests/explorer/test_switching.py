@@ -7,6 +7,7 @@ import threading
 import pytest
 import torch
 import traitlets
+from torch import nn
 
 import cnnwidgets as cw
 from tests.explorer import nets
@@ -133,6 +134,76 @@ def test_the_bars_speak_of_patches_only_where_patches_are_seen(e: cw.Explorer) -
     assert torch.equal(_bars(e), whole)
     e.panel = "hide"
     assert torch.equal(_bars(e), patched)
+
+
+class Inner(nn.Module):
+    """A stem, a layer whose maps lie ``way``, and a head."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.stem, self.act, self.norm = nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.GELU(), nn.LayerNorm(8)
+        self.front, self.mix = nn.Parameter(torch.randn(1, 1, 8)), nn.Linear(8, 8)
+        self.head, self.way = nn.Linear(8, 4), way
+
+    def before(self, x: torch.Tensor) -> torch.Tensor:
+        maps = self.stem(x)
+        if self.way == "channels last":
+            return self.norm(maps.permute(0, 2, 3, 1))
+        tokens = self.norm(maps.flatten(2).mT)
+        if self.way == "channels before tokens":
+            return tokens.mT
+        return torch.cat([self.front.expand(len(x), -1, -1), tokens], 1)
+
+    def after(self, held: torch.Tensor) -> torch.Tensor:
+        if self.way == "channels last":
+            return self.head(self.mix(held).relu().mean((1, 2)))
+        if self.way == "channels before tokens":
+            held = held.mT
+        mixed = nn.functional.scaled_dot_product_attention(self.mix(held), held, held)
+        return self.head(mixed[:, 0])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.after(self.act(self.before(x)))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("way", ["channels last", "class token", "channels before tokens"])
+def test_maps_that_lie_in_another_order_than_usual(way: str) -> None:
+    net, x = Inner(way).eval(), torch.rand(1, 3, 16, 16)  # 8 channels, 8 rows and 8 columns behind the stem
+    e = cw.explore(net, x)
+    e.layer = "act"
+    e.feature_maps.off = [1, 5]
+    e.wait(20)
+    held = net.act(net.before(x))
+    expected = {
+        "channels last": lambda: held.index_fill(3, torch.tensor([1, 5]), 0),
+        "class token": lambda: torch.cat([held[:, :1], held[:, 1:].index_fill(2, torch.tensor([1, 5]), 0)], 1),
+        "channels before tokens": lambda: held.index_fill(1, torch.tensor([1, 5]), 0),
+    }[way]()
+    torch.testing.assert_close(_bars(e), net.after(expected)[0])
+    assert not torch.allclose(_bars(e), net(x)[0])
+    e.close()
+
+
+@torch.no_grad()
+def test_a_model_whose_axes_cannot_be_followed() -> None:
+    class ByNumpy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.act = nn.Conv2d(3, 8, 3), nn.ReLU()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.act(torch.from_numpy(self.stem(x).detach().numpy()) + 0.5).mean((2, 3))
+
+    net, x = ByNumpy(), torch.rand(1, 3, 10, 10)
+    e = cw.explore(net, x)
+    e.layer = "act"
+    for channel in range(3):
+        e.feature_maps.off = [channel]
+        e.wait(20)
+        torch.testing.assert_close(_bars(e), net(x)[0].index_fill(0, torch.tensor([channel]), 0))
+    e.close()
 
 
 def test_switching_on_again_at_once_ends_the_work(e: cw.Explorer) -> None:

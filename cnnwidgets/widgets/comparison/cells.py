@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.widgets.heatmap_overlay._arrays import first_image, floats_of
+from cnnwidgets.widgets.heatmap_overlay._arrays import Shown, first_image, floats_of
 from cnnwidgets.widgets.heatmap_overlay._strip import area_mean
 
 MOST = 320
@@ -31,18 +31,22 @@ def row_of(row: str | Mapping[str, Any]) -> dict[str, Any]:
     return {"label": "", "note": "", "single": False, **given}
 
 
-def arrays_of(values: Any) -> tuple[dict[str, npt.NDArray[np.float32]], int, list[str]]:
-    """The arrays of a cell, how many input channels were merged in them, and what was done to fit them.
+def shown_of(values: Any) -> Shown:
+    """What a cell shows of (h, w) or (1, h, w), a map, or of (C, H, W), an input gradient.
 
-    Args:
-        values: (h, w), or an input gradient (C, H, W), merged as :func:`first_image` does.
+    >>> shown_of([[[-1.0]]]).values.tolist(), shown_of([[[-1.0]]]).channels
+    ([[-1.0]], 0)
     """
     checked = floats_of(values, dims=(2, 3))
-    shown = first_image(checked[None])
+    return first_image(checked if len(checked) == 1 and checked.ndim == 3 else checked[None])
+
+
+def arrays_of(shown: Shown) -> tuple[dict[str, npt.NDArray[np.float32]], list[str]]:
+    """The arrays of a cell, and what was done to fit them."""
     arrays = {"values": shown.values} | ({} if shown.magnitude is None else {"magnitude": shown.magnitude})
     height, width = shown.values.shape
     if max(height, width) <= MOST:
-        return arrays, shown.channels, []
+        return arrays, []
     small = {name: area_mean(array, MOST) for name, array in arrays.items()}
     now = " × ".join(map(str, small["values"].shape))
-    return small, shown.channels, [f"The map of {height} × {width} places is shown, with its range, as {now} means."]
+    return small, [f"The map of {height} × {width} places is shown, with its range, as {now} means."]

@@ -60,7 +60,7 @@ export function choices(model: Model<State>): { element: HTMLElement; stop: () =
   );
   go.classList.add("cnnw-cmp-go");
   const cancel = button("Cancel", () => command(model, "cancel"));
-  const meter = h("div", { class: "cnnw-cmp-meter", role: "progressbar", "aria-label": "Progress", "aria-valuemin": 0, "aria-valuemax": 100 });
+  const meter = h("progress", { class: "cnnw-progress", max: 1, value: 0, "aria-label": "Progress" });
   const text = h("span", { class: "cnnw-cmp-left" });
   const work = h("div", { class: "cnnw-cmp-work" }, meter, text, cancel);
   const line = h("div", { class: "cnnw-ho-line" }, axis.element, go, work);
@@ -93,9 +93,7 @@ export function choices(model: Model<State>): { element: HTMLElement; stop: () =
     go.disabled = busy;
     work.hidden = !busy;
     meter.hidden = share === null;
-    const percent = String(Math.round((share ?? 0) * 100));
-    meter.style.setProperty("--share", `${percent}%`);
-    meter.setAttribute("aria-valuenow", percent);
+    meter.value = share ?? 0;
     text.textContent = model.get("progress_text");
   });
   return { element, stop };

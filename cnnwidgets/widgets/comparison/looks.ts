@@ -1,7 +1,8 @@
 /** How the maps are drawn; nothing here asks Python for anything. */
 import { type ColormapName, DIVERGING, isColormap, SEQUENTIAL } from "../_shared/colormaps";
-import { button, h, menu } from "../_shared/dom";
+import { h, menu } from "../_shared/dom";
 import { assign, type Model, watch } from "../_shared/model";
+import { type Png, saveButton } from "../_shared/png";
 import { segmented } from "../heatmap_overlay/segmented";
 import { slider } from "../heatmap_overlay/sliders";
 import type { Sign } from "../heatmap_overlay/state";
@@ -19,21 +20,21 @@ export function colourMap(model: Model<State>): ColormapName {
   return isColormap(wanted) ? wanted : signed ? "blue-red" : "inferno";
 }
 
-export function looks(model: Model<State>, save: () => void): { element: HTMLElement; stop: () => void } {
+export function looks(model: Model<State>, make: () => Png): { element: HTMLElement; stop: () => void } {
   const signs = segmented("Sign", (value) => assign(model, "sign", value as Sign));
   const scale = menu("Scale", MODES, model.get("scale"), (value) => assign(model, "scale", value as Mode));
   const colours = h("span", {});
   const cover = slider("Opacity", 0, (value) => assign(model, "opacity", value / 100));
   const clip = slider("Clip", 0, (value) => assign(model, "clip", value / 2));
   clip.element.title = "Percent of an input gradient's places, the largest, that all get the largest colour";
-  const saving = button("Save", save, { title: "Save the grid with its headings and scales as PNG" });
+  const save = saveButton(make, "Save the grid with its headings and scales as PNG");
   const element = h(
     "div",
     { class: "cnnw-cmp-looks" },
     signs.element,
     cover.element,
     clip.element,
-    h("div", { class: "cnnw-ho-line" }, scale, colours, saving),
+    h("div", { class: "cnnw-ho-line" }, scale, colours, save.element),
   );
   const stop = watch(model, ["sign", "scale", "opacity", "clip", "colormap", "diverging"], () => {
     const sign = model.get("sign");

@@ -11,11 +11,13 @@ import traitlets
 
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import CnnWidget, bundle
-from cnnwidgets.widgets.heatmap_overlay._arrays import pixels_of
+from cnnwidgets.widgets.heatmap_overlay._arrays import Shown, first_image, pixels_of
+from cnnwidgets.widgets.heatmap_overlay._fit import Size, stretched
+from cnnwidgets.widgets.heatmap_overlay.names import method_label
 from cnnwidgets.widgets.heatmap_overlay.units import unit_of
 from cnnwidgets.widgets.heatmap_overlay.widget import CLIP_OF_GRADIENTS, DIVERGING, SEQUENTIAL, SIGNS
 
-from .cells import arrays_of, row_of
+from .cells import arrays_of, row_of, shown_of
 
 AXES = ("layers", "classes")
 SCALES = ("own", "method", "all")
@@ -100,12 +102,18 @@ class Comparison(CnnWidget):
         SEQUENTIAL, default_value="inferno", help="Colours of the positive and the negative part."
     ).tag(sync=True)
     diverging = traitlets.Enum(DIVERGING, default_value="blue-red", help="Colours of signed maps.").tag(sync=True)
+    stretch = traitlets.Bool(
+        False,
+        help="Maps cover all of the picture whatever their shape (unequal strides, a picture squeezed to a square): "
+        "one out of proportion is shown, with a note. False: it is refused.",
+    )
     progress = traitlets.Float(
         None, allow_none=True, help="Share of the work that is done, 0 to 1; None: no progress bar."
     ).tag(sync=True)
     progress_text = traitlets.Unicode("", help='The same in words: "5 of 12 · 8 s left".').tag(sync=True)
 
     def __init__(self, picture: npt.ArrayLike | None = None, **traits: Any):
+        self._pixels: Size | None = None
         self._grid: tuple[int, list[dict[str, Any]], int] = (0, [], 0)
         self._compare: Callable[[Wanted], object] = _nothing
         self._cancel: Callable[[], object] = _nothing
@@ -127,17 +135,20 @@ class Comparison(CnnWidget):
         Args:
             picture: as for the class.
             attributions: (row, column) -> :class:`Attribution`, of which the first image is shown. Rows and columns
-                stand in the order in which they first appear; a pair that is missing stays empty.
+                stand in the order in which they first appear; a pair that is missing stays empty. A row that is called
+                as its explainer ("grad_cam") is headed by that one's name in the menus ("Grad-CAM").
             caption: what all maps explain.
             **traits: any trait, by name.
 
         Raises:
-            InputError: a map is none.
+            InputError: a map is none, or out of proportion to the picture (see ``stretch``).
         """
         comparison = cls(picture, **traits)
         rows = list(dict.fromkeys(row for row, _ in attributions))
         columns = list(dict.fromkeys(column for _, column in attributions))
-        comparison.start(rows, columns, caption=caption)
+        named = {row for (row, _), attribution in attributions.items() if attribution.method == row}
+        headings = [method_label(row) if row in named else row for row in rows]
+        comparison.start(headings, columns, caption=caption)
         for (row, column), attribution in attributions.items():
             comparison.show_attribution(rows.index(row), columns.index(column), attribution)
         return comparison
@@ -150,6 +161,7 @@ class Comparison(CnnWidget):
         """
         checked = pixels_of(pixels)
         self.clear()
+        self._pixels = checked.shape[:2]
         self.push("picture", arrays={"pixels": checked})
 
     def start(self, rows: Sequence[str | Mapping[str, Any]], columns: Sequence[str], *, caption: str = "") -> None:
@@ -176,24 +188,24 @@ class Comparison(CnnWidget):
 
         Args:
             row, column: counted from 0.
-            values: (h, w) real numbers, or an input gradient (C, H, W), whose channels are merged as on the overlay.
+            values: (h, w) or (1, h, w) real numbers, or an input gradient (C, H, W), whose channels are merged as on
+                the overlay.
             notes: what to know before trusting the map.
             unit: what its numbers measure.
 
         Raises:
-            InputError: there is no such cell, or the values are no map.
+            InputError: there is no such cell, or the values are no map, or one out of proportion to the picture (see
+                ``stretch``).
         """
-        self._check(row, column)
-        arrays, channels, done = arrays_of(values)
-        self._push_cell(row, column, arrays, channels=channels, notes=[*notes, *done], unit=unit)
+        self._show(row, column, shown_of(values), notes, unit)
 
     def show_attribution(self, row: int, column: int, attribution: Any) -> None:
         """Fill a cell with the first image of an :class:`Attribution` (anything with its attributes).
 
         Raises:
-            InputError: there is no such cell, or the values are no maps.
+            InputError: as for :meth:`show_cell`.
         """
-        self.show_cell(row, column, attribution.values[0], attribution.notes, unit=unit_of(attribution.method))
+        self._show(row, column, first_image(attribution.values), attribution.notes, unit_of(attribution.method))
 
     def fail_cell(self, row: int, column: int, reason: str) -> None:
         """Say in a cell why it has no map.
@@ -221,6 +233,13 @@ class Comparison(CnnWidget):
         """Free what is kept for the views, let go of the callbacks, and close."""
         self._compare = self._cancel = _nothing
         super().close()
+
+    def _show(self, row: int, column: int, shown: Shown, notes: Iterable[str], unit: str) -> None:
+        self._check(row, column)
+        shape_note = stretched(shown.values.shape, self._pixels, allowed=self.stretch)
+        arrays, done = arrays_of(shown)
+        said = [note for note in (*notes, shape_note, *done) if note]
+        self._push_cell(row, column, arrays, channels=shown.channels, notes=said, unit=unit)
 
     def _check(self, row: int, column: int) -> None:
         _, rows, columns = self._grid

@@ -6,8 +6,9 @@ import { openChannel, subscribe } from "../_shared/channel";
 import { everyFrame, h } from "../_shared/dom";
 import { type Model, type RenderContext, watch } from "../_shared/model";
 import { opaque } from "../_shared/paint";
+import type { Png } from "../_shared/png";
 import { shell } from "../_shared/shell";
-import { fileName, offer } from "../heatmap_overlay/save";
+import { fileName } from "../heatmap_overlay/save";
 import type { Size } from "../heatmap_overlay/resample";
 import { type Cell, cellOf, shownOf } from "./cell";
 import { choices } from "./choices";
@@ -38,7 +39,7 @@ function render({ model, el }: RenderContext<State>): () => void {
 
   const caption = h("span", { class: "cnnw-aside cnnw-cmp-caption", dir: "auto" });
   const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Compare"), caption);
-  const parts = [choices(model), looks(model, save)] as const;
+  const parts = [choices(model), looks(model, sheet)] as const;
   const view = gridView();
   const empty = h("div", { class: "cnnw-empty" });
   const words = h("div", { class: "cnnw-cmp-words" });
@@ -76,13 +77,13 @@ function render({ model, el }: RenderContext<State>): () => void {
     el.dataset["filled"] = String(cells.flat().filter((cell) => cell).length);
   }
 
-  function save(): void {
+  function sheet(): Png {
     frame.cancel();
     paint();
     const { shown, mode, scales, words: said } = seen();
     const look = { sign: model.get("sign"), name: colourMap(model) };
     const canvas = draw({ grid, cells, shown, scales, canvases: view.canvases(), size: size(), mode, words: said, ...look });
-    offer(canvas, fileName(`compare ${grid.caption}`));
+    return { canvas, name: fileName(`compare ${grid.caption}`) };
   }
 
   function listen(): void {

@@ -4,6 +4,7 @@ import { command, openChannel } from "../_shared/channel";
 import { button, h } from "../_shared/dom";
 import { assign, type BaseState, type Model, type RenderContext, watch } from "../_shared/model";
 import { shell } from "../_shared/shell";
+import { goTo, isOutOfSight } from "./sight";
 import { tooLarge } from "./upload";
 
 export interface State extends BaseState {
@@ -42,15 +43,10 @@ function render({ model, el }: RenderContext<State>): () => void {
     }
     command(model, "upload", { name: chosen.name }, [await chosen.arrayBuffer()]);
   });
-  const fill = h("span", { class: "cnnw-progress-fill" });
-  const track = h(
-    "span",
-    { class: "cnnw-progress", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100, "aria-label": "Progress" },
-    fill,
-  );
+  const bar = h("progress", { class: "cnnw-progress", max: 1, value: 0, "aria-label": "Progress" });
   const text = h("span", { class: "cnnw-progress-text", role: "status" });
   const cancel = button("Cancel", () => command(model, "cancel"), { title: "Stop, and keep what is done" });
-  const work = h("span", { class: "cnnw-explorer-work" }, track, text, cancel);
+  const work = h("span", { class: "cnnw-explorer-work" }, bar, text, cancel);
   const panels = h("span", { class: "cnnw-explorer-panels", role: "group", "aria-label": "Panels" });
   const notes = h("div", { class: "cnnw-explorer-notes" });
   el.append(
@@ -81,9 +77,8 @@ function render({ model, el }: RenderContext<State>): () => void {
     watch(model, ["progress", "progress_text"], () => {
       const share = model.get("progress");
       work.hidden = share === null && !model.get("progress_text");
-      track.hidden = cancel.hidden = share === null;
-      fill.style.width = `${100 * (share ?? 0)}%`;
-      track.setAttribute("aria-valuenow", String(Math.round(100 * (share ?? 0))));
+      bar.hidden = cancel.hidden = share === null;
+      bar.value = share ?? 0;
       text.textContent = model.get("progress_text");
     }),
     watch(model, ["notes"], () => {
@@ -106,12 +101,17 @@ function render({ model, el }: RenderContext<State>): () => void {
     for (const [name, label] of PANELS) {
       const toggle = button(
         `Show ${label.toLowerCase()}`,
-        () => {
-          const folded = found.classList.toggle(`cnnw-fold-${name}`);
-          toggle.setAttribute("aria-pressed", String(!folded));
+        async () => {
+          const panel = found.querySelector<HTMLElement>(`.cnnw-area-${name}`);
+          if (!panel) return;
+          const shown = !found.classList.contains(`cnnw-fold-${name}`);
+          if (shown && (await isOutOfSight(panel))) return goTo(panel);
+          found.classList.toggle(`cnnw-fold-${name}`, shown);
+          toggle.setAttribute("aria-pressed", String(!shown));
           window.dispatchEvent(new Event("resize"));
+          if (!shown && (await isOutOfSight(panel))) goTo(panel);
         },
-        { title: `Show or hide: ${label.toLowerCase()}`, label },
+        { title: `Show or hide: ${label.toLowerCase()}. Goes there if it is out of sight`, label },
       );
       toggle.setAttribute("aria-pressed", String(!found.classList.contains(`cnnw-fold-${name}`)));
       panels.append(toggle);

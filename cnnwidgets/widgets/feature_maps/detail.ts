@@ -5,7 +5,8 @@ import { number, percent } from "../_shared/format";
 import { chart } from "./chart";
 import type { Look } from "./large";
 import { span } from "./maps";
-import { save } from "./save";
+import { saveButton } from "../_shared/png";
+import { fileName } from "./save";
 import { makeStage } from "./stage";
 import type { View } from "./view";
 
@@ -65,9 +66,10 @@ export function makeDetail(actions: Actions): Detail {
         power,
         previous,
         next,
-        button("Save", () => shown && save(stage.canvas, shown.view.maps.layer, shown.channel), {
-          title: "Save the large map as a PNG",
-        }),
+        saveButton(
+          () => shown && { canvas: stage.canvas, name: fileName(shown.view.maps.layer, shown.channel) },
+          "Save the large map as a PNG",
+        ).element,
         button("Close", actions.close, { label: "✕", title: "Close (Escape)" }),
       ),
     ),

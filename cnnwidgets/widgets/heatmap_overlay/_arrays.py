@@ -24,8 +24,11 @@ def pixels_of(picture: Any) -> npt.NDArray[np.uint8]:
 
 
 def floats_of(values: Any, dims: tuple[int, ...] = (2,)) -> Floats:
-    """``values`` (array-like, or a tensor on any device) as float32 with one of ``dims`` dimensions, not empty."""
-    expected = "(h, w)" if dims == (2,) else "(N, h, w) or (N, C, H, W)"
+    """``values`` (array-like, or a tensor on any device) as float32 with one of ``dims`` dimensions, not empty.
+
+    Where a map (h, w) is wanted, (1, h, w) is one, too: what explainers give for one image.
+    """
+    expected = "(h, w) or (1, h, w)" if dims == (2,) else "(N, h, w) or (N, C, H, W)"
     try:
         if hasattr(values, "detach"):
             values = values.detach().cpu().float().numpy()
@@ -36,6 +39,8 @@ def floats_of(values: Any, dims: tuple[int, ...] = (2,)) -> Floats:
             floats = np.array(given, dtype=np.float32)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"The map cannot be read as numbers ({error}); expected real numbers {expected}.") from error
+    if dims == (2,) and floats.ndim == 3 and len(floats) == 1:
+        floats = floats[0]
     if floats.ndim not in dims or floats.size == 0:
         raise InputError(
             f"The map has shape {floats.shape}; expected {expected}, no side 0. Show one image's map at a time."

@@ -7,6 +7,8 @@ from typing import Any
 
 from cnnwidgets.core.errors import InputError
 
+from .names import method_label
+
 
 def note_of(note: str | Mapping[str, str]) -> dict[str, str]:
     """A note as the browser takes it; a sentence alone is a warning."""
@@ -26,4 +28,4 @@ def caption_of(attribution: Any) -> str:
         explained = getattr(target, "__name__", "the score")
     images = len(attribution.values)
     which = f" · image 1 of {images}" if images > 1 else ""
-    return f"{attribution.layer or attribution.method} → {explained}{which}"
+    return f"{attribution.layer or method_label(attribution.method)} → {explained}{which}"

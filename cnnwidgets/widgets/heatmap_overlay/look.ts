@@ -3,7 +3,7 @@ import { type ColormapName, isColormap } from "../_shared/colormaps";
 import type { Model } from "../_shared/model";
 import type { Colours } from "./colours";
 import { type Heat, mergedBy, scaleFor, type View, viewOf } from "./heat";
-import { clipSentence, type Scale, scaleOf, type Sentence, sentencesOf } from "./scale";
+import { clipSentence, once, type Scale, scaleOf, type Sentence, sentencesOf } from "./scale";
 import type { Sign, State } from "./state";
 import type { Strip } from "./strip";
 
@@ -49,10 +49,9 @@ export function lookOf(model: Model<State>, heat: Heat | null, colours: Colours 
     name,
     caption: [caption, colours ? "three channels" : merged].filter(Boolean).join(" · "),
     unit: early ? early.unit : model.get("unit"),
-    sentences: [
-      ...(view && heat ? sentencesOf(view.stats, colours ? "signed" : sign, heat.partial) : []),
-      ...(said ? [said] : []),
-      ...(early ? [] : model.get("notes")),
-    ],
+    sentences: once(
+      [...(view && heat ? sentencesOf(view.stats, colours ? "signed" : sign, heat.partial) : []), ...(said ? [said] : [])],
+      early ? [] : model.get("notes"),
+    ),
   };
 }

@@ -21,7 +21,9 @@ export function picker(pick: (name: string) => void): Picker {
     { type: "button", class: "cnnw-ho-more", "aria-haspopup": "listbox", "aria-expanded": "false", "aria-controls": id },
     label,
   );
-  const list = h("div", { id, class: "cnnw-ho-list", role: "listbox", "aria-label": "Methods", tabindex: -1, popover: "manual" });
+  const list = h("div", { id, class: "cnnw-ho-list", role: "listbox", "aria-label": "Methods", tabindex: 0, popover: "manual" });
+  // Not read out: the options themselves are.
+  const cue = h("div", { class: "cnnw-ho-cue", "aria-hidden": "true" });
   let rows: readonly Method[] = [];
   let chosen = "";
   let at = -1;
@@ -38,10 +40,20 @@ export function picker(pick: (name: string) => void): Picker {
     const option = all[at];
     if (!option) return;
     list.setAttribute("aria-activedescendant", option.id);
+    if (at === all.length - 1) return void (list.scrollTop = list.scrollHeight);
     // Not scrollIntoView, which moves the notebook too.
     const over = list.scrollTop - option.offsetTop + 24;
-    const under = option.offsetTop + option.offsetHeight + 4 - list.scrollTop - list.clientHeight;
+    const under = option.offsetTop + option.offsetHeight + 4 + cue.offsetHeight - list.scrollTop - list.clientHeight;
     list.scrollTop += over > 0 ? -over : Math.max(under, 0);
+  }
+
+  function hint(): void {
+    const end = list.scrollTop + list.clientHeight >= list.scrollHeight - 2;
+    cue.textContent = end ? "" : "▾";
+    if (end) return;
+    const seen = list.scrollTop + list.clientHeight - cue.offsetHeight;
+    const below = options().filter((option) => option.offsetTop + option.offsetHeight / 2 > seen).length;
+    cue.textContent = `▾ ${below} more`;
   }
 
   function place(): void {
@@ -62,6 +74,7 @@ export function picker(pick: (name: string) => void): Picker {
     list.focus({ preventScroll: true });
     last = -Infinity;
     go(Math.max(rows.findIndex(([name]) => name === chosen), 0));
+    hint();
     document.addEventListener("scroll", away, true);
     window.addEventListener("resize", close);
   }
@@ -98,6 +111,8 @@ export function picker(pick: (name: string) => void): Picker {
     // The button's own click closes.
     if (!to || (!list.contains(to) && !button.contains(to))) close();
   });
+  list.addEventListener("scroll", hint);
+  cue.addEventListener("click", () => (list.scrollTop += list.clientHeight - 2 * cue.offsetHeight));
   list.addEventListener("click", (event) => {
     const option = (event.target as Element).closest<HTMLElement>("[role=option]");
     if (option) choose(option);
@@ -150,6 +165,7 @@ export function picker(pick: (name: string) => void): Picker {
               }),
             ),
           ),
+          cue,
         );
       }
       for (const option of options()) option.setAttribute("aria-selected", String(option.dataset["method"] === chosen));

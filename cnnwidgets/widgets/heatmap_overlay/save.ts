@@ -96,19 +96,3 @@ export function fileName(caption: string): string {
   const slug = caption.replace(/(?:[^\p{L}\p{N}.]|\.\.)+/gu, "-").replace(/^[-.]+|[-.]+$/g, "");
   return `${[...(slug || "heatmap")].slice(0, 80).join("")}.png`;
 }
-
-export function download(sheet: Sheet): void {
-  offer(draw(sheet), fileName(sheet.caption));
-}
-
-/** Lets the browser save `canvas` as a PNG. */
-export function offer(canvas: HTMLCanvasElement, name: string): void {
-  canvas.toBlob((blob) => {
-    if (!blob) return;
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(blob);
-    link.download = name;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-  }, "image/png");
-}

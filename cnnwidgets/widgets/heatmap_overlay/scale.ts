@@ -128,3 +128,11 @@ export function sentencesOf(stats: Stats, sign: Sign, partial: boolean): Sentenc
   }
   return said;
 }
+
+const clauseOf = (text: string) => text.toLowerCase().replace(/^the /, "").split(/[:.]/, 1)[0]!;
+
+/** Python's notes after the panel's own sentences, without those that say what one of these says already. */
+export function once(own: readonly Sentence[], notes: readonly Sentence[]): Sentence[] {
+  const said = own.map(({ text }) => clauseOf(text));
+  return [...own, ...notes.filter(({ text }) => !said.some((clause) => clauseOf(text).startsWith(clause)))];
+}

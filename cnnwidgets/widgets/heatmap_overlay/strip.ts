@@ -46,6 +46,13 @@ export interface Look {
 
 const SIDE = 44;
 
+/** What a tile that stays grey means; empty where there is none. */
+export function greyMeans(count: number, sign: Sign): string {
+  if (count === 0) return "";
+  const why = sign === "signed" ? "the map is 0 everywhere" : `nothing in the map is ${sign}`;
+  return `${count} grey: ${why}`;
+}
+
 /** The largest limit among the maps, for those who share one scale. */
 export function sharedLimit(strip: Strip, { sign, clip }: Pick<Look, "sign" | "clip">): number {
   return Math.max(0, ...[...strip.maps.values()].map((heat) => scaleFor(viewOf(heat, sign), clip).limit));
@@ -63,10 +70,11 @@ function draw(canvas: HTMLCanvasElement, heat: Heat, limit: number, { sign, name
 export function thumbs(model: Model<State>) {
   const row = h("div", { class: "cnnw-ho-thumbs", role: "radiogroup", "aria-label": "Maps of all layers" });
   const said = h("span", { class: "cnnw-ho-said" });
+  const grey = h("p", { class: "cnnw-ho-said cnnw-ho-grey" });
   const box = h("input", { type: "checkbox" });
   box.addEventListener("change", () => assign(model, "strip_scale", box.checked ? "shared" : "own"));
   const toggle = h("label", { class: "cnnw-ho-check" }, box, "One scale");
-  const element = h("div", { class: "cnnw-ho-strips" }, row, h("div", { class: "cnnw-ho-line" }, said, toggle));
+  const element = h("div", { class: "cnnw-ho-strips" }, row, h("div", { class: "cnnw-ho-line" }, said, toggle), grey);
   const all = () => [...row.querySelectorAll<HTMLButtonElement>("button")];
   let listed: Strip | null = null;
   let drawn = "";
@@ -129,12 +137,21 @@ export function thumbs(model: Model<State>) {
         drawn = wanted;
         const shared = sharedLimit(strip, look);
         const heats = [...strip.maps.values()];
+        let empty = 0;
         all().forEach((button, i) => {
-          const limit = look.shared ? shared : scaleFor(viewOf(heats[i]!, look.sign), look.clip).limit;
-          draw(button.firstElementChild as HTMLCanvasElement, heats[i]!, limit, look);
-          const own = viewOf(heats[i]!, look.sign).stats;
-          button.title = `${button.value}: ${number(own.min)} to ${number(own.max)}`;
+          const view = viewOf(heats[i]!, look.sign);
+          const own = scaleFor(view, look.clip).limit;
+          // A map of nothing but NaN is hatched.
+          const isGrey = own === 0 && !Number.isNaN(view.stats.min);
+          if (isGrey) empty += 1;
+          button.classList.toggle("is-grey", isGrey);
+          draw(button.firstElementChild as HTMLCanvasElement, heats[i]!, isGrey ? 0 : look.shared ? shared : own, look);
+          button.title = `${button.value}: ${number(view.stats.min)} to ${number(view.stats.max)}`;
+          if (isGrey) button.title += ` (${greyMeans(1, look.sign).slice("1 ".length)})`;
+          button.setAttribute("aria-label", isGrey ? button.title : button.value);
         });
+        grey.textContent = greyMeans(empty, look.sign);
+        grey.hidden = empty === 0;
         centre();
         const end = number(look.sign === "negative" ? -shared : shared);
         const from = look.sign === "signed" ? number(-shared) : "0";

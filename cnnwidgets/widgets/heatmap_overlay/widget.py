@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import traitlets
 
@@ -13,6 +14,7 @@ from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import CnnWidget, bundle
 
 from ._arrays import Floats, Shown, first_image, floats_of, pixels_of
+from ._fit import Size, stretched
 from ._notes import caption_of, note_of
 from ._strip import packed
 from .units import unit_of
@@ -34,11 +36,11 @@ class HeatmapOverlay(CnnWidget):
 
     Args:
         picture: (H, W, 3) uint8, what the network sees; or None, to be set later.
-        values: (h, w) real numbers, larger = more evidence; any size, stretched over the picture.
+        values: (h, w) or (1, h, w) real numbers, larger = more evidence; of any size in proportion to the picture's.
         **traits: any trait, by name.
 
     Raises:
-        InputError: picture or values have another shape or type.
+        InputError: picture or values have another shape or type, or the map cannot be one of this picture.
 
     Example:
         >>> import numpy as np
@@ -99,6 +101,11 @@ class HeatmapOverlay(CnnWidget):
     strip_scale = traitlets.Enum(
         ("own", "shared"), default_value="own", help="Whether each map of the strip has its own scale, or all one."
     ).tag(sync=True)
+    stretch = traitlets.Bool(
+        False,
+        help="Maps cover all of the picture whatever their shape (unequal strides, a picture squeezed to a square): "
+        "one out of proportion is shown, with a note. False: it is refused.",
+    )
     follow = traitlets.Bool(True, help="The layer follows what is selected in the graph.").tag(sync=True)
 
     def __init__(self, picture: npt.ArrayLike | None = None, values: npt.ArrayLike | None = None, **traits: Any):
@@ -106,6 +113,7 @@ class HeatmapOverlay(CnnWidget):
         """Layers beside `layers` that may be asked for; the slider does not offer them."""
         self._colours: Floats | None = None
         self._gradient = False
+        self._pixels: Size | None = None
         self._other_clip = traits.get("clip", CLIP_OF_GRADIENTS)
         super().__init__(**traits)
         self._refuse(self.layer)
@@ -116,7 +124,7 @@ class HeatmapOverlay(CnnWidget):
 
     @classmethod
     def of(cls, picture: npt.ArrayLike | None, attribution: Any, **traits: Any) -> HeatmapOverlay:
-        """An overlay that shows ``attribution`` (its first image) over ``picture``."""
+        """An overlay that shows ``attribution`` (its first image) over ``picture``; raises as :meth:`show` does."""
         overlay = cls(picture, **traits)
         overlay.show_attribution(attribution, caption=traits.get("caption"), unit=traits.get("unit"))
         return overlay
@@ -131,6 +139,7 @@ class HeatmapOverlay(CnnWidget):
         if "map" in self._pushed:
             self.clear()
         self.clear_strip()
+        self._pixels = checked.shape[:2]
         self.push("picture", arrays={"pixels": checked})
 
     def show(
@@ -146,7 +155,7 @@ class HeatmapOverlay(CnnWidget):
         """Show a map.
 
         Args:
-            values: (h, w) real numbers in their own unit. NaN: not a number or, if ``partial``, not known yet.
+            values: (h, w) or (1, h, w) numbers in their own unit. NaN: not a number or, if ``partial``, not known yet.
             caption: what the map explains.
             unit: what its numbers measure.
             signed: True turns ``sign`` to "signed"; False says that the map has no sign (a magnitude), so that there is
@@ -155,7 +164,7 @@ class HeatmapOverlay(CnnWidget):
             partial: the map is still filling in.
 
         Raises:
-            InputError: not two-dimensional, empty, or not real numbers.
+            InputError: not one map, empty, not real numbers, or out of proportion to the picture (see ``stretch``).
         """
         checked = floats_of(values)
         unsigned = signed is False and not (checked < 0).any()
@@ -178,7 +187,7 @@ class HeatmapOverlay(CnnWidget):
         drawn as colours instead. ``notes`` come after the attribution's own.
 
         Raises:
-            InputError: ``attribution.values`` is not (N, h, w) or (N, C, H, W).
+            InputError: ``attribution.values`` is not (N, h, w) or (N, C, H, W), or out of proportion to the picture.
         """
         shown = first_image(attribution.values)
         if caption is None:
@@ -201,14 +210,14 @@ class HeatmapOverlay(CnnWidget):
 
         Args:
             names: dotted names, in order.
-            maps: one a name, (h, w) real numbers. Over 56 cells a side they are sent as means of areas.
+            maps: one a name, (h, w) or (1, h, w) real numbers. Over 56 cells a side they are sent as means of areas.
             scale: "own" or "shared" sets ``strip_scale``; None leaves the reader's choice.
             caption: of the large map until Python answers; ``{layer}`` stands for the name.
             unit: what the numbers measure.
             method: the method whose maps these are: the strip shows only while it is chosen. Empty: always.
 
         Raises:
-            InputError: not one map a name, a name that ``layers`` lacks, or a map that is none.
+            InputError: not one map a name, a name that ``layers`` lacks, or a map that is none or out of proportion.
         """
         strange = [name for name in names if self.layers and name not in self.layers]
         if strange:
@@ -216,6 +225,8 @@ class HeatmapOverlay(CnnWidget):
                 f"The strip has a map of {strange[0]!r}, which is none of `layers`. {self._closest(strange[0])}"
             )
         arrays = packed(names, maps)
+        for name, values in zip(names, maps, strict=True):
+            stretched(np.shape(values)[-2:], self._pixels, allowed=self.stretch, what=f"The strip's map of {name!r}")
         if scale is not None:
             self.strip_scale = scale
         self.push("strip", arrays=arrays, names=list(names), caption=caption, unit=unit, method=method)
@@ -253,7 +264,8 @@ class HeatmapOverlay(CnnWidget):
         arrays = {"values": shown.values}
         if shown.magnitude is not None:
             arrays["magnitude"] = shown.magnitude
-        levelled = [note_of(note) for note in notes]
+        shape_note = stretched(shown.values.shape, self._pixels, allowed=self.stretch)
+        levelled = [note_of(note) for note in (*notes, shape_note) if note]
         with self.hold_sync():
             self.caption, self.unit, self.notes = caption, unit, levelled
             if signed:

@@ -4,8 +4,9 @@ import "./controls.css";
 import "./widget.css";
 import { type Data, openChannel, subscribe } from "../_shared/channel";
 import { DIVERGING, SEQUENTIAL } from "../_shared/colormaps";
-import { button, everyFrame, h, menu } from "../_shared/dom";
+import { everyFrame, h, menu } from "../_shared/dom";
 import { assign, listen, type Model, type RenderContext, watch } from "../_shared/model";
+import { type Png, saveButton } from "../_shared/png";
 import { shell } from "../_shared/shell";
 import { bar, type Ends } from "./bar";
 import { coloursOf } from "./colours";
@@ -13,7 +14,7 @@ import { type Heat, heatOf } from "./heat";
 import { type Look, lookOf } from "./look";
 import { methods } from "./methods";
 import { notes } from "./notes";
-import { download } from "./save";
+import { draw, fileName } from "./save";
 import { segmented } from "./segmented";
 import { clip, layers, opacity } from "./sliders";
 import { type Picture, stage } from "./stage";
@@ -71,14 +72,14 @@ function render({ model, el }: RenderContext<State>): () => void {
   const colourMaps = h("span", {});
   const smooth = check("Smooth", (on) => assign(model, "smooth", on));
   const bare = check("Photograph only", (on) => scene.element.classList.toggle("is-alone", on));
-  const save = button("Save", saveSheet, { title: "Save the picture with its colour bar as PNG" });
+  const save = saveButton(sheet, "Save the picture with its colour bar as PNG");
   const controls = h(
     "div",
     { class: "cnnw-ho-controls" },
     ...parts.map((part) => part.element),
     signs.element,
     tones.element,
-    h("div", { class: "cnnw-ho-line" }, colourMaps, smooth.element, bare.element, save),
+    h("div", { class: "cnnw-ho-line" }, colourMaps, smooth.element, bare.element, save.element),
     said.element,
   );
   const figure = h("div", { class: "cnnw-ho-figure" }, scene.element, scale.element, empty);
@@ -159,7 +160,7 @@ function render({ model, el }: RenderContext<State>): () => void {
       model.get("rgb") ? "rgb" : "merged",
     );
     smooth.input.checked = model.get("smooth");
-    save.disabled = !picture && !heat;
+    save.allow(picture !== null || heat !== null);
     colourMaps.hidden = colours !== null;
     const before = colourMaps.querySelector("select");
     const trait = sign === "signed" ? "diverging" : "colormap";
@@ -171,12 +172,12 @@ function render({ model, el }: RenderContext<State>): () => void {
     } else before.value = name;
   }
 
-  function saveSheet(): void {
+  function sheet(): Png {
     frame.cancel();
     paint();
     const { look } = current();
     const lines = look.sentences.filter(({ level }) => level !== "ok");
-    download({
+    const canvas = draw({
       ...endsOf(look),
       photo: scene.photo,
       map: scene.map,
@@ -185,6 +186,7 @@ function render({ model, el }: RenderContext<State>): () => void {
       caption: look.caption,
       said: lines.map(({ level, text }) => (level === "warn" ? `⚠ ${text}` : text)),
     });
+    return { canvas, name: fileName(look.caption) };
   }
 
   const frame = everyFrame(paint);

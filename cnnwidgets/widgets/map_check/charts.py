@@ -10,7 +10,7 @@ import numpy as np
 
 from .arrays import Floats, known_points, round_ticks
 
-_ACCENT, _SOFT = "var(--cnnw-accent)", "var(--cnnw-other)"
+_ACCENT, _SOFT, _WARN = "var(--cnnw-accent)", "var(--cnnw-other)", "var(--cnnw-warn)"
 _BETTER = {"deletion": "lower is better", "insertion": "higher is better"}
 
 
@@ -43,6 +43,7 @@ class Chart:
         )
         self._better = _BETTER.get(title)
         self._given = title
+        self._missing = ""
         self._title = ipywidgets.Label(title)
         self._title.add_class("cnnw-mc-chart-title")
         self.box = ipywidgets.VBox([self._title, self._figure])
@@ -52,6 +53,11 @@ class Chart:
     def title(self) -> str:
         """What stands above the figure, without which direction is better."""
         return self._given
+
+    @property
+    def heading(self) -> str:
+        """All that stands above the figure."""
+        return str(self._title.value)
 
     def show(self, title: str, x: Floats, y: Floats, others: Floats, span: tuple[float, float, float]) -> None:
         """Draw the finite points of ``y`` (n,) and those of ``others`` (m, n) that are known from end to end.
@@ -66,6 +72,7 @@ class Chart:
         self._given = title
         self._title.value = f"{title}; {self._better}" if self._better else title
         low, high, end = span
+        self._missing = _missing(x, y, others, end, stages=self._whole_numbers)
         ticks = round_ticks(low, high)
         self._y.min, self._y.max, self._x.max = ticks[0], ticks[-1], end
         self._up.tick_values = ticks
@@ -76,6 +83,13 @@ class Chart:
         complete = others[np.isfinite(others).all(axis=1)]
         with self._others.hold_sync():
             self._others.x, self._others.y = (x, complete) if len(complete) else ([], [])
+
+    def stop(self) -> None:
+        """Nothing more will come: a chart that is not complete says so, in the colour of warnings."""
+        if self._missing:
+            self._title.value = f"Partial, stopped at {self._missing}. {self._title.value}"
+            self._line.colors = [_WARN]
+            self.box.add_class("cnnw-mc-partial")
 
     @property
     def points(self) -> tuple[list[float], list[float]]:
@@ -94,3 +108,15 @@ class Chart:
         boxes = [self._figure, self._title, self.box]
         for widget in (*parts, *(box.layout for box in boxes), self._title.style, *boxes):
             widget.close()
+
+
+def _missing(x: Floats, y: Floats, others: Floats, end: float, *, stages: bool) -> str:
+    """How much there is, where that is not all: "3 of 8 stages"; else empty."""
+    if stages:
+        made = len(x) - 1
+        return f"{made} of {end:g} stages" if made < end else ""
+    known = int(np.isfinite(y).sum())
+    if known < len(y):
+        return f"{known} of {len(y)} points"
+    whole = int(np.isfinite(others).all(axis=1).sum())
+    return f"{whole} of {len(others)} grey lines" if whole < len(others) else ""

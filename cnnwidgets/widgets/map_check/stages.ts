@@ -31,3 +31,8 @@ export function stagesOf({ layers = [], similarity: values = [] }: MapsContent):
   });
   return [original, ...rest];
 }
+
+/** What is said of a strip that was stopped before its end; empty when it has all its stages. */
+export function missing({ layers = [], total = layers.length }: MapsContent): string {
+  return layers.length < total ? `Partial: stopped at ${layers.length} of ${total} stages.` : "";
+}

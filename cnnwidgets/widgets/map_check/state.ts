@@ -16,5 +16,7 @@ export interface MapsContent {
   layers?: string[];
   similarity?: (number | null)[];
   signed?: boolean;
+  /** How many stages there will be. */
+  total?: number;
   details?: string[][];
 }

@@ -3,7 +3,7 @@ import type { ArrayData } from "../_shared/channel";
 import { table } from "../_shared/colormaps";
 import { h } from "../_shared/dom";
 import { colourise, hatch, palette } from "../_shared/paint";
-import { type Stage, stagesOf } from "./stages";
+import { missing, type Stage, stagesOf } from "./stages";
 import type { MapsContent } from "./state";
 
 /** One figure a map of `maps` (n, h, w), levels 0 to 254, 255 where it is not finite. */
@@ -19,6 +19,7 @@ export function strip(maps: ArrayData, content: MapsContent): HTMLElement {
     "div",
     { class: "mc-strip" },
     h("div", { class: "mc-maps", role: "list", "aria-label": "Maps with more and more random weights" }, ...cells),
+    h("p", { class: "mc-partial" }, missing(content)),
     h("p", { class: "mc-soft" }, `${how}; each map is on its own scale. Under a map: its similarity to the original.`),
   );
 }

@@ -122,6 +122,7 @@ class MapCheck(ipywidgets.VBox):  # ipywidgets has no types
             layers=list(layers),
             similarity=[float(value) if np.isfinite(value) else None for value in values],
             signed=signed,
+            total=stages,
             details=[list(row) for row in details],
         )
         if len(values):
@@ -177,7 +178,9 @@ class MapCheck(ipywidgets.VBox):  # ipywidgets has no types
         self._say("done", sentence, badge, level, notes)
 
     def stop(self, sentence: str, badge: str = "", notes: Sequence[str] = ()) -> None:
-        """The check was stopped; what is done stays on show."""
+        """The check was stopped; what is done stays on show, and says where it is not all."""
+        for chart in self._charts.values():
+            chart.stop()
         self._say("stopped", sentence, badge, "info", notes)
 
     def show_error(self, error: BaseException) -> None:

@@ -21,7 +21,7 @@ function render({ model, el }: RenderContext<State>): () => void {
   const start = button("Check this map", () => command(model, "check"));
   start.classList.add("mc-start");
   const what = h("span", { class: "mc-soft" });
-  const bar = h("progress", { class: "mc-bar", max: 1, value: 0, "aria-label": "Progress of the check" });
+  const bar = h("progress", { class: "cnnw-progress", max: 1, value: 0, "aria-label": "Progress of the check" });
   const told = h("span", { class: "mc-told" });
   const cancel = button("Cancel", () => {
     cancel.disabled = true;

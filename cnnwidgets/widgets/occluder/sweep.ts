@@ -41,7 +41,7 @@ export function sweep(
     paintAsk();
   });
   const places = h("span", { class: "oc-soft" });
-  const bar = h("progress", { class: "oc-progress", max: 1, value: 0, "aria-label": "Progress of the sweep" });
+  const bar = h("progress", { class: "cnnw-progress", max: 1, value: 0, "aria-label": "Progress of the sweep" });
   const told = h("span", { class: "oc-told" });
   const stop = button("Cancel", () => {
     stop.disabled = true;

@@ -3,10 +3,11 @@ import "../_shared/base.css";
 import "../heatmap_overlay/controls.css";
 import "./widget.css";
 import { command, openChannel, subscribe } from "../_shared/channel";
-import { button, everyFrame, h } from "../_shared/dom";
+import { everyFrame, h } from "../_shared/dom";
 import { assign, listen, type Model, type RenderContext, watch } from "../_shared/model";
+import { type Png, saveButton } from "../_shared/png";
 import { shell } from "../_shared/shell";
-import { fileName, offer } from "../heatmap_overlay/save";
+import { fileName } from "../heatmap_overlay/save";
 import { bars } from "./bars";
 import { controls } from "./controls";
 import { Editor } from "./editor";
@@ -121,8 +122,8 @@ function render({ model, el }: RenderContext<State>): () => void {
   });
   const heatLabel = h("label", { class: "oc-check" }, withHeat, "Show Grad-CAM of the edited picture");
   const notes = h("ul", { class: "oc-notes" });
-  const save = button("Save", keep, { title: "Save what is seen as a PNG" });
-  save.classList.add("oc-save");
+  const save = saveButton(sheet, "Save what is seen as a PNG");
+  save.element.classList.add("oc-save");
   const hint = h("p", { class: "oc-soft oc-hint", id: `oc-hint-${Math.random().toString(36).slice(2)}` }, HINT);
   canvas.element.setAttribute("aria-describedby", hint.id);
   const under = sweep(model, {
@@ -138,7 +139,7 @@ function render({ model, el }: RenderContext<State>): () => void {
   });
   const caption = h("span", { class: "cnnw-aside", dir: "auto" });
   const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Hide a part"), caption);
-  const beside = h("div", { class: "oc-side" }, panel.element, rows.element, now, unconnected, h("div", { class: "oc-row" }, heatLabel, save), notes);
+  const beside = h("div", { class: "oc-side" }, panel.element, rows.element, now, unconnected, h("div", { class: "oc-row" }, heatLabel, save.element), notes);
   const main = h("div", { class: "oc-main" }, h("div", { class: "oc-left" }, canvas.element, hint), beside);
   const empty = h("div", { class: "cnnw-empty" }, "No image yet");
   el.append(h("div", { class: "oc-root" }, heading, main, under.element, live, empty));
@@ -205,10 +206,10 @@ function render({ model, el }: RenderContext<State>): () => void {
     speaking = window.setTimeout(() => (live.textContent = scores && editor.patches.length > 0 ? spoken(scores) : ""), 400);
   }
 
-  function keep(): void {
+  function sheet(): Png | null {
     frame.cancel();
     paint();
-    if (!photo) return;
+    if (!photo) return null;
     const { scores: shown, patches } = current();
     const view = model.get("view");
     const limit = swept ? limitOf(swept.drop) : 0;
@@ -217,7 +218,7 @@ function render({ model, el }: RenderContext<State>): () => void {
     if (swept) words.push(`Sweep: ${madeOf(swept)}, ${swept.rows} × ${swept.columns} places: ${view === "drop" ? `drop of ${swept.target}` : "predicted class"}.`);
     const colours = under.colours();
     const counts = swept && view !== "drop" ? countsOf(swept).slice(0, 9) : [];
-    const sheet = draw({
+    const canvasOfAll = draw({
       edited: canvas.heat.hidden ? [canvas.canvas] : [canvas.canvas, canvas.heat],
       map: swept ? [under.figure.photoCanvas, under.figure.canvas] : [],
       boxes: patches,
@@ -225,7 +226,7 @@ function render({ model, el }: RenderContext<State>): () => void {
       ends: swept && view === "drop" && limit > 0 ? [signedText(-limit, swept.unit), "0", signedText(limit, swept.unit)] : null,
       legend: counts.map(({ index, name, places }) => ({ colour: colours.get(index) ?? "#555", text: `${name}: ${places}` })),
     });
-    offer(sheet, fileName(`hidden ${model.get("target_name")}`));
+    return { canvas: canvasOfAll, name: fileName(`hidden ${model.get("target_name")}`) };
   }
 
   const frame = everyFrame(paint);

@@ -89,7 +89,7 @@ def test_a_dict_of_attributions() -> None:
     comparison = Comparison.of(PICTURE, maps, caption="cat", scale="own")
     grid, _ = pushed(comparison, "grid")
     assert ([row["label"] for row in grid["rows"]], grid["columns"]) == (
-        ["grad_cam", "hires_cam"],
+        ["Grad-CAM", "HiResCAM"],
         ["layer3", "layer4"],
     )
     shown = {kind: pushed(comparison, kind)[1]["values"].item() for kind in cells(comparison)}
@@ -97,6 +97,31 @@ def test_a_dict_of_attributions() -> None:
     assert pushed(comparison, "cell:0:0")[0]["notes"] == ["frozen"]
     assert pushed(comparison, "cell:1:1")[0]["unit"] == "activation times gradient"
     assert comparison.scale == "own"
+
+
+def test_a_heading_of_the_readers_own_stays_as_it_is() -> None:
+    maps = {("grad_cam of run_2", "conv"): attribution(torch.ones(1, 2, 2))}
+    assert pushed(Comparison.of(PICTURE, maps), "grid")[0]["rows"][0]["label"] == "grad_cam of run_2"
+
+
+def test_a_map_of_another_shape_than_the_picture_is_refused_or_noted() -> None:
+    maps = {("grad_cam", "conv"): attribution(torch.ones(1, 7, 7))}
+    wide = np.zeros((224, 448, 3), np.uint8)
+    with pytest.raises(InputError, match=r"The map has 7 × 7 cells .*the picture 224 × 448 pixels"):
+        Comparison.of(wide, maps)
+    shown = Comparison.of(wide, maps, stretch=True)
+    assert "each stands for 32 × 64" in pushed(shown, "cell:0:0")[0]["notes"][0]
+    assert pushed(Comparison.of(wide[:, ::2], maps), "cell:0:0")[0]["notes"] == []
+
+
+def test_a_single_map_with_its_leading_axis_is_signed_and_a_gradient_of_one_channel_is_not() -> None:
+    comparison = Comparison()
+    comparison.start(["a", "b"], [""])
+    comparison.show_cell(0, 0, [[[-2.0]]])
+    comparison.show_attribution(1, 0, attribution(torch.full((1, 1, 1, 1), -2.0), method="saliency"))
+    assert [pushed(comparison, f"cell:{row}:0")[0]["channels"] for row in (0, 1)] == [0, 1]
+    assert "magnitude" not in pushed(comparison, "cell:0:0")[1]
+    assert pushed(comparison, "cell:1:0")[1]["magnitude"].item() == 2
 
 
 def test_a_press_of_compare_and_cancel() -> None:

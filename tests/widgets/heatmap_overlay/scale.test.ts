@@ -3,6 +3,7 @@ import { test } from "node:test";
 import {
   barLabels,
   limitOf,
+  once,
   partOf,
   sentencesOf,
   statsOf,
@@ -82,4 +83,15 @@ test("a map that fills in passes no judgement yet", () => {
   assert.deepEqual(texts(map(NaN, NaN), "positive", true), ["0 % of the map is known; the rest is hatched."]);
   assert.deepEqual(texts(map(1, 2), "positive", true), ["This map is not final."]);
   assert.equal(texts(map(1, Infinity, NaN, 2), "positive", true).length, 2);
+});
+
+test("one fact is said once", () => {
+  const own = sentencesOf(statsOf(map(-2, -1)), "positive", false);
+  const note = (text: string) => ({ level: "warn" as const, text });
+  const negative = note("map is negative everywhere before ReLU (image 1)");
+  const others = [note("2 of 17 ReLUs could not be guided"), note("map is of another image")];
+  assert.deepEqual(once(own, [negative, ...others]), [...own, ...others]);
+  // What the panel does not say by itself is kept.
+  const signed = sentencesOf(statsOf(map(-2, -1)), "signed", false);
+  assert.deepEqual(once(signed, [negative]), [negative]);
 });

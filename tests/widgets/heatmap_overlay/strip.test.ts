@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { sharedLimit, stripOf } from "../../../cnnwidgets/widgets/heatmap_overlay/strip";
+import { greyMeans, sharedLimit, stripOf } from "../../../cnnwidgets/widgets/heatmap_overlay/strip";
 
 const push = {
   kind: "strip",
@@ -30,4 +30,11 @@ test("one scale for all: the largest of what the sign shows", () => {
   assert.equal(sharedLimit(strip, { sign: "positive", clip: 0 }), 6);
   assert.equal(sharedLimit(strip, { sign: "signed", clip: 0 }), 8);
   assert.equal(sharedLimit(strip, { sign: "negative", clip: 0 }), 8);
+});
+
+test("what a grey tile means depends on the sign", () => {
+  assert.equal(greyMeans(2, "positive"), "2 grey: nothing in the map is positive");
+  assert.equal(greyMeans(1, "negative"), "1 grey: nothing in the map is negative");
+  assert.equal(greyMeans(1, "signed"), "1 grey: the map is 0 everywhere");
+  assert.equal(greyMeans(0, "positive"), "");
 });

@@ -40,7 +40,7 @@ def test_a_small_map_stays_and_what_is_not_finite_spoils_only_its_own_cell() -> 
 
 
 def test_all_maps_go_in_one_message() -> None:
-    overlay = HeatmapOverlay(PICTURE, layers=["a", "b", "c"])
+    overlay = HeatmapOverlay(PICTURE[:, :4], layers=["a", "b", "c"])
     large = np.arange(MOST * 2 * MOST * 2, dtype=np.float32).reshape(MOST * 2, -1)
     overlay.show_strip(["a", "b"], [[[1.0, -2.0]], large], caption="{layer} → cat", unit="u", method="grad_cam")
     message, arrays = pushed(overlay, "strip")

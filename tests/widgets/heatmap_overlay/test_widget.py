@@ -91,7 +91,7 @@ def test_tensors_of_any_real_type_with_gradients(dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [[1.0, 2.0], [[[1.0]]], np.zeros((0, 3)), [["a"]], [[1j]], [[1.0], [1.0, 2.0]], None],
+    [[1.0, 2.0], [[[1.0]], [[2.0]]], np.zeros((0, 3)), [["a"]], [[1j]], [[1.0], [1.0, 2.0]], None],
     ids=["1-d", "3-d", "empty", "text", "complex", "ragged", "none"],
 )
 def test_a_map_of_another_kind_is_refused_and_the_old_one_stays(values: Any) -> None:
@@ -149,7 +149,7 @@ def test_channels_of_a_gradient_are_merged_by_magnitude_and_by_sum() -> None:
     np.testing.assert_array_equal(arrays["magnitude"], [[4.0, np.nan]])
     np.testing.assert_array_equal(arrays["values"], [[-1.0, np.nan]])
     assert message["channels"] == 3
-    assert overlay.caption == "saliency → class 282"
+    assert overlay.caption == "Saliency → class 282"
 
 
 def test_the_explorers_own_words_replace_the_caption_and_follow_the_notes() -> None:

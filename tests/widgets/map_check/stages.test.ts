@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { similarity, stagesOf } from "../../../cnnwidgets/widgets/map_check/stages";
+import { missing, similarity, stagesOf } from "../../../cnnwidgets/widgets/map_check/stages";
 
 test("similarities have two digits and a true minus sign, and say when there is none", () => {
   assert.equal(similarity(0.081), "0.08");
@@ -23,4 +23,11 @@ test("the original comes first, then one stage a layer", () => {
   assert.equal(stages[1]!.title, "Stage 1: random weights from the output down to fc; similarity 0.50 to the original");
   assert.match(stages[2]!.title, /down to blocks\.0; cannot be compared/);
   assert.equal(stagesOf({}).length, 1);
+});
+
+test("a strip that was stopped says how much there is", () => {
+  assert.equal(missing({ layers: ["a", "b"], total: 8 }), "Partial: stopped at 2 of 8 stages.");
+  assert.equal(missing({ layers: ["a", "b"], total: 2 }), "");
+  assert.equal(missing({ layers: ["a"] }), "");
+  assert.equal(missing({}), "");
 });

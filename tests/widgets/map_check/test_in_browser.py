@@ -93,6 +93,20 @@ def test_a_click_asks_for_the_check_and_another_cancels_it(opened: Open) -> None
     assert not view.get_by_role("button", name="Cancel").is_visible()
 
 
+def test_a_strip_that_was_stopped_says_how_much_there_is(opened: Open) -> None:
+    check = with_maps(total=8)
+    view = opened(check)
+    said = view.get_by_text("Partial: stopped at 2 of 8 stages.")
+    assert not said.is_visible(), "more is to come"
+    check.stop("The check was stopped.")
+    follow(view, check)
+    assert said.is_visible()
+    view.close()
+    check = with_maps()
+    check.stop("The check was stopped.")
+    assert not opened(check).get_by_text("Partial").is_visible()
+
+
 def test_maps_are_painted_on_their_own_scales(opened: Open) -> None:
     view = opened(with_maps())
     dark, bright = pixels(view, 0)
@@ -107,6 +121,15 @@ def test_maps_are_painted_on_their_own_scales(opened: Open) -> None:
     assert red[0] > red[2] + 60
     assert blue[2] > blue[0] + 60
     assert view.get_by_text("Red speaks for the class").is_visible()
+
+
+def test_a_map_keeps_its_shape(opened: Open) -> None:
+    check = MapCheck()
+    check.show_maps(np.zeros((2, 4, 8)), ["fc"], [0.5])
+    for canvas in opened(check).locator(".mc-cell canvas").all():
+        box = canvas.bounding_box()
+        assert box
+        assert box["width"] == pytest.approx(2 * box["height"], abs=0.1)
 
 
 def test_each_map_carries_its_layer_and_its_similarity(opened: Open) -> None:

@@ -88,6 +88,32 @@ def test_what_is_not_known_yet_is_not_drawn() -> None:
     assert chart.points == ([], [])
 
 
+def test_what_was_stopped_is_marked_as_partial() -> None:
+    check = MapCheck()
+    nan = float("nan")
+    check.begin()
+    check.show_maps(np.zeros((3, 2, 2)), ["a", "b"], [0.5, 0.25], total=8)
+    check.show_curves(X, [1.0, nan, nan], [0.0, 0.5, 1.0], [], [[0.0, nan, nan], [0.0, 0.5, 1.0]])
+    assert not any("Partial" in chart.heading for chart in check.charts.values()), "more is to come"
+    check.stop("Stopped.")
+    assert [chart.heading for chart in check.charts.values()] == [
+        "Partial, stopped at 2 of 8 stages. Similarity to the original, by stage",
+        "Partial, stopped at 1 of 3 points. Deletion: score; lower is better",
+        "Partial, stopped at 1 of 2 grey lines. Insertion: score, area 0.5 (random 0.5); higher is better",
+    ]
+    assert {tuple(chart._line.colors) for chart in check.charts.values()} == {("var(--cnnw-warn)",)}
+    assert pushed(check)[0]["total"] == 8
+
+
+def test_a_chart_that_is_complete_is_not() -> None:
+    check = MapCheck()
+    check.show_maps(np.zeros((2, 2, 2)), ["a"], [0.5])
+    check.show_curves(X, X, X, [X], [X])
+    check.stop("Stopped.")
+    assert not any("Partial" in chart.heading for chart in check.charts.values())
+    assert {tuple(chart._line.colors) for chart in check.charts.values()} == {("var(--cnnw-accent)",)}
+
+
 def test_ticks_hold_the_values_between_them() -> None:
     for low, high in [(0, 1), (-0.24, 1), (0, 11.6), (-3e-4, 2e-4), (0, 1e-9), (-1200, 44)]:
         ticks = round_ticks(low, high)

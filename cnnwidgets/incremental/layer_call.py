@@ -1,0 +1,96 @@
+"""The calls of one layer, a module or a torch call, while a model runs."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from cnnwidgets.core.capture import attached, with_replaced
+from cnnwidgets.core.errors import NotSpatial
+from cnnwidgets.core.function_layers import Frame, FunctionCalls, FunctionLayer, Key
+from cnnwidgets.core.layer_output import layer_tensor
+
+from .sharing import take
+from .value import Edits
+
+Functions = Mapping[Key, FunctionLayer]
+"""Torch calls of a model that are layers, from :func:`~cnnwidgets.core.function_layers.function_layers`."""
+See = Callable[[int, torch.Tensor | None], torch.Tensor | None]
+"""Told of a call of the layer, from 0, and the tensor in what it returned; the result, unless None, replaces it."""
+
+
+@contextmanager
+def calls_of(model: nn.Module, layer: nn.Module | str, functions: Functions, see: See) -> Iterator[None]:
+    """While the block runs, ``see`` is told of each call of ``layer``: a module, or a name in ``functions``.
+
+    Raises:
+        NotSpatial: the model runs, and what the layer returns takes no other tensor.
+    """
+    count = itertools.count()
+
+    def leave(_: nn.Module, __: tuple[Any, ...], output: Any) -> Any:
+        tensor = layer_tensor(output)
+        new = see(next(count), tensor)
+        if new is None or tensor is None:
+            return None
+        replaced = with_replaced(output, tensor, new)
+        if replaced is output:
+            raise NotSpatial(
+                f"The layer returns {type(output).__name__}, in which its maps cannot be replaced. Choose a layer in "
+                "it, or after it."
+            )
+        return replaced
+
+    def called(name: str, tensor: torch.Tensor) -> None:
+        if name != layer:
+            return
+        new = see(next(count), tensor)
+        if new is not None:
+            _become(tensor, new)
+
+    if isinstance(layer, nn.Module):
+        with attached([layer], leave=leave):
+            yield
+        return
+    running = _Running(model)
+    own = itertools.chain(model.parameters(), model.buffers())
+    with (
+        attached(model.modules(), enter=running.enter, always=running.leave),
+        FunctionCalls(functions, running.frame, own, called),
+    ):
+        yield
+
+
+def _become(tensor: torch.Tensor, new: torch.Tensor) -> None:
+    """The caller goes on with the very tensor that the torch call returned, so it takes the new content on."""
+    if isinstance(tensor, Edits) and isinstance(new, Edits):
+        tensor.family, tensor.path = None, ()
+        take(tensor, new)
+    else:
+        tensor.set_(new)  # type: ignore[call-overload]
+
+
+class _Running:
+    """Which module's code runs."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._names = {module: name for name, module in model.named_modules()}
+        self._entered: Counter[str] = Counter()
+        self._frames = [Frame("", 0)]
+
+    def frame(self) -> Frame:
+        return self._frames[-1]
+
+    def enter(self, module: nn.Module, _: tuple[Any, ...]) -> None:
+        name = self._names[module]
+        self._frames.append(Frame(name, self._entered[name]))
+        self._entered[name] += 1
+
+    def leave(self, _: nn.Module, __: tuple[Any, ...], ___: Any) -> None:
+        self._frames.pop()

@@ -1,0 +1,53 @@
+"""The bars in a JupyterLab: one row a class, also when a key brings the focus there."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.lab import ask, lab
+
+CELL = """
+import numpy as np
+from cnnwidgets.widgets.class_scores import ClassScores
+scores = ClassScores(np.log([0.5, 0.3, 0.15, 0.05]), labels=["ant", "bee", "cat", "dog"], target=1)
+scores.layout.width = "330px"
+scores
+"""
+
+
+def test_a_key_puts_the_focus_on_the_bars_themselves(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with lab(tmp_path_factory.mktemp("lab"), browser) as running:
+        opening = running.open(running.notebook("bars", CELL), width=1000, height=700)
+        with opening as (view, trouble):
+            view.wait_for_function("document.querySelectorAll('.cnnw-class-scores rect.bar').length === 4")
+            root = view.locator(".cnnw-class-scores")
+            before = root.bounding_box()
+            view.get_by_role("combobox", name="Find a class").or_(view.get_by_label("Find a class")).first.focus()
+            view.keyboard.press("Tab")
+            view.keyboard.press("Tab")
+            focused = view.locator(".cnnw-class-scores-spoken button:focus")
+            assert focused.inner_text() == "bee, 30.0 %"
+            assert focused.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
+            assert focused.evaluate("e => getComputedStyle(e).color") == "rgba(0, 0, 0, 0)", "the bar says it"
+            assert root.bounding_box() == before, "nothing is added to the page"
+            button, bar = focused.bounding_box(), view.locator("rect.bar").nth(1).bounding_box()
+            assert button
+            assert bar
+            assert button["y"] <= bar["y"]
+            assert bar["y"] + bar["height"] <= button["y"] + button["height"]
+            view.keyboard.press("Tab")
+            view.keyboard.press("Enter")
+            view.wait_for_function("document.activeElement.getAttribute('aria-pressed') === 'true'")
+            assert ask(view, "print(scores.target)").strip() == "2"
+            # The mouse still reaches the bars under the buttons.
+            row = view.locator(".cnnw-class-scores-spoken button").nth(3).bounding_box()
+            assert row
+            view.mouse.click(row["x"] + row["width"] / 2, row["y"] + row["height"] / 2)
+            view.wait_for_function(
+                "document.querySelector('[data-class=\"3\"]').getAttribute('aria-pressed') === 'true'"
+            )
+            assert ask(view, "print(scores.target)").strip() == "3"
+            assert trouble.console == []
