@@ -16,6 +16,9 @@ from .run import ReadsValues, Run
 from .sharing import about_to_change, conform, materialise, related, strides_like, take
 from .value import Edits, untouched, whole
 
+_KEEPS_IMAGES = {getattr(torch.ops.aten, name) for name in ("view", "_unsafe_view", "reshape", "detach", "alias")}
+"""Views in which what comes first is a multiple of the images, in their order."""
+
 
 @dataclass(frozen=True)
 class _Nature:
@@ -113,6 +116,7 @@ def replaced(value: Any, by: Callable[[Edits], Any]) -> Any:
 
 def everything(run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The operation as usual, on whole values."""
+    run.meets |= not _elementwise(function)
     if function is torch.ops.aten._unsafe_view.default:  # noqa: SLF001  # the model believes the memory to be contiguous
         function = torch.ops.aten.reshape.default
     output = function(*replaced(args, Edits.whole), **replaced(kwargs, Edits.whole))
@@ -122,6 +126,11 @@ def everything(run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str,
     if "memory_format" in kwargs and isinstance(output, torch.Tensor):
         return whole(run, output, strides=output.stride())
     return wrapped(run, output, edits_in(args, kwargs))
+
+
+def _elementwise(function: Any) -> bool:
+    """Whether the operation looks at one place of one edit at a time."""
+    return getattr(OPERATIONS.get(function.overloadpacket), "into", None) is not None
 
 
 def wrapped(run: Run, output: Any, of: Sequence[Edits] = ()) -> Any:
@@ -186,6 +195,7 @@ def _viewed(nature: _Nature, run: Run, function: Any, args: tuple[Any, ...], kwa
     given = edits_in(args, kwargs)
     for value in given:
         materialise(value)
+    run.meets |= function.overloadpacket not in _KEEPS_IMAGES
     try:
         output = function(*replaced(args, _real), **replaced(kwargs, _real))
     except RuntimeError:  # the model's own memory is laid out in another way, which allows this view
@@ -193,6 +203,7 @@ def _viewed(nature: _Nature, run: Run, function: Any, args: tuple[Any, ...], kwa
             conform(value)
         output = function(*replaced(args, _real), **replaced(kwargs, _real))
     likes = function(*replaced(args, layout), **replaced(kwargs, layout))
+    run.meets |= isinstance(output, torch.Tensor) and (output.dim() == 0 or len(output) != run.count)
     for value in given:
         value.shared = True
     if isinstance(output, tuple | list):
@@ -242,6 +253,7 @@ def _written(nature: _Nature, run: Run, function: Any, args: tuple[Any, ...], kw
     for target in targets:
         if isinstance(target, Edits):
             materialise(target)
+    run.meets |= nature.functional is None or not _elementwise(nature.functional)
     output = function(*replaced(args, Edits.whole), **replaced(kwargs, Edits.whole))
     for target in targets:
         if isinstance(target, Edits):

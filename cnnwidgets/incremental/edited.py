@@ -19,6 +19,7 @@ from cnnwidgets.core.targets import class_scores
 
 from . import checks
 from .boxes import Ints
+from .kept import Kept
 from .memo import Memo
 from .model import Model, plain
 from .pictures import Layer, edits, layer, pictures
@@ -28,10 +29,12 @@ from .work import Work
 
 Patch = tuple[torch.Tensor, int, int]
 """A patch (C, h, w), and its top and left."""
-_BATCH = {"incremental": 64, "full": 8}
-_FIRST = 32
+_BATCH = {"incremental": 49, "full": 8}
+_MORE = 1.2
 _LARGEST = 20_000_000
-"""Bytes of the largest value of a batch, by which its size is chosen once one has been run: a few such are held."""
+"""Bytes of the largest value of a batch, by which its size is chosen: a few such are held at a time."""
+_WINDOW = 14
+"""Rows and columns of the windows, or of maps that are smaller, before any have been seen."""
 _BATCH_ON_GPU = 128
 
 
@@ -197,9 +200,7 @@ class Edited:
         if self._image.device.type != "cpu":
             return _BATCH_ON_GPU
         if self.engine == "incremental":
-            if not self._each:
-                return _FIRST
-            return max(1, min(_BATCH["incremental"], int(_LARGEST / self._each)))
+            return max(1, min(_BATCH["incremental"], int(_LARGEST / max(1.0, self._each))))
         return max(1, _BATCH["full"] * 224 * 224 // (self._image.shape[2] * self._image.shape[3]))
 
     def _one_at_a_time(self) -> None:
@@ -229,7 +230,7 @@ class Edited:
             alone = len(found) == 1
             if alone not in self._checked:
                 self._checked.add(alone)
-                if not self._agrees(layers, found, run.reads):
+                if not self._agrees(layers, found, run):
                     return self._full(layers)
             return found
         found = self._full(layers)
@@ -262,14 +263,14 @@ class Edited:
             return self._read(plain(outputs))
         return class_scores(plain(outputs), batch=count)
 
-    def _agrees(self, layers: list[Layer], found: torch.Tensor, reads: bool) -> bool:
+    def _agrees(self, layers: list[Layer], found: torch.Tensor, run: Run) -> bool:
         """Compare two edits, or one and the unedited image, with the full forward."""
         count = len(found)
         chosen = [0, count // 2] if count > 1 else [0]
         some = pictures(self._model.start, [each.of(np.array(chosen)) for each in layers])
-        if not reads:  # in a model whose images meet, such a neighbour moves the scores
+        if run.meets and not run.reads:  # in a model whose images meet, such a neighbour moves the scores
             some = torch.cat([some, self._unlike()])
-        parts = [some[:1], some[1:]] if reads and len(some) > 1 else [some]
+        parts = [some[:1], some[1:]] if run.reads and len(some) > 1 else [some]
         full = torch.cat([self._table(self._model.on_pictures(part.clone()), len(part)) for part in parts])
         apart = checks.difference(found[chosen], full[: len(chosen)])
         if apart <= checks.limit(self.base, full[: len(chosen)]):
@@ -302,9 +303,10 @@ class Edited:
         return 1 - 2 * start.flip(-1)
 
     def _meet(self) -> None:
-        together = self._table(self._model.on_pictures(torch.cat([self._model.start, self._unlike()])), 2)
+        unlike = self._unlike()  # before and after, and in the mirrored place
+        together = self._table(self._model.on_pictures(torch.cat([unlike, self._model.start, unlike, unlike])), 4)
         if not any("not deterministic" in note for note in self.notes):
-            checks.refuse_if_edits_meet(self.base, self.base, together[:1])
+            checks.refuse_if_edits_meet(self.base, self.base, together[1:2])
 
     def _cannot_run(self, error: Exception) -> None:
         self._fall_back(f"the engine cannot run this model ({type(error).__name__}: {error})", error)
@@ -338,7 +340,9 @@ class Edited:
         """What the model returns for the unedited image; the values that edits will need are kept on the way."""
         run = Run(1, self._memo, self.work, self._threshold)
         try:
-            return plain(self._model.on_edits(run, untouched(run, self._model.start)))
+            outputs = plain(self._model.on_edits(run, untouched(run, self._model.start)))
+            self._each = float(max((_window_bytes(value) for value in self._memo.values()), default=0))
+            return outputs
         except Cancelled:
             raise
         except Exception as error:
@@ -379,7 +383,13 @@ class _Entered:
 
 def _even(count: int, usual: int) -> int:
     """The size of the next of batches of about the ``usual`` size, all alike: a small last one takes as many calls."""
-    return math.ceil(count / max(1, round(count / usual)))
+    return math.ceil(count / math.ceil(count / (_MORE * usual)))
+
+
+def _window_bytes(value: Kept) -> int:
+    if len(value.shape) != 4 or not value.dtype.is_floating_point:
+        return 0
+    return value.shape[1] * min(value.shape[2], _WINDOW) * min(value.shape[3], _WINDOW) * value.dtype.itemsize
 
 
 def _put_together(batches: Iterator[tuple[slice, torch.Tensor]], base: torch.Tensor) -> torch.Tensor:

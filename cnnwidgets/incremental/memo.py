@@ -51,7 +51,7 @@ class Memo:
     def end_of_run(self, edits: bool = True) -> None:
         """Forget what the last few runs did not use; after a run of ``edits``, let go what none of them looked at."""
         if edits:
-            for value in self._values():
+            for value in self.values():
                 value.let_go()
         self._run += 1
         old = [key for key, entry in self._entries.items() if entry.used + _KEPT_UNUSED < self._run]
@@ -66,10 +66,11 @@ class Memo:
     @property
     def bytes(self) -> int:
         """Of the distinct tensors kept."""
-        memories = [value.memory for value in [*self._values(), *map(Kept, self._tensors())]]
+        memories = [value.memory for value in [*self.values(), *map(Kept, self._tensors())]]
         return sum({memory.data_ptr(): memory.nbytes() for memory in memories if memory is not None}.values())
 
-    def _values(self) -> Iterator[Kept]:
+    def values(self) -> Iterator[Kept]:
+        """What operations made of the unedited image, whether it is at hand or not."""
         for entry in self._entries.values():
             outputs = entry.output if isinstance(entry.output, tuple | list) else (entry.output,)
             yield from (value for value in outputs if isinstance(value, Kept))

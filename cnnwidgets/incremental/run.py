@@ -60,6 +60,7 @@ class Run:
         work: multiply-adds.
         threshold: a window that covers more than this share of its map becomes whole.
         reads: whether the model's Python code read numbers that depend on edits.
+        meets: whether an operation may have let edits influence one another: one without a rule, on all of them.
         waiting: values that have not been computed yet.
         parted: memory that should be one, but lies in two places; nobody may write to it.
         largest: bytes of the largest value of all edits.
@@ -70,6 +71,7 @@ class Run:
     work: Work = field(default_factory=Work)
     threshold: float = WHOLE
     reads: bool = False
+    meets: bool = False
     waiting: list[weakref.ref[Edits]] = field(default_factory=list)
     parted: list[StorageWeakRef] = field(default_factory=list)
     largest: int = 0

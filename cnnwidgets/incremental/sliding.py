@@ -206,10 +206,12 @@ def _worth_splitting(weight: torch.Tensor, wanted: Windows | None) -> list[Part]
     if wanted is None or len(wanted.box.y0) < _LEAST_SPLIT:
         return []
     places = len(wanted.box.y0) * wanted.size[0] * wanted.size[1]
+    moving = _A_COPY * places * (weight.shape[0] + weight.shape[1])
+    if (places - wanted.box.places) * weight.numel() <= moving + 2 * _A_CALL:  # as for most: not even exactly the boxes
+        return []
     split = parts(wanted.box, wanted.corners, wanted.size)
     saved = (places - sum(part.places for part in split)) * weight.numel()
-    moved = places * (weight.shape[0] + weight.shape[1])
-    return split if saved > _A_COPY * moved + _A_CALL * len(split) else []
+    return split if saved > moving + _A_CALL * len(split) else []
 
 
 def _seen_by(kernel: Kernel, part: Part) -> tuple[slice, ...]:

@@ -261,15 +261,20 @@ def piece(value: Edits, corners: tuple[Ints, Ints], size: tuple[int, int]) -> to
     """The windows of ``size`` at ``corners`` of each edit, (B, ...); not to be written to."""
     if value.is_untouched:
         return windows(value.base, *corners, size, value.axes)
-    return cut(value.base, value, corners, size)
+    return cut(value.source, value, corners, size)
 
 
 def cut(
-    base: torch.Tensor, value: Edits, corners: tuple[Ints, Ints], size: tuple[int, int], shift: tuple[int, int] = (0, 0)
+    base: Kept | torch.Tensor,
+    value: Edits,
+    corners: tuple[Ints, Ints],
+    size: tuple[int, int],
+    shift: tuple[int, int] = (0, 0),
 ) -> torch.Tensor:
     """Windows of ``value`` in the coordinates of ``base``, in which it begins at ``shift`` (what a padding adds)."""
     (y, x), win = corners, value.win
     down, right = value.y + shift[0] - y, value.x + shift[1] - x
     if size == (win.shape[value.axes[0]], win.shape[value.axes[1]]) and not down.any() and not right.any():
         return win
+    base = base.tensor if isinstance(base, Kept) else base
     return paste(windows(base, y, x, size, value.axes), win, down, right, value.axes)

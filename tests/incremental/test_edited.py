@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
@@ -490,6 +491,31 @@ class Centred(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.head(self.conv((x - x.mean()) / x.std()).relu().mean((2, 3)))
+
+
+MEETINGS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "mean of the batch": lambda x: x - x.mean(0, keepdim=True),
+    "softmax over the batch": lambda x: x.softmax(0),
+    "neighbour": lambda x: x + x.roll(1, 0),
+    "reversed": lambda x: x + x.flip(0),
+    "Gram matrix": lambda x: x + (x.flatten(1) @ x.flatten(1).t()).mean() / x[0].numel(),
+    "running sum": lambda x: x.cumsum(0) / 2,
+    "in place": lambda x: x.clone().sub_(x.mean(0)),
+    "maximum of all": lambda x: x / x.abs().max(),
+    "rows of all images": lambda x: (x.transpose(0, 2) - x.transpose(0, 2).mean((1, 2), keepdim=True)).transpose(0, 2),
+}
+
+
+@pytest.mark.parametrize("meet", MEETINGS.values(), ids=MEETINGS)
+@pytest.mark.parametrize("whole", [False, True])
+def test_every_way_in_which_images_meet_is_found_out(meet: Callable[[torch.Tensor], torch.Tensor], whole: bool) -> None:
+    torch.manual_seed(0)
+    after = nn.AdaptiveAvgPool2d(1) if whole else nn.Identity()
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), after, Call(meet), nn.Flatten(), nn.LazyLinear(3)).eval()
+    image = torch.randn(1, 3, 12, 12)
+    model(image)
+    with Edited(model, image) as edited, pytest.raises(CnnWidgetsError, match="influence one another"):
+        edited.scores(torch.zeros(3, 2, 2), list(range(8)), list(range(8)))
 
 
 @pytest.mark.parametrize("engine", ["auto", "incremental", "full"])
