@@ -303,10 +303,12 @@ class Edited:
         return 1 - 2 * start.flip(-1)
 
     def _meet(self) -> None:
-        unlike = self._unlike()  # before and after, and in the mirrored place
-        together = self._table(self._model.on_pictures(torch.cat([unlike, self._model.start, unlike, unlike])), 4)
-        if not any("not deterministic" in note for note in self.notes):
-            checks.refuse_if_edits_meet(self.base, self.base, together[1:2])
+        for at in (0, 1):  # some look at what stands before only
+            pair = [self._unlike(), self._unlike()]
+            pair[at] = self._model.start
+            together = self._table(self._model.on_pictures(torch.cat(pair)), 2)
+            if not any("not deterministic" in note for note in self.notes):
+                checks.refuse_if_edits_meet(self.base, self.base, together[at : at + 1])
 
     def _cannot_run(self, error: Exception) -> None:
         self._fall_back(f"the engine cannot run this model ({type(error).__name__}: {error})", error)
