@@ -43,7 +43,9 @@ def transposed_convolution(
     if size[0] * size[1] > run.threshold * side[0] * side[1]:
         return NotImplemented
     corners = box.corners(size, side)
-    starts = [-((spans[a] - corners[a] - padding[a]) // stride[a]) for a in (0, 1)]
+    # Where a kernel is smaller than the stride, some outputs have no input: then from the one before.
+    firsts = [-((spans[a] - corners[a] - padding[a]) // stride[a]) for a in (0, 1)]
+    starts = [np.minimum(firsts[a], (corners[a] + padding[a]) // stride[a]) for a in (0, 1)]
     ends = [(corners[a] + size[a] - 1 + padding[a]) // stride[a] for a in (0, 1)]
     # One more than is looked at, so that outputs which no input writes to are there as well.
     seen = tuple(int((end - start).max()) + 2 for start, end in zip(starts, ends, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 import hypothesis.strategies as st
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from torch import nn
 from torch.nn import functional
 
-from cnnwidgets.incremental import Edited
+from cnnwidgets.incremental import Edited, pointwise, sliding
 
 from . import nets
 from .nets import Call, ChannelsLast, Residual, Steps
@@ -132,19 +133,24 @@ def sweeps(draw: Any) -> tuple[torch.Tensor, list[list[tuple[torch.Tensor, int, 
 
 
 @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-@given(networks(), sweeps(), st.sampled_from([0.6, 0.85, 1.0]))
-def test_equal_the_full_forward(net: Steps, sweep: Any, threshold: float) -> None:
+@given(networks(), sweeps(), st.sampled_from([0.6, 0.85, 1.0]), st.booleans(), st.booleans())
+def test_equal_the_full_forward(net: Steps, sweep: Any, threshold: float, split: bool, fold: bool) -> None:
     image, edits = sweep
     try:
         net = nets.alive(net, image.shape[1:])
         full = nets.one_by_one(net, image, edits)
-    except (RuntimeError, ValueError):  # the maps have become too small for a layer
+    except (RuntimeError, ValueError, IndexError):  # the maps have become too small for a layer
         return
     if not full.isfinite().all():
         return
-    with Edited(net, image, engine="incremental") as edited:
+    # What is worth its while for large layers only is done here for all of them, or for none.
+    always = mock.patch.multiple(sliding, _LEAST_SPLIT=1 if split else 1 << 30, _A_COPY=-1.0, _A_CALL=-1e9)
+    folding = mock.patch.object(pointwise, "_FEW_NUMBERS", 1 << 30 if fold else 0)
+    with always, folding, Edited(net, image, engine="incremental") as edited:
         edited._threshold = threshold
         scores = edited.scores_of(edits)
+        again = edited.scores_of(edits)  # from what was kept, and what was let go and is made again
+    torch.testing.assert_close(again, scores)
     assert float((scores.softmax(1) - full.softmax(1)).abs().max()) < 1e-5
     torch.testing.assert_close(scores, full, atol=1e-5 * max(1.0, float(full.abs().max())), rtol=0)
 
