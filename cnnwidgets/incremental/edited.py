@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,8 +18,8 @@ from cnnwidgets.core.state import preserved
 from cnnwidgets.core.targets import class_scores
 
 from . import checks
+from .batching import Batching
 from .boxes import Ints
-from .kept import Kept
 from .memo import Memo
 from .model import Model, plain
 from .pictures import Layer, edits, layer, pictures
@@ -29,13 +29,6 @@ from .work import Work
 
 Patch = tuple[torch.Tensor, int, int]
 """A patch (C, h, w), and its top and left."""
-_BATCH = {"incremental": 49, "full": 8}
-_MORE = 1.2
-_LARGEST = 20_000_000
-"""Bytes of the largest value of a batch, by which its size is chosen: a few such are held at a time."""
-_WINDOW = 14
-"""Rows and columns of the windows, or of maps that are smaller, before any have been seen."""
-_BATCH_ON_GPU = 128
 
 
 class Edited:
@@ -96,10 +89,10 @@ class Edited:
         self._lock = threading.RLock()
         self._memo = Memo()
         self._most: int | None = None
-        self._each = 0.0  # bytes an edit of the largest value
         self._checked: set[bool] = set()
         self._met = self._repeated = False
         self._image = fitted(model, image.detach().clone())
+        self._batching = Batching(self._image)
         self._model = Model(model, self._image, layer, call)
         self._stamp: Any = None
         self._base: torch.Tensor | None = None
@@ -178,7 +171,8 @@ class Edited:
         done, count = 0, len(layers[0].tops)
         size = batch
         while done < count:
-            now = min(size or _even(count - done, self._usual()), self._most or count, count - done)
+            usual = self._batching.size(count - done, in_full=self.engine == "full")
+            now = min(size or usual, self._most or count, count - done)
             enough = True
             try:
                 with self._lock, self._entered():
@@ -195,13 +189,6 @@ class Edited:
                 continue
             yield slice(done, done + now), found
             done += now
-
-    def _usual(self) -> int:
-        if self._image.device.type != "cpu":
-            return _BATCH_ON_GPU
-        if self.engine == "incremental":
-            return max(1, min(_BATCH["incremental"], int(_LARGEST / max(1.0, self._each))))
-        return max(1, _BATCH["full"] * 224 * 224 // (self._image.shape[2] * self._image.shape[3]))
 
     def _one_at_a_time(self) -> None:
         self._most = 1
@@ -247,7 +234,7 @@ class Edited:
         start = edits(run, self._model.start, layers)
         try:
             found = self._table(self._model.on_edits(run, start), run.count)
-            self._each = max(self._each, run.largest / run.count)
+            self._batching.learn(run)
             return run, found
         finally:
             self._memo.end_of_run()
@@ -323,8 +310,12 @@ class Edited:
     def _note(self, note: str) -> None:
         self.notes = tuple(dict.fromkeys([*self.notes, note]))
 
-    def _entered(self) -> Any:
-        return _Entered(self)
+    @contextmanager
+    def _entered(self) -> Iterator[None]:
+        """The model in evaluation mode, without gradients, and the image's values up to date."""
+        with torch.inference_mode(False), torch.no_grad(), preserved(self._model.module, evaluate=True):
+            self._begin()
+            yield
 
     def _begin(self) -> None:
         """The unedited image; again if the model has changed since."""
@@ -343,7 +334,7 @@ class Edited:
         run = Run(1, self._memo, self.work, self._threshold)
         try:
             outputs = plain(self._model.on_edits(run, untouched(run, self._model.start)))
-            self._each = float(max((_window_bytes(value) for value in self._memo.values()), default=0))
+            self._batching.expect(self._memo.values())
             return outputs
         except Cancelled:
             raise
@@ -358,40 +349,6 @@ class Edited:
 
     def _returned(self, outputs: Any) -> None:
         self.outputs, self._base = outputs, None
-
-
-class _Entered:
-    """The model in evaluation mode, without gradients, and the image's values up to date."""
-
-    def __init__(self, edited: Edited) -> None:
-        self._edited = edited
-
-    def __enter__(self) -> None:
-        from contextlib import ExitStack
-
-        self._stack = ExitStack()
-        try:
-            self._stack.enter_context(torch.inference_mode(False))
-            self._stack.enter_context(torch.no_grad())
-            self._stack.enter_context(preserved(self._edited._model.module, evaluate=True))  # noqa: SLF001
-            self._edited._begin()  # noqa: SLF001
-        except BaseException:
-            self._stack.close()
-            raise
-
-    def __exit__(self, *error: Any) -> None:
-        self._stack.close()
-
-
-def _even(count: int, usual: int) -> int:
-    """The size of the next of batches of about the ``usual`` size, all alike: a small last one takes as many calls."""
-    return math.ceil(count / math.ceil(count / (_MORE * usual)))
-
-
-def _window_bytes(value: Kept) -> int:
-    if len(value.shape) != 4 or not value.dtype.is_floating_point:
-        return 0
-    return value.shape[1] * min(value.shape[2], _WINDOW) * min(value.shape[3], _WINDOW) * value.dtype.itemsize
 
 
 def _put_together(batches: Iterator[tuple[slice, torch.Tensor]], base: torch.Tensor) -> torch.Tensor:
