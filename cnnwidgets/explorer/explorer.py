@@ -369,6 +369,7 @@ class Explorer(Choices):
         # Without the lock: a panel calls this holding its own, and is told of other scenes by who holds this one.
         if self.status != "closed":
             self._view.show_scores(self._scene.logits if logits is None else logits)
+            self._view.note_switched(self._panels.without_maps is not None)
 
     def _show_error(self, error: BaseException) -> None:
         self._view.bar.show_error(error)

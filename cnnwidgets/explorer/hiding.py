@@ -103,8 +103,8 @@ class Hiding(Part):
                 self._move(Move(0, tuple(self.widget.patches)))
 
     def again(self) -> None:
-        """Score the patches anew: the network is another."""
-        if self._open is not None and self.widget.patches and self.widget.sweep != "running":
+        """Score the patches, and the photograph without them, anew: the network is another."""
+        if self._open is not None and self.widget.sweep != "running":
             self._move(Move(0, tuple(self.widget.patches)))
 
     def close(self) -> None:
@@ -118,7 +118,13 @@ class Hiding(Part):
         self._open = self._swept = None
 
     def _show_whole(self, scene: Scene) -> None:
-        self.widget.show_scores(scene.logits, scene.logits, self._host.session.labels, class_of(scene))
+        whole = self._whole(scene)
+        self.widget.show_scores(whole, whole, self._host.session.labels, class_of(scene))
+
+    def _whole(self, scene: Scene) -> torch.Tensor:
+        """The scores of the photograph, of the network as it is now."""
+        switched = self._host.switched_scores
+        return scene.logits if switched is None else switched
 
     def _move(self, move: Move) -> None:
         """A drag step; a sweep that runs stops, and what is done is kept."""
@@ -130,16 +136,16 @@ class Hiding(Part):
         if stop.is_set():
             raise Cancelled("Stopped.")
         scene, session = opened.scene, self._host.session
-        logits = scene.logits
+        without, whole = self._host.without_maps, self._whole(scene)
+        logits = whole
         if move.patches:
             filling, edited = self._ready(opened)
             edits = [(filling.of(patch), patch["top"], patch["left"]) for patch in move.patches]
-            without = self._host.without_maps
             logits = without(filling.edited(move.patches)) if without else edited.scores_of(edits).float().cpu()
         target = class_of(scene)
 
         def show() -> None:
-            self.widget.show_scores(scene.logits, logits, session.labels, target, move=move.id)
+            self.widget.show_scores(whole, logits, session.labels, target, move=move.id)
             self.widget.notes = self._notes(opened, move)
 
         self.apply(stop, show)
@@ -186,7 +192,7 @@ class Hiding(Part):
         by_colour = any(patch["fill"] in ("grey", "black", "color") for patch in move.patches)
         if opened.filling is not None and opened.filling.note and by_colour:
             notes.append(opened.filling.note)
-        if move.patches and self._host.without_maps is not None:
+        if self._host.without_maps is not None:
             notes.append("these scores are without the maps that are switched off; the sweep and the map have all")
         return notes
 
@@ -203,6 +209,7 @@ class Hiding(Part):
                 )
             swept = self._swept = _Swept(wish)
             self.widget.begin_sweep("Starting …")
+            self.widget.notes = self._notes(opened, Move(0, tuple(self.widget.patches)))
             self.submit(lambda stop: self._run_sweep(stop, opened, swept))
 
     def _run_sweep(self, stop: threading.Event, opened: _Open, swept: _Swept) -> None:

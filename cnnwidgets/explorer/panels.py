@@ -52,6 +52,11 @@ class Panels:
         return self._scene()
 
     @property
+    def switched_scores(self) -> torch.Tensor | None:
+        """(classes,) scores of the photograph without the maps that are switched off; None: not known, or none is."""
+        return self._switched
+
+    @property
     def without_maps(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
         """What scores an image without the maps that are switched off; None: none is."""
         return self.switching.scores_of if self.switching.off else None

@@ -37,6 +37,10 @@ class Host(Protocol):
         """(classes,) scores of the network without some of its maps, for the class bars; None: it has all."""
 
     @property
+    def switched_scores(self) -> torch.Tensor | None:
+        """(classes,) scores of the photograph without the maps that are switched off; None: not known, or none is."""
+
+    @property
     def without_maps(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
         """What scores an image (1, C, H, W) without the maps that are switched off; None: none is."""
 

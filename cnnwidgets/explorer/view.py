@@ -31,6 +31,9 @@ _TABS = [
 ]
 
 
+_SWITCHED = "this map is of the network with all its maps; the class bars are without those that are switched off"
+
+
 class View:
     """The panels and the boxes around them."""
 
@@ -62,6 +65,7 @@ class View:
         }
         for name, area in areas.items():
             area.add_class(f"cnnw-area-{name}")
+        self._switched = False
         self.grid = ipywidgets.Box(list(areas.values()))
         self.grid.add_class("cnnw-explorer-grid")
 
@@ -109,7 +113,8 @@ class View:
             far = unlikely(scene.logits, target, self._label)
         # The progress bar says how much is known; the note would change with each step.
         own = [] if partial and not stopped else list(attribution.notes)
-        warnings = [{"level": "warn", "text": note} for note in (stopped, *own, near, far) if note]
+        switched = _SWITCHED if self._switched else ""
+        warnings = [{"level": "warn", "text": note} for note in (stopped, switched, *own, near, far) if note]
         if not own and not partial:
             warnings.append({"level": "ok", "text": all_well(attribution.layer)})
         self.overlay.show_attribution(
@@ -118,6 +123,15 @@ class View:
             partial=partial,
             notes=warnings,
         )
+
+    def note_switched(self, off: bool) -> None:
+        """Say by the map whether the network has all its maps, unlike that of the class bars."""
+        self._switched = off
+        notes = [note for note in self.overlay.notes if note["text"] != _SWITCHED]
+        if off and notes:
+            notes.insert(0, {"level": "warn", "text": _SWITCHED})
+        if notes != self.overlay.notes:
+            self.overlay.notes = notes
 
     def show_strip(self, scene: Scene, layers: list[str]) -> None:
         """Grad-CAM of all ``layers``, small, beside the slider: moving it needs nothing computed."""

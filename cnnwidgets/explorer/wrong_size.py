@@ -35,9 +35,9 @@ def advised(error: CnnWidgetsError, model: nn.Module, image: Any, preprocess: An
         return InputError(f"{error} The tensor has {given}. {want}: {do}.")
     who = "the Explorer" if preprocess is None else "preprocess="
     made = f"The picture has {_size_of(image)} pixels, of which {who} made {given}."
-    size = f"({side}, {side})" if side else "(H, W)"
+    size = f"Resize({side}), CenterCrop({side})" if side else "Resize((H, W))"
     grey = "Grayscale(), " if tensor.shape[1] == 1 else ""
-    how = f"torchvision.transforms.Compose([{grey}Resize({size}), ToTensor()])"
+    how = f"torchvision.transforms.Compose([{grey}{size}, ToTensor()])"
     return InputError(
         f"{error} {made} {want}: pass preprocess={how}, with the normalisation it was trained with, "
         f"or a tensor (1, {tensor.shape[1]}, {side or 'H'}, {side or 'W'})."

@@ -255,12 +255,17 @@ class Edited:
         count = len(found)
         chosen = [0, count // 2] if count > 1 else [0]
         some = pictures(self._model.start, [each.of(np.array(chosen)) for each in layers])
-        if run.meets and not run.reads:  # in a model whose images meet, such a neighbour moves the scores
-            some = torch.cat([some, self._unlike()])
-        parts = [some[:1], some[1:]] if run.reads and len(some) > 1 else [some]
+        if run.reads or (count == 2 and not run.meets):  # in batches of another size than those of the engine
+            parts = [some[at : at + 1] for at in range(len(some))]
+        elif run.meets:  # in a model whose images meet, such neighbours move the scores
+            unlike = [self._unlike()] * (3 if count == len(some) + 3 else 2)
+            parts = [torch.cat([self._unlike(), some, *unlike])]
+        else:
+            parts = [some]
         full = torch.cat([self._table(self._model.on_pictures(part.clone()), len(part)) for part in parts])
-        apart = checks.difference(found[chosen], full[: len(chosen)])
-        if apart <= checks.limit(self.base, full[: len(chosen)]):
+        full = full[1 : 1 + len(some)] if run.meets and not run.reads else full
+        apart = checks.difference(found[chosen], full)
+        if apart <= checks.limit(self.base, full):
             return True
         self._returned(self._alone())
         self._repeated = True

@@ -26,7 +26,7 @@ class Memo:
 
     def __init__(self) -> None:
         self._entries: dict[Any, _Entry] = {}
-        self._given: dict[int, tuple[torch.Tensor, Kept]] = {}
+        self._given: dict[int, tuple[torch.Tensor, Kept, int]] = {}
         self._run = 0
 
     def get(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], compute: Callable[[], Any]) -> Any:
@@ -44,9 +44,10 @@ class Memo:
 
     def kept(self, tensor: torch.Tensor) -> Kept:
         """The same for the same tensor, which no operation made."""
-        if id(tensor) not in self._given:
-            self._given[id(tensor)] = tensor, Kept(tensor)
-        return self._given[id(tensor)][1]
+        known = self._given.get(id(tensor))
+        kept = Kept(tensor) if known is None else known[1]
+        self._given[id(tensor)] = tensor, kept, self._run
+        return kept
 
     def end_of_run(self, edits: bool = True) -> None:
         """Forget what the last few runs did not use; after a run of ``edits``, let go what none of them looked at."""
@@ -57,6 +58,7 @@ class Memo:
         old = [key for key, entry in self._entries.items() if entry.used + _KEPT_UNUSED < self._run]
         for key in old:
             del self._entries[key]
+        self._given = {key: held for key, held in self._given.items() if held[2] + _KEPT_UNUSED >= self._run}
 
     def clear(self) -> None:
         """Forget everything."""

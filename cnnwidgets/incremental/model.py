@@ -73,7 +73,7 @@ class Model:
             seen.append(None if output is None else output.clone())
 
         with calls_of(self._base, self._layer, self._functions, see), never_compiled():
-            forward(self._base, self._image.clone())
+            forward(self._base, _usual(self._image))
         index = self._call if self._call >= 0 else len(seen) + self._call
         if not 0 <= index < len(seen):
             raise NotSpatial(f"Layer {self.name!r} was called {len(seen)} times; there is no call {self._call}.")
@@ -89,8 +89,8 @@ class Model:
         """What the model returns for edited images, or maps of the layer, (B, C, H, W); may write to them."""
         if self._layer is None:
             with never_compiled():
-                return forward(self._base, pictures)
-        image = self._image.repeat(len(pictures), 1, 1, 1)
+                return forward(self._base, pictures.contiguous())
+        image = _usual(self._image).repeat(len(pictures), 1, 1, 1)
 
         def by(old: torch.Tensor) -> torch.Tensor:
             new = pictures.to(old.dtype)
@@ -132,6 +132,11 @@ class Model:
             return by(old) if index == self._call and old is not None else None
 
         return nullcontext() if self._layer is None else calls_of(self._base, self._layer, self._functions, see)
+
+
+def _usual(image: torch.Tensor) -> torch.Tensor:
+    """A copy laid out as images usually are: the engine's own is not, and a model may take views."""
+    return image.clone(memory_format=torch.contiguous_format)
 
 
 def plain(value: Any) -> Any:

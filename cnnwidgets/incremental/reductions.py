@@ -35,6 +35,8 @@ def mean(run: Run, function: Any, x: Any, dims: Any = None, keepdim: bool = Fals
     was = windows(x.base, x.y, x.x, size, x.axes)
     change = x.win.sum(over, keepdim=keepdim, dtype=wide) - was.sum(over, keepdim=keepdim, dtype=wide)
     before = run.base(torch.mean, x, over, keepdim, dtype=wide).tensor
+    if not bool(before.isfinite().all()):  # an edit may cover the place that is not
+        return NotImplemented
     return whole(run, (before + change / (x.side[0] * x.side[1])).to(x.dtype))
 
 

@@ -34,7 +34,7 @@ class Host:
         self.told: list[bool] = []
         self.part: Checking | None = None
 
-    without_maps = None
+    without_maps = switched_scores = None
 
     def show_switched(self, logits: torch.Tensor | None) -> None:
         pass

@@ -30,7 +30,7 @@ class FakeHost:
         self.shown: Attribution | None = None
         self.changes = 0
 
-    without_maps = None
+    without_maps = switched_scores = None
 
     def show_switched(self, logits: torch.Tensor | None) -> None:
         pass

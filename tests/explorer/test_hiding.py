@@ -35,7 +35,7 @@ class Host:
         self.logits: list[torch.Tensor | None] = []
         self.changes = 0
 
-    without_maps = None
+    without_maps = switched_scores = None
 
     def show_switched(self, logits: torch.Tensor | None) -> None:
         pass

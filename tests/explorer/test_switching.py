@@ -123,6 +123,43 @@ def test_patches_and_switches_are_judged_together(e: cw.Explorer) -> None:
     torch.testing.assert_close(_bars(e), whole)
 
 
+def test_what_a_patch_does_is_told_beside_the_network_without_the_maps(
+    e: cw.Explorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, told = e._scene.picture.tensor, list[tuple[torch.Tensor, torch.Tensor]]()
+    monkeypatch.setattr(e.occluder, "show_scores", lambda before, after, *_, **__: told.append((before, after)))
+    patch = {"top": 0, "left": 0, "height": 8, "width": 8, "fill": "black"}
+    e.panel = "hide"
+    for off in ([2], []):
+        e.occluder.patches = []
+        e.feature_maps.off = off
+        e.wait(20)
+        whole = _by_hand(x, [], off)
+        torch.testing.assert_close(told[-1][0], whole)
+        torch.testing.assert_close(told[-1][1], whole)
+        assert any("switched off" in note for note in e.occluder.notes) == bool(off)
+        e.occluder.patches = [patch]
+        e.wait(20)
+        edited = e._panels.hiding._open.filling.edited(e.occluder.patches)
+        torch.testing.assert_close(told[-1][0], whole)
+        torch.testing.assert_close(told[-1][1], _by_hand(edited, [], off))
+
+
+def test_the_map_says_that_it_is_of_the_network_with_all_its_maps(e: cw.Explorer) -> None:
+    e.wait(20)
+    about = lambda: [note for note in e.overlay.notes if "with all its maps" in note["text"]]  # noqa: E731
+    assert not about()
+    e.feature_maps.off = [2]
+    e.wait(20)
+    assert len(about()) == 1
+    e.method = "saliency"
+    e.wait(20)
+    assert len(about()) == 1
+    e.feature_maps.off = []
+    e.wait(20)
+    assert not about()
+
+
 def test_the_bars_speak_of_patches_only_where_patches_are_seen(e: cw.Explorer) -> None:
     whole = _bars(e)
     e.panel = "hide"

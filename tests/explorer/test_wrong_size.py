@@ -39,7 +39,7 @@ def test_a_photograph_for_a_network_of_another_size(tmp_path: Path) -> None:
         assert "in layer '4' (Linear), which got input of shape (1, 98)" in str(error)
         assert "The picture has 30 × 45 pixels, of which the Explorer made 30 × 30 pixels" in str(error)
         assert "It runs on 64 × 64 pixels, and on no other usual size" in str(error)
-        assert "preprocess=torchvision.transforms.Compose([Resize((64, 64)), ToTensor()])" in str(error)
+        assert "preprocess=torchvision.transforms.Compose([Resize(64), CenterCrop(64), ToTensor()])" in str(error)
         assert type(error.__cause__) is CnnWidgetsError
         assert isinstance(error.__cause__.__cause__, RuntimeError)
 
@@ -64,7 +64,7 @@ def test_a_tensor_is_told_its_size() -> None:
 
 
 def test_a_grey_network() -> None:
-    assert "Compose([Grayscale(), Resize((64, 64)), ToTensor()])" in str(failure(PHOTOGRAPH, of_64_pixels(1)))
+    assert "Compose([Grayscale(), Resize(64), CenterCrop(64), ToTensor()])" in str(failure(PHOTOGRAPH, of_64_pixels(1)))
 
 
 def test_a_network_that_fails_on_every_size_is_told_no_size() -> None:

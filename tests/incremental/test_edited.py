@@ -501,21 +501,59 @@ MEETINGS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "Gram matrix": lambda x: x + (x.flatten(1) @ x.flatten(1).t()).mean() / x[0].numel(),
     "running sum": lambda x: x.cumsum(0) / 2,
     "in place": lambda x: x.clone().sub_(x.mean(0)),
+    "the one before": lambda x: torch.cat([x[:1], x[1:] + x[:-1]]),
+    "the first": lambda x: x - x[:1].mean((2, 3), keepdim=True),
+    "attention over images": lambda x: x + functional.scaled_dot_product_attention(*[x.flatten(1)] * 3).mean(),
+    "how many": lambda x: x * len(x) ** 0.5,
     "maximum of all": lambda x: x / x.abs().max(),
     "rows of all images": lambda x: (x.transpose(0, 2) - x.transpose(0, 2).mean((1, 2), keepdim=True)).transpose(0, 2),
 }
 
 
 @pytest.mark.parametrize("meet", MEETINGS.values(), ids=MEETINGS)
+@pytest.mark.parametrize("count", [2, 4, 8])
 @pytest.mark.parametrize("whole", [False, True])
-def test_every_way_in_which_images_meet_is_found_out(meet: Callable[[torch.Tensor], torch.Tensor], whole: bool) -> None:
+def test_every_way_in_which_images_meet_is_found_out(
+    meet: Callable[[torch.Tensor], torch.Tensor], whole: bool, count: int
+) -> None:
     torch.manual_seed(0)
     after = nn.AdaptiveAvgPool2d(1) if whole else nn.Identity()
     model = nn.Sequential(nn.Conv2d(3, 4, 3), after, Call(meet), nn.Flatten(), nn.LazyLinear(3)).eval()
     image = torch.randn(1, 3, 12, 12)
     model(image)
     with Edited(model, image) as edited, pytest.raises(CnnWidgetsError, match="influence one another"):
-        edited.scores(torch.zeros(3, 2, 2), list(range(8)), list(range(8)))
+        edited.scores(torch.zeros(3, 2, 2), list(range(count)), list(range(count)))
+
+
+@pytest.mark.parametrize("options", [{"engine": "full"}, {"layer": "1"}, {}])
+def test_models_that_take_views_of_their_maps(options: dict[str, Any]) -> None:
+    """As they lie where the image lies as usual; the engine's own lie otherwise."""
+    model = nn.Sequential(nn.Identity(), nn.ReLU(), Call(lambda x: x.view(len(x), -1)), nn.Linear(2 * 16 * 16, 3))
+    with Edited(model, IMAGE, **options) as edited:
+        patch = torch.ones(2, 4, 4)
+        torch.testing.assert_close(edited.scores(patch, TOPS, LEFTS), truth(model, patch=patch))
+        torch.testing.assert_close(edited.base, model(IMAGE).detach())
+
+
+def test_a_pixel_that_is_no_number_may_be_covered() -> None:
+    image = IMAGE.clone()
+    image[0, 0, 1, 1] = torch.nan
+    model = nn.Sequential(nn.Conv2d(2, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    with Edited(model, image, engine="incremental") as edited:
+        found = edited.scores(PATCH, [9, 0], [9, 0])
+    expected = nets.one_by_one(model, image, [[(PATCH, 9, 9)], [(PATCH, 0, 0)]])
+    torch.testing.assert_close(found, expected, equal_nan=True)
+    assert found[1].isfinite().all()
+
+
+def test_tensors_made_anew_before_the_layer_do_not_pile_up() -> None:
+    model = nn.Sequential(Call(lambda x: x.index_select(1, torch.tensor([1, 0]))), nn.Conv2d(2, 2, 3), nn.Flatten())
+    with Edited(model, IMAGE, layer="1") as edited:
+        sizes = []
+        for _ in range(12):
+            edited.scores(torch.ones(2, 2, 2), [3], [3])
+            sizes.append(len(edited._memo._given))
+        assert sizes[-1] == sizes[-4]
 
 
 @pytest.mark.parametrize("engine", ["auto", "incremental", "full"])

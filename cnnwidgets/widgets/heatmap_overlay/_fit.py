@@ -72,6 +72,7 @@ def stretched(cells: Size, picture: Size | None, *, allowed: bool = False, what:
     raise InputError(
         f"{what} has {has} cells (rows × columns), the picture {over} pixels (height × width): another shape, over "
         "which the map would be stretched. Expected the picture as the network saw it, after its crop and resize: "
-        "core.images.load_picture(image, model).pixels. If the map does cover all of this picture (unequal strides, "
+        "core.images.load_picture(image, model, preprocess).pixels, if the crop is the one that you made. If the map "
+        "does cover all of this picture (unequal strides, "
         "an adaptive pooling, a picture resized without keeping its shape), pass stretch=True."
     )
