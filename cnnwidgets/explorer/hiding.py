@@ -255,7 +255,9 @@ class Hiding(Part):
             self.widget.end_sweep(f"Stopped{why} before there was a result.")
             return
         self._draw(partial, swept)
-        self.widget.end_sweep(f"Stopped{why} at {100 * report.share:.0f} %. What was not measured is interpolated.")
+        self.widget.end_sweep(
+            f"Stopped{why} at {100 * report.share:.0f} %. What was not measured is interpolated: fainter."
+        )
 
     def _end_sweep(self, found: Occlusion, swept: _Swept) -> None:
         self._draw(found, swept, complete=True)

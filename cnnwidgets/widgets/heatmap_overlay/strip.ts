@@ -58,12 +58,20 @@ export function sharedLimit(strip: Strip, { sign, clip }: Pick<Look, "sign" | "c
   return Math.max(0, ...[...strip.maps.values()].map((heat) => scaleFor(viewOf(heat, sign), clip).limit));
 }
 
+/** Rows and columns of pixels of a tile that is `side` at most, in the map's proportion, or nearly if it is a sliver. */
+export function tileSize([rows, columns]: readonly [number, number], side: number): readonly [number, number] {
+  const longest = Math.max(rows, columns);
+  const along = (cells: number) => Math.max(Math.round(side / 4), Math.round((side * cells) / longest));
+  return [along(rows), along(columns)];
+}
+
 function draw(canvas: HTMLCanvasElement, heat: Heat, limit: number, { sign, name, smooth }: Look): void {
-  const side = Math.round(SIDE * Math.min(devicePixelRatio || 1, 2));
-  canvas.width = canvas.height = side;
-  const image = new ImageData(side, side);
-  const values = resample(viewOf(heat, sign).part, heat.size, [side, side], smooth);
-  colourise(values, side, { limit, sign, name, partial: false }, new Uint32Array(image.data.buffer));
+  const [height, width] = tileSize(heat.size, Math.round(SIDE * Math.min(devicePixelRatio || 1, 2)));
+  canvas.width = width;
+  canvas.height = height;
+  const image = new ImageData(width, height);
+  const values = resample(viewOf(heat, sign).part, heat.size, [height, width], smooth);
+  colourise(values, width, { limit, sign, name, partial: false }, new Uint32Array(image.data.buffer));
   canvas.getContext("2d")?.putImageData(image, 0, 0);
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { greyMeans, sharedLimit, stripOf } from "../../../cnnwidgets/widgets/heatmap_overlay/strip";
+import { greyMeans, sharedLimit, stripOf, tileSize } from "../../../cnnwidgets/widgets/heatmap_overlay/strip";
 
 const push = {
   kind: "strip",
@@ -37,4 +37,11 @@ test("what a grey tile means depends on the sign", () => {
   assert.equal(greyMeans(1, "negative"), "1 grey: nothing in the map is negative");
   assert.equal(greyMeans(1, "signed"), "1 grey: the map is 0 everywhere");
   assert.equal(greyMeans(0, "positive"), "");
+});
+
+test("a tile has the proportion of its map, and is not squeezed into a square", () => {
+  assert.deepEqual(tileSize([7, 7], 44), [44, 44]);
+  assert.deepEqual(tileSize([2, 8], 44), [11, 44]);
+  assert.deepEqual(tileSize([14, 7], 44), [44, 22]);
+  assert.deepEqual(tileSize([1, 66], 44), [11, 44]);
 });
