@@ -256,7 +256,7 @@ class Hiding(Part):
             return
         self._draw(partial, swept)
         self.widget.end_sweep(
-            f"Stopped{why} at {100 * report.share:.0f} %. What was not measured is interpolated: fainter."
+            f"Stopped{why} at {100 * report.share:.0f} %. What was not measured is interpolated (fainter)."
         )
 
     def _end_sweep(self, found: Occlusion, swept: _Swept) -> None:

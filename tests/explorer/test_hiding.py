@@ -257,7 +257,7 @@ def test_a_drag_stops_the_sweep_and_what_is_done_is_kept(part: Hiding, monkeypat
     known = pushed(part.widget, "sweep")[1]["known"]
     assert 0 < known.sum() < known.size
     share = 100 * known.sum() / known.size
-    assert part.widget.sweep_text == f"Stopped at {share:.0f} %. What was not measured is interpolated: fainter."
+    assert part.widget.sweep_text == f"Stopped at {share:.0f} %. What was not measured is interpolated (fainter)."
     assert pushed(part.widget, "scores")[0]["move"] == 5
     assert not part.busy
 
