@@ -47,7 +47,7 @@ AIMS = {
     "VGG-16": Aim(10, 35, 0.25),
     "ResNet-18": Aim(2.5, 8, 0.3),
     "ResNet-50": Aim(2.5, 8, 0.3),
-    "MobileNetV2": Aim(3, 9),
+    "MobileNetV2": Aim(3, 9, 0.3),
     "EfficientNet-Lite0": Aim(3, 9),
 }
 REAL = "EfficientNet-Lite0"
