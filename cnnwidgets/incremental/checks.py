@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
 from cnnwidgets.core.errors import CnnWidgetsError
@@ -11,9 +9,6 @@ from cnnwidgets.core.errors import CnnWidgetsError
 SHARE = 1e-4
 """The largest difference allowed, as a share of the score range."""
 _ROUNDINGS = 64
-
-Full = Callable[[list[int]], torch.Tensor]
-"""Scores (K, classes) of the edits with these numbers, run in full as one batch; -1 is the unedited image."""
 
 
 def limit(base: torch.Tensor, scores: torch.Tensor) -> float:

@@ -251,7 +251,7 @@ class Edited:
         return class_scores(plain(outputs), batch=count)
 
     def _agrees(self, layers: list[Layer], found: torch.Tensor, run: Run) -> bool:
-        """Compare two edits, or one and the unedited image, with the full forward."""
+        """Compare two edits, or the only one, with the full forward."""
         count = len(found)
         chosen = [0, count // 2] if count > 1 else [0]
         some = pictures(self._model.start, [each.of(np.array(chosen)) for each in layers])

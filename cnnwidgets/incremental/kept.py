@@ -72,7 +72,7 @@ class Kept:
 class Step:
     """An operation on values of the unedited image, which can be done again."""
 
-    def __init__(self, function: Any, args: Any, kwargs: Any, done: Callable[[Any, Any], None]) -> None:
+    def __init__(self, function: Any, args: Any, kwargs: Any, done: Callable[[Any, Any, bool], None]) -> None:
         self._function, self._args, self._kwargs, self._done = function, args, kwargs, done
         self._sources, self._given = list[Kept](), list[torch.Tensor]()
         _sort((args, kwargs), self._sources, self._given)
@@ -80,7 +80,7 @@ class Step:
 
     def first(self) -> Any:
         """What the operation returns, with :class:`Kept` in the place of tensors."""
-        output = self._run()
+        output = self._run(again=False)
         if isinstance(output, torch.Tensor):
             return self._kept(_laid(output), lambda: _laid(self._run()))
         if isinstance(output, tuple | list):
@@ -93,12 +93,12 @@ class Step:
     def _part(self, at: int) -> Any:
         return self._run()[at]
 
-    def _run(self) -> Any:
+    def _run(self, *, again: bool = True) -> Any:
         if self._versions != [tensor._version for tensor in self._given]:  # noqa: SLF001
             raise RuntimeError("the model has written to what a value was made of")
         args, kwargs = _real(self._args), _real(self._kwargs)
         output = self._function(*args, **kwargs)
-        self._done(args, output)
+        self._done(args, output, again)
         return output
 
 

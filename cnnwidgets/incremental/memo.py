@@ -68,19 +68,17 @@ class Memo:
     @property
     def bytes(self) -> int:
         """Of the distinct tensors kept."""
-        memories = [value.memory for value in [*self.values(), *map(Kept, self._tensors())]]
+        values = [Kept(value) if isinstance(value, torch.Tensor) else value for value in self._outputs()]
+        memories = [value.memory for value in values if isinstance(value, Kept)]
         return sum({memory.data_ptr(): memory.nbytes() for memory in memories if memory is not None}.values())
 
     def values(self) -> Iterator[Kept]:
         """What operations made of the unedited image, whether it is at hand or not."""
-        for entry in self._entries.values():
-            outputs = entry.output if isinstance(entry.output, tuple | list) else (entry.output,)
-            yield from (value for value in outputs if isinstance(value, Kept))
+        return (value for value in self._outputs() if isinstance(value, Kept))
 
-    def _tensors(self) -> Iterator[torch.Tensor]:
+    def _outputs(self) -> Iterator[Any]:
         for entry in self._entries.values():
-            outputs = entry.output if isinstance(entry.output, tuple | list) else (entry.output,)
-            yield from (value for value in outputs if isinstance(value, torch.Tensor))
+            yield from entry.output if isinstance(entry.output, tuple | list) else (entry.output,)
 
 
 def _key(value: Any, held: list[Any]) -> Any:

@@ -89,7 +89,7 @@ def several(run: Run, function: Any, *args: Any, **kwargs: Any) -> Any:
     return windowed(run, base, win, place.corners, place.box, place.axes, strides=_strides(place.shape, touched[0]))
 
 
-def _added(run: Run, function: Any, functional: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def _several_into(run: Run, function: Any, functional: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Write the result into the windows of the first of ``args``, if they are its own and hold it; else False.
 
     Args:
@@ -111,7 +111,7 @@ def _added(run: Run, function: Any, functional: Any, args: tuple[Any, ...], kwar
     return True
 
 
-several.into = _added  # type: ignore[attr-defined]
+several.into = _several_into  # type: ignore[attr-defined]
 
 
 def same_place(value: Edits, other: Edits) -> bool:
@@ -196,7 +196,7 @@ def by_window(run: Run, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any
     return windowed(run, base, win, (x.y, x.x), x.reach, x.axes, strides=strides)
 
 
-def _into(run: Run, function: Any, functional: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def _by_window_into(run: Run, function: Any, functional: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """The same as for arithmetic, on the windows that are there."""
     x = args[0]
     if not x.owned or not x.is_windowed or len(edits_in(args, kwargs)) > 1:
@@ -213,7 +213,7 @@ def keep_box(output: Any, x: Edits) -> Any:
     return output
 
 
-by_window.into = _into  # type: ignore[attr-defined]
+by_window.into = _by_window_into  # type: ignore[attr-defined]
 for _name in _UNARY.split():
     if hasattr(torch.ops.aten, _name):
         OPERATIONS[getattr(torch.ops.aten, _name)] = by_window

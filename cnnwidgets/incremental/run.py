@@ -109,8 +109,8 @@ class Run:
         """``function`` on the unedited values, done the first time only: a :class:`Kept`, or a list of them."""
         args, kwargs = _unedited(args), _unedited(kwargs)
 
-        def done(real: Any, output: Any) -> None:
-            self.work.once(count(getattr(function, "overloadpacket", None), real, output))
+        def done(real: Any, output: Any, again: bool) -> None:
+            self.work.once(count(getattr(function, "overloadpacket", None), real, output), again=again)
 
         return self.memo.get(function, args, kwargs, lambda: Step(function, args, kwargs, done).first())
 

@@ -9,9 +9,10 @@ import torch
 
 from cnnwidgets.incremental.kept import Kept, Step
 from cnnwidgets.incremental.memo import Memo
+from cnnwidgets.incremental.work import Work
 
 
-def nothing(_: object, __: object) -> None:
+def nothing(_: object, __: object, ___: bool) -> None:
     """What a step says when it is done."""
 
 
@@ -60,10 +61,18 @@ def test_it_is_not_made_of_what_has_been_written_to_since() -> None:
 
 def test_the_work_is_counted_each_time() -> None:
     done = []
-    value = Step(torch.neg, (Kept(torch.ones(1)),), {}, lambda *_: done.append(1)).first()
+    value = Step(torch.neg, (Kept(torch.ones(1)),), {}, lambda _, __, again: done.append(again)).first()
     value.let_go()
     _ = value.tensor
     assert len(done) == 2
+    assert done == [False, True]
+
+
+def test_what_is_made_again_is_done_and_need_not_have_been() -> None:
+    work = Work()
+    work.once(5)
+    work.once(5, again=True)
+    assert (work.done, work.least) == (10, 5)
 
 
 def test_only_a_run_of_edits_lets_go() -> None:
