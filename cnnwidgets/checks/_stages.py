@@ -10,6 +10,7 @@ from torch import nn
 
 from cnnwidgets.core.capture import attached
 from cnnwidgets.core.forward import run
+from cnnwidgets.core.names import named_layers
 from cnnwidgets.core.state import preserved
 
 
@@ -43,9 +44,9 @@ def units(model: nn.Module, images: torch.Tensor) -> list[Unit]:
     def enter(module: nn.Module, _: object) -> None:
         entered[module] = next(calls)
 
-    with torch.no_grad(), preserved(model, evaluate=True), attached(model.modules(), enter=enter):
+    by_name = dict(named_layers(model))
+    with torch.no_grad(), preserved(model, evaluate=True), attached(by_name.values(), enter=enter):
         run(model, images[:1].clone())
-    by_name = dict(model.named_modules())
     owned: dict[str, list[nn.Parameter]] = {}
     for name, module in by_name.items():
         own = [value for value in module.parameters(recurse=False) if value.is_floating_point()]

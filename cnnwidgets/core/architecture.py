@@ -13,7 +13,7 @@ from .errors import LayerNotFound, NotSpatial
 from .graph import build
 from .inventory import take
 from .layers import Join, LayerInfo, Node
-from .names import unknown_layer
+from .names import named_weights, unknown_layer
 from .receptive import Field
 from .recording import Recording, record
 
@@ -136,7 +136,7 @@ def described(recording: Recording) -> Architecture:
     """The architecture that a recording shows."""
     graph = build(recording)
     found = take(recording, graph)
-    params = list(recording.model.parameters())
+    params = [value for _, value in named_weights(recording.model)]
     return Architecture(
         name=type(recording.model).__name__,
         input_shape=recording.input_shape,

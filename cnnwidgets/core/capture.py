@@ -12,11 +12,12 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
+from .direct_calls import FORWARD, HOOKS, observe_directly
 from .errors import CnnWidgetsError, LayerNotFound
 from .names import find_layer
 
 Enter = Callable[[nn.Module, tuple[Any, ...]], None]
-"""Called as ``enter(module, inputs)`` just before a module runs."""
+"""Called as ``enter(module, inputs)`` just before a module runs; arguments given by name follow the others."""
 Leave = Callable[[nn.Module, tuple[Any, ...], Any], Any]
 """Called as ``leave(module, inputs, output)`` just after; what it returns, unless None, replaces the output."""
 
@@ -31,34 +32,97 @@ def attached(
 ) -> Iterator[None]:
     """Watch ``modules`` while the block runs: all of them, or none if one refuses a hook.
 
-    Only calls from this thread are seen: another may look at the same model at the same time. ``always`` is like
-    ``leave`` but also runs when the module's forward raised (its output is then None) and may not replace the output.
+    However a module is called, it is seen once: as ``module(x)``, with arguments by name, as ``module.forward(x)``, or
+    through a ``__call__`` of its own. Only calls from this thread are seen: another may look at the same model at the
+    same time. ``always`` is like ``leave`` but also runs when the module's forward raised (its output is then None)
+    and may not replace the output.
     """
-    handles: list[RemovableHandle] = []
+    observer = _Observer(enter, leave, always)
+    ends: list[Callable[[], None]] = []
     try:
         for module in modules:
             if isinstance(module, torch.jit.ScriptModule):
                 continue  # takes no hooks; seen from the module around it
-            if enter is not None:
-                handles.append(module.register_forward_pre_hook(_here(enter), prepend=True))
-            if leave is not None:
-                handles.append(module.register_forward_hook(_here(leave)))
-            if always is not None:
-                handles.append(module.register_forward_hook(_here(always), always_call=True))
+            for handle in observer.hooks(module):
+                ends.append(handle.remove)  # noqa: PERF401 (the next may be refused)
+            ends.append(observe_directly(module, observer.around))
         yield
     finally:
-        for handle in reversed(handles):
-            handle.remove()
+        for end in reversed(ends):
+            end()
 
 
-def _here(hook: Callable[..., Any]) -> Callable[..., Any]:
-    """``hook``, deaf to the calls of other threads."""
-    mine = threading.get_ident()
+class _Observer:
+    """Tells of the calls of modules on this thread, each once, by whichever way they come."""
 
-    def heard(*call: Any) -> Any:
-        return hook(*call) if threading.get_ident() == mine else None
+    def __init__(self, enter: Enter | None, leave: Leave | None, always: Leave | None) -> None:
+        self._enter, self._leave, self._always = enter, leave, always
+        self._thread = threading.get_ident()
+        # Calls that hooks do not see, innermost last: the module, and how far into it the call has come.
+        self._inside: list[tuple[nn.Module, int]] = []
+        self._announced: set[nn.Module] = set()
 
-    return heard
+    def __deepcopy__(self, memo: object) -> _Observer:
+        return self  # a copy of the model, made meanwhile by another thread, has the same hooks
+
+    def hooks(self, module: nn.Module) -> Iterator[RemovableHandle]:
+        """Register what sees the calls that torch makes."""
+        yield module.register_forward_pre_hook(self._before, prepend=True, with_kwargs=True)
+        if self._leave is not None:
+            yield module.register_forward_hook(self._after, with_kwargs=True)
+        if self._always is not None:
+            yield module.register_forward_hook(self._ended, with_kwargs=True, always_call=True)
+
+    def _before(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        if threading.get_ident() != self._thread or self._is_part(module, HOOKS):
+            return
+        self._announced.add(module)
+        if self._enter is not None:
+            self._enter(module, (*args, *kwargs.values()))
+
+    def _after(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> Any:
+        if self._leave is None or threading.get_ident() != self._thread or self._is_part(module, HOOKS):
+            return None
+        return self._leave(module, (*args, *kwargs.values()), output)
+
+    def _ended(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> None:
+        if threading.get_ident() != self._thread or self._is_part(module, HOOKS):
+            return
+        self._announced.discard(module)
+        if self._always is not None:
+            self._always(module, (*args, *kwargs.values()), output)
+
+    def around(self, module: nn.Module, level: int, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call ``function``, which is how ``module`` is called past the hooks, or what the hooks lead to."""
+        if threading.get_ident() != self._thread:
+            return function(*args, **kwargs)
+        announced = level == FORWARD and module in self._announced
+        self._announced.discard(module)
+        part = announced or self._is_part(module, level)
+        self._inside.append((module, level))
+        try:
+            return function(*args, **kwargs) if part else self._told(module, function, args, kwargs)
+        finally:
+            self._inside.pop()
+
+    def _is_part(self, module: nn.Module, level: int) -> bool:
+        """Whether a call of ``module`` that is under way has come to ``level``, rather than another one begun."""
+        return bool(self._inside) and self._inside[-1][0] is module and self._inside[-1][1] < level
+
+    def _told(
+        self, module: nn.Module, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        inputs, output = (*args, *kwargs.values()), None
+        if self._enter is not None:
+            self._enter(module, inputs)
+        try:
+            output = function(*args, **kwargs)
+            replaced = None if self._leave is None else self._leave(module, inputs, output)
+            output = output if replaced is None else replaced
+            return output
+        finally:
+            if self._always is not None:
+                self._always(module, inputs, output)
 
 
 def copied(value: Any) -> Any:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from .errors import CnnWidgetsError, InputError
-from .names import unwrapped
+from .names import named_layers, unwrapped
 
 
 def run(model: nn.Module, x: torch.Tensor) -> Any:
@@ -35,13 +35,17 @@ def run(model: nn.Module, x: torch.Tensor) -> Any:
 
 def _deepest(base: nn.Module, x: torch.Tensor, error: Exception) -> tuple[nn.Module, tuple[Any, ...]]:
     """The innermost module call that ``error`` came out of, read off its traceback: hooks would cost every call."""
-    known = {id(module) for module in base.modules()}
-    found: tuple[nn.Module, tuple[Any, ...]] = (base, (x,))
+    layers = {module for _, module in named_layers(base)}
+    deepest: tuple[nn.Module, tuple[Any, ...]] = (base, (x,))
     for frame, _ in traceback.walk_tb(error.__traceback__):
         module = frame.f_locals.get("self")
-        if frame.f_code.co_name == "_call_impl" and isinstance(module, nn.Module) and id(module) in known:
-            found = module, frame.f_locals.get("args", ())
-    return found
+        if not isinstance(module, nn.Module) or module not in layers:
+            continue
+        if frame.f_code.co_name == "_call_impl" and "args" in frame.f_locals:
+            deepest = module, (*frame.f_locals["args"], *frame.f_locals.get("kwargs", {}).values())
+        elif frame.f_code.co_name in ("forward", "__call__") and module is not deepest[0]:
+            deepest = module, ()  # called past torch's hooks; its arguments may have been assigned to since
+    return deepest
 
 
 def fitted(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
@@ -64,7 +68,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 def _explained(
     base: nn.Module, x: torch.Tensor, error: Exception, module: nn.Module, inputs: tuple[Any, ...]
 ) -> CnnWidgetsError:
-    name = next((name for name, candidate in base.named_modules() if candidate is module), "")
+    name = next((name for name, candidate in named_layers(base) if candidate is module), "")
     where = f"layer {name!r} ({type(module).__name__})" if name else f"{type(module).__name__}.forward"
     shape = next((tuple(value.shape) for value in inputs if isinstance(value, torch.Tensor)), None)
     wanted = getattr(module, "in_channels", None)

@@ -16,7 +16,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from .graph import build
-from .names import unwrapped
+from .names import named_layers, unwrapped
 from .provenance import tensors
 from .recording import Op, record
 from .watching import plain_name
@@ -51,7 +51,7 @@ def may_have_function_layers(model: nn.Module) -> bool:
     """Whether it is worth a recorded forward pass to look for layers that are no modules."""
     base = unwrapped(model)
     holders = (nn.ParameterList, nn.ParameterDict)
-    for module in base.modules():
+    for _, module in named_layers(base):
         if type(module).__module__.startswith("torch.nn.") and module is not base:
             continue
         inner = list(module.children())

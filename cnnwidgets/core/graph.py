@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from .field_calls import words
 from .kinds import kind_of_call
 from .layers import Join, Node
+from .names import layer_names
 from .recording import Frame, Op, Recording
 
 # Calls that a reader would not call a step of the network.
@@ -61,7 +62,7 @@ class _Builder:
         self._recording = recording
         self._opened = {frame.id for frame in recording.frames if _is_opened(frame, recording.root)}
         self._layers = {frame.id for frame in recording.frames if not frame.children and frame.id not in self._opened}
-        self._taken = {name for name, _ in recording.model.named_modules()}
+        self._taken = set(layer_names(recording.model))
         self._input = self._free("input") if any(frame.name == "input" for frame in recording.frames) else "input"
         self._node_of: dict[int, str] = {}
         self._node_calls: Counter[str] = Counter()

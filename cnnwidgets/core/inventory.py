@@ -11,6 +11,7 @@ from .graph import Graph, LayerCall
 from .kinds import detail_of_module, kind_of_call, kind_of_module
 from .layers import LayerInfo
 from .layouts import Layout, judged
+from .names import named_weights
 from .receptive import Field
 from .recording import Frame, Recording
 
@@ -28,7 +29,7 @@ class Inventory:
 
 def take(recording: Recording, graph: Graph) -> Inventory:
     """Describe every layer and container of a recording."""
-    params = dict(recording.model.named_parameters())
+    params = dict(named_weights(recording.model))
     by_layer: dict[str, list[LayerCall]] = {}
     for call in graph.calls:
         by_layer.setdefault(call.layer, []).append(call)
@@ -54,7 +55,7 @@ def _owned(calls: Iterable[LayerCall], params: dict[str, nn.Parameter]) -> list[
     owned: list[nn.Parameter] = []
     for call in calls:
         if isinstance(call.seen, Frame):
-            owned += call.seen.module.parameters()
+            owned += [value for _, value in named_weights(call.seen.module)]
         else:
             owned += [params[name] for name in call.seen.params]
     return list({id(value): value for value in owned}.values())
@@ -69,7 +70,7 @@ def _layer(
         module = seen.module
         ops = [op for op in seen.ops if op.name]
         names = [op.name for op in ops]
-        has_params = any(True for _ in module.parameters())
+        has_params = any(True for _ in named_weights(module))
         kind = kind_of_module(module, names, has_params=has_params)
         title, detail = type(module).__name__, detail_of_module(module, kind, [op.detail for op in ops], names)
     else:
@@ -97,7 +98,7 @@ def _layer(
 
 def _container(name: str, frames: list[Frame], input_shape: tuple[int, ...], layout: Layout) -> LayerInfo:
     last = frames[-1]
-    owned = list(last.module.parameters())
+    owned = [value for _, value in named_weights(last.module)]
     return LayerInfo(
         name=name,
         type=type(last.module).__name__,

@@ -15,7 +15,7 @@ from torch import nn
 from .errors import Cancelled, CnnWidgetsError
 from .graph import Graph, build
 from .layout_rules import NO_BATCH, Reading, reading
-from .names import unwrapped
+from .names import named_layers
 from .recording import Frame, Op, Recording, record
 from .token_grids import Grids, Joins
 from .tokens import AnyForm, CustomForm
@@ -117,7 +117,7 @@ def _same_but_for_batch(known: Layout, shape: tuple[int, ...]) -> bool:
 
 def layouts(model: nn.Module, images: torch.Tensor, grid: tuple[int, int] | None = None) -> Layouts:
     """The layouts of ``model``, followed only if its modules hint at others than (N, C, H, W), or ``grid`` is given."""
-    classes = {type(module) for module in unwrapped(model).modules()}
+    classes = {type(module) for _, module in named_layers(model)}
     suspect = grid is not None or any(_SUSPECT.search(kind.__name__) or _may_move(kind) for kind in classes)
     return followed_layouts(model, images, grid) if suspect else Layouts(len(images))
 

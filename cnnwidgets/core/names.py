@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrize import ParametrizationList
 
 from .errors import CnnWidgetsError, LayerNotFound
+from .held_modules import held_modules
 
-_WRAPPERS = ("_orig_mod", "module")
+_COMPILED = "_orig_mod"
+_WRAPPERS = (_COMPILED, "module")
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -33,9 +37,106 @@ def unwrapped(model: nn.Module) -> nn.Module:
             return model
 
 
+def named_layers(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """The name and module of the model itself, ``""``, and of each module in it, once.
+
+    First those of ``named_modules()``, in its order and with its names, but for modules wrapped in ``torch.compile``:
+    the name is that of the module inside. Then those that are kept without being registered, in lists, closures,
+    helper objects and the like, by the path to them: ``"blocks.0"``.
+
+    Example:
+        >>> net = nn.Sequential(nn.ReLU())
+        >>> net.others = [nn.Tanh(), nn.Sequential(nn.ELU())]
+        >>> [name for name, _ in named_layers(net)]
+        ['', '0', 'others.0', 'others.1', 'others.1.0']
+    """
+    listed: dict[nn.Module, str] = {}
+    _list(unwrapped(model), "", listed)
+    yield from ((name, module) for module, name in listed.items())
+    waiting = list(listed)
+    names = set(listed.values())
+    of_classes: dict[type, list[tuple[str, nn.Module]]] = {}
+    while waiting:
+        owner = waiting.pop(0)
+        for path, module in held_modules(owner, of_classes):
+            inner = _inside(module)
+            if inner in listed:
+                continue
+            before = len(listed)
+            _list(inner, _free(_joined(listed[owner], path), names), listed)
+            new = list(listed.items())[before:]
+            names.update(name for _, name in new)
+            waiting += [module for module, _ in new]
+            yield from ((name, module) for module, name in new)
+
+
+def all_modules(model: nn.Module) -> list[nn.Module]:
+    """Every module of ``model``, wrappers and those that are kept without being registered included."""
+    return list(dict.fromkeys([*model.modules(), *(module for _, module in named_layers(model))]))
+
+
+def visible_layers(model: nn.Module) -> dict[nn.Module, str]:
+    """The modules that are layers to a reader, with their names: not those that only compute another one's weight."""
+    layers = list(named_layers(model))
+    hidden = {inner for _, module in layers if isinstance(module, ParametrizationList) for inner in module.modules()}
+    return {module: name for name, module in layers if module not in hidden}
+
+
+def named_weights(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """The name and value of each parameter, once; those of modules that are not registered included."""
+    yielded = set[int]()
+    for name, module in named_layers(model):
+        for own, value in module._parameters.items():  # noqa: SLF001 (named_parameters takes several times as long)
+            if value is not None and id(value) not in yielded:
+                yielded.add(id(value))
+                yield _joined(name, own), value
+
+
+def own_tensors(model: nn.Module) -> Iterator[torch.Tensor]:
+    """Every parameter and buffer; those of modules that are not registered included."""
+    for _, module in named_layers(model):
+        for table in (module._parameters, module._buffers):  # noqa: SLF001
+            yield from (value for value in table.values() if value is not None)
+
+
+def _list(module: nn.Module, name: str, listed: dict[nn.Module, str]) -> None:
+    """Enter ``module`` and all that is registered in it."""
+    module = _inside(module)
+    if module in listed:
+        return
+    listed[module] = name
+    for own, child in module._modules.items():  # noqa: SLF001
+        if child is not None:
+            _list(child, _joined(name, own), listed)
+
+
+def _inside(module: nn.Module) -> nn.Module:
+    """The module under ``torch.compile``."""
+    while (inner := _child(module, _COMPILED)) is not None:
+        module = inner
+    return module
+
+
+def _child(module: nn.Module, name: str) -> nn.Module | None:
+    children = module._modules  # noqa: SLF001 (of a ScriptModule no dict)
+    return children[name] if name in children else None  # noqa: SIM401
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path and name else path or name
+
+
+def _free(name: str, taken: set[str]) -> str:
+    number, candidate = 0, name
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}_{number}"
+    return candidate
+
+
 def layer_names(model: nn.Module) -> list[str]:
     """Dotted names of every module inside ``model``, the model itself left out unless it is all there is."""
-    names = [name for name, _ in unwrapped(model).named_modules() if name]
+    names = [name for name, _ in named_layers(model) if name]
     return names or [""]
 
 
@@ -48,7 +149,7 @@ def find_layer(model: nn.Module, layer: str | nn.Module) -> tuple[str, nn.Module
     base = unwrapped(model)
     if isinstance(layer, nn.Module):
         layer = unwrapped(layer)
-        for name, module in base.named_modules():
+        for name, module in named_layers(base):
             if module is layer:
                 return name, module
         raise LayerNotFound(
@@ -57,14 +158,34 @@ def find_layer(model: nn.Module, layer: str | nn.Module) -> tuple[str, nn.Module
         )
     if not isinstance(layer, str):
         raise LayerNotFound(f"A layer is a dotted name or a module of the model; got {layer!r}.")
-    modules = dict(base.named_modules())
-    parts = layer.split(".")
-    while len(parts) > 1 and parts[0] in _WRAPPERS and ".".join(parts) not in modules:
-        parts = parts[1:]
-    name = ".".join(parts)
-    if name in modules and (name or len(modules) == 1):
-        return name, modules[name]
+    modules = dict(named_layers(base))
+    for name in _spellings(layer):
+        module = modules[name] if name in modules else _at(base, name)
+        if module is not None and (name or len(modules) == 1):
+            return next(own for own, one in modules.items() if one is module), module
     raise LayerNotFound(unknown_layer(layer, list(modules)))
+
+
+def _spellings(layer: str) -> Iterator[str]:
+    """``layer``, and what it is without the wrappers that the caller has around the model or parts of it."""
+    parts = layer.split(".")
+    yield layer
+    parts = [part for part in parts if part != _COMPILED]
+    yield ".".join(parts)
+    while len(parts) > 1 and parts[0] in _WRAPPERS:
+        parts = parts[1:]
+        yield ".".join(parts)
+
+
+def _at(base: nn.Module, name: str) -> nn.Module | None:
+    """The module that is registered as ``name``, also where it has another name that comes first."""
+    module = base
+    for part in name.split("."):
+        inner = _child(module, part)
+        if inner is None:
+            return None
+        module = _inside(inner)
+    return module
 
 
 def unknown_layer(wanted: str, names: list[str]) -> str:

@@ -9,7 +9,7 @@ from torch import nn
 
 from ._known_networks import categories, known_in_timm, known_in_torchvision
 from ._transform import IMAGENET_MEAN, IMAGENET_STD, Preprocess
-from .names import unwrapped
+from .names import named_layers, unwrapped
 
 __all__ = ["Preprocess", "input_channels", "labels_for", "preprocess_for"]
 
@@ -17,7 +17,7 @@ __all__ = ["Preprocess", "input_channels", "labels_for", "preprocess_for"]
 def input_channels(model: nn.Module | None) -> int | None:
     """What the first convolution registered in ``model`` takes, None if there is none to be seen."""
     if model is not None:
-        for module in unwrapped(model).modules():
+        for _, module in named_layers(model):
             if isinstance(module, nn.Conv2d) and module.in_channels > 0:
                 return module.in_channels
     return None
@@ -36,7 +36,7 @@ def preprocess_for(model: nn.Module | None) -> Preprocess:
     """
     grey = input_channels(model) == 1
     if model is not None:
-        for name, module in unwrapped(model).named_modules():
+        for name, module in named_layers(model):
             found = known_in_timm(module) or known_in_torchvision(module, whole=not name)
             if found is not None:
                 return _adapted(found, name, grey)

@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils.parametrize import ParametrizationList
 
 from .capture import attached
 from .errors import CnnWidgetsError, InputError
@@ -20,7 +19,7 @@ from .field_calls import Call, mixed
 from .field_rules import output_field
 from .forward import run
 from .kinds import detail_of_call
-from .names import unwrapped
+from .names import named_weights, unwrapped, visible_layers
 from .provenance import Origin, Provenance, covers, tensors
 from .receptive import Field, combined, of_input, reshaped
 from .state import preserved
@@ -91,8 +90,8 @@ def record(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> 
     """
     base = unwrapped(model)
     inputs = _checked(example)
-    recorder = _Recorder(base)
-    modules = list(_own_modules(base))
+    layers = visible_layers(base)
+    recorder = _Recorder(base, layers)
     # The model may write to its input: it gets a copy.
     copies = tuple(value.detach().clone() for value in inputs)
     for value in copies:
@@ -101,7 +100,7 @@ def record(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> 
         preserved(model, evaluate=True),
         torch.no_grad(),
         never_compiled(),
-        attached(modules, enter=recorder.enter, leave=recorder.leave, always=recorder.exit),
+        attached(layers, enter=recorder.enter, leave=recorder.leave, always=recorder.exit),
         watching(recorder),
     ):
         output = run(base, copies[0]) if len(copies) == 1 else _run_many(base, copies)
@@ -129,16 +128,6 @@ def _run_many(base: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Any:
         raise CnnWidgetsError(f"The model raised {type(error).__name__}: {error}.") from error
 
 
-def _own_modules(base: nn.Module) -> Iterator[nn.Module]:
-    """Modules that are layers to a reader: not the ones that only compute another layer's weight."""
-    hidden = {
-        id(inner) for module in base.modules() if isinstance(module, ParametrizationList) for inner in module.modules()
-    }
-    for module in base.modules():
-        if id(module) not in hidden and not isinstance(module, torch.jit.ScriptModule):
-            yield module
-
-
 @contextlib.contextmanager
 def never_compiled() -> Iterator[None]:
     """Run compiled parts eagerly; the compiler is asked only if something has already loaded it."""
@@ -150,11 +139,10 @@ def never_compiled() -> Iterator[None]:
 
 
 class _Recorder(Watcher):
-    def __init__(self, base: nn.Module) -> None:
+    def __init__(self, base: nn.Module, names: Mapping[nn.Module, str]) -> None:
         super().__init__()
-        self._base = base
-        self._params = {id(parameter): name for name, parameter in base.named_parameters()}
-        self._names = {id(module): name for name, module in base.named_modules()}
+        self._base, self._names = base, names
+        self._params = {id(parameter): name for name, parameter in named_weights(base)}
         self._ops: list[Op] = []
         self._frames: list[Frame] = []
         self._stack: list[Frame] = []
@@ -173,7 +161,7 @@ class _Recorder(Watcher):
 
     def enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         parent = self._stack[-1] if self._stack else None
-        frame = Frame(self._next(), module, self._names[id(module)], parent)
+        frame = Frame(self._next(), module, self._names[module], parent)
         given = list(tensors(args))
         frame.inputs = tuple(dict.fromkeys(origin.op for origin in map(self._known.origin, given) if origin))
         frame.input_shape = tuple(given[0].shape) if given else ()
@@ -206,7 +194,11 @@ class _Recorder(Watcher):
                 shape = tuple(result.shape)
                 reached = origin.field if origin is not None else mixed([], shape)
                 marker = self._add(Op(self._next(), "", frame, inputs, output_shape=shape, field=reached))
-                if output is result and any(result is given for given in args) and self._came_in(frame, origin):
+                if (
+                    output is result
+                    and any(result is value for value in tensors(args))
+                    and self._came_in(frame, origin)
+                ):
                     # A layer that hands its input through: without an object of its own, a skip around it would
                     # look as if it started behind it.
                     replaced = result = result.detach()

@@ -19,7 +19,7 @@ from torch.nn.parameter import is_lazy
 
 from ._buffers import Buffers
 from .errors import CnnWidgetsError, TargetError
-from .names import unwrapped
+from .names import all_modules, named_layers, unwrapped
 
 
 @dataclass
@@ -53,7 +53,7 @@ def preserved(model: nn.Module, *, evaluate: bool = False) -> Iterator[Kept]:
         CnnWidgetsError: a parameter or buffer has no shape yet (a lazy module that never ran).
     """
     base = unwrapped(model)
-    modules = list(model.modules())
+    modules = all_modules(model)
     _refuse_lazy(base, modules)
     with _guard:
         held = _held.setdefault(base, _Held())
@@ -110,7 +110,7 @@ class _Held:
 def _names(base: nn.Module, changed: list[tuple[nn.Module, str]]) -> tuple[str, ...]:
     if not changed:
         return ()
-    paths = {module: f"{path}." if path else "" for path, module in base.named_modules()}
+    paths = {module: f"{path}." if path else "" for path, module in named_layers(base)}
     return tuple(f"{paths.get(module, '')}{name}" for module, name in changed)
 
 
@@ -120,7 +120,7 @@ _held: dict[nn.Module, _Held] = {}
 
 def in_training_mode(model: nn.Module) -> bool:
     """Whether any submodule is in training mode whose class looks at that: dropout, yes; a convolution, no."""
-    kinds: set[Any] = {type(module) for module in model.modules() if module.training}
+    kinds: set[Any] = {type(module) for module in all_modules(model) if module.training}
     return any(_asks_for_mode(kind) for kind in kinds)
 
 

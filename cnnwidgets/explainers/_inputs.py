@@ -11,7 +11,7 @@ from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.forward import fitted
-from cnnwidgets.core.names import unwrapped
+from cnnwidgets.core.names import own_tensors, unwrapped
 from cnnwidgets.core.results import Attribution
 
 
@@ -70,8 +70,7 @@ def weight_notes(model: nn.Module, *, doubtful: bool = True) -> Iterator[str]:
             everything that came out of the model is finite: a NaN that nobody has looked at then changed nothing.
     """
     base = unwrapped(model)
-    tables = (table for one in base.modules() for table in (one._parameters, one._buffers))  # noqa: SLF001
-    tensors = [tensor for table in tables for tensor in table.values() if tensor is not None]
+    tensors = list(own_tensors(base))
     if not doubtful and _unchanged(base, tensors):
         return
     if all(_finite(tensor) for tensor in tensors):

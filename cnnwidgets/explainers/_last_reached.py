@@ -8,7 +8,7 @@ from torch import nn
 from cnnwidgets.core.forward import run
 from cnnwidgets.core.layout_rules import is_attention
 from cnnwidgets.core.layouts import Layouts
-from cnnwidgets.core.names import unwrapped
+from cnnwidgets.core.names import named_layers
 from cnnwidgets.core.targets import Target, resolve
 
 from ._gradients import fresh_input
@@ -47,7 +47,7 @@ def last_reached(
 
 def inside_attention(model: nn.Module) -> set[str]:
     """Names of the modules that are part of an attention."""
-    modules = dict(unwrapped(model).named_modules())
+    modules = dict(named_layers(model))
     around = [name for name, module in modules.items() if name and is_attention(module)]
     return {name for name in modules if any(name.startswith(f"{outer}.") for outer in around)}
 

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnnwidgets.core.errors import Cancelled
 from cnnwidgets.core.forward import is_out_of_memory, run
-from cnnwidgets.core.names import unwrapped
+from cnnwidgets.core.names import named_layers
 from cnnwidgets.core.outputs import SATURATED, Seen, probabilities
 from cnnwidgets.core.state import in_training_mode
 
@@ -52,9 +52,9 @@ def model_notes(model: nn.Module) -> Iterator[str]:
     """What in the model, as it was given, makes an explanation differ from what one would expect."""
     if in_training_mode(model):
         yield "model was in training mode; explained in evaluation mode"
-    if not any(map(_uses_the_batch, unwrapped(model).modules())):
+    norms = [name for name, module in named_layers(model) if _uses_the_batch(module)]
+    if not norms:
         return
-    norms = [name for name, module in unwrapped(model).named_modules() if _uses_the_batch(module)]
     more = f" and {len(norms) - 1} more" if len(norms) > 1 else ""
     yield (
         f"layer {norms[0]!r}{more} normalises by the statistics of the batch, in evaluation mode too: images of a "

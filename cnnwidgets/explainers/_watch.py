@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import weakref
 from collections import Counter
@@ -18,7 +17,8 @@ from cnnwidgets.core.capture import attached, with_replaced
 from cnnwidgets.core.function_layers import Frame, FunctionCalls, FunctionLayer, Key
 from cnnwidgets.core.layer_output import layer_tensor
 from cnnwidgets.core.layouts import Layout, Layouts
-from cnnwidgets.core.names import unwrapped
+from cnnwidgets.core.names import own_tensors, unwrapped, visible_layers
+from cnnwidgets.core.provenance import tensors
 
 from ._outputs import Base, Call, Output, version
 
@@ -50,8 +50,8 @@ class Watch:
         only: str | None = None,
     ) -> None:
         self._base = unwrapped(model)
-        modules = list(self._base.named_modules())
-        self._names = {module: name for name, module in modules if name or len(modules) == 1}
+        layers = visible_layers(self._base)
+        self._names = {module: name for module, name in layers.items() if name or len(layers) == 1}
         self._only: nn.Module | None = None
         if only is not None and not functions:
             self._only = next((module for module, name in self._names.items() if name == only), None)
@@ -65,8 +65,7 @@ class Watch:
         self._returned: dict[int, tuple[weakref.ref[torch.Tensor], int, Output]] = {}
         self._functions: FunctionCalls | None = None
         if functions:
-            own = itertools.chain(self._base.parameters(), self._base.buffers())
-            self._functions = FunctionCalls(functions, self._frame, own, self._called)
+            self._functions = FunctionCalls(functions, self._frame, own_tensors(self._base), self._called)
         self.calls: dict[str, int] = {}
         self.shapes: dict[str, tuple[int, ...] | None] = {}
         self.spatial: dict[str, None] = {}
@@ -105,7 +104,7 @@ class Watch:
 
     def _enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         name = self._names[module]
-        given = [(value, version(value)) for value in inputs if isinstance(value, torch.Tensor)]
+        given = [(value, version(value)) for value in tensors(inputs)]
         self._running.append((module, Frame(name, self._entered[name]), given))
         self._entered[name] += 1
 

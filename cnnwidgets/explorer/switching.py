@@ -11,7 +11,7 @@ import torch
 
 from cnnwidgets.core.forward import fitted, run
 from cnnwidgets.core.layouts import Layouts
-from cnnwidgets.core.names import unwrapped
+from cnnwidgets.core.names import layer_names
 from cnnwidgets.core.state import preserved
 from cnnwidgets.core.switched_off import switched_off
 from cnnwidgets.core.targets import class_scores, probabilities
@@ -53,7 +53,7 @@ class Switching(Part):
 
     def can_switch(self, layer: str) -> bool:
         """Whether ``layer`` is a module, whose output can be replaced; a torch call is not."""
-        return layer in dict(unwrapped(self._host.session.model).named_modules())
+        return layer in layer_names(self._host.session.model)
 
     def switch_all_on(self) -> None:
         """Let the network have all its maps again."""

@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import nn
 
+from cnnwidgets.core.names import named_layers
+
 from .value import Edits
 
 _OF_TORCH = frozenset(vars(nn.Module()))
@@ -26,7 +28,7 @@ def kept_clean(model: nn.Module) -> Iterator[None]:
 
 
 def _containers(model: nn.Module) -> Iterator[Any]:
-    for module in model.modules():
+    for _, module in named_layers(model):
         for name, value in vars(module).items():
             if name not in _OF_TORCH and isinstance(value, dict | list | set):
                 yield value

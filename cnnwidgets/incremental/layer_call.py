@@ -15,6 +15,7 @@ from cnnwidgets.core.capture import attached, with_replaced
 from cnnwidgets.core.errors import NotSpatial
 from cnnwidgets.core.function_layers import Frame, FunctionCalls, FunctionLayer, Key
 from cnnwidgets.core.layer_output import layer_tensor
+from cnnwidgets.core.names import own_tensors, visible_layers
 
 from .sharing import take
 from .value import Edits
@@ -59,10 +60,9 @@ def calls_of(model: nn.Module, layer: nn.Module | str, functions: Functions, see
             yield
         return
     running = _Running(model)
-    own = itertools.chain(model.parameters(), model.buffers())
     with (
-        attached(model.modules(), enter=running.enter, always=running.leave),
-        FunctionCalls(functions, running.frame, own, called),
+        attached(running.names, enter=running.enter, always=running.leave),
+        FunctionCalls(functions, running.frame, own_tensors(model), called),
     ):
         yield
 
@@ -80,7 +80,7 @@ class _Running:
     """Which module's code runs."""
 
     def __init__(self, model: nn.Module) -> None:
-        self._names = {module: name for name, module in model.named_modules()}
+        self.names = visible_layers(model)
         self._entered: Counter[str] = Counter()
         self._frames = [Frame("", 0)]
 
@@ -88,7 +88,7 @@ class _Running:
         return self._frames[-1]
 
     def enter(self, module: nn.Module, _: tuple[Any, ...]) -> None:
-        name = self._names[module]
+        name = self.names[module]
         self._frames.append(Frame(name, self._entered[name]))
         self._entered[name] += 1
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from cnnwidgets.core.errors import NotSpatial
 from cnnwidgets.core.forward import run as forward
-from cnnwidgets.core.names import find_layer, unwrapped
+from cnnwidgets.core.names import find_layer, own_tensors, unwrapped
 from cnnwidgets.core.recording import never_compiled
 from cnnwidgets.core.tokens import AnyForm
 
@@ -60,8 +60,7 @@ class Model:
 
     def stamp(self) -> Any:
         """Changes when the model's weights do."""
-        tensors = [*self._base.parameters(), *self._base.buffers()]
-        return [(id(value), value.data_ptr(), _version(value)) for value in tensors]
+        return [(id(value), value.data_ptr(), _version(value)) for value in own_tensors(self._base)]
 
     def find_start(self) -> None:
         """The layer's output for the image."""
