@@ -78,4 +78,14 @@ def _explained(
             f"{where} expects {wanted}. Pass images of shape (N, {wanted}, H, W)."
         )
     got = f", which got input of shape {shape}" if shape is not None else ""
-    return CnnWidgetsError(f"The model raised {type(error).__name__}: {error} — in {where}{got}.")
+    return CnnWidgetsError(f"The model raised {type(error).__name__}: {error} — in {where}{got}.{_advice(error)}")
+
+
+def _advice(error: Exception) -> str:
+    """What to do, where torch's message does not say it."""
+    if "inference tensor" in str(error).lower():
+        return (
+            " Tensors that the model keeps were made in torch.inference_mode(): make or load them outside of it, or "
+            "pass copy.deepcopy(model), made outside of it."
+        )
+    return ""

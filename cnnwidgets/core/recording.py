@@ -90,6 +90,12 @@ def record(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> 
     """
     base = unwrapped(model)
     inputs = _checked(example)
+    # Within inference mode a convolution is one call, of which the calls inside are not seen.
+    with torch.inference_mode(False), torch.no_grad(), preserved(model, evaluate=True), never_compiled():
+        return _recorded(base, inputs)
+
+
+def _recorded(base: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Recording:
     layers = visible_layers(base)
     recorder = _Recorder(base, layers)
     # The model may write to its input: it gets a copy.
@@ -97,9 +103,6 @@ def record(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> 
     for value in copies:
         recorder.begin_with(value)
     with (
-        preserved(model, evaluate=True),
-        torch.no_grad(),
-        never_compiled(),
         attached(layers, enter=recorder.enter, leave=recorder.leave, always=recorder.exit),
         watching(recorder),
     ):

@@ -19,6 +19,7 @@ from torch.nn.parameter import is_lazy
 
 from ._buffers import Buffers
 from .errors import CnnWidgetsError, TargetError
+from .inference_weights import OrdinaryWeights
 from .names import all_modules, named_layers, unwrapped
 
 
@@ -83,6 +84,7 @@ class _Held:
         self._users = 0
         self._flags: dict[nn.Module, bool] = {}
         self._buffers: list[Buffers] = []
+        self._weights: list[OrdinaryWeights] = []
 
     def enter(self, modules: Iterable[nn.Module], evaluate: bool) -> None:
         """Remember what has not been remembered yet."""
@@ -90,6 +92,7 @@ class _Held:
         new = [module for module in modules if module not in self._flags]
         self._flags.update({module: module.training for module in new})
         if new:
+            self._weights.append(OrdinaryWeights(new))
             self._buffers.append(Buffers(new))
         if evaluate:
             for module in modules:
@@ -104,7 +107,10 @@ class _Held:
         for module, flag in self._flags.items():
             if module.training is not flag:
                 module.training = flag
-        return [changed for buffers in self._buffers for changed in buffers.restore()]
+        changed = [entry for buffers in self._buffers for entry in buffers.restore()]
+        for weights in self._weights:
+            weights.restore()
+        return changed
 
 
 def _names(base: nn.Module, changed: list[tuple[nn.Module, str]]) -> tuple[str, ...]:
