@@ -34,13 +34,13 @@ def in_halves(
         torch.cuda.empty_cache()
     middle = len(images) // 2
     parts = [
-        in_halves(explain, model, images[part], _part(target, part, images), _parts(options, part, images))
+        in_halves(explain, model, images[part], part_of(target, part, images), _parts(options, part, images))
         for part in (slice(0, middle), slice(middle, len(images)))
     ]
     return _joined(parts, len(images))
 
 
-def _part(value: Any, part: slice, images: torch.Tensor) -> Any:
+def part_of(value: Any, part: slice, images: torch.Tensor) -> Any:
     """What of one value an image belongs to ``part``; anything else is for all images."""
     many = not isinstance(value, str | bytes | dict) and getattr(value, "ndim", 1) > 0 and hasattr(value, "__len__")
     return value[part] if many and len(value) == len(images) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +17,9 @@ from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Chosen, Target, resolve
 from cnnwidgets.core.tokens import AnyForm, Form, Tokens
 
+from ._default_layer import Graph, considered, default_layer, inside_attention
 from ._gradients import differentiate, fresh_input, saturation_notes
 from ._inputs import which_images
-from ._last_reached import last_reached
 from ._layers import Functions, all_functions, asked_layouts, located
 from ._outputs import Call, Output, moves_axes
 from ._rules import Guidance, Rule
@@ -86,8 +87,7 @@ def layer_pass(
 ) -> LayerPass:
     """Run ``model`` and look at one layer; arguments as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
 
-    With ``layer`` None it is the last call with more than one place, or, of the layers of tokens, the last whose
-    tokens of the grid the gradient reaches: after the last attention a class token alone makes the scores.
+    With ``layer`` None it is that of :func:`~._default_layer.default_layer`.
 
     Raises:
         LayerNotFound, NotSpatial, InputError, TargetError: as for Grad-CAM.
@@ -99,20 +99,29 @@ def layer_pass(
         raise CnnWidgetsError(f"call={call} counts the calls of one layer; say which with layer=.")
     wanted, functions = (None, all_functions(model, images)) if layer is None else located(model, images, layer)
     layouts = asked_layouts(model, images, None if wanted is None else [wanted], tokens)
-    if wanted is None and layouts.has_tokens:
-        wanted, call = last_reached(model, images, target, score, functions, layouts) or (None, call)
-    with torch.set_grad_enabled(gradient):
+    # The graph of the only forward tells by itself whether the score depends on the last layer with maps.
+    graph = gradient or (layer is None and len(images) == 1)
+    if layer is None and (layouts.has_tokens or not graph):
+        wanted, call, layouts = default_layer(model, images, target, score, functions, layouts)
+    with torch.set_grad_enabled(graph):
         found = _look(model, images, wanted, functions, layouts, backward, alone=gradient or layouts.followed)
         if not layouts.followed and (found.watch.odd or (found.alone and _is_turned(found.asked))):
             del found  # and the maps it holds
             layouts = followed_layouts(model, images)
-            if wanted is None and layouts.has_tokens:
-                wanted, call = last_reached(model, images, target, score, functions, layouts) or (None, call)
+            if layer is None and layouts.has_tokens:
+                wanted, call, layouts = default_layer(model, images, target, score, functions, layouts)
             found = _look(model, images, wanted, functions, layouts, backward, alone=True)
         if found.alone and not (found.asked and found.asked[-1].output.value is not None):
             del found  # to say which other layers there are
             found = _look(model, images, wanted, functions, layouts, backward, alone=False)
         scores, chosen = resolve(target, found.outputs, score=score, batch=len(images))
+        if wanted is None and True in found.last and not Graph(scores).reaches(found.last[True].output):
+            del found
+            wanted, call, layouts = default_layer(model, images, target, score, functions, layouts)
+            found = _look(model, images, wanted, functions, layouts, backward, alone=False)
+            scores, chosen = resolve(target, found.outputs, score=score, batch=len(images))
+    if not gradient:
+        found.outputs = _detached(found.outputs)
 
     spatial = found.last.get(True) or found.last.get(False)
     if wanted is None:
@@ -189,11 +198,14 @@ def _look(
     asked: list[Call] = []
     last: dict[bool, Call] = {}
     guidance = Guidance(rule)
+    inside = inside_attention(model) if wanted is None and layouts.has_tokens else set()
 
     def see(now: Call) -> None:
         guidance.reached(now)
         if now.name == wanted:
             asked.append(now)
+        if wanted is None and now.output.spatial and not considered(now.output, now.name, inside):
+            return
         if now.output.stacked:
             previous = last.get(now.output.spatial)
             if wanted is None and previous is not None and previous.output is not now.output:
@@ -201,13 +213,26 @@ def _look(
             last[now.output.spatial] = now
 
     def wants(name: str, output: Output) -> bool:
-        return output.stacked and wanted in (None, name)
+        return output.stacked and (output.floating if wanted is None else name == wanted)
 
     watch = Watch(model, see, wants, layouts, functions, wanted if alone else None)
     x = fresh_input(images)[1] if torch.is_grad_enabled() else images.clone()
     with guidance.forward(), watch.following():
         outputs = run(model, x)
     return _Forward(watch, guidance, outputs, asked, last, watch.alone)
+
+
+def _detached(outputs: Any) -> Any:
+    """``outputs`` without the graph behind them, which holds what every layer made."""
+    if isinstance(outputs, torch.Tensor):
+        return outputs.detach()
+    if isinstance(outputs, tuple) and hasattr(outputs, "_fields"):
+        return type(outputs)(*map(_detached, outputs))
+    if type(outputs) in (tuple, list):
+        return type(outputs)(map(_detached, outputs))
+    if type(outputs) in (dict, OrderedDict):
+        return type(outputs)((key, _detached(value)) for key, value in outputs.items())
+    return outputs
 
 
 def _is_turned(asked: list[Call]) -> bool:

@@ -18,9 +18,9 @@ from cnnwidgets.core.state import generators_now, have_moved, preserved
 from cnnwidgets.core.targets import Chosen, Target, class_scores, resolve
 from cnnwidgets.core.tokens import Tokens
 
+from ._default_layer import considered, default_layer, inside_attention
 from ._gradients import differentiate, fresh_input, nodes_between, saturation_notes
 from ._inputs import checked, input_notes, weight_notes
-from ._last_reached import inside_attention
 from ._layers import Functions, all_functions, asked_layouts, located
 from ._outputs import Call, Output
 from ._trust import change_notes, model_notes, random_notes
@@ -50,6 +50,7 @@ class Observation:
         unsure: names in ``maps`` and ``cam`` of which only the shape says that they are (N, C, H, W).
         tokens: name -> notes on the tokens that its maps are made of, where there is something to say.
         default: the layer that ``layer=None`` stands for; None if no layer has maps.
+        discrete: names in ``mapped`` of layers that return whole numbers or booleans.
         layouts: how what the layers return holds their maps.
     """
 
@@ -69,6 +70,7 @@ class Observation:
     unsure: frozenset[str] = frozenset()
     tokens: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     default: str | None = None
+    discrete: frozenset[str] = frozenset()
     layouts: Layouts = field(default_factory=lambda: Layouts(1))
 
 
@@ -160,12 +162,20 @@ def _observe(
     input_gradient = None
     if gradients and scores.requires_grad:
         input_gradient = _backward(scores, found.leaf, list(reducers.values()))
+    inside = inside_attention(model) if any(form.has_tokens for form in forms.values()) else set()
+    able = [name for name, output in chosen_layers.items() if considered(output, name, inside)]
     by_name = {name: reducers[id(output)] for name, output in chosen_layers.items()}
     reached = {name: reducer for name, reducer in by_name.items() if reducer.cam is not None}
     missing = len(by_name) - len(reached)
     if gradients and missing:
         notes.append(f"no gradient reaches {missing} of {len(by_name)} layers; they have no map for the class")
     reacts = frozenset(name for name, reducer in reached.items() if reducer.reacts)
+    # As default_layer has it.
+    of_tokens = {name for name, form in forms.items() if form.has_tokens}
+    speaking = [name for name in able if name in reached and (name in reacts or name not in of_tokens)]
+    default = next(reversed(speaking), None)
+    if default is None and wanted is None:
+        default = default_layer(model, images, target, score, functions, layouts)[0]
     return Observation(
         maps={name: reducer.maps for name, reducer in by_name.items() if reducer.maps is not None},
         cam={name: reducer.cam for name, reducer in reached.items() if reducer.cam is not None},
@@ -182,19 +192,10 @@ def _observe(
         mapped=frozenset(chosen_layers),
         unsure=unsure,
         tokens={name: form.notes() for name, form in forms.items() if form.notes()},
-        default=_default(model, list(by_name), {n for n, f in forms.items() if f.has_tokens}, reacts, gradients),
+        default=default,
+        discrete=frozenset(name for name, output in chosen_layers.items() if not output.floating),
         layouts=layouts,
     )
-
-
-def _default(
-    model: nn.Module, order: list[str], of_tokens: set[str], reacts: frozenset[str], gradients: bool
-) -> str | None:
-    within = inside_attention(model) if of_tokens else set()
-    able = [name for name in order if name not in of_tokens or name not in within]
-    # As last_reached: where there are tokens, a layer counts that speaks for the score.
-    reached = [name for name in able if not of_tokens or name in reacts or not gradients]
-    return next(reversed(reached or able), None)
 
 
 @dataclass

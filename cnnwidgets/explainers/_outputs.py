@@ -21,6 +21,7 @@ class Output:
         own: where the gradient for what comes after this layer arrives; None if it takes part in no backward pass.
         base: of a tensor that is a view, the tensor that it is a view of.
         view: the tensor as the layer returned it, if it is a view, and its version then.
+        floating: whether its numbers are real, neither whole numbers nor booleans nor complex.
     """
 
     layout: Layout
@@ -28,6 +29,7 @@ class Output:
     own: GradientEdge | None = None
     base: Base | None = None
     view: tuple[torch.Tensor, int] | None = None
+    floating: bool = True
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -124,10 +124,20 @@ class _Ablations:
             scale=self._scale(index),
             in_full=estimated_batch(image[0], len(alive)),
         )
-        for now, found in chunks.each(alive, lambda now: edits.scores(now, lambda some: _without(maps, some))):
+
+        def scores(now: list[int]) -> torch.Tensor:
+            return edits.scores(now, lambda some: _without(maps, some))
+
+        quick: list[int] = []
+        for now, found in chunks.each(alive, scores):
+            quick += now if edits.reused else []
             self._falls[index, now] = self._scores[index] - found.to(self._falls)
             self.left -= len(now)
             yield len(now)
+        if quick and not edits.reused:  # what the engine said before it failed does not count
+            for now, found in chunks.each(quick, scores):
+                self._falls[index, now] = self._scores[index] - found.to(self._falls)
+                yield 0
         self._reused &= edits.reused
 
     def _scale(self, index: int) -> float:

@@ -36,7 +36,7 @@ def every_layer(
     Args:
         method: a registered explainer that explains a layer.
         model, images, target: as for the method.
-        layers: names or modules; None for every layer whose output is spatial and that the gradient reaches.
+        layers: names or modules; None for every layer whose output is spatial and that the score depends on.
         options: passed on to the method.
 
     Raises:
@@ -56,9 +56,8 @@ def every_layer(
     ruled = options.get("backward", "plain") != "plain"
     if method != "grad_cam" or options.get("call", -1) != -1 or ruled:
         if wanted is None:
-            tokens = options.get("tokens")
-            seen = observe(model, images, target, keep_maps=True, gradients=False, tokens=tokens)
-            wanted = [name for name in seen.order if name in seen.maps]
+            seen = observe(model, images, target, keep_maps=False, tokens=options.get("tokens"))
+            wanted = explained(seen)
         return {name: known.function(model, images, target, layer=name, **options) for name in wanted}
     options.pop("call", None)
     options.pop("backward", None)
@@ -68,6 +67,18 @@ def every_layer(
             if name not in seen.cam:
                 raise _refused(name, seen)
     return {name: attribution_of(name, seen) for name in seen.order if name in seen.cam}
+
+
+def explained(seen: Observation) -> list[str]:
+    """The layers with maps that the score depends on, in order.
+
+    Those that the gradient reaches; if it reaches none, because the forward runs under ``torch.no_grad``, say, all up
+    to the last that moves the score.
+    """
+    names = [name for name in seen.order if name in seen.mapped and name not in seen.discrete]
+    if seen.cam or seen.input_gradient is not None or seen.default not in names:
+        return [name for name in names if name in seen.cam]
+    return names[: names.index(seen.default) + 1]
 
 
 def _name(model: nn.Module, layer: str | nn.Module) -> str:

@@ -161,14 +161,15 @@ class Hiding(Part):
                 self._host.show_scores(None)
 
     def _heat(self, stop: threading.Event, opened: _Open, move: Move) -> None:
-        """The last layer's Grad-CAM on the edited picture, unless there is a newer wish."""
+        """The Grad-CAM of the layer to begin with, on the edited picture, unless there is a newer wish."""
         scene, session = opened.scene, self._host.session
         recent = time.monotonic() - opened.mapped < _MAP_EVERY
         if (recent and stop.wait(_PAUSE)) or stop.is_set() or opened.filling is None:
             return
         opened.mapped = time.monotonic()
         if opened.layer is None:
-            opened.layer = next(reversed(session.explained_layers(scene, set())), "")
+            layers = session.explained_layers(scene, set())
+            opened.layer = session.same_maps(scene, scene.now.default or "", layers) or next(reversed(layers), "")
         if not opened.layer:
             return
         image = opened.filling.edited(move.patches)

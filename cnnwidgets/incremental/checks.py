@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from cnnwidgets.core.errors import CnnWidgetsError
+from cnnwidgets.core.provenance import tensors
 
 SHARE = 1e-4
 """The largest difference allowed, as a share of the score range."""
 _ROUNDINGS = 64
+MORE_ROUNDING = 4
+"""By how much two ways of computing may differ more than two others, where a network magnifies rounding."""
 
 
 def limit(base: torch.Tensor, scores: torch.Tensor) -> float:
@@ -28,6 +33,23 @@ def difference(scores: torch.Tensor, others: torch.Tensor) -> float:
     apart = (one - two).abs()
     same = (one == two) | (one.isnan() & two.isnan())
     return float(apart.masked_fill(same, 0.0).nan_to_num(nan=torch.inf).max()) if apart.numel() else 0.0
+
+
+def outputs_differ(outputs: Any, others: Any) -> float | None:
+    """The largest difference between what a model returned in two ways that is no rounding; None: there is none.
+
+    Whole numbers and booleans are not compared: rounding decides between neighbours.
+    """
+    ones, twos = ([value for value in tensors(each) if value.is_floating_point()] for each in (outputs, others))
+    if [value.shape for value in ones] != [value.shape for value in twos]:
+        return torch.inf
+    for one, two in zip(ones, twos, strict=True):
+        finite = (one.isfinite() & two.isfinite()).flatten()
+        row, other = one.flatten()[None], two.flatten()[None]
+        apart = difference(row, other)
+        if apart > 0 and apart > (limit(row[:, finite], other[:, finite]) if bool(finite.any()) else 0.0):
+            return apart
+    return None
 
 
 def refuse_if_edits_meet(base: torch.Tensor, alone: torch.Tensor, together: torch.Tensor) -> None:

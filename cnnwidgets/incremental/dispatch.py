@@ -11,6 +11,7 @@ import torch
 
 from cnnwidgets.core.macs import count
 
+from .postponed import AT_ONCE, at_once
 from .registry import FUNCTIONS, OPERATIONS, Rule
 from .run import ReadsValues, Run
 from .sharing import about_to_change, conform, materialise, related, strides_like, take
@@ -77,6 +78,8 @@ def dispatched(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         run.reads = True
         if run.count > 1:
             raise ReadsValues(str(function))
+    if function.overloadpacket in AT_ONCE:
+        return at_once(run, function, args[0])
     if nature.writes:
         return _written(nature, run, function, args, kwargs)
     if nature.is_view:

@@ -84,7 +84,7 @@ class LayerEdits:
                 found = self._reusing(numbers, maps)
                 if found is not None:
                     return found
-                self.reused = False
+                self.reused, self.work = False, Work()
                 self._memo.clear()
             parts = [numbers[start : start + self._in_full] for start in range(0, len(numbers), self._in_full)]
             return torch.cat([self._in_whole(part, maps) for part in parts])

@@ -101,6 +101,13 @@ class Model:
         with self._replacing(by), never_compiled():
             return forward(self._base, image)
 
+    def otherwise_laid(self) -> Any:
+        """What the model returns for the unedited image, laid out in memory as the engine's values are."""
+        if self._layer is not None:
+            return self.on_pictures(self.start.clone())
+        with never_compiled():
+            return forward(self._base, self.start.clone())
+
     def on_edits(self, run: Run, start: Edits) -> Any:
         """The same for edits."""
         if self._layer is None:

@@ -19,7 +19,7 @@ from .windows import Axes, windows
 _UNARY = """relu gelu silu sigmoid hardtanh hardswish hardsigmoid leaky_relu elu celu selu tanh exp exp2 expm1 neg mish
 softplus softshrink hardshrink threshold sqrt rsqrt square log log1p log_sigmoid erf sin cos atan abs sign round floor
 ceil trunc frac reciprocal logical_not isnan isinf isfinite clone nan_to_num _to_copy relu6 log2 log10 sinc logit
-native_dropout positive fill zero"""
+native_dropout positive fill zero conj_physical"""
 _SEVERAL = """add sub mul div pow clamp clamp_min clamp_max maximum minimum fmod remainder rsub atan2 eq ne lt le gt ge
 where addcmul addcdiv lerp logical_and logical_or logical_xor bitwise_and bitwise_or masked_fill _prelu_kernel fmax fmin
 copysign hypot"""

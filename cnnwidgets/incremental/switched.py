@@ -76,6 +76,8 @@ class Switched:
                 found = self._by_engine(before, counts)
                 self.reuses = found is not None and _agree(found, expected)
                 self._agreed.add(layers)
+                if not self.reuses:
+                    self._memo.clear()
             found = self._by_engine(off, counts) if self.reuses and layers in self._known else None
             if found is not None:
                 return found

@@ -99,21 +99,8 @@ class Sweep:
         else:
             with torch.no_grad():
                 outputs = run(model, images.clone())
-        with torch.no_grad():
-            baseline, self._chosen = resolve(target, outputs, score=plan.score, batch=len(images))
         self._softmax = False
-        try:
-            table = class_scores(outputs, batch=len(images))
-        except TargetError:  # a segmentation map, say, explained by a callable
-            self._classes = 0
-            self._notes["the model returns no class scores, so no predicted classes are given"] = None
-        else:
-            # Decided once: a batch of edits whose logits happen to look like probabilities must not switch it.
-            self._classes = table.shape[1]
-            self._softmax = plan.score == "probability" and self._classes > 1 and not are_probabilities(table)
-        scores = len(images) * len(self._places) * self._classes
-        self._keeps_classes = not callable(self._chosen) and scores <= _MOST_KEPT
-        self._base = self._kept(table, 0) if self._keeps_classes else baseline.float().cpu()[:, None]
+        self._base = self._of_whole(outputs, target)
         if missed := self._covering.missed():
             self._notes[f"{missed} pixels are never covered and have no value (NaN)"] = None
         count = len(images), len(self._places)
@@ -122,6 +109,24 @@ class Sweep:
         self._known = torch.zeros(count, dtype=torch.bool)
         self._filled = torch.zeros(count, dtype=torch.bool)
         self._estimates: list[Estimates | None] = [None] * len(images)
+
+    def _of_whole(self, outputs: Any, target: Target) -> torch.Tensor:
+        """The scores (N, K) of the images as they are, by what the model returned for them."""
+        images = len(self._images)
+        with torch.no_grad():
+            baseline, self._chosen = resolve(target, outputs, score=self._plan.score, batch=images)
+        try:
+            table = class_scores(outputs, batch=images)
+        except TargetError:  # a segmentation map, say, explained by a callable
+            self._classes = 0
+            self._notes["the model returns no class scores, so no predicted classes are given"] = None
+        else:
+            # Decided once: a batch of edits whose logits happen to look like probabilities must not switch it.
+            self._classes = table.shape[1]
+            self._softmax = self._plan.score == "probability" and self._classes > 1 and not are_probabilities(table)
+        scores = images * len(self._places) * self._classes
+        self._keeps_classes = not callable(self._chosen) and scores <= _MOST_KEPT
+        return self._kept(table, 0) if self._keeps_classes else baseline.float().cpu()[:, None]
 
     def of_image(self, index: int) -> Iterator[int]:
         """Measure one image; yields how many more places are known, after each batch."""
@@ -189,13 +194,19 @@ class Sweep:
 
     def _measure(self, index: int, edited: Edited, places: list[int]) -> Iterator[int]:
         patches, tops, lefts = self._patches(index, places)
-        wanted = self._batch
+        wanted, engine = self._batch, edited.engine
+        earlier = self._known[index].nonzero().flatten().tolist() if engine == "incremental" else []
         for part, found in edited.batches(patches, tops, lefts, self._plan.mask, batch=wanted):
+            if edited.engine != engine and self._begun is edited:
+                self._base = self._of_whole(edited.outputs, self._chosen)
             learned = places[part]
+            again = bool(self._known[index, learned].all())
             self._learn(index, learned, found)
-            if wanted is not None and len(learned) < min(wanted, len(places) - part.start):
+            if not again and wanted is not None and len(learned) < min(wanted, len(places) - part.start):
                 self._batch = wanted = len(learned)  # memory ran out
-            yield len(learned)
+            yield 0 if again else len(learned)
+        if edited.engine != engine:  # what it said before it failed does not count
+            yield from self._measure(index, edited, earlier)
 
     def _patches(self, index: int, places: list[int]) -> tuple[torch.Tensor, list[int], list[int]]:
         filling, (height, width) = self._fillings[index], self._plan.patch

@@ -1,0 +1,165 @@
+"""Which layer to explain where nobody said which: the last with maps that the explained score depends on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+
+from cnnwidgets.core.errors import Cancelled
+from cnnwidgets.core.forward import is_out_of_memory, run
+from cnnwidgets.core.layout_rules import is_attention
+from cnnwidgets.core.layouts import Layouts, followed_layouts
+from cnnwidgets.core.names import find_layer, unwrapped
+from cnnwidgets.core.targets import Chosen, Target, resolve
+from cnnwidgets.incremental.layer_call import calls_of
+
+from ._gradients import fresh_input
+from ._halves import part_of
+from ._layers import Functions
+from ._outputs import Call, Output
+from ._watch import Watch
+
+Choice = tuple[str | None, int, Layouts]
+"""A layer, or None if none has maps; which of its calls; and the layouts as far as they were followed for it."""
+
+
+def default_layer(
+    model: nn.Module, images: torch.Tensor, target: Target, score: str, functions: Functions, layouts: Layouts
+) -> Choice:
+    """The last call with maps of more than one place that the score of the first image depends on.
+
+    The autograd graph tells, whether a method needs it or not. Maps of tokens must also have a gradient at the grid: a
+    class token makes the scores of many transformers, and what the other tokens are after the last attention does not
+    matter to them. Where the graph is cut (a forward under ``torch.no_grad``, numpy), the layers are changed one after
+    the other, from the last on, until the score moves. Whole numbers and booleans, and parts of an attention, are not
+    considered; if the score depends on no layer, it is the last.
+    """
+    first = images[:1]
+    one = replace(layouts, batch=1)
+    aim = part_of(target, slice(0, 1), images)
+    candidates, scores, chosen, odd = _candidates(model, first, aim, score, functions, one)
+    if odd and not layouts.followed:
+        layouts = followed_layouts(model, images)
+        one = replace(layouts, batch=1)
+        candidates, scores, chosen, _ = _candidates(model, first, aim, score, functions, one)
+    graph = Graph(scores)
+    for call in reversed(candidates):
+        if graph.reaches(call.output) and (not _has_tokens(call.output) or _speaks(call.output, scores)):
+            return call.name, call.index, layouts
+    if not any(graph.reaches(call.output) for call in candidates):
+        for call in reversed(candidates):
+            if _moves(model, first, chosen, score, functions, call, scores):
+                return call.name, call.index, layouts
+    return (candidates[-1].name, candidates[-1].index, layouts) if candidates else (None, -1, layouts)
+
+
+class Graph:
+    """The autograd graph behind scores, looked through no further than needed."""
+
+    def __init__(self, scores: torch.Tensor) -> None:
+        start = get_gradient_edge(scores) if scores.requires_grad else None
+        self._reached = {(start.node, start.output_nr)} if start is not None else set()
+        self._pending = [start.node] if start is not None else []
+        self._visited = set(self._pending)
+
+    def reaches(self, output: Output) -> bool:
+        """Whether the scores depend on ``output`` by differentiable operations."""
+        edge: GradientEdge | None = output.edge
+        if edge is None:
+            return False
+        goal = (edge.node, edge.output_nr)
+        while goal not in self._reached and self._pending:
+            for earlier, number in self._pending.pop().next_functions:
+                if earlier is None:
+                    continue
+                self._reached.add((earlier, number))
+                if earlier not in self._visited:
+                    self._visited.add(earlier)
+                    self._pending.append(earlier)
+        return goal in self._reached
+
+
+def considered(output: Output, name: str, inside: set[str]) -> bool:
+    """Whether a layer may be explained by default; ``inside`` names those within an attention."""
+    return output.spatial and output.floating and not (_has_tokens(output) and name in inside)
+
+
+def inside_attention(model: nn.Module) -> set[str]:
+    """Names of the modules that are part of an attention."""
+    modules = dict(named_layers(model))
+    around = [name for name, module in modules.items() if name and is_attention(module)]
+    return {name for name in modules if any(name.startswith(f"{outer}.") for outer in around)}
+
+
+def _candidates(
+    model: nn.Module, image: torch.Tensor, target: Target, score: str, functions: Functions, layouts: Layouts
+) -> tuple[list[Call], torch.Tensor, Chosen, bool]:
+    """Calls with maps in order, the score and its target, and whether the layouts are to be followed."""
+    inside = inside_attention(model)
+    last: dict[int, Call] = {}
+
+    def see(now: Call) -> None:
+        if considered(now.output, now.name, inside):
+            last.pop(id(now.output), None)
+            last[id(now.output)] = now
+
+    watch = Watch(model, see, lambda *_: False, layouts, functions)
+    with torch.enable_grad():
+        x = fresh_input(image)[1]
+        with watch.following():
+            outputs = run(model, x)
+        scores, chosen = resolve(target, outputs, score=score, batch=1)
+    return list(last.values()), scores, chosen, watch.odd
+
+
+def _has_tokens(output: Output) -> bool:
+    form = output.layout.form
+    return form is not None and form.has_tokens
+
+
+def _speaks(output: Output, scores: torch.Tensor) -> bool:
+    """Whether the gradient at the maps is not zero everywhere."""
+    try:
+        (gradient,) = torch.autograd.grad(scores.sum(), [output.edge], allow_unused=True, retain_graph=True)
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        return False
+    return gradient is not None and bool(output.gradient(gradient).any())
+
+
+def _moves(
+    model: nn.Module,
+    image: torch.Tensor,
+    chosen: Chosen,
+    score: str,
+    functions: Functions,
+    call: Call,
+    scores: torch.Tensor,
+) -> bool:
+    """Whether the score is another one where the call returns other maps."""
+    form = call.output.layout.form
+
+    def changed(index: int, old: torch.Tensor | None) -> torch.Tensor | None:
+        if index != call.index or old is None:
+            return None
+        maps = old if form is None else form.maps(old)
+        noise = torch.rand(maps.shape, generator=torch.Generator().manual_seed(0)).to(maps)
+        other = maps + noise * (maps.abs().nan_to_num(0, 0, 0).amax() + 1)
+        return other if form is None else form.put(other, old)
+
+    is_function = any(one.name == call.name for one in functions.values())
+    layer = call.name if is_function else find_layer(model, call.name)[1]
+    try:
+        with torch.no_grad(), calls_of(unwrapped(model), layer, functions, changed):
+            moved = resolve(chosen, run(model, image.clone()), score=score, batch=1)[0]
+    except Cancelled:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        return True  # the model cannot do without what it returned
+    return not torch.equal(moved, scores.detach())
