@@ -14,8 +14,10 @@ from torch import nn
 
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError
 from cnnwidgets.core.forward import fitted, is_out_of_memory
+from cnnwidgets.core.output_choice import Output, leaves
+from cnnwidgets.core.outputs import class_scores, outputs_of
+from cnnwidgets.core.readout import reading, readout_of
 from cnnwidgets.core.state import preserved
-from cnnwidgets.core.targets import class_scores
 
 from . import checks
 from .batching import Batching
@@ -47,6 +49,8 @@ class Edited:
         layer: dotted name of a layer (or the module): edits then are of its output, whatever precedes it runs once.
         call: which call of that layer, if it is called several times.
         read: what to take of the model's output, ``outputs -> (B, K)``; None: its class scores.
+        output: which of several outputs holds the class scores: an index, a name, or ``raw -> (B, K)``; None: found
+            out, and said in ``notes`` where it is not plain.
 
     Attributes:
         outputs: what the model returns for the unedited image.
@@ -77,6 +81,7 @@ class Edited:
         layer: str | nn.Module | None = None,
         call: int = -1,
         read: Callable[[Any], torch.Tensor] | None = None,
+        output: Output = None,
     ) -> None:
         if engine not in ("auto", "incremental", "full"):
             raise CnnWidgetsError(f'engine is {engine!r}; expected "auto", "incremental" or "full".')
@@ -86,6 +91,7 @@ class Edited:
         self.engine, self.notes, self.work = "full" if engine == "full" else "incremental", (), Work()
         self._threshold = WHOLE
         self._must, self._read = engine == "incremental", read
+        self._readout = readout_of(model, None, output).inner()
         self._lock = threading.RLock()
         self._memo = Memo()
         self._most: int | None = None
@@ -246,9 +252,11 @@ class Edited:
         return self._table(self._model.on_pictures(pictures(self._model.start, layers)), count)
 
     def _table(self, outputs: Any, count: int) -> torch.Tensor:
-        if self._read is not None:
-            return self._read(plain(outputs))
-        return class_scores(plain(outputs), batch=count)
+        with reading(self._readout), outputs_of(count):
+            table = class_scores(plain(outputs)) if self._read is None else self._read(plain(outputs))
+        for note in self._readout.notes if self._read is None else ():
+            self._note(note)
+        return table
 
     def _agrees(self, layers: list[Layer], found: torch.Tensor, run: Run) -> bool:
         """Compare two edits, or the only one, with the full forward."""
@@ -332,7 +340,14 @@ class Edited:
         self._met = self._repeated = False
         self._model.find_start()
         self._returned(self._unedited() if self.engine == "incremental" else self._alone())
+        self._settle()
         self._stamp = self._model.stamp()
+
+    def _settle(self) -> None:
+        """Which of several outputs holds the scores is told by what made them, in a run of the whole model."""
+        if self._read is None and not self._readout.asked:
+            with reading(self._readout):
+                self._readout.settle(self._alone() if len(leaves(self.outputs)) > 1 else self.outputs, 1)
 
     def _unedited(self) -> Any:
         """What the model returns for the unedited image; the values that edits will need are kept on the way."""

@@ -13,7 +13,8 @@ from torch import nn
 
 from cnnwidgets.core.errors import TargetError
 from cnnwidgets.core.forward import run
-from cnnwidgets.core.targets import Target, are_probabilities, class_scores, resolve
+from cnnwidgets.core.output_kinds import Kind, probabilities
+from cnnwidgets.core.targets import Target, class_scores, kind_of, resolve
 from cnnwidgets.explainers._patches import Pair, starts
 from cnnwidgets.incremental import Edited
 from cnnwidgets.incremental.work import Work
@@ -92,25 +93,18 @@ class Sweep:
         self._covering = Covering(plan.tops, plan.lefts, plan.patch, plan.mask, plan.size)
         self._engine, self._notes = "", dict[str, None]()
         self._batch, self._work = plan.batch, Work()
-        self._begun: Edited | None = None
-        if len(images) == 1:
-            self._begun = Edited(model, images, engine=plan.engine, read=self._read)
-            outputs = self._begun.outputs
-        else:
-            with torch.no_grad():
-                outputs = run(model, images.clone())
         with torch.no_grad():
+            outputs = run(model, images.clone())
             baseline, self._chosen = resolve(target, outputs, score=plan.score, batch=len(images))
-        self._softmax = False
+        self._kind: Kind | None = None
         try:
             table = class_scores(outputs, batch=len(images))
         except TargetError:  # a segmentation map, say, explained by a callable
             self._classes = 0
             self._notes["the model returns no class scores, so no predicted classes are given"] = None
         else:
-            # Decided once: a batch of edits whose logits happen to look like probabilities must not switch it.
             self._classes = table.shape[1]
-            self._softmax = plan.score == "probability" and self._classes > 1 and not are_probabilities(table)
+            self._kind = kind_of(outputs, batch=len(images)) if plan.score == "probability" else None
         scores = len(images) * len(self._places) * self._classes
         self._keeps_classes = not callable(self._chosen) and scores <= _MOST_KEPT
         self._base = self._kept(table, 0) if self._keeps_classes else baseline.float().cpu()[:, None]
@@ -135,8 +129,6 @@ class Sweep:
             self._estimate(index)
 
     def _edited(self, index: int) -> Edited:
-        if self._begun is not None:
-            return self._begun
         return Edited(self._model, self._images[index : index + 1], engine=self._plan.engine, read=self._read)
 
     def result(self) -> Occlusion:
@@ -224,8 +216,8 @@ class Sweep:
 
     def _kept(self, table: torch.Tensor, index: int) -> torch.Tensor:
         """The scores to keep, (B, K), of class scores (B, classes)."""
-        if self._softmax:
-            table = table.softmax(1, dtype=None if table.dtype == torch.float64 else torch.float32)
+        if self._kind is not None:
+            table = probabilities(table, self._kind)
         if not self._keeps_classes and not callable(self._chosen):
             table = table[:, self._chosen[index], None]
         return table.float().cpu()
