@@ -176,10 +176,15 @@ def picked(
     if named:
         best = min(named, key=lambda leaf: _rank(leaf.path))
         return Pick(best, tuple(leaf for leaf in named if leaf is not best))
-    heads = [leaf for leaf in rest if not any(uses(other.tensor, leaf.tensor) for other in rest)] or rest
+    heads = [leaf for leaf in rest if not any(_is_made_of(other, leaf, uses) for other in rest)] or rest
     heads = [leaf for leaf in heads if made(leaf.tensor) in _HEADS] or heads
     heads = [leaf for leaf in heads if leaf.tensor.ndim > 1 and leaf.tensor.shape[1] > 1] or heads
     return Pick(heads[0], tuple(leaf for leaf in rest if leaf is not heads[0]))
+
+
+def _is_made_of(other: Leaf, leaf: Leaf, uses: Callable[[torch.Tensor, torch.Tensor], bool]) -> bool:
+    """Whether ``other`` are scores of what ``leaf`` describes; of the same shape, they are the same scores, squashed."""
+    return other.tensor.shape != leaf.tensor.shape and uses(other.tensor, leaf.tensor)
 
 
 _HEADS = frozenset({"linear", "softmax", "log_softmax", "sigmoid", "log_sigmoid"})

@@ -94,15 +94,14 @@ def made_by(name: str, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made
     if plain in _MAKES:
         return _MAKES[plain]
     first = args[0] if args else None
-    if plain in _FRESH:
+    if plain in _FRESH or next(_tensors(args), None) is None:
         return CONSTANT
     if plain in ("copy", "where"):
         return of(args[1]) if plain == "copy" else _together([of(one) for one in args[1:3]])
     if isinstance(first, list | tuple):
         return _together([of(one) for one in first]) if plain in ("cat", "stack", "_unsafe_index") else None
     if not isinstance(first, torch.Tensor):
-        tensors = list(_tensors(args))
-        return CONSTANT if not tensors else None
+        return None
     rule = _RULES.get(plain)
     if rule is not None:
         return rule(of(first), args, of)
@@ -170,7 +169,7 @@ def _div(first: Made, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made:
     if first == "one_plus_tanh":
         return "sigmoid" if _number(args[1]) == 2 else None
     if first in _SHARES and other in (CONSTANT, *_SHARES):
-        return first
+        return first if other == CONSTANT else "softmax"  # over their sum
     if first == "log_softmax" and _number(args[1]) == -1:
         return "negative_log_softmax"
     return first if first == "linear" and other == CONSTANT else None
@@ -227,7 +226,7 @@ _RULES: dict[str, Rule] = {
 def _number(value: Any) -> float | None:
     if isinstance(value, torch.Tensor):
         readable = type(value) is torch.Tensor and value.numel() == 1 and value.device.type == "cpu"
-        return float(value) if readable and not value.is_complex() else None
+        return float(value.detach()) if readable and not value.is_complex() else None
     return float(value) if isinstance(value, int | float) else None
 
 

@@ -274,5 +274,3 @@ def _nothing(_: torch.Tensor) -> None:
 
 def _never(_: torch.Tensor, __: torch.Tensor) -> bool:
     return False
-
-

@@ -73,7 +73,13 @@ class Switched:
             CnnWidgetsError: the model failed.
         """
         model, layers = self._model.module, frozenset(off)
-        with self._lock, torch.inference_mode(False), torch.no_grad(), preserved(model, evaluate=True), reading(self._readout):
+        with (
+            self._lock,
+            torch.inference_mode(False),
+            torch.no_grad(),
+            preserved(model, evaluate=True),
+            reading(self._readout),
+        ):
             self._forget_if_changed()
             if self.reuses and layers in self._known and layers not in self._agreed:
                 before, expected = self._known[layers]
