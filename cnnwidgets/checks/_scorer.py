@@ -6,38 +6,51 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.forward import run
-from cnnwidgets.core.targets import Target, are_probabilities, class_scores, resolve
+from cnnwidgets.core.output_kinds import Kind
+from cnnwidgets.core.readout import Readout, reading
+from cnnwidgets.core.targets import Target, class_scores, kind_of, probabilities, resolve
 
 
 class Scorer:
     """Scores that can be compared with one another.
 
+    Args:
+        readout: how the model's outputs are read.
+
     Attributes:
         whole: (N,) float32, of the images as they are.
         chosen: the class of each image, or the callable.
-        kind: ``"probability"``, ``"logit"``, or ``"score"`` for a callable's.
+        kind: ``"probability"``, ``"logit"``, or ``"score"`` for a callable's and for what was said to be a number.
+        notes: what there is to say about how the outputs are read.
     """
 
-    def __init__(self, model: nn.Module, images: torch.Tensor, target: Target, score: str) -> None:
-        self._model = model
-        outputs = run(model, images.clone())
-        whole, self.chosen = resolve(target, outputs, score=score, batch=len(images))
-        self.whole = whole.detach().float().cpu()
-        self._softmax, self.kind = False, "score"
-        if not callable(self.chosen):
-            # Decided once: a batch of edits whose logits happen to look like probabilities must not switch it.
-            table = class_scores(outputs, batch=len(images))
-            given = are_probabilities(table)
-            self._softmax = score == "probability" and table.shape[1] > 1 and not given
-            self.kind = "probability" if given or self._softmax else "logit"
+    def __init__(self, model: nn.Module, images: torch.Tensor, target: Target, score: str, readout: Readout) -> None:
+        self._model, self._readout = model, readout
+        with reading(readout):
+            outputs = run(model, images.clone())
+            whole, self.chosen = resolve(target, outputs, score=score, batch=len(images))
+            self.whole = whole.detach().float().cpu()
+            self._as: Kind | None = None
+            self.kind = "score"
+            if not callable(self.chosen):
+                kind = kind_of(outputs, batch=len(images))
+                self._as = kind if score == "probability" else None
+                self.kind = _unit(kind, score, told=readout.outputs is not None)
+        self.notes = readout.notes
 
     def of(self, index: int, edited: torch.Tensor) -> torch.Tensor:
         """(B,) float32 on the CPU, for edits (B, C, H, W) of image ``index``."""
-        outputs = run(self._model, edited)
-        if callable(self.chosen):
-            scores, _ = resolve(self.chosen, outputs, batch=len(edited))
-            return scores.detach().float().cpu()
-        table = class_scores(outputs, batch=len(edited))
-        if self._softmax:
-            table = table.softmax(1, dtype=None if table.dtype == torch.float64 else torch.float32)
+        with reading(self._readout):
+            outputs = run(self._model, edited)
+            if callable(self.chosen):
+                scores, _ = resolve(self.chosen, outputs, batch=len(edited))
+                return scores.detach().float().cpu()
+            table = class_scores(outputs, batch=len(edited))
+        table = table if self._as is None else probabilities(table, self._as)
         return table[:, self.chosen[index]].detach().float().cpu()
+
+
+def _unit(kind: Kind, score: str, *, told: bool) -> str:
+    if kind == "number":
+        return "score" if told else "logit"  # which of the two a single output is, nobody knows
+    return "probability" if score == "probability" or kind in ("softmax", "sigmoid") else "logit"

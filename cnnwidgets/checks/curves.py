@@ -10,7 +10,10 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import InputError
+from cnnwidgets.core.output_choice import OutputChoice
+from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.core.progress import Meter, ProgressCallback
+from cnnwidgets.core.readout import readout_of
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.state import preserved
 from cnnwidgets.core.targets import Chosen, Target
@@ -96,6 +99,8 @@ def insertion_deletion(
     seed: int = 0,
     batch: int | None = None,
     progress: ProgressCallback | bool | None = None,
+    outputs: Kind | None = None,
+    output: OutputChoice = None,
 ) -> Curves:
     """Hide, and reveal, the pixels of an image in the order of their importance, and watch the score.
 
@@ -121,6 +126,7 @@ def insertion_deletion(
         seed: of the random orders.
         batch: edited images at a time; None: by the image's size. Halved when memory runs out.
         progress: told after each batch, with the Curves so far as ``partial``; may raise ``Cancelled``.
+        outputs, output: what the model's outputs are, and which of them holds the scores; as for explainers.
 
     Raises:
         InputError: an option is out of range, or there is not one map an image.
@@ -133,6 +139,7 @@ def insertion_deletion(
         >>> insertion_deletion(net, torch.ones(1, 1, 2, 2), values, 0, steps=4, baseline=0.0).deletion.tolist()
         [[10.0, 6.0, 3.0, 1.0, 0.0]]
     """
+    readout = readout_of(model, outputs, output)
     images = checked(model, images)
     values = _values(attribution, images)
     if target is None and isinstance(attribution, Attribution):
@@ -141,7 +148,7 @@ def insertion_deletion(
     _check_count(repeats, "repeats", 0)
     steps = min(steps, images.shape[2] * images.shape[3])
     with torch.no_grad(), preserved(model, evaluate=True):
-        scorer = Scorer(model, images, target, score)
+        scorer = Scorer(model, images, target, score, readout)
         sweep = _Sweep(scorer, images, _baselines(images, baseline), values, steps, repeats, seed)
         chunks = Chunks(batch_size(batch, estimated_batch(images[0], len(sweep.edits))))
         live = callable(progress)
@@ -221,6 +228,7 @@ class _Sweep:
         )
 
     def _notes(self) -> Iterator[str]:
+        yield from self.scorer.notes
         if self._lost:
             which = "value of the map is" if self._lost == 1 else "values of the map are"
             yield f"{self._lost} {which} not finite: last in the order"

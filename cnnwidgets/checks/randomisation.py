@@ -12,8 +12,11 @@ from torch import nn
 
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
-from cnnwidgets.core.names import find_layer
+from cnnwidgets.core.names import find_layer, unwrapped
+from cnnwidgets.core.output_choice import OutputChoice
+from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.core.progress import Meter, ProgressCallback, Step
+from cnnwidgets.core.readout import reading, readout_of
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
 from cnnwidgets.explainers._inputs import checked
@@ -37,6 +40,8 @@ def randomised(
     seed: int = 0,
     stages: int | None = None,
     progress: ProgressCallback | bool | None = None,
+    outputs: Kind | None = None,
+    output: OutputChoice = None,
     **options: Any,
 ) -> Randomisation:
     """The map again and again while the network forgets, layer by layer from its output, what it has learned.
@@ -62,6 +67,7 @@ def randomised(
         seed: of the random weights.
         stages: at most so many; None: at most 8. Neighbouring layers of larger networks are randomised together.
         progress: told after each map, with the Randomisation so far as ``partial``; may raise ``Cancelled``.
+        outputs, output: what the model's outputs are, and which of them holds the scores; as for explainers.
         **options: passed to the explainer.
 
     Raises:
@@ -77,6 +83,7 @@ def randomised(
     """
     if stages is not None and (not isinstance(stages, int) or isinstance(stages, bool) or stages < 1):
         raise InputError(f"stages is {stages!r}; expected an int of at least 1, or None.")
+    readout = readout_of(model, outputs, output)
     images = checked(model, images)
     given = attribution if isinstance(attribution, Attribution) else None
     info = explainers.info(given.method if given is not None else str(attribution))
@@ -91,8 +98,10 @@ def randomised(
     groups = grouped(units(copied, images), stages or MOST_STAGES)
     if not groups:
         raise CnnWidgetsError(f"This {type(copied).__name__} has no floating-point parameters to randomise.")
+    # One for all stages: what the outputs are is decided on the trained network, not on numbers at random.
+    readout = readout.alike(unwrapped(copied))
     tells = "progress" in inspect.signature(info.function).parameters
-    with Meter(progress, _PARTS * (len(groups) + 1)) as meter:
+    with Meter(progress, _PARTS * (len(groups) + 1)) as meter, reading(readout):
         show = _Share(meter, tells)
         original = show.during(explain, target, options, None)
         done = Randomisation(original, (), len(groups), tuple(_first_notes(given, original)))

@@ -10,6 +10,7 @@ from torch import nn
 
 from .errors import CnnWidgetsError, InputError
 from .names import named_layers, unwrapped
+from .readout import watched
 
 
 def run(model: nn.Module, x: torch.Tensor) -> Any:
@@ -24,7 +25,7 @@ def run(model: nn.Module, x: torch.Tensor) -> Any:
     """
     base = unwrapped(model)
     try:
-        return base(x)
+        return watched(base, x)
     except CnnWidgetsError:
         raise
     except Exception as error:

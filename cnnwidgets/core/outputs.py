@@ -1,62 +1,81 @@
-"""The scores in what a model returned, and whether they are probabilities."""
+"""The scores in what a model returned, and what they are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from .errors import TargetError
-from .state import first_tensor
+from .output_kinds import Kind, probabilities
+from .readout import current
+
+__all__ = ["SATURATED", "class_scores", "kind_of", "probabilities", "score_tensor"]
 
 SATURATED = 0.9999
 """From this probability on, softmax's gradient is next to nothing."""
 
-
-@dataclass
-class Seen:
-    """What a model returned the first time that a score was asked for.
-
-    Attributes:
-        table: (N, classes), out of the graph; None where nothing was seen or there are no such scores.
-        are_probabilities: see :func:`are_probabilities`.
-        asked: whether a score was asked for.
-    """
-
-    table: torch.Tensor | None = None
-    are_probabilities: bool = False
-    asked: bool = False
-
-
-_seen: ContextVar[Seen | None] = ContextVar("outputs seen", default=None)
+_images: ContextVar[int | None] = ContextVar("images in the outputs", default=None)
 
 
 @contextmanager
-def outputs_seen() -> Iterator[Seen]:
-    """What :func:`~cnnwidgets.core.targets.resolve` is given first in this block: for who does not run the model."""
-    seen = Seen()
-    token = _seen.set(seen)
+def outputs_of(images: int) -> Iterator[None]:
+    """Outputs that are read in this block are those of so many images, where nobody says otherwise."""
+    token = _images.set(images)
     try:
-        yield seen
+        yield
     finally:
-        _seen.reset(token)
+        _images.reset(token)
 
 
-def remember(outputs: Any, batch: int | None) -> None:
-    """Tell the block of :func:`outputs_seen` around, if there is one."""
-    seen = _seen.get()
-    if seen is None or seen.asked:
+def remember(outputs: Any, batch: int | None, *, by_function: bool = False) -> None:
+    """Keep the first scores, and what they are, in the readout in force.
+
+    Args:
+        outputs: what the model returned.
+        batch: for how many images.
+        by_function: the score is a function of all of it.
+    """
+    readout = current()
+    if readout.asked:
         return
-    seen.asked = True
+    readout.by_function = by_function
     try:
         table = class_scores(outputs, batch=batch)
+        readout.decide(outputs, table)
     except TargetError:
-        return  # a segmentation map, say, explained by a callable
-    seen.table, seen.are_probabilities = table.detach(), are_probabilities(table)
+        if not by_function:
+            raise
+    else:  # no segmentation map, say, explained by a function
+        readout.table = table.detach()
+    readout.asked = True
+
+
+def explains(classes: tuple[int, ...]) -> None:
+    """Keep the class of each image for which a score is asked first."""
+    readout = current()
+    if readout.explained is None and readout.table is not None and len(readout.table) == len(classes):
+        readout.explained = classes
+
+
+def score_tensor(outputs: Any, *, batch: int | None = None) -> torch.Tensor:
+    """The tensor that holds the scores, of any shape, in what a model returned, by the readout in force.
+
+    A tensor is itself. Of several, a name that says so wins: ``logits``, ``scores``, ``cls``, ``pred``, ``out`` and
+    their like; else the only one of shape (N, K); else what the others were not computed from, a linear layer made, or
+    that comes first. A single number beside other tensors, such as a loss, is no score.
+
+    Raises:
+        TargetError: there is no tensor in it.
+
+    Example:
+        >>> score_tensor({"aux": torch.zeros(1), "out": torch.ones(1)})
+        tensor([1.])
+    """
+    return current().tensor(outputs, _images.get() if batch is None else batch)
 
 
 def class_scores(outputs: Any, *, batch: int | None = None) -> torch.Tensor:
@@ -65,17 +84,20 @@ def class_scores(outputs: Any, *, batch: int | None = None) -> torch.Tensor:
     Raises:
         TargetError: it holds no such scores.
     """
+    batch = _images.get() if batch is None else batch
     if holds_detections(outputs):
         raise TargetError(
             "The model returns detections, a dict of boxes, labels and scores an image, and no score a class. Pass "
             "target=explainers.targets.detection(model(images)[0], 0) for its first detection, or another callable."
         )
-    table = first_tensor(outputs)
+    tensor = table = score_tensor(outputs, batch=batch)
     if not table.is_floating_point():
         raise TargetError(
             f"The model returned {table.dtype} of shape {tuple(table.shape)}; expected floating-point scores, one a "
             "class. Explain the model before it takes the argmax."
         )
+    while table.ndim > 2 and table.shape[-1] == 1:  # (N, K, 1, 1), one place
+        table = table[..., 0]
     if batch == 1 and table.ndim < 2 and table.shape != (1,):
         table = table.reshape(1, -1)  # a model that squeezes its output
     if table.ndim == 1:
@@ -83,58 +105,26 @@ def class_scores(outputs: Any, *, batch: int | None = None) -> torch.Tensor:
     if table.ndim != 2 or (batch is not None and len(table) != batch) or table.shape[1] == 0:
         images = "" if batch is None else f" for {batch} {'image' if batch == 1 else 'images'}"
         raise TargetError(
-            f"The model returned shape {tuple(first_tensor(outputs).shape)}{images}; a class index needs (N, classes). "
+            f"The model returned shape {tuple(tensor.shape)}{images}; a class index needs (N, classes). "
             "Pass target=callable that takes the model's output and returns one score an image, shape (N,); "
-            "for example: target=lambda out: out[:, 5].mean((1, 2))."
+            "for example: target=lambda out: out[:, 5].mean((1, 2)). Or pass output= a function that makes "
+            "(N, classes) of what the model returns."
         )
     return table
 
 
-def probabilities(table: torch.Tensor) -> torch.Tensor:
-    """Softmax of (N, classes) in at least float32; a single column, and rows that sum to one, stay as they are."""
-    if table.shape[1] == 1 or are_probabilities(table):
-        return table
-    return table.softmax(1, dtype=None if table.dtype == torch.float64 else torch.float32)
+def kind_of(outputs: Any, *, batch: int | None = None) -> Kind:
+    """What the class scores in what a model returned are; decided once for the readout in force."""
+    readout = current()
+    return readout.kind or readout.decide(outputs, class_scores(outputs, batch=batch))
 
 
-def are_probabilities(table: torch.Tensor) -> bool:
-    """Whether (N, classes) is the output of a softmax.
-
-    What made it decides, where the autograd graph tells: a softmax, or a linear layer or convolution, whose outputs
-    are logits whatever their values. Otherwise each row must lie in [0, 1] and sum to one but for rounding.
-
-    Example:
-        >>> are_probabilities(torch.tensor([[0.25, 0.75]])), are_probabilities(torch.nn.Linear(1, 2)(torch.ones(1, 1)))
-        (True, False)
-    """
-    if table.shape[1] < 2:
-        return False
-    operation = _made_by(table)
-    if operation == "Softmax":
-        return True
-    if operation in ("Addmm", "Convolution"):
-        return False
-    precision = torch.finfo(table.dtype).eps
-    table = table.detach().double()
-    if not bool(((table >= 0) & (table <= 1 + precision)).all()):
-        return False
-    return bool(((table.sum(1) - 1).abs() <= max(1e-5, precision)).all())
-
-
-# They only arrange what another operation computed.
-_ARRANGE = {"View", "UnsafeView", "Squeeze", "Unsqueeze", "Clone", "Select", "Slice", "Alias", "Expand", "Reshape"}
-_ARRANGE |= {"ToCopy", "Transpose", "Permute", "T"}
-
-
-def _made_by(table: torch.Tensor) -> str | None:
-    """The operation that computed ``table``, as autograd calls it; None without a graph."""
-    node = table.grad_fn
-    while node is not None:
-        kind = node.name().rstrip("0123456789").removesuffix("Backward")
-        if kind not in _ARRANGE or not node.next_functions:
-            return kind
-        node = node.next_functions[0][0]
-    return None
+def images_in(outputs: Any) -> int:
+    """For how many images a model returned this."""
+    batch = _images.get()
+    if batch is not None:
+        return batch
+    return len(outputs if holds_detections(outputs) else score_tensor(outputs))
 
 
 def holds_detections(outputs: Any) -> bool:

@@ -7,7 +7,7 @@ import inspect
 import random
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import CodeType
@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from ._buffers import Buffers
-from .errors import CnnWidgetsError, TargetError
+from .errors import CnnWidgetsError
 from .inference_weights import OrdinaryWeights
 from .names import all_modules, named_layers, unwrapped
 
@@ -145,54 +145,6 @@ def _mentions(function: Any, name: str) -> bool:
             return True
         pending += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
     return False
-
-
-def first_tensor(output: Any) -> torch.Tensor:
-    """The tensor of scores in what a model returned.
-
-    A tensor is itself; of a tuple or list, the first tensor; of a mapping, ``"logits"``, else ``"out"``, else the
-    first tensor; of any other object, its ``logits``. A single number beside
-    other tensors, such as a loss, is no score.
-
-    Raises:
-        TargetError: there is no tensor in it.
-
-    Example:
-        >>> import torch
-        >>> first_tensor({"aux": torch.zeros(1), "out": torch.ones(1)})
-        tensor([1.])
-    """
-    found = _find_tensor(output)
-    if found is None:
-        raise TargetError(
-            f"The model returned {_described(output)}; expected a tensor of scores, or a tuple, a dict or an object "
-            "with .logits that holds one. Wrap the model in a module that returns its scores."
-        )
-    return found
-
-
-def _find_tensor(output: Any) -> torch.Tensor | None:
-    if isinstance(output, torch.Tensor):
-        return output
-    if isinstance(output, Mapping):
-        preferred = [output[key] for key in ("logits", "out") if key in output]
-        inside = [*preferred, *output.values()]
-    elif isinstance(output, list | tuple):
-        inside = list(output)
-    elif getattr(output, "logits", None) is not None:
-        inside = [output.logits]
-    else:
-        return None
-    found = [tensor for tensor in map(_find_tensor, inside) if tensor is not None]
-    return next((tensor for tensor in found if tensor.ndim > 0), found[0] if found else None)
-
-
-def _described(output: Any) -> str:
-    if isinstance(output, Mapping):
-        return f"a {type(output).__name__} with keys {list(output)[:6]}"
-    if isinstance(output, list | tuple):
-        return f"a {type(output).__name__} of {[type(item).__name__ for item in output[:6]]}"
-    return f"a {type(output).__name__}"
 
 
 def _refuse_lazy(base: nn.Module, modules: Iterable[nn.Module]) -> None:

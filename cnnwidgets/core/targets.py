@@ -10,10 +10,10 @@ import torch
 
 from .errors import CnnWidgetsError, TargetError
 from .forward import is_out_of_memory
-from .outputs import SATURATED, are_probabilities, class_scores, holds_detections, probabilities, remember, shown
-from .state import first_tensor
+from .output_kinds import probabilities
+from .outputs import SATURATED, class_scores, explains, images_in, kind_of, remember, shown
 
-__all__ = ["SATURATED", "Chosen", "Target", "are_probabilities", "class_scores", "probabilities", "resolve"]
+__all__ = ["SATURATED", "Chosen", "Target", "class_scores", "kind_of", "probabilities", "resolve"]
 
 Target: TypeAlias = int | Sequence[int] | torch.Tensor | Callable[[Any], torch.Tensor] | None
 """None: the class with the highest score, per image. An int: that class. A sequence of ints: one class an image.
@@ -30,10 +30,10 @@ def resolve(
 
     Args:
         target: see :data:`Target`. A model with one output, (N,) or (N, 1), takes None or 0.
-        outputs: what the model returned; see :func:`~cnnwidgets.core.state.first_tensor`.
-        score: ``"logit"``, the model's own output; or ``"probability"``, its softmax over classes in float32
-            (outputs that already are probabilities, and a single output, are left as they are).
-            A callable decides by itself.
+        outputs: what the model returned; see :func:`~cnnwidgets.core.outputs.score_tensor`.
+        score: ``"logit"``, the model's own output; or ``"probability"``, which it stands for (see
+            :data:`~cnnwidgets.core.output_kinds.Kind`): the softmax of logits in float32, outputs that are
+            probabilities as they are. A number that is no class's stays itself. A callable decides by itself.
         batch: how many images went in, to check the outputs against.
 
     Returns:
@@ -48,13 +48,15 @@ def resolve(
     """
     if score not in ("logit", "probability"):
         raise TargetError(f'score must be "logit" or "probability"; got {score!r}.')
-    remember(outputs, batch)
-    if callable(target) and not isinstance(target, torch.Tensor):
+    by_function = callable(target) and not isinstance(target, torch.Tensor)
+    remember(outputs, batch, by_function=by_function)
+    if callable(target) and by_function:
         return _called(target, outputs, batch), target
     table = class_scores(outputs, batch=batch)
     chosen = _classes(target, table)
+    explains(chosen)
     if score == "probability":
-        table = probabilities(table)
+        table = probabilities(table, kind_of(outputs, batch=batch))
     return table[torch.arange(len(table), device=table.device), torch.tensor(chosen, device=table.device)], chosen
 
 
@@ -116,9 +118,7 @@ def _called(target: Callable[[Any], torch.Tensor], outputs: Any, batch: int | No
             f"The target function {name!r} raised {type(error).__name__}: {error}. It was given what the model "
             f"returned, {shown(outputs)}, and must return one score an image."
         ) from error
-    images = batch
-    if images is None:
-        images = len(outputs if holds_detections(outputs) else first_tensor(outputs))
+    images = images_in(outputs) if batch is None else batch
     if not isinstance(scores, torch.Tensor) or tuple(scores.shape) != (images,) or not scores.is_floating_point():
         got = f"shape {tuple(scores.shape)}, {scores.dtype}" if isinstance(scores, torch.Tensor) else repr(type(scores))
         raise TargetError(

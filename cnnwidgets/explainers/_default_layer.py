@@ -12,7 +12,7 @@ from cnnwidgets.core.errors import Cancelled
 from cnnwidgets.core.forward import is_out_of_memory, run
 from cnnwidgets.core.layout_rules import is_attention
 from cnnwidgets.core.layouts import Layouts, followed_layouts
-from cnnwidgets.core.names import find_layer, unwrapped
+from cnnwidgets.core.names import find_layer, named_layers, unwrapped
 from cnnwidgets.core.targets import Chosen, Target, resolve
 from cnnwidgets.incremental.layer_call import calls_of
 

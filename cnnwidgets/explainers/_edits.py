@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from cnnwidgets.core.errors import CnnWidgetsError
-from cnnwidgets.core.targets import are_probabilities, class_scores, resolve
+from cnnwidgets.core.targets import class_scores, kind_of, probabilities, resolve
 
 from ._layer_pass import LayerPass
 
@@ -17,12 +17,9 @@ class Scorer:
     """Scores of edited copies of the images of a pass, for the same targets."""
 
     def __init__(self, seen: LayerPass) -> None:
-        self._chosen = seen.chosen
-        # Decided once: a batch of edits whose logits happen to look like probabilities must not switch it.
-        self._softmax = False
+        self._chosen, self._kind = seen.chosen, None
         if seen.score == "probability" and not callable(seen.chosen):
-            table = class_scores(seen.outputs, batch=len(seen.scores))
-            self._softmax = table.shape[1] > 1 and not are_probabilities(table)
+            self._kind = kind_of(seen.outputs, batch=len(seen.scores))
 
     def __call__(self, outputs: Any, image: int, batch: int) -> torch.Tensor:
         """(batch,) scores, at least float32, of what the model returned for ``batch`` edits of image ``image``."""
@@ -30,8 +27,7 @@ class Scorer:
             scores = resolve(self._chosen, outputs, batch=batch)[0]
         else:
             table = class_scores(outputs, batch=batch)
-            if self._softmax:
-                table = table.softmax(1, dtype=None if table.dtype == torch.float64 else torch.float32)
+            table = table if self._kind is None else probabilities(table, self._kind)
             scores = table[:, self._chosen[image]]
         return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
 

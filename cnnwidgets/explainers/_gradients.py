@@ -9,7 +9,8 @@ import torch
 from torch.autograd.graph import get_gradient_edge
 
 from cnnwidgets.core.errors import CnnWidgetsError
-from cnnwidgets.core.outputs import outputs_seen, remember
+from cnnwidgets.core.outputs import remember
+from cnnwidgets.core.readout import current, reading
 
 from ._trust import output_notes
 
@@ -65,6 +66,7 @@ def nodes_between(scores: torch.Tensor, leaf: torch.Tensor) -> set[Any]:
 
 def saturation_notes(outputs: Any, score: str, batch: int) -> Iterator[str]:
     """What the scores of all classes say about the map of one; see :func:`~._trust.output_notes`."""
-    with outputs_seen() as seen:
-        remember(outputs, batch)
+    around = current()
+    with reading(around.inner()) as seen:
+        remember(outputs, batch, by_function=around.by_function)
     yield from output_notes(seen, score)

@@ -14,6 +14,9 @@ from cnnwidgets.core.errors import NotSpatial, TargetError
 from cnnwidgets.core.forward import run
 from cnnwidgets.core.function_layers import FunctionLayer, Key
 from cnnwidgets.core.layouts import Layouts, followed_layouts
+from cnnwidgets.core.output_choice import OutputChoice
+from cnnwidgets.core.output_kinds import Kind
+from cnnwidgets.core.readout import reading, readout_of
 from cnnwidgets.core.state import generators_now, have_moved, preserved
 from cnnwidgets.core.targets import Chosen, Target, class_scores, resolve
 from cnnwidgets.core.tokens import Tokens
@@ -52,6 +55,7 @@ class Observation:
         default: the layer that ``layer=None`` stands for; None if no layer has maps.
         discrete: names in ``mapped`` of layers that return whole numbers or booleans.
         layouts: how what the layers return holds their maps.
+        kind: what the numbers in ``outputs`` are; "number" where there are none.
     """
 
     maps: dict[str, torch.Tensor]
@@ -72,6 +76,7 @@ class Observation:
     default: str | None = None
     discrete: frozenset[str] = frozenset()
     layouts: Layouts = field(default_factory=lambda: Layouts(1))
+    kind: Kind = "logits"
 
 
 def observe(
@@ -84,6 +89,8 @@ def observe(
     gradients: bool = True,
     score: str = "logit",
     tokens: Tokens = None,
+    outputs: Kind | None = None,
+    output: OutputChoice = None,
 ) -> Observation:
     """Run ``model`` once, and its backward once, and keep what the layers' maps and gradients say.
 
@@ -95,13 +102,15 @@ def observe(
             last and tokens included.
         keep_maps: keep the maps themselves.
         gradients: run the backward pass.
+        outputs, output: what the model's outputs are, and which of them holds the scores; as for explainers.
 
     Raises:
         LayerNotFound, InputError, TargetError: as for Grad-CAM.
         NotSpatial: a layer asked for returns something with four axes that holds no maps.
         CnnWidgetsError: the model failed. A layer that no gradient reaches is no error here.
     """
-    with torch.inference_mode(False), torch.set_grad_enabled(gradients):
+    readout = readout_of(model, outputs, output).inner()
+    with torch.inference_mode(False), torch.set_grad_enabled(gradients), reading(readout):
         images = checked(model, images)
         notes = [*input_notes(images), *model_notes(model)]
         with preserved(model, evaluate=True) as kept:
@@ -111,7 +120,7 @@ def observe(
         seen = found.scores if found.outputs is None else found.outputs
         notes += weight_notes(model, doubtful=bool(notes) or not bool(seen.isfinite().all()))
         notes += [*found.notes, *drawn, *change_notes(kept.changed)]
-        return replace(found, notes=tuple(dict.fromkeys(notes)))
+        return replace(found, notes=tuple(dict.fromkeys(notes)), kind=readout.kind or "number")
 
 
 def _observe(

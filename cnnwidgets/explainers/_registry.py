@@ -17,7 +17,7 @@ from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.core.forward import is_out_of_memory, run
-from cnnwidgets.core.outputs import outputs_seen
+from cnnwidgets.core.readout import current, reading, readout_of
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.state import generators_now, have_moved, preserved
 from cnnwidgets.core.targets import Target, resolve
@@ -207,13 +207,23 @@ def _check_signature(name: str, function: Callable[..., Any], needs_layer: bool)
         )
 
 
+_READING = {
+    "outputs": "what the model's outputs are, one of ``core.output_kinds.KINDS``; None: found out",
+    "output": "which of several outputs holds the scores: an index, a name, or a function ``raw -> (N, K)``; None: "
+    "found out, and said where it is not plain",
+}
+"""Options that every explainer takes."""
+
+
 def _wrapped(name: str, function: Callable[..., Any], needs_layer: bool) -> Explainer:
-    usual_score = inspect.signature(function).parameters.get("score")
+    signature = inspect.signature(function)
+    usual_score = signature.parameters.get("score")
     default = usual_score.default if usual_score is not None else "logit"
+    reads = [option for option in _READING if option not in signature.parameters]
 
     def once(model: nn.Module, images: torch.Tensor, target: Target, options: dict[str, Any]) -> Attribution:
         notes = [*input_notes(images), *model_notes(model)]
-        with preserved(model, evaluate=True) as kept, outputs_seen() as seen:
+        with preserved(model, evaluate=True) as kept, reading(current().inner()) as seen:
             generators = generators_now()
             # A foreign function, or the model in its hands, may write to what it is given.
             given = images if name in _own else images.clone()
@@ -239,11 +249,23 @@ def _wrapped(name: str, function: Callable[..., Any], needs_layer: bool) -> Expl
 
     @functools.wraps(function)
     def explain(model: nn.Module, images: torch.Tensor, target: Target = None, **options: Any) -> Attribution:
+        readout = readout_of(model, *(options.pop(one, None) if one in reads else None for one in _READING))
         # Also under a caller's inference_mode, in which nothing can be differentiated.
-        with torch.inference_mode(False), torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad(), reading(readout):
             return in_halves(once, model, checked(model, images), target, options)
 
+    explain.__signature__ = _with_options(signature, reads)  # type: ignore[attr-defined]
+    told = [f"    {one}: {_READING[one]}." for one in reads]
+    explain.__doc__ = "\n".join([inspect.cleandoc(function.__doc__ or ""), "", "Every explainer takes:", *told])
     return explain
+
+
+def _with_options(signature: inspect.Signature, names: list[str]) -> inspect.Signature:
+    """``signature`` with optional keywords before its ``**options``."""
+    there = list(signature.parameters.values())
+    end = next((place for place, one in enumerate(there) if one.kind is one.VAR_KEYWORD), len(there))
+    more = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in names]
+    return signature.replace(parameters=[*there[:end], *more, *there[end:]])
 
 
 def _called(

@@ -12,7 +12,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from cnnwidgets.core.errors import Cancelled
 from cnnwidgets.core.forward import is_out_of_memory, run
 from cnnwidgets.core.names import named_layers
-from cnnwidgets.core.outputs import SATURATED, Seen, probabilities
+from cnnwidgets.core.output_choice import leaves
+from cnnwidgets.core.output_kinds import COMPETING, has_probabilities, probabilities
+from cnnwidgets.core.outputs import SATURATED
+from cnnwidgets.core.readout import Readout
 from cnnwidgets.core.state import in_training_mode
 
 from ._inputs import which_images
@@ -21,31 +24,52 @@ _ROUNDING = 4
 """Scores that differ by this many units in the last place are the same."""
 
 
-def output_notes(seen: Seen, score: str) -> Iterator[str]:
+def output_notes(seen: Readout, score: str) -> Iterator[str]:
     """What the scores of all classes say about the map of one.
 
     Args:
-        seen: what the model returned.
+        seen: what the model returned, and what it was taken for.
         score: ``"logit"`` or ``"probability"``, what is explained.
     """
-    table = seen.table
-    if table is None or table.shape[1] < 2:
+    table, kind = seen.table, seen.kind
+    yield from seen.notes
+    if table is None or kind is None:
         return
-    if seen.are_probabilities:
+    if kind == "softmax" and table.shape[1] > 1:
         yield (
             "the model's output is already a softmax: the map also shows what speaks against the other classes; "
             "explain the model before its softmax"
         )
+    if kind == "log_softmax" and score == "logit":
+        yield (
+            "the model's output is already a log-softmax: the map of a log-probability also shows what speaks against "
+            "the other classes; explain the model before its log-softmax"
+        )
+    if table.shape[1] > 1:
+        yield from _same_notes(table)
+    if kind in ("softmax", "sigmoid") or (score == "probability" and has_probabilities(kind)):
+        yield from _saturation_notes(probabilities(table, kind), seen)
+
+
+def _same_notes(table: torch.Tensor) -> Iterator[str]:
     highest, lowest = table.amax(1), table.amin(1)
     step = torch.finfo(table.dtype).eps * torch.maximum(highest.abs(), lowest.abs())
     same = highest - lowest <= _ROUNDING * step
     if bool(same.any()):
         yield f"every class has the same score{which_images(same)}: the model does not tell the classes apart"
-    if score == "probability" or seen.are_probabilities:
-        shares = table.amax(1) if seen.are_probabilities else probabilities(table).amax(1)
-        if bool((shares > SATURATED).any()):
-            advice = "explain the model before its softmax" if seen.are_probabilities else "use logits"
-            yield f"scores are saturated: {advice} (highest probability {float(shares.max()):.6f})"
+
+
+def _saturation_notes(shares: torch.Tensor, seen: Readout) -> Iterator[str]:
+    """That changes of the image hardly change the score explained, since it is at the end of its range."""
+    if seen.kind in COMPETING:
+        highest = shares.amax(1)
+    elif seen.explained is None:
+        return
+    else:  # other classes have nothing to do with it
+        highest = shares[torch.arange(len(shares)), list(seen.explained)]
+    if bool((highest > SATURATED).any()):
+        advice = f"explain the model before its {seen.kind}" if seen.kind in ("softmax", "sigmoid") else "use logits"
+        yield f"scores are saturated: {advice} (highest probability {float(highest.max()):.6f})"
 
 
 def model_notes(model: nn.Module) -> Iterator[str]:
@@ -82,7 +106,7 @@ def random_notes(model: nn.Module, images: torch.Tensor) -> Iterator[str]:
     """Whether the model draws random numbers, to be asked where somebody did: two more runs on the first image."""
 
     def once() -> list[torch.Tensor]:
-        return [tensor.clone() for tensor in _tensors(run(model, images[:1].clone()))]
+        return [leaf.tensor.clone() for leaf in leaves(run(model, images[:1].clone()))]
 
     try:
         with torch.no_grad(), _Draws() as draws:
@@ -128,16 +152,3 @@ def _apart(first: list[torch.Tensor], second: list[torch.Tensor]) -> str | None:
     ]
     largest = max(gaps, default=0.0)
     return f"up to {largest:.2g} apart" if largest > 0 else None
-
-
-def _tensors(outputs: Any) -> Iterator[torch.Tensor]:
-    if isinstance(outputs, torch.Tensor):
-        yield outputs
-    elif isinstance(outputs, Mapping):
-        for value in outputs.values():
-            yield from _tensors(value)
-    elif isinstance(outputs, list | tuple):
-        for value in outputs:
-            yield from _tensors(value)
-    elif getattr(outputs, "logits", None) is not None:
-        yield from _tensors(outputs.logits)

@@ -11,6 +11,8 @@ from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, LayerNotFound, NotSpatial
 from cnnwidgets.core.names import find_layer
+from cnnwidgets.core.output_choice import OutputChoice
+from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
 
@@ -27,6 +29,9 @@ def every_layer(
     images: torch.Tensor,
     target: Target = None,
     layers: str | nn.Module | Iterable[str | nn.Module] | None = None,
+    *,
+    outputs: Kind | None = None,
+    output: OutputChoice = None,
     **options: Any,
 ) -> dict[str, Attribution]:
     """``method`` on each of ``layers``, by name, in the order in which they finish.
@@ -37,6 +42,7 @@ def every_layer(
         method: a registered explainer that explains a layer.
         model, images, target: as for the method.
         layers: names or modules; None for every layer whose output is spatial and that the score depends on.
+        outputs, output: what the model's outputs are, and which of them holds the scores; as for the method.
         options: passed on to the method.
 
     Raises:
@@ -52,11 +58,13 @@ def every_layer(
         raise CnnWidgetsError(f"{method!r} explains the input, not a layer. Call explainers.{method} once instead.")
     if isinstance(layers, str | nn.Module):
         layers = [layers]
+    options |= {"outputs": outputs, "output": output}
     wanted = None if layers is None else list(dict.fromkeys(_name(model, layer) for layer in layers))
     ruled = options.get("backward", "plain") != "plain"
     if method != "grad_cam" or options.get("call", -1) != -1 or ruled:
         if wanted is None:
-            seen = observe(model, images, target, keep_maps=False, tokens=options.get("tokens"))
+            tokens = options.get("tokens")
+            seen = observe(model, images, target, keep_maps=False, tokens=tokens, outputs=outputs, output=output)
             wanted = explained(seen)
         return {name: known.function(model, images, target, layer=name, **options) for name in wanted}
     options.pop("call", None)

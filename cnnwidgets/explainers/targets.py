@@ -11,8 +11,7 @@ from typing import Any
 import torch
 
 from cnnwidgets.core.errors import TargetError
-from cnnwidgets.core.outputs import shown
-from cnnwidgets.core.state import first_tensor
+from cnnwidgets.core.outputs import score_tensor, shown
 
 Score = Callable[[Any], torch.Tensor]
 
@@ -41,7 +40,7 @@ def mask_sum(class_index: int, mask: Any = None) -> Score:
     weights = None if mask is None else _weights(mask)
 
     def mask_sum_of_class(outputs: Any) -> torch.Tensor:
-        maps = first_tensor(outputs)
+        maps = score_tensor(outputs)
         if maps.ndim != 4:
             raise TargetError(f"mask_sum needs (N, classes, H, W); the model returned {shown(outputs)}.")
         if class_index >= maps.shape[1]:

@@ -12,6 +12,8 @@ from torch import nn
 from cnnwidgets import demo
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.names import unwrapped
+from cnnwidgets.core.output_choice import OutputChoice
+from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.core.targets import Target
 
 from .explorer import Explorer
@@ -25,6 +27,8 @@ def explore(
     labels: Sequence[str] | None = None,
     preprocess: Any = None,
     target: Target = None,
+    outputs: Kind | None = None,
+    output: OutputChoice = None,
 ) -> Explorer:
     """Look inside ``model`` while it looks at ``image``.
 
@@ -36,6 +40,11 @@ def explore(
         preprocess: a function from a PIL image to a tensor, or a torchvision weights enum; by default what the network
             itself says (torchvision, timm).
         target: the class to explain, or ``outputs -> (N,)`` scores; by default the predicted one.
+        outputs: what the model's outputs are, one of ``"logits"``, ``"softmax"``, ``"log_softmax"``, ``"sigmoid"``
+            (independent of one another), ``"independent_logits"`` (before a sigmoid each), ``"logit"`` (one) and
+            ``"number"``; by default what made them tells.
+        output: which of several outputs holds the scores: an index, a name, or a function of what the model returns,
+            ``raw -> (1, classes)``; by default the name or the shape tells, and where it is not plain, a note.
 
     Returns:
         A widget; show it by naming it on a cell's last line.
@@ -43,7 +52,7 @@ def explore(
     Raises:
         InputError: the image or the labels do not fit.
         CnnWidgetsError: the model cannot be looked into, or failed; says in which layer.
-        TargetError: there is no such class.
+        TargetError: there is no such class, or no such output.
     """
     if model is None:
         loaded = demo.load()
@@ -53,7 +62,9 @@ def explore(
     elif image is None:
         image = _photographs()
     unwrapped(model)
-    return Explorer(Session(model, _named(image), labels=labels, preprocess=preprocess), target)
+    return Explorer(
+        Session(model, _named(image), labels=labels, preprocess=preprocess, outputs=outputs, output=output), target
+    )
 
 
 def _photographs() -> Mapping[str, Any]:

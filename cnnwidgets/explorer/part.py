@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 
 from cnnwidgets.core.errors import Cancelled
+from cnnwidgets.core.readout import reading
 from cnnwidgets.core.results import Attribution
 
 from .session import Scene, Session
@@ -108,7 +109,8 @@ class Part:
 
     def _run(self, job: Callable[[threading.Event], None], stop: threading.Event) -> None:
         try:
-            job(stop)
+            with reading(self._host.session.readout):
+                job(stop)
             self._at_the_end(stop, self.widget.clear_error)
         except Cancelled:
             self._at_the_end(stop, self.stopped)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import nn
@@ -15,14 +16,20 @@ from cnnwidgets.core.architecture import Architecture, LayerInfo, trace
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, NotSpatial, TargetError
 from cnnwidgets.core.forward import fitted
 from cnnwidgets.core.images import Picture, load_picture
+from cnnwidgets.core.names import unwrapped
+from cnnwidgets.core.output_choice import OutputChoice
+from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.core.preprocess import labels_for
 from cnnwidgets.core.progress import ProgressCallback
+from cnnwidgets.core.readout import Readout, reading
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
 from cnnwidgets.explainers._observe import Observation, observe
 from cnnwidgets.explainers.every_layer import attribution_of
 
 from .wrong_size import advised
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _PASSES = {"dropout", "identity"}
 _NEVER_AN_END = {"reshape", *_PASSES}
@@ -63,9 +70,25 @@ class Scene:
         return self.first.outputs[0]
 
     @property
+    def kind(self) -> Kind:
+        """What the numbers in ``logits`` are."""
+        return self.first.kind
+
+    @property
     def predicted(self) -> int:
         """The class with the highest score."""
         return int(self.logits.nan_to_num(-torch.inf).argmax())
+
+
+def _as_told(method: F) -> F:
+    """Read what the model returns as the session was told to, while ``method`` runs."""
+
+    @functools.wraps(method)
+    def read(self: Session, *args: Any, **kwargs: Any) -> Any:
+        with reading(self.readout):
+            return method(self, *args, **kwargs)
+
+    return cast(F, read)
 
 
 class Session:
@@ -78,6 +101,8 @@ class Session:
         *,
         labels: Sequence[str] | None = None,
         preprocess: Any = None,
+        outputs: Kind | None = None,
+        output: OutputChoice = None,
     ) -> None:
         if not images:
             raise InputError("There is no image to explore. Pass image=.")
@@ -85,18 +110,21 @@ class Session:
         self.images = dict(images)
         self.preprocess = preprocess
         self.labels = None if labels is None else _as_labels(labels)
+        self.readout = Readout(outputs, output, None if self.labels is None else len(self.labels))
         self.architecture: Architecture | None = None
         self._done: dict[tuple[Any, ...], Attribution] = {}
 
     def open(self, name: str, target: Target = None) -> Scene:
         """Read the image ``name`` and look at it once."""
         picture = load_picture(self.images[name], self.model, self.preprocess)
+        self.readout = self.readout.alike(unwrapped(self.model))
         try:
             if self.architecture is None:
                 self.architecture = trace(self.model, fitted(self.model, picture.tensor))
-            seen = observe(self.model, picture.tensor, target)
+            with reading(self.readout):
+                seen = observe(self.model, picture.tensor, target)
         except TargetError as error:
-            if target is None:
+            if target is None and not self.readout.told:
                 raise InputError(_NO_SCORES) from error
             raise
         except CnnWidgetsError as error:
@@ -123,11 +151,13 @@ class Session:
     def _known(self) -> set[str]:
         return {layer.name for layer in (*self.traced.layers, *self.traced.containers)}
 
+    @_as_told
     def aim(self, scene: Scene, target: Target) -> Scene:
         """The same photograph, another target."""
         seen = observe(self.model, scene.picture.tensor, target, keep_maps=False)
         return Scene(scene.name, scene.picture, scene.first, seen)
 
+    @_as_told
     def explain(self, scene: Scene, method: str, layer: str, progress: ProgressCallback) -> Attribution:
         """The map of ``method`` for the scene's target; at once where the scene holds it already."""
         info = explainers.info(method)

@@ -78,7 +78,7 @@ class View:
         """Another photograph: the picture, the scores; the map of the one before is taken away."""
         self.overlay.set_picture(scene.picture.pixels)
         self.feature_maps.set_picture(scene.picture.pixels)
-        self.scores.show(scene.logits.numpy(), labels=labels, target=target)
+        self.scores.show(scene.logits.numpy(), labels=labels, target=target, kind=scene.kind)
         self.bar.notes = list(scene.picture.notes)
 
     def show_maps(self, scene: Scene, info: LayerInfo, target: int) -> None:
@@ -109,8 +109,8 @@ class View:
         near = far = ""
         if not callable(attribution.target):
             target = int(attribution.target[0])
-            near = closeness(scene.logits, target, self._label)
-            far = unlikely(scene.logits, target, self._label)
+            near = closeness(scene.logits, target, self._label, scene.kind)
+            far = unlikely(scene.logits, target, self._label, scene.kind)
         # The progress bar says how much is known; the note would change with each step.
         own = [] if partial and not stopped else list(attribution.notes)
         switched = _SWITCHED if self._switched else ""

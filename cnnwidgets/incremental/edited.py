@@ -14,8 +14,10 @@ from torch import nn
 
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError
 from cnnwidgets.core.forward import fitted, is_out_of_memory
+from cnnwidgets.core.output_choice import OutputChoice
+from cnnwidgets.core.outputs import class_scores, outputs_of
+from cnnwidgets.core.readout import reading, readout_of
 from cnnwidgets.core.state import preserved
-from cnnwidgets.core.targets import class_scores
 
 from . import checks
 from .batching import Batching
@@ -47,6 +49,9 @@ class Edited:
         layer: dotted name of a layer (or the module): edits then are of its output, whatever precedes it runs once.
         call: which call of that layer, if it is called several times.
         read: what to take of the model's output, ``outputs -> (B, K)``; None: its class scores.
+        output: which of several outputs holds the class scores: an index, a name, or ``raw -> (B, K)``; None: found
+            out, and said in ``notes`` where it is not plain.
+        whole: what the model returns for the image, where somebody has run it already.
 
     Attributes:
         outputs: what the model returns for the unedited image.
@@ -77,6 +82,8 @@ class Edited:
         layer: str | nn.Module | None = None,
         call: int = -1,
         read: Callable[[Any], torch.Tensor] | None = None,
+        output: OutputChoice = None,
+        whole: Any = None,
     ) -> None:
         if engine not in ("auto", "incremental", "full"):
             raise CnnWidgetsError(f'engine is {engine!r}; expected "auto", "incremental" or "full".')
@@ -86,6 +93,8 @@ class Edited:
         self.engine, self.notes, self.work = "full" if engine == "full" else "incremental", (), Work()
         self._threshold = WHOLE
         self._must, self._read = engine == "incremental", read
+        self._whole = whole
+        self._readout = readout_of(model, None, output).inner()
         self._lock = threading.RLock()
         self._memo = Memo()
         self._most: int | None = None
@@ -253,9 +262,11 @@ class Edited:
         return self._table(self._model.on_pictures(pictures(self._model.start, layers)), count)
 
     def _table(self, outputs: Any, count: int) -> torch.Tensor:
-        if self._read is not None:
-            return self._read(plain(outputs))
-        return class_scores(plain(outputs), batch=count)
+        with reading(self._readout), outputs_of(count):
+            table = class_scores(plain(outputs)) if self._read is None else self._read(plain(outputs))
+        for note in self._readout.notes if self._read is None else ():
+            self._note(note)
+        return table
 
     def _agrees(self, layers: list[Layer], found: torch.Tensor, run: Run) -> bool:
         """Compare two edits, or the only one, with the full forward."""
@@ -352,8 +363,18 @@ class Edited:
         if self.engine == "incremental":
             self._begin_engine()
         else:
-            self._returned(self._alone())
+            self._returned(self._run_whole())
         self._stamp = self._model.stamp()
+
+    def _run_whole(self) -> Any:
+        """What the whole model returns for the image; the first time, the caller may know it already."""
+        outputs, self._whole = self._whole, None
+        with reading(self._readout):
+            outputs = self._alone() if outputs is None else outputs
+            # Which of several outputs holds the scores is told by what made them, in a run of the whole model.
+            if self._read is None and not self._readout.asked:
+                self._readout.settle(outputs, 1)
+        return outputs
 
     def _begin_engine(self) -> None:
         """The unedited image by the engine, which keeps the values that edits will need, and by the whole model."""
@@ -366,13 +387,13 @@ class Edited:
         except Exception as error:
             if is_out_of_memory(error):
                 raise
-            self._alone()  # if this fails too, it is the model's error
+            self._run_whole()  # if this fails too, it is the model's error
             self._cannot_run(error)
             return
         finally:
             self._memo.end_of_run(edits=False)
         self._returned(outputs)
-        alone = self._alone()
+        alone = self._run_whole()
         apart = checks.outputs_differ(self._compared(outputs), self._compared(alone))
         if apart is None:
             return
@@ -387,7 +408,10 @@ class Edited:
 
     def _compared(self, outputs: Any) -> Any:
         """What of the model's outputs the scores are made of, as far as it is known."""
-        return class_scores(outputs, batch=1) if self._read is None else outputs
+        if self._read is not None:
+            return outputs
+        with reading(self._readout):
+            return class_scores(outputs, batch=1)
 
     def _returned(self, outputs: Any) -> None:
         self.outputs, self._base = outputs, None

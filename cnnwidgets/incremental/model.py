@@ -13,6 +13,7 @@ from torch import nn
 from cnnwidgets.core.errors import NotSpatial
 from cnnwidgets.core.forward import run as forward
 from cnnwidgets.core.names import find_layer, own_tensors, unwrapped
+from cnnwidgets.core.output_choice import children
 from cnnwidgets.core.recording import never_compiled
 from cnnwidgets.core.tokens import AnyForm
 
@@ -158,10 +159,16 @@ def plain(value: Any) -> Any:
             return type(value)({key: plain(item) for key, item in value.items()})  # type: ignore[call-arg]
         except TypeError:
             return {key: plain(item) for key, item in value.items()}
-    if isinstance(getattr(value, "logits", None), Edits):
+    held = {name: inner for name, inner in children(value) if isinstance(inner, Edits)} if _is_record(value) else {}
+    if held:
         value = copy.copy(value)
-        value.logits = value.logits.whole()
+        for name, inner in held.items():
+            object.__setattr__(value, name, inner.whole())
     return value
+
+
+def _is_record(value: Any) -> bool:
+    return not isinstance(value, torch.Tensor) and (hasattr(value, "__dict__") or hasattr(value, "__slots__"))
 
 
 def _version(value: torch.Tensor) -> int:

@@ -12,7 +12,9 @@ from torch import nn
 from cnnwidgets.core.forward import fitted
 from cnnwidgets.core.forward import run as forward
 from cnnwidgets.core.layouts import Layouts
+from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.outputs import class_scores
+from cnnwidgets.core.readout import reading, readout_of
 from cnnwidgets.core.state import preserved
 from cnnwidgets.core.switched_off import Change, switched_off
 
@@ -39,6 +41,7 @@ class Switched:
         model: any module that returns scores; run in evaluation mode and left as it was.
         image: (1, C, H, W), preprocessed.
         layouts: how the layers hold their maps.
+        output: which of several outputs holds the scores; None: found out.
 
     Attributes:
         reuses: whether the engine is used; False once it has come to other scores than the whole model, or failed.
@@ -52,7 +55,8 @@ class Switched:
         (tensor([[3.]]), tensor([[3.]]))
     """
 
-    def __init__(self, model: nn.Module, image: torch.Tensor, layouts: Layouts) -> None:
+    def __init__(self, model: nn.Module, image: torch.Tensor, layouts: Layouts, *, output: OutputChoice = None) -> None:
+        self._readout = readout_of(model, None, output).inner()
         self._image = fitted(model, image.detach().clone())
         self._model, self._layouts = Model(model, self._image), layouts
         self._memo, self.work, self._lock = Memo(), Work(), threading.Lock()
@@ -69,7 +73,13 @@ class Switched:
             CnnWidgetsError: the model failed.
         """
         model, layers = self._model.module, frozenset(off)
-        with self._lock, torch.inference_mode(False), torch.no_grad(), preserved(model, evaluate=True):
+        with (
+            self._lock,
+            torch.inference_mode(False),
+            torch.no_grad(),
+            preserved(model, evaluate=True),
+            reading(self._readout),
+        ):
             self._forget_if_changed()
             if self.reuses and layers in self._known and layers not in self._agreed:
                 before, expected = self._known[layers]
@@ -82,7 +92,7 @@ class Switched:
             if found is not None:
                 return found
             with switched_off(model, off, layouts=self._layouts, counts=counts):
-                found = class_scores(forward(model, self._image.clone()), batch=1)
+                found = self._read(forward(model, self._image.clone()))
             self._known[layers] = {layer: list(maps) for layer, maps in off.items()}, found
             return found
 
@@ -97,13 +107,18 @@ class Switched:
 
         try:
             with switched_off(self._model.module, off, layouts=self._layouts, counts=counts, through=through):
-                return class_scores(plain(self._model.on_edits(run, untouched(run, self._image))), batch=1)
+                return self._read(plain(self._model.on_edits(run, untouched(run, self._image))))
         except Exception:  # if the whole model fails too, that says why
             self.reuses = False
             self._memo.clear()
             return None
         finally:
             self._memo.end_of_run()
+
+    def _read(self, outputs: Any) -> torch.Tensor:
+        if not self._readout.asked:
+            self._readout.settle(outputs, 1)
+        return class_scores(outputs, batch=1)
 
     def _forget_if_changed(self) -> None:
         stamp = self._model.stamp()

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, TargetError
-from cnnwidgets.core.state import first_tensor, generators_now, have_moved, in_training_mode, preserved
+from cnnwidgets.core.outputs import score_tensor
+from cnnwidgets.core.state import generators_now, have_moved, in_training_mode, preserved
 
 
 def mixed_flags() -> nn.Sequential:
@@ -180,15 +181,15 @@ def test_a_lazy_model_is_refused() -> None:
         lambda scores: ({"logits": scores}, torch.zeros(1)),
     ],
 )
-def test_first_tensor_finds_the_scores(wrap) -> None:
+def test_score_tensor_finds_the_scores(wrap) -> None:
     scores = torch.ones(1, 2)
-    assert first_tensor(wrap(scores)) is scores
+    assert score_tensor(wrap(scores)) is scores
 
 
 @pytest.mark.parametrize("output", ["text", None, {}, {"a": 1}, [1, 2], SimpleNamespace(logits=None)])
-def test_first_tensor_says_what_arrived(output) -> None:
+def test_score_tensor_says_what_arrived(output) -> None:
     with pytest.raises(TargetError, match=type(output).__name__):
-        first_tensor(output)
+        score_tensor(output)
 
 
 class Chooses(nn.Module):
@@ -249,5 +250,5 @@ def test_work_on_a_thread_does_not_rewind_what_the_main_thread_draws() -> None:
 
 def test_a_loss_beside_the_scores_is_no_score() -> None:
     scores = torch.zeros(1, 3)
-    assert first_tensor((torch.tensor(0.5), scores)) is scores
-    assert first_tensor({"loss": torch.tensor(0.5), "scores": scores}) is scores
+    assert score_tensor((torch.tensor(0.5), scores)) is scores
+    assert score_tensor({"loss": torch.tensor(0.5), "scores": scores}) is scores

@@ -7,8 +7,13 @@ import pytest
 import torch
 
 from cnnwidgets.core.errors import TargetError
-from cnnwidgets.core.outputs import outputs_seen
-from cnnwidgets.core.targets import are_probabilities, probabilities, resolve
+from cnnwidgets.core.readout import Readout, reading
+from cnnwidgets.core.targets import kind_of, probabilities, resolve
+
+
+def are_probabilities(outputs: torch.Tensor) -> bool:
+    return kind_of(outputs) == "softmax"
+
 
 TABLE = torch.tensor([[1.0, 4.0, 2.0], [9.0, 3.0, 5.0]])
 
@@ -91,7 +96,7 @@ def test_probability_of_half_precision_is_float32() -> None:
 def test_outputs_that_are_probabilities_are_not_squashed_again() -> None:
     table = torch.tensor([[0.7, 0.3], [0.1, 0.9]])
     assert are_probabilities(table)
-    assert torch.equal(probabilities(table), table)
+    assert torch.equal(probabilities(table, kind_of(table)), table)
     assert not are_probabilities(TABLE)
 
 
@@ -139,13 +144,13 @@ def test_detections_are_no_class_scores() -> None:
 
 
 def test_what_is_seen_first_is_kept_for_who_does_not_run_the_model() -> None:
-    with outputs_seen() as seen:
+    with reading(Readout()) as seen:
         resolve(0, {"out": TABLE.clone().requires_grad_()}, batch=2)
         resolve(0, torch.zeros(2, 2))
     assert torch.equal(seen.table, TABLE)
     assert not seen.table.requires_grad
-    assert not seen.are_probabilities
-    with outputs_seen() as seen:
+    assert seen.kind == "logits"
+    with reading(Readout()) as seen:
         resolve(lambda maps: maps.mean((1, 2, 3)), torch.zeros(2, 3, 4, 4), batch=2)
     assert seen.table is None
 

@@ -13,7 +13,8 @@ from torch import nn
 
 from cnnwidgets.core.errors import TargetError
 from cnnwidgets.core.forward import run
-from cnnwidgets.core.targets import Target, are_probabilities, class_scores, resolve
+from cnnwidgets.core.output_kinds import Kind, probabilities
+from cnnwidgets.core.targets import Target, class_scores, kind_of, resolve
 from cnnwidgets.explainers._patches import Pair, starts
 from cnnwidgets.incremental import Edited
 from cnnwidgets.incremental.work import Work
@@ -92,15 +93,14 @@ class Sweep:
         self._covering = Covering(plan.tops, plan.lefts, plan.patch, plan.mask, plan.size)
         self._engine, self._notes = "", dict[str, None]()
         self._batch, self._work = plan.batch, Work()
-        self._begun: Edited | None = None
-        if len(images) == 1:
-            self._begun = Edited(model, images, engine=plan.engine, read=self._read)
-            outputs = self._begun.outputs
-        else:
-            with torch.no_grad():
-                outputs = run(model, images.clone())
-        self._softmax = False
+        self._kind: Kind | None = None
+        with torch.no_grad():
+            outputs = run(model, images.clone())
         self._base = self._of_whole(outputs, target)
+        self._begun: Edited | None = None
+        if len(images) == 1:  # run once more by the engine: edits that change nothing then differ by nothing
+            self._begun = Edited(model, images, engine=plan.engine, read=self._read, whole=outputs)
+            self._base = self._of_whole(self._begun.outputs, self._chosen)
         if missed := self._covering.missed():
             self._notes[f"{missed} pixels are never covered and have no value (NaN)"] = None
         count = len(images), len(self._places)
@@ -121,9 +121,8 @@ class Sweep:
             self._classes = 0
             self._notes["the model returns no class scores, so no predicted classes are given"] = None
         else:
-            # Decided once: a batch of edits whose logits happen to look like probabilities must not switch it.
             self._classes = table.shape[1]
-            self._softmax = self._plan.score == "probability" and self._classes > 1 and not are_probabilities(table)
+            self._kind = kind_of(outputs, batch=images) if self._plan.score == "probability" else None
         scores = images * len(self._places) * self._classes
         self._keeps_classes = not callable(self._chosen) and scores <= _MOST_KEPT
         return self._kept(table, 0) if self._keeps_classes else baseline.float().cpu()[:, None]
@@ -235,8 +234,8 @@ class Sweep:
 
     def _kept(self, table: torch.Tensor, index: int) -> torch.Tensor:
         """The scores to keep, (B, K), of class scores (B, classes)."""
-        if self._softmax:
-            table = table.softmax(1, dtype=None if table.dtype == torch.float64 else torch.float32)
+        if self._kind is not None:
+            table = probabilities(table, self._kind)
         if not self._keeps_classes and not callable(self._chosen):
             table = table[:, self._chosen[index], None]
         return table.float().cpu()
