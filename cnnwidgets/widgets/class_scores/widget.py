@@ -11,6 +11,7 @@ import numpy as np
 import traitlets
 
 from cnnwidgets.core.errors import InputError, TargetError
+from cnnwidgets.widgets._page_state import PageState
 
 from .header import ClassScoresHeader
 from .labels import cut
@@ -20,7 +21,21 @@ _ROW_HEIGHT = 26
 _LABEL_WIDTH = 122  # px between the panel's edge and the bars
 
 
-class ClassScores(ipywidgets.VBox):
+class _Bars(PageState, bqplot.Bars):
+    """Bars that take no click that is none, and leave what there is to say to the widget that they stand in."""
+
+    speaker: PageState | None = None
+
+    def say_dropped(self, reason: str) -> None:
+        if self.speaker is not None:
+            self.speaker.say_dropped(reason)
+
+    def say_failed(self, error: Exception) -> None:
+        if self.speaker is not None:
+            self.speaker.say_failed(error)
+
+
+class ClassScores(PageState, ipywidgets.VBox):
     """The classes with the highest scores as bars; a click, or the search, selects a class.
 
     Args:
@@ -47,7 +62,7 @@ class ClassScores(ipywidgets.VBox):
         self.header = ClassScoresHeader()
         self._ranks = bqplot.OrdinalScale(domain=[])
         self._amount = bqplot.LinearScale(min=0.0, max=1.0)
-        self._bars = bqplot.Bars(
+        self._bars = _Bars(
             x=[],
             y=[],
             scales={"x": self._ranks, "y": self._amount},
@@ -57,6 +72,7 @@ class ClassScores(ipywidgets.VBox):
             selected_style={"fill": "var(--cnnw-accent)"},
             interactions={"click": "select"},
         )
+        self._bars.speaker = self
         self._left = bqplot.Axis(scale=self._ranks, side="left", grid_lines="none")
         self._right = bqplot.Axis(scale=self._ranks, side="right", grid_lines="none")
         self._figure = bqplot.Figure(
@@ -164,9 +180,17 @@ class ClassScores(ipywidgets.VBox):
         self._bars.selected = [place for place, row in zip(places, rows, strict=True) if row.index == self.target]
         self._figure.layout.height = f"{_ROW_HEIGHT * len(rows)}px"
 
+    def say_dropped(self, reason: str) -> None:
+        """Tell the reader that something from the page was not used."""
+        self.header.say_dropped(reason)
+
+    def say_failed(self, error: Exception) -> None:
+        """Show what went wrong in the answer to the page."""
+        self.header.say_failed(error)
+
     def _clicked(self, change: Any) -> None:
-        places = change["new"]
-        if places is not None and len(places) == 1 and places[0] < len(self.shown):
+        places = np.asarray([] if change["new"] is None else change["new"]).reshape(-1)
+        if places.size == 1 and places.dtype.kind in "iuf" and 0 <= places[0] < len(self.shown):
             self.target = self.shown[int(places[0])].index
         elif self.target is not None:
             self._redraw()  # a click on the selected bar takes the selection away: put it back
@@ -174,6 +198,7 @@ class ClassScores(ipywidgets.VBox):
     def close(self) -> None:
         """Close the figure and everything in it."""
         self._logits = np.zeros(0)
+        self._bars.speaker = None
         marks = [self._bars, self._left, self._right, self._ranks, self._amount]
         for widget in (
             *marks,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,18 @@ def row_of(row: str | Mapping[str, Any]) -> dict[str, Any]:
     if wrong or "label" not in given:
         raise InputError(f'The row is {row!r}; expected its label, or {{"label": str, "note": str, "single": bool}}.')
     return {"label": "", "note": "", "single": False, **given}
+
+
+def class_of(value: Sequence[Any]) -> list[Any]:
+    """A class to choose from, [index, label].
+
+    >>> class_of([282, "tiger cat"])
+    [282, 'tiger cat']
+    """
+    pair = list(value)
+    if len(pair) != 2 or type(pair[0]) is not int or pair[0] < 0 or not isinstance(pair[1], str):
+        raise InputError(f"A class to choose from is {value!r}; expected [index, label].")
+    return pair
 
 
 def shown_of(values: Any) -> Shown:

@@ -84,7 +84,8 @@ class HeatmapOverlay(CnnWidget):
     )
     unit = traitlets.Unicode("", help="What the map's numbers measure.").tag(sync=True)
     notes = traitlets.List(
-        traitlets.Dict(), help='What to know before trusting the map: {"level": "ok" or "warn", "text": sentence}.'
+        traitlets.Dict(traitlets.Unicode(), key_trait=traitlets.Unicode()),
+        help='What to know before trusting the map: {"level": "ok" or "warn", "text": sentence}.',
     ).tag(sync=True)
     methods = traitlets.List(
         traitlets.List(traitlets.Unicode(), minlen=3, maxlen=4),
