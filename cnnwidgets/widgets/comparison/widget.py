@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,7 +118,7 @@ class Comparison(CnnWidget):
         self._grid: tuple[int, list[dict[str, Any]], int] = (0, [], 0)
         self._compare: Callable[[Wanted], object] = _nothing
         self._cancel: Callable[[], object] = _nothing
-        self._methods: Callable[[], Collection[str]] = self._in_menu
+        self._any_method = False
         super().__init__(**traits)
         if picture is not None:
             self.set_picture(picture)
@@ -227,16 +227,13 @@ class Comparison(CnnWidget):
         if self._grid[0]:
             self.start([], [])
 
-    def on_compare(
-        self, callback: Callable[[Wanted], object], *, methods: Callable[[], Collection[str]] | None = None
-    ) -> None:
+    def on_compare(self, callback: Callable[[Wanted], object], *, any_method: bool = False) -> None:
         """Have ``callback`` called when the reader asks for a comparison; an error of its own is shown.
 
         Args:
-            methods: gives the names that may be asked for at the time; None: those in ``methods``.
+            any_method: let it also be called with methods that are not in the menu; it then checks them itself.
         """
-        self._compare = callback
-        self._methods = self._in_menu if methods is None else methods
+        self._compare, self._any_method = callback, any_method
 
     def on_cancel(self, callback: Callable[[], object]) -> None:
         """Have ``callback`` called when the reader presses Cancel."""
@@ -245,11 +242,7 @@ class Comparison(CnnWidget):
     def close(self) -> None:
         """Free what is kept for the views, let go of the callbacks, and close."""
         self._compare = self._cancel = _nothing
-        self._methods = self._in_menu
         super().close()
-
-    def _in_menu(self) -> list[str]:
-        return [name for name, *_ in self.methods]
 
     def _show(self, row: int, column: int, shown: Shown, notes: Iterable[str], unit: str) -> None:
         self._check(row, column)
@@ -284,7 +277,8 @@ class Comparison(CnnWidget):
     def _asked(self, methods: list[str], axis: str, layers: list[str], classes: list[int]) -> None:
         self.clear_error()
         if self.methods:  # without a menu there is nothing to choose from, and the callback decides
-            _offered("method", methods, self._methods())
+            if not self._any_method:
+                _offered("method", methods, [name for name, *_ in self.methods])
             _offered("layer", layers, self.layers)
             _offered("class", classes, [index for index, *_ in self.classes])
         self._compare(Wanted(tuple(methods), axis, tuple(layers), tuple(classes)))
