@@ -14,6 +14,7 @@ from torch import nn
 
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError
 from cnnwidgets.core.forward import fitted, is_out_of_memory
+from cnnwidgets.core.plain import plain_tensor
 from cnnwidgets.core.state import preserved
 from cnnwidgets.core.targets import class_scores
 
@@ -80,6 +81,8 @@ class Edited:
     ) -> None:
         if engine not in ("auto", "incremental", "full"):
             raise CnnWidgetsError(f'engine is {engine!r}; expected "auto", "incremental" or "full".')
+        if isinstance(image, torch.Tensor):
+            image = plain_tensor(image, "The image")
         if not isinstance(image, torch.Tensor) or image.dim() != 4 or len(image) != 1:
             got = tuple(image.shape) if isinstance(image, torch.Tensor) else type(image).__name__
             raise InputError(f"The image is {got}; expected a tensor (1, C, H, W). Edits are of one image.")
@@ -91,7 +94,7 @@ class Edited:
         self._most: int | None = None
         self._checked: set[bool] = set()
         self._met = self._repeated = False
-        self._image = fitted(model, image.detach().clone())
+        self._image = fitted(model, image.clone())
         self._batching = Batching(self._image)
         self._model = Model(model, self._image, layer, call)
         self._stamp: Any = None

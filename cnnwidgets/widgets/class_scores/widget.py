@@ -10,12 +10,14 @@ import ipywidgets
 import numpy as np
 import traitlets
 
+from cnnwidgets.core.class_names import class_names
 from cnnwidgets.core.errors import InputError, TargetError
 from cnnwidgets.widgets._page_state import PageState
 
 from .header import ClassScoresHeader
 from .labels import cut
 from .ranking import Floats, Row, ranked
+from .reading import scores_of
 
 _ROW_HEIGHT = 26
 _LABEL_WIDTH = 122  # px between the panel's edge and the bars
@@ -39,7 +41,7 @@ class ClassScores(PageState, ipywidgets.VBox):
     """The classes with the highest scores as bars; a click, or the search, selects a class.
 
     Args:
-        logits: (classes,) raw outputs of the model, or None to begin empty.
+        logits: (classes,) or (1, classes) raw outputs of the model, or None to begin empty.
         labels: one name a class; None shows "class 17".
         target: the class selected at first.
 
@@ -110,9 +112,8 @@ class ClassScores(PageState, ipywidgets.VBox):
         Raises:
             InputError: ``logits`` is no vector, or ``labels`` has another length.
         """
-        values = np.asarray(logits, dtype=np.float64)
-        if values.ndim != 1 or values.size == 0:
-            raise InputError(f"Scores have shape {values.shape}; expected one number a class, (classes,).")
+        values = scores_of(logits)
+        labels = None if labels is None else class_names(labels)
         if labels is not None and len(labels) != len(values):
             raise InputError(f"There are {len(labels)} labels for {len(values)} classes; give one name a class.")
         self._logits, self._labels = values, labels
@@ -130,7 +131,7 @@ class ClassScores(PageState, ipywidgets.VBox):
         Raises:
             InputError: not as many as :meth:`show` was given.
         """
-        values = np.asarray(logits, dtype=np.float64)
+        values = scores_of(logits)
         if values.shape != self._logits.shape:
             raise InputError(f"Scores have shape {values.shape}; there are {len(self._logits)} classes. Call show().")
         self._logits = values

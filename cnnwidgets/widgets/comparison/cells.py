@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.widgets.heatmap_overlay._arrays import Shown, first_image, floats_of
+from cnnwidgets.widgets.heatmap_overlay._arrays import Shown, first_image, floats_and_notes
 from cnnwidgets.widgets.heatmap_overlay._strip import area_mean
 
 MOST = 320
@@ -43,14 +43,14 @@ def class_of(value: Sequence[Any]) -> list[Any]:
     return pair
 
 
-def shown_of(values: Any) -> Shown:
-    """What a cell shows of (h, w) or (1, h, w), a map, or of (C, H, W), an input gradient.
+def shown_of(values: Any) -> tuple[Shown, tuple[str, ...]]:
+    """What a cell shows of (h, w) or (1, h, w), a map, or of (C, H, W), an input gradient; and notes on the values.
 
-    >>> shown_of([[[-1.0]]]).values.tolist(), shown_of([[[-1.0]]]).channels
+    >>> shown_of([[[-1.0]]])[0].values.tolist(), shown_of([[[-1.0]]])[0].channels
     ([[-1.0]], 0)
     """
-    checked = floats_of(values, dims=(2, 3))
-    return first_image(checked if len(checked) == 1 and checked.ndim == 3 else checked[None])
+    checked, notes = floats_and_notes(values, dims=(2, 3))
+    return first_image(checked if len(checked) == 1 and checked.ndim == 3 else checked[None]), notes
 
 
 def arrays_of(shown: Shown) -> tuple[dict[str, npt.NDArray[np.float32]], list[str]]:

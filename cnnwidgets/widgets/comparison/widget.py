@@ -203,7 +203,8 @@ class Comparison(CnnWidget):
             InputError: there is no such cell, or the values are no map, or one out of proportion to the picture (see
                 ``stretch``).
         """
-        self._show(row, column, shown_of(values), notes, unit)
+        shown, more = shown_of(values)
+        self._show(row, column, shown, [*notes, *more], unit)
 
     def show_attribution(self, row: int, column: int, attribution: Any) -> None:
         """Fill a cell with the first image of an :class:`Attribution` (anything with its attributes).

@@ -109,13 +109,13 @@ class FeatureMaps(CnnWidget):
             InputError: ``maps`` or ``contribution`` has another shape or type.
             TraitError: there is no such ``channel``.
         """
-        stack = as_maps(maps)
+        stack, changes = as_maps(maps)
         field = as_field(receptive_field)
         added = None if contribution is None else as_per_channel(contribution, len(stack))
         if channel is not None:
             _check(channel, len(stack))
         done = quantise(stack)
-        notes = [sentence for sentence in (note, _not_finite(done.not_finite)) if sentence]
+        notes = [sentence for sentence in (note, *changes, _not_finite(done.not_finite)) if sentence]
         self.forget("contribution")
         self._count = len(stack)
         # The maps go first: what the reader waits for is not held up by the traits.
