@@ -14,6 +14,7 @@ from .graph import build
 from .inventory import take
 from .layers import Join, LayerInfo, Node
 from .names import named_weights, unknown_layer
+from .plain import check_example
 from .receptive import Field
 from .recording import Recording, record
 
@@ -43,6 +44,7 @@ def trace(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> A
         >>> architecture.edges
         [('input', '0'), ('0', '1'), ('1', '2')]
     """
+    check_example(example)
     return described(record(model, example))
 
 

@@ -14,13 +14,17 @@ import torch
 from PIL import Image
 from torch import nn
 
+from ._files import check_size
 from ._reading import LEAST_SIDE, from_array, read_file, rgb
 from ._seen import seen
 from .errors import CnnWidgetsError, InputError
 from .forward import fitted, run
+from .plain import conversion, plain_tensor
 from .preprocess import Preprocess, input_channels, preprocess_for
 from .state import preserved
 
+_LONGEST_NAME = 120
+_MOST_CHANNELS = 10_000
 ImageLike = Any
 """A PIL image, a path, the bytes of an image file, an array, or a preprocessed (1, C, H, W) tensor."""
 
@@ -66,6 +70,7 @@ def load_picture(image: ImageLike, model: nn.Module | None = None, preprocess: A
     notes: tuple[str, ...] = ()
     if isinstance(image, torch.Tensor):
         tensor = _checked(image)
+        notes = tuple(note for note in [conversion(image)] if note)
         undo: Any = transform or preprocess_for(model)
     else:
         picture, notes, name = _read(image)
@@ -88,17 +93,42 @@ def load_picture(image: ImageLike, model: nn.Module | None = None, preprocess: A
 def _read(image: Any) -> tuple[Image.Image, tuple[str, ...], str]:
     if isinstance(image, Image.Image):
         path = getattr(image, "filename", "")
-        return *rgb(image), Path(path).name if isinstance(path, str) and path else "image"
+        return *rgb(image), name_of(path) if isinstance(path, str) and path else "image"
     if isinstance(image, str | os.PathLike):
-        return *rgb(read_file(image)), Path(os.fspath(image)).name
+        return *rgb(read_file(image)), name_of(image)
     if isinstance(image, bytes | bytearray | memoryview):
         return *rgb(read_file(image)), "image"
     if isinstance(image, np.ndarray):
         return *from_array(image), "image"
+    if hasattr(image, "__array__") and not isinstance(image, type):
+        return *from_array(_as_array(image)), "image"
+    hint = " It looks like a model: the model comes first, then the image." if isinstance(image, nn.Module) else ""
     raise InputError(
         f"Got a {type(image).__name__} as image; expected a PIL image, a path, the bytes of an image file, "
-        "a numpy array (H, W, 3), or a preprocessed tensor (1, C, H, W)."
+        f"a numpy array (H, W, 3), or a preprocessed tensor (1, C, H, W).{hint}"
     )
+
+
+def _as_array(image: Any) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(image)
+    except Exception as error:  # its own code
+        raise InputError(
+            f"The image is a {type(image).__name__} that gives no array ({type(error).__name__}: {str(error)[:200]}). "
+            "Pass a numpy array (H, W, 3)."
+        ) from error
+
+
+def name_of(path: str | os.PathLike[str]) -> str:
+    """The file's name, in letters that can be shown and sent.
+
+    >>> name_of("photos/cat.png"), name_of("bad\udcff.png"), len(name_of("x" * 5000))
+    ('cat.png', 'bad?.png', 120)
+    """
+    text = os.fsdecode(path)
+    name = Path(text).name or text
+    name = name.encode("utf-8", "replace").decode("utf-8")
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 21]}…{name[-20:]}"
 
 
 def _transform(preprocess: Any) -> Callable[[Image.Image], Any] | Preprocess | None:
@@ -133,6 +163,7 @@ def _transformed(transform: Callable[[Image.Image], Any] | Preprocess, picture: 
 
 
 def _checked(tensor: torch.Tensor, what: str = "The tensor") -> torch.Tensor:
+    tensor = plain_tensor(tensor, what)
     shape = tuple(tensor.shape)
     if tensor.ndim == 3:
         raise InputError(f"{what} has shape {shape}; expected (1, C, H, W). Pass tensor[None].")
@@ -153,6 +184,9 @@ def _checked(tensor: torch.Tensor, what: str = "The tensor") -> torch.Tensor:
         )
     if min(shape[2:]) < LEAST_SIDE:
         raise InputError(f"{what} is {shape[3]}x{shape[2]} pixels; expected at least {LEAST_SIDE}x{LEAST_SIDE}.")
+    check_size(shape[3], shape[2])
+    if shape[1] > _MOST_CHANNELS:
+        raise InputError(f"{what} has {shape[1]:,} channels, shape {shape}; expected at most {_MOST_CHANNELS:,}.")
     # a copy, so that an in-place operation of the model cannot reach the caller's tensor
     return tensor.detach().to(device="cpu", dtype=torch.float32, copy=True).contiguous()
 

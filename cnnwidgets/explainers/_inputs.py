@@ -12,6 +12,7 @@ from torch import nn
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.forward import fitted
 from cnnwidgets.core.names import own_tensors, unwrapped
+from cnnwidgets.core.plain import plain_tensor
 from cnnwidgets.core.results import Attribution
 
 
@@ -23,20 +24,18 @@ def checked(model: nn.Module, images: Any) -> torch.Tensor:
         CnnWidgetsError: the model has no weights yet: they are on the meta device.
     """
     base = unwrapped(model)
-    if not isinstance(images, torch.Tensor):
+    tensor = images
+    if not isinstance(tensor, torch.Tensor):
         raise InputError(
             f"Expected a floating-point tensor (N, C, H, W), preprocessed for the model; got {type(images).__name__}. "
             "cnnwidgets.core.images.load_picture(image, model).tensor makes one of a PIL image, a path or an array."
         )
-    if not images.is_floating_point():
+    images = plain_tensor(tensor, "The images tensor")
+    if not images.is_floating_point() or tensor.is_quantized:
         raise InputError(
-            f"The images are {images.dtype}; expected floating-point values, preprocessed as the model was trained: "
+            f"The images are {tensor.dtype}; expected floating-point values, preprocessed as the model was trained: "
             "images.float() / 255, then its normalisation."
         )
-    if images.is_meta:
-        raise InputError("The images are on the meta device, where tensors have a shape and no values; pass real ones.")
-    if images.layout != torch.strided:
-        raise InputError(f"The images are a {images.layout} tensor; expected a dense one: pass images.to_dense().")
     first = next(base.parameters(), None)
     if first is not None and first.is_meta:
         raise CnnWidgetsError(
@@ -50,7 +49,7 @@ def checked(model: nn.Module, images: Any) -> torch.Tensor:
         raise InputError(f"Got a tensor of shape {shape}; expected a batch of images (N, C, H, W).")
     if 0 in shape:
         raise InputError(f"Got a tensor of shape {shape}: nothing to explain. Pass at least one image with pixels.")
-    ready: torch.Tensor = fitted(base, images.detach())
+    ready: torch.Tensor = fitted(base, images)
     return ready.clone() if ready.is_inference() else ready
 
 

@@ -12,13 +12,14 @@ import traitlets
 
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, TargetError
+from cnnwidgets.widgets._page_state import PageState
 
 from .session import Scene, Session
 
 PANELS = ("look", "hide", "compare")
 
 
-class Choices(ipywidgets.Box):
+class Choices(PageState, ipywidgets.Box):
     """The traits of an Explorer. What they refuse leaves the view as it is."""
 
     _checking = False

@@ -31,7 +31,7 @@ class Comparing(Part):
     def __init__(self, host: Host) -> None:
         super().__init__(host)
         self.widget = Comparison(stretch=True)  # the picture is what the network sees
-        self.widget.on_compare(self._compare)
+        self.widget.on_compare(self._compare, any_method=True)
         self.widget.on_cancel(self.cancel)
         self._first_classes: list[int] = []
         self._first_layers: list[str] = []

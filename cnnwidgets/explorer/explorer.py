@@ -371,6 +371,16 @@ class Explorer(Choices):
             self._view.show_scores(self._scene.logits if logits is None else logits)
             self._view.note_switched(self._panels.without_maps is not None)
 
+    def say_dropped(self, reason: str) -> None:
+        """Tell the reader that something from the page was not used."""
+        if self.status != "closed":
+            self._view.bar.say_dropped(reason)
+
+    def say_failed(self, error: Exception) -> None:
+        """Show what went wrong in the answer to the page."""
+        if self.status != "closed":
+            self._view.bar.say_failed(error)
+
     def _show_error(self, error: BaseException) -> None:
         self._view.bar.show_error(error)
 

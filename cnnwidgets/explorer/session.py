@@ -13,6 +13,7 @@ from torch import nn
 
 from cnnwidgets import explainers
 from cnnwidgets.core.architecture import Architecture, LayerInfo, trace
+from cnnwidgets.core.class_names import class_names
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, NotSpatial, TargetError
 from cnnwidgets.core.forward import fitted
 from cnnwidgets.core.images import Picture, load_picture
@@ -109,7 +110,7 @@ class Session:
         self.model = model
         self.images = dict(images)
         self.preprocess = preprocess
-        self.labels = None if labels is None else _as_labels(labels)
+        self.labels = None if labels is None else class_names(labels)
         self.readout = Readout(outputs, output, None if self.labels is None else len(self.labels))
         self.architecture: Architecture | None = None
         self._done: dict[tuple[Any, ...], Attribution] = {}
@@ -255,19 +256,6 @@ class Session:
         if self.labels is not None and len(self.labels) != classes:
             raise InputError(f"There are {len(self.labels)} labels for {classes} classes; pass one name a class.")
         return classes
-
-
-def _as_labels(labels: Any) -> list[str]:
-    """One name a class, from a sequence or from a mapping of class to name."""
-    if isinstance(labels, Mapping):
-        if set(labels) != set(range(len(labels))):
-            raise InputError(
-                f"labels is a mapping of {list(labels)[:4]}…; expected the classes 0, 1, 2, … as its keys."
-            )
-        labels = [labels[index] for index in range(len(labels))]
-    if isinstance(labels, str | bytes) or not hasattr(labels, "__iter__"):
-        raise InputError(f"labels is {labels!r}; expected a sequence with one name a class.")
-    return [str(label) for label in labels]
 
 
 def _what_follows(edges: list[tuple[str, str]], kinds: dict[str, str]) -> dict[str, set[str]]:

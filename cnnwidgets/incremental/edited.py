@@ -16,6 +16,7 @@ from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError
 from cnnwidgets.core.forward import fitted, is_out_of_memory
 from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.outputs import class_scores, outputs_of
+from cnnwidgets.core.plain import plain_tensor
 from cnnwidgets.core.readout import reading, readout_of
 from cnnwidgets.core.state import preserved
 
@@ -87,6 +88,8 @@ class Edited:
     ) -> None:
         if engine not in ("auto", "incremental", "full"):
             raise CnnWidgetsError(f'engine is {engine!r}; expected "auto", "incremental" or "full".')
+        if isinstance(image, torch.Tensor):
+            image = plain_tensor(image, "The image")
         if not isinstance(image, torch.Tensor) or image.dim() != 4 or len(image) != 1:
             got = tuple(image.shape) if isinstance(image, torch.Tensor) else type(image).__name__
             raise InputError(f"The image is {got}; expected a tensor (1, C, H, W). Edits are of one image.")
@@ -100,7 +103,7 @@ class Edited:
         self._most: int | None = None
         self._checked: set[bool] = set()
         self._met = self._repeated = False
-        self._image = fitted(model, image.detach().clone())
+        self._image = fitted(model, image.clone())
         self._batching = Batching(self._image)
         self._model = Model(model, self._image, layer, call)
         self._stamp: Any = None

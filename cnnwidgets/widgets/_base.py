@@ -13,6 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import traitlets
 
+from cnnwidgets.core.errors import CnnWidgetsError, InputError
+
+from ._messages import answer, command, text
+from ._page_state import PageState
+
 STATIC = Path(__file__).parent.parent / "static"
 _DTYPES = {"uint8", "int32", "float32"}
 
@@ -20,11 +25,12 @@ _DTYPES = {"uint8", "int32", "float32"}
 _LEAST_BYTES = 40_000
 
 
-class CnnWidget(anywidget.AnyWidget):
+class CnnWidget(PageState, anywidget.AnyWidget):
     """Base of the widgets. A subclass sets ``_esm`` and ``_css`` with :func:`bundle` and adds its traits.
 
     Small state is in traits. Bulk data goes with :meth:`push`; the newest push of a kind is kept, so that a view
-    which appears later can ask for it. Commands from the browser arrive in ``_commands[op]``.
+    which appears later can ask for it. Commands from the browser are methods marked with
+    :func:`~._messages.command`; they and state from the page are checked before anything is done with them.
     """
 
     busy = traitlets.Bool(False, help="Something is being computed for this widget.").tag(sync=True)
@@ -35,6 +41,7 @@ class CnnWidget(anywidget.AnyWidget):
 
     def __init__(self, **traits: Any) -> None:
         self._pushed: dict[str, tuple[dict[str, Any], list[memoryview]]] = {}
+        self._dropped = ""
         unknown = [name for name in traits if not self.has_trait(name)]
         if unknown:
             raise TypeError(_unknown_keyword(type(self).__name__, unknown[0], self.trait_names()))
@@ -77,16 +84,37 @@ class CnnWidget(anywidget.AnyWidget):
         self._pushed.clear()
         super().close()
 
-    def _receive(self, _: Any, content: dict[str, Any], buffers: list[Any]) -> None:
-        try:
-            self._on_command(content, buffers)
-        except Exception as error:  # shown in the widget: in a message handler nobody else would see it
+    def say_dropped(self, reason: str) -> None:
+        """Tell the reader that something from the page was not used."""
+        self._dropped = f"Something from the page was dropped: {reason.rstrip('.')}."
+        self.error, self.error_details = self._dropped, ""
+
+    def say_failed(self, error: Exception) -> None:
+        """Show what went wrong in the answer to the page: a sentence of ours alone, others with their traceback."""
+        if isinstance(error, CnnWidgetsError):
+            self.error, self.error_details = str(error), ""
+        else:
             self.show_error(error)
 
-    def _on_command(self, content: dict[str, Any], buffers: list[Any]) -> None:  # noqa: ARG002
-        """Answer a message from the browser; subclasses extend it for their own commands."""
-        if content.get("op") == "pull" and content.get("kind") in self._pushed:
-            message, kept = self._pushed[content["kind"]]
+    def _receive(self, _: Any, content: Any, buffers: Any) -> None:
+        try:
+            act = answer(self, content, buffers)
+        except InputError as error:
+            self.say_dropped(str(error))
+            return
+        if self._dropped and self.error == self._dropped:
+            self._dropped = ""
+            self.clear_error()
+        try:
+            act()
+        except Exception as error:  # shown in the widget: in a message handler nobody else would see it
+            self.say_failed(error)
+
+    @command("pull", kind=text())
+    def _pull(self, kind: str) -> None:
+        """A view that has just appeared asks for the newest data."""
+        if kind in self._pushed:
+            message, kept = self._pushed[kind]
             self.send(message, buffers=kept)
 
 

@@ -10,6 +10,7 @@ import traitlets
 
 from cnnwidgets.core.errors import CnnWidgetsError, LayerNotFound
 from cnnwidgets.widgets._base import CnnWidget, bundle
+from cnnwidgets.widgets._messages import command, text
 
 from .content import described
 from .fold import Group, fold
@@ -146,20 +147,28 @@ class ArchitectureGraph(CnnWidget):
             "anchor": self._anchor,
         }
 
-    def _on_command(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        super()._on_command(content, buffers)
-        op, name = content.get("op"), content.get("name", "")
+    @command("expand", name=text())
+    def _expand(self, name: str) -> None:
+        self._fold_at(name, [*self.expanded, name])
+
+    @command("collapse", name=text())
+    def _collapse(self, name: str) -> None:
+        self._fold_at(name, [other for other in self.expanded if other != name])
+
+    @command("expand_all")
+    def _expand_all(self) -> None:
+        self.expand_all()
+
+    @command("collapse_all")
+    def _collapse_all(self) -> None:
+        self.collapse_all()
+
+    def _fold_at(self, name: str, expanded: list[str]) -> None:
+        """Open or close groups; the drawing stays put at ``name``."""
         with self._lock:
             self._anchor = name
             try:
-                if op == "expand":
-                    self.expanded = [*self.expanded, name]
-                elif op == "collapse":
-                    self.expanded = [other for other in self.expanded if other != name]
-                elif op == "expand_all":
-                    self.expand_all()
-                elif op == "collapse_all":
-                    self.collapse_all()
+                self.expanded = expanded
             finally:
                 self._anchor = ""
 

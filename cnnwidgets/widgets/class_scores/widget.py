@@ -10,22 +10,39 @@ import ipywidgets
 import numpy as np
 import traitlets
 
+from cnnwidgets.core.class_names import class_names
 from cnnwidgets.core.errors import InputError, TargetError
 from cnnwidgets.core.output_kinds import KINDS, Kind
+from cnnwidgets.widgets._page_state import PageState
 
 from .header import ClassScoresHeader
 from .labels import cut
 from .ranking import APART, Floats, Row, ranked, remark
+from .reading import scores_of
 
 _ROW_HEIGHT = 26
 _LABEL_WIDTH = 122  # px between the panel's edge and the bars
 
 
-class ClassScores(ipywidgets.VBox):
+class _Bars(PageState, bqplot.Bars):
+    """Bars that take no click that is none, and leave what there is to say to the widget that they stand in."""
+
+    speaker: PageState | None = None
+
+    def say_dropped(self, reason: str) -> None:
+        if self.speaker is not None:
+            self.speaker.say_dropped(reason)
+
+    def say_failed(self, error: Exception) -> None:
+        if self.speaker is not None:
+            self.speaker.say_failed(error)
+
+
+class ClassScores(PageState, ipywidgets.VBox):
     """The classes with the highest scores as bars; a click, or the search, selects a class.
 
     Args:
-        logits: (classes,) raw outputs of the model, or None to begin empty.
+        logits: (classes,) or (1, classes) raw outputs of the model, or None to begin empty.
         labels: one name a class; None shows "class 17".
         target: the class selected at first.
 
@@ -55,7 +72,7 @@ class ClassScores(ipywidgets.VBox):
         self.header = ClassScoresHeader()
         self._ranks = bqplot.OrdinalScale(domain=[])
         self._amount = bqplot.LinearScale(min=0.0, max=1.0)
-        self._bars = bqplot.Bars(
+        self._bars = _Bars(
             x=[],
             y=[],
             scales={"x": self._ranks, "y": self._amount},
@@ -65,6 +82,7 @@ class ClassScores(ipywidgets.VBox):
             selected_style={"fill": "var(--cnnw-accent)"},
             interactions={"click": "select"},
         )
+        self._bars.speaker = self
         self._left = bqplot.Axis(scale=self._ranks, side="left", grid_lines="none")
         self._right = bqplot.Axis(scale=self._ranks, side="right", grid_lines="none")
         self._figure = bqplot.Figure(
@@ -110,9 +128,8 @@ class ClassScores(ipywidgets.VBox):
         Raises:
             InputError: ``logits`` is no vector, or ``labels`` has another length.
         """
-        values = np.asarray(logits, dtype=np.float64)
-        if values.ndim != 1 or values.size == 0:
-            raise InputError(f"Scores have shape {values.shape}; expected one number a class, (classes,).")
+        values = scores_of(logits)
+        labels = None if labels is None else class_names(labels)
         if labels is not None and len(labels) != len(values):
             raise InputError(f"There are {len(labels)} labels for {len(values)} classes; give one name a class.")
         self._logits, self._labels = values, labels
@@ -131,7 +148,7 @@ class ClassScores(ipywidgets.VBox):
         Raises:
             InputError: not as many as :meth:`show` was given.
         """
-        values = np.asarray(logits, dtype=np.float64)
+        values = scores_of(logits)
         if values.shape != self._logits.shape:
             raise InputError(f"Scores have shape {values.shape}; there are {len(self._logits)} classes. Call show().")
         self._logits = values
@@ -184,9 +201,17 @@ class ClassScores(ipywidgets.VBox):
         self._bars.selected = [place for place, row in zip(places, rows, strict=True) if row.index == self.target]
         self._figure.layout.height = f"{_ROW_HEIGHT * len(rows)}px"
 
+    def say_dropped(self, reason: str) -> None:
+        """Tell the reader that something from the page was not used."""
+        self.header.say_dropped(reason)
+
+    def say_failed(self, error: Exception) -> None:
+        """Show what went wrong in the answer to the page."""
+        self.header.say_failed(error)
+
     def _clicked(self, change: Any) -> None:
-        places = change["new"]
-        if places is not None and len(places) == 1 and places[0] < len(self.shown):
+        places = np.asarray([] if change["new"] is None else change["new"]).reshape(-1)
+        if places.size == 1 and places.dtype.kind in "iuf" and 0 <= places[0] < len(self.shown):
             self.target = self.shown[int(places[0])].index
         elif self.target is not None:
             self._redraw()  # a click on the selected bar takes the selection away: put it back
@@ -194,6 +219,7 @@ class ClassScores(ipywidgets.VBox):
     def close(self) -> None:
         """Close the figure and everything in it."""
         self._logits = np.zeros(0)
+        self._bars.speaker = None
         marks = [self._bars, self._left, self._right, self._ranks, self._amount]
         for widget in (
             *marks,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.widgets.heatmap_overlay._arrays import Shown, first_image, floats_of
+from cnnwidgets.widgets.heatmap_overlay._arrays import Shown, first_image, floats_and_notes
 from cnnwidgets.widgets.heatmap_overlay._strip import area_mean
 
 MOST = 320
@@ -31,14 +31,26 @@ def row_of(row: str | Mapping[str, Any]) -> dict[str, Any]:
     return {"label": "", "note": "", "single": False, **given}
 
 
-def shown_of(values: Any) -> Shown:
-    """What a cell shows of (h, w) or (1, h, w), a map, or of (C, H, W), an input gradient.
+def class_of(value: Sequence[Any]) -> list[Any]:
+    """A class to choose from, [index, label].
 
-    >>> shown_of([[[-1.0]]]).values.tolist(), shown_of([[[-1.0]]]).channels
+    >>> class_of([282, "tiger cat"])
+    [282, 'tiger cat']
+    """
+    pair = list(value)
+    if len(pair) != 2 or type(pair[0]) is not int or pair[0] < 0 or not isinstance(pair[1], str):
+        raise InputError(f"A class to choose from is {value!r}; expected [index, label].")
+    return pair
+
+
+def shown_of(values: Any) -> tuple[Shown, tuple[str, ...]]:
+    """What a cell shows of (h, w) or (1, h, w), a map, or of (C, H, W), an input gradient; and notes on the values.
+
+    >>> shown_of([[[-1.0]]])[0].values.tolist(), shown_of([[[-1.0]]])[0].channels
     ([[-1.0]], 0)
     """
-    checked = floats_of(values, dims=(2, 3))
-    return first_image(checked if len(checked) == 1 and checked.ndim == 3 else checked[None])
+    checked, notes = floats_and_notes(values, dims=(2, 3))
+    return first_image(checked if len(checked) == 1 and checked.ndim == 3 else checked[None]), notes
 
 
 def arrays_of(shown: Shown) -> tuple[dict[str, npt.NDArray[np.float32]], list[str]]:

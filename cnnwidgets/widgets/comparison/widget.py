@@ -11,13 +11,14 @@ import traitlets
 
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import CnnWidget, bundle
+from cnnwidgets.widgets._messages import MOST_NUMBER, brief, command, one_of, several, text, whole
 from cnnwidgets.widgets.heatmap_overlay._arrays import Shown, first_image, pixels_of
 from cnnwidgets.widgets.heatmap_overlay._fit import Size, stretched
 from cnnwidgets.widgets.heatmap_overlay.names import method_label
 from cnnwidgets.widgets.heatmap_overlay.units import unit_of
 from cnnwidgets.widgets.heatmap_overlay.widget import CLIP_OF_GRADIENTS, DIVERGING, SEQUENTIAL, SIGNS
 
-from .cells import arrays_of, row_of, shown_of
+from .cells import arrays_of, class_of, row_of, shown_of
 
 AXES = ("layers", "classes")
 SCALES = ("own", "method", "all")
@@ -117,9 +118,14 @@ class Comparison(CnnWidget):
         self._grid: tuple[int, list[dict[str, Any]], int] = (0, [], 0)
         self._compare: Callable[[Wanted], object] = _nothing
         self._cancel: Callable[[], object] = _nothing
+        self._any_method = False
         super().__init__(**traits)
         if picture is not None:
             self.set_picture(picture)
+
+    @traitlets.validate("classes")
+    def _index_and_label(self, proposal: Any) -> list[list[Any]]:
+        return [class_of(one) for one in proposal["value"]]
 
     @classmethod
     def of(
@@ -197,7 +203,8 @@ class Comparison(CnnWidget):
             InputError: there is no such cell, or the values are no map, or one out of proportion to the picture (see
                 ``stretch``).
         """
-        self._show(row, column, shown_of(values), notes, unit)
+        shown, more = shown_of(values)
+        self._show(row, column, shown, [*notes, *more], unit)
 
     def show_attribution(self, row: int, column: int, attribution: Any) -> None:
         """Fill a cell with the first image of an :class:`Attribution` (anything with its attributes).
@@ -221,9 +228,13 @@ class Comparison(CnnWidget):
         if self._grid[0]:
             self.start([], [])
 
-    def on_compare(self, callback: Callable[[Wanted], object]) -> None:
-        """Have ``callback`` called when the reader asks for a comparison; an error of its own is shown."""
-        self._compare = callback
+    def on_compare(self, callback: Callable[[Wanted], object], *, any_method: bool = False) -> None:
+        """Have ``callback`` called when the reader asks for a comparison; an error of its own is shown.
+
+        Args:
+            any_method: let it also be called with methods that are not in the menu; it then checks them itself.
+        """
+        self._compare, self._any_method = callback, any_method
 
     def on_cancel(self, callback: Callable[[], object]) -> None:
         """Have ``callback`` called when the reader presses Cancel."""
@@ -253,20 +264,31 @@ class Comparison(CnnWidget):
         for kind in [kind for kind in self._pushed if kind.startswith("cell:")]:
             self.forget(kind)
 
-    def _on_command(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        super()._on_command(content, buffers)
-        if content.get("op") == "cancel":
-            self._cancel()
-        elif content.get("op") == "compare":
-            self.clear_error()
-            self._compare(
-                Wanted(
-                    tuple(map(str, content["methods"])),
-                    str(content["axis"]),
-                    tuple(map(str, content["layers"])),
-                    tuple(map(int, content["classes"])),
-                )
-            )
+    @command("cancel")
+    def _cancelled(self) -> None:
+        self._cancel()
+
+    @command(
+        "compare",
+        methods=several(text()),
+        axis=one_of(*AXES),
+        layers=several(text()),
+        classes=several(whole(0, MOST_NUMBER)),
+    )
+    def _asked(self, methods: list[str], axis: str, layers: list[str], classes: list[int]) -> None:
+        self.clear_error()
+        if self.methods:  # without a menu there is nothing to choose from, and the callback decides
+            if not self._any_method:
+                _offered("method", methods, [name for name, *_ in self.methods])
+            _offered("layer", layers, self.layers)
+            _offered("class", classes, [index for index, *_ in self.classes])
+        self._compare(Wanted(tuple(methods), axis, tuple(layers), tuple(classes)))
+
+
+def _offered(what: str, chosen: Sequence[Any], offered: Sequence[Any]) -> None:
+    strange = [one for one in chosen if one not in offered]
+    if strange:
+        raise InputError(f"The {what} {brief(strange[0])} is none of those to choose from. Choose again.")
 
 
 def _nothing(*_: object) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import traitlets
 
-from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.widgets._base import CnnWidget, bundle
+from cnnwidgets.widgets._messages import command, maybe, text
 
 
 class ExplorerBar(CnnWidget):
@@ -35,13 +35,10 @@ class ExplorerBar(CnnWidget):
         self.on_cancel: Callable[[], None] = lambda: None
         self.on_upload: Callable[[str, bytes], None] = lambda _name, _content: None
 
-    def _on_command(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        match content.get("op"):
-            case "cancel":
-                self.on_cancel()
-            case "upload":
-                if len(buffers) != 1:
-                    raise CnnWidgetsError("The file did not arrive whole. Choose it again.")
-                self.on_upload(str(content.get("name") or "upload"), bytes(buffers[0]))
-            case _:
-                super()._on_command(content, buffers)
+    @command("cancel")
+    def _cancelled(self) -> None:
+        self.on_cancel()
+
+    @command("upload", buffers=1, name=maybe(text(), "upload"))
+    def _uploaded(self, name: str, buffers: list[memoryview]) -> None:
+        self.on_upload(name or "upload", bytes(buffers[0]))

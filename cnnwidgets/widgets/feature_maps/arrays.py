@@ -8,24 +8,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cnnwidgets.core.arrays import as_array, as_float32
 from cnnwidgets.core.errors import InputError
+from cnnwidgets.core.plain import conversion
 
 
-def as_array(data: Any) -> npt.NDArray[Any]:
-    """``data`` (array, tensor or nested sequence) as a numpy array, without importing torch."""
-    if hasattr(data, "detach"):
-        data = data.detach().cpu()
-        # numpy has no bfloat16, and float16 is slow on a CPU
-        data = (data.float() if data.is_floating_point() else data).numpy()
-    try:
-        return np.asarray(data)
-    except ValueError as error:  # a ragged list
-        raise InputError(f"Expected an array, a tensor or a regular nested list: {error}") from error
+def as_maps(data: Any) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
+    """``data`` as (C, h, w) of real numbers that float32 can hold, and notes on what that changes.
 
-
-def as_maps(data: Any) -> npt.NDArray[Any]:
-    """``data`` as (C, h, w), or an InputError that says what it is instead."""
-    maps = as_array(data)
+    Raises:
+        InputError: it is something else; says what.
+    """
+    maps = as_array(data, "The stack of feature maps")
     if maps.dtype.kind not in "biuf":
         raise InputError(
             f"Feature maps are real numbers, got {maps.dtype}. Pass a (C, h, w) array or tensor of floats."
@@ -37,12 +31,13 @@ def as_maps(data: Any) -> npt.NDArray[Any]:
         raise InputError(f"Feature maps have the shape (C, h, w), got {_shape(maps)}.{batch}")
     if maps.size == 0:
         raise InputError(f"There is nothing to show in maps of shape {_shape(maps)}: each side must be at least 1.")
-    return maps
+    floats, notes = as_float32(maps)
+    return floats, tuple(note for note in (conversion(data), *notes) if note)
 
 
 def as_per_channel(data: Any, channels: int) -> npt.NDArray[np.float32]:
     """``data`` as (C,) float32 for C ``channels``."""
-    values = as_array(data)
+    values = as_array(data, "The contribution")
     if values.shape != (channels,) or values.dtype.kind not in "biuf":
         raise InputError(
             f"Expected one number for each of the {channels} channels, got {values.dtype} {_shape(values)}."
@@ -52,7 +47,7 @@ def as_per_channel(data: Any, channels: int) -> npt.NDArray[np.float32]:
 
 def as_pixels(data: Any) -> npt.NDArray[np.uint8]:
     """``data`` as (H, W, 3) uint8."""
-    pixels = as_array(data)
+    pixels = as_array(data, "The picture")
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
         raise InputError(
             f"The picture is an (H, W, 3) uint8 array, got {pixels.dtype} {_shape(pixels)}. "

@@ -8,6 +8,7 @@ from typing import Any
 import traitlets
 
 from cnnwidgets.widgets._base import CnnWidget, bundle
+from cnnwidgets.widgets._messages import command
 
 from .arrays import as_field, as_maps, as_per_channel, as_pixels
 from .quantise import quantise
@@ -108,13 +109,13 @@ class FeatureMaps(CnnWidget):
             InputError: ``maps`` or ``contribution`` has another shape or type.
             TraitError: there is no such ``channel``.
         """
-        stack = as_maps(maps)
+        stack, changes = as_maps(maps)
         field = as_field(receptive_field)
         added = None if contribution is None else as_per_channel(contribution, len(stack))
         if channel is not None:
             _check(channel, len(stack))
         done = quantise(stack)
-        notes = [sentence for sentence in (note, _not_finite(done.not_finite)) if sentence]
+        notes = [sentence for sentence in (note, *changes, _not_finite(done.not_finite)) if sentence]
         self.forget("contribution")
         self._count = len(stack)
         # The maps go first: what the reader waits for is not held up by the traits.
@@ -171,8 +172,8 @@ class FeatureMaps(CnnWidget):
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take state from a view; a click on a map that is gone by now is undone there, not an error here."""
-        channel = sync_data.get("channel")
-        if channel is not None and not 0 <= channel < self._count:
+        channel = sync_data.get("channel") if isinstance(sync_data, dict) else None
+        if type(channel) is int and channel >= self._count:
             sync_data = {name: value for name, value in sync_data.items() if name != "channel"}
             self.send_state("channel")
         super().set_state(sync_data)
@@ -191,11 +192,9 @@ class FeatureMaps(CnnWidget):
             _check(channel, self._count)
         return off
 
-    def _on_command(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        if content.get("op") == "switch_all_on":
-            self.on_switch_all()
-        else:
-            super()._on_command(content, buffers)
+    @command("switch_all_on")
+    def _switched_all_on(self) -> None:
+        self.on_switch_all()
 
     def _push_contribution(self, values: Any, target_name: str) -> None:
         # Bound to one push of maps: another image's contribution must never stand beside these.

@@ -7,14 +7,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from cnnwidgets.core.arrays import as_array, as_float32, real
 from cnnwidgets.core.errors import InputError
+from cnnwidgets.core.plain import conversion
 
 Floats = npt.NDArray[np.float32]
 
 
 def pixels_of(picture: Any) -> npt.NDArray[np.uint8]:
     """``picture`` as (H, W, 3) uint8; raises :class:`InputError` for anything else."""
-    pixels = np.asarray(picture)
+    pixels = as_array(picture, "The picture")
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
         raise InputError(
             f"The picture is {pixels.dtype} of shape {pixels.shape}; expected uint8 of shape (H, W, 3). "
@@ -24,28 +26,24 @@ def pixels_of(picture: Any) -> npt.NDArray[np.uint8]:
 
 
 def floats_of(values: Any, dims: tuple[int, ...] = (2,)) -> Floats:
+    """As :func:`floats_and_notes`, without the notes."""
+    return floats_and_notes(values, dims)[0]
+
+
+def floats_and_notes(values: Any, dims: tuple[int, ...] = (2,)) -> tuple[Floats, tuple[str, ...]]:
     """``values`` (array-like, or a tensor on any device) as float32 with one of ``dims`` dimensions, not empty.
 
-    Where a map (h, w) is wanted, (1, h, w) is one, too: what explainers give for one image.
+    Where a map (h, w) is wanted, (1, h, w) is one, too: what explainers give for one image. The notes tell what
+    float32, or reading a quantised tensor, changes.
     """
     expected = "(h, w) or (1, h, w)" if dims == (2,) else "(N, h, w) or (N, C, H, W)"
-    try:
-        if hasattr(values, "detach"):
-            values = values.detach().cpu().float().numpy()
-        given = np.asarray(values)
-        if given.dtype.kind not in "biuf":
-            raise TypeError(f"values of type {given.dtype}")
-        with np.errstate(over="ignore"):
-            floats = np.array(given, dtype=np.float32)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"The map cannot be read as numbers ({error}); expected real numbers {expected}.") from error
-    if dims == (2,) and floats.ndim == 3 and len(floats) == 1:
-        floats = floats[0]
-    if floats.ndim not in dims or floats.size == 0:
+    array = real(as_array(values, "The map", f"real numbers {expected}"), "The map", expected)
+    if (array.ndim not in dims and not (dims == (2,) and array.ndim == 3 and len(array) == 1)) or array.size == 0:
         raise InputError(
-            f"The map has shape {floats.shape}; expected {expected}, no side 0. Show one image's map at a time."
+            f"The map has shape {array.shape}; expected {expected}, no side 0. Show one image's map at a time."
         )
-    return floats
+    floats, notes = as_float32(array[0] if dims == (2,) and array.ndim == 3 else array)
+    return np.array(floats), tuple(note for note in (conversion(values), *notes) if note)
 
 
 class Shown(NamedTuple):

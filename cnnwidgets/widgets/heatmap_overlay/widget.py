@@ -13,7 +13,7 @@ import traitlets
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import CnnWidget, bundle
 
-from ._arrays import Floats, Shown, first_image, floats_of, pixels_of
+from ._arrays import Floats, Shown, first_image, floats_and_notes, pixels_of
 from ._fit import Size, stretched
 from ._notes import caption_of, note_of
 from ._strip import packed
@@ -84,7 +84,8 @@ class HeatmapOverlay(CnnWidget):
     )
     unit = traitlets.Unicode("", help="What the map's numbers measure.").tag(sync=True)
     notes = traitlets.List(
-        traitlets.Dict(), help='What to know before trusting the map: {"level": "ok" or "warn", "text": sentence}.'
+        traitlets.Dict(traitlets.Unicode(), key_trait=traitlets.Unicode()),
+        help='What to know before trusting the map: {"level": "ok" or "warn", "text": sentence}.',
     ).tag(sync=True)
     methods = traitlets.List(
         traitlets.List(traitlets.Unicode(), minlen=3, maxlen=4),
@@ -166,9 +167,10 @@ class HeatmapOverlay(CnnWidget):
         Raises:
             InputError: not one map, empty, not real numbers, or out of proportion to the picture (see ``stretch``).
         """
-        checked = floats_of(values)
+        checked, more = floats_and_notes(values)
         unsigned = signed is False and not (checked < 0).any()
-        self._show(Shown(checked, None, 0), caption, unit, signed, notes, partial=partial, unsigned=unsigned)
+        all_notes = [*notes, *more]
+        self._show(Shown(checked, None, 0), caption, unit, signed, all_notes, partial=partial, unsigned=unsigned)
 
     def show_attribution(
         self,

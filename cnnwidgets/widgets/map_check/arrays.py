@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cnnwidgets.core.arrays import as_array
 from cnnwidgets.core.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -34,12 +35,10 @@ def as_floats(values: Any) -> Floats:
     Raises:
         InputError: it holds no real numbers.
     """
-    try:
-        if hasattr(values, "detach"):
-            values = values.detach().cpu().double().numpy()
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"Expected real numbers, got {type(values).__name__} ({error}).") from error
+    array = as_array(values, "The numbers")
+    if array.dtype.kind in "cOSUVmM":
+        raise InputError(f"Expected real numbers, got {type(values).__name__} of {array.dtype}.")
+    return array.astype(np.float64)
 
 
 def levels(maps: Floats, *, signed: bool) -> npt.NDArray[np.uint8]:

@@ -8,6 +8,7 @@ from typing import Any
 import traitlets
 
 from cnnwidgets.widgets._base import CnnWidget, bundle
+from cnnwidgets.widgets._messages import command
 
 STATES = ("empty", "idle", "running", "done", "stopped")
 LEVELS = ("ok", "info", "warn")
@@ -43,13 +44,14 @@ class MapCheckPanel(CnnWidget):
         self.on_cancel: Callable[[], None] = _nothing
         super().__init__(**traits)
 
-    def _on_command(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        super()._on_command(content, buffers)
-        if content.get("op") == "check":
-            self.clear_error()
-            self.on_check()
-        elif content.get("op") == "cancel":
-            self.on_cancel()
+    @command("check")
+    def _check(self) -> None:
+        self.clear_error()
+        self.on_check()
+
+    @command("cancel")
+    def _cancelled(self) -> None:
+        self.on_cancel()
 
 
 def _nothing() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import traitlets
 
 from cnnwidgets.core.errors import InputError
+from cnnwidgets.widgets._page_state import PageState
 
 from .arrays import Floats, as_floats, as_stack, levels
 from .charts import Chart
@@ -21,7 +22,7 @@ _LEGEND = (
 )
 
 
-class MapCheck(ipywidgets.VBox):  # ipywidgets has no types
+class MapCheck(PageState, ipywidgets.VBox):  # ipywidgets has no types
     """Whether a map stands up: maps with random weights, insertion and deletion curves, and one sentence on them.
 
     The widget computes nothing. A click on "Check this map" calls ``on_check``; answer with :meth:`begin`, then
@@ -191,6 +192,14 @@ class MapCheck(ipywidgets.VBox):  # ipywidgets has no types
     def clear_error(self) -> None:
         """Take the error away."""
         self.panel.clear_error()
+
+    def say_dropped(self, reason: str) -> None:
+        """Tell the reader that something from the page was not used."""
+        self.panel.say_dropped(reason)
+
+    def say_failed(self, error: Exception) -> None:
+        """Show what went wrong in the answer to the page."""
+        self.panel.say_failed(error)
 
     def close(self) -> None:
         """Close the charts and everything else."""

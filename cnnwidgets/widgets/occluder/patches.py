@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,9 @@ from typing import Any
 from cnnwidgets.core.errors import InputError
 
 FILLS = ("grey", "mean", "blur", "black", "color", "copy")
+MOST_PATCHES = 1_000
+MOST_SIDE = 1_000_000
+"""Pixels that a patch may be large, or away from the picture's corner."""
 Patch = dict[str, Any]
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _EXPECTED = (
@@ -69,23 +73,48 @@ def patch_of(value: Any, fill: str, color: str) -> Patch:
     elif isinstance(value, Sequence) and not isinstance(value, str) and len(value) == len(box):
         given = dict(zip(box, value, strict=True))
     else:
-        raise InputError(f"A patch is {value!r}; {_EXPECTED}.")
+        raise InputError(f"A patch is {reprlib.repr(value)}; {_EXPECTED}.")
     try:
         patch: Patch = {name: _whole(given[name]) for name in box}
     except (KeyError, TypeError):
-        raise InputError(f"A patch is {value!r}; {_EXPECTED}.") from None
+        raise InputError(f"A patch is {reprlib.repr(value)}; {_EXPECTED}.") from None
     if patch["height"] < 1 or patch["width"] < 1:
         raise InputError(
             f"A patch is {patch['height']}x{patch['width']} pixels (height x width); expected at least 1x1."
         )
+    if max(map(abs, patch.values())) > MOST_SIDE:
+        raise InputError(f"A patch is {reprlib.repr(value)}; expected no number beyond {MOST_SIDE:,} pixels.")
     patch["fill"] = given.get("fill", fill)
-    if patch["fill"] not in FILLS:
-        raise InputError(f"A patch has the fill {patch['fill']!r}; expected one of {', '.join(FILLS)}.")
+    if not isinstance(patch["fill"], str) or patch["fill"] not in FILLS:
+        raise InputError(f"A patch has the fill {reprlib.repr(patch['fill'])}; expected one of {', '.join(FILLS)}.")
     if patch["fill"] == "color":
         patch["color"] = color_of(given.get("color", color))
     if patch["fill"] == "copy":
         patch["source"] = _place(given.get("source"), value)
     return patch
+
+
+def in_sight(patch: Patch, picture: Sequence[int]) -> Patch:
+    """``patch``; of one that is larger than the ``picture``, (height, width), what can be seen of it.
+
+    Example:
+        >>> in_sight({"top": -5, "left": 2, "height": 10**6, "width": 3, "fill": "grey"}, (20, 30))
+        {'top': 0, 'left': 2, 'height': 20, 'width': 3, 'fill': 'grey'}
+    """
+    cropped = dict(patch)
+    moved = [0, 0]
+    for axis, (start, length) in enumerate((("top", "height"), ("left", "width"))):
+        side, first = int(picture[axis]), patch[start]
+        if patch[length] > side:
+            begin, end = max(first, 0), min(first + patch[length], side)
+            if begin < end:
+                cropped[start], cropped[length] = begin, end - begin
+            else:  # beside the picture: as large as it, and as far away
+                cropped[start], cropped[length] = (side if first > 0 else -side), side
+            moved[axis] = cropped[start] - first
+    if "source" in patch and any(moved):
+        cropped["source"] = [at + by for at, by in zip(patch["source"], moved, strict=True)]
+    return cropped
 
 
 def color_of(value: Any) -> str:
@@ -95,7 +124,7 @@ def color_of(value: Any) -> str:
         InputError: it is none.
     """
     if not isinstance(value, str) or not _COLOR.fullmatch(value):
-        raise InputError(f'The colour is {value!r}; expected "#rrggbb", such as "#ff8800".')
+        raise InputError(f'The colour is {reprlib.repr(value)}; expected "#rrggbb", such as "#ff8800".')
     return value.lower()
 
 
@@ -112,6 +141,9 @@ def _place(value: Any, patch: Any) -> list[int]:
         top, left = (_whole(number) for number in value)
     except (TypeError, ValueError):
         raise InputError(
-            f"The patch {patch!r} copies another place but does not say which; expected source: [top, left]."
+            f"The patch {reprlib.repr(patch)} copies another place but does not say which; expected source: "
+            "[top, left]."
         ) from None
+    if max(abs(top), abs(left)) > MOST_SIDE:
+        raise InputError(f"The patch {reprlib.repr(patch)} copies a place beyond {MOST_SIDE:,} pixels.")
     return [top, left]

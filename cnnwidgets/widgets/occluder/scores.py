@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from cnnwidgets.core.arrays import as_array
+from cnnwidgets.core.class_names import class_names
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.widgets.class_scores.ranking import are_shares, probabilities
@@ -40,6 +42,7 @@ def bars(
     count = logits[0].size
     if logits[1].size != count or count == 0:
         raise InputError(f"There are {count} scores before and {logits[1].size} after; expected one a class in both.")
+    labels = None if labels is None else class_names(labels)
     if labels is not None and len(labels) != count:
         raise InputError(f"There are {len(labels)} labels for {count} classes; pass one name a class.")
     if target is not None and not 0 <= target < count:
@@ -69,9 +72,7 @@ def finite(value: float) -> float | None:
 
 
 def _floats(values: Any) -> Any:
-    if hasattr(values, "detach"):
-        values = values.detach().cpu().double().numpy()
-    try:
-        return np.asarray(values, dtype=np.float64).reshape(-1)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"The scores are {type(values).__name__}; expected one number a class.") from error
+    array = as_array(values, "The scores")
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"The scores are {type(values).__name__} of {array.dtype}; expected one number a class.")
+    return array.astype(np.float64).reshape(-1)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cnnwidgets.core.arrays import as_array, real
 from cnnwidgets.core.errors import InputError
 
 from .scores import finite
@@ -61,6 +62,5 @@ def swept(
 
 
 def _array(values: Any, kind: Any) -> npt.NDArray[Any]:
-    if hasattr(values, "detach"):
-        values = values.detach().cpu().numpy()
-    return np.ascontiguousarray(np.asarray(values), dtype=kind)
+    array = real(as_array(values, "A sweep's array"), "A sweep's array", "of its places")
+    return np.ascontiguousarray(array, dtype=kind)

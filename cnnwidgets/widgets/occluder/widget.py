@@ -11,9 +11,10 @@ import traitlets
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.widgets._base import CnnWidget, bundle
+from cnnwidgets.widgets._messages import MOST_NUMBER, as_sent, command, one_of, several, whole
 from cnnwidgets.widgets.heatmap_overlay._arrays import floats_of, pixels_of
 
-from .patches import FILLS, Move, SweepWish, color_of, patch_of
+from .patches import FILLS, MOST_PATCHES, MOST_SIDE, Move, SweepWish, color_of, in_sight, patch_of
 from .scores import bars
 from .swept import swept
 
@@ -55,7 +56,8 @@ class Occluder(CnnWidget):
     # No echo: it would put the patch back to where it was a moment ago, under the pointer that drags it.
     patches: traitlets.List[Any] = traitlets.List(
         help="What hides the picture, the later on top: each [top, left, height, width] in pixels of the picture, or a "
-        'dict with these keys, fill, color ("#rrggbb", of the fill "color") and source ([top, left], of "copy").',
+        'dict with these keys, fill, color ("#rrggbb", of the fill "color") and source ([top, left], of "copy"). Of a '
+        "patch that is larger than the picture only the part on it is kept.",
     ).tag(sync=True, echo_update=False)
     selected = traitlets.Int(None, allow_none=True, help="Index of the patch that keys and buttons act on.").tag(
         sync=True, echo_update=False
@@ -96,7 +98,7 @@ class Occluder(CnnWidget):
         if picture is not None:
             kept, size = list(self.patches), self.size
             self.set_picture(picture)
-            self.patches = kept
+            self.patches = kept  # once more, now that the picture's size is known
             if "size" in traits:
                 self.size = size
 
@@ -244,7 +246,11 @@ class Occluder(CnnWidget):
 
     @traitlets.validate("patches")
     def _whole_patches(self, proposal: Any) -> list[dict[str, Any]]:
-        return [patch_of(value, self.fill, self.color) for value in proposal["value"]]
+        values = proposal["value"]
+        if len(values) > MOST_PATCHES:
+            raise InputError(f"There are {len(values):,} patches; expected at most {MOST_PATCHES}.")
+        patches = [patch_of(value, self.fill, self.color) for value in values]
+        return [in_sight(patch, self._shape[:2]) for patch in patches] if self._shape else patches
 
     @traitlets.validate("color")
     def _a_color(self, proposal: Any) -> str:
@@ -255,40 +261,48 @@ class Occluder(CnnWidget):
         if not self._quiet:
             self._moved(Move(0, tuple(change["new"])))
 
-    def _on_command(self, content: dict[str, Any], buffers: list[Any]) -> None:
-        super()._on_command(content, buffers)
-        op = content.get("op")
-        if op == "score":
-            self.clear_error()
-            self._take(content)
-            self._moved(Move(int(content["id"]), tuple(self.patches)))
-        elif op == "sweep":
-            self.clear_error()
-            self._wished(_wish(content))
-        elif op == "cancel":
-            self._cancelled()
+    @command("score", id=whole(0, MOST_NUMBER), patches=several(as_sent, MOST_PATCHES), selected=as_sent)
+    def _score(self, id: int, patches: list[Any], selected: Any) -> None:  # noqa: A002 (the message's name for it)
+        self.clear_error()
+        if self._take(patches, selected):
+            self._moved(Move(id, tuple(self.patches)))
+
+    @command(
+        "sweep",
+        size=whole(0, MOST_SIDE),
+        stride=whole(0, MOST_SIDE),
+        fill=one_of(*FILLS),
+        color=color_of,
+    )
+    def _sweep(self, size: int, stride: int, fill: str, color: str) -> None:
+        self.clear_error()
+        self._wished(_wish(size, stride, fill, color))
+
+    @command("cancel")
+    def _cancel(self) -> None:
+        self._cancelled()
 
     def _take_away(self, kind: str) -> None:
         if kind in self._pushed:
             self.push(kind)
             self.forget(kind)
 
-    def _take(self, content: dict[str, Any]) -> None:
-        """The browser's patches, without telling it of them."""
+    def _take(self, patches: list[Any], selected: Any) -> bool:
+        """The browser's patches, without telling it of them; False where they do not fit."""
         self._quiet = True
         try:
-            self.set_state({"patches": content["patches"], "selected": content.get("selected")})
+            self.set_state({"patches": patches, "selected": selected})
         finally:
             self._quiet = False
+        return not self.error
 
 
-def _wish(content: dict[str, Any]) -> SweepWish:
-    size, stride = int(content["size"]), int(content["stride"])
+def _wish(size: int, stride: int, fill: str, color: str) -> SweepWish:
     if size < 1 or stride < 1:
         raise InputError(f"The patch is {size} and the stride {stride} pixels; expected at least 1 for both.")
-    if content["fill"] not in FILLS or content["fill"] == "copy":
+    if fill == "copy":
         raise InputError("A sweep cannot show a copy of another place. Choose another fill.")
-    return SweepWish(size, stride, str(content["fill"]), color_of(content["color"]))
+    return SweepWish(size, stride, fill, color)
 
 
 def _nothing(*_: object) -> None:
