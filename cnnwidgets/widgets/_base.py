@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import itertools
-import traceback
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +11,8 @@ import anywidget
 import numpy as np
 import numpy.typing as npt
 import traitlets
+
+from cnnwidgets.core.short_traceback import details as short_details
 
 STATIC = Path(__file__).parent.parent / "static"
 _DTYPES = {"uint8", "int32", "float32"}
@@ -29,7 +30,7 @@ class CnnWidget(anywidget.AnyWidget):
 
     busy = traitlets.Bool(False, help="Something is being computed for this widget.").tag(sync=True)
     error = traitlets.Unicode("", help="One sentence for the reader; empty when all is well.").tag(sync=True)
-    error_details = traitlets.Unicode("", help="The traceback behind ``error``.").tag(sync=True)
+    error_details = traitlets.Unicode("", help="The reader's own lines and the cause behind ``error``; empty: none.").tag(sync=True)
 
     _ids: ClassVar[itertools.count[int]] = itertools.count(1)
 
@@ -64,8 +65,8 @@ class CnnWidget(anywidget.AnyWidget):
         self._pushed.pop(kind, None)
 
     def show_error(self, error: BaseException) -> None:
-        """Show ``error`` in the widget, with its traceback folded under it."""
-        self.error_details = "".join(traceback.format_exception(error))
+        """Show ``error`` in the widget, with the reader's own lines and the cause folded under it."""
+        self.error_details = short_details(error)
         self.error = str(error) or type(error).__name__
 
     def clear_error(self) -> None:
