@@ -24,6 +24,7 @@ _BETWEEN = (
     "torch", "IPython", "ipykernel", "traitlets", "ipywidgets", "anywidget", "bqplot", "numpy", "PIL", "comm",
     "tornado", "zmq", "jupyter_client", "_pytest", "pluggy",
 )  # fmt: skip
+_HEADING = f"Traceback, your own lines and the cause ({FULL}=full in the environment: all of it)"
 _LONGEST = 400
 _MOST_FRAMES = 12
 _MOST_ERRORS = 8
@@ -61,15 +62,14 @@ def details(error: BaseException) -> str:
     """What a widget folds under the message of ``error``: the short form, or Python's own where that is wanted.
 
     An error that is none of ours and comes out of none of the reader's lines is a fault of the package: it is told
-    in full. Empty: the message says all that there is.
+    in full.
     """
     from .errors import CnnWidgetsError  # which has this module behind its traceback
 
     own = any(_readers_own(one) for one in _chain(error))
     if is_full() or not (own or isinstance(error, CnnWidgetsError)):
         return "".join(traceback.format_exception(error))
-    lines = short_traceback(error)
-    return "\n".join(lines) if len(lines) > 1 else ""
+    return "\n".join([_HEADING, *short_traceback(error)])
 
 
 def is_full() -> bool:
@@ -113,7 +113,7 @@ def _written_by(file: str) -> str:
         return "machinery"
     installed = max((file.rfind(mark) + len(mark) for mark in _INSTALLED if mark in file), default=-1)
     if installed >= 0:
-        return "machinery" if file[installed:].split(os.sep)[0] in _BETWEEN else "library"
+        return "machinery" if Path(file[installed:]).parts[0] in _BETWEEN else "library"
     if any(file.startswith(_folder(name)) for name in _BETWEEN):  # an editable install
         return "machinery"
     return "machinery" if file.startswith(_STANDARD) else "reader"

@@ -30,7 +30,9 @@ class CnnWidget(anywidget.AnyWidget):
 
     busy = traitlets.Bool(False, help="Something is being computed for this widget.").tag(sync=True)
     error = traitlets.Unicode("", help="One sentence for the reader; empty when all is well.").tag(sync=True)
-    error_details = traitlets.Unicode("", help="The reader's own lines and the cause behind ``error``; empty: none.").tag(sync=True)
+    error_details = traitlets.Unicode("", help="The reader's own lines and the cause behind ``error``, or empty.").tag(
+        sync=True
+    )
 
     _ids: ClassVar[itertools.count[int]] = itertools.count(1)
 
