@@ -14,6 +14,8 @@ import traitlets
 
 from cnnwidgets.core.short_traceback import details as short_details
 
+from ._still.publish import StillPicture
+
 STATIC = Path(__file__).parent.parent / "static"
 _DTYPES = {"uint8", "int32", "float32"}
 
@@ -21,7 +23,7 @@ _DTYPES = {"uint8", "int32", "float32"}
 _LEAST_BYTES = 40_000
 
 
-class CnnWidget(anywidget.AnyWidget):
+class CnnWidget(StillPicture, anywidget.AnyWidget):
     """Base of the widgets. A subclass sets ``_esm`` and ``_css`` with :func:`bundle` and adds its traits.
 
     Small state is in traits. Bulk data goes with :meth:`push`; the newest push of a kind is kept, so that a view
@@ -33,6 +35,11 @@ class CnnWidget(anywidget.AnyWidget):
     error_details = traitlets.Unicode("", help="The reader's own lines and the cause behind ``error``, or empty.").tag(
         sync=True
     )
+
+    network = traitlets.Unicode("", help="Name of the network that is looked into, for titles; may be empty.").tag(
+        sync=True
+    )
+    photograph = traitlets.Unicode("", help="Name of the photograph on show, for titles; may be empty.").tag(sync=True)
 
     _ids: ClassVar[itertools.count[int]] = itertools.count(1)
 

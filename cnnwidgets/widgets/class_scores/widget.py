@@ -11,16 +11,19 @@ import numpy as np
 import traitlets
 
 from cnnwidgets.core.errors import InputError, TargetError
+from cnnwidgets.widgets._still.parts import Block
+from cnnwidgets.widgets._still.publish import StillPicture, title
 
 from .header import ClassScoresHeader
 from .labels import cut
 from .ranking import Floats, Row, ranked
+from .still import still
 
 _ROW_HEIGHT = 26
 _LABEL_WIDTH = 122  # px between the panel's edge and the bars
 
 
-class ClassScores(ipywidgets.VBox):
+class ClassScores(StillPicture, ipywidgets.VBox):
     """The classes with the highest scores as bars; a click, or the search, selects a class.
 
     Args:
@@ -37,6 +40,8 @@ class ClassScores(ipywidgets.VBox):
     target = traitlets.Int(None, allow_none=True, help="The class selected, or None.")
     score = traitlets.Enum(["probability", "logit"], "probability", help="What the bars show.")
     top = traitlets.Int(6, min=1, help="How many bars.")
+    network = traitlets.Unicode("", help="Name of the network, for titles; may be empty.")
+    photograph = traitlets.Unicode("", help="Name of the photograph, for titles; may be empty.")
 
     def __init__(
         self, logits: Any = None, *, labels: Sequence[str] | None = None, target: int | None = None, **traits: Any
@@ -170,6 +175,12 @@ class ClassScores(ipywidgets.VBox):
             self.target = self.shown[int(places[0])].index
         elif self.target is not None:
             self._redraw()  # a click on the selected bar takes the selection away: put it back
+
+    def _still(self) -> Block | None:
+        return still(self)
+
+    def _still_title(self) -> str:
+        return title("Class scores", "", self)
 
     def close(self) -> None:
         """Close the figure and everything in it."""

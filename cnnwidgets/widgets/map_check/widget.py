@@ -10,10 +10,13 @@ import numpy as np
 import traitlets
 
 from cnnwidgets.core.errors import InputError
+from cnnwidgets.widgets._still.parts import Block
+from cnnwidgets.widgets._still.publish import StillPicture, title
 
 from .arrays import Floats, as_floats, as_stack, levels
 from .charts import Chart
 from .panel import MapCheckPanel
+from .still import still
 
 _LEGEND = (
     "Deletion hides what the map marks first, insertion reveals it first; across: how much of the image. Grey: the "
@@ -21,7 +24,7 @@ _LEGEND = (
 )
 
 
-class MapCheck(ipywidgets.VBox):  # ipywidgets has no types
+class MapCheck(StillPicture, ipywidgets.VBox):  # ipywidgets has no types
     """Whether a map stands up: maps with random weights, insertion and deletion curves, and one sentence on them.
 
     The widget computes nothing. A click on "Check this map" calls ``on_check``; answer with :meth:`begin`, then
@@ -38,6 +41,8 @@ class MapCheck(ipywidgets.VBox):  # ipywidgets has no types
     """
 
     busy = traitlets.Bool(False, help="The check is being made.")
+    network = traitlets.Unicode("", help="Name of the network, for titles; may be empty.")
+    photograph = traitlets.Unicode("", help="Name of the photograph, for titles; may be empty.")
 
     def __init__(self, **traits: Any) -> None:
         self.on_check: Callable[[], None] = _nothing
@@ -191,6 +196,12 @@ class MapCheck(ipywidgets.VBox):  # ipywidgets has no types
     def clear_error(self) -> None:
         """Take the error away."""
         self.panel.clear_error()
+
+    def _still(self) -> Block | None:
+        return still(self)
+
+    def _still_title(self) -> str:
+        return title("Check of a map", "", self)
 
     def close(self) -> None:
         """Close the charts and everything else."""
