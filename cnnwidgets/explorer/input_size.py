@@ -152,14 +152,12 @@ class _Search:
         # What arrives is rows times columns times channels: two runs a side instead of one a pair.
         down = {side: self._arriving(channels, side, DEFAULT, middle.needs) for side in sides}
         across = {side: self._arriving(channels, DEFAULT, side, middle.needs) for side in sides}
+        product = middle.needs * middle.got
         fitting = [
-            (height, width)
-            for height in sides
-            for width in sides
-            if down[height] * across[width] == middle.needs * middle.got
-            and max(height, width) <= 4 * min(height, width)
+            (h, w) for h in sides for w in sides if down[h] * across[w] == product and max(h, w) <= 4 * min(h, w)
         ]
-        fitting.sort(key=lambda pair: (max(pair) / min(pair), pair[0] not in USUAL, pair[1] not in USUAL, pair))
+        # Sides that several strides of 2 divide are the usual ones.
+        fitting.sort(key=lambda pair: (pair[0] % 8 + pair[1] % 8 > 0, max(pair) / min(pair), pair))
         running = [pair for pair in fitting[:12] if self.outcome(channels, *pair).runs]
         return [InputSize(height, width, channels, 0, 0) for height, width in running[:_MOST_RECTANGLES]]
 

@@ -60,9 +60,8 @@ def fitting(model: nn.Module, image: Any, preprocess: Any, tensor: torch.Tensor)
         adapted = replace(adapted, channels=size.channels, mean=mean, std=std)
     if own.source == "assumed":
         how = "divided by 255" if size.channels == 1 else "normalised with ImageNet's mean and standard deviation"
-        adapted = replace(
-            adapted, notes=(f"Preprocessing is not known for this network: {how}; pass preprocess= to change it.",)
-        )
+        note = f"Preprocessing is not known for this network: assumed {how}; pass preprocess= to change it."
+        adapted = replace(adapted, notes=(note,))
     return Fitting(size, adapted)
 
 
