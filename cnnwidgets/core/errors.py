@@ -7,12 +7,23 @@
     ├── InputError      the image or tensor cannot be used
     └── Cancelled       stopped by the caller
 
-Every message says what arrived, what was expected, and what to do.
+Every message says what arrived, what was expected, and what to do. A notebook shows it with the reader's own lines and
+the cause; ``%tb`` below it, ``%xmode Verbose`` or the environment's ``CNNWIDGETS_TRACEBACK=full`` show the rest.
 """
+
+from __future__ import annotations
+
+from typing import Any
+
+from .notebook_traceback import rendered
 
 
 class CnnWidgetsError(Exception):
     """Root of all errors raised on purpose by cnnwidgets."""
+
+    def _render_traceback_(self, *_: Any, **__: Any) -> list[str]:
+        """What IPython shows in place of a screen of our own lines; some of its versions pass arguments."""
+        return rendered(self)
 
 
 class LayerNotFound(CnnWidgetsError, KeyError):

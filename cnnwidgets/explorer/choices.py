@@ -13,13 +13,17 @@ import traitlets
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, TargetError
 from cnnwidgets.widgets._page_state import PageState
+from cnnwidgets.widgets._still.parts import Block
+from cnnwidgets.widgets._still.publish import StillPicture, title
 
+from .sentences import model_title
 from .session import Scene, Session
+from .still import still
 
 PANELS = ("look", "hide", "compare")
 
 
-class Choices(PageState, ipywidgets.Box):
+class Choices(PageState, StillPicture, ipywidgets.Box):
     """The traits of an Explorer. What they refuse leaves the view as it is."""
 
     _checking = False
@@ -113,6 +117,22 @@ class Choices(PageState, ipywidgets.Box):
         if self.status == "closed":
             raise CnnWidgetsError("This Explorer is closed. Make another with cnnwidgets.explore().")
         return self._session
+
+    def _still(self) -> Block | None:
+        return None if self.status == "closed" else still(self)
+
+    def _still_title(self) -> str:
+        return title("Explorer", "", self)
+
+    @property
+    def network(self) -> str:
+        """Name of the network."""
+        return "" if self.status == "closed" else model_title(self._session.model)
+
+    @property
+    def photograph(self) -> str:
+        """Name of the photograph on show."""
+        return self.picture
 
     def _same_layer(self, name: str) -> None:
         """The layer on show was asked for again."""

@@ -28,7 +28,7 @@ from cnnwidgets.core.targets import Target
 from cnnwidgets.explainers._observe import Observation, observe
 from cnnwidgets.explainers.every_layer import attribution_of
 
-from .wrong_size import advised
+from .wrong_size import Fitting, advised, fitting
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -110,6 +110,7 @@ class Session:
         self.model = model
         self.images = dict(images)
         self.preprocess = preprocess
+        self._fitting: Fitting | None = None
         self.labels = None if labels is None else class_names(labels)
         self.readout = Readout(outputs, output, None if self.labels is None else len(self.labels))
         self.architecture: Architecture | None = None
@@ -117,7 +118,10 @@ class Session:
 
     def open(self, name: str, target: Target = None) -> Scene:
         """Read the image ``name`` and look at it once."""
-        picture = load_picture(self.images[name], self.model, self.preprocess)
+        if self._fitting is None:
+            picture = load_picture(self.images[name], self.model, self.preprocess)
+        else:
+            picture = self._fitting.picture(self.images[name], self.model)
         self.readout = self.readout.alike(unwrapped(self.model))
         try:
             if self.architecture is None:
@@ -125,12 +129,16 @@ class Session:
             with reading(self.readout):
                 seen = observe(self.model, picture.tensor, target)
         except TargetError as error:
+            if self._refit(name, picture.tensor):
+                return self.open(name, target)
             if target is None and not self.readout.told:
                 raise InputError(_NO_SCORES) from error
             raise
         except CnnWidgetsError as error:
             if error.__cause__ is None or isinstance(error, InputError):  # not the model's own
                 raise
+            if self._refit(name, picture.tensor):
+                return self.open(name, target)
             raise advised(error, self.model, self.images[name], self.preprocess, picture.tensor) from error
         classes = self._checked_classes(seen)
         if self.labels is None:
@@ -140,6 +148,13 @@ class Session:
         if not self._known.issuperset(seen.maps):
             picture = replace(picture, notes=(*picture.notes, _OTHER_LAYERS))
         return Scene(name, picture, seen, seen)
+
+    def _refit(self, name: str, tensor: torch.Tensor) -> bool:
+        """Whether the photographs must have another size for the model, and from now on have it."""
+        if self._fitting is None:
+            self._fitting = fitting(self.model, self.images[name], self.preprocess, tensor)
+            return self._fitting is not None
+        return False
 
     @property
     def traced(self) -> Architecture:

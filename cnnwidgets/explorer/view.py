@@ -65,6 +65,10 @@ class View:
         }
         for name, area in areas.items():
             area.add_class(f"cnnw-area-{name}")
+        self._named = [widget for widgets in behind.values() for widget in widgets]
+        self._named += [self.graph, self.feature_maps, self.scores]
+        for widget in self._named:
+            widget.network = title
         self._switched = False
         self.grid = ipywidgets.Box(list(areas.values()))
         self.grid.add_class("cnnw-explorer-grid")
@@ -76,6 +80,8 @@ class View:
 
     def show_scene(self, scene: Scene, labels: list[str] | None, target: int) -> None:
         """Another photograph: the picture, the scores; the map of the one before is taken away."""
+        for widget in self._named:
+            widget.photograph = scene.name
         self.overlay.set_picture(scene.picture.pixels)
         self.feature_maps.set_picture(scene.picture.pixels)
         self.scores.show(scene.logits.numpy(), labels=labels, target=target, kind=scene.kind)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import itertools
-import traceback
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,9 +13,11 @@ import numpy.typing as npt
 import traitlets
 
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
+from cnnwidgets.core.short_traceback import details as short_details
 
 from ._messages import answer, command, text
 from ._page_state import PageState
+from ._still.publish import StillPicture
 
 STATIC = Path(__file__).parent.parent / "static"
 _DTYPES = {"uint8", "int32", "float32"}
@@ -25,7 +26,7 @@ _DTYPES = {"uint8", "int32", "float32"}
 _LEAST_BYTES = 40_000
 
 
-class CnnWidget(PageState, anywidget.AnyWidget):
+class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
     """Base of the widgets. A subclass sets ``_esm`` and ``_css`` with :func:`bundle` and adds its traits.
 
     Small state is in traits. Bulk data goes with :meth:`push`; the newest push of a kind is kept, so that a view
@@ -35,7 +36,14 @@ class CnnWidget(PageState, anywidget.AnyWidget):
 
     busy = traitlets.Bool(False, help="Something is being computed for this widget.").tag(sync=True)
     error = traitlets.Unicode("", help="One sentence for the reader; empty when all is well.").tag(sync=True)
-    error_details = traitlets.Unicode("", help="The traceback behind ``error``.").tag(sync=True)
+    error_details = traitlets.Unicode("", help="The reader's own lines and the cause behind ``error``, or empty.").tag(
+        sync=True
+    )
+
+    network = traitlets.Unicode("", help="Name of the network that is looked into, for titles; may be empty.").tag(
+        sync=True
+    )
+    photograph = traitlets.Unicode("", help="Name of the photograph on show, for titles; may be empty.").tag(sync=True)
 
     _ids: ClassVar[itertools.count[int]] = itertools.count(1)
 
@@ -71,8 +79,8 @@ class CnnWidget(PageState, anywidget.AnyWidget):
         self._pushed.pop(kind, None)
 
     def show_error(self, error: BaseException) -> None:
-        """Show ``error`` in the widget, with its traceback folded under it."""
-        self.error_details = "".join(traceback.format_exception(error))
+        """Show ``error`` in the widget, with the reader's own lines and the cause folded under it."""
+        self.error_details = short_details(error)
         self.error = str(error) or type(error).__name__
 
     def clear_error(self) -> None:

@@ -11,12 +11,15 @@ import traitlets
 from cnnwidgets.core.errors import CnnWidgetsError, LayerNotFound
 from cnnwidgets.widgets._base import CnnWidget, bundle
 from cnnwidgets.widgets._messages import command, text
+from cnnwidgets.widgets._still.parts import Block
+from cnnwidgets.widgets._still.publish import title
 
 from .content import described
 from .fold import Group, fold
 from .layout import SIGN, layout
 from .network import JOIN, Network
 from .read import read
+from .still import still
 from .view import default_expanded, view
 
 
@@ -93,6 +96,12 @@ class ArchitectureGraph(CnnWidget):
     def named(self) -> set[str]:
         """Names of the layers and containers that a node or a group stands for: each node's is that of its output."""
         return {node.layer for node in self._tree.nodes} | set(self._tree.groups)
+
+    def _still(self) -> Block | None:
+        return still(self)
+
+    def _still_title(self) -> str:
+        return title("Architecture", f"{self._layers} layers", self)
 
     def expand_all(self) -> None:
         """Open every group."""

@@ -14,11 +14,14 @@ from cnnwidgets.core.class_names import class_names
 from cnnwidgets.core.errors import InputError, TargetError
 from cnnwidgets.core.output_kinds import KINDS, Kind
 from cnnwidgets.widgets._page_state import PageState
+from cnnwidgets.widgets._still.parts import Block
+from cnnwidgets.widgets._still.publish import StillPicture, title
 
 from .header import ClassScoresHeader
 from .labels import cut
 from .ranking import APART, Floats, Row, ranked, remark
 from .reading import scores_of
+from .still import still
 
 _ROW_HEIGHT = 26
 _LABEL_WIDTH = 122  # px between the panel's edge and the bars
@@ -38,7 +41,7 @@ class _Bars(PageState, bqplot.Bars):
             self.speaker.say_failed(error)
 
 
-class ClassScores(PageState, ipywidgets.VBox):
+class ClassScores(PageState, StillPicture, ipywidgets.VBox):
     """The classes with the highest scores as bars; a click, or the search, selects a class.
 
     Args:
@@ -62,6 +65,8 @@ class ClassScores(PageState, ipywidgets.VBox):
         "number if there is only one, else logits.",
     )
     top = traitlets.Int(6, min=1, help="How many bars.")
+    network = traitlets.Unicode("", help="Name of the network, for titles; may be empty.")
+    photograph = traitlets.Unicode("", help="Name of the photograph, for titles; may be empty.")
 
     def __init__(
         self, logits: Any = None, *, labels: Sequence[str] | None = None, target: int | None = None, **traits: Any
@@ -215,6 +220,12 @@ class ClassScores(PageState, ipywidgets.VBox):
             self.target = self.shown[int(places[0])].index
         elif self.target is not None:
             self._redraw()  # a click on the selected bar takes the selection away: put it back
+
+    def _still(self) -> Block | None:
+        return still(self)
+
+    def _still_title(self) -> str:
+        return title("Class scores", "", self)
 
     def close(self) -> None:
         """Close the figure and everything in it."""

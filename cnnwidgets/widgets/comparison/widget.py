@@ -12,6 +12,9 @@ import traitlets
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import CnnWidget, bundle
 from cnnwidgets.widgets._messages import MOST_NUMBER, brief, command, one_of, several, text, whole
+from cnnwidgets.widgets._still.parts import Block
+from cnnwidgets.widgets._still.publish import title
+from cnnwidgets.widgets._still.pushed import content_of
 from cnnwidgets.widgets.heatmap_overlay._arrays import Shown, first_image, pixels_of
 from cnnwidgets.widgets.heatmap_overlay._fit import Size, stretched
 from cnnwidgets.widgets.heatmap_overlay.names import method_label
@@ -19,6 +22,7 @@ from cnnwidgets.widgets.heatmap_overlay.units import unit_of
 from cnnwidgets.widgets.heatmap_overlay.widget import CLIP_OF_GRADIENTS, DIVERGING, SEQUENTIAL, SIGNS
 
 from .cells import arrays_of, class_of, row_of, shown_of
+from .still import still
 
 AXES = ("layers", "classes")
 SCALES = ("own", "method", "all")
@@ -239,6 +243,12 @@ class Comparison(CnnWidget):
     def on_cancel(self, callback: Callable[[], object]) -> None:
         """Have ``callback`` called when the reader presses Cancel."""
         self._cancel = callback
+
+    def _still(self) -> Block | None:
+        return still(self)
+
+    def _still_title(self) -> str:
+        return title("Compare", content_of(self, "grid").get("caption", ""), self)
 
     def close(self) -> None:
         """Free what is kept for the views, let go of the callbacks, and close."""

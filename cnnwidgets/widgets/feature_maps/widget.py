@@ -9,9 +9,12 @@ import traitlets
 
 from cnnwidgets.widgets._base import CnnWidget, bundle
 from cnnwidgets.widgets._messages import command
+from cnnwidgets.widgets._still.parts import Block
+from cnnwidgets.widgets._still.publish import title
 
 from .arrays import as_field, as_maps, as_per_channel, as_pixels
 from .quantise import quantise
+from .still import still
 
 SORTS = ("index", "mean", "maximum", "zeros", "contribution")
 COLORMAPS = ("inferno", "magma", "viridis", "cividis", "gray", "blue-red", "purple-green")
@@ -169,6 +172,12 @@ class FeatureMaps(CnnWidget):
             self.layer = layer
             self.channel = None
             self.off = []
+
+    def _still(self) -> Block | None:
+        return still(self)
+
+    def _still_title(self) -> str:
+        return title("Feature maps", self.layer, self)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take state from a view; a click on a map that is gone by now is undone there, not an error here."""

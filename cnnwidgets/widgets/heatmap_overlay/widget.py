@@ -12,11 +12,15 @@ import traitlets
 
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import CnnWidget, bundle
+from cnnwidgets.widgets._still.parts import Block
+from cnnwidgets.widgets._still.publish import title
 
 from ._arrays import Floats, Shown, first_image, floats_and_notes, pixels_of
 from ._fit import Size, stretched
 from ._notes import caption_of, note_of
 from ._strip import packed
+from .names import method_label
+from .still import still
 from .units import unit_of
 
 SEQUENTIAL = ("inferno", "magma", "viridis", "cividis", "gray")
@@ -237,6 +241,12 @@ class HeatmapOverlay(CnnWidget):
         """Take the strip away."""
         if "strip" in self._pushed:
             self.push("strip", names=[])
+
+    def _still(self) -> Block | None:
+        return still(self)
+
+    def _still_title(self) -> str:
+        return title(method_label(self.method) if self.method else "Heat map", self.caption, self)
 
     def close(self) -> None:
         """Free what is kept for the views, and close them."""

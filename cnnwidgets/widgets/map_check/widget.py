@@ -11,10 +11,13 @@ import traitlets
 
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._page_state import PageState
+from cnnwidgets.widgets._still.parts import Block
+from cnnwidgets.widgets._still.publish import StillPicture, title
 
 from .arrays import Floats, as_floats, as_stack, levels
 from .charts import Chart
 from .panel import MapCheckPanel
+from .still import still
 
 _LEGEND = (
     "Deletion hides what the map marks first, insertion reveals it first; across: how much of the image. Grey: the "
@@ -22,7 +25,7 @@ _LEGEND = (
 )
 
 
-class MapCheck(PageState, ipywidgets.VBox):  # ipywidgets has no types
+class MapCheck(PageState, StillPicture, ipywidgets.VBox):  # ipywidgets has no types
     """Whether a map stands up: maps with random weights, insertion and deletion curves, and one sentence on them.
 
     The widget computes nothing. A click on "Check this map" calls ``on_check``; answer with :meth:`begin`, then
@@ -39,6 +42,8 @@ class MapCheck(PageState, ipywidgets.VBox):  # ipywidgets has no types
     """
 
     busy = traitlets.Bool(False, help="The check is being made.")
+    network = traitlets.Unicode("", help="Name of the network, for titles; may be empty.")
+    photograph = traitlets.Unicode("", help="Name of the photograph, for titles; may be empty.")
 
     def __init__(self, **traits: Any) -> None:
         self.on_check: Callable[[], None] = _nothing
@@ -200,6 +205,12 @@ class MapCheck(PageState, ipywidgets.VBox):  # ipywidgets has no types
     def say_failed(self, error: Exception) -> None:
         """Show what went wrong in the answer to the page."""
         self.panel.say_failed(error)
+
+    def _still(self) -> Block | None:
+        return still(self)
+
+    def _still_title(self) -> str:
+        return title("Check of a map", "", self)
 
     def close(self) -> None:
         """Close the charts and everything else."""

@@ -12,10 +12,13 @@ from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.widgets._base import CnnWidget, bundle
 from cnnwidgets.widgets._messages import MOST_NUMBER, as_sent, command, one_of, several, whole
+from cnnwidgets.widgets._still.parts import Block
+from cnnwidgets.widgets._still.publish import title
 from cnnwidgets.widgets.heatmap_overlay._arrays import floats_of, pixels_of
 
 from .patches import FILLS, MOST_PATCHES, MOST_SIDE, Move, SweepWish, color_of, in_sight, patch_of
 from .scores import bars
+from .still import still
 from .swept import swept
 
 VIEWS = ("drop", "class", "counts")
@@ -237,6 +240,12 @@ class Occluder(CnnWidget):
     def on_cancel(self, callback: Callable[[], object]) -> None:
         """Have ``callback`` called when the reader presses Cancel."""
         self._cancelled = callback
+
+    def _still(self) -> Block | None:
+        return still(self)
+
+    def _still_title(self) -> str:
+        return title("Hide a part", self.target_name, self)
 
     def close(self) -> None:
         """Free what is kept for the views, let go of the callbacks, and close."""

@@ -1,0 +1,30 @@
+"""An Explorer as a still picture: the map, the bars of the classes, the first feature maps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnnwidgets.widgets._still import parts
+from cnnwidgets.widgets.class_scores.still import still as still_scores
+from cnnwidgets.widgets.feature_maps.still import still as still_maps
+from cnnwidgets.widgets.heatmap_overlay.still import still as still_overlay
+
+_LEFT, _RIGHT, _MAPS = 300, 284, 20
+
+
+def still(explorer: Any) -> parts.Block:
+    """What ``explorer`` has beside each other: overlay and class bars, and below them the maps of the layer."""
+    beside = [
+        _headed(explorer.overlay, still_overlay(explorer.overlay, _LEFT), _LEFT),
+        _headed(explorer.scores, still_scores(explorer.scores, _RIGHT), _RIGHT),
+    ]
+    below = _headed(explorer.feature_maps, still_maps(explorer.feature_maps, _MAPS), parts.WIDTH)
+    summary = parts.text(explorer._view.bar.summary, colour=parts.SOFT, size=12)  # noqa: SLF001
+    return parts.column([summary, parts.row([one for one in beside if one], 16), *([below] if below else [])])
+
+
+def _headed(widget: Any, content: parts.Block | None, width: int) -> parts.Block | None:
+    """``content`` under the widget's title."""
+    if content is None:
+        return None
+    return parts.column([parts.text(widget._still_title(), width=width), content])  # noqa: SLF001

@@ -1,0 +1,147 @@
+"""A map over its photograph, with the numbers of its scale: what the browser paints, made in Python."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from .colours import coloured
+
+Floats = npt.NDArray[np.float32]
+
+
+class Scaled(NamedTuple):
+    """What is painted: ``part`` (h, w) from 0 to ``limit``, or from -limit to limit where it is ``signed``.
+
+    ``limit`` is 0 where there is nothing to paint; NaN stands for what is not finite; ``least`` and ``largest`` are the
+    map's own, ``clipped`` says that some values lie past the end.
+    """
+
+    part: Floats
+    limit: float
+    signed: bool
+    negative: bool
+    clipped: bool
+    least: float
+    largest: float
+
+    @property
+    def ends(self) -> tuple[str, str, str]:
+        """Labels under the colour bar: left, middle, right."""
+        if self.limit == 0:
+            return "", "", ""
+        under, over = ("≤ ", "≥ ") if self.clipped else ("", "")
+        low, high = number(-self.limit), number(self.limit)
+        if self.signed:
+            return f"{under}{low}", "0", f"{over}+{high}"
+        return "0", "", f"{under}{low}" if self.negative else f"{over}{high}"
+
+
+def scaled(values: Floats, magnitude: Floats | None, sign: str, clip: float = 0.0) -> Scaled:
+    """The part of ``values`` (h, w) that ``sign`` shows, and its scale.
+
+    >>> scaled(np.float32([[-2.0, 1.0]]), None, "positive").ends
+    ('0', '', '1.00')
+    """
+    raw = magnitude if magnitude is not None and sign == "positive" else values
+    finite = np.isfinite(raw)
+    known = raw[finite]
+    least, largest = (float(known.min()), float(known.max())) if known.size else (np.nan, np.nan)
+    factor = -1 if sign == "negative" else 1
+    part = np.where(finite, raw * factor, np.nan).astype(np.float32)
+    if sign != "signed":
+        part = np.maximum(part, 0)
+    sizes = np.abs(part[finite])
+    limit = float(sizes.max()) if sizes.size else 0.0
+    end = float(np.percentile(sizes, 100 - clip)) if clip and limit else 0.0
+    clipped = 0 < end < limit
+    return Scaled(part, end if clipped else limit, sign == "signed", sign == "negative", clipped, least, largest)
+
+
+def overlay(
+    photo: npt.NDArray[np.uint8] | None, scale: Scaled, look: Any, side: int, *, partial: bool = False
+) -> Image.Image:
+    """The map over the photograph, no side longer than ``side`` px.
+
+    Args:
+        photo: (H, W, 3), or None.
+        scale: what :func:`scaled` gave.
+        look: has ``opacity``, ``smooth``, ``colormap`` and ``diverging``.
+        side: px.
+        partial: NaN is what is not known yet: there is the photograph.
+    """
+    size = fitted((photo if photo is not None else scale.part).shape[:2], side)
+    part = resized(scale.part, size, smooth=getattr(look, "smooth", True))
+    shares = part / (scale.limit or 1.0)
+    colours = coloured((shares + 1) / 2 if scale.signed else shares, look.diverging if scale.signed else look.colormap)
+    opacity = np.full(size, look.opacity if photo is not None else 1.0, np.float32)
+    if scale.limit == 0:
+        opacity[np.isfinite(part)] = 0
+    if partial:
+        opacity[~np.isfinite(part)] = 0
+    under = Image.new("RGB", size[::-1], "white") if photo is None else photograph(photo, side)
+    alpha = Image.fromarray(np.round(opacity * 255).astype(np.uint8))
+    return Image.composite(Image.fromarray(colours), under, alpha)
+
+
+def photograph(pixels: npt.NDArray[np.uint8], side: int) -> Image.Image:
+    """``pixels`` (H, W, 3), no side longer than ``side`` px."""
+    height, width = fitted(pixels.shape[:2], side)
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    small = max(pixels.shape[:2]) < side // 2
+    return image.resize((width, height), Image.Resampling.NEAREST if small else Image.Resampling.BILINEAR)
+
+
+def fitted(shape: tuple[int, ...], side: int) -> tuple[int, int]:
+    """(height, width) of ``shape``'s proportion whose longer side is ``side``."""
+    factor = side / max(shape)
+    return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
+
+
+def resized(values: Floats, size: tuple[int, int], *, smooth: bool) -> Floats:
+    """``values`` (h, w) at ``size``, as the browser does: pixel centres at i + ½, NaN where its cell is not finite."""
+    height, width = size
+    rows, columns = (
+        np.minimum(((np.arange(n) + 0.5) * m / n).astype(int), m - 1)
+        for n, m in ((height, values.shape[0]), (width, values.shape[1]))
+    )
+    nearest: Floats = values[rows[:, None], columns]
+    if not smooth or values.shape == size:
+        return nearest
+    finite = np.isfinite(values)
+    sums, weights = (_bilinear(part, size) for part in (np.where(finite, values, 0), finite.astype(np.float32)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(np.isfinite(nearest), sums / weights, np.nan).astype(np.float32)
+
+
+def _bilinear(values: Floats, size: tuple[int, int]) -> Floats:
+    for axis, target in enumerate(size):
+        source = values.shape[axis]
+        centres = np.clip((np.arange(target) + 0.5) * source / target - 0.5, 0, source - 1)
+        low = np.floor(centres).astype(int)
+        share = (centres - low).reshape((-1, 1) if axis == 0 else (1, -1))
+        high = np.minimum(low + 1, source - 1)
+        values = values.take(low, axis) * (1 - share) + values.take(high, axis) * share
+    return values
+
+
+def number(value: float) -> str:
+    """Three significant digits and a true minus sign, as the browser writes them.
+
+    >>> number(-21.1), number(0.00123), number(1200000.0)
+    ('−21.10', '0.00123', '1.2e6')
+    """
+    if not np.isfinite(value):
+        return "NaN" if np.isnan(value) else "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if size >= 1e5 or size < 1e-3:
+        digits, power = f"{size:.2e}".split("e")
+        text = f"{digits.rstrip('0').rstrip('.')}e{int(power)}"
+    else:
+        text = f"{size:.1f}" if size >= 100 else f"{size:.2f}" if size >= 1 else f"{size:#.3g}"
+    return f"−{text}" if value < 0 else text

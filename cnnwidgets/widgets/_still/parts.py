@@ -1,0 +1,201 @@
+"""What a still picture is put together from: text, rows of pictures, bars, colour bars and curves."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from .colours import table
+
+WIDTH = 600
+GAP = 8
+INK, SOFT, ACCENT, TINT, LINE = (31, 35, 40), (89, 99, 110), (11, 107, 203), (222, 228, 235), (200, 206, 212)
+WARN = (125, 82, 0)
+
+Block = Image.Image
+
+
+def text(said: str, *, colour: Any = INK, size: int = 13, width: int = WIDTH, most: int = 6) -> Block:
+    """``said``, broken into at most ``most`` lines."""
+    font = _font(size)
+    lines = _wrapped(_drawable(said, font), width, font)
+    if len(lines) > most:
+        lines = [*lines[: most - 1], f"{lines[most - 1][:-1]}…"]
+    height = size + 6
+    block = _empty(width, height * len(lines))
+    draw = ImageDraw.Draw(block)
+    for place, line in enumerate(lines):
+        draw.text((0, place * height), line, fill=colour, font=font)
+    return block
+
+
+def column(blocks: Sequence[Block], gap: int = GAP) -> Block:
+    """One below another."""
+    width = max((block.width for block in blocks), default=1)
+    sheet = _empty(width, max(1, sum(block.height + gap for block in blocks) - gap))
+    top = 0
+    for block in blocks:
+        sheet.paste(block, (0, top))
+        top += block.height + gap
+    return sheet
+
+
+def row(blocks: Sequence[Block], gap: int = GAP) -> Block:
+    """One beside another, the tops in line."""
+    sheet = _empty(
+        max(1, sum(block.width + gap for block in blocks) - gap), max((block.height for block in blocks), default=1)
+    )
+    left = 0
+    for block in blocks:
+        sheet.paste(block, (left, 0))
+        left += block.width + gap
+    return sheet
+
+
+def rows(blocks: Sequence[Block], width: int = WIDTH, gap: int = GAP) -> Block:
+    """As many beside each other as fit."""
+    lines: list[list[Block]] = [[]]
+    used = 0
+    for block in blocks:
+        if lines[-1] and used + block.width > width:
+            lines.append([])
+            used = 0
+        lines[-1].append(block)
+        used += block.width + gap
+    return column([row(line, gap) for line in lines], gap)
+
+
+def sheet(pictures: Sequence[tuple[Block, str]], side: int = 52) -> Block:
+    """Small pictures, no side longer than ``side`` px, each over its name, in as many rows as they need."""
+    across = max(1, min(len(pictures), (WIDTH + 6) // (side + 6)))
+    block = _empty(across * (side + 6) - 6, -(-len(pictures) // across) * (side + 18))
+    draw, font = ImageDraw.Draw(block), _font(10)
+    for place, (picture, name) in enumerate(pictures):
+        left, top = place % across * (side + 6), place // across * (side + 18)
+        factor = side / max(picture.size)
+        size = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
+        block.paste(picture.resize(size, Image.Resampling.NEAREST), (left, top))
+        draw.text((left, top + size[1] + 1), _drawable(name, font), fill=SOFT, font=font)
+    return block
+
+
+def bars(entries: Sequence[tuple[str, float, str, bool]], width: int = WIDTH) -> Block:
+    """A bar each: its label, its share of the longest (0 to 1), its number as text, and whether it is selected."""
+    height, room = 22, width * 2 // 5
+    font = _font(12)
+    block = _empty(width, max(1, height * len(entries)))
+    draw = ImageDraw.Draw(block)
+    longest = width - room - 70
+    for place, (label, share, value, selected) in enumerate(entries):
+        top = place * height
+        name = _wrapped(_drawable(label, font), room - GAP, font)
+        draw.text((0, top + 3), name[0] + ("…" if len(name) > 1 else ""), fill=INK, font=font)
+        end = room + max(1, round(longest * min(max(share, 0.0), 1.0)))
+        draw.rectangle((room, top + 4, end, top + height - 6), fill=ACCENT if selected else LINE)
+        draw.text((end + 6, top + 3), _drawable(value, font), fill=SOFT, font=font)
+    return block
+
+
+def colour_bar(name: str, ends: tuple[str, str, str], unit: str, width: int) -> Block:
+    """The colours from the lowest to the highest value, with their numbers."""
+    font = _font(12)
+    block = _empty(width, 28)
+    ramp = table(name)[np.linspace(0, 255, width).astype(int)]
+    block.paste(Image.fromarray(np.repeat(ramp[None], 9, 0)), (0, 0))
+    draw = ImageDraw.Draw(block)
+    for place, label in enumerate(ends):
+        label = _drawable(label, font)
+        left = (width - font.getlength(label)) * place / 2
+        draw.text((left, 11), label, fill=INK, font=font)
+    under = text(unit, colour=SOFT, size=12, width=width, most=2) if unit else None
+    return column([block, under], 0) if under is not None else block
+
+
+def curve(title: str, x: Sequence[float], y: Sequence[float], others: Any, size: tuple[int, int]) -> Block:
+    """A line from 0 to the largest ``x``, grey lines (m, n) to compare it with, and its title above."""
+    height, width = size
+    block = _empty(width, height)
+    draw = ImageDraw.Draw(block)
+    known = [value for line in (y, *others) for value in line if np.isfinite(value)]
+    low, high = min(0.0, *known) if known else 0.0, max(known, default=1.0)
+    end, span = max(x, default=0.0) or 1.0, (high - low) or 1.0
+
+    def points(values: Sequence[float]) -> list[tuple[float, float]]:
+        return [
+            (2 + (width - 4) * at / end, height - 3 - (height - 6) * (value - low) / span)
+            for at, value in zip(x, values, strict=False)
+            if np.isfinite(value)
+        ]
+
+    draw.rectangle((0, 0, width - 1, height - 1), outline=LINE)
+    for line, colour, thickness in [*((other, LINE, 1) for other in others), (y, ACCENT, 2)]:
+        if len(points(line)) > 1:
+            draw.line(points(line), fill=colour, width=thickness)
+    span_text = f"{low:.3g} to {high:.3g}"
+    return column([text(title, size=12, width=width), block, text(span_text, colour=SOFT, size=12, width=width)], 2)
+
+
+def framed(block: Block, margin: int = 12) -> Block:
+    """``block`` on a white page with a thin border."""
+    page = Image.new("RGB", (block.width + 2 * margin, block.height + 2 * margin), "white")
+    page.paste(block, (margin, margin))
+    ImageDraw.Draw(page).rectangle((0, 0, page.width - 1, page.height - 1), outline=LINE)
+    return page
+
+
+def _empty(width: int, height: int) -> Block:
+    return Image.new("RGB", (max(1, width), max(1, height)), "white")
+
+
+@functools.cache
+def _font(size: int) -> Any:
+    """DejaVu Sans, of the system or of matplotlib, which has most scripts; else what Pillow brings."""
+    spec = importlib.util.find_spec("matplotlib")
+    own = [
+        Path(folder) / "mpl-data/fonts/ttf/DejaVuSans.ttf"
+        for folder in (spec and spec.submodule_search_locations) or ()
+    ]
+    for file in ("DejaVuSans.ttf", *map(str, own)):
+        try:
+            return ImageFont.truetype(file, size)
+        except (OSError, ImportError):
+            continue
+    return ImageFont.load_default(size)
+
+
+_PLAIN = str.maketrans(
+    {"→": "->", "−": "-", "×": "x", "…": "...", "·": "-", "≤": "<=", "≥": ">=", "∞": "inf", "⚠": "!"}
+)
+
+
+def _drawable(said: str, font: Any) -> str:
+    """``said`` without what breaks a line, and with signs that the font has."""
+    line = " ".join(said.split())
+    if "DejaVu" in str(getattr(font, "path", "")):
+        return line
+    return line.translate(_PLAIN).encode("latin-1", "replace").decode("latin-1")
+
+
+def _wrapped(said: str, width: float, font: Any) -> list[str]:
+    """Lines no wider than ``width``, broken inside words where there is no other way."""
+    lines, line = [], ""
+    for word in said[:2000].split(" "):
+        longer = f"{line} {word}" if line else word
+        if font.getlength(longer) <= width:
+            line = longer
+            continue
+        lines += [line] if line else []
+        line = word
+        while font.getlength(line) > width and len(line) > 1:
+            cut = max(1, int(len(line) * width / font.getlength(line)))
+            while cut > 1 and font.getlength(line[:cut]) > width:
+                cut -= 1
+            lines.append(line[:cut])
+            line = line[cut:]
+    return [*lines, line]

@@ -1,0 +1,25 @@
+"""The bars of the classes as a still picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cnnwidgets.widgets._still import parts
+
+
+def still(widget: Any, width: int = parts.WIDTH) -> parts.Block | None:
+    """What ``widget``, a :class:`ClassScores`, shows; None: there are no scores."""
+    rows = widget.shown
+    if not rows:
+        return parts.text(widget.header.message) if widget.header.message else None
+    values = [row.value if np.isfinite(row.value) else 0.0 for row in rows]
+    low, span = min(0.0, *values), max(*values, 0.0) - min(0.0, *values)
+    return parts.bars(
+        [
+            (widget.label(row.index), (value - low) / (span or 1.0), row.text, row.index == widget.target)
+            for row, value in zip(rows, values, strict=True)
+        ],
+        width,
+    )
