@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from .provenance import tensors
-from .reach import Reach, scattered
+from .reach import PADDING, Reach, scattered
 from .receptive import Dim, Field, combined, moved_by, plain, reach_of, smeared, unfollowed
 
 
@@ -139,9 +139,9 @@ def slid(dim: Dim, size: int, kernel: int, stride: int, padding: int, dilation: 
     last = first + (kernel - 1) * dilation
     if reach.order:
         return plain(size, _slid_order(reach, [o * stride + (first + last) // 2 for o in range(size)]))
-    if reach.is_whole:
-        return plain(size, replace(reach, stride=reach.stride * stride))
-    return plain(size, reach.through(1, stride, lambda o: (o * stride + first, o * stride + last)))
+    if not reach.lo or reach.length:
+        return plain(size, replace(reach.unplaced(), stride=reach.stride * stride))
+    return plain(size, reach.through(1, stride, lambda o: (o * stride + first, o * stride + last), size))
 
 
 def unslid(dim: Dim, size: int) -> Dim:
@@ -160,9 +160,10 @@ def unslid(dim: Dim, size: int) -> Dim:
 
 def _slid_order(reach: Reach, centres: list[int]) -> Reach:
     """What lies at ``centres`` of an axis whose positions were moved."""
-    if min(centres) < 0 or max(centres) >= len(reach.order) or reach.stride != 1:
+    if reach.stride != 1:
         return scattered(reach.by)
-    return reach.ordered([reach.order[centre] for centre in centres], reach.by)
+    inside = range(len(reach.order))
+    return reach.ordered([reach.order[centre] if centre in inside else PADDING for centre in centres], reach.by)
 
 
 def with_dim(field: Field, place: int, dim: Dim) -> Field:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from . import axis_rules, joined_rules, moved_rules, window_rules  # noqa: F401 (their rules register themselves)
 from .field_calls import RULES, Call, NoRule, elementwise, is_pointwise, mixed
-from .receptive import Field
+from .receptive import Field, settled
 
 
 def output_field(call: Call, inputs: Sequence[Field]) -> Field:
@@ -23,7 +23,7 @@ def output_field(call: Call, inputs: Sequence[Field]) -> Field:
         try:
             field = rule(call)
             if tuple(math.prod(size for size, _ in dim) for dim in field.dims) == shape:
-                return field
+                return settled(field)
         except (NoRule, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError, AssertionError):
             pass  # an unforeseen way to call it: take the safe answer
     return mixed(inputs, shape)

@@ -15,6 +15,8 @@ from .tokens import Form
 
 NO_BATCH = "with another first axis than the images"
 NO_PLACES = "without height and width"
+SHIFTED = "with its rows and columns shifted"
+INDEPENDENT = "which does not depend on the image"
 _ROWS, _COLUMNS = {0}, {1}
 _ATTENTION = re.compile("attention|attn", re.IGNORECASE)
 
@@ -28,7 +30,7 @@ def reading(seen: Frame | Op, input_shape: tuple[int, ...], grids: Grids) -> Rea
     if len(shape) not in (3, 4):
         return NO_PLACES, None
     if field is None:
-        return "which does not depend on the image", None
+        return INDEPENDENT, None
     axes = _axes(field)
     by = next((by for by in map(moved_by, field.dims) if by is not None), None)
     if len(shape) == 3 and by is None:
@@ -48,7 +50,7 @@ def reading(seen: Frame | Op, input_shape: tuple[int, ...], grids: Grids) -> Rea
             return "weights of an attention" if shape[2] == shape[3] else "tokens split over the heads", None
         return (NO_PLACES, None) if _mixes_last_axis(seen) else None
     if by is not None:
-        return f"with its rows and columns shifted ({by})", None
+        return f"{SHIFTED} ({by})", None
     if any(len(dim) > 1 and dim[0][1] is None for dim in field.dims[1:]) and _ROWS | _COLUMNS not in axes:
         return "with channels laid beside each other as rows or columns", None
     return _four(shape, axes)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import re
-import types
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,16 +12,10 @@ from torch import nn
 from .errors import Cancelled, CnnWidgetsError
 from .graph import Graph, build
 from .layout_rules import NO_BATCH, Reading, reading
-from .names import named_layers
+from .placement import Placement, placement_of
 from .recording import Frame, Op, Recording, record
 from .token_grids import Grids, Joins
-from .tokens import AnyForm, CustomForm
-
-_MOVES = {
-    *("roll", "flip", "fliplr", "flipud", "rot90", "gather", "take_along_dim", "index_select", "argsort", "randperm"),
-    *("grid_sample", "scatter", "sort", "topk"),
-}
-_SUSPECT = re.compile("permute|transpose|rearrange|channels_?last|layernorm|rmsnorm|attention|attn|swin", re.IGNORECASE)
+from .tokens import AnyForm, CustomForm, Form
 
 
 @dataclass(frozen=True)
@@ -36,12 +27,14 @@ class Layout:
         why_not: why it is no stack of maps (N, C, H, W), as words to put after its shape; None if it is one.
         sure: False where the axes could not be followed, so that only the shape speaks.
         form: how it holds maps all the same, in another order; None if it does not, or needs no turning.
+        placement: where its maps lie in the image; None if it holds none, or that is not known.
     """
 
     shape: tuple[int, ...]
     why_not: str | None = None
     sure: bool = True
     form: AnyForm | None = None
+    placement: Placement | None = None
 
     @property
     def spatial(self) -> bool:
@@ -115,30 +108,6 @@ def _same_but_for_batch(known: Layout, shape: tuple[int, ...]) -> bool:
     return len(before) == len(shape) and before[:at] + before[at + 1 :] == shape[:at] + shape[at + 1 :]
 
 
-def layouts(model: nn.Module, images: torch.Tensor, grid: tuple[int, int] | None = None) -> Layouts:
-    """The layouts of ``model``, followed only if its modules hint at others than (N, C, H, W), or ``grid`` is given."""
-    classes = {type(module) for _, module in named_layers(model)}
-    suspect = grid is not None or any(_SUSPECT.search(kind.__name__) or _may_move(kind) for kind in classes)
-    return followed_layouts(model, images, grid) if suspect else Layouts(len(images))
-
-
-def _may_move(kind: type[nn.Module]) -> bool:
-    """Whether the code of this class, or a function that it calls by name, speaks of functions that move positions."""
-    if kind.__module__.split(".")[0] == "torch":
-        return False
-    code = [one for base in kind.__mro__ if base.__module__.split(".")[0] != "torch" for one in vars(base).values()]
-    functions = [one for one in code if inspect.isfunction(one)]
-    names = {name for one in functions for name in _names(one.__code__)}
-    called = [one.__globals__.get(name) for one in functions for name in _names(one.__code__)]
-    helpers = [one for one in called if inspect.isfunction(one) and one.__module__.split(".")[0] != "torch"]
-    return not _MOVES.isdisjoint(names.union(*(_names(one.__code__) for one in helpers)))
-
-
-def _names(code: types.CodeType) -> set[str]:
-    inner = [_names(one) for one in code.co_consts if isinstance(one, types.CodeType)]
-    return set(code.co_names).union(*inner)
-
-
 def followed_layouts(model: nn.Module, images: torch.Tensor, grid: tuple[int, int] | None = None) -> Layouts:
     """The layouts of ``model`` by a recorded forward pass of one image; ``grid`` is what tokens are said to form."""
     joins = Joins()
@@ -178,11 +147,12 @@ def judged(recording: Recording, graph: Graph, grids: Grids | None = None) -> di
                 grids.add((seen.output_shape[2], seen.output_shape[3]))  # tokens that were laid out for it
             continue
         why_not, form = known
-        layout = found[seen.id] = Layout(seen.output_shape, why_not, form=form)
+        layout = Layout(seen.output_shape, why_not, form=form)
+        layout = found[seen.id] = replace(layout, placement=_placement(seen, layout, recording.input_shape, grids))
         if layout.spatial:
-            grids.add((layout.shape[2], layout.shape[3]))
+            grids.add((layout.shape[2], layout.shape[3]), layout.placement)
         elif form is not None and form.followed:
-            grids.add(form.grid)
+            grids.add(form.grid, layout.placement)
         same_shape.setdefault(layout.shape, set()).add(known)
     for seen in unknown:
         among = same_shape.get(seen.output_shape, set())
@@ -194,6 +164,16 @@ def judged(recording: Recording, graph: Graph, grids: Grids | None = None) -> di
             why_not, form = min((str(reason) for reason, _ in refused), default=None) if agreed else None, None
         found[seen.id] = Layout(seen.output_shape, why_not, sure=agreed, form=form)
     return found
+
+
+def _placement(seen: Frame | Op, layout: Layout, image: tuple[int, ...], grids: Grids) -> Placement | None:
+    if isinstance(layout.form, Form):
+        if not layout.form.followed:
+            return grids.placements.get(layout.form.grid)
+        return placement_of(seen.field, layout.form.grid, image)
+    if not layout.stacked:
+        return None
+    return placement_of(seen.field, (layout.shape[2], layout.shape[3]), image)
 
 
 def _returned(recording: Recording, graph: Graph) -> list[tuple[str, Frame | Op]]:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 SCATTERED = 2
 """In place of an image axis: places of the image in an order that is not known."""
+PADDING = -1
+"""In place of a position that was moved: nothing of the image is there."""
 _LONGEST_PERIOD = 4096
 
 
@@ -24,9 +26,14 @@ class Reach:
     ``axis`` is 0 for the input's height, 1 for its width, 2 (``SCATTERED``) for places in no known order. Without
     ``lo`` every position sees the whole axis.
 
-    ``stride`` tells the parts of a split axis apart: the windows of an axis are as far apart as they are long.
+    Where something has mixed all positions (``sees_all``) the intervals no longer say what a position sees, but still
+    where it lies.
+
+    ``stride`` tells the parts of a split axis apart: the windows of an axis are as far apart as they are long;
+    ``length`` is then the number of positions before it was split, which is what the intervals are about.
     ``order``, if not empty, says that positions were moved: position ``i`` of the axis, before it was split, holds what
-    was at ``order[i]``; ``by`` names what moved them.
+    was at ``order[i]``, ``PADDING`` where it holds nothing of the image; ``by`` names what moved them.
+    ``bounds``, first and last: input pixels outside are seen by no position, since the network has cut them off.
     """
 
     axis: int
@@ -36,27 +43,57 @@ class Reach:
     stride: int = 1
     order: tuple[int, ...] = ()
     by: str = ""
+    sees_all: bool = False
+    length: int = 0
+    bounds: tuple[int, int] | None = field(default=None, compare=False)
 
     @property
     def is_moved(self) -> bool:
         """Whether positions are not where they were."""
         return bool(self.order) or self.axis == SCATTERED
 
+    @property
+    def is_placed(self) -> bool:
+        """Whether it is known where each position lies."""
+        return bool(self.lo) and not self.is_moved and not self.length
+
     def everywhere(self) -> Reach:
         """The same positions, each of which sees the whole axis."""
-        return self if self.is_whole else replace(self, step=0, lo=(), hi=())
+        return self if self.is_whole else replace(self, sees_all=True)
+
+    def part_of(self, length: int) -> Reach:
+        """The reach of a part of an axis of ``length`` positions that is split."""
+        return self if self.length or not self.lo else replace(self, length=length)
+
+    def joined(self, size: int) -> Reach:
+        """The reach of ``size`` positions put together of such parts."""
+        return replace(self, length=0) if self.length == size else self
+
+    def windows(self, size: int) -> Reach:
+        """The reach of ``size`` windows of a split axis, where nothing tells the positions inside apart any more."""
+        width = self.length // size
+        axis = replace(self, length=0, stride=1)
+        return axis.through(1, width, lambda window: (window * width, window * width + width - 1), size)
+
+    def unplaced(self) -> Reach:
+        """The same, without where its positions lie."""
+        return replace(self, step=0, lo=(), hi=(), length=0, bounds=None, sees_all=False)
 
     def ordered(self, order: Sequence[int], by: str) -> Reach:
         """The reach of positions that hold what was at ``order``; in place again where that is in steps of one size."""
         jumps = {after - before for before, after in itertools.pairwise(order)}
-        if len(jumps) < 2 and min(jumps, default=1) > 0:
+        step = jumps.pop() if jumps else 1
+        if jumps or step <= 0 or min(order) < 0:
+            return replace(self, order=tuple(order), by=by, sees_all=bool(self.lo), stride=1)
+        base = replace(self, order=(), by="")
+        if not base.is_placed:
             return whole(self.axis)
-        return Reach(self.axis, order=tuple(order), by=by)
+        return base.through(1, step, lambda position: (order[0] + position * step,) * 2, len(order))
 
     @property
     def is_whole(self) -> bool:
         """Whether every position sees the whole axis."""
-        return not self.lo
+        return self.sees_all or not self.lo
 
     @property
     def size(self) -> int:
@@ -68,10 +105,10 @@ class Reach:
         periods, phase = divmod(position, len(self.lo))
         return self.lo[phase] + periods * self.step, self.hi[phase] + periods * self.step
 
-    def through(self, period: int, step: int, taps: Callable[[int], tuple[int, int]]) -> Reach:
+    def through(self, period: int, step: int, taps: Callable[[int], tuple[int, int]], size: int = 0) -> Reach:
         """The reach of a new map whose position ``o`` reads positions ``taps(o)``, first and last, of this one.
 
-        ``taps(o + period)`` must equal ``taps(o) + step``.
+        ``taps(o + period)`` must equal ``taps(o) + step``. ``size``, if not 0: how many positions it has.
 
         Example:
             >>> pixels("w").through(1, 2, lambda o: (2 * o - 1, 2 * o + 1)).at(5)  # kernel 3, stride 2, padding 1
@@ -79,38 +116,67 @@ class Reach:
         """
         if self.is_moved:
             return scattered(self.by)
-        if self.is_whole:
+        if not self.lo:
             return self
+        if self.length:
+            return self.unplaced()
         repeat = len(self.lo) // math.gcd(len(self.lo), step)
         if repeat * period > _LONGEST_PERIOD:
             return whole(self.axis)
-        reads = [taps(position) for position in range(repeat * period)]
-        return Reach(
-            self.axis,
-            repeat * step * self.step // len(self.lo),
-            tuple(self.at(first)[0] for first, _ in reads),
-            tuple(self.at(last)[1] for _, last in reads),
+        reads = [self._across(*taps(position)) for position in range(repeat * period)]
+        made = replace(
+            self,
+            step=repeat * step * self.step // len(self.lo),
+            lo=tuple(first for first, _ in reads),
+            hi=tuple(last for _, last in reads),
         )
+        return replace(made, bounds=made._cut(size)) if size and self.bounds else made  # noqa: SLF001 (its own kind)
+
+    def _across(self, first: int, last: int) -> tuple[int, int]:
+        """First and last input pixel that positions ``first`` to ``last`` see."""
+        one, other = self.at(first), self.at(last)
+        return min(one[0], other[0]), max(one[1], other[1])
+
+    def _cut(self, size: int) -> tuple[int, int] | None:
+        """``bounds``, within what ``size`` positions see."""
+        if self.bounds is None:
+            return None
+        low, high = self._across(0, size - 1)
+        bounds = max(self.bounds[0], low), min(self.bounds[1], high)
+        return bounds if bounds[0] <= bounds[1] else self.bounds
 
     def union(self, other: Reach, length: int) -> Reach:
         """What a position sees that reads both maps, ``length`` positions long."""
         if self == other:
             return self
-        if self.is_whole or other.is_whole or self.axis != other.axis:
+        if self.is_moved or other.is_moved or self.axis != other.axis:
             return (self if self.is_moved or not other.is_moved else other).everywhere()
+        if not self.lo or not other.lo or self.length != other.length:
+            placed = self if self.lo and (not other.lo or not self.length) else other
+            return replace(placed, sees_all=bool(placed.lo))
+        if self.length:
+            return self.everywhere() if (self.lo, self.hi) == (other.lo, other.hi) else self.unplaced()
+        sees_all = self.sees_all or other.sees_all
+        bounds = _hull(self.bounds, other.bounds)
         period = math.lcm(len(self.lo), len(other.lo))
         step = self.step * (period // len(self.lo))
         if step != other.step * (period // len(other.lo)) or period > _LONGEST_PERIOD:
             # Two resamplings that rounded differently: no common grid, so each position of this map for itself.
             period = length
-            step = max(part.step * length // len(part.lo) for part in (self, other))
+            step = max((part.step * length // len(part.lo) for part in (self, other)), key=abs)
         both = [(self.at(i), other.at(i)) for i in range(period)]
-        return Reach(
-            self.axis,
-            step,
-            tuple(min(a[0], b[0]) for a, b in both),
-            tuple(max(a[1], b[1]) for a, b in both),
+        return replace(
+            self,
+            step=step,
+            lo=tuple(min(a[0], b[0]) for a, b in both),
+            hi=tuple(max(a[1], b[1]) for a, b in both),
+            sees_all=sees_all,
+            bounds=bounds,
         )
+
+
+def _hull(one: tuple[int, int] | None, other: tuple[int, int] | None) -> tuple[int, int] | None:
+    return (min(one[0], other[0]), max(one[1], other[1])) if one and other else None
 
 
 def pixels(axis: str) -> Reach:

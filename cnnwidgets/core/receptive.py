@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -74,7 +75,10 @@ def of_input(shape: Sequence[int]) -> Field:
     """The field of the network's input: its last two axes are height and width."""
     dims = [plain(size) for size in shape]
     if len(shape) >= 3:
-        dims[-2:] = [plain(shape[-2], pixels("h")), plain(shape[-1], pixels("w"))]
+        dims[-2:] = [
+            plain(size, replace(pixels(axis), bounds=(0, size - 1)))
+            for axis, size in zip("hw", shape[-2:], strict=True)
+        ]
     return Field(tuple(dims))
 
 
@@ -92,6 +96,21 @@ def unfollowed(fields: Sequence[Field], shape: Sequence[int]) -> Field:
     return Field(
         tuple(plain(size, None if place == 0 and size in images else scattered(by)) for place, size in enumerate(shape))
     )
+
+
+def settled(field: Field) -> Field:
+    """``field``, where windows of an axis whose inside is gone are positions along it again."""
+    if not any(reach.length for dim in field.dims for _, reach in dim if reach is not None):
+        return field
+    counts = Counter(reach.axis for dim in field.dims for _, reach in dim if reach is not None)
+
+    def whole_again(factor: Factor) -> Factor:
+        size, reach = factor
+        if reach is None or not reach.length or counts[reach.axis] > 1 or reach.stride * size != reach.length:
+            return factor
+        return size, reach.windows(size)
+
+    return Field(tuple(tuple(whole_again(factor) for factor in dim) for dim in field.dims))
 
 
 def smeared(field: Field, axes: Iterable[int] | None = None) -> Field:
@@ -177,7 +196,7 @@ def reshaped(field: Field, shape: Sequence[int]) -> Field:
                 return unfollowed([field], shape)
             if length > need:
                 # Windows of an axis are no longer a regular grid along it: say that they see all of it.
-                inner = None if reach is None else reach.everywhere()
+                inner = None if reach is None else reach.everywhere().part_of(length)
                 waiting.append((length // need, inner))
                 reach = None if inner is None else replace(inner, stride=inner.stride * (length // need))
                 length = need
@@ -192,10 +211,19 @@ def _folded(factors: list[Factor]) -> Dim:
     merged: list[Factor] = []
     for factor in factors:
         if merged and _are_one(merged[-1], factor):
-            merged[-1] = (merged[-1][0] * factor[0], factor[1])
+            merged[-1] = _joined(merged[-1], factor)
         else:
             merged.append(factor)
     return tuple(merged)
+
+
+def _joined(outer: Factor, inner: Factor) -> Factor:
+    (count, before), (size, after) = outer, inner
+    if before is None or after is None:
+        return count * size, after
+    if (before.lo, before.hi, before.length) != (after.lo, after.hi, after.length):
+        return count * size, after.unplaced()
+    return count * size, after.joined(count * size)
 
 
 def _are_one(outer: Factor, inner: Factor) -> bool:

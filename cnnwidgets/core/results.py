@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional
 
 from .errors import CnnWidgetsError
+from .placement import Placement
 from .targets import Chosen
 
 
@@ -24,6 +25,7 @@ class Attribution:
         layer: dotted name of the layer explained, or None.
         scores: (N,) float32 on the CPU, the score explained.
         notes: what the reader must know before trusting the map; empty when all went well.
+        placement: where the maps lie in the image; None where that is not known, or the maps are the image's size.
     """
 
     values: torch.Tensor
@@ -32,6 +34,7 @@ class Attribution:
     layer: str | None
     scores: torch.Tensor
     notes: tuple[str, ...] = ()
+    placement: Placement | None = None
 
     def __post_init__(self) -> None:
         for name, tensor, dims in (("values", self.values, (3, 4)), ("scores", self.scores, (1,))):
@@ -47,14 +50,18 @@ class Attribution:
             raise CnnWidgetsError(f"Attribution has {len(self.values)} maps and {len(self.scores)} scores.")
         object.__setattr__(self, "notes", tuple(self.notes))
 
-    def heatmap(self, signed: bool = False, size: int | tuple[int, int] | None = None) -> torch.Tensor:
+    def heatmap(
+        self, signed: bool = False, size: int | tuple[int, int] | None = None, outside: float = 0.0
+    ) -> torch.Tensor:
         """The maps scaled for display, each image by itself.
 
         Args:
             signed: False: the positive part over its largest value, in [0, 1]. True: the values over the largest
                 magnitude, in [-1, 1], so that 0 stays 0. Channels of an input gradient are merged first: unsigned by
                 the largest magnitude over channels (Simonyan et al. 2014), signed by their sum.
-            size: resize bilinearly to (H, W), or to a square.
+            size: the image at (H, W), or as a square, with the maps where they lie in it (``placement``), bilinear
+                between cells; None: the maps as they are, one number a cell.
+            outside: what stands, at ``size``, where the network has cut the image off, so that the maps have no cell.
 
         Returns:
             (N, H, W) float32. A map of zeros stays zero; NaN and infinite values are NaN and scale nothing.
@@ -78,6 +85,8 @@ class Attribution:
             height, width = (size, size) if isinstance(size, int) else size
             if height < 1 or width < 1:
                 raise CnnWidgetsError(f"size is {size!r}; expected a positive int or (height, width).")
+            if self.placement is not None and not self.placement.is_everywhere:
+                return self.placement.on(maps, (height, width), outside)
             maps = functional.interpolate(maps[:, None], (height, width), mode="bilinear", align_corners=False)[:, 0]
         return maps
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from .placement import Placement
 from .tokens import Form
 
 _UNSEEN = 2
@@ -61,6 +62,7 @@ class Grids:
 
     Attributes:
         given: rows and columns that somebody says the tokens form.
+        placements: grid -> where in the image the last maps of that size lie; None where that is not known.
     """
 
     def __init__(self, joins: Joins | None = None, given: tuple[int, int] | None = None) -> None:
@@ -68,11 +70,13 @@ class Grids:
         self.given = given
         self._seen: dict[tuple[int, int], None] = {}
         self._shuffled: set[int] = set()
+        self.placements: dict[tuple[int, int], Placement | None] = {}
 
-    def add(self, grid: tuple[int, int]) -> None:
-        """Maps of this size were made."""
+    def add(self, grid: tuple[int, int], placement: Placement | None = None) -> None:
+        """Maps of this size were made, which lie at ``placement``."""
         self._seen.pop(grid, None)
         self._seen[grid] = None
+        self.placements[grid] = placement
 
     def shuffle(self, count: int) -> None:
         """As many tokens were put in another order than that of a grid, so that their number tells nothing."""

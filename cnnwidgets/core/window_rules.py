@@ -75,7 +75,7 @@ def _transposed(call: Call) -> Field:
         if reach is None and any(factor is not None for _, factor in dim):
             raise NoRule
         size = call.output.shape[call.output.ndim - count + axis]
-        spatial.append(plain(size, None if reach is None else reach.through(stride, 1, taps)))
+        spatial.append(plain(size, None if reach is None else reach.through(stride, 1, taps, size)))
     before = list(field.dims[:-count])
     before[-1] = plain(call.output.shape[-count - 1])
     return Field((*before, *spatial))
@@ -115,7 +115,7 @@ def _resampled(dim: Dim, size: int, taps: Callable[[int], tuple[int, int]], rati
     reach = reach_of(dim)
     if reach is None:
         return unslid(dim, size)
-    return plain(size, reach.through(ratio.denominator, ratio.numerator, taps))
+    return plain(size, reach.through(ratio.denominator, ratio.numerator, taps, size))
 
 
 def _adapted(dim: Dim, size: int) -> Dim:

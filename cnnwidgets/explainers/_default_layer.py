@@ -10,9 +10,10 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from cnnwidgets.core.errors import Cancelled
 from cnnwidgets.core.forward import is_out_of_memory, run
+from cnnwidgets.core.layout_memory import Memory
 from cnnwidgets.core.layout_rules import is_attention
-from cnnwidgets.core.layouts import Layouts, followed_layouts
 from cnnwidgets.core.names import find_layer, named_layers, unwrapped
+from cnnwidgets.core.plain_pass import PlainPass
 from cnnwidgets.core.targets import Chosen, Target, resolve
 from cnnwidgets.incremental.layer_call import calls_of
 
@@ -21,13 +22,14 @@ from ._halves import part_of
 from ._layers import Functions
 from ._outputs import Call, Output
 from ._watch import Watch
+from ._which_call import rank
 
-Choice = tuple[str | None, int, Layouts]
-"""A layer, or None if none has maps; which of its calls; and the layouts as far as they were followed for it."""
+Choice = tuple[str | None, int | None]
+"""A layer, or None if none has maps or that cannot be told yet; and which of its calls."""
 
 
 def default_layer(
-    model: nn.Module, images: torch.Tensor, target: Target, score: str, functions: Functions, layouts: Layouts
+    model: nn.Module, images: torch.Tensor, target: Target, score: str, functions: Functions, memory: Memory
 ) -> Choice:
     """The last call with maps of more than one place that the score of the first image depends on.
 
@@ -38,22 +40,26 @@ def default_layer(
     considered; if the score depends on no layer, it is the last.
     """
     first = images[:1]
-    one = replace(layouts, batch=1)
     aim = part_of(target, slice(0, 1), images)
-    candidates, scores, chosen, odd = _candidates(model, first, aim, score, functions, one)
-    if odd and not layouts.followed:
-        layouts = followed_layouts(model, images)
-        one = replace(layouts, batch=1)
-        candidates, scores, chosen, _ = _candidates(model, first, aim, score, functions, one)
+    candidates, scores, chosen, odd = _candidates(model, first, aim, score, functions, memory)
+    if odd or not candidates:
+        return None, None
     graph = Graph(scores)
     for call in reversed(candidates):
         if graph.reaches(call.output) and (not _has_tokens(call.output) or _speaks(call.output, scores)):
-            return call.name, call.index, layouts
+            return _preferred(call, [one for one in candidates if graph.reaches(one.output)])
     if not any(graph.reaches(call.output) for call in candidates):
         for call in reversed(candidates):
             if _moves(model, first, chosen, score, functions, call, scores):
-                return call.name, call.index, layouts
-    return (candidates[-1].name, candidates[-1].index, layouts) if candidates else (None, -1, layouts)
+                return _preferred(call, candidates)
+    return candidates[-1].name, candidates[-1].index
+
+
+def _preferred(call: Call, candidates: list[Call]) -> Choice:
+    """Of the calls of this layer, the one that sees the image as it is."""
+    same = [one for one in candidates if one.name == call.name]
+    best = max(same, key=lambda one: (rank(one.output.layout), one.index))
+    return best.name, best.index
 
 
 class Graph:
@@ -95,9 +101,9 @@ def inside_attention(model: nn.Module) -> set[str]:
 
 
 def _candidates(
-    model: nn.Module, image: torch.Tensor, target: Target, score: str, functions: Functions, layouts: Layouts
+    model: nn.Module, image: torch.Tensor, target: Target, score: str, functions: Functions, memory: Memory
 ) -> tuple[list[Call], torch.Tensor, Chosen, bool]:
-    """Calls with maps in order, the score and its target, and whether the layouts are to be followed."""
+    """Calls with maps in order, the score and its target, and whether only a recording can tell the layouts."""
     inside = inside_attention(model)
     last: dict[int, Call] = {}
 
@@ -106,13 +112,14 @@ def _candidates(
             last.pop(id(now.output), None)
             last[id(now.output)] = now
 
-    watch = Watch(model, see, lambda *_: False, layouts, functions)
     with torch.enable_grad():
         x = fresh_input(image)[1]
+        plain = None if memory.answers(None) else PlainPass(x)
+        watch = Watch(model, see, lambda *_: False, replace(memory.layouts, batch=1), functions, plain=plain)
         with watch.following():
             outputs = run(model, x)
         scores, chosen = resolve(target, outputs, score=score, batch=1)
-    return list(last.values()), scores, chosen, watch.odd
+    return list(last.values()), scores, chosen, plain is not None and plain.odd
 
 
 def _has_tokens(output: Output) -> bool:

@@ -12,18 +12,24 @@ from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, NotSpatial
 from cnnwidgets.core.forward import run
-from cnnwidgets.core.layouts import Layout, Layouts, followed_layouts
+from cnnwidgets.core.layout_memory import Memory
+from cnnwidgets.core.layout_rules import SHIFTED
+from cnnwidgets.core.layouts import Layout, Layouts
+from cnnwidgets.core.placement import UNKNOWN, Placement
+from cnnwidgets.core.plain_pass import PlainPass
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Chosen, Target, resolve
 from cnnwidgets.core.tokens import AnyForm, Form, Tokens
 
 from ._default_layer import Graph, considered, default_layer, inside_attention
+from ._followed import looked
 from ._gradients import differentiate, fresh_input, saturation_notes
 from ._inputs import which_images
 from ._layers import Functions, all_functions, asked_layouts, located
-from ._outputs import Call, Output, moves_axes
+from ._outputs import Call, Output
 from ._rules import Guidance, Rule
 from ._watch import Watch, refusal, unsure_note
+from ._which_call import call_notes, preferred, rank
 
 
 @dataclass(eq=False)
@@ -43,6 +49,8 @@ class LayerPass:
         functions: the model's function layers, where they were looked for.
         form: how the layer's output holds the maps, if not as they are.
         notes: what the rule for the backward pass did not reach, and whether the layer may be no maps.
+        whereabouts: notes on which call this is, and where in the images its maps lie.
+        placement: where the maps lie in the images; None if that is not known.
     """
 
     name: str
@@ -57,19 +65,27 @@ class LayerPass:
     functions: Functions
     form: AnyForm | None = None
     notes: tuple[str, ...] = ()
+    whereabouts: tuple[str, ...] = ()
+    placement: Placement | None = None
 
     def attribution(self, values: torch.Tensor, method: str, *notes: str) -> Attribution:
         """``values`` (N, h, w) as the result of ``method``, with what there is to say about them."""
         reacts = self.gradient.numel() == 0 or bool(self.gradient.any())
         all_notes = [
-            *reuse_notes(self.name, self.index, self.calls),
+            *self.whereabouts,
             *map_notes(values, reacts),
             *notes,
             *self.notes,
             *saturation_notes(self.outputs, self.score, len(values)),
         ]
         return Attribution(
-            values.detach().float().cpu(), method, self.chosen, self.name, self.scores.float().cpu(), tuple(all_notes)
+            values.detach().float().cpu(),
+            method,
+            self.chosen,
+            self.name,
+            self.scores.float().cpu(),
+            tuple(all_notes),
+            self.placement,
         )
 
 
@@ -98,41 +114,49 @@ def layer_pass(
     if layer is None and call != -1:
         raise CnnWidgetsError(f"call={call} counts the calls of one layer; say which with layer=.")
     wanted, functions = (None, all_functions(model, images)) if layer is None else located(model, images, layer)
-    layouts = asked_layouts(model, images, None if wanted is None else [wanted], tokens)
+    asked = wanted
     # The graph of the only forward tells by itself whether the score depends on the last layer with maps.
     graph = gradient or (layer is None and len(images) == 1)
-    if layer is None and (layouts.has_tokens or not graph):
-        wanted, call, layouts = default_layer(model, images, target, score, functions, layouts)
+
+    def look(memory: Memory) -> _Forward:
+        name, index = asked, None if call == -1 else call
+        if layer is None and (memory.layouts.has_tokens or not graph):
+            name, index = default_layer(model, images, target, score, functions, memory)
+        return _look(model, images, name, index, functions, memory, backward, alone=True)
+
     with torch.set_grad_enabled(graph):
-        found = _look(model, images, wanted, functions, layouts, backward, alone=gradient or layouts.followed)
-        if not layouts.followed and (found.watch.odd or (found.alone and _is_turned(found.asked))):
-            del found  # and the maps it holds
-            layouts = followed_layouts(model, images)
-            if layer is None and layouts.has_tokens:
-                wanted, call, layouts = default_layer(model, images, target, score, functions, layouts)
-            found = _look(model, images, wanted, functions, layouts, backward, alone=True)
-        if found.alone and not (found.asked and found.asked[-1].output.value is not None):
+        found, memory, drift = looked(
+            look,
+            lambda recorded: asked_layouts(
+                model, images, None if asked is None else [asked], tokens, recorded=recorded
+            ),
+        )
+        last = found.last.get(True) or found.last.get(False)
+        if found.wanted is None and last is not None and last.index != preferred(found.watch.layouts[last.name]):
+            again = last.name, preferred(found.watch.layouts[last.name])
+            del found, last
+            found = _look(model, images, *again, functions, memory, backward, alone=True)
+        if found.alone and not _has_maps(found):
+            index = found.index
             del found  # to say which other layers there are
-            found = _look(model, images, wanted, functions, layouts, backward, alone=False)
+            found = _look(model, images, wanted, index, functions, memory, backward, alone=False)
         scores, chosen = resolve(target, found.outputs, score=score, batch=len(images))
-        if wanted is None and True in found.last and not Graph(scores).reaches(found.last[True].output):
+        if layer is None and not _is_reached(found, scores):
             del found
-            wanted, call, layouts = default_layer(model, images, target, score, functions, layouts)
-            found = _look(model, images, wanted, functions, layouts, backward, alone=False)
+            choice = default_layer(model, images, target, score, functions, memory)
+            found = _look(model, images, *choice, functions, memory, backward, alone=False)
             scores, chosen = resolve(target, found.outputs, score=score, batch=len(images))
+    layouts, wanted = memory.layouts, found.wanted
     if not gradient:
         found.outputs = _detached(found.outputs)
 
     spatial = found.last.get(True) or found.last.get(False)
     if wanted is None:
         if spatial is None:
-            raise NotSpatial(
-                "No layer of this model returns maps (N, C, H, W), or tokens whose grid can be told. If it works on "
-                "tokens, pass tokens=(rows, columns) of their grid; else a method of pixels may do: saliency."
-            )
+            raise NotSpatial(_no_maps(found.watch))
         shown = spatial
     else:
-        shown = _called(found.watch, found.asked, wanted, call, spatial)
+        shown = _called(found.watch, found.asked, wanted, found.index, spatial)
     maps = shown.output.value
     if maps is None:
         others = dict.fromkeys([*found.watch.spatial, *([spatial.name] if spatial else [])])
@@ -154,6 +178,11 @@ def layer_pass(
         *found.guidance.notes(shown, f"layer {shown.name!r}"),
         *layout_notes(shown.name, shown.output.layout, layouts),
     )
+    whereabouts = (
+        *call_notes(shown.name, shown.index, found.watch.layouts[shown.name]),
+        *placement_notes(shown.output.layout),
+        *drift,
+    )
     return LayerPass(
         shown.name,
         shown.index,
@@ -167,6 +196,8 @@ def layer_pass(
         functions,
         form,
         notes,
+        whereabouts,
+        shown.output.layout.placement,
     )
 
 
@@ -174,8 +205,12 @@ def layer_pass(
 class _Forward:
     """One forward pass: every call of the layer asked for, and the last call with and without maps worth a look.
 
-    ``alone`` where only the layer asked for was watched.
+    ``wanted`` is the layer asked for, ``index`` which of its calls, the preferred if None; ``alone`` where only that
+    layer was watched.
     """
+
+    wanted: str | None
+    index: int | None
 
     watch: Watch
     guidance: Guidance
@@ -189,8 +224,9 @@ def _look(
     model: nn.Module,
     images: torch.Tensor,
     wanted: str | None,
+    index: int | None,
     functions: Functions,
-    layouts: Layouts,
+    memory: Memory,
     rule: Rule,
     *,
     alone: bool,
@@ -198,7 +234,7 @@ def _look(
     asked: list[Call] = []
     last: dict[bool, Call] = {}
     guidance = Guidance(rule)
-    inside = inside_attention(model) if wanted is None and layouts.has_tokens else set()
+    inside = inside_attention(model) if wanted is None and memory.layouts.has_tokens else set()
 
     def see(now: Call) -> None:
         guidance.reached(now)
@@ -208,6 +244,12 @@ def _look(
             return
         if now.output.stacked:
             previous = last.get(now.output.spatial)
+            if (
+                previous is not None
+                and previous.name == now.name
+                and rank(now.output.layout) < rank(previous.output.layout)
+            ):
+                return
             if wanted is None and previous is not None and previous.output is not now.output:
                 previous.output.value = None
             last[now.output.spatial] = now
@@ -215,11 +257,12 @@ def _look(
     def wants(name: str, output: Output) -> bool:
         return output.stacked and (output.floating if wanted is None else name == wanted)
 
-    watch = Watch(model, see, wants, layouts, functions, wanted if alone else None)
     x = fresh_input(images)[1] if torch.is_grad_enabled() else images.clone()
+    plain = None if memory.answers(wanted if alone else None) else PlainPass(x)
+    watch = Watch(model, see, wants, memory.layouts, functions, wanted if alone else None, plain)
     with guidance.forward(), watch.following():
         outputs = run(model, x)
-    return _Forward(watch, guidance, outputs, asked, last, watch.alone)
+    return _Forward(wanted, index, watch, guidance, outputs, asked, last, watch.alone)
 
 
 def _detached(outputs: Any) -> Any:
@@ -235,8 +278,40 @@ def _detached(outputs: Any) -> Any:
     return outputs
 
 
-def _is_turned(asked: list[Call]) -> bool:
-    return any(moves_axes(call.output.own) for call in asked)
+def _no_maps(watch: Watch) -> str:
+    """The message where no layer can be explained."""
+    for name in reversed(watch.order):
+        layout = watch.layouts[name][-1]
+        if (layout.why_not or "").startswith(SHIFTED):
+            return (
+                f"No layer of this model returns maps that lie as the image does: {name!r} returns {layout.shape}, "
+                f"{layout.why_not}. Move the image outside of the model, or use a method of pixels: saliency."
+            )
+    return (
+        "No layer of this model returns maps (N, C, H, W), or tokens whose grid can be told. If it works on "
+        "tokens, pass tokens=(rows, columns) of their grid; else a method of pixels may do: saliency."
+    )
+
+
+def _is_reached(found: _Forward, scores: torch.Tensor) -> bool:
+    """Whether the scores depend on the layer that nobody chose, as far as the graph of this pass tells."""
+    if not scores.requires_grad:
+        return found.wanted is not None
+    calls = found.asked[_index(found.asked, found.index) :] if found.wanted is not None else []
+    output = calls[0].output if calls else found.last[True].output if True in found.last else None
+    return output is None or Graph(scores).reaches(output)
+
+
+def _has_maps(found: _Forward) -> bool:
+    index = _index(found.asked, found.index)
+    return -len(found.asked) <= index < len(found.asked) and found.asked[index].output.value is not None
+
+
+def _index(asked: list[Call], index: int | None) -> int:
+    """Which of the calls is meant; None: the one to be preferred."""
+    if index is not None or not asked:
+        return index or 0
+    return preferred([call.output.layout for call in asked])
 
 
 def map_notes(values: torch.Tensor, any_gradient: bool) -> Iterator[str]:
@@ -249,12 +324,6 @@ def map_notes(values: torch.Tensor, any_gradient: bool) -> Iterator[str]:
         yield f"map is negative everywhere before ReLU{which_images(negative)}"
 
 
-def reuse_notes(name: str, index: int, calls: int) -> Iterator[str]:
-    """Which call of a reused layer is shown."""
-    if calls > 1:
-        yield f"layer {name!r} is called {calls} times; showing call {index + 1}"
-
-
 def layout_notes(name: str, layout: Layout, layouts: Layouts) -> Iterator[str]:
     """Whether the layer may be something else than maps, and which tokens were dropped."""
     if layouts.note is not None:
@@ -263,6 +332,13 @@ def layout_notes(name: str, layout: Layout, layouts: Layouts) -> Iterator[str]:
         yield unsure_note(name)
     if layout.form is not None:
         yield from layout.form.notes()
+
+
+def placement_notes(layout: Layout) -> tuple[str, ...]:
+    """What to say of where maps lie in the image, if they do not just cover it."""
+    if layout.placement is not None:
+        return layout.placement.notes()
+    return (UNKNOWN,) if layout.mapped else ()
 
 
 def no_gradient(name: str) -> str:
@@ -281,12 +357,12 @@ def _gradient(shown: Call, scores: torch.Tensor) -> torch.Tensor:
     return shown.output.gradient(gradient)
 
 
-def _called(watch: Watch, seen: list[Call], name: str, call: int, spatial: Call | None) -> Call:
+def _called(watch: Watch, seen: list[Call], name: str, call: int | None, spatial: Call | None) -> Call:
     if not seen:
         hint = f" Pass layer={spatial.name!r}, or None for the last spatial layer." if spatial else ""
         raise CnnWidgetsError(f"Layer {name!r} did not run in this forward pass.{hint}")
     try:
-        return seen[call]
+        return seen[_index(seen, call)]
     except IndexError:
         calls = watch.calls[name]
         raise CnnWidgetsError(

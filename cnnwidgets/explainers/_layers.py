@@ -9,7 +9,8 @@ from torch import nn
 
 from cnnwidgets.core.errors import InputError, LayerNotFound
 from cnnwidgets.core.function_layers import FunctionLayer, Key, function_layers, may_have_function_layers
-from cnnwidgets.core.layouts import Layouts, layouts
+from cnnwidgets.core.layout_memory import Memory, remembered
+from cnnwidgets.core.layouts import Layouts
 from cnnwidgets.core.names import find_layer, layer_names, unknown_layer
 from cnnwidgets.core.tokens import CustomForm, Tokens, checked_tokens
 
@@ -39,15 +40,20 @@ def all_functions(model: nn.Module, images: torch.Tensor) -> Functions:
     return function_layers(model, images) if may_have_function_layers(model) else {}
 
 
-def asked_layouts(model: nn.Module, images: torch.Tensor, wanted: Iterable[str] | None, tokens: Tokens) -> Layouts:
-    """How the layers hold maps, as far as that can be known before looking; ``wanted`` are those asked for, None: all.
+def asked_layouts(
+    model: nn.Module, images: torch.Tensor, wanted: Iterable[str] | None, tokens: Tokens, *, recorded: bool = False
+) -> Memory:
+    """How the layers hold maps, and where those lie; ``wanted`` are those asked for, None: all.
+
+    Args:
+        recorded: by a recording.
 
     Raises:
         InputError: ``tokens`` is none, or a function though no layer was asked for.
     """
     given = checked_tokens(tokens)
     if not callable(given):
-        return layouts(model, images, given)
+        return remembered(model, images, given, recorded=recorded)
     if wanted is None:
         raise InputError("tokens is a function: say with layer= for which layer it makes maps.")
-    return Layouts(len(images), custom=dict.fromkeys(wanted, CustomForm(given, len(images))))
+    return Memory(Layouts(len(images), custom=dict.fromkeys(wanted, CustomForm(given, len(images)))))

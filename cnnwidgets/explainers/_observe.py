@@ -13,26 +13,31 @@ from torch.autograd.graph import GradientEdge
 from cnnwidgets.core.errors import NotSpatial, TargetError
 from cnnwidgets.core.forward import run
 from cnnwidgets.core.function_layers import FunctionLayer, Key
-from cnnwidgets.core.layouts import Layouts, followed_layouts
+from cnnwidgets.core.layout_memory import Memory
+from cnnwidgets.core.layouts import Layouts
 from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.output_kinds import Kind
+from cnnwidgets.core.placement import Placement
+from cnnwidgets.core.plain_pass import PlainPass
 from cnnwidgets.core.readout import reading, readout_of
 from cnnwidgets.core.state import generators_now, have_moved, preserved
 from cnnwidgets.core.targets import Chosen, Target, class_scores, resolve
 from cnnwidgets.core.tokens import Tokens
 
 from ._default_layer import considered, default_layer, inside_attention
+from ._followed import looked
 from ._gradients import differentiate, fresh_input, nodes_between, saturation_notes
 from ._inputs import checked, input_notes, weight_notes
 from ._layers import Functions, all_functions, asked_layouts, located
 from ._outputs import Call, Output
 from ._trust import change_notes, model_notes, random_notes
 from ._watch import Watch, refusal
+from ._which_call import call_notes, rank
 
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """What every spatial layer did, for its last call. All tensors are float32 on the CPU.
+    """What every spatial layer did, for the last call that sees the image as it is. All tensors: float32 on the CPU.
 
     A container and the child whose output it hands on share one tensor; treat them as read-only.
 
@@ -52,6 +57,8 @@ class Observation:
         mapped: names of the layers asked for that return maps, or hold them in another order.
         unsure: names in ``maps`` and ``cam`` of which only the shape says that they are (N, C, H, W).
         tokens: name -> notes on the tokens that its maps are made of, where there is something to say.
+        called: name -> notes on which of several calls this is.
+        placements: name -> where its maps lie in the image, None where that is not known; keys as ``mapped``.
         default: the layer that ``layer=None`` stands for; None if no layer has maps.
         discrete: names in ``mapped`` of layers that return whole numbers or booleans.
         layouts: how what the layers return holds their maps.
@@ -73,6 +80,8 @@ class Observation:
     mapped: frozenset[str] = frozenset()
     unsure: frozenset[str] = frozenset()
     tokens: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    called: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    placements: Mapping[str, Placement | None] = field(default_factory=dict)
     default: str | None = None
     discrete: frozenset[str] = frozenset()
     layouts: Layouts = field(default_factory=lambda: Layouts(1))
@@ -143,18 +152,17 @@ def _observe(
             name, its_functions = located(model, images, layer)
             wanted.add(name)
             functions.update(its_functions)
-    layouts = asked_layouts(model, images, wanted, tokens)
-    found = _look(model, images, wanted, functions, layouts, gradients)
-    if found.watch.odd and not layouts.followed:
-        del found  # and the maps it holds
-        layouts = followed_layouts(model, images)
-        found = _look(model, images, wanted, functions, layouts, gradients)
+    found, memory, drift = looked(
+        lambda memory: _look(model, images, wanted, functions, memory, gradients),
+        lambda recorded: asked_layouts(model, images, wanted, tokens, recorded=recorded),
+    )
+    layouts = memory.layouts
     watch, raw, last = found.watch, found.raw, found.last
     for name in wanted or ():
         if name in last and len(last[name].shape) == 4 and not last[name].stacked:
             raise NotSpatial(refusal(name, last[name].layout, watch.spatial))
     scores, chosen = resolve(target, raw, score=score, batch=len(images))
-    notes = list(saturation_notes(raw, score, len(images)))
+    notes = [*saturation_notes(raw, score, len(images)), *drift]
     if layouts.note is not None:
         notes.append(layouts.note)
 
@@ -184,7 +192,7 @@ def _observe(
     speaking = [name for name in able if name in reached and (name in reacts or name not in of_tokens)]
     default = next(reversed(speaking), None)
     if default is None and wanted is None:
-        default = default_layer(model, images, target, score, functions, layouts)[0]
+        default = default_layer(model, images, target, score, functions, memory)[0]
     return Observation(
         maps={name: reducer.maps for name, reducer in by_name.items() if reducer.maps is not None},
         cam={name: reducer.cam for name, reducer in reached.items() if reducer.cam is not None},
@@ -201,6 +209,8 @@ def _observe(
         mapped=frozenset(chosen_layers),
         unsure=unsure,
         tokens={name: form.notes() for name, form in forms.items() if form.notes()},
+        called={name: tuple(call_notes(name, found.indices[name], watch.layouts[name])) for name in chosen_layers},
+        placements={name: output.layout.placement for name, output in chosen_layers.items()},
         default=default,
         discrete=frozenset(name for name, output in chosen_layers.items() if not output.floating),
         layouts=layouts,
@@ -209,12 +219,16 @@ def _observe(
 
 @dataclass
 class _Pass:
-    """One forward pass: what the model returned for ``leaf``, and the last output of each layer that ran."""
+    """One forward pass: what the model returned for ``leaf``, and an output of each layer that ran.
+
+    ``indices`` tells which of the layer's calls made it.
+    """
 
     watch: Watch
     leaf: torch.Tensor
     raw: Any
     last: dict[str, Output]
+    indices: dict[str, int]
 
 
 def _look(
@@ -222,23 +236,27 @@ def _look(
     images: torch.Tensor,
     wanted: set[str] | None,
     functions: Functions,
-    layouts: Layouts,
+    memory: Memory,
     gradients: bool,
 ) -> _Pass:
     last: dict[str, Output] = {}
+    indices: dict[str, int] = {}
 
     def see(now: Call) -> None:
+        before = last.get(now.name)
+        if before is not None and rank(now.output.layout) < rank(before.layout):
+            return
         last.pop(now.name, None)
-        last[now.name] = now.output
+        last[now.name], indices[now.name] = now.output, now.index
 
     def wants(name: str, output: Output) -> bool:
         return output.spatial and (wanted is None or name in wanted)
 
-    watch = Watch(model, see, wants, layouts, functions)
     leaf, x = fresh_input(images) if gradients else (images, images.clone())
+    watch = Watch(model, see, wants, memory.layouts, functions, plain=None if memory.answers(None) else PlainPass(x))
     with watch.following():
         raw = run(model, x)
-    return _Pass(watch, leaf, raw, last)
+    return _Pass(watch, leaf, raw, last, indices)
 
 
 def _backward(scores: torch.Tensor, leaf: torch.Tensor, reducers: list[_Reducer]) -> torch.Tensor | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch.autograd.graph import GradientEdge, get_gradient_edge
@@ -95,23 +94,3 @@ class Call:
 def version(tensor: torch.Tensor) -> int:
     """Changes when the tensor is written to in place."""
     return -1 if tensor.is_inference() else tensor._version  # noqa: SLF001
-
-
-def moves_axes(edge: GradientEdge | None) -> bool:
-    """Whether axes were moved, such as to channels last, on the way to ``edge``."""
-    pending = [] if edge is None else [edge.node]
-    seen = set(pending)
-    while pending:
-        node: Any = pending.pop()
-        name = node.name()
-        if name.startswith("PermuteBackward"):
-            return True
-        if name.startswith("TransposeBackward"):
-            axes = {node._saved_dim0, node._saved_dim1}  # noqa: SLF001 (torch's only names for them)
-            if axes != {1, 2}:  # parts of channels, as ShuffleNet does
-                return True
-        for earlier, _ in node.next_functions:
-            if earlier is not None and earlier not in seen:
-                seen.add(earlier)
-                pending.append(earlier)
-    return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,26 +17,26 @@ from cnnwidgets.core.function_layers import Frame, FunctionCalls, FunctionLayer,
 from cnnwidgets.core.layer_output import layer_tensor
 from cnnwidgets.core.layouts import Layout, Layouts
 from cnnwidgets.core.names import own_tensors, unwrapped, visible_layers
+from cnnwidgets.core.pathway import Pathway
+from cnnwidgets.core.plain_pass import PlainPass
 from cnnwidgets.core.provenance import tensors
 
 from ._outputs import Base, Call, Output, version
-
-_MOST_BESIDE = 16
-"""Tokens beside those of the grid, such as a class token and registers."""
 
 
 class Watch:
     """Follows a forward pass.
 
     Args:
-        only: the layer to watch alone, which costs next to nothing; ``spatial`` and ``odd`` then know of it only, and
-            of layers of ``nn.Linear``.
+        only: the layer to watch alone, which costs next to nothing; ``spatial`` then knows of it only.
+        plain: reads the layouts as the pass goes, in place of ``layouts``.
 
     Attributes:
         calls: how often each layer was called.
         shapes: shape of what each layer returned last, None where it holds no tensor.
         spatial: names of the layers that last returned maps with more than one place, by completion.
-        odd: whether something was seen that calls for :func:`~cnnwidgets.core.layouts.followed_layouts`.
+        pathway: what the pass did that decides where maps lie.
+        layouts: layer -> the layout of what each of its calls returned.
     """
 
     def __init__(
@@ -48,6 +47,7 @@ class Watch:
         layouts: Layouts,
         functions: Mapping[Key, FunctionLayer] | None = None,
         only: str | None = None,
+        plain: PlainPass | None = None,
     ) -> None:
         self._base = unwrapped(model)
         layers = visible_layers(self._base)
@@ -69,8 +69,9 @@ class Watch:
         self.calls: dict[str, int] = {}
         self.shapes: dict[str, tuple[int, ...] | None] = {}
         self.spatial: dict[str, None] = {}
-        self.odd = False
-        self._places = math.inf
+        self.pathway = Pathway() if plain is None else plain
+        self._plain = plain
+        self.layouts: dict[str, list[Layout]] = {}
 
     @property
     def alone(self) -> bool:
@@ -86,7 +87,11 @@ class Watch:
     def following(self) -> Iterator[None]:
         """Watch while the block runs."""
         try:
-            with attached(self._watched(), enter=self._enter, leave=self._leave), self._functions or nullcontext():
+            with (
+                attached(self._watched(), enter=self._enter, leave=self._leave),
+                self.pathway,
+                self._functions or nullcontext(),
+            ):
                 yield
         finally:
             self._running.clear()
@@ -94,10 +99,7 @@ class Watch:
             self._last = None
 
     def _watched(self) -> list[nn.Module]:
-        if self._only is None:
-            return list(self._names)
-        linear = [module for module in self._names if isinstance(module, nn.Linear) and module is not self._only]
-        return [self._only, *([] if self._layouts.followed else linear)]
+        return list(self._names) if self._only is None else [self._only]
 
     def _frame(self) -> Frame:
         return self._running[-1][1] if self._running else self._root
@@ -114,17 +116,13 @@ class Watch:
             entered, _frame, inputs = self._running.pop()
             if entered is module:
                 break
-        if isinstance(module, nn.Linear) and isinstance(output, torch.Tensor) and output.ndim == 4:
-            self.odd = True
-        if self._only not in (None, module):
-            return None
-        if self._functions is None:
-            return self._returns(self._names[module], output, inputs)
-        self._functions.busy = True
+        if self._functions is not None:
+            self._functions.busy = True
         try:
             return self._returns(self._names[module], output, inputs)
         finally:
-            self._functions.busy = False
+            if self._functions is not None:
+                self._functions.busy = False
 
     def _called(self, name: str, output: torch.Tensor) -> None:
         """A torch call that is a layer made ``output``, or changed it in place."""
@@ -132,6 +130,13 @@ class Watch:
 
     def _returns(self, name: str, output: Any, inputs: list[tuple[torch.Tensor, int]]) -> Any:
         """Note what a layer returned; the result, unless None, is to be returned instead."""
+        self.pathway.busy = True
+        try:
+            return self._noted(name, output, inputs)
+        finally:
+            self.pathway.busy = False
+
+    def _noted(self, name: str, output: Any, inputs: list[tuple[torch.Tensor, int]]) -> Any:
         index = self.calls.get(name, 0)
         self.calls[name] = index + 1
         tensor = layer_tensor(output)
@@ -139,14 +144,15 @@ class Watch:
         self.spatial.pop(name, None)
         self.shapes[name] = None if tensor is None else tuple(tensor.shape)
         if tensor is None:
+            self.layouts.setdefault(name, []).append(Layout(()))
             return None
         state = (tensor, version(tensor))
-        layout = self._layouts.of(name, index, tuple(tensor.shape))
+        layout = self._plain.layout(tensor) if self._plain else self._layouts.of(name, index, tuple(tensor.shape))
+        self.layouts.setdefault(name, []).append(layout)
         record, known = self._shared(state, inputs), self._record(state)
         replaced = None
         if record is None or record.layout != layout:
             record, replaced = self._own(state, inputs, output, layout)
-            self.odd |= self._is_odd(tensor, layout)
             state = record.view or state
         if record.spatial:
             self.spatial[name] = None
@@ -170,20 +176,12 @@ class Watch:
         handed_on = self._only is not None and any(True for _ in self._only.children())
         again = record.stacked and (handed_on or _contains(inputs, state) or self._record(state) is not None)
         own = tensor.view_as(tensor) if again else tensor
+        if again and self._plain is not None:
+            self._plain.same(own, tensor)
         record.own, record.base = get_gradient_edge(own), Base.of(own)
         if record.base is not None:
             record.view = (own, version(own))
         return record, with_replaced(output, tensor, own) if again else None
-
-    def _is_odd(self, tensor: torch.Tensor, layout: Layout) -> bool:
-        if self._only is not None and tensor.ndim == 3:
-            return True
-        if tensor.ndim == 4:
-            if layout.spatial:
-                self._places = layout.shape[2] * layout.shape[3]
-            return layout.why_not is not None or _turned(tensor)
-        # As many tokens as the maps before had places, and a few, such as a class token.
-        return tensor.ndim == 3 and any(0 <= size - self._places <= _MOST_BESIDE for size in tensor.shape[:2])
 
     def _record(self, state: tuple[torch.Tensor, int]) -> Output | None:
         """That of a layer that returned this very tensor before."""
@@ -221,14 +219,6 @@ def refusal(name: str, layout: Layout, spatial: Iterable[str]) -> str:
 def unsure_note(name: str) -> str:
     """The note where only the shape says that a layer returns maps."""
     return f"the axes of layer {name!r} could not be followed; read as (N, C, H, W)"
-
-
-def _turned(tensor: torch.Tensor) -> bool:
-    """Whether its last two axes lie in memory as no stack of maps lays rows and columns."""
-    if tensor.layout != torch.strided:
-        return False
-    rows, columns = tensor.shape[2:]
-    return rows > 1 and columns > 1 and tensor.stride(2) < tensor.stride(3)
 
 
 def _contains(inputs: list[tuple[torch.Tensor, int]], state: tuple[torch.Tensor, int]) -> bool:

@@ -13,11 +13,12 @@ from cnnwidgets.core.errors import CnnWidgetsError, LayerNotFound, NotSpatial
 from cnnwidgets.core.names import find_layer
 from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.output_kinds import Kind
+from cnnwidgets.core.placement import UNKNOWN
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
 
 from ._inputs import result_notes
-from ._layer_pass import map_notes, no_gradient, reuse_notes
+from ._layer_pass import map_notes, no_gradient
 from ._observe import Observation, observe
 from ._registry import info
 from ._watch import unsure_note
@@ -101,14 +102,16 @@ def _name(model: nn.Module, layer: str | nn.Module) -> str:
 
 def attribution_of(name: str, seen: Observation) -> Attribution:
     """Grad-CAM of the layer ``name``, one of ``seen.cam``."""
+    placement = seen.placements.get(name)
     notes = [
         *seen.notes,
-        *reuse_notes(name, seen.calls[name] - 1, seen.calls[name]),
+        *seen.called.get(name, ()),
         *map_notes(seen.cam[name], name in seen.reacts),
         *([unsure_note(name)] if name in seen.unsure else []),
         *seen.tokens.get(name, ()),
+        *((UNKNOWN,) if placement is None else placement.notes()),
     ]
-    found = Attribution(seen.cam[name], "grad_cam", seen.chosen, name, seen.scores)
+    found = Attribution(seen.cam[name], "grad_cam", seen.chosen, name, seen.scores, placement=placement)
     return replace(found, notes=tuple(dict.fromkeys([*notes, *result_notes(found)])))
 
 

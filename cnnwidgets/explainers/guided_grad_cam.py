@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn import functional
 
+from cnnwidgets.core.placement import enlarged
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
 from cnnwidgets.core.tokens import Tokens
@@ -34,7 +34,7 @@ def guided_grad_cam(
     """Guided backpropagation times the positive part of a layer's Grad-CAM.
 
     ``guided(x) * upsampled(max(gradcam, 0))``, pixel by pixel (Selvaraju et al. 2017, "Grad-CAM"), with the Grad-CAM
-    map resized to the image bilinearly and the gradients as in
+    map laid bilinearly over the part of the image where it lies, and the gradients as in
     :func:`~cnnwidgets.explainers.guided_backprop.guided_backprop` and ``grad_cam``.
 
     Args:
@@ -57,7 +57,7 @@ def guided_grad_cam(
     seen = layer_pass(model, images, target, layer, call, score, tokens)
     cam = torch.einsum("nk,nkhw->nhw", seen.gradient.mean((2, 3)), seen.maps)
     found = input_gradient(model, images, seen.chosen, score, "guided")
-    places = functional.interpolate(cam.clamp(min=0)[:, None], images.shape[2:], mode="bilinear", align_corners=False)
+    places = enlarged(cam.clamp(min=0), images.shape[2:], seen.placement)[:, None]
     values = precise(found.gradient) * places
     notes = [note.replace("map is", "Grad-CAM is") for note in seen.attribution(cam, "grad_cam").notes]
     return found.attribution("guided_grad_cam", values, seen.name, *notes)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from cnnwidgets.core.forward import run
+from cnnwidgets.core.placement import Placement, enlarged
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
@@ -44,9 +44,10 @@ def score_cam(
     """The layer's maps, each weighted by the score of the image masked with that map.
 
     ``sum_k a_k A_k`` with ``a = softmax over k of S_c(X * M_k)`` (Wang et al. 2020, "Score-CAM", algorithm 1), before
-    its ReLU. ``M_k`` is ``A_k`` enlarged bilinearly to the image and scaled to [0, 1]; it multiplies the model's
-    input, so where the mask is 0 the model sees zeros. The score of a baseline image, which the paper subtracts, is
-    the same for all k and drops out of the softmax. Maps that are equal everywhere make no mask and count as 0.
+    its ReLU. ``M_k`` is ``A_k`` enlarged bilinearly to the part of the image where it lies and scaled to [0, 1];
+    it multiplies the model's input, so where the mask is 0 the model sees zeros. The score of a baseline image, which
+    the paper subtracts, is the same for all k and drops out of the softmax. Maps that are equal everywhere make no
+    mask and count as 0.
     It needs no gradient, and one run of the whole model for each map.
 
     As in the paper (section 3.3) the score is the probability by default. The softmax over k then lets weights differ
@@ -107,7 +108,9 @@ class _Masked:
 
         def scores(now: list[int]) -> torch.Tensor:
             with torch.no_grad():
-                masked = image * masks(self._seen.maps[index, now], image.shape[-2:]).to(image.dtype)
+                masked = image * masks(self._seen.maps[index, now], image.shape[-2:], self._seen.placement).to(
+                    image.dtype
+                )
                 return self._scorer(run(self._model, masked), index, len(now))
 
         for now, found in chunks.each(self._todo[index], scores):
@@ -131,9 +134,9 @@ class _Masked:
             yield f"every map of this layer is the same at all places: nothing to mask with{which_images(none)}"
 
 
-def masks(maps: torch.Tensor, size: torch.Size) -> torch.Tensor:
-    """(B, h, w), none of them flat, enlarged to ``size`` and each scaled to [0, 1]: (B, 1, H, W)."""
-    large = functional.interpolate(maps[:, None], size, mode="bilinear", align_corners=False)
+def masks(maps: torch.Tensor, size: torch.Size, placement: Placement | None = None) -> torch.Tensor:
+    """(B, h, w), none of them flat, laid over the image at ``size`` and each scaled to [0, 1]: (B, 1, H, W)."""
+    large = enlarged(maps, size, placement)[:, None]
     low, high = large.amin((2, 3), keepdim=True), large.amax((2, 3), keepdim=True)
     # Enlarging less than the map's own size may flatten it.
     return (large - low) / torch.where(high == low, 1.0, high - low)

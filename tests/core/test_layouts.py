@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.architecture import trace
-from cnnwidgets.core.layouts import followed_layouts, layouts
+from cnnwidgets.core.layouts import followed_layouts
 
 Step = Callable[[torch.Tensor], torch.Tensor]
 
@@ -181,12 +181,6 @@ def test_calls_of_one_layer_are_told_apart() -> None:
     known = followed_layouts(Shared(), torch.rand(2, 3, 4, 6))
     found = [known.of("act", 0, (2, 3, 4, 6)), known.of("act", 1, (2, 4, 6, 3)), known.of("act", 2, (2, 3, 4, 6))]
     assert [layout.spatial for layout in found] == [True, False, True]
-
-
-def test_only_suspects_are_followed() -> None:
-    x = torch.rand(1, 3, 4, 6)
-    assert not layouts(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.ReLU(), nn.Linear(6, 2)), x).followed
-    assert layouts(nn.Sequential(nn.LayerNorm((3, 4, 6)), nn.Conv2d(3, 4, 1)), x).followed
 
 
 def test_no_layer_of_swin_but_two_has_maps_as_they_are() -> None:
