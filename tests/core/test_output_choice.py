@@ -1,5 +1,6 @@
 """Which of the tensors that a model returned holds the scores."""
 
+# ruff: noqa: ARG005 (the functions that make outputs take all there is)
 from __future__ import annotations
 
 from collections import OrderedDict

@@ -1,5 +1,6 @@
 """What made the outputs decides what they are, however it was written, with a graph and without."""
 
+# ruff: noqa: ARG005 (the functions that make outputs take all there is)
 from __future__ import annotations
 
 import warnings
