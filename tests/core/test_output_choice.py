@@ -121,7 +121,8 @@ def test_of_several_candidates_the_choice_is_said(name: str, graph: bool) -> Non
         scores, _ = resolve(0, run(net, IMAGES), batch=2)
     assert torch.equal(scores, net.z[:, 0])
     (note,) = readout.notes
-    assert words in note and note.startswith("the model returns several tensors that may be scores")
+    assert words in note
+    assert note.startswith("the model returns several tensors that may be scores")
 
 
 def test_as_many_as_there_are_labels() -> None:
