@@ -96,7 +96,7 @@ def test_probability_of_half_precision_is_float32() -> None:
 def test_outputs_that_are_probabilities_are_not_squashed_again() -> None:
     table = torch.tensor([[0.7, 0.3], [0.1, 0.9]])
     assert are_probabilities(table)
-    assert torch.equal(probabilities(table, kind_of(table)), table)
+    assert torch.equal(probabilities(table), table)
     assert not are_probabilities(TABLE)
 
 
