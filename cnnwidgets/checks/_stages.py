@@ -90,7 +90,7 @@ def redraw(parameter: nn.Parameter, generator: torch.Generator) -> None:
     inputs a filter has. A vector (biases, scales of a normalisation) is drawn with its own mean and standard deviation.
     """
     values = parameter.detach().float()
-    noise = torch.randn(values.shape, generator=generator).to(values.device)
+    noise = torch.randn(values.shape, generator=generator, dtype=torch.float32).to(values.device)
     if values.ndim >= 2 and values.numel() > len(values):
         size = values.flatten(1).square().mean(1).sqrt().view(-1, *[1] * (values.ndim - 1))
         drawn = noise * (size if bool(values.any()) else (values.numel() / len(values)) ** -0.5)

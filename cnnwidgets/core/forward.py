@@ -8,8 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from .errors import CnnWidgetsError, InputError
+from .eager import never_compiled
+from .errors import Cancelled, CnnWidgetsError, InputError
+from .input_types import Kind, input_types, prove, proven
 from .names import named_layers, unwrapped
+from .state import preserved
 
 
 def run(model: nn.Module, x: torch.Tensor) -> Any:
@@ -24,7 +27,8 @@ def run(model: nn.Module, x: torch.Tensor) -> Any:
     """
     base = unwrapped(model)
     try:
-        return base(x)
+        with never_compiled():
+            return base(x)
     except CnnWidgetsError:
         raise
     except Exception as error:
@@ -49,11 +53,31 @@ def _deepest(base: nn.Module, x: torch.Tensor, error: Exception) -> tuple[nn.Mod
 
 
 def fitted(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """``images`` on the device and in the floating-point type of the model's parameters."""
-    for parameter in unwrapped(model).parameters():
-        if parameter.is_floating_point():
-            return images.to(device=parameter.device, dtype=parameter.dtype)
-    return images
+    """``images`` on the device and in the floating-point type of the model's parameters.
+
+    Where these are of several types, the one that the first layer to see the image takes, found out by running the
+    model once: a single number in double precision, such as a temperature, says nothing about images.
+    """
+    base = unwrapped(model)
+    kinds = input_types(base)
+    if len(kinds) > 1:
+        kinds = [proven(base, kinds) or _tried(base, images, kinds)]
+    return images.to(*kinds[0]) if kinds else images
+
+
+def _tried(base: nn.Module, images: torch.Tensor, kinds: list[Kind]) -> Kind:
+    """The first of ``kinds`` that the model runs with; if it runs with none, the first, whose error is the model's."""
+    for kind in kinds:
+        try:
+            with torch.inference_mode(False), torch.no_grad(), preserved(base, evaluate=True):
+                run(base, images[:1].detach().to(*kind, copy=True))
+        except Cancelled:
+            raise
+        except CnnWidgetsError:
+            continue
+        prove(base, kinds, kind)
+        return kind
+    return kinds[0]
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -87,5 +111,10 @@ def _advice(error: Exception) -> str:
         return (
             " Tensors that the model keeps were made in torch.inference_mode(): make or load them outside of it, or "
             "pass copy.deepcopy(model), made outside of it."
+        )
+    if "meta" in str(error):
+        return (
+            " A part of the model may be on the meta device, where weights have shapes and no values: load them first, "
+            "part.to_empty(device='cpu'), then load_state_dict(...)."
         )
     return ""

@@ -160,9 +160,9 @@ def find_layer(model: nn.Module, layer: str | nn.Module) -> tuple[str, nn.Module
         raise LayerNotFound(f"A layer is a dotted name or a module of the model; got {layer!r}.")
     modules = dict(named_layers(base))
     for name in _spellings(layer):
-        module = modules[name] if name in modules else _at(base, name)
-        if module is not None and (name or len(modules) == 1):
-            return next(own for own, one in modules.items() if one is module), module
+        named = modules[name] if name in modules else _at(base, name)
+        if named is not None and (name or len(modules) == 1):
+            return next(own for own, module in modules.items() if module is named), named
     raise LayerNotFound(unknown_layer(layer, list(modules)))
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +12,11 @@ import torch
 from torch import nn
 
 from .capture import attached
+from .eager import never_compiled
 from .errors import CnnWidgetsError, InputError
 from .field_calls import Call, mixed
 from .field_rules import output_field
-from .forward import run
+from .forward import fitted, run
 from .kinds import detail_of_call
 from .names import named_weights, unwrapped, visible_layers
 from .provenance import Origin, Provenance, covers, tensors
@@ -82,7 +81,8 @@ def record(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> 
 
     Args:
         model: any module that runs; wrappers are looked through.
-        example: what the model takes, a tensor (N, C, H, W) or a tuple of tensors; not written to.
+        example: what the model takes, a tensor (N, C, H, W), in any floating-point type, or a tuple of tensors; not
+            written to.
 
     Raises:
         InputError: ``example`` is not a tensor or a tuple of tensors.
@@ -92,6 +92,8 @@ def record(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> 
     inputs = _checked(example)
     # Within inference mode a convolution is one call, of which the calls inside are not seen.
     with torch.inference_mode(False), torch.no_grad(), preserved(model, evaluate=True), never_compiled():
+        if len(inputs) == 1 and inputs[0].is_floating_point():
+            inputs = (fitted(base, inputs[0]),)
         return _recorded(base, inputs)
 
 
@@ -129,16 +131,6 @@ def _run_many(base: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Any:
         raise
     except Exception as error:
         raise CnnWidgetsError(f"The model raised {type(error).__name__}: {error}.") from error
-
-
-@contextlib.contextmanager
-def never_compiled() -> Iterator[None]:
-    """Run compiled parts eagerly; the compiler is asked only if something has already loaded it."""
-    if "torch._dynamo" not in sys.modules or not hasattr(torch.compiler, "set_stance"):
-        yield
-        return
-    with torch.compiler.set_stance("force_eager"):
-        yield
 
 
 class _Recorder(Watcher):

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from cnnwidgets.core.eager import never_compiled
 from cnnwidgets.core.errors import NotSpatial
 from cnnwidgets.core.forward import run as forward
 from cnnwidgets.core.names import find_layer, own_tensors, unwrapped
-from cnnwidgets.core.recording import never_compiled
 from cnnwidgets.core.tokens import AnyForm
 
 from .belongings import kept_clean
