@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.forward import run
+from cnnwidgets.core.own_gradients import again
 from cnnwidgets.core.targets import Target, are_probabilities, class_scores, resolve
 
 
@@ -20,7 +21,7 @@ class Scorer:
 
     def __init__(self, model: nn.Module, images: torch.Tensor, target: Target, score: str) -> None:
         self._model = model
-        outputs = run(model, images.clone())
+        outputs = again(lambda: run(model, images.clone()))
         whole, self.chosen = resolve(target, outputs, score=score, batch=len(images))
         self.whole = whole.detach().float().cpu()
         self._softmax, self.kind = False, "score"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import traceback
 from typing import Any
 
@@ -12,6 +13,7 @@ from .eager import never_compiled
 from .errors import Cancelled, CnnWidgetsError, InputError
 from .input_types import Kind, input_types, prove, proven
 from .names import named_layers, unwrapped
+from .own_gradients import NeedsGradients, again, is_first_to_ask, needs_gradients, with_gradients
 from .state import preserved
 
 
@@ -22,19 +24,23 @@ def run(model: nn.Module, x: torch.Tensor) -> Any:
 
     Raises:
         InputError: the first convolution wants another number of channels than ``x`` has.
+        NeedsGradients: gradients are off, and the model's own forward needs them; see :mod:`.own_gradients`.
         CnnWidgetsError: the model's forward raised; names the layer it was in. The original is its cause.
             Errors of this package, ``KeyboardInterrupt`` and running out of memory pass unchanged.
     """
     base = unwrapped(model)
     try:
         with never_compiled():
-            return base(x)
+            return base(x) if torch.is_grad_enabled() or not needs_gradients(base) else with_gradients(base, x)
     except CnnWidgetsError:
         raise
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        raise _explained(base, x, error, *_deepest(base, x, error)) from error
+        explained = _explained(base, x, error, *_deepest(base, x, error))
+        if not torch.is_grad_enabled() and is_first_to_ask(base, error):
+            raise NeedsGradients(str(explained)) from error
+        raise explained from error
 
 
 def _deepest(base: nn.Module, x: torch.Tensor, error: Exception) -> tuple[nn.Module, tuple[Any, ...]]:
@@ -70,7 +76,7 @@ def _tried(base: nn.Module, images: torch.Tensor, kinds: list[Kind]) -> Kind:
     for kind in kinds:
         try:
             with torch.inference_mode(False), torch.no_grad(), preserved(base, evaluate=True):
-                run(base, images[:1].detach().to(*kind, copy=True))
+                again(functools.partial(run, base, images[:1].detach().to(*kind, copy=True)))
         except Cancelled:
             raise
         except CnnWidgetsError:

@@ -19,6 +19,7 @@ from .field_rules import output_field
 from .forward import fitted, run
 from .kinds import detail_of_call
 from .names import named_weights, unwrapped, visible_layers
+from .own_gradients import NeedsGradients, again, in_graph, is_first_to_ask, needs_gradients
 from .provenance import Origin, Provenance, covers, tensors
 from .receptive import Field, combined, of_input, reshaped
 from .state import preserved
@@ -94,17 +95,19 @@ def record(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> 
     with torch.inference_mode(False), torch.no_grad(), preserved(model, evaluate=True), never_compiled():
         if len(inputs) == 1 and inputs[0].is_floating_point():
             inputs = (fitted(base, inputs[0]),)
-        return _recorded(base, inputs)
+        return again(lambda: _recorded(base, inputs))
 
 
 def _recorded(base: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Recording:
     layers = visible_layers(base)
     recorder = _Recorder(base, layers)
     # The model may write to its input: it gets a copy.
-    copies = tuple(value.detach().clone() for value in inputs)
+    gradients = needs_gradients(base)
+    copies = tuple(in_graph(value) if gradients else value.detach().clone() for value in inputs)
     for value in copies:
         recorder.begin_with(value)
     with (
+        torch.set_grad_enabled(gradients),
         attached(layers, enter=recorder.enter, leave=recorder.leave, always=recorder.exit),
         watching(recorder),
     ):
@@ -130,7 +133,9 @@ def _run_many(base: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Any:
     except (CnnWidgetsError, torch.OutOfMemoryError):
         raise
     except Exception as error:
-        raise CnnWidgetsError(f"The model raised {type(error).__name__}: {error}.") from error
+        first = not torch.is_grad_enabled() and is_first_to_ask(base, error)
+        kind = NeedsGradients if first else CnnWidgetsError
+        raise kind(f"The model raised {type(error).__name__}: {error}.") from error
 
 
 class _Recorder(Watcher):
@@ -196,7 +201,7 @@ class _Recorder(Watcher):
                 ):
                     # A layer that hands its input through: without an object of its own, a skip around it would
                     # look as if it started behind it.
-                    replaced = result = result.detach()
+                    replaced = result = result.view_as(result) if result.requires_grad else result.detach()
                 origin = Origin(marker.id, reached)
                 self._known.assign(result, origin)
             if index == 0 and origin is not None:

@@ -14,6 +14,7 @@ from cnnwidgets.core.errors import NotSpatial, TargetError
 from cnnwidgets.core.forward import run
 from cnnwidgets.core.function_layers import FunctionLayer, Key
 from cnnwidgets.core.layouts import Layouts, followed_layouts
+from cnnwidgets.core.own_gradients import again
 from cnnwidgets.core.state import generators_now, have_moved, preserved
 from cnnwidgets.core.targets import Chosen, Target, class_scores, resolve
 from cnnwidgets.core.tokens import Tokens
@@ -104,7 +105,7 @@ def observe(
         notes = [*input_notes(images), *model_notes(model)]
         with preserved(model, evaluate=True) as kept:
             generators = generators_now()
-            found = _observe(model, images, target, layers, keep_maps, gradients, score, tokens)
+            found = again(lambda: _observe(model, images, target, layers, keep_maps, gradients, score, tokens))
             drawn = [*random_notes(model, images)] if have_moved(generators) else []
         seen = found.scores if found.outputs is None else found.outputs
         notes += weight_notes(model, doubtful=bool(notes) or not bool(seen.isfinite().all()))

@@ -18,6 +18,7 @@ from torch import nn
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.core.forward import is_out_of_memory, run
 from cnnwidgets.core.outputs import outputs_seen
+from cnnwidgets.core.own_gradients import again
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.state import generators_now, have_moved, preserved
 from cnnwidgets.core.targets import Target, resolve
@@ -241,7 +242,8 @@ def _wrapped(name: str, function: Callable[..., Any], needs_layer: bool) -> Expl
     def explain(model: nn.Module, images: torch.Tensor, target: Target = None, **options: Any) -> Attribution:
         # Also under a caller's inference_mode, in which nothing can be differentiated.
         with torch.inference_mode(False), torch.enable_grad():
-            return in_halves(once, model, checked(model, images), target, options)
+            ready = checked(model, images)
+            return again(lambda: in_halves(once, model, ready, target, options))
 
     return explain
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.forward import fitted, run
 from cnnwidgets.core.images import load_picture
+from cnnwidgets.core.own_gradients import again
 from cnnwidgets.core.state import preserved
 
 _USUAL = (28, 32, 64, 96, 128, 160, 192, 224, 256, 299)
@@ -50,7 +52,8 @@ def only_size(model: nn.Module, tensor: torch.Tensor) -> int | None:
     for side in _USUAL:
         try:
             with preserved(model, evaluate=True), torch.no_grad():
-                run(model, fitted(model, tensor.new_zeros(1, tensor.shape[1], side, side)))
+                example = fitted(model, tensor.new_zeros(1, tensor.shape[1], side, side))
+                again(partial(run, model, example))
         except Exception:  # noqa: S112 - whatever is wrong with this size
             continue
         if found is not None:
