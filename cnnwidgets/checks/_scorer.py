@@ -7,6 +7,7 @@ from torch import nn
 
 from cnnwidgets.core.forward import run
 from cnnwidgets.core.output_kinds import Kind
+from cnnwidgets.core.own_gradients import again
 from cnnwidgets.core.readout import Readout, reading
 from cnnwidgets.core.targets import Target, class_scores, kind_of, probabilities, resolve
 
@@ -27,7 +28,7 @@ class Scorer:
     def __init__(self, model: nn.Module, images: torch.Tensor, target: Target, score: str, readout: Readout) -> None:
         self._model, self._readout = model, readout
         with reading(readout):
-            outputs = run(model, images.clone())
+            outputs = again(lambda: run(model, images.clone()))
             whole, self.chosen = resolve(target, outputs, score=score, batch=len(images))
             self.whole = whole.detach().float().cpu()
             self._as: Kind | None = None

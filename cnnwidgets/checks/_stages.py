@@ -11,6 +11,7 @@ from torch import nn
 from cnnwidgets.core.capture import attached
 from cnnwidgets.core.forward import run
 from cnnwidgets.core.names import named_layers
+from cnnwidgets.core.own_gradients import again
 from cnnwidgets.core.state import preserved
 
 
@@ -46,7 +47,7 @@ def units(model: nn.Module, images: torch.Tensor) -> list[Unit]:
 
     by_name = dict(named_layers(model))
     with torch.no_grad(), preserved(model, evaluate=True), attached(by_name.values(), enter=enter):
-        run(model, images[:1].clone())
+        again(lambda: run(model, images[:1].clone()))
     owned: dict[str, list[nn.Parameter]] = {}
     for name, module in by_name.items():
         own = [value for value in module.parameters(recurse=False) if value.is_floating_point()]
@@ -90,7 +91,7 @@ def redraw(parameter: nn.Parameter, generator: torch.Generator) -> None:
     inputs a filter has. A vector (biases, scales of a normalisation) is drawn with its own mean and standard deviation.
     """
     values = parameter.detach().float()
-    noise = torch.randn(values.shape, generator=generator).to(values.device)
+    noise = torch.randn(values.shape, generator=generator, dtype=torch.float32).to(values.device)
     if values.ndim >= 2 and values.numel() > len(values):
         size = values.flatten(1).square().mean(1).sqrt().view(-1, *[1] * (values.ndim - 1))
         drawn = noise * (size if bool(values.any()) else (values.numel() / len(values)) ** -0.5)

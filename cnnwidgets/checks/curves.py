@@ -180,8 +180,8 @@ class _Sweep:
         self._lost = int((~values.isfinite()).sum())
         pixels = images.shape[2] * images.shape[3]
         self.counts = [round(step * pixels / steps) for step in range(steps + 1)]
-        self.fractions = torch.tensor(self.counts) / pixels
-        self.answers = torch.full((len(images), 1 + repeats, 2, steps + 1), torch.nan)
+        self.fractions = torch.tensor(self.counts, dtype=torch.float32) / pixels
+        self.answers = torch.full((len(images), 1 + repeats, 2, steps + 1), torch.nan, dtype=torch.float32)
         self.answers[:, :, 0, 0] = self.answers[:, :, 1, -1] = scorer.whole[:, None]
         # The ends, all hidden, are the same in every order: the first two edits.
         inner = [(order, kind, step) for order in range(1 + repeats) for step in range(1, steps) for kind in (0, 1)]

@@ -42,7 +42,7 @@ def seen(tensor: torch.Tensor, undo: Any, sure: bool = True) -> tuple[npt.NDArra
 
 
 def _denormalised(values: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> torch.Tensor:
-    return values * torch.tensor(std).view(-1, 1, 1) + torch.tensor(mean).view(-1, 1, 1)
+    return values * values.new_tensor(std).view(-1, 1, 1) + values.new_tensor(mean).view(-1, 1, 1)
 
 
 def _within(values: torch.Tensor) -> bool:

@@ -59,13 +59,13 @@ class Preprocess:
         cut = self._geometry(image if image.mode == wanted else image.convert(wanted))
         levels = torch.from_numpy(np.array(cut, dtype=np.uint8)).reshape(cut.height, cut.width, -1)
         values = levels.permute(2, 0, 1).contiguous().float() / 255
-        mean, std = (torch.tensor(numbers).view(-1, 1, 1) for numbers in (self.mean, self.std))
+        mean, std = (torch.tensor(numbers, dtype=torch.float32).view(-1, 1, 1) for numbers in (self.mean, self.std))
         return ((values - mean) / std).unsqueeze(0)
 
     def pixels(self, tensor: torch.Tensor) -> npt.NDArray[np.uint8]:
         """The (H, W, 3) picture behind a preprocessed (1, C, H, W) or (C, H, W) tensor: normalisation undone."""
         values = tensor.detach().float().cpu().reshape(tensor.shape[-3:])
-        mean, std = (torch.tensor(numbers).view(-1, 1, 1) for numbers in (self.mean, self.std))
+        mean, std = (torch.tensor(numbers, dtype=torch.float32).view(-1, 1, 1) for numbers in (self.mean, self.std))
         levels = torch.nan_to_num(values * std + mean, nan=0.0).clamp(0, 1).mul(255).round().byte()
         rows: npt.NDArray[np.uint8] = levels.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
         return rows

@@ -13,7 +13,8 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from .direct_calls import FORWARD, HOOKS, observe_directly
-from .errors import CnnWidgetsError, LayerNotFound
+from .eager import never_compiled
+from .errors import LayerNotFound
 from .names import find_layer
 
 Enter = Callable[[nn.Module, tuple[Any, ...]], None]
@@ -153,7 +154,7 @@ def with_replaced(output: Any, old: torch.Tensor, new: torch.Tensor) -> Any:
 
 @contextmanager
 def capture(model: nn.Module, layers: str | nn.Module | Iterable[str | nn.Module]) -> Iterator[dict[str, list[Any]]]:
-    """Collect the outputs of ``layers`` while ``model`` runs inside the block.
+    """Collect the outputs of ``layers`` while ``model`` runs inside the block, which what is compiled does eagerly.
 
     Args:
         model: the network; wrappers such as ``DataParallel`` or ``torch.compile`` are looked through.
@@ -165,6 +166,7 @@ def capture(model: nn.Module, layers: str | nn.Module | Iterable[str | nn.Module
 
     Raises:
         LayerNotFound: before anything is attached.
+        CnnWidgetsError: a layer runs outside Python (a ScriptModule).
 
     Example:
         >>> import torch
@@ -179,12 +181,6 @@ def capture(model: nn.Module, layers: str | nn.Module | Iterable[str | nn.Module
         raise LayerNotFound(f"layers is {layers!r}; expected a dotted name, a module, or several of them.")
     wanted = [layers] if isinstance(layers, str | nn.Module) else list(layers)
     found = dict(find_layer(model, layer) for layer in wanted)
-    for name, module in found.items():
-        if isinstance(module, torch.jit.ScriptModule):
-            raise CnnWidgetsError(
-                f"Layer {name!r} is a ScriptModule: it runs outside Python and cannot be looked into. "
-                "Use the nn.Module that it was made from, or a layer around it."
-            )
     outputs: dict[str, list[Any]] = {name: [] for name in found}
     by_module: dict[nn.Module, list[str]] = {}
     for name, module in found.items():
@@ -194,5 +190,5 @@ def capture(model: nn.Module, layers: str | nn.Module | Iterable[str | nn.Module
         for name in by_module[module]:
             outputs[name].append(copied(output))
 
-    with attached(by_module, leave=leave):
+    with never_compiled(), attached(by_module, leave=leave):
         yield outputs

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import traceback
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
-from .errors import CnnWidgetsError, InputError
+from .eager import never_compiled
+from .errors import Cancelled, CnnWidgetsError, InputError
+from .input_types import Kind, input_types, prove, proven
 from .names import named_layers, unwrapped
+from .own_gradients import NeedsGradients, again, is_first_to_ask, needs_gradients, with_gradients
 from .readout import watched
+from .state import preserved
 
 
 def run(model: nn.Module, x: torch.Tensor) -> Any:
@@ -20,18 +26,25 @@ def run(model: nn.Module, x: torch.Tensor) -> Any:
 
     Raises:
         InputError: the first convolution wants another number of channels than ``x`` has.
+        NeedsGradients: gradients are off, and the model's own forward needs them; see :mod:`.own_gradients`.
         CnnWidgetsError: the model's forward raised; names the layer it was in. The original is its cause.
             Errors of this package, ``KeyboardInterrupt`` and running out of memory pass unchanged.
     """
     base = unwrapped(model)
     try:
-        return watched(base, x)
+        with never_compiled():
+            if torch.is_grad_enabled() or not needs_gradients(base):
+                return watched(base, x)
+            return watched(base, x, partial(with_gradients, base))
     except CnnWidgetsError:
         raise
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        raise _explained(base, x, error, *_deepest(base, x, error)) from error
+        explained = _explained(base, x, error, *_deepest(base, x, error))
+        if not torch.is_grad_enabled() and is_first_to_ask(base, error):
+            raise NeedsGradients(str(explained)) from error
+        raise explained from error
 
 
 def _deepest(base: nn.Module, x: torch.Tensor, error: Exception) -> tuple[nn.Module, tuple[Any, ...]]:
@@ -50,11 +63,31 @@ def _deepest(base: nn.Module, x: torch.Tensor, error: Exception) -> tuple[nn.Mod
 
 
 def fitted(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """``images`` on the device and in the floating-point type of the model's parameters."""
-    for parameter in unwrapped(model).parameters():
-        if parameter.is_floating_point():
-            return images.to(device=parameter.device, dtype=parameter.dtype)
-    return images
+    """``images`` on the device and in the floating-point type of the model's parameters.
+
+    Where these are of several types, the one that the first layer to see the image takes, found out by running the
+    model once: a single number in double precision, such as a temperature, says nothing about images.
+    """
+    base = unwrapped(model)
+    kinds = input_types(base)
+    if len(kinds) > 1:
+        kinds = [proven(base, kinds) or _tried(base, images, kinds)]
+    return images.to(*kinds[0]) if kinds else images
+
+
+def _tried(base: nn.Module, images: torch.Tensor, kinds: list[Kind]) -> Kind:
+    """The first of ``kinds`` that the model runs with; if it runs with none, the first, whose error is the model's."""
+    for kind in kinds:
+        try:
+            with torch.inference_mode(False), torch.no_grad(), preserved(base, evaluate=True):
+                again(functools.partial(run, base, images[:1].detach().to(*kind, copy=True)))
+        except Cancelled:
+            raise
+        except CnnWidgetsError:
+            continue
+        prove(base, kinds, kind)
+        return kind
+    return kinds[0]
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -88,5 +121,10 @@ def _advice(error: Exception) -> str:
         return (
             " Tensors that the model keeps were made in torch.inference_mode(): make or load them outside of it, or "
             "pass copy.deepcopy(model), made outside of it."
+        )
+    if "meta" in str(error):
+        return (
+            " A part of the model may be on the meta device, where weights have shapes and no values: load them first, "
+            "part.to_empty(device='cpu'), then load_state_dict(...)."
         )
     return ""

@@ -36,6 +36,8 @@ def held_modules(module: nn.Module, of_classes: dict[type, list[tuple[str, nn.Mo
         of_classes: what classes keep, as far as it is known; is added to.
     """
     kind = type(module)
+    if isinstance(module, torch.jit.ScriptModule):
+        return
     if not module._modules and kind.__module__.startswith("torch.nn.") and "forward" not in vars(module):  # noqa: SLF001
         return
     visited = {id(module)}

@@ -19,6 +19,7 @@ from ._reading import LEAST_SIDE, from_array, read_file, rgb
 from ._seen import seen
 from .errors import CnnWidgetsError, InputError
 from .forward import fitted, run
+from .own_gradients import again
 from .plain import conversion, plain_tensor
 from .preprocess import Preprocess, input_channels, preprocess_for
 from .state import preserved
@@ -197,7 +198,7 @@ def _check_channels(model: nn.Module, tensor: torch.Tensor) -> None:
         return
     try:  # a network may make its own channels (repeat grey, add coordinates): its forward has the last word
         with preserved(model, evaluate=True), torch.no_grad():
-            run(model, fitted(model, tensor))
+            again(lambda: run(model, fitted(model, tensor)))
     except CnnWidgetsError as error:
         raise InputError(
             f"The image has {got} channel{'s' if got != 1 else ''}; the network's first convolution takes {expected}. "

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
 from torch.utils.weak import WeakIdKeyDictionary
 
-Table = dict[str, torch.Tensor | None]
+Table = dict[str, Any]
 
 
 class OrdinaryWeights:
@@ -20,7 +21,11 @@ class OrdinaryWeights:
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:
         self._swapped: list[tuple[Table, str, torch.Tensor, torch.Tensor]] = []
-        tables = (table for one in modules for table in (one._parameters, one._buffers))  # noqa: SLF001
+        tables: Iterable[Table] = (
+            table
+            for one in modules
+            for table in (one._parameters, one._buffers)  # noqa: SLF001
+        )
         for table in tables:
             for name, value in table.items():
                 if value is not None and value.is_inference():
@@ -42,7 +47,7 @@ _copies: WeakIdKeyDictionary = WeakIdKeyDictionary()
 def _copy_of(value: torch.Tensor) -> torch.Tensor:
     with torch.inference_mode(False), torch.no_grad():
         plain = value.detach()
-        copy: torch.Tensor | None = _copies.get(value)
+        copy: torch.Tensor | None = _copies.get(value)  # type: ignore[no-untyped-call]
         if copy is not None and copy.shape == value.shape and torch.equal(copy, plain):
             return copy
         copy = plain.clone()

@@ -145,6 +145,7 @@ def find_layer(model: nn.Module, layer: str | nn.Module) -> tuple[str, nn.Module
 
     Raises:
         LayerNotFound: no module has this name; names the closest ones.
+        CnnWidgetsError: it is a ScriptModule, or the model is.
     """
     base = unwrapped(model)
     if isinstance(layer, nn.Module):
@@ -160,9 +161,15 @@ def find_layer(model: nn.Module, layer: str | nn.Module) -> tuple[str, nn.Module
         raise LayerNotFound(f"A layer is a dotted name or a module of the model; got {layer!r}.")
     modules = dict(named_layers(base))
     for name in _spellings(layer):
-        module = modules[name] if name in modules else _at(base, name)
-        if module is not None and (name or len(modules) == 1):
-            return next(own for own, one in modules.items() if one is module), module
+        named = modules[name] if name in modules else _at(base, name)
+        if named is not None and (name or len(modules) == 1):
+            name = next(own for own, module in modules.items() if module is named)
+            if isinstance(named, torch.jit.ScriptModule):
+                raise CnnWidgetsError(
+                    f"Layer {name!r} is a ScriptModule: it runs outside Python and cannot be looked into. "
+                    "Use the nn.Module that it was made from, or a layer around it."
+                )
+            return name, named
     raise LayerNotFound(unknown_layer(layer, list(modules)))
 
 

@@ -206,10 +206,10 @@ def current() -> Readout:
     return _in_force.get() or Readout()
 
 
-def watched(base: nn.Module, x: torch.Tensor) -> Any:
-    """``base(x)``, watched where a readout for it is in force that has nothing to go by yet."""
-    readout = _in_force.get()
-    return base(x) if readout is None or readout.base is not base else readout.watched(base, x)
+def watched(base: nn.Module, x: torch.Tensor, forward: Callable[[torch.Tensor], Any] | None = None) -> Any:
+    """``base(x)``, or ``forward(x)`` in its place, watched where a readout for it has nothing to go by yet."""
+    readout, forward = _in_force.get(), forward or base
+    return forward(x) if readout is None or readout.base is not base else readout.watched(forward, x)
 
 
 @contextmanager

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +12,14 @@ import torch
 from torch import nn
 
 from .capture import attached
+from .eager import never_compiled
 from .errors import CnnWidgetsError, InputError
 from .field_calls import Call, mixed
 from .field_rules import output_field
-from .forward import run
+from .forward import fitted, run
 from .kinds import detail_of_call
 from .names import named_weights, unwrapped, visible_layers
+from .own_gradients import NeedsGradients, again, in_graph, is_first_to_ask, needs_gradients
 from .provenance import Origin, Provenance, covers, tensors
 from .receptive import Field, combined, of_input, reshaped
 from .state import preserved
@@ -82,7 +82,8 @@ def record(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> 
 
     Args:
         model: any module that runs; wrappers are looked through.
-        example: what the model takes, a tensor (N, C, H, W) or a tuple of tensors; not written to.
+        example: what the model takes, a tensor (N, C, H, W), in any floating-point type, or a tuple of tensors; not
+            written to.
 
     Raises:
         InputError: ``example`` is not a tensor or a tuple of tensors.
@@ -92,17 +93,21 @@ def record(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> 
     inputs = _checked(example)
     # Within inference mode a convolution is one call, of which the calls inside are not seen.
     with torch.inference_mode(False), torch.no_grad(), preserved(model, evaluate=True), never_compiled():
-        return _recorded(base, inputs)
+        if len(inputs) == 1 and inputs[0].is_floating_point():
+            inputs = (fitted(base, inputs[0]),)
+        return again(lambda: _recorded(base, inputs))
 
 
 def _recorded(base: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Recording:
     layers = visible_layers(base)
     recorder = _Recorder(base, layers)
     # The model may write to its input: it gets a copy.
-    copies = tuple(value.detach().clone() for value in inputs)
+    gradients = needs_gradients(base)
+    copies = tuple(in_graph(value) if gradients else value.detach().clone() for value in inputs)
     for value in copies:
         recorder.begin_with(value)
     with (
+        torch.set_grad_enabled(gradients),
         attached(layers, enter=recorder.enter, leave=recorder.leave, always=recorder.exit),
         watching(recorder),
     ):
@@ -128,17 +133,9 @@ def _run_many(base: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Any:
     except (CnnWidgetsError, torch.OutOfMemoryError):
         raise
     except Exception as error:
-        raise CnnWidgetsError(f"The model raised {type(error).__name__}: {error}.") from error
-
-
-@contextlib.contextmanager
-def never_compiled() -> Iterator[None]:
-    """Run compiled parts eagerly; the compiler is asked only if something has already loaded it."""
-    if "torch._dynamo" not in sys.modules or not hasattr(torch.compiler, "set_stance"):
-        yield
-        return
-    with torch.compiler.set_stance("force_eager"):
-        yield
+        first = not torch.is_grad_enabled() and is_first_to_ask(base, error)
+        kind = NeedsGradients if first else CnnWidgetsError
+        raise kind(f"The model raised {type(error).__name__}: {error}.") from error
 
 
 class _Recorder(Watcher):
@@ -204,7 +201,7 @@ class _Recorder(Watcher):
                 ):
                     # A layer that hands its input through: without an object of its own, a skip around it would
                     # look as if it started behind it.
-                    replaced = result = result.detach()
+                    replaced = result = result.view_as(result) if result.requires_grad else result.detach()
                 origin = Origin(marker.id, reached)
                 self._known.assign(result, origin)
             if index == 0 and origin is not None:

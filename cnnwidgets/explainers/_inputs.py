@@ -11,7 +11,7 @@ from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.forward import fitted
-from cnnwidgets.core.names import own_tensors, unwrapped
+from cnnwidgets.core.names import named_weights, own_tensors, unwrapped
 from cnnwidgets.core.plain import plain_tensor
 from cnnwidgets.core.results import Attribution
 
@@ -36,8 +36,8 @@ def checked(model: nn.Module, images: Any) -> torch.Tensor:
             f"The images are {tensor.dtype}; expected floating-point values, preprocessed as the model was trained: "
             "images.float() / 255, then its normalisation."
         )
-    first = next(base.parameters(), None)
-    if first is not None and first.is_meta:
+    weights = [value for _, value in named_weights(base)]
+    if weights and all(value.is_meta for value in weights):
         raise CnnWidgetsError(
             "The model is on the meta device: its weights have shapes and no values. Load them first: "
             "model.to_empty(device='cpu'), then model.load_state_dict(...)."
@@ -101,7 +101,7 @@ def _state(tensor: torch.Tensor) -> tuple[int, int]:
 def _finite(tensor: torch.Tensor) -> bool:
     """Whether the sum is finite: one pass that makes no copy. Not so for a few values whose sum is too large."""
     tensor = tensor.detach()
-    return not tensor.is_floating_point() or bool(tensor.sum(dtype=_wide(tensor)).isfinite())
+    return tensor.is_meta or not tensor.is_floating_point() or bool(tensor.sum(dtype=_wide(tensor)).isfinite())
 
 
 def _wide(tensor: torch.Tensor) -> torch.dtype | None:

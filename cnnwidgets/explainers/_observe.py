@@ -17,6 +17,7 @@ from cnnwidgets.core.layout_memory import Memory
 from cnnwidgets.core.layouts import Layouts
 from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.output_kinds import Kind
+from cnnwidgets.core.own_gradients import again
 from cnnwidgets.core.placement import Placement
 from cnnwidgets.core.plain_pass import PlainPass
 from cnnwidgets.core.readout import reading, readout_of
@@ -124,7 +125,7 @@ def observe(
         notes = [*input_notes(images), *model_notes(model)]
         with preserved(model, evaluate=True) as kept:
             generators = generators_now()
-            found = _observe(model, images, target, layers, keep_maps, gradients, score, tokens)
+            found = again(lambda: _observe(model, images, target, layers, keep_maps, gradients, score, tokens))
             drawn = [*random_notes(model, images)] if have_moved(generators) else []
         seen = found.scores if found.outputs is None else found.outputs
         notes += weight_notes(model, doubtful=bool(notes) or not bool(seen.isfinite().all()))

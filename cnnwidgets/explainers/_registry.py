@@ -17,6 +17,7 @@ from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.core.forward import is_out_of_memory, run
+from cnnwidgets.core.own_gradients import again
 from cnnwidgets.core.readout import current, reading, readout_of
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.state import generators_now, have_moved, preserved
@@ -252,7 +253,8 @@ def _wrapped(name: str, function: Callable[..., Any], needs_layer: bool) -> Expl
         readout = readout_of(model, *(options.pop(one, None) if one in reads else None for one in _READING))
         # Also under a caller's inference_mode, in which nothing can be differentiated.
         with torch.inference_mode(False), torch.enable_grad(), reading(readout):
-            return in_halves(once, model, checked(model, images), target, options)
+            ready = checked(model, images)
+            return again(lambda: in_halves(once, model, ready, target, options))
 
     explain.__signature__ = _with_options(signature, reads)  # type: ignore[attr-defined]
     told = [f"    {one}: {_READING[one]}." for one in reads]

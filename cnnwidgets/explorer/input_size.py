@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.core.forward import fitted, run
+from cnnwidgets.core.own_gradients import again
 from cnnwidgets.core.state import preserved
 
 DEFAULT = 224
@@ -93,7 +95,7 @@ class _Search:
             image = self._tensor.new_zeros(1, *key)
             try:
                 with preserved(self._model, evaluate=True), torch.no_grad():
-                    outputs = run(self._model, fitted(self._model, image))
+                    outputs = again(partial(run, self._model, fitted(self._model, image)))
                 self._known[key] = _Outcome(_batch(outputs) in (1, None))
             except CnnWidgetsError as error:
                 self._known[key] = _Outcome(False, *_linear_layer(error.__cause__))

@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from cnnwidgets.core.eager import never_compiled
 from cnnwidgets.core.errors import NotSpatial
 from cnnwidgets.core.forward import run as forward
 from cnnwidgets.core.names import find_layer, own_tensors, unwrapped
 from cnnwidgets.core.output_choice import children
-from cnnwidgets.core.recording import never_compiled
+from cnnwidgets.core.own_gradients import again, in_graph
 from cnnwidgets.core.tokens import AnyForm
 
 from .belongings import kept_clean
@@ -65,15 +66,10 @@ class Model:
 
     def find_start(self) -> None:
         """The layer's output for the image."""
-        if self._layer is None:
+        layer = self._layer
+        if layer is None:
             return
-        seen: list[torch.Tensor | None] = []
-
-        def see(_: int, output: torch.Tensor | None) -> None:
-            seen.append(None if output is None else output.clone())
-
-        with calls_of(self._base, self._layer, self._functions, see), never_compiled():
-            forward(self._base, _usual(self._image))
+        seen = again(lambda: self._returned(layer))
         index = self._call if self._call >= 0 else len(seen) + self._call
         if not 0 <= index < len(seen):
             raise NotSpatial(f"Layer {self.name!r} was called {len(seen)} times; there is no call {self._call}.")
@@ -85,21 +81,34 @@ class Model:
             raise NotSpatial(f"Layer {self.name!r} returns no maps (N, C, H, W), which edits could be made of.")
         self.start = laid(found)
 
+    def _returned(self, layer: nn.Module | str) -> list[torch.Tensor | None]:
+        """What each call of the layer returns for the image."""
+        outputs: list[torch.Tensor | None] = []
+
+        def see(_: int, output: torch.Tensor | None) -> None:
+            outputs.append(None if output is None else output.detach().clone())
+
+        with calls_of(self._base, layer, self._functions, see):
+            forward(self._base, _usual(self._image))
+        return outputs
+
     def on_pictures(self, pictures: torch.Tensor) -> Any:
         """What the model returns for edited images, or maps of the layer, (B, C, H, W); may write to them."""
+        return again(lambda: self._in_full(pictures))
+
+    def _in_full(self, pictures: torch.Tensor) -> Any:
         if self._layer is None:
-            with never_compiled():
-                return forward(self._base, pictures.contiguous())
+            return forward(self._base, _usual(pictures))
         image = _usual(self._image).repeat(len(pictures), 1, 1, 1)
 
         def by(old: torch.Tensor) -> torch.Tensor:
-            new = pictures.to(old.dtype)
+            new = in_graph(pictures.to(old.dtype)) if old.requires_grad else pictures.to(old.dtype)
             if self._form is not None:
                 return self._form.put(new, old)
             # Laid out as the model's own, of which it may take views.
             return new if new.stride() == old.stride() or new.shape != old.shape else torch.empty_like(old).copy_(new)
 
-        with self._replacing(by), never_compiled():
+        with self._replacing(by):
             return forward(self._base, image)
 
     def otherwise_laid(self) -> Any:

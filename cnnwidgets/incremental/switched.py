@@ -14,6 +14,7 @@ from cnnwidgets.core.forward import run as forward
 from cnnwidgets.core.layouts import Layouts
 from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.outputs import class_scores
+from cnnwidgets.core.own_gradients import again
 from cnnwidgets.core.readout import reading, readout_of
 from cnnwidgets.core.state import preserved
 from cnnwidgets.core.switched_off import Change, switched_off
@@ -91,10 +92,13 @@ class Switched:
             found = self._by_engine(off, counts) if self.reuses and layers in self._known else None
             if found is not None:
                 return found
-            with switched_off(model, off, layouts=self._layouts, counts=counts):
-                found = self._read(forward(model, self._image.clone()))
+            found = again(lambda: self._in_full(off, counts))
             self._known[layers] = {layer: list(maps) for layer, maps in off.items()}, found
             return found
+
+    def _in_full(self, off: Off, counts: Mapping[str, int]) -> torch.Tensor:
+        with switched_off(self._model.module, off, layouts=self._layouts, counts=counts):
+            return self._read(forward(self._model.module, self._image.clone()))
 
     def _by_engine(self, off: Off, counts: Mapping[str, int]) -> torch.Tensor | None:
         """The scores without what precedes the layers; None if the engine cannot run the model."""

@@ -33,7 +33,7 @@ def mask_of(shape: Any, patch: Pair) -> torch.Tensor | None:
         if shape == "square":
             return None
         if shape == "disc":
-            down, across = (((torch.arange(side) + 0.5) * 2 / side - 1).abs() for side in patch)
+            down, across = (((torch.arange(side, dtype=torch.float64) + 0.5) * 2 / side - 1).abs() for side in patch)
             return down[:, None] ** 2 + across**2 <= 1
         raise InputError(f'shape is {shape!r}; expected "square", "disc", or a mask (height, width) of booleans.')
     try:

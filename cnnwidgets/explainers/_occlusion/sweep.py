@@ -106,7 +106,7 @@ class Sweep:
         if missed := self._covering.missed():
             self._notes[f"{missed} pixels are never covered and have no value (NaN)"] = None
         count = len(images), len(self._places)
-        self._scores = torch.full((*count, self._base.shape[1]), torch.nan)
+        self._scores = torch.full((*count, self._base.shape[1]), torch.nan, dtype=torch.float32)
         self._predicted = torch.full(count, -1)
         self._known = torch.zeros(count, dtype=torch.bool)
         self._filled = torch.zeros(count, dtype=torch.bool)
