@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import resource
+import struct
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -191,7 +192,7 @@ def test_a_pipe_does_not_hang(tmp_path: Path) -> None:
 def test_a_large_sparse_file_is_not_read(tmp_path: Path, size: int) -> None:
     with (tmp_path / "large.png").open("wb") as stream:
         stream.truncate(size)
-    with pytest.raises(InputError, match="8,000 MB|not an image"):
+    with pytest.raises(InputError, match=r"8,000 MB|not an image"):
         load_picture(tmp_path / "large.png")
 
 
@@ -204,8 +205,8 @@ def test_a_large_sparse_file_is_not_read(tmp_path: Path, size: int) -> None:
         (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "drawing (SVG)"),
         (b"\xd7\xcd\xc6\x9a" + bytes(40), "drawing (Windows metafile)"),
         (b"", "empty"),
-        (b"hello", "b'hello' is not an image"),
-        (os.urandom(3000), "of 3,000 bytes is not an image"),
+        (b"hello", "is not an image that Pillow can read"),
+        (b"\1\2\3" * 1000, "is not an image that Pillow can read"),
     ],
 )
 def test_drawings_and_other_files_are_named(tmp_path: Path, content: bytes, words: str, monkeypatch: Any) -> None:
@@ -218,10 +219,7 @@ def test_drawings_and_other_files_are_named(tmp_path: Path, content: bytes, word
     for source in (content, tmp_path / "file.png"):
         with pytest.raises(InputError) as caught:
             load_picture(source)
-        assert (
-            words in str(caught.value).replace("The image ", "").replace(str(tmp_path / "file.png"), "of 3,000 bytes")
-            or source != content
-        )
+        assert words in str(caught.value)
 
 
 def test_an_eps_image_that_is_open_already(tmp_path: Path) -> None:
@@ -275,14 +273,11 @@ def plain(image: Any) -> tuple[int, int, tuple[str, ...]]:
     ("highest", "bits"), [(1, 1), (200, 8), (1023, 10), (4095, 12), (4000, 12), (16383, 14), (65535, 16), (20000, 16)]
 )
 def test_16_bit_pictures_are_read_by_the_bits_that_they_use(highest: int, bits: int) -> None:
-    ramp = np.linspace(0, highest, 400).round().astype(np.uint16).reshape(20, 20)
+    step = np.zeros((20, 20), np.uint16)
+    step[:, 10:] = highest
     white = 2**bits - 1
-    for source in (
-        ramp,
-        Image.fromarray(ramp),
-        encoded(Image.fromarray(ramp), "PNG"),
-        encoded(Image.fromarray(ramp), "TIFF"),
-    ):
+    opened = Image.fromarray(step)
+    for source in (step, opened, encoded(opened, "PNG"), encoded(opened, "TIFF")):
         pixel, network, notes = plain(source)
         assert pixel == same(255 * highest / white)
         assert network == same(255 * highest / white), "the network sees what the reader sees"
@@ -291,28 +286,22 @@ def test_16_bit_pictures_are_read_by_the_bits_that_they_use(highest: int, bits: 
         assert not told or f"read as {bits} bit" in told[0]
 
 
+def tiff(levels: Any) -> bytes:
+    """An uncompressed TIFF of 16 bits a channel in colour, which Pillow cannot write."""
+    height, width, _ = levels.shape
+    data = levels.astype("<u2").tobytes()
+    entries = {256: width, 257: height, 259: 1, 262: 2, 273: 16, 277: 3, 278: height, 279: len(data)}
+    rows = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries.items()]
+    rows.insert(2, struct.pack("<HHII", 258, 3, 3, 8))
+    head = struct.pack("<2sHI3HH", b"II", 42, 16 + len(data), 16, 16, 16, 0)
+    return head + data + struct.pack("<H", len(rows)) + b"".join(rows) + struct.pack("<I", 0)
+
+
 def test_16_bit_colours_of_few_bits_are_told() -> None:
-    def tiff(levels: np.ndarray) -> bytes:
-        import struct
-
-        height, width, _ = levels.shape
-        data = levels.astype("<u2").tobytes()
-        entries = [
-            (256, 3, 1, width), (257, 3, 1, height), (258, 3, 3, 8), (259, 3, 1, 1), (262, 3, 1, 2),
-            (273, 4, 1, 8 + 6 + 2), (277, 3, 1, 3), (278, 3, 1, height), (279, 4, 1, len(data)),
-        ]  # fmt: skip
-        head = struct.pack("<2sHI", b"II", 42, 16 + len(data)) + struct.pack("<3H", 16, 16, 16) + b"\0\0"
-        table = struct.pack("<H", len(entries)) + b"".join(
-            struct.pack("<HHI", tag, kind, count)
-            + (struct.pack("<HH", value, 0) if kind == 3 and count == 1 else struct.pack("<I", value))
-            for tag, kind, count, value in entries
-        )
-        return head + data + table + struct.pack("<I", 0)
-
-    twelve = np.full((8, 8, 3), 4095, np.uint16)
-    assert any("upper 8: the values reach only 15 of 255" in note for note in load_picture(tiff(twelve)).notes)
-    sixteen = np.full((8, 8, 3), 65535, np.uint16)
-    assert not any("upper 8" in note for note in load_picture(tiff(sixteen)).notes)
+    twelve = load_picture(tiff(np.full((8, 8, 3), 4095, np.uint16))).notes
+    assert any("upper 8: the values reach only 15 of 255" in note for note in twelve)
+    sixteen = load_picture(tiff(np.full((8, 8, 3), 65535, np.uint16))).notes
+    assert not any("upper 8" in note for note in sixteen)
 
 
 @pytest.mark.parametrize("kind", [np.int16, np.int32, np.int64, np.uint32, np.int8])
@@ -322,22 +311,18 @@ def test_signed_and_wide_whole_numbers_say_how_to_pass_them(kind: Any) -> None:
         load_picture(scan)
 
 
-def test_cmyk_and_lab_and_masks() -> None:
+def test_cmyk_and_masks() -> None:
     pixel, _, notes = plain(Image.new("CMYK", (8, 8), (0, 0, 0, 0)))
     assert pixel == 255
     assert any("CMYK" in note for note in notes)
-    with pytest.raises(InputError, match="LAB"):
-        load_picture(Image.new("LAB", (8, 8)))
-    assert plain(np.eye(8, dtype=bool))[0] == 255
+    assert plain(np.ones((8, 8), dtype=bool))[0] == 255
 
 
-def test_exif_that_cannot_be_read_is_said() -> None:
-    broken = Image.new("RGB", (8, 6), "red")
-    broken.info["exif"] = b"Exif\0\0" + b"garbage that is no TIFF header"
-    picture = load_picture(
-        encoded(broken, "JPEG", exif=broken.info["exif"]), preprocess=cw.core.preprocess.Preprocess()
-    )
-    assert picture.pixels.shape == (6, 8, 3)
+def test_exif_that_cannot_be_read_does_not_matter() -> None:
+    content = encoded(Image.new("RGB", (8, 6), "red"), "JPEG", exif=b"Exif\0\0" + b"garbage that is no TIFF header")
+    red = load_picture(content).pixels
+    assert red.shape == (6, 6, 3)
+    assert red[..., 0].min() > 240
 
 
 def test_class_names_of_every_kind() -> None:
