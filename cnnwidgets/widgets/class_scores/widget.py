@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import bqplot
 import ipywidgets
 import numpy as np
 import traitlets
 
 from cnnwidgets.core.class_names import class_names
 from cnnwidgets.core.errors import InputError, TargetError
+from cnnwidgets.widgets._bqplot import bqplot
 from cnnwidgets.widgets._page_state import PageState
 
 from .header import ClassScoresHeader
