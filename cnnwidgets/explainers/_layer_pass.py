@@ -22,6 +22,7 @@ from ._last_reached import last_reached
 from ._layers import Functions, all_functions, asked_layouts, located
 from ._outputs import Call, Output, moves_axes
 from ._rules import Guidance, Rule
+from ._values import COMPLEX, range_notes, real_channels
 from ._watch import Watch, refusal, unsure_note
 
 
@@ -65,6 +66,7 @@ class LayerPass:
             *map_notes(values, reacts),
             *notes,
             *self.notes,
+            *range_notes(values),
             *saturation_notes(self.outputs, self.score, len(values)),
         ]
         return Attribution(
@@ -141,7 +143,10 @@ def layer_pass(
         slope = maps.new_empty(0)
     if maps.dtype in (torch.float16, torch.bfloat16):
         maps, slope = maps.float(), slope.float()
+    is_complex = maps.is_complex()
+    maps, slope = real_channels(maps), real_channels(slope)
     notes = (
+        *((COMPLEX,) if is_complex else ()),
         *found.guidance.notes(shown, f"layer {shown.name!r}"),
         *layout_notes(shown.name, shown.output.layout, layouts),
     )

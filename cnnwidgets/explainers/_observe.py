@@ -24,6 +24,7 @@ from ._last_reached import inside_attention
 from ._layers import Functions, all_functions, asked_layouts, located
 from ._outputs import Call, Output
 from ._trust import change_notes, model_notes, random_notes
+from ._values import for_display
 from ._watch import Watch, refusal
 
 
@@ -51,6 +52,7 @@ class Observation:
         tokens: name -> notes on the tokens that its maps are made of, where there is something to say.
         default: the layer that ``layer=None`` stands for; None if no layer has maps.
         layouts: how what the layers return holds their maps.
+        changes: name -> how its ``maps`` differ from what the layer returned: the modulus of complex values, say.
     """
 
     maps: dict[str, torch.Tensor]
@@ -70,6 +72,7 @@ class Observation:
     tokens: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     default: str | None = None
     layouts: Layouts = field(default_factory=lambda: Layouts(1))
+    changes: Mapping[str, str] = field(default_factory=dict)
 
 
 def observe(
@@ -184,6 +187,7 @@ def _observe(
         tokens={name: form.notes() for name, form in forms.items() if form.notes()},
         default=_default(model, list(by_name), {n for n, f in forms.items() if f.has_tokens}, reacts, gradients),
         layouts=layouts,
+        changes={name: reducer.change for name, reducer in by_name.items() if reducer.change},
     )
 
 
@@ -257,7 +261,10 @@ class _Reducer:
         self.edge = output.edge
         self._to_own = output.gradient
         self._value, output.value = output.value, None
-        self.maps = self._value.float().cpu() if keep_maps and self._value is not None else None
+        self.maps: torch.Tensor | None = None
+        self.change = ""
+        if keep_maps and self._value is not None:
+            self.maps, self.change = for_display(self._value)
         self.cam: torch.Tensor | None = None
         self.contribution: torch.Tensor | None = None
         self.reacts = False
@@ -276,8 +283,9 @@ class _Reducer:
             if maps.dtype in (torch.float16, torch.bfloat16):
                 maps, gradient = maps.float(), gradient.float()
             weights = gradient.mean((2, 3))
-            cam: torch.Tensor = torch.einsum("nk,nkhw->nhw", weights, maps)
-            contribution: torch.Tensor = torch.einsum("nkhw,nkhw->nk", gradient, maps)
+            # Of complex maps the real part, which is what a change of both parts adds to the score.
+            cam: torch.Tensor = torch.einsum("nk,nkhw->nhw", weights.conj(), maps).real
+            contribution: torch.Tensor = torch.einsum("nkhw,nkhw->nk", gradient.conj(), maps).real
             self.cam, self.contribution = cam.float().cpu(), contribution.float().cpu()
             self.reacts = bool(weights.any()) or bool(gradient.any())  # the short question first
 
