@@ -26,6 +26,7 @@ from ._orders import elsewhere, importance, ranks
 from ._scorer import Scorer
 
 Score = Literal["probability", "logit"]
+_MOST_REPEATS = 1_000
 _SIGMA = 1 / 20  # of the image's longer side: what a network recognises in it is gone
 
 
@@ -261,3 +262,5 @@ def _values(attribution: Attribution | torch.Tensor, images: torch.Tensor) -> to
 def _check_count(value: Any, name: str, least: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise InputError(f"{name} is {value!r}; expected an int of at least {least}.")
+    if name == "repeats" and value > _MOST_REPEATS:
+        raise InputError(f"{name} is {value:,}; expected at most {_MOST_REPEATS:,}.")

@@ -63,7 +63,7 @@ def as_float32(array: npt.NDArray[Any]) -> tuple[Floats, tuple[str, ...]]:
         largest = float(sizes.max(initial=0.0))
         if largest == 0 or _TINY <= largest <= _LARGEST:
             return array.astype(np.float32, copy=False), ()
-        if largest > _LARGEST and float(np.median(sizes)) <= _LARGEST:
+        if largest > _LARGEST and float(np.quantile(sizes, 0.5, method="lower")) <= _LARGEST:
             count = int((sizes > _LARGEST).sum())
             beyond = f"{count:,} {'value is' if count == 1 else 'values are'} beyond 3.4e38: shown as infinite."
             return array.astype(np.float32), (beyond,)

@@ -15,14 +15,14 @@ def class_names(labels: Any) -> list[str]:
     """``labels`` as a list, in the order of the classes.
 
     Args:
-        labels: a sequence, an array, a pandas Index or Series, or a generator of names; or a mapping, index -> name
-            or name -> index, of all classes from 0 on.
+        labels: a sequence, an array, a pandas Index or Series, or a generator of names; or a mapping, index -> name,
+            of all classes from 0 on.
 
     Raises:
         InputError: their order is not known (a set), or they are no names.
 
     Example:
-        >>> class_names({"dog": 1, "cat": 0}), class_names(("cat", "dog"))
+        >>> class_names({1: "dog", 0: "cat"}), class_names(("cat", "dog"))
         (['cat', 'dog'], ['cat', 'dog'])
     """
     if isinstance(labels, Set) and not isinstance(labels, Mapping):
@@ -44,13 +44,12 @@ def class_names(labels: Any) -> list[str]:
 
 
 def _of_mapping(labels: Mapping[Any, Any]) -> list[str]:
-    for table in (labels, {value: key for key, value in labels.items() if isinstance(value, int)}):
-        by_index = {_index(key): value for key, value in table.items()}
-        if len(by_index) == len(labels) and set(by_index) == set(range(len(labels))):
-            return [_text(by_index[index]) for index in range(len(labels))]
+    by_index = {_index(key): value for key, value in labels.items()}
+    if len(by_index) == len(labels) and set(by_index) == set(range(len(labels))):
+        return [_text(by_index[index]) for index in range(len(labels))]
+    turned = " Turn it round: {index: name}." if all(isinstance(value, int) for value in labels.values()) else ""
     raise InputError(
-        f"labels is a mapping of {str(list(labels)[:4])[:100]}…; expected the classes 0, 1, 2, … as its keys, or as "
-        "its values."
+        f"labels is a mapping of {str(list(labels)[:4])[:100]}…; expected the classes 0, 1, 2, … as its keys.{turned}"
     )
 
 

@@ -42,20 +42,21 @@ def check_example(example: Any) -> None:
             raise InputError(f"example {reason}")
 
 
-def plain_tensor(tensor: Any, what: str) -> Any:
+def plain_tensor(tensor: Any, what: str, *, expanded: bool = False) -> Any:
     """``tensor`` out of any graph and of torch's own class, without being copied where it is that already.
 
     Quantised tensors are dequantised; :func:`conversion` says so.
 
     Args:
         what: begins the sentence of an error: "The map".
+        expanded: views of any size are let through; the caller never copies them whole.
 
     Raises:
         InputError: it has no values (meta, fake), is nested, sparse or complex, belongs to torch.func, or is a view
             that would grow beyond :data:`MOST_EXPANDED`.
     """
     try:
-        reason = _why_not(tensor)
+        reason = _why_not(tensor, expanded=expanded)
         if reason:
             raise InputError(f"{what} {reason}")
         return _plain(tensor)
@@ -75,7 +76,7 @@ def conversion(tensor: Any) -> str:
     return ""
 
 
-def _why_not(tensor: Any, *, values: bool = True) -> str:
+def _why_not(tensor: Any, *, values: bool = True, expanded: bool = False) -> str:
     """Why it cannot be read, the end of a sentence; ``values``: dense real ones are needed."""
     torch = sys.modules["torch"]
     if getattr(tensor, "is_nested", False):
@@ -91,7 +92,7 @@ def _why_not(tensor: Any, *, values: bool = True) -> str:
     if tensor.layout != torch.strided or _empty_handed(tensor):
         return ""
     held = tensor.untyped_storage().nbytes() // max(tensor.element_size(), 1)
-    if tensor.numel() > max(held, MOST_EXPANDED):
+    if not expanded and tensor.numel() > max(held, MOST_EXPANDED):
         shape = tuple(tensor.shape)
         return f"has shape {shape}: {tensor.numel():,} values, expanded from {held:,}. Crop or shrink it first."
     return ""

@@ -80,7 +80,7 @@ class Attribution:
             maps = maps.clamp(min=0).masked_fill(~maps.isfinite(), torch.nan)
         maps = maps.masked_fill(~maps.isfinite(), torch.nan)
         largest = maps.abs().nan_to_num(0.0).amax((1, 2), keepdim=True) if maps.numel() else maps
-        maps = torch.where(largest > 0, maps / largest.clamp(min=torch.finfo(torch.float32).tiny), maps)
+        maps = torch.where(largest > 0, maps / torch.where(largest > 0, largest, 1.0), maps)
         if size is not None:
             height, width = (size, size) if isinstance(size, int) else size
             if height < 1 or width < 1:

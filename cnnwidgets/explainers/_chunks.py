@@ -11,6 +11,7 @@ from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.forward import is_out_of_memory
 
 T = TypeVar("T")
+_MOST = 64
 
 
 class Chunks:
@@ -53,7 +54,7 @@ class Chunks:
 
 
 def batch_size(batch: Any, estimate: int) -> int:
-    """``batch`` as the caller gave it, or ``estimate`` for None.
+    """``batch`` as the caller gave it, in bounds that memory sets, or ``estimate`` for None.
 
     Raises:
         InputError: no int of at least 1.
@@ -62,4 +63,4 @@ def batch_size(batch: Any, estimate: int) -> int:
         return estimate
     if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1:
         raise InputError(f"batch is {batch!r}; expected an int of at least 1, or None.")
-    return batch
+    return min(batch, _MOST * estimate)  # an operating system that promises any memory ends the process later

@@ -14,6 +14,7 @@ from cnnwidgets.core.targets import Chosen, Target, resolve
 
 from ._gradients import differentiate, fresh_input
 from ._rules import Guidance, Rule
+from ._values import range_notes
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +37,12 @@ class InputGradient:
         self, method: str, values: torch.Tensor | None = None, layer: str | None = None, *notes: str
     ) -> Attribution:
         """``values``, by default the gradient itself, as a result of ``method``; its notes come after ``notes``."""
-        values = (self.gradient if values is None else values).float().cpu()
+        exact = self.gradient if values is None else values
+        values = exact.float().cpu()
         all_notes = tuple(dict.fromkeys([*notes, *self.notes]))
-        return Attribution(values, method, self.chosen, layer, self.scores.float().cpu(), all_notes)
+        return Attribution(
+            values, method, self.chosen, layer, self.scores.float().cpu(), (*all_notes, *range_notes(exact))
+        )
 
 
 def input_gradient(

@@ -28,6 +28,7 @@ from ._inputs import which_images
 from ._layers import Functions, all_functions, asked_layouts, located
 from ._outputs import Call, Output
 from ._rules import Guidance, Rule
+from ._values import COMPLEX, range_notes, real_channels
 from ._watch import Watch, refusal, unsure_note
 from ._which_call import call_notes, preferred, rank
 
@@ -76,6 +77,7 @@ class LayerPass:
             *map_notes(values, reacts),
             *notes,
             *self.notes,
+            *range_notes(values),
             *saturation_notes(self.outputs, self.score, len(values)),
         ]
         return Attribution(
@@ -174,7 +176,10 @@ def layer_pass(
         slope = maps.new_empty(0)
     if maps.dtype in (torch.float16, torch.bfloat16):
         maps, slope = maps.float(), slope.float()
+    is_complex = maps.is_complex()
+    maps, slope = real_channels(maps), real_channels(slope)
     notes = (
+        *((COMPLEX,) if is_complex else ()),
         *found.guidance.notes(shown, f"layer {shown.name!r}"),
         *layout_notes(shown.name, shown.output.layout, layouts),
     )

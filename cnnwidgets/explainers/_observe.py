@@ -32,6 +32,7 @@ from ._inputs import checked, input_notes, weight_notes
 from ._layers import Functions, all_functions, asked_layouts, located
 from ._outputs import Call, Output
 from ._trust import change_notes, model_notes, random_notes
+from ._values import for_display
 from ._watch import Watch, refusal
 from ._which_call import call_notes, rank
 
@@ -64,6 +65,7 @@ class Observation:
         discrete: names in ``mapped`` of layers that return whole numbers or booleans.
         layouts: how what the layers return holds their maps.
         kind: what the numbers in ``outputs`` are; "number" where there are none.
+        changes: name -> how its ``maps`` differ from what the layer returned: the modulus of complex values, say.
     """
 
     maps: dict[str, torch.Tensor]
@@ -87,6 +89,7 @@ class Observation:
     discrete: frozenset[str] = frozenset()
     layouts: Layouts = field(default_factory=lambda: Layouts(1))
     kind: Kind = "logits"
+    changes: Mapping[str, str] = field(default_factory=dict)
 
 
 def observe(
@@ -215,6 +218,7 @@ def _observe(
         default=default,
         discrete=frozenset(name for name, output in chosen_layers.items() if not output.floating),
         layouts=layouts,
+        changes={name: reducer.change for name, reducer in by_name.items() if reducer.change},
     )
 
 
@@ -286,7 +290,10 @@ class _Reducer:
         self.edge = output.edge
         self._to_own = output.gradient
         self._value, output.value = output.value, None
-        self.maps = self._value.float().cpu() if keep_maps and self._value is not None else None
+        self.maps: torch.Tensor | None = None
+        self.change = ""
+        if keep_maps and self._value is not None:
+            self.maps, self.change = for_display(self._value)
         self.cam: torch.Tensor | None = None
         self.contribution: torch.Tensor | None = None
         self.reacts = False
@@ -305,8 +312,9 @@ class _Reducer:
             if maps.dtype in (torch.float16, torch.bfloat16):
                 maps, gradient = maps.float(), gradient.float()
             weights = gradient.mean((2, 3))
-            cam: torch.Tensor = torch.einsum("nk,nkhw->nhw", weights, maps)
-            contribution: torch.Tensor = torch.einsum("nkhw,nkhw->nk", gradient, maps)
+            # Of complex maps the real part, which is what a change of both parts adds to the score.
+            cam: torch.Tensor = torch.einsum("nk,nkhw->nhw", weights.conj(), maps).real
+            contribution: torch.Tensor = torch.einsum("nkhw,nkhw->nk", gradient.conj(), maps).real
             self.cam, self.contribution = cam.float().cpu(), contribution.float().cpu()
             self.reacts = bool(weights.any()) or bool(gradient.any())  # the short question first
 

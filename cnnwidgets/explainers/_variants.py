@@ -93,12 +93,14 @@ class MeanGradient:
         return precise(input_gradient(self._model, variants, target, self._score).gradient)
 
 
-def at_least_one(value: Any, name: str) -> int:
-    """``value`` if it is a positive int.
+def at_least_one(value: Any, name: str, most: int) -> int:
+    """``value`` if it is an int from 1 to ``most``.
 
     Raises:
         InputError: it is not.
     """
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise InputError(f"{name} is {value!r}; expected an int of at least 1.")
+    if value > most:
+        raise InputError(f"{name} is {value:,}; expected at most {most:,}.")
     return value

@@ -168,7 +168,7 @@ class Watch:
     ) -> tuple[Output, Any]:
         """A record of this output, and what to return in its place, if anything."""
         tensor = state[0]
-        record = Output(layout, floating=tensor.is_floating_point())
+        record = Output(layout, floating=tensor.is_floating_point() or tensor.is_complex())
         if not tensor.requires_grad or tensor.is_inference():
             return record, None
         # Wherever the same tensor was around before, what comes after this layer needs a place of its own.

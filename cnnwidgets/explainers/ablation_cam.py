@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import nn
 
+from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target, class_scores
@@ -19,6 +20,7 @@ from ._edits import Scorer, limit_notes, strongest
 from ._inputs import which_images
 from ._layer_pass import LayerPass, layer_pass
 from ._registry import register
+from ._values import COMPLEX
 
 # Numbers of one batch of edited maps: 64 MB on a CPU in float32, where larger batches are no faster.
 _NUMBERS_CPU = 2**24
@@ -76,6 +78,11 @@ def ablation_cam(
         tensor([[[2.]]])
     """
     seen = layer_pass(model, images, target, layer, call, score, tokens, gradient=False)
+    if COMPLEX in seen.notes:
+        raise InputError(
+            f"Layer {seen.name!r} returns complex maps, whose channels Ablation-CAM cannot switch off. Choose another "
+            "layer, or grad_cam."
+        )
     work = _Ablations(model, images, seen, channels)
     chunks = Chunks(batch_size(batch, _estimate(seen.maps[0])))
     with Meter(progress, work.left) as meter:

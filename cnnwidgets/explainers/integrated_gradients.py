@@ -21,6 +21,8 @@ from ._registry import register
 from ._variants import MeanGradient, at_least_one
 
 Baseline = float | Sequence[float] | torch.Tensor | Literal["mean", "blur"]
+MOST_STEPS = 2_000
+"""The rule's points are the eigenvalues of a matrix of steps x steps."""
 LARGE_GAP = 0.05
 """From this share of the score's change on, more steps are advised."""
 
@@ -55,7 +57,7 @@ def integrated_gradients(
         baseline: a number in units of the model's input; one number a channel; a tensor (C, H, W) or (N, C, H, W);
             ``"mean"``, the mean colour of each image; or ``"blur"``, each image under a Gaussian of an eighth of its
             shorter side.
-        steps: points on the way.
+        steps: points on the way, 2,000 at most.
         score: ``"logit"`` or ``"probability"``.
         progress: called with a :class:`~cnnwidgets.core.progress.Step` after each batch; its ``partial`` is the
             estimate so far. It may raise ``Cancelled``. True: a tqdm bar.
@@ -77,7 +79,7 @@ def integrated_gradients(
         >>> result.notes
         ('sum of attributions differs from the score difference by 0 %',)
     """
-    at_least_one(steps, "steps")
+    at_least_one(steps, "steps", MOST_STEPS)
     begin = _baseline(images, baseline)
     difference = precise(images) - begin
     with torch.no_grad():

@@ -17,6 +17,8 @@ from ._input_gradient import precise
 from ._registry import register
 from ._variants import MeanGradient, at_least_one
 
+MOST_SAMPLES = 1_000_000
+
 
 @register(
     "smooth_grad",
@@ -67,7 +69,7 @@ def smooth_grad(
         >>> smooth_grad(net, torch.zeros(1, 1, 1, 2)).values
         tensor([[[[3., 3.]]]])
     """
-    at_least_one(samples, "samples")
+    at_least_one(samples, "samples", MOST_SAMPLES)
     if not isinstance(noise, int | float) or isinstance(noise, bool) or not 0 <= noise < math.inf:
         raise InputError(f"noise is {noise!r}; expected a number of at least 0, a share of the image's range.")
     if not isinstance(seed, int) or isinstance(seed, bool):

@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from cnnwidgets.core.errors import InputError
 from cnnwidgets.explainers._patches import blurred
 
 MID_GREY = (127.5, 127.5, 127.5)
+_MOST = 4  # times the picture's side
 _STEP = 0.75  # of a level of the pixels: rounding to 8 bits takes half of one, and tilts the line a little
 
 
@@ -55,8 +57,17 @@ class Filling:
         return (slope * values + offset).to(self._image)
 
     def of(self, patch: Mapping[str, Any]) -> torch.Tensor:
-        """(C, h, w): what ``patch``, as in ``Occluder.patches``, shows."""
+        """(C, h, w): what ``patch``, as in ``Occluder.patches``, shows.
+
+        Raises:
+            InputError: it is larger than the picture, four times along a side.
+        """
         height, width, fill = patch["height"], patch["width"], patch["fill"]
+        if height > _MOST * self._image.shape[1] or width > _MOST * self._image.shape[2]:
+            raise InputError(
+                f"The patch is {height:,}x{width:,} pixels (height x width), the picture {self._image.shape[1]}x"
+                f"{self._image.shape[2]}. Make the patch smaller."
+            )
         if fill in ("blur", "copy"):
             image = self._blur(max(height, width)) if fill == "blur" else self._image
             top, left = (patch["top"], patch["left"]) if fill == "blur" else patch["source"]

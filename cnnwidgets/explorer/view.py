@@ -92,13 +92,14 @@ class View:
         name = info.name
         contribution = scene.now.contribution.get(name)
         calls = scene.first.calls.get(name, 1)
+        called = f"This layer is called {calls} times; its last call is shown." if calls > 1 else ""
         self.feature_maps.show(
             scene.maps[name][0],
             name,
             contribution=None if contribution is None else contribution[0],
             target_name=self._label(target),
             receptive_field=info.receptive_field,
-            note=f"This layer is called {calls} times; its last call is shown." if calls > 1 else "",
+            note=" ".join(note for note in (called, scene.first.changes.get(name, "")) if note),
             off=self._switching.off_of(name),
         )
         self.feature_maps.switchable = self._switching.can_switch(name)

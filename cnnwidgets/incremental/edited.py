@@ -25,13 +25,12 @@ from .batching import Batching
 from .boxes import Ints
 from .memo import Memo
 from .model import Model, plain
-from .pictures import Layer, edits, layer, pictures
+from .pictures import Layer, Patch, edits, in_sight, layer, pictures
 from .run import WHOLE, ReadsValues, Run
 from .value import untouched
 from .work import Work
 
-Patch = tuple[torch.Tensor, int, int]
-"""A patch (C, h, w), and its top and left."""
+_MOST_VALUES = 2**28  # in a batch of images, however many are asked for
 
 
 class Edited:
@@ -148,6 +147,8 @@ class Edited:
 
     def scores_of(self, edits: Sequence[Sequence[Patch]]) -> torch.Tensor:
         """The scores (B, classes) of edits with any number of patches each; later patches cover earlier ones."""
+        side = (self._model.start.shape[2], self._model.start.shape[3])
+        edits = [[in_sight(patch, side) for patch in patches] for patches in edits]
         alike: dict[tuple[Any, ...], list[int]] = {}
         for index, patches in enumerate(edits):
             alike.setdefault(tuple(tuple(patch.shape[-2:]) for patch, _, _ in patches), []).append(index)
@@ -185,7 +186,8 @@ class Edited:
         if batch is not None and (not isinstance(batch, int) or isinstance(batch, bool) or batch < 1):
             raise InputError(f"batch is {batch!r}; expected an int of at least 1, or None.")
         done, count = 0, len(layers[0].tops)
-        size, engine = batch, self.engine
+        size = None if batch is None else min(batch, max(1, _MOST_VALUES // self._model.start.numel()))
+        engine = self.engine
         while done < count:
             usual = self._batching.size(count - done, in_full=self.engine == "full")
             now = min(size or usual, self._most or count, count - done)

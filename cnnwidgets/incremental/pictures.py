@@ -9,12 +9,18 @@ from typing import Any
 import numpy as np
 import torch
 
+from cnnwidgets.core.arrays import as_array
 from cnnwidgets.core.errors import InputError
+from cnnwidgets.core.plain import plain_tensor
 
 from .boxes import Box, Ints, cropped, union
 from .run import Run
 from .value import Edits, untouched, windowed
 from .windows import MAPS, laid, paste, repeated, windows
+
+Patch = tuple[torch.Tensor, int, int]
+"""What is put into an image (C, h, w), and its top and left."""
+_FARTHEST = 2**40
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +78,7 @@ def layer(base: torch.Tensor, patches: Any, tops: Any, lefts: Any, masks: Any = 
     if not isinstance(patches, torch.Tensor) or patches.dim() not in (3, 4) or patches.shape[-3] != base.shape[1]:
         got = tuple(patches.shape) if isinstance(patches, torch.Tensor) else type(patches).__name__
         raise InputError(f"patches are {got}; expected a tensor (B, {base.shape[1]}, h, w) or ({base.shape[1]}, h, w).")
-    patches = (patches if patches.dim() == 4 else patches[None]).detach().to(base)
+    patches = patches if patches.dim() == 4 else patches[None]
     if len(patches) not in (1, len(tops)) or 0 in patches.shape[2:]:
         raise InputError(
             f"patches have shape {tuple(patches.shape)} for {len(tops)} places; pass one patch a place, or one for all."
@@ -85,16 +91,49 @@ def layer(base: torch.Tensor, patches: Any, tops: Any, lefts: Any, masks: Any = 
                 f"masks have shape {tuple(masks.shape)}; expected {tuple(patches.shape[2:])}, the size of the patch, "
                 f"or ({len(tops)}, h, w). True: the patch replaces the image."
             )
-        masks = masks.bool().reshape(-1, 1, *masks.shape[-2:])
-    return Layer(patches, tops, lefts, masks)
+        masks = masks.reshape(-1, 1, *masks.shape[-2:])
+    for axis, side in ((-2, base.shape[2]), (-1, base.shape[3])):
+        places, length = (tops, lefts)[axis + 2], patches.shape[axis]
+        places[:] = np.clip(places, -length, side)  # as far outside as one can be; sums of more would wrap around
+        if length > side:
+            first, count = _in_sight(places, length, side)
+            patches = patches.narrow(axis, first, count)
+            masks = masks.narrow(axis, first, count) if masks is not None else None
+            places += first
+    alike = patches.dtype == base.dtype and patches.device == base.device
+    patches = plain_tensor(patches, "The stack of patches", expanded=alike).to(base)
+    return Layer(patches, tops, lefts, None if masks is None else masks.bool())
+
+
+def _in_sight(places: Ints, length: int, side: int) -> tuple[int, int]:
+    """Of patches longer than the image: the first of their rows, or columns, that any edit shows, and how many."""
+    first, last = np.maximum(-places, 0), np.minimum(side - places, length)
+    seen = first < last
+    if not seen.any():
+        return 0, 1
+    return int(first[seen].min()), int(last[seen].max() - first[seen].min())
+
+
+def in_sight(patch: Patch, image: tuple[int, int]) -> Patch:
+    """A patch as it is; of one that is larger than an ``image`` of (height, width) the part that is seen."""
+    values, *corner = patch
+    for axis, side in ((-2, image[0]), (-1, image[1])):
+        length = values.shape[axis]
+        if length > side:
+            at = _ints(corner[axis], "tops" if axis == -2 else "lefts").clip(-length, side)
+            first, count = _in_sight(at, length, side)
+            values, corner[axis] = values.narrow(axis, first, count), int(at[0]) + first
+    return values, corner[0], corner[1]
 
 
 def _ints(values: Any, name: str) -> Ints:
-    array = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
+    array = as_array(values, name, "whole numbers, one an edit")
     if array.ndim == 0:
         array = array[None]
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         raise InputError(f"{name} are {array.dtype} of shape {array.shape}; expected whole numbers, one an edit.")
+    if array.size and (int(array.max()) > _FARTHEST or int(array.min()) < -_FARTHEST):
+        raise InputError(f"{name} reach {int(array.max()):,}; expected places in pixels, of at most {_FARTHEST:,}.")
     return array.astype(np.int64)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import bqplot
 import ipywidgets
 import numpy as np
 import traitlets
@@ -13,6 +12,7 @@ import traitlets
 from cnnwidgets.core.class_names import class_names
 from cnnwidgets.core.errors import InputError, TargetError
 from cnnwidgets.core.output_kinds import KINDS, Kind
+from cnnwidgets.widgets._bqplot import bqplot
 from cnnwidgets.widgets._page_state import PageState
 from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import StillPicture, title

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import bqplot
 import ipywidgets
 import numpy as np
+
+from cnnwidgets.widgets._bqplot import bqplot
 
 from .arrays import Floats, known_points, round_ticks
 
