@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from cnnwidgets.core.errors import CnnWidgetsError
+from cnnwidgets.core.errors import CnnWidgetsError, TargetError
 from cnnwidgets.core.targets import are_probabilities, class_scores, resolve
 
 from ._layer_pass import LayerPass
@@ -19,10 +19,11 @@ class Scorer:
     def __init__(self, seen: LayerPass) -> None:
         self._chosen = seen.chosen
         # Decided once: a batch of edits whose logits happen to look like probabilities must not switch it.
-        self._softmax = False
-        if seen.score == "probability" and not callable(seen.chosen):
+        self._softmax, self._classes = False, 0
+        if not callable(seen.chosen):
             table = class_scores(seen.outputs, batch=len(seen.scores))
-            self._softmax = table.shape[1] > 1 and not are_probabilities(table)
+            self._classes = table.shape[1]
+            self._softmax = seen.score == "probability" and table.shape[1] > 1 and not are_probabilities(table)
 
     def __call__(self, outputs: Any, image: int, batch: int) -> torch.Tensor:
         """(batch,) scores, at least float32, of what the model returned for ``batch`` edits of image ``image``."""
@@ -30,6 +31,8 @@ class Scorer:
             scores = resolve(self._chosen, outputs, batch=batch)[0]
         else:
             table = class_scores(outputs, batch=batch)
+            if table.shape[1] != self._classes:  # a row of scores for all images together may look like one an image
+                raise TargetError(f"The model returned scores {tuple(table.shape)} for {batch} images.")
             if self._softmax:
                 table = table.softmax(1, dtype=None if table.dtype == torch.float64 else torch.float32)
             scores = table[:, self._chosen[image]]

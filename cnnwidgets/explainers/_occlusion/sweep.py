@@ -94,7 +94,7 @@ class Sweep:
         self._batch, self._work = plan.batch, Work()
         self._begun: Edited | None = None
         if len(images) == 1:
-            self._begun = Edited(model, images, engine=plan.engine, read=self._read)
+            self._begun = self._edited_of(images, target)
             outputs = self._begun.outputs
         else:
             with torch.no_grad():
@@ -142,7 +142,11 @@ class Sweep:
     def _edited(self, index: int) -> Edited:
         if self._begun is not None:
             return self._begun
-        return Edited(self._model, self._images[index : index + 1], engine=self._plan.engine, read=self._read)
+        return self._edited_of(self._images[index : index + 1], self._chosen)
+
+    def _edited_of(self, image: torch.Tensor, target: Target) -> Edited:
+        own = callable(target) and not isinstance(target, torch.Tensor)
+        return Edited(self._model, image, engine=self._plan.engine, read=self._read if own else None)
 
     def result(self) -> Occlusion:
         """The map of what is known by now; later answers do not change it."""
@@ -217,9 +221,7 @@ class Sweep:
         return windows[:, tops, lefts].transpose(0, 1), tops, lefts
 
     def _read(self, outputs: Any) -> torch.Tensor:
-        """(B, K) or, where the target is a function, (B, 1 + K), its score first."""
-        if not callable(self._chosen):
-            return class_scores(outputs)
+        """(B, 1 + K), the score of the target, a function, first."""
         if not self._classes:
             return resolve(self._chosen, outputs)[0][:, None]
         table = class_scores(outputs)
