@@ -28,7 +28,29 @@ LIMIT = 240
 """Seconds a family."""
 _CHOOSE = 15
 """Seconds for finding the smallest model of a family."""
-_SMALL = "test zepto atto femto pico nano xxtiny xxt xxs xx_small tiny mini s0 m0 t0 b0 small 18 050 _t _s".split()
+_SMALL = [
+    "test",
+    "zepto",
+    "atto",
+    "femto",
+    "pico",
+    "nano",
+    "xxtiny",
+    "xxt",
+    "xxs",
+    "xx_small",
+    "tiny",
+    "mini",
+    "s0",
+    "m0",
+    "t0",
+    "b0",
+    "small",
+    "18",
+    "050",
+    "_t",
+    "_s",
+]
 
 
 def families() -> dict[str, list[str]]:
