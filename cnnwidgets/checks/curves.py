@@ -9,7 +9,8 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from cnnwidgets.core.errors import InputError
+from cnnwidgets.core.batches_of_one import may_be_the_batch, refuse_several
+from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.core.progress import Meter, ProgressCallback
@@ -149,9 +150,14 @@ def insertion_deletion(
     _check_count(repeats, "repeats", 0)
     steps = min(steps, images.shape[2] * images.shape[3])
     with torch.no_grad(), preserved(model, evaluate=True):
-        scorer = Scorer(model, images, target, score, readout)
+        try:
+            scorer = Scorer(model, images, target, score, readout)
+        except CnnWidgetsError as error:
+            if may_be_the_batch(error):
+                refuse_several(model, images, error)
+            raise
         sweep = _Sweep(scorer, images, _baselines(images, baseline), values, steps, repeats, seed)
-        chunks = Chunks(batch_size(batch, estimated_batch(images[0], len(sweep.edits))))
+        chunks = sweep.chunks = Chunks(batch_size(batch, estimated_batch(images[0], len(sweep.edits))))
         live = callable(progress)
         with Meter(progress, len(sweep.edits) * len(images)) as meter:
             for index in range(len(images)):
@@ -188,6 +194,7 @@ class _Sweep:
         inner = [(order, kind, step) for order in range(1 + repeats) for step in range(1, steps) for kind in (0, 1)]
         self.edits = [(0, 0, steps), (0, 1, 0), *inner]
         self._measured = 0
+        self.chunks = Chunks(1)
 
     def measure(self, index: int, chunks: Chunks) -> Iterator[int]:
         """Answer all edits of image ``index``; yields how many were answered."""
@@ -230,6 +237,7 @@ class _Sweep:
 
     def _notes(self) -> Iterator[str]:
         yield from self.scorer.notes
+        yield from self.chunks.notes
         if self._lost:
             which = "value of the map is" if self._lost == 1 else "values of the map are"
             yield f"{self._lost} {which} not finite: last in the order"

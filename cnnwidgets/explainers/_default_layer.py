@@ -129,8 +129,11 @@ def _has_tokens(output: Output) -> bool:
 
 def _speaks(output: Output, scores: torch.Tensor) -> bool:
     """Whether the gradient at the maps is not zero everywhere."""
+    edge = output.edge
+    if edge is None:
+        return False
     try:
-        (gradient,) = torch.autograd.grad(scores.sum(), [output.edge], allow_unused=True, retain_graph=True)
+        (gradient,) = torch.autograd.grad(scores.sum(), [edge], allow_unused=True, retain_graph=True)
     except RuntimeError as error:
         if isinstance(error, torch.OutOfMemoryError):
             raise

@@ -1,4 +1,4 @@
-"""Explain images together, and where memory is short, halves of them one after the other."""
+"""Explain images together; where memory is short, or the model takes one image at a time, one after the other."""
 
 from __future__ import annotations
 
@@ -9,35 +9,49 @@ from typing import Any
 import torch
 from torch import nn
 
+from cnnwidgets.core.batches_of_one import refuse_several, takes_one_image
+from cnnwidgets.core.errors import Cancelled
 from cnnwidgets.core.forward import is_out_of_memory
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
 
+_ONE_BY_ONE = "the network takes one image at a time: the images were explained one by one"
 Explain = Callable[[nn.Module, torch.Tensor, Target, dict[str, Any]], Attribution]
 
 
 def in_halves(
     explain: Explain, model: nn.Module, images: torch.Tensor, target: Target, options: dict[str, Any]
 ) -> Attribution:
-    """``explain`` on all images, or on halves of halves of them, put together again.
+    """``explain`` on all images, or on halves of halves of them, or on each, put together again.
 
     Raises:
         RuntimeError, MemoryError: the memory is not enough for one image.
+        InputError: the model takes another number of images only.
     """
     try:
         return explain(model, images, target, options)
     except Exception as error:
-        if not is_out_of_memory(error) or len(images) == 1:
+        if isinstance(error, Cancelled) or (is_out_of_memory(error) and len(images) == 1):
             raise
+        if not is_out_of_memory(error):
+            if not takes_one_image(model, images):
+                refuse_several(model, images, error)
+                raise
+            parts = [slice(index, index + 1) for index in range(len(images))]
+            return _joined([_explained(explain, model, images, target, options, part) for part in parts], _ONE_BY_ONE)
     # Outside of the except block, which keeps the failed pass's tensors alive.
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.empty_cache()
     middle = len(images) // 2
-    parts = [
-        in_halves(explain, model, images[part], part_of(target, part, images), _parts(options, part, images))
-        for part in (slice(0, middle), slice(middle, len(images)))
-    ]
-    return _joined(parts, len(images))
+    halves = slice(0, middle), slice(middle, len(images))
+    note = f"memory was not enough for {len(images)} images at once: they were explained in parts"
+    return _joined([_explained(explain, model, images, target, options, part) for part in halves], note)
+
+
+def _explained(
+    explain: Explain, model: nn.Module, images: torch.Tensor, target: Target, options: dict[str, Any], part: slice
+) -> Attribution:
+    return in_halves(explain, model, images[part], part_of(target, part, images), _parts(options, part, images))
 
 
 def part_of(value: Any, part: slice, images: torch.Tensor) -> Any:
@@ -55,7 +69,7 @@ def _parts(options: dict[str, Any], part: slice, images: torch.Tensor) -> dict[s
     }
 
 
-def _joined(parts: list[Attribution], images: int) -> Attribution:
+def _joined(parts: list[Attribution], note: str) -> Attribution:
     """One result of those for successive images; fields with one row an image follow one another."""
     first = parts[0]
     together: dict[str, Any] = {}
@@ -65,7 +79,7 @@ def _joined(parts: list[Attribution], images: int) -> Attribution:
             together[field.name] = torch.cat(values)
     if isinstance(first.target, tuple):
         together["target"] = tuple(index for part in parts for index in part.target)  # type: ignore[union-attr]
-    notes = [f"memory was not enough for {images} images at once: they were explained in parts"]
+    notes = [note]
     start = 0
     for part in parts:
         end = start + len(part.scores)

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 from torch.autograd.graph import GradientEdge
 
-from cnnwidgets.core.errors import NotSpatial, TargetError
+from cnnwidgets.core.batches_of_one import may_be_the_batch, refuse_several
+from cnnwidgets.core.errors import CnnWidgetsError, NotSpatial, TargetError
 from cnnwidgets.core.forward import run
 from cnnwidgets.core.function_layers import FunctionLayer, Key
 from cnnwidgets.core.layout_memory import Memory
@@ -128,7 +129,12 @@ def observe(
         notes = [*input_notes(images), *model_notes(model)]
         with preserved(model, evaluate=True) as kept:
             generators = generators_now()
-            found = again(lambda: _observe(model, images, target, layers, keep_maps, gradients, score, tokens))
+            try:
+                found = again(lambda: _observe(model, images, target, layers, keep_maps, gradients, score, tokens))
+            except CnnWidgetsError as error:
+                if may_be_the_batch(error):
+                    refuse_several(model, images, error)
+                raise
             drawn = [*random_notes(model, images)] if have_moved(generators) else []
         seen = found.scores if found.outputs is None else found.outputs
         notes += weight_notes(model, doubtful=bool(notes) or not bool(seen.isfinite().all()))

@@ -70,9 +70,14 @@ class MeanGradient:
                     partial = None
                     if callable(progress):
                         done = meter.done + count
-                        partial = result(self._mean(), (f"partial: {done} of {total} gradients are known",))
+                        partial = result(self._mean(), (f"partial: {done} of {total} gradients are known", *self.notes))
                     meter.advance(count, partial)
         return self._mean()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader must know."""
+        return self._chunks.notes
 
     def _mean(self) -> torch.Tensor:
         done = torch.tensor(self._done, device=self._sums.device, dtype=self._sums.dtype)

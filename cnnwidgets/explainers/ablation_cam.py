@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import nn
 
+from cnnwidgets.core.batches_of_one import ONE_BY_ONE
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.core.results import Attribution
@@ -103,7 +104,7 @@ class _Ablations:
     def __init__(self, model: nn.Module, images: torch.Tensor, seen: LayerPass, channels: int | None) -> None:
         self._model, self._images, self._seen, self._channels = model, images, seen, channels
         self._scorer = Scorer(seen)
-        self._reused = True
+        self._reused, self._one_by_one = True, False
         dtype = torch.float64 if seen.scores.dtype == torch.float64 else torch.float32
         self._scores = seen.scores.to(dtype)
         self._falls = torch.zeros(seen.maps.shape[:2], dtype=dtype, device=seen.maps.device)
@@ -146,6 +147,7 @@ class _Ablations:
                 self._falls[index, now] = self._scores[index] - found.to(self._falls)
                 yield 0
         self._reused &= edits.reused
+        self._one_by_one |= edits.takes_one
 
     def _scale(self, index: int) -> float:
         """The size of the numbers that the score is rounded like."""
@@ -165,6 +167,8 @@ class _Ablations:
         if self.left:
             yield f"partial: {self.left} maps are still to be switched off"
         yield from limit_notes(self._channels, self._seen.maps.shape[1])
+        if self._one_by_one:
+            yield ONE_BY_ONE
         if not self._reused:
             yield _NO_REUSE
         negative, zero = self._scores < 0, self._scores == 0

@@ -95,10 +95,11 @@ def integrated_gradients(
         values = (difference * mean).float().cpu()
         return Attribution(values, "integrated_gradients", chosen, None, scores.float().cpu(), notes)
 
-    mean = MeanGradient(model, images, chosen, score, on_the_way, weights.tolist(), batch).run(progress, result)
+    gradients = MeanGradient(model, images, chosen, score, on_the_way, weights.tolist(), batch)
+    mean = gradients.run(progress, result)
     total = (difference * mean).sum((1, 2, 3), dtype=torch.float64).cpu()
     change = scores.double().cpu() - before.double().cpu()
-    return result(mean, tuple(_gap(total, change, scores)))
+    return result(mean, (*gradients.notes, *_gap(total, change, scores)))
 
 
 def _gap(total: torch.Tensor, change: torch.Tensor, scores: torch.Tensor) -> list[str]:

@@ -77,11 +77,11 @@ def score_cam(
         tensor([[[1.5000, 1.5000]]])
     """
     seen = layer_pass(model, images, target, layer, call, score, tokens, gradient=False)
-    work = _Masked(model, images, seen, channels)
     chunks = Chunks(batch_size(batch, estimated_batch(images[0], seen.maps.shape[1])))
+    work = _Masked(model, images, seen, channels, chunks)
     with Meter(progress, work.left) as meter:
         for index in range(len(images)):
-            for part in work.of_image(index, chunks):
+            for part in work.of_image(index):
                 meter.advance(part, work.result() if callable(progress) else None)
     return work.result()
 
@@ -89,7 +89,10 @@ def score_cam(
 class _Masked:
     """Shows the model masked images, and knows what it has said by now."""
 
-    def __init__(self, model: nn.Module, images: torch.Tensor, seen: LayerPass, channels: int | None) -> None:
+    def __init__(
+        self, model: nn.Module, images: torch.Tensor, seen: LayerPass, channels: int | None, chunks: Chunks
+    ) -> None:
+        self._chunks = chunks
         self._model, self._images, self._seen, self._channels = model, images, seen, channels
         self._scorer = Scorer(seen)
         flat = seen.maps.amin((2, 3)) == seen.maps.amax((2, 3))
@@ -102,7 +105,7 @@ class _Masked:
         # What has no score yet has no weight: exp(-inf) = 0.
         self._scores = torch.full(seen.maps.shape[:2], -torch.inf, dtype=dtype, device=seen.maps.device)
 
-    def of_image(self, index: int, chunks: Chunks) -> Iterator[int]:
+    def of_image(self, index: int) -> Iterator[int]:
         """Score one image through its maps; yields how many more are done."""
         image = self._images[index : index + 1]
 
@@ -113,7 +116,7 @@ class _Masked:
                 )
                 return self._scorer(run(self._model, masked), index, len(now))
 
-        for now, found in chunks.each(self._todo[index], scores):
+        for now, found in self._chunks.each(self._todo[index], scores):
             self._scores[index, now] = found.to(self._scores)
             self.left -= len(now)
             yield len(now)
@@ -128,6 +131,7 @@ class _Masked:
     def _notes(self) -> Iterator[str]:
         if self.left:
             yield f"partial: {self.left} masks are still to be scored"
+        yield from self._chunks.notes
         yield from limit_notes(self._channels, self._seen.maps.shape[1])
         none = torch.tensor([not todo for todo in self._todo])
         if bool(none.any()):

@@ -89,6 +89,7 @@ def smooth_grad(
     def result(mean: torch.Tensor, notes: tuple[str, ...]) -> Attribution:
         return Attribution(mean.float().cpu(), "smooth_grad", chosen, None, scores, notes)
 
-    mean = MeanGradient(model, images, chosen, score, noisy, [1.0] * samples, batch).run(progress, result)
+    gradients = MeanGradient(model, images, chosen, score, noisy, [1.0] * samples, batch)
+    mean = gradients.run(progress, result)
     flat = "the gradient is zero everywhere: the score does not react to small changes of the input"
-    return result(mean, () if bool(mean.any()) else (flat,))
+    return result(mean, (*gradients.notes, *(() if bool(mean.any()) else (flat,))))

@@ -16,6 +16,7 @@ from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
 
 from .choices import Choices
+from .no_grad_cam import first_method, why_not
 from .panels import Panels
 from .report import Report
 from .sentences import method_choices, method_label, model_title, work_left
@@ -58,6 +59,7 @@ class Explorer(Choices):
         self._apply_now()
         self._listen()
         self._checking = True
+        self.method = first_method(self._scene.now)
 
     def __repr__(self) -> str:
         return f"Explorer(picture={self.picture!r}, layer={self.layer!r}, target={self.target}, method={self.method!r})"
@@ -347,7 +349,8 @@ class Explorer(Choices):
                 self._show_map(scene, self._session.explain(scene, "grad_cam", layer, lambda _: None))
             else:
                 self._panels.map_changed(None)
-                self.overlay.clear("Grad-CAM needs a layer that returns maps and that the score's gradient reaches.")
+                self._on_overlay = None
+                self.overlay.clear(why_not(scene.now, layer))
             with self._unchecked():
                 self.overlay.method = self.method
             self._set_status("ready")

@@ -168,7 +168,7 @@ class Hiding(Part):
             return
         opened.mapped = time.monotonic()
         if opened.layer is None:
-            layers = session.explained_layers(scene, set())
+            layers = session.explained_layers(scene, set()) if scene.now.cam else []
             opened.layer = session.same_maps(scene, scene.now.default or "", layers) or next(reversed(layers), "")
         if not opened.layer:
             return

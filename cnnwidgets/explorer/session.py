@@ -26,8 +26,9 @@ from cnnwidgets.core.readout import Readout, reading
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
 from cnnwidgets.explainers._observe import Observation, observe
-from cnnwidgets.explainers.every_layer import attribution_of
+from cnnwidgets.explainers.every_layer import attribution_of, explained
 
+from .no_grad_cam import why_no_layer, why_not
 from .wrong_size import Fitting, advised, fitting
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -178,7 +179,11 @@ class Session:
         """The map of ``method`` for the scene's target; at once where the scene holds it already."""
         info = explainers.info(method)
         if method == "grad_cam":
+            if layer not in scene.now.cam:
+                raise NotSpatial(why_not(scene.now, layer))
             return attribution_of(layer, scene.now)
+        if info.needs_layer and not layer:
+            raise NotSpatial(why_no_layer(method))
         target = scene.now.chosen if callable(scene.now.chosen) else int(scene.now.chosen[0])
         # The function too: a cell that registers it is edited and run again.
         key = (scene.name, target, method, info.function, layer if info.needs_layer else None)
@@ -239,15 +244,16 @@ class Session:
         return [name for name in scene.first.order if name in scene.maps and name in self._known]
 
     def explained_layers(self, scene: Scene, drawn: set[str]) -> list[str]:
-        """Layers worth a Grad-CAM map, in order: the ends of conv-norm-activation chains, and blocks.
+        """Layers worth a map of the score, in order: the ends of conv-norm-activation chains, and blocks.
 
         Of several that hold the same maps, the outermost that is ``drawn`` in the graph.
         """
         kinds = {layer.name: "identity" if layer.type == "Identity" else layer.kind for layer in self.traced.layers}
         after = _what_follows(self.traced.edges, kinds)
         outermost: dict[int, str] = {}
+        able = set(explained(scene.now))
         for name in self.spatial_layers(scene):
-            if name not in scene.now.cam:
+            if name not in able:
                 continue
             kind, following = kinds.get(name, ""), after.get(name)
             if kind in _NEVER_AN_END or (following and following <= _AFTER.get(kind, set())):

@@ -18,6 +18,7 @@ from cnnwidgets.widgets.heatmap_overlay import HeatmapOverlay
 from cnnwidgets.widgets.heatmap_overlay.units import unit_of
 from cnnwidgets.widgets.panel_tabs import PanelTabs
 
+from .no_grad_cam import why_not
 from .panels import Panels
 from .sentences import all_well, closeness, explained, method_choices, method_label, model_summary, unlikely
 from .session import Scene
@@ -85,7 +86,7 @@ class View:
         self.overlay.set_picture(scene.picture.pixels)
         self.feature_maps.set_picture(scene.picture.pixels)
         self.scores.show(scene.logits.numpy(), labels=labels, target=target, kind=scene.kind)
-        self.bar.notes = list(scene.picture.notes)
+        self.bar.notes = [*scene.picture.notes, *([] if scene.now.cam else [why_not(scene.now)])]
 
     def show_maps(self, scene: Scene, info: LayerInfo, target: int) -> None:
         """The feature maps of one layer."""
@@ -142,6 +143,7 @@ class View:
 
     def show_strip(self, scene: Scene, layers: list[str]) -> None:
         """Grad-CAM of all ``layers``, small, beside the slider: moving it needs nothing computed."""
+        layers = [name for name in layers if name in scene.now.cam]
         self.overlay.show_strip(
             layers,
             [scene.now.cam[name][0].numpy() for name in layers],

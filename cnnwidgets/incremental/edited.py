@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError
+from cnnwidgets.core.batches_of_one import ONE_BY_ONE, may_be_the_batch
+from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError, TargetError
 from cnnwidgets.core.forward import fitted, is_out_of_memory
 from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.outputs import class_scores, outputs_of
@@ -196,7 +197,10 @@ class Edited:
                 with self._lock, self._entered():
                     found = self._ordered([each.of(np.arange(done, done + now)) for each in layers])
             except ReadsValues:
-                self._one_at_a_time()
+                self._one_at_a_time(_READS)
+                continue
+            except _TakesOne:
+                self._one_at_a_time(ONE_BY_ONE)
                 continue
             except Exception as error:
                 if not is_out_of_memory(error) or now == 1:
@@ -211,9 +215,9 @@ class Edited:
             engine = self.engine
             done += now
 
-    def _one_at_a_time(self) -> None:
+    def _one_at_a_time(self, why: str) -> None:
         self._most = 1
-        self._note("the model's code decides by values computed from the image: edits are run one at a time")
+        self._note(why)
 
     def _ordered(self, layers: list[Layer]) -> torch.Tensor:
         """Neighbours next to each other: their windows are cut alike, and copied together."""
@@ -232,6 +236,8 @@ class Edited:
             except Exception as error:
                 if is_out_of_memory(error):
                     raise
+                if len(layers[0].tops) > 1 and self._one_alone(layers):
+                    raise _TakesOne from error
                 found = self._full(layers)  # if this fails too, it is the model's error
                 self._cannot_run(error)
                 return found
@@ -264,13 +270,53 @@ class Edited:
         count = len(layers[0].tops)
         if self._most == 1 and count > 1:
             return torch.cat([self._full([each.of(np.array([index])) for each in layers]) for index in range(count)])
-        return self._table(self._model.on_pictures(pictures(self._model.start, layers)), count)
+        return self._of_pictures(pictures(self._model.start, layers))
+
+    def _of_pictures(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, classes) of edited images by the whole model, together if it allows that."""
+        if self._most == 1 and len(images) > 1:
+            return torch.cat([self._of_pictures(image[None]) for image in images])
+        try:
+            return self._table(self._model.on_pictures(images.clone()), len(images))
+        except Exception as error:
+            if len(images) == 1 or not may_be_the_batch(error):
+                raise
+            failed = error
+        try:
+            self._of_pictures(images[:1])
+        except Exception as error:
+            if may_be_the_batch(error):
+                raise failed from failed.__cause__
+            raise
+        self._one_at_a_time(ONE_BY_ONE)
+        return self._of_pictures(images)
+
+    def _one_alone(self, layers: list[Layer]) -> bool:
+        """Whether one edit can be run by the engine, and the model fails for two together."""
+        one, two = ([each.of(np.arange(count)) for each in layers] for count in (1, 2))
+        try:
+            self._incremental(one)
+            self._table(self._model.on_pictures(pictures(self._model.start, one)), 1)
+        except Exception as error:
+            if not may_be_the_batch(error):
+                raise
+            return False
+        try:
+            self._table(self._model.on_pictures(pictures(self._model.start, two)), 2)
+        except Exception as error:
+            if not may_be_the_batch(error):
+                raise
+            return True
+        return False
 
     def _table(self, outputs: Any, count: int) -> torch.Tensor:
         with reading(self._readout), outputs_of(count):
             table = class_scores(plain(outputs)) if self._read is None else self._read(plain(outputs))
         for note in self._readout.notes if self._read is None else ():
             self._note(note)
+        columns = table.shape[1:] if self._base is None else self._base.shape[1:]
+        if len(table) != count or table.shape[1:] != columns:
+            raise TargetError(f"The model returned scores {tuple(table.shape)} for {count} images.")
         return table
 
     def _agrees(self, layers: list[Layer], found: torch.Tensor, run: Run) -> bool:
@@ -285,7 +331,7 @@ class Edited:
             parts = [torch.cat([self._unlike(), some, *unlike])]
         else:
             parts = [some]
-        full = torch.cat([self._table(self._model.on_pictures(part.clone()), len(part)) for part in parts])
+        full = torch.cat([self._of_pictures(part) for part in parts])
         full = full[1 : 1 + len(some)] if run.meets and not run.reads else full
         apart = checks.difference(found[chosen], full)
         if apart <= checks.limit(self.base, full):
@@ -330,7 +376,12 @@ class Edited:
         for at in (0, 1):  # some look at what stands before only
             pair = [self._unlike(), self._unlike()]
             pair[at] = self._model.start
-            together = self._table(self._model.on_pictures(torch.cat(pair)), 2)
+            try:
+                together = self._table(self._model.on_pictures(torch.cat(pair)), 2)
+            except Exception as error:
+                if not may_be_the_batch(error):
+                    raise
+                return  # it takes one image at a time
             if not any("not deterministic" in note for note in self.notes):
                 checks.refuse_if_edits_meet(self.base, self.base, together[at : at + 1])
 
@@ -420,6 +471,13 @@ class Edited:
 
     def _returned(self, outputs: Any) -> None:
         self.outputs, self._base = outputs, None
+
+
+class _TakesOne(Exception):
+    """The model takes one image at a time, and the engine can run it so."""
+
+
+_READS = "the model's code decides by values computed from the image: edits are run one at a time"
 
 
 def _put_together(batches: Iterator[tuple[slice, torch.Tensor]], base: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from cnnwidgets.core.batches_of_one import may_be_the_batch
 from cnnwidgets.core.errors import Cancelled
 from cnnwidgets.core.forward import is_out_of_memory
 from cnnwidgets.core.state import preserved
@@ -45,6 +46,7 @@ class LayerEdits:
     Attributes:
         reused: whether what precedes the layer is not computed again.
         work: multiply-adds that the engine did.
+        takes_one: whether the model takes one image at a time, so that the edits were run one by one.
 
     Example:
         >>> net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten(), nn.Linear(2, 1, bias=False))
@@ -71,7 +73,7 @@ class LayerEdits:
         self._read, self._scale, self._in_full = read, scale, in_full
         self._memo, self.work = Memo(), Work()
         self._checked = self._alone = False
-        self.reused = True
+        self.reused, self.takes_one = True, False
 
     def scores(self, numbers: Sequence[int], maps: Maps) -> torch.Tensor:
         """The scores (B,) of the edits ``numbers``.
@@ -103,8 +105,19 @@ class LayerEdits:
         except Exception as error:
             if is_out_of_memory(error) or isinstance(error, Cancelled):
                 raise
+            if self._alone or len(numbers) == 1:
+                return None
+        else:
+            return found
+        try:
+            self._by_engine(numbers[:1], maps)
+            self._in_whole(numbers[:1], maps)
+        except Exception as error:
+            if not may_be_the_batch(error):
+                raise
             return None
-        return found
+        self._alone = self.takes_one = True
+        return self._reusing(numbers, maps)
 
     def _by_engine(self, numbers: Sequence[int], maps: Maps) -> torch.Tensor:
         if self._alone and len(numbers) > 1:
@@ -121,7 +134,20 @@ class LayerEdits:
     def _in_whole(self, numbers: Sequence[int], maps: Maps) -> torch.Tensor:
         if self._alone and len(numbers) > 1:
             return torch.cat([self._in_whole([number], maps) for number in numbers])
-        return self._read(self._model.on_pictures(maps(numbers)), len(numbers))
+        try:
+            return self._read(self._model.on_pictures(maps(numbers)), len(numbers))
+        except Exception as error:
+            if len(numbers) == 1 or not may_be_the_batch(error):
+                raise
+            failed = error
+        try:
+            self._in_whole(numbers[:1], maps)
+        except Exception as error:
+            if may_be_the_batch(error):
+                raise failed from failed.__cause__
+            raise
+        self._alone = self.takes_one = True
+        return self._in_whole(numbers, maps)
 
     def _agree(self, quick: torch.Tensor, slow: torch.Tensor) -> bool:
         tolerance = {torch.float64: 1e-10, torch.float32: 1e-5}.get(self._model.start.dtype, 3e-2)

@@ -197,9 +197,11 @@ def test_one_score_that_is_not_a_number() -> None:
 def test_no_layer_has_maps_and_that_is_said() -> None:
     net, x = nets.perceptron(), torch.rand(1, 3, 16, 16)
     e = cw.explore(net, x)
-    assert (e.layer, e.status) == ("", "ready")
+    e.wait(20)
+    assert (e.layer, e.method, e.status) == ("", "saliency", "ready")
     assert "no layer" in pushed(e.feature_maps, "maps")[0]["message"]
-    assert "Grad-CAM needs a layer" in pushed(e.overlay, "map")[0]["message"]
+    e.method = "grad_cam"
+    assert "which Grad-CAM needs" in pushed(e.overlay, "map")[0]["message"]
     e.graph.selected = "1"
     assert "8 numbers" in pushed(e.feature_maps, "maps")[0]["message"]
     with pytest.raises(cw.InputError, match="no layer whose output"):

@@ -101,7 +101,7 @@ class Sweep:
         self._base = self._of_whole(outputs, target)
         self._begun: Edited | None = None
         if len(images) == 1:  # run once more by the engine: edits that change nothing then differ by nothing
-            self._begun = Edited(model, images, engine=plan.engine, read=self._read, whole=outputs)
+            self._begun = self._edited_of(images, whole=outputs)
             self._base = self._of_whole(self._begun.outputs, self._chosen)
         if missed := self._covering.missed():
             self._notes[f"{missed} pixels are never covered and have no value (NaN)"] = None
@@ -144,7 +144,11 @@ class Sweep:
     def _edited(self, index: int) -> Edited:
         if self._begun is not None:
             return self._begun
-        return Edited(self._model, self._images[index : index + 1], engine=self._plan.engine, read=self._read)
+        return self._edited_of(self._images[index : index + 1])
+
+    def _edited_of(self, image: torch.Tensor, whole: Any = None) -> Edited:
+        read = self._read if callable(self._chosen) else None
+        return Edited(self._model, image, engine=self._plan.engine, read=read, whole=whole)
 
     def result(self) -> Occlusion:
         """The map of what is known by now; later answers do not change it."""
@@ -219,9 +223,7 @@ class Sweep:
         return windows[:, tops, lefts].transpose(0, 1), tops, lefts
 
     def _read(self, outputs: Any) -> torch.Tensor:
-        """(B, K) or, where the target is a function, (B, 1 + K), its score first."""
-        if not callable(self._chosen):
-            return class_scores(outputs)
+        """(B, 1 + K), the score of the target, a function, first."""
         if not self._classes:
             return resolve(self._chosen, outputs)[0][:, None]
         table = class_scores(outputs)
