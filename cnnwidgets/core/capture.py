@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.hooks import RemovableHandle
 
 from .errors import CnnWidgetsError, LayerNotFound
+from .interrupts import Deferral, careful
 from .names import find_layer
 
 Enter = Callable[[nn.Module, tuple[Any, ...]], None]
@@ -21,6 +21,7 @@ Leave = Callable[[nn.Module, tuple[Any, ...], Any], Any]
 """Called as ``leave(module, inputs, output)`` just after; what it returns, unless None, replaces the output."""
 
 
+@careful
 @contextmanager
 def attached(
     modules: Iterable[nn.Module],
@@ -34,21 +35,42 @@ def attached(
     Only calls from this thread are seen: another may look at the same model at the same time. ``always`` is like
     ``leave`` but also runs when the module's forward raised (its output is then None) and may not replace the output.
     """
-    handles: list[RemovableHandle] = []
+    modules = [module for module in modules if not isinstance(module, torch.jit.ScriptModule)]  # these take no hooks
+    enter, leave, always = (None if hook is None else _here(hook) for hook in (enter, leave, always))
+    ours = [hook for hook in (enter, leave, always) if hook is not None]
+    deferral = Deferral()
+    # Twice, so that an interrupt in the middle of the one is made good by the other.
     try:
-        for module in modules:
-            if isinstance(module, torch.jit.ScriptModule):
-                continue  # takes no hooks; seen from the module around it
-            if enter is not None:
-                handles.append(module.register_forward_pre_hook(_here(enter), prepend=True))
-            if leave is not None:
-                handles.append(module.register_forward_hook(_here(leave)))
-            if always is not None:
-                handles.append(module.register_forward_hook(_here(always), always_call=True))
-        yield
+        try:
+            deferral.open()
+            for module in modules:
+                if enter is not None:
+                    module.register_forward_pre_hook(enter, prepend=True)
+                if leave is not None:
+                    module.register_forward_hook(leave)
+                if always is not None:
+                    module.register_forward_hook(always, always_call=True)
+            yield
+        finally:
+            _detach(modules, ours)
+            deferral.close()
     finally:
-        for handle in reversed(handles):
-            handle.remove()
+        _detach(modules, ours)
+        deferral.close()
+
+
+@careful
+def _detach(modules: list[nn.Module], ours: list[Callable[..., Any]]) -> None:
+    """Remove ``ours`` wherever they are: an interrupt may have kept their handles from us."""
+    for module in modules:
+        for hooks, extras in (
+            (module._forward_pre_hooks, [module._forward_pre_hooks_with_kwargs]),  # noqa: SLF001
+            (module._forward_hooks, [module._forward_hooks_with_kwargs, module._forward_hooks_always_called]),  # noqa: SLF001
+        ):
+            for key in [key for key, hook in list(hooks.items()) if any(hook is one for one in ours)]:
+                for extra in extras:
+                    extra.pop(key, None)
+                hooks.pop(key, None)
 
 
 def _here(hook: Callable[..., Any]) -> Callable[..., Any]:
