@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cnnwidgets import explainers
-from cnnwidgets.core.errors import Cancelled, InputError
+from cnnwidgets.core.errors import Cancelled, InputError, message_of
 from cnnwidgets.core.progress import Step
 from cnnwidgets.widgets.comparison import Comparison, Wanted
 
@@ -129,7 +129,7 @@ class Comparing(Part):
         except Cancelled:
             raise
         except Exception as error:
-            reason = str(error) or type(error).__name__
+            reason = message_of(error)
             return lambda: self.widget.fail_cell(row, column, reason)
         return lambda: self.widget.show_attribution(row, column, attribution)
 

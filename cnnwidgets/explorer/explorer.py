@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from cnnwidgets import explainers
-from cnnwidgets.core.errors import Cancelled, InputError, NotSpatial
+from cnnwidgets.core.errors import Cancelled, InputError, NotSpatial, message_of
 from cnnwidgets.core.images import load_picture
 from cnnwidgets.core.progress import Step
 from cnnwidgets.core.results import Attribution
@@ -19,7 +19,7 @@ from .choices import Choices
 from .panels import Panels
 from .report import Report
 from .sentences import method_choices, method_label, model_title, work_left
-from .session import Scene, Session
+from .session import CHANGED, Scene, Session
 from .ties import guarded, tie
 from .view import View
 from .worker import Worker
@@ -37,7 +37,7 @@ class Explorer(Choices):
 
     def __init__(self, session: Session, target: Target = None) -> None:
         super().__init__(session, session.open(next(iter(session.images)), target))
-        self._worker = Worker()
+        self._worker = Worker(turns=session.turns)
         # None: explain the predicted class, whichever it is. A class that somebody chose is kept.
         self._wish: Target = target
         self._layers: list[str] = []
@@ -46,7 +46,7 @@ class Explorer(Choices):
         if target is not None and not callable(chosen):
             self._wish = chosen[0]  # an int, whatever kind of number was given
         self._panels = Panels(session, lambda: self._scene, self._show_scores, self._mark_busy)
-        self._view = View(model_title(session.model), session.traced, list(session.images), session.label, self._panels)
+        self._view = View(model_title(session.original), session.traced, list(session.images), session.label, self._panels)
         self.graph, self.feature_maps = self._view.graph, self._view.feature_maps
         self.overlay, self.scores = self._view.overlay, self._view.scores
         self.occluder, self.comparison = self._panels.hiding.widget, self._panels.comparing.widget
@@ -74,11 +74,7 @@ class Explorer(Choices):
         """
         session = self._open_session()
         read = load_picture(image, session.model, session.preprocess)
-        free = name = name or read.name
-        number = 2
-        while free in session.images:
-            free, number = f"{name} ({number})", number + 1
-        session.images[free] = image
+        free = session.add_image(name or read.name, image)
         self._view.bar.pictures = list(session.images)
         self.picture = free
 
@@ -167,12 +163,18 @@ class Explorer(Choices):
 
     def _show_layer(self, name: str) -> None:
         """Nothing is computed here: the maps of every layer are there since the photograph was opened."""
+        self._renew_if_stale()
         with self._lock:
             info = self._session.info(name)
             self._view.show_maps(self._scene, info, self.target)
             if self.graph.selected != name:
                 self.graph.selected = name
             self._follow()
+
+    def _renew_if_stale(self) -> None:
+        """Look at the photograph again if the network or the image is not what it was."""
+        if self._checking and self.status != "busy" and self._session.is_stale(self._scene):
+            self._refresh()
 
     def _back_from_mapless(self) -> None:
         if self.channel is not None and self.feature_maps.layer != self.layer:
@@ -207,7 +209,7 @@ class Explorer(Choices):
 
     def _needs_work(self) -> bool:
         scene = self._scene
-        if scene.name != self.picture or self._aim_is_stale(scene):
+        if scene.name != self.picture or self._aim_is_stale(scene) or self._session.is_stale(scene):
             return True
         return self.method != "grad_cam"
 
@@ -233,9 +235,13 @@ class Explorer(Choices):
     def _work(self, stop: threading.Event) -> None:
         """On the worker's thread: whatever is missing between what is shown and what the traits ask for."""
         try:
-            scene = self._scene
-            if scene.name != self.picture:
+            if stop.is_set():
+                raise Cancelled("Stopped.")
+            scene = before = self._scene
+            if scene.name != self.picture or self._session.is_stale(scene):
                 scene = self._session.open(self.picture, self._wish)
+                if scene.name == before.name and not scene.looks_like(before):
+                    scene = scene.with_note(CHANGED)
                 self._unless(stop, lambda: self._apply_scene(scene))
             elif self._aim_is_stale(scene):
                 scene = self._session.aim(scene, self._wish)
@@ -288,7 +294,7 @@ class Explorer(Choices):
 
     def _failed(self, error: BaseException) -> None:
         self._show_error(error)
-        self._back_to_shown("error", str(error) or type(error).__name__)
+        self._back_to_shown("error", message_of(error))
 
     def _back_to_shown(self, status: str, message: str) -> None:
         """The photograph and the class named are those on show."""

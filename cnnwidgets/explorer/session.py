@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,21 +14,32 @@ from torch import nn
 from cnnwidgets import explainers
 from cnnwidgets.core.architecture import Architecture, LayerInfo, trace
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, NotSpatial, TargetError
+from cnnwidgets.core.fingerprint import Fingerprint, fingerprint
 from cnnwidgets.core.forward import fitted
 from cnnwidgets.core.images import Picture, load_picture
 from cnnwidgets.core.preprocess import labels_for
 from cnnwidgets.core.progress import ProgressCallback
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
+from cnnwidgets.core.twin import Twin
 from cnnwidgets.explainers._observe import Observation, observe
 from cnnwidgets.explainers.every_layer import attribution_of
 
+from .origin import Origin, image_mark
 from .wrong_size import advised
 
 _PASSES = {"dropout", "identity"}
 _NEVER_AN_END = {"reshape", *_PASSES}
 _AFTER = {"conv": {"norm", "activation"}, "norm": {"activation"}}
 _USUAL_PATCH = 16  # pixels that an occlusion covers, for images of 128 pixels and more
+_ATTEMPTS = 3
+CHANGED = (
+    "The network or the image has changed since this picture was made (new weights, another mode of a layer, a hook): "
+    "everything was computed again."
+)
+_NEVER_STILL = (
+    "The network's weights changed while this was computed, as in training: maps and scores may be of different weights."
+)
 _OTHER_LAYERS = (
     "The network takes another way for this photograph than for the first; layers that only run here are not in the "
     "graph. Explore the photograph by itself to see them."
@@ -49,6 +61,7 @@ class Scene:
     picture: Picture
     first: Observation
     now: Observation
+    origin: Origin
 
     @property
     def maps(self) -> dict[str, torch.Tensor]:
@@ -61,6 +74,20 @@ class Scene:
         if self.first.outputs is None:  # Session.open refuses such a model
             raise CnnWidgetsError("The model returned no scores.")
         return self.first.outputs[0]
+
+    def looks_like(self, other: Scene) -> bool:
+        """Whether both hold the same numbers, bit for bit."""
+        ours, theirs = self.first, other.first
+        return (
+            torch.equal(self.picture.tensor, other.picture.tensor)
+            and _equal(ours.outputs, theirs.outputs)
+            and ours.maps.keys() == theirs.maps.keys()
+            and all(_equal(maps, theirs.maps[name]) for name, maps in ours.maps.items())
+        )
+
+    def with_note(self, note: str) -> Scene:
+        """The same with one more thing that the reader must know."""
+        return replace(self, picture=replace(self.picture, notes=(*self.picture.notes, note)))
 
     @property
     def predicted(self) -> int:
@@ -81,15 +108,71 @@ class Session:
     ) -> None:
         if not images:
             raise InputError("There is no image to explore. Pass image=.")
-        self.model = model
-        self.images = dict(images)
+        self.original = model
+        self._made: Fingerprint | None = fingerprint(model, thorough=True)
+        self._twin = Twin(model)
+        self._lock = threading.RLock()
+        self._images = dict(images)
         self.preprocess = preprocess
         self.labels = None if labels is None else _as_labels(labels)
         self.architecture: Architecture | None = None
         self._done: dict[tuple[Any, ...], Attribution] = {}
 
+    @property
+    def model(self) -> nn.Module:
+        """What all computations run on: a twin of the user's network, which is only read."""
+        return self._twin.module
+
+    @property
+    def turns(self) -> bool:
+        """Whether it had to be the user's network itself, on the user's own thread."""
+        return not self._twin.private
+
+    @property
+    def images(self) -> dict[str, Any]:
+        """Name -> image, as it came; a copy."""
+        with self._lock:
+            return dict(self._images)
+
+    def add_image(self, name: str, image: Any) -> str:
+        """Add ``image`` to those to choose from; returns its name, with a number where there is one of that name."""
+        with self._lock:
+            free, number = name, 2
+            while free in self._images:
+                free, number = f"{name} ({number})", number + 1
+            self._images[free] = image
+            return free
+
+    def is_stale(self, scene: Scene) -> bool:
+        """Whether the network or the image has changed since ``scene`` was opened."""
+        return not scene.origin.same(self._origin(scene.name))
+
+    def _origin(self, name: str, *, thorough: bool = False) -> Origin:
+        with self._lock:
+            image = self._images[name]
+        return Origin(fingerprint(self.original, thorough=thorough), image_mark(image))
+
     def open(self, name: str, target: Target = None) -> Scene:
-        """Read the image ``name`` and look at it once."""
+        """Read the image ``name`` and look at it once, with the network as it is now.
+
+        If the network changes meanwhile, it is looked at again; a note says so if it never holds still.
+        """
+        for _ in range(_ATTEMPTS):
+            origin = self._origin(name, thorough=True)
+            with self._lock:
+                if self._made is None or not self._made.made_alike(origin.network):
+                    self._twin, self._made = Twin(self.original), origin.network
+            scene = self._open(name, target, origin)
+            if origin.same(self._origin(name)):
+                break
+        else:
+            scene = scene.with_note(_NEVER_STILL)
+        if self._twin.note:
+            scene = scene.with_note(self._twin.note)
+        self._done.clear()
+        return scene
+
+    def _open(self, name: str, target: Target, origin: Origin) -> Scene:
         picture = load_picture(self.images[name], self.model, self.preprocess)
         try:
             if self.architecture is None:
@@ -105,12 +188,11 @@ class Session:
             raise advised(error, self.model, self.images[name], self.preprocess, picture.tensor) from error
         classes = self._checked_classes(seen)
         if self.labels is None:
-            found = labels_for(self.model)
+            found = labels_for(self.original)
             self.labels = list(found) if found is not None and len(found) == classes else None
-        self._done.clear()
         if not self._known.issuperset(seen.maps):
             picture = replace(picture, notes=(*picture.notes, _OTHER_LAYERS))
-        return Scene(name, picture, seen, seen)
+        return Scene(name, picture, seen, seen, origin)
 
     @property
     def traced(self) -> Architecture:
@@ -126,7 +208,7 @@ class Session:
     def aim(self, scene: Scene, target: Target) -> Scene:
         """The same photograph, another target."""
         seen = observe(self.model, scene.picture.tensor, target, keep_maps=False)
-        return Scene(scene.name, scene.picture, scene.first, seen)
+        return replace(scene, now=seen)
 
     def explain(self, scene: Scene, method: str, layer: str, progress: ProgressCallback) -> Attribution:
         """The map of ``method`` for the scene's target; at once where the scene holds it already."""
@@ -140,20 +222,24 @@ class Session:
             swept = self._swept(scene, info.function, target)
             if swept is not None:
                 self._done[key] = swept
-        if key not in self._done:
-            options: dict[str, Any] = {"layer": layer} if info.needs_layer else {}
-            if "progress" in inspect.signature(info.function).parameters:
-                options["progress"] = progress
-            if method == "occlusion":
-                # The same share of a small image, so that it too gets a map with places.
-                patch = min(_USUAL_PATCH, max(2, min(scene.picture.tensor.shape[2:]) // 8))
-                options |= {"patch": patch, "stride": patch // 2}
-            self._done[key] = info.function(self.model, scene.picture.tensor, target, **options)
-        return self._done[key]
+        if key in self._done:
+            return self._done[key]
+        options: dict[str, Any] = {"layer": layer} if info.needs_layer else {}
+        if "progress" in inspect.signature(info.function).parameters:
+            options["progress"] = progress
+        if method == "occlusion":
+            # The same share of a small image, so that it too gets a map with places.
+            patch = min(_USUAL_PATCH, max(2, min(scene.picture.tensor.shape[2:]) // 8))
+            options |= {"patch": patch, "stride": patch // 2}
+        made: Attribution = info.function(self.model, scene.picture.tensor, target, **options)
+        if self.is_stale(scene):
+            return replace(made, notes=(*made.notes, _NEVER_STILL))
+        self._done[key] = made
+        return made
 
     def _swept(self, scene: Scene, function: Any, wanted: int) -> Attribution | None:
         """The map of another class, from a sweep of this photograph that kept the scores of all classes."""
-        for (name, target, _, made_by, _), found in self._done.items():
+        for (name, target, _, made_by, _), found in list(self._done.items()):
             same = name == scene.name and made_by is function and isinstance(target, int)
             if same and isinstance(found, explainers.Occlusion):
                 try:
@@ -225,6 +311,12 @@ class Session:
         if self.labels is not None and len(self.labels) != classes:
             raise InputError(f"There are {len(self.labels)} labels for {classes} classes; pass one name a class.")
         return classes
+
+
+def _equal(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one is other or (one.shape == other.shape and torch.equal(one.nan_to_num(), other.nan_to_num()))
 
 
 def _as_labels(labels: Any) -> list[str]:

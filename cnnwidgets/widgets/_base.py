@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import traitlets
 
+from cnnwidgets.core.errors import message_of
+
 STATIC = Path(__file__).parent.parent / "static"
 _DTYPES = {"uint8", "int32", "float32"}
 
@@ -66,7 +68,7 @@ class CnnWidget(anywidget.AnyWidget):
     def show_error(self, error: BaseException) -> None:
         """Show ``error`` in the widget, with its traceback folded under it."""
         self.error_details = "".join(traceback.format_exception(error))
-        self.error = str(error) or type(error).__name__
+        self.error = message_of(error)
 
     def clear_error(self) -> None:
         """Take the error away."""
