@@ -78,14 +78,14 @@ class Comparing(Part):
             self.widget.chosen_classes = first if untouched else kept or first
         self._first_classes = first
 
-    def _compare(self, wanted: Wanted) -> None:
+    def _compare(self, wanted: Wanted, *, renewed: bool = False) -> None:
         """Check what was asked for, and begin."""
         if not wanted.methods:
             raise InputError("No method is ticked. Tick at least one.")
         if not (wanted.layers if wanted.axis == "layers" else wanted.classes):
             raise InputError(f"None of the {wanted.axis} is ticked. Tick at least one.")
         grid = self._planned(self._host.scene, wanted)
-        self.submit(lambda stop: self._fill(grid, stop))
+        self.submit(lambda stop: self._fill(grid, stop), None if renewed else lambda: self._compare(wanted, renewed=True))
 
     def _planned(self, scene: Scene, wanted: Wanted) -> _Grid:
         session, by_layer = self._host.session, wanted.axis == "layers"

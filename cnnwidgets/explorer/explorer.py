@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,10 +20,13 @@ from .choices import Choices
 from .panels import Panels
 from .report import Report
 from .sentences import method_choices, method_label, model_title, work_left
-from .session import CHANGED, Scene, Session
+from .session import Scene, Session
 from .ties import guarded, tie
 from .view import View
 from .worker import Worker
+
+
+_LONGEST_RENEWAL = 60.0  # seconds that a panel waits for the photograph to be looked at again
 
 
 class Explorer(Choices):
@@ -45,7 +49,7 @@ class Explorer(Choices):
         chosen = self._scene.now.chosen
         if target is not None and not callable(chosen):
             self._wish = chosen[0]  # an int, whatever kind of number was given
-        self._panels = Panels(session, lambda: self._scene, self._show_scores, self._mark_busy)
+        self._panels = Panels(session, lambda: self._scene, self._show_scores, self._mark_busy, self._renew)
         self._view = View(model_title(session.original), session.traced, list(session.images), session.label, self._panels)
         self.graph, self.feature_maps = self._view.graph, self._view.feature_maps
         self.overlay, self.scores = self._view.overlay, self._view.scores
@@ -176,6 +180,13 @@ class Explorer(Choices):
         if self._checking and self.status != "busy" and self._session.is_stale(self._scene):
             self._refresh()
 
+    def _renew(self) -> None:
+        """The same for a panel, on its thread: returns when there is a new scene, or none to come."""
+        before, until = self._scene, time.monotonic() + _LONGEST_RENEWAL
+        self._refresh()
+        while self._scene is before and self.status == "busy" and time.monotonic() < until:
+            time.sleep(0.01)
+
     def _back_from_mapless(self) -> None:
         if self.channel is not None and self.feature_maps.layer != self.layer:
             self._show_layer(self.layer)
@@ -241,7 +252,7 @@ class Explorer(Choices):
             if scene.name != self.picture or self._session.is_stale(scene):
                 scene = self._session.open(self.picture, self._wish)
                 if scene.name == before.name and not scene.looks_like(before):
-                    scene = scene.with_note(CHANGED)
+                    scene = scene.with_note(before.origin.change_to(scene.origin))
                 self._unless(stop, lambda: self._apply_scene(scene))
             elif self._aim_is_stale(scene):
                 scene = self._session.aim(scene, self._wish)

@@ -28,6 +28,15 @@ class Origin:
         """Whether both are as they were."""
         return self.image == other.image and self.network.same(other.network)
 
+    def change_to(self, other: Origin) -> str:
+        """A note on what is different now."""
+        what = "The network's weights have"
+        if self.image != other.image:
+            what = "The image has"
+        elif self.network.structure != other.network.structure:
+            what = "The network's modules, hooks or attributes have"
+        return f"{what} changed since this picture was made: everything was computed again."
+
 
 def image_mark(image: Any) -> Hashable:
     """Changes when an array, a tensor or a file does; of a PIL image only its identity is looked at."""

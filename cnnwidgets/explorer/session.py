@@ -33,10 +33,6 @@ _NEVER_AN_END = {"reshape", *_PASSES}
 _AFTER = {"conv": {"norm", "activation"}, "norm": {"activation"}}
 _USUAL_PATCH = 16  # pixels that an occlusion covers, for images of 128 pixels and more
 _ATTEMPTS = 3
-CHANGED = (
-    "The network or the image has changed since this picture was made (new weights, another mode of a layer, a hook): "
-    "everything was computed again."
-)
 _NEVER_STILL = (
     "The network's weights changed while this was computed, as in training: maps and scores may be of different weights."
 )
