@@ -103,6 +103,11 @@ class Checking(Part):
         text = f"{reading.sentence} The check was stopped before the curves were complete."
         self.widget.stop(text if done.complete else reading.sentence, reading.badge, _sentences(reading))
 
+    def sleep(self) -> None:
+        """Forget the checks made."""
+        with self._lock:
+            self._kept.clear()
+
     def close(self) -> None:
         """Stop, and forget all checks."""
         super().close()

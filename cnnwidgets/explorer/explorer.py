@@ -16,6 +16,7 @@ from cnnwidgets.core.progress import Step
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
 
+from . import awake
 from .choices import Choices
 from .panels import Panels
 from .report import Report
@@ -106,6 +107,7 @@ class Explorer(Choices):
             super().close()
             return
         self._checking = False
+        awake.gone(self)
         self._deaf()
         self._worker.close()
         self._panels.close()
@@ -169,6 +171,8 @@ class Explorer(Choices):
         """Nothing is computed here: the maps of every layer are there since the photograph was opened."""
         self._renew_if_stale()
         with self._lock:
+            if self._scene.asleep:
+                return  # they are being made, and shown then
             info = self._session.info(name)
             self._view.show_maps(self._scene, info, self.target)
             if self.graph.selected != name:
@@ -177,8 +181,30 @@ class Explorer(Choices):
 
     def _renew_if_stale(self) -> None:
         """Look at the photograph again if the network or the image is not what it was."""
-        if self._checking and self.status != "busy" and self._session.is_stale(self._scene):
+        if not self._checking:
+            return
+        if not self._scene.asleep:
+            awake.woken(self)
+        if self.status != "busy" and self._session.is_stale(self._scene):
             self._refresh()
+
+    def sleep(self) -> bool:
+        """Let go of the maps, which are made again at the next click; False: it is being used just now."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            if self.status == "closed":
+                return True
+            if self.status == "busy" or not self._checking or self._panels.working or self._panels.switching.busy:
+                return False
+            before, self._scene = self._scene, self._scene.sleeping()
+            if self._on_overlay is not None and self._on_overlay[0] is before.now:
+                self._on_overlay = (self._scene.now, *self._on_overlay[1:])
+            self._session.forget()
+            self._panels.sleep()
+            return True
+        finally:
+            self._lock.release()
 
     def _renew(self) -> None:
         """The same for a panel, on its thread: returns when there is a new scene, or none to come."""
@@ -323,6 +349,7 @@ class Explorer(Choices):
     def _apply_scene(self, scene: Scene) -> None:
         session = self._session
         self._scene = scene
+        awake.woken(self)
         self._panels.scene_opened(scene)
         with self._unchecked():
             self.picture = scene.name

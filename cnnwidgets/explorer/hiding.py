@@ -112,6 +112,14 @@ class Hiding(Part):
         if self._open is not None and self.widget.sweep != "running":
             self._move(Move(0, tuple(self.widget.patches)))
 
+    def sleep(self) -> None:
+        """Let go of the image's values and of the sweep's scores."""
+        with self._lock:
+            if self._open is not None:
+                self._open.close()
+                self._open = _Open(self._open.scene.sleeping())
+            self._swept = None
+
     def close(self) -> None:
         """Stop, and let go of the image's values."""
         super().close()

@@ -119,6 +119,11 @@ class Panels:
         for part in self._parts:
             part.wait(timeout)
 
+    def sleep(self) -> None:
+        """Let go of what can be made again."""
+        for part in self._parts:
+            part.sleep()
+
     def close(self) -> None:
         """Stop, and free everything."""
         self.part_changed = self._show = self.renew = _nothing

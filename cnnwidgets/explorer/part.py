@@ -80,6 +80,9 @@ class Part:
     def stopped(self) -> None:
         """The newest job was cancelled; what is done stays on show."""
 
+    def sleep(self) -> None:
+        """Let go of what can be made again: the photograph will be opened anew before anything else is asked for."""
+
     def submit(self, job: Callable[[threading.Event], None], again: Callable[[], None] | None = None) -> None:
         """Run ``job`` on this part's thread; the one before is asked to stop. An error is shown in the widget.
 

@@ -58,6 +58,8 @@ class Scene:
     first: Observation
     now: Observation
     origin: Origin
+    asleep: bool = False
+    """Whether the maps have been let go of: tensors of their shapes, without content, stand in their places."""
 
     @property
     def maps(self) -> dict[str, torch.Tensor]:
@@ -77,9 +79,14 @@ class Scene:
         return (
             torch.equal(self.picture.tensor, other.picture.tensor)
             and _equal(ours.outputs, theirs.outputs)
-            and ours.maps.keys() == theirs.maps.keys()
-            and all(_equal(maps, theirs.maps[name]) for name, maps in ours.maps.items())
+            and (self.asleep or other.asleep or _equal_maps(ours.maps, theirs.maps))
         )
+
+    def sleeping(self) -> Scene:
+        """The same without the content of the maps, which is most of it."""
+        stand_ins = {id(maps): torch.zeros(()).expand(maps.shape) for maps in self.maps.values()}
+        first = replace(self.first, maps={name: stand_ins[id(maps)] for name, maps in self.maps.items()})
+        return replace(self, first=first, now=first if self.now is self.first else self.now, asleep=True)
 
     def with_note(self, note: str) -> Scene:
         """The same with one more thing that the reader must know."""
@@ -140,8 +147,12 @@ class Session:
             return free
 
     def is_stale(self, scene: Scene) -> bool:
-        """Whether the network or the image has changed since ``scene`` was opened."""
-        return not scene.origin.same(self._origin(scene.name))
+        """Whether the network or the image has changed since ``scene`` was opened, or its maps have been let go of."""
+        return scene.asleep or not scene.origin.same(self._origin(scene.name))
+
+    def forget(self) -> None:
+        """Let go of the maps that were kept for another look."""
+        self._done.clear()
 
     def _origin(self, name: str, *, thorough: bool = False) -> Origin:
         with self._lock:
@@ -313,6 +324,10 @@ def _equal(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
     if one is None or other is None:
         return one is other
     return one is other or (one.shape == other.shape and torch.equal(one.nan_to_num(), other.nan_to_num()))
+
+
+def _equal_maps(ours: Mapping[str, torch.Tensor], theirs: Mapping[str, torch.Tensor]) -> bool:
+    return ours.keys() == theirs.keys() and all(_equal(maps, theirs[name]) for name, maps in ours.items())
 
 
 def _as_labels(labels: Any) -> list[str]:

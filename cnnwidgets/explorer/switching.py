@@ -74,6 +74,10 @@ class Switching(Part):
         if self._logits is not None:
             self.widget.effect = self._sentence(scene, self._logits)
 
+    def sleep(self) -> None:
+        """Let go of what precedes the layers that were switched."""
+        self._opened = None
+
     def close(self) -> None:
         """Stop, and forget."""
         super().close()
