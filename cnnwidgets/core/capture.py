@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.hooks import RemovableHandle
 
-from .direct_calls import FORWARD, HOOKS, observe_directly
+from .direct_calls import FORWARD, HOOKS, observe_directly, stop_observing
 from .eager import never_compiled
 from .errors import LayerNotFound
+from .interrupts import Deferral, careful
 from .names import find_layer
 
 Enter = Callable[[nn.Module, tuple[Any, ...]], None]
@@ -23,6 +23,7 @@ Leave = Callable[[nn.Module, tuple[Any, ...], Any], Any]
 """Called as ``leave(module, inputs, output)`` just after; what it returns, unless None, replaces the output."""
 
 
+@careful
 @contextmanager
 def attached(
     modules: Iterable[nn.Module],
@@ -38,19 +39,36 @@ def attached(
     same time. ``always`` is like ``leave`` but also runs when the module's forward raised (its output is then None)
     and may not replace the output.
     """
-    observer = _Observer(enter, leave, always)
-    ends: list[Callable[[], None]] = []
+    modules = [module for module in modules if not isinstance(module, torch.jit.ScriptModule)]  # these take no hooks
+    observer, deferral = _Observer(enter, leave, always), Deferral()
+    # Twice, so that an interrupt in the middle of the one is made good by the other.
     try:
-        for module in modules:
-            if isinstance(module, torch.jit.ScriptModule):
-                continue  # takes no hooks; seen from the module around it
-            for handle in observer.hooks(module):
-                ends.append(handle.remove)  # noqa: PERF401 (the next may be refused)
-            ends.append(observe_directly(module, observer.around))
-        yield
+        try:
+            deferral.open()
+            for module in modules:
+                observer.attach(module)
+            yield
+        finally:
+            _detach(modules, observer)
+            deferral.close()
     finally:
-        for end in reversed(ends):
-            end()
+        _detach(modules, observer)
+        deferral.close()
+
+
+@careful
+def _detach(modules: list[nn.Module], observer: _Observer) -> None:
+    """Remove what ``observer`` attached, wherever it is: an interrupt may have kept the handles from us."""
+    for module in modules:
+        for hooks, extras in (
+            (module._forward_pre_hooks, [module._forward_pre_hooks_with_kwargs]),  # noqa: SLF001
+            (module._forward_hooks, [module._forward_hooks_with_kwargs, module._forward_hooks_always_called]),  # noqa: SLF001
+        ):
+            for key in [key for key, hook in list(hooks.items()) if any(hook is one for one in observer.hooks)]:
+                for extra in extras:
+                    extra.pop(key, None)
+                hooks.pop(key, None)
+        stop_observing(module, observer.observe)
 
 
 class _Observer:
@@ -62,17 +80,22 @@ class _Observer:
         # Calls that hooks do not see, innermost last: the module, and how far into it the call has come.
         self._inside: list[tuple[nn.Module, int]] = []
         self._announced: set[nn.Module] = set()
+        # The very objects that are attached, by which they are known again.
+        self.hooks = self._before, self._after, self._ended
+        self.observe = self._around
 
     def __deepcopy__(self, memo: object) -> _Observer:
         return self  # a copy of the model, made meanwhile by another thread, has the same hooks
 
-    def hooks(self, module: nn.Module) -> Iterator[RemovableHandle]:
-        """Register what sees the calls that torch makes."""
-        yield module.register_forward_pre_hook(self._before, prepend=True, with_kwargs=True)
+    def attach(self, module: nn.Module) -> None:
+        """See the calls that torch makes, and those that go past it."""
+        before, after, ended = self.hooks
+        module.register_forward_pre_hook(before, prepend=True, with_kwargs=True)
         if self._leave is not None:
-            yield module.register_forward_hook(self._after, with_kwargs=True)
+            module.register_forward_hook(after, with_kwargs=True)
         if self._always is not None:
-            yield module.register_forward_hook(self._ended, with_kwargs=True, always_call=True)
+            module.register_forward_hook(ended, with_kwargs=True, always_call=True)
+        observe_directly(module, self.observe)
 
     def _before(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         if threading.get_ident() != self._thread or self._is_part(module, HOOKS):
@@ -93,7 +116,7 @@ class _Observer:
         if self._always is not None:
             self._always(module, (*args, *kwargs.values()), output)
 
-    def around(self, module: nn.Module, level: int, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    def _around(self, module: nn.Module, level: int, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call ``function``, which is how ``module`` is called past the hooks, or what the hooks lead to."""
         if threading.get_ident() != self._thread:
             return function(*args, **kwargs)

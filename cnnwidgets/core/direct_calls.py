@@ -12,6 +12,8 @@ from typing import Any
 
 from torch import nn
 
+from .interrupts import careful
+
 Observe = Callable[..., Any]
 """Called as ``observe(module, level, function, *args, **kwargs)`` in place of ``function(*args, **kwargs)``."""
 
@@ -76,7 +78,11 @@ class OwnCall:
             return _through(observers, module, level, bound)(*args, **kwargs)
 
         self.stand_in = call
-        setattr(owner, name, call)
+
+    def put(self) -> None:
+        """Take the method's place."""
+        if vars(self.owner).get(self.name) is self.original:
+            setattr(self.owner, self.name, self.stand_in)
 
     def remove(self) -> None:
         """Put the method back, unless somebody has replaced it since."""
@@ -87,28 +93,31 @@ class OwnCall:
 _own_calls: dict[tuple[type, str], OwnCall] = {}
 
 
-def observe_directly(module: nn.Module, observe: Observe) -> Callable[[], None]:
-    """Let ``observe`` stand between the caller and ``module``; returns what ends that."""
-    keys = _overridden(type(module))
-    undo = [functools.partial(_forget_call, key, module, observe) for key in keys]
+@careful
+def observe_directly(module: nn.Module, observe: Observe) -> None:
+    """Let ``observe`` stand between the caller and ``module``, until :func:`stop_observing`."""
     with _guard:
-        for key in keys:
+        for key in _overridden(type(module)):
             own = _own_calls.get(key)
             if own is None:
                 own = _own_calls[key] = OwnCall(*key)
             own.observed.setdefault(id(module), []).append(observe)
+            own.put()
         stand_in = vars(module).get("forward")
         if not isinstance(stand_in, Forward):
             stand_in = vars(module)["forward"] = Forward(module)
         stand_in.observers.append(observe)
-    undo.append(functools.partial(_forget_forward, stand_in, observe))
 
-    def end() -> None:
-        with _guard:
-            for one in undo:
-                one()
 
-    return end
+@careful
+def stop_observing(module: nn.Module, observe: Observe) -> None:
+    """End it, as often as need be: an interrupt may have cut the beginning short."""
+    with _guard:
+        for key in _overridden(type(module)):
+            _forget_call(key, module, observe)
+        stand_in = vars(module).get("forward")
+        if isinstance(stand_in, Forward):
+            _forget_forward(stand_in, observe)
 
 
 def _forget_forward(stand_in: Forward, observe: Observe) -> None:
@@ -129,7 +138,7 @@ def _forget_call(key: tuple[type, str], module: nn.Module, observe: Observe) -> 
         own.observed.pop(id(module), None)
     if not own.observed:
         own.remove()
-        del _own_calls[key]
+        _own_calls.pop(key, None)
 
 
 def _overridden(kind: type) -> list[tuple[type, str]]:

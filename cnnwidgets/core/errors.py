@@ -47,3 +47,16 @@ class InputError(CnnWidgetsError):
 
 class Cancelled(CnnWidgetsError):
     """The caller asked for the computation to stop."""
+
+
+def message_of(error: BaseException) -> str:
+    """What ``error`` says; the name of its class where it says nothing, or cannot.
+
+    Example:
+        >>> message_of(ValueError("too dark")), message_of(ValueError())
+        ('too dark', 'ValueError')
+    """
+    try:
+        return str(error) or type(error).__name__
+    except Exception:  # its own __str__ raised
+        return type(error).__name__

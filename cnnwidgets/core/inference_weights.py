@@ -30,6 +30,9 @@ class OrdinaryWeights:
             for name, value in table.items():
                 if value is not None and value.is_inference():
                     self._swapped.append((table, name, value, _copy_of(value)))
+
+    def swap(self) -> None:
+        """Put the copies in their place."""
         for table, name, _, copy in self._swapped:
             table[name] = copy
 

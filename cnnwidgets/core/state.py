@@ -18,8 +18,10 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from ._buffers import Buffers
+from .attributes import Attributes, Contents
 from .errors import CnnWidgetsError
 from .inference_weights import OrdinaryWeights
+from .interrupts import Deferral, careful
 from .names import all_modules, named_layers, unwrapped
 
 
@@ -34,14 +36,16 @@ class Kept:
     changed: tuple[str, ...] = ()
 
 
+@careful
 @contextmanager
 def preserved(model: nn.Module, *, evaluate: bool = False) -> Iterator[Kept]:
     """Whatever happens in the block, ``model`` and the random number generators are afterwards as before.
 
-    Restored, also after an error or a ``KeyboardInterrupt``: the ``training`` flag of each submodule, the buffers
-    (running statistics and the like), and, on the main thread, the state of torch's, numpy's and Python's generators.
-    Parameters are not copied; nothing here changes them, their ``requires_grad`` or their ``grad``. Blocks on several
-    threads may share a model: the last to end restores it.
+    Restored, also after an error or a ``KeyboardInterrupt`` at any moment: the ``training`` flag of each submodule, the
+    buffers (running statistics and the like), the attributes of its modules (an activation kept, a weight made anew
+    from its norm, a counter; containers too), and, on the main thread, the state of torch's, numpy's and Python's
+    generators. Parameters are not copied; nothing here changes them, their ``requires_grad`` or their ``grad``. Blocks
+    on several threads may share a model: the last to end restores it.
 
     Args:
         model: any module, wrapped or not.
@@ -56,22 +60,53 @@ def preserved(model: nn.Module, *, evaluate: bool = False) -> Iterator[Kept]:
     base = unwrapped(model)
     modules = all_modules(model)
     _refuse_lazy(base, modules)
-    with _guard:
-        held = _held.setdefault(base, _Held())
-        held.enter(modules, evaluate)
     # Elsewhere than on the main thread, going back would rewind what the user draws meanwhile.
-    restore_generators = generators() if threading.current_thread() is threading.main_thread() else None
-    kept = Kept()
+    on_main = threading.current_thread() is threading.main_thread()
+    block = _Block(base, Deferral(), generators() if on_main else _nothing)
+    # Twice, so that an interrupt in the middle of the one is made good by the other.
     try:
-        yield kept
+        try:
+            block.begin(modules, evaluate)
+            yield block.kept
+        finally:
+            block.end()
     finally:
+        block.end()
+
+
+def _nothing() -> None:
+    """What is done on threads that do not own the generators."""
+
+
+class _Block:
+    """One use of :func:`preserved`."""
+
+    def __init__(self, base: nn.Module, deferral: Deferral, restore_generators: Callable[[], None]) -> None:
+        self.kept = Kept()
+        self._base, self._deferral, self._restore_generators = base, deferral, restore_generators
+        self._ended = False
+
+    @careful
+    def begin(self, modules: list[nn.Module], evaluate: bool) -> None:
+        """Remember, and only then change."""
+        self._deferral.open()
         with _guard:
-            changed = held.leave()
+            _held.setdefault(self._base, _Held()).enter(self, modules, evaluate)
+
+    @careful
+    def end(self) -> None:
+        """Put back; repeated where an interrupt came in between."""
+        if self._ended:
+            return
+        with _guard:
+            held = _held.get(self._base)
+            changed = None if held is None else held.leave(self)
             if changed is not None:
-                del _held[base]
-                kept.changed = _names(base, changed)
-        if restore_generators is not None:
-            restore_generators()
+                _held.pop(self._base, None)
+                self.kept.changed = _names(self._base, changed)
+        self._restore_generators()
+        self._deferral.close()
+        self._ended = True
 
 
 class _Held:
@@ -81,35 +116,43 @@ class _Held:
     """
 
     def __init__(self) -> None:
-        self._users = 0
+        self._users: set[_Block] = set()
         self._flags: dict[nn.Module, bool] = {}
         self._buffers: list[Buffers] = []
         self._weights: list[OrdinaryWeights] = []
+        self._attributes: list[Attributes] = []
 
-    def enter(self, modules: Iterable[nn.Module], evaluate: bool) -> None:
+    def enter(self, user: _Block, modules: Iterable[nn.Module], evaluate: bool) -> None:
         """Remember what has not been remembered yet."""
-        self._users += 1
+        self._users.add(user)
         new = [module for module in modules if module not in self._flags]
-        self._flags.update({module: module.training for module in new})
         if new:
-            self._weights.append(OrdinaryWeights(new))
-            self._buffers.append(Buffers(new))
+            contents = Contents(new)
+            every = [*new, *(module for module in contents.modules if module not in self._flags)]
+            self._attributes.append(Attributes(every, contents))
+            self._weights.append(OrdinaryWeights(every))
+            self._weights[-1].swap()
+            self._buffers.append(Buffers(every))
+            self._flags.update({module: module.training for module in every})
         if evaluate:
             for module in modules:
                 if module.training:
                     module.training = False
 
-    def leave(self) -> list[tuple[nn.Module, str]] | None:
+    def leave(self, user: _Block) -> list[tuple[nn.Module, str]] | None:
         """Restore everything if nobody else needs the model: the buffers that had changed; else None."""
-        self._users -= 1
-        if self._users > 0:
+        if self._users - {user}:
+            self._users.discard(user)
             return None
         for module, flag in self._flags.items():
             if module.training is not flag:
                 module.training = flag
+        for attributes in self._attributes:
+            attributes.restore()
         changed = [entry for buffers in self._buffers for entry in buffers.restore()]
         for weights in self._weights:
             weights.restore()
+        self._users.discard(user)
         return changed
 
 

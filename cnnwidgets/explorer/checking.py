@@ -13,6 +13,7 @@ import torch
 from cnnwidgets import explainers
 from cnnwidgets.checks import Curves, Randomisation, Reading, insertion_deletion, randomised, read
 from cnnwidgets.checks.randomisation import MOST_STAGES
+from cnnwidgets.core.errors import Cancelled
 from cnnwidgets.core.progress import ProgressCallback, Step
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.widgets.map_check import MapCheck
@@ -25,6 +26,7 @@ from .session import Scene
 _FEW_STAGES = 4  # for methods that take long
 _KEPT = 4  # checks of the photograph on show
 _NO_MAP = "There is no complete map to check."
+_CHANGED = "The network's weights changed while this check ran: it may be of a mixture of old and new weights."
 _UNKNOWN = "The map cannot be made again: {!r} is not the name of a registered explainer."
 
 
@@ -34,6 +36,7 @@ class _Found:
 
     randomisation: Randomisation | None = None
     curves: Curves | None = None
+    changed: bool = False
 
     @property
     def reading(self) -> Reading:
@@ -52,7 +55,7 @@ class Checking(Part):
         self._kept: dict[Hashable, _Found] = {}
         self._found = _Found()
 
-    def check(self) -> None:
+    def check(self, *, renewed: bool = False) -> None:
         """Check the map on show; the newest wish wins."""
         with self._lock:
             shown, scene = self._host.shown, self._host.scene
@@ -61,7 +64,8 @@ class Checking(Part):
                 return
             found = self._found = _Found()
             self.widget.begin("Copying the network …")
-            self.submit(lambda stop: self._work(stop, scene, shown, found))
+            again = None if renewed else lambda: self.check(renewed=True)
+            self.submit(lambda stop: self._work(stop, scene, shown, found), again)
 
     def scene_opened(self, scene: Scene) -> None:  # noqa: ARG002
         """The checks of another photograph are of no use."""
@@ -99,6 +103,11 @@ class Checking(Part):
         text = f"{reading.sentence} The check was stopped before the curves were complete."
         self.widget.stop(text if done.complete else reading.sentence, reading.badge, _sentences(reading))
 
+    def sleep(self) -> None:
+        """Forget the checks made."""
+        with self._lock:
+            self._kept.clear()
+
     def close(self) -> None:
         """Stop, and forget all checks."""
         super().close()
@@ -106,6 +115,8 @@ class Checking(Part):
         self._found = _Found()
 
     def _work(self, stop: threading.Event, scene: Scene, shown: Attribution, found: _Found) -> None:
+        if stop.is_set():
+            raise Cancelled("Stopped.")
         model, images = self._host.session.model, scene.picture.tensor
         options = _options(shown)
 
@@ -132,6 +143,7 @@ class Checking(Part):
         self.apply(stop, lambda: self._draw_randomisation(found))
         progress = self._progress(stop, "Hiding and revealing places (2 of 2)", 0.5, keep_curves)
         found.curves = insertion_deletion(model, images, shown, progress=progress)
+        found.changed = self._host.session.is_stale(scene)
         self.apply(stop, lambda: self._finish(found, shown))
 
     def _progress(
@@ -152,7 +164,8 @@ class Checking(Part):
         return take
 
     def _finish(self, found: _Found, shown: Attribution) -> None:
-        self._kept[_key(shown)] = found
+        if not found.changed:
+            self._kept[_key(shown)] = found
         while len(self._kept) > _KEPT:
             del self._kept[next(iter(self._kept))]
         self._draw_curves(found)
@@ -161,6 +174,8 @@ class Checking(Part):
     def _conclude(self, found: _Found, shown: Attribution) -> None:
         reading = found.reading
         notes = _sentences(reading)
+        if found.changed:
+            notes.insert(0, _CHANGED)
         if _options(shown):
             notes.append(_hint(shown.method))
         self.widget.conclude(reading.sentence, reading.badge, reading.level, notes)

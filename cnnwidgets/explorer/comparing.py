@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cnnwidgets import explainers
-from cnnwidgets.core.errors import Cancelled, InputError
+from cnnwidgets.core.errors import Cancelled, InputError, message_of
 from cnnwidgets.core.progress import Step
 from cnnwidgets.widgets.comparison import Comparison, Wanted
 
@@ -78,14 +78,14 @@ class Comparing(Part):
             self.widget.chosen_classes = first if untouched else kept or first
         self._first_classes = first
 
-    def _compare(self, wanted: Wanted) -> None:
+    def _compare(self, wanted: Wanted, *, renewed: bool = False) -> None:
         """Check what was asked for, and begin."""
         if not wanted.methods:
             raise InputError("No method is ticked. Tick at least one.")
         if not (wanted.layers if wanted.axis == "layers" else wanted.classes):
             raise InputError(f"None of the {wanted.axis} is ticked. Tick at least one.")
         grid = self._planned(self._host.scene, wanted)
-        self.submit(lambda stop: self._fill(grid, stop))
+        self.submit(lambda stop: self._fill(grid, stop), None if renewed else lambda: self._compare(wanted, renewed=True))
 
     def _planned(self, scene: Scene, wanted: Wanted) -> _Grid:
         session, by_layer = self._host.session, wanted.axis == "layers"
@@ -129,7 +129,7 @@ class Comparing(Part):
         except Cancelled:
             raise
         except Exception as error:
-            reason = str(error) or type(error).__name__
+            reason = message_of(error)
             return lambda: self.widget.fail_cell(row, column, reason)
         return lambda: self.widget.show_attribution(row, column, attribution)
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from cnnwidgets import explainers
-from cnnwidgets.core.errors import Cancelled, InputError, NotSpatial
+from cnnwidgets.core.errors import Cancelled, InputError, NotSpatial, message_of
 from cnnwidgets.core.images import load_picture
 from cnnwidgets.core.progress import Step
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
 
+from . import awake
 from .choices import Choices
 from .no_grad_cam import first_method, why_not
 from .panels import Panels
@@ -24,6 +26,8 @@ from .session import Scene, Session
 from .ties import guarded, tie
 from .view import View
 from .worker import Worker
+
+_LONGEST_RENEWAL = 60.0  # seconds that a panel waits for the photograph to be looked at again
 
 
 class Explorer(Choices):
@@ -38,7 +42,7 @@ class Explorer(Choices):
 
     def __init__(self, session: Session, target: Target = None) -> None:
         super().__init__(session, session.open(next(iter(session.images)), target))
-        self._worker = Worker()
+        self._worker = Worker(turns=session.turns)
         # None: explain the predicted class, whichever it is. A class that somebody chose is kept.
         self._wish: Target = target
         self._layers: list[str] = []
@@ -46,8 +50,8 @@ class Explorer(Choices):
         chosen = self._scene.now.chosen
         if target is not None and not callable(chosen):
             self._wish = chosen[0]  # an int, whatever kind of number was given
-        self._panels = Panels(session, lambda: self._scene, self._show_scores, self._mark_busy)
-        self._view = View(model_title(session.model), session.traced, list(session.images), session.label, self._panels)
+        self._panels = Panels(session, lambda: self._scene, self._show_scores, self._mark_busy, self._renew)
+        self._view = View(model_title(session.original), session.traced, list(session.images), session.label, self._panels)
         self.graph, self.feature_maps = self._view.graph, self._view.feature_maps
         self.overlay, self.scores = self._view.overlay, self._view.scores
         self.occluder, self.comparison = self._panels.hiding.widget, self._panels.comparing.widget
@@ -76,11 +80,7 @@ class Explorer(Choices):
         """
         session = self._open_session()
         read = load_picture(image, session.model, session.preprocess)
-        free = name = name or read.name
-        number = 2
-        while free in session.images:
-            free, number = f"{name} ({number})", number + 1
-        session.images[free] = image
+        free = session.add_image(name or read.name, image)
         self._view.bar.pictures = list(session.images)
         self.picture = free
 
@@ -108,6 +108,7 @@ class Explorer(Choices):
             super().close()
             return
         self._checking = False
+        awake.gone(self)
         self._deaf()
         self._worker.close()
         self._panels.close()
@@ -169,12 +170,49 @@ class Explorer(Choices):
 
     def _show_layer(self, name: str) -> None:
         """Nothing is computed here: the maps of every layer are there since the photograph was opened."""
+        self._renew_if_stale()
         with self._lock:
+            if self._scene.asleep:
+                return  # they are being made, and shown then
             info = self._session.info(name)
             self._view.show_maps(self._scene, info, self.target)
             if self.graph.selected != name:
                 self.graph.selected = name
             self._follow()
+
+    def _renew_if_stale(self) -> None:
+        """Look at the photograph again if the network or the image is not what it was."""
+        if not self._checking:
+            return
+        if not self._scene.asleep:
+            awake.woken(self)
+        if self.status != "busy" and self._session.is_stale(self._scene):
+            self._refresh()
+
+    def sleep(self) -> bool:
+        """Let go of the maps, which are made again at the next click; False: it is being used just now."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            if self.status == "closed":
+                return True
+            if self.status == "busy" or not self._checking or self._panels.working or self._panels.switching.busy:
+                return False
+            before, self._scene = self._scene, self._scene.sleeping()
+            if self._on_overlay is not None and self._on_overlay[0] is before.now:
+                self._on_overlay = (self._scene.now, *self._on_overlay[1:])
+            self._session.forget()
+            self._panels.sleep()
+            return True
+        finally:
+            self._lock.release()
+
+    def _renew(self) -> None:
+        """The same for a panel, on its thread: returns when there is a new scene, or none to come."""
+        before, until = self._scene, time.monotonic() + _LONGEST_RENEWAL
+        self._refresh()
+        while self._scene is before and self.status == "busy" and time.monotonic() < until:
+            time.sleep(0.01)
 
     def _back_from_mapless(self) -> None:
         if self.channel is not None and self.feature_maps.layer != self.layer:
@@ -209,7 +247,7 @@ class Explorer(Choices):
 
     def _needs_work(self) -> bool:
         scene = self._scene
-        if scene.name != self.picture or self._aim_is_stale(scene):
+        if scene.name != self.picture or self._aim_is_stale(scene) or self._session.is_stale(scene):
             return True
         return self.method != "grad_cam"
 
@@ -235,9 +273,13 @@ class Explorer(Choices):
     def _work(self, stop: threading.Event) -> None:
         """On the worker's thread: whatever is missing between what is shown and what the traits ask for."""
         try:
-            scene = self._scene
-            if scene.name != self.picture:
+            if stop.is_set():
+                raise Cancelled("Stopped.")
+            scene = before = self._scene
+            if scene.name != self.picture or self._session.is_stale(scene):
                 scene = self._session.open(self.picture, self._wish)
+                if scene.name == before.name and not scene.looks_like(before):
+                    scene = scene.with_note(before.origin.change_to(scene.origin))
                 self._unless(stop, lambda: self._apply_scene(scene))
             elif self._aim_is_stale(scene):
                 scene = self._session.aim(scene, self._wish)
@@ -290,7 +332,7 @@ class Explorer(Choices):
 
     def _failed(self, error: BaseException) -> None:
         self._show_error(error)
-        self._back_to_shown("error", str(error) or type(error).__name__)
+        self._back_to_shown("error", message_of(error))
 
     def _back_to_shown(self, status: str, message: str) -> None:
         """The photograph and the class named are those on show."""
@@ -308,6 +350,7 @@ class Explorer(Choices):
     def _apply_scene(self, scene: Scene) -> None:
         session = self._session
         self._scene = scene
+        awake.woken(self)
         self._panels.scene_opened(scene)
         with self._unchecked():
             self.picture = scene.name

@@ -73,6 +73,8 @@ class Hiding(Part):
         """Patches, scores and the sweep of the photograph before are taken away."""
         with self._lock:
             self._worker.supersede()
+            same = self._open is not None and self._open.scene.name == scene.name  # the network has changed
+            patches = list(self.widget.patches) if same else []
             self._forget()
             self._open = _Open(scene)
             self.widget.target_name = self._target_name(scene)
@@ -81,6 +83,9 @@ class Hiding(Part):
             self.widget.clear_error()
             if self.busy:
                 self._set_busy(False)
+            if patches:
+                self.widget.patches = patches
+                self._move(Move(0, tuple(patches)))
 
     def target_changed(self, scene: Scene) -> None:
         """The scores and the sweep speak of the other class; nothing is computed again but the scores."""
@@ -107,6 +112,14 @@ class Hiding(Part):
         if self._open is not None and self.widget.sweep != "running":
             self._move(Move(0, tuple(self.widget.patches)))
 
+    def sleep(self) -> None:
+        """Let go of the image's values and of the sweep's scores."""
+        with self._lock:
+            if self._open is not None:
+                self._open.close()
+                self._open = _Open(self._open.scene.sleeping())
+            self._swept = None
+
     def close(self) -> None:
         """Stop, and let go of the image's values."""
         super().close()
@@ -126,11 +139,12 @@ class Hiding(Part):
         switched = self._host.switched_scores
         return scene.logits if switched is None else switched
 
-    def _move(self, move: Move) -> None:
+    def _move(self, move: Move, *, renewed: bool = False) -> None:
         """A drag step; a sweep that runs stops, and what is done is kept."""
         opened = self._open
         if opened is not None:
-            self.submit(lambda stop: self._score(stop, opened, move))
+            again = None if renewed else lambda: self._move(move, renewed=True)
+            self.submit(lambda stop: self._score(stop, opened, move), again)
 
     def _score(self, stop: threading.Event, opened: _Open, move: Move) -> None:
         if stop.is_set():
@@ -197,7 +211,7 @@ class Hiding(Part):
             notes.append("these scores are without the maps that are switched off; the sweep and the map have all")
         return notes
 
-    def _sweep(self, wish: SweepWish) -> None:
+    def _sweep(self, wish: SweepWish, *, renewed: bool = False) -> None:
         with self._lock:
             opened = self._open
             if opened is None:
@@ -211,7 +225,8 @@ class Hiding(Part):
             swept = self._swept = _Swept(wish)
             self.widget.begin_sweep("Starting …")
             self.widget.notes = self._notes(opened, Move(0, tuple(self.widget.patches)))
-            self.submit(lambda stop: self._run_sweep(stop, opened, swept))
+            again = None if renewed else lambda: self._sweep(wish, renewed=True)
+            self.submit(lambda stop: self._run_sweep(stop, opened, swept), again)
 
     def _run_sweep(self, stop: threading.Event, opened: _Open, swept: _Swept) -> None:
         def tell(step: Step) -> None:

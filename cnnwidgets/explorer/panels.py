@@ -24,6 +24,7 @@ class Panels:
         scene: gives the photograph on show.
         show_scores: lets the class bars show other scores, or (None) those of the photograph.
         changed: called when a panel begins or ends its work.
+        renew: looks at the photograph again, because the network has changed; returns when it has.
     """
 
     def __init__(
@@ -32,11 +33,13 @@ class Panels:
         scene: Callable[[], Scene],
         show_scores: Callable[[torch.Tensor | None], None],
         changed: Callable[[], None],
+        renew: Callable[[], None],
     ) -> None:
         self.session = session
         self.shown: Attribution | None = None
         self._scene = scene
         self._show = show_scores
+        self.renew = renew
         self._patched: torch.Tensor | None = None
         self._switched: torch.Tensor | None = None
         self._hiding_on_show = False
@@ -116,9 +119,14 @@ class Panels:
         for part in self._parts:
             part.wait(timeout)
 
+    def sleep(self) -> None:
+        """Let go of what can be made again."""
+        for part in self._parts:
+            part.sleep()
+
     def close(self) -> None:
         """Stop, and free everything."""
-        self.part_changed = self._show = _nothing
+        self.part_changed = self._show = self.renew = _nothing
         for part in self._parts:
             part.close()
             part.widget.unobserve_all()

@@ -45,6 +45,9 @@ class Host(Protocol):
     def without_maps(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
         """What scores an image (1, C, H, W) without the maps that are switched off; None: none is."""
 
+    def renew(self) -> None:
+        """Look at the photograph again, because the network has changed; returns when that is done."""
+
     def part_changed(self) -> None:
         """To be called when :attr:`Part.busy` changed."""
 
@@ -60,7 +63,7 @@ class Part:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._worker = Worker()
+        self._worker = Worker(turns=host.session.turns)
         self._lock = threading.RLock()
         self._closed = False
         self.busy = False
@@ -78,10 +81,17 @@ class Part:
     def stopped(self) -> None:
         """The newest job was cancelled; what is done stays on show."""
 
-    def submit(self, job: Callable[[threading.Event], None]) -> None:
-        """Run ``job`` on this part's thread; the one before is asked to stop. An error is shown in the widget."""
+    def sleep(self) -> None:
+        """Let go of what can be made again: the photograph will be opened anew before anything else is asked for."""
+
+    def submit(self, job: Callable[[threading.Event], None], again: Callable[[], None] | None = None) -> None:
+        """Run ``job`` on this part's thread; the one before is asked to stop. An error is shown in the widget.
+
+        Where the network has changed since the photograph was looked at, that is done first, and then ``again`` is
+        called instead of the job: it asks for the same on what is there then, without another ``again``.
+        """
         self._set_busy(True)
-        self._worker.submit(lambda stop: self._run(job, stop))
+        self._worker.submit(lambda stop: self._run(job, stop, again))
 
     def apply(self, stop: threading.Event, change: Callable[[], None]) -> None:
         """Change the view, unless the job was asked to stop.
@@ -107,8 +117,15 @@ class Part:
         self._closed = True
         self._worker.close()
 
-    def _run(self, job: Callable[[threading.Event], None], stop: threading.Event) -> None:
+    def _run(
+        self, job: Callable[[threading.Event], None], stop: threading.Event, again: Callable[[], None] | None
+    ) -> None:
         try:
+            if again is not None and not stop.is_set() and self._host.session.is_stale(self._host.scene):
+                self._host.renew()
+                if not self._closed:
+                    again()
+                return
             with reading(self._host.session.readout):
                 job(stop)
             self._at_the_end(stop, self.widget.clear_error)

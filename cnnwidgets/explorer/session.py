@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
@@ -15,6 +16,7 @@ from cnnwidgets import explainers
 from cnnwidgets.core.architecture import Architecture, LayerInfo, trace
 from cnnwidgets.core.class_names import class_names
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, NotSpatial, TargetError
+from cnnwidgets.core.fingerprint import Fingerprint, fingerprint
 from cnnwidgets.core.forward import fitted
 from cnnwidgets.core.images import Picture, load_picture
 from cnnwidgets.core.names import unwrapped
@@ -25,10 +27,12 @@ from cnnwidgets.core.progress import ProgressCallback
 from cnnwidgets.core.readout import Readout, reading
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
+from cnnwidgets.core.twin import Twin
 from cnnwidgets.explainers._observe import Observation, observe
 from cnnwidgets.explainers.every_layer import attribution_of, explained
 
 from .no_grad_cam import why_no_layer, why_not
+from .origin import Origin, image_mark
 from .wrong_size import Fitting, advised, fitting
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -37,6 +41,10 @@ _PASSES = {"dropout", "identity"}
 _NEVER_AN_END = {"reshape", *_PASSES}
 _AFTER = {"conv": {"norm", "activation"}, "norm": {"activation"}}
 _USUAL_PATCH = 16  # pixels that an occlusion covers, for images of 128 pixels and more
+_ATTEMPTS = 3
+_NEVER_STILL = (
+    "The network's weights changed while this was computed, as in training: maps and scores may be of different weights."
+)
 _OTHER_LAYERS = (
     "The network takes another way for this photograph than for the first; layers that only run here are not in the "
     "graph. Explore the photograph by itself to see them."
@@ -58,6 +66,9 @@ class Scene:
     picture: Picture
     first: Observation
     now: Observation
+    origin: Origin
+    asleep: bool = False
+    """Whether the maps have been let go of: tensors of their shapes, without content, stand in their places."""
 
     @property
     def maps(self) -> dict[str, torch.Tensor]:
@@ -70,6 +81,25 @@ class Scene:
         if self.first.outputs is None:  # Session.open refuses such a model
             raise CnnWidgetsError("The model returned no scores.")
         return self.first.outputs[0]
+
+    def looks_like(self, other: Scene) -> bool:
+        """Whether both hold the same numbers, bit for bit."""
+        ours, theirs = self.first, other.first
+        return (
+            torch.equal(self.picture.tensor, other.picture.tensor)
+            and _equal(ours.outputs, theirs.outputs)
+            and (self.asleep or other.asleep or _equal_maps(ours.maps, theirs.maps))
+        )
+
+    def sleeping(self) -> Scene:
+        """The same without the content of the maps, which is most of it."""
+        stand_ins = {id(maps): torch.zeros(()).expand(maps.shape) for maps in self.maps.values()}
+        first = replace(self.first, maps={name: stand_ins[id(maps)] for name, maps in self.maps.items()})
+        return replace(self, first=first, now=first if self.now is self.first else self.now, asleep=True)
+
+    def with_note(self, note: str) -> Scene:
+        """The same with one more thing that the reader must know."""
+        return replace(self, picture=replace(self.picture, notes=(*self.picture.notes, note)))
 
     @property
     def kind(self) -> Kind:
@@ -108,8 +138,11 @@ class Session:
     ) -> None:
         if not images:
             raise InputError("There is no image to explore. Pass image=.")
-        self.model = model
-        self.images = dict(images)
+        self.original = model
+        self._made: Fingerprint | None = fingerprint(model, thorough=True)
+        self._twin = Twin(model)
+        self._lock = threading.RLock()
+        self._images = dict(images)
         self.preprocess = preprocess
         self._fitting: Fitting | None = None
         self.labels = None if labels is None else class_names(labels)
@@ -117,8 +150,65 @@ class Session:
         self.architecture: Architecture | None = None
         self._done: dict[tuple[Any, ...], Attribution] = {}
 
+    @property
+    def model(self) -> nn.Module:
+        """What all computations run on: a twin of the user's network, which is only read."""
+        return self._twin.module
+
+    @property
+    def turns(self) -> bool:
+        """Whether it had to be the user's network itself, on the user's own thread."""
+        return not self._twin.private
+
+    @property
+    def images(self) -> dict[str, Any]:
+        """Name -> image, as it came; a copy."""
+        with self._lock:
+            return dict(self._images)
+
+    def add_image(self, name: str, image: Any) -> str:
+        """Add ``image`` to those to choose from; returns its name, with a number where there is one of that name."""
+        with self._lock:
+            free, number = name, 2
+            while free in self._images:
+                free, number = f"{name} ({number})", number + 1
+            self._images[free] = image
+            return free
+
+    def is_stale(self, scene: Scene) -> bool:
+        """Whether the network or the image has changed since ``scene`` was opened, or its maps have been let go of."""
+        return scene.asleep or not scene.origin.same(self._origin(scene.name))
+
+    def forget(self) -> None:
+        """Let go of the maps that were kept for another look."""
+        self._done.clear()
+
+    def _origin(self, name: str, *, thorough: bool = False) -> Origin:
+        with self._lock:
+            image = self._images[name]
+        return Origin(fingerprint(self.original, thorough=thorough), image_mark(image))
+
     def open(self, name: str, target: Target = None) -> Scene:
-        """Read the image ``name`` and look at it once."""
+        """Read the image ``name`` and look at it once, with the network as it is now.
+
+        If the network changes meanwhile, it is looked at again; a note says so if it never holds still.
+        """
+        for _ in range(_ATTEMPTS):
+            origin = self._origin(name, thorough=True)
+            with self._lock:
+                if self._made is None or not self._made.made_alike(origin.network):
+                    self._twin, self._made = Twin(self.original), origin.network
+            scene = self._open(name, target, origin)
+            if origin.same(self._origin(name)):
+                break
+        else:
+            scene = scene.with_note(_NEVER_STILL)
+        if self._twin.note:
+            scene = scene.with_note(self._twin.note)
+        self._done.clear()
+        return scene
+
+    def _open(self, name: str, target: Target, origin: Origin) -> Scene:
         if self._fitting is None:
             picture = load_picture(self.images[name], self.model, self.preprocess)
         else:
@@ -131,7 +221,7 @@ class Session:
                 seen = observe(self.model, picture.tensor, target)
         except TargetError as error:
             if self._refit(name, picture.tensor):
-                return self.open(name, target)
+                return self._open(name, target, origin)
             if target is None and not self.readout.told:
                 raise InputError(_NO_SCORES) from error
             raise
@@ -139,16 +229,15 @@ class Session:
             if error.__cause__ is None or isinstance(error, InputError):  # not the model's own
                 raise
             if self._refit(name, picture.tensor):
-                return self.open(name, target)
+                return self._open(name, target, origin)
             raise advised(error, self.model, self.images[name], self.preprocess, picture.tensor) from error
         classes = self._checked_classes(seen)
         if self.labels is None:
-            found = labels_for(self.model)
+            found = labels_for(self.original)
             self.labels = list(found) if found is not None and len(found) == classes else None
-        self._done.clear()
         if not self._known.issuperset(seen.maps):
             picture = replace(picture, notes=(*picture.notes, _OTHER_LAYERS))
-        return Scene(name, picture, seen, seen)
+        return Scene(name, picture, seen, seen, origin)
 
     def _refit(self, name: str, tensor: torch.Tensor) -> bool:
         """Whether the photographs must have another size for the model, and from now on have it."""
@@ -172,7 +261,7 @@ class Session:
     def aim(self, scene: Scene, target: Target) -> Scene:
         """The same photograph, another target."""
         seen = observe(self.model, scene.picture.tensor, target, keep_maps=False)
-        return Scene(scene.name, scene.picture, scene.first, seen)
+        return replace(scene, now=seen)
 
     @_as_told
     def explain(self, scene: Scene, method: str, layer: str, progress: ProgressCallback) -> Attribution:
@@ -191,20 +280,24 @@ class Session:
             swept = self._swept(scene, info.function, target)
             if swept is not None:
                 self._done[key] = swept
-        if key not in self._done:
-            options: dict[str, Any] = {"layer": layer} if info.needs_layer else {}
-            if "progress" in inspect.signature(info.function).parameters:
-                options["progress"] = progress
-            if method == "occlusion":
-                # The same share of a small image, so that it too gets a map with places.
-                patch = min(_USUAL_PATCH, max(2, min(scene.picture.tensor.shape[2:]) // 8))
-                options |= {"patch": patch, "stride": patch // 2}
-            self._done[key] = info.function(self.model, scene.picture.tensor, target, **options)
-        return self._done[key]
+        if key in self._done:
+            return self._done[key]
+        options: dict[str, Any] = {"layer": layer} if info.needs_layer else {}
+        if "progress" in inspect.signature(info.function).parameters:
+            options["progress"] = progress
+        if method == "occlusion":
+            # The same share of a small image, so that it too gets a map with places.
+            patch = min(_USUAL_PATCH, max(2, min(scene.picture.tensor.shape[2:]) // 8))
+            options |= {"patch": patch, "stride": patch // 2}
+        made: Attribution = info.function(self.model, scene.picture.tensor, target, **options)
+        if self.is_stale(scene):
+            return replace(made, notes=(*made.notes, _NEVER_STILL))
+        self._done[key] = made
+        return made
 
     def _swept(self, scene: Scene, function: Any, wanted: int) -> Attribution | None:
         """The map of another class, from a sweep of this photograph that kept the scores of all classes."""
-        for (name, target, _, made_by, _), found in self._done.items():
+        for (name, target, _, made_by, _), found in list(self._done.items()):
             same = name == scene.name and made_by is function and isinstance(target, int)
             if same and isinstance(found, explainers.Occlusion):
                 try:
@@ -277,6 +370,16 @@ class Session:
         if self.labels is not None and len(self.labels) != classes:
             raise InputError(f"There are {len(self.labels)} labels for {classes} classes; pass one name a class.")
         return classes
+
+
+def _equal(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one is other or (one.shape == other.shape and torch.equal(one.nan_to_num(), other.nan_to_num()))
+
+
+def _equal_maps(ours: Mapping[str, torch.Tensor], theirs: Mapping[str, torch.Tensor]) -> bool:
+    return ours.keys() == theirs.keys() and all(_equal(maps, theirs[name]) for name, maps in ours.items())
 
 
 def _what_follows(edges: list[tuple[str, str]], kinds: dict[str, str]) -> dict[str, set[str]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from cnnwidgets.core.errors import Cancelled
 from cnnwidgets.core.forward import fitted, run
 from cnnwidgets.core.layouts import Layouts
 from cnnwidgets.core.names import layer_names
@@ -74,6 +75,10 @@ class Switching(Part):
         if self._logits is not None:
             self.widget.effect = self._sentence(scene, self._logits)
 
+    def sleep(self) -> None:
+        """Let go of what precedes the layers that were switched."""
+        self._opened = None
+
     def close(self) -> None:
         """Stop, and forget."""
         super().close()
@@ -87,9 +92,9 @@ class Switching(Part):
         self.off = {name: off for name, off in self.off.items() if off}
         self._look_again()
 
-    def _look_again(self) -> None:
+    def _look_again(self, *, renewed: bool = False) -> None:
         if self.off:
-            self.submit(self._run_without)
+            self.submit(self._run_without, None if renewed else lambda: self._look_again(renewed=True))
         else:
             self._worker.supersede()
             if self.busy:
@@ -119,6 +124,8 @@ class Switching(Part):
         return self._opened
 
     def _run_without(self, stop: threading.Event) -> None:
+        if stop.is_set():
+            raise Cancelled("Stopped.")
         scene = self._host.scene
         logits = self.scores_of(scene.picture.tensor)
 

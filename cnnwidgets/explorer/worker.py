@@ -2,51 +2,76 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import contextvars
+import ctypes
+import logging
 import threading
+import time
+import weakref
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+
+from cnnwidgets.core.errors import Cancelled
 
 Job = Callable[[threading.Event], None]
 """Does some work, looking now and then whether the event is set, which asks it to stop."""
 
+_IDLE = 2.0  # seconds without work, after which the thread ends
+_AT_EXIT = 1.0  # seconds that the process waits for a computation nobody wants any more
+_AT_CLOSE = 0.3
+
 
 class Worker:
-    """Runs one job at a time off the kernel's main thread.
+    """Runs one job at a time off the kernel's main thread, on a thread that is there while there is work.
 
-    Submitting a job asks the one before to stop; each is called, also when it was asked to stop before it began.
+    Submitting a job asks the ones before to stop; each is called, also when it was asked to stop before it began.
+
+    Args:
+        turns: run each job at once, on the thread that submits it.
     """
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="cnnwidgets")
+    def __init__(self, *, turns: bool = False) -> None:
+        self._changed = threading.Condition()
+        self._turns = turns
+        self._jobs: deque[tuple[contextvars.Context, Job, threading.Event]] = deque()
         self._stop = threading.Event()
-        self._last: Future[None] | None = None
+        self._running = self._closed = False
+        self._thread: threading.Thread | None = None
+        _WORKERS.add(self)
 
     def submit(self, job: Job) -> None:
         """Run ``job`` as soon as the one before has stopped."""
-        with self._lock:
+        with self._changed:
+            if self._closed:
+                raise RuntimeError("This worker is closed.")
             self._stop.set()
-            self._stop = threading.Event()
-            # Without the caller's context a message sent from the thread is lost on some versions of ipykernel.
-            context = contextvars.copy_context()
-            self._last = self._pool.submit(context.run, job, self._stop)
+            self._stop = stop = threading.Event()
+            if not self._turns:
+                # Without the caller's context a message sent from the thread is lost on some versions of ipykernel.
+                self._jobs.append((contextvars.copy_context(), job, stop))
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._work, name="cnnwidgets", daemon=True)
+                    self._thread.start()
+                self._changed.notify_all()
+        if self._turns:
+            _called(contextvars.copy_context(), job, stop)
 
     def cancel(self) -> None:
         """Ask the running job to stop."""
-        with self._lock:
+        with self._changed:
             self._stop.set()
 
     def supersede(self) -> None:
         """Ask the running job to stop because what it is for is no longer wanted; it is not the newest any more."""
-        with self._lock:
+        with self._changed:
             self._stop.set()
             self._stop = threading.Event()
 
     def is_newest(self, stop: threading.Event) -> bool:
         """Whether no job has been submitted after the one that got ``stop``."""
-        with self._lock:
+        with self._changed:
             return stop is self._stop
 
     def wait(self, timeout: float | None = None) -> None:
@@ -55,19 +80,67 @@ class Worker:
         Raises:
             TimeoutError: it took longer than ``timeout`` seconds.
         """
-        last = None
-        while last is not self._last:
-            last = self._last
-            if last is not None:
-                with contextlib.suppress(CancelledError):  # closed before it began
-                    last.result(timeout)
+        if threading.current_thread() is self._thread:
+            return
+        with self._changed:
+            if not self._changed.wait_for(lambda: not self._running and not self._jobs, timeout):
+                raise TimeoutError(f"Something is still being computed after {timeout} s.")
 
-    def close(self, timeout: float = 5.0) -> None:
-        """Ask the running job to stop, take no more, and give it a moment to put the model back."""
-        with self._lock:
+    def close(self, timeout: float = _AT_CLOSE) -> None:
+        """Ask the running job to stop, take no more, and give it a moment."""
+        with self._changed:
+            self._closed = True
             self._stop.set()
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            last = self._last
-        if last is not None and threading.current_thread() is threading.main_thread():
-            with contextlib.suppress(TimeoutError, CancelledError):
-                last.exception(timeout)
+            self._jobs.clear()
+            self._changed.notify_all()
+        if threading.current_thread() is threading.main_thread():
+            with contextlib.suppress(TimeoutError):
+                self.wait(timeout)
+
+    def abandon(self) -> threading.Thread | None:
+        """End the running job at its next line: nobody waits for it. Returns the thread that will end."""
+        with self._changed:
+            self._closed = True
+            self._stop.set()
+            self._jobs.clear()
+            self._changed.notify_all()
+            thread = self._thread
+        if thread is not None and thread.ident is not None:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Cancelled))
+        return thread
+
+    def _work(self) -> None:
+        with contextlib.suppress(Cancelled):  # of a process that ends
+            while True:
+                with self._changed:
+                    self._running = False
+                    self._changed.notify_all()
+                    self._changed.wait_for(lambda: self._jobs or self._closed, _IDLE)
+                    if not self._jobs:
+                        self._thread = None
+                        return
+                    context, job, stop = self._jobs.popleft()
+                    self._running = True
+                _called(context, job, stop)
+                del context, job, stop  # an idle thread keeps no model alive
+
+
+def _called(context: contextvars.Context, job: Job, stop: threading.Event) -> None:
+    try:
+        context.run(job, stop)
+    except Cancelled:
+        pass
+    except BaseException:  # a job tells of its errors itself; the thread must go on
+        logging.getLogger("cnnwidgets").exception("A job of the Explorer failed")
+
+
+def _leave() -> None:
+    """Nobody wants what is being computed when the process ends."""
+    threads = [thread for worker in list(_WORKERS) if (thread := worker.abandon()) is not None]
+    until = time.monotonic() + _AT_EXIT
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+
+
+_WORKERS: weakref.WeakSet[Worker] = weakref.WeakSet()
+atexit.register(_leave)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import traitlets
 
-from cnnwidgets.core.errors import CnnWidgetsError, InputError
+from cnnwidgets.core.errors import CnnWidgetsError, InputError, message_of
 from cnnwidgets.core.short_traceback import details as short_details
 
 from ._messages import answer, command, text
@@ -81,7 +81,7 @@ class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
     def show_error(self, error: BaseException) -> None:
         """Show ``error`` in the widget, with the reader's own lines and the cause folded under it."""
         self.error_details = short_details(error)
-        self.error = str(error) or type(error).__name__
+        self.error = message_of(error)
 
     def clear_error(self) -> None:
         """Take the error away."""

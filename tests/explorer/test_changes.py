@@ -1,0 +1,288 @@
+"""The network or the image changes while an Explorer is open."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import cnnwidgets as cw
+from tests.explorer import nets
+from tests.explorer.shown import pushed, shown_map
+
+SAID = "changed since this picture was made"
+
+
+class Trained(nn.Module):
+    """Batch norm, dropout, and an attribute that its forward reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(2)
+        self.conv, self.norm = nn.Conv2d(3, 6, 3, padding=1), nn.BatchNorm2d(6)
+        self.drop, self.head, self.scale = nn.Dropout(0.5), nn.Linear(6, 5), 1.0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        maps = self.norm(self.conv(x)).relu() * self.scale
+        return self.head(self.drop(maps.mean((2, 3))))
+
+
+def _load(net: Trained) -> None:
+    torch.manual_seed(9)
+    net.load_state_dict({name: torch.randn_like(v) if v.is_floating_point() else v for name, v in net.state_dict().items() if "var" not in name}, strict=False)  # fmt: skip
+
+
+def _step(net: Trained) -> None:
+    optimizer = torch.optim.SGD(net.parameters(), 5.0)
+    net.train()
+    net(torch.rand(4, 3, 24, 24)).square().mean().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+def _data_copy(net: Trained) -> None:
+    net.conv.weight.data.copy_(net.conv.weight.data * -1)
+
+
+def _one_filter(net: Trained) -> None:
+    net.conv.weight.data[4] = 0
+
+
+def _rebound_data(net: Trained) -> None:
+    net.conv.weight.data = net.conv.weight.data * 3
+
+
+def _replaced(net: Trained) -> None:
+    net.conv = nn.Conv2d(3, 6, 5, padding=2)
+
+
+def _attribute(net: Trained) -> None:
+    net.scale = -2.0
+
+
+def _hook(net: Trained) -> None:
+    net.conv.register_forward_hook(lambda module, inputs, output: output.abs())  # noqa: ARG005
+
+
+def _statistics(net: Trained) -> None:
+    net.norm.running_mean += 0.3
+
+
+def _double(net: Trained) -> None:
+    net.double()
+    net.conv.weight.data.mul_(1.5)
+
+
+CHANGES = [_load, _step, _data_copy, _one_filter, _rebound_data, _replaced, _attribute, _hook, _statistics, _double]
+
+
+@pytest.fixture
+def net() -> Trained:
+    return Trained()
+
+
+def fresh(net: nn.Module, image: Any) -> cw.Explorer:
+    return cw.explore(copy.deepcopy(net), image)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("action", ["layer", "target", "method", "hide"])
+def test_a_change_is_noticed_at_the_next_click_and_said(net: Trained, change: Callable[[Trained], None], action: str) -> None:
+    image = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(1))
+    e = cw.explore(net, image)
+    e.method = "saliency"
+    e.wait(20)
+    e.method = "grad_cam"
+    e.wait(20)
+    change(net)
+    match action:
+        case "layer":
+            e.layer = "norm" if e.layer != "norm" else "conv"
+        case "target":
+            e.target = (e.target + 1) % 5
+        case "method":
+            e.method = "saliency"
+        case "hide":
+            e.panel = "hide"
+            patch = {"top": 2, "left": 3, "width": 6, "height": 6, "fill": "mean"}
+            e.occluder.patches = [patch]
+            e._panels.hiding._move(_move([patch]))
+    e.wait(30)
+    e.wait(30)
+    assert e.status == "ready", e.message
+    assert any(SAID in note for note in e._view.bar.notes), e._view.bar.notes
+    f = fresh(net, image)
+    f.layer, f.target, f.method = e.layer, e.target, e.method
+    f.wait(20)
+    torch.testing.assert_close(e._scene.logits, f._scene.logits)
+    np.testing.assert_allclose(shown_map(e), shown_map(f), rtol=1e-4, atol=1e-7)
+    for mine, theirs in zip(pushed(e.feature_maps, "maps")[1].values(), pushed(f.feature_maps, "maps")[1].values(), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-6)
+    e.layer = "conv"
+    e.wait(20)
+    e.close()
+    f.close()
+
+
+def _move(patches: list[dict[str, Any]]) -> Any:
+    from cnnwidgets.widgets.occluder import Move
+
+    return Move(1, tuple(patches))
+
+
+def test_nothing_is_said_and_computed_where_nothing_changed(net: Trained) -> None:
+    e = cw.explore(net, torch.rand(1, 3, 24, 24))
+    scene = e._scene
+    net.train()
+    net.eval()
+    net(torch.rand(1, 3, 24, 24))
+    e.layer = "conv"
+    e.wait(20)
+    assert e._scene is scene
+    assert not any(SAID in note for note in e._view.bar.notes)
+    e.close()
+
+
+def test_an_image_changed_in_place_is_noticed(net: Trained) -> None:
+    image = torch.rand(1, 3, 24, 24)
+    e = cw.explore(net, image)
+    image.mul_(-1)
+    e.layer = "conv"
+    e.wait(20)
+    assert any("The image has changed" in note for note in e._view.bar.notes)
+    torch.testing.assert_close(e._scene.picture.tensor, image)
+    e.close()
+
+
+class Slow(Trained):
+    """Says when it runs off the main thread, and takes its time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elsewhere: list[int] = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if threading.current_thread() is not threading.main_thread():
+            time.sleep(0.02)
+        return super().forward(x)
+
+
+def test_the_users_model_is_untouched_while_the_explorer_works() -> None:
+    net = Slow().train()
+    net.drop.eval()
+    e = cw.explore(net, torch.rand(1, 3, 24, 24))
+    expected = [module.training for module in net.modules()]
+    statistics = {name: value.clone() for name, value in net.named_buffers()}
+    e.method = "occlusion"
+    for _ in range(60):
+        assert [module.training for module in net.modules()] == expected
+        assert not any(module._forward_hooks or module._forward_pre_hooks for module in net.modules())
+        copied = copy.deepcopy(net)
+        assert [module.training for module in copied.modules()] == expected
+        time.sleep(0.005)
+    net.eval()
+    net.norm.running_mean.fill_(3.0)
+    e.cancel()
+    e.wait(20)
+    assert not any(module.training for module in net.modules())
+    assert net.norm.running_mean.tolist() == [3.0] * 6
+    assert torch.equal(net.norm.running_var, statistics["norm.running_var"])
+    e.close()
+
+
+def test_users_lists_are_not_written_to_by_the_explorer(net: Trained) -> None:
+    calls: list[Any] = []
+    net.conv.register_forward_hook(lambda *_: calls.append(threading.current_thread()))
+    e = cw.explore(net, torch.rand(1, 3, 24, 24))
+    e.method = "saliency"
+    e.wait(20)
+    e.target = (e.target + 1) % 5
+    e.wait(20)
+    assert not [thread for thread in calls if thread is not threading.main_thread()]
+    e.close()
+
+
+def test_a_model_that_cannot_be_copied_takes_turns(monkeypatch: pytest.MonkeyPatch, net: Trained) -> None:
+    from cnnwidgets.core import twin
+
+    def refuse(_: nn.Module) -> nn.Module:
+        raise TypeError("no copies")
+
+    monkeypatch.setattr(twin, "_by_deepcopy", refuse)
+    monkeypatch.setattr(twin, "_by_dict", refuse)
+    threads: list[Any] = []
+    net.conv.register_forward_hook(lambda *_: threads.append(threading.current_thread()))
+    e = cw.explore(net, torch.rand(1, 3, 24, 24))
+    assert any("cannot be copied (TypeError: no copies)" in note for note in e._view.bar.notes)
+    e.method = "occlusion"
+    assert e.status == "ready"  # done when the assignment returns
+    e.target = (e.target + 1) % 5
+    assert e.status == "ready"
+    assert set(threads) == {threading.main_thread()}
+    expected = cw.explainers.occlusion(net, e._scene.picture.tensor, e.target, patch=3, stride=1)
+    np.testing.assert_allclose(shown_map(e), expected.values[0], atol=1e-6)
+    e.close()
+
+
+def test_only_the_newest_of_many_clicks_is_computed(registered: Callable[..., None], pictures: Any) -> None:
+    calls, go = [], threading.Event()
+
+    def slow(model: Any, images: torch.Tensor, target: Any = None) -> torch.Tensor:
+        calls.append(target)
+        go.wait(10)
+        return images.mean(1)
+
+    registered("slow", slow)
+    e = cw.explore(nets.plain(), pictures)
+    e.method = "slow"
+    while not calls:
+        time.sleep(0.01)
+    first = e.target
+    for index in range(21):
+        e.target = (first + 1 + index) % 5
+    go.set()
+    e.wait(20)
+    assert calls == [first, (first + 1) % 5]
+    e.close()
+
+
+class Mute(Exception):
+    """Cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+@pytest.mark.parametrize("error", [RuntimeError(), Mute(), SystemExit(), AssertionError(), StopIteration(), KeyError()])
+def test_an_error_without_text_is_shown_by_its_name(registered: Callable[..., None], error: BaseException) -> None:
+    def failing(model: Any, images: Any, target: Any = None) -> Any:
+        raise error
+
+    registered("failing", failing)
+    e = cw.explore(nets.plain(), torch.rand(1, 3, 24, 24))
+    e.method = "failing"
+    e.wait(20)
+    assert (e.status, e._view.bar.busy, e.overlay.busy) == ("error", False, False)
+    assert type(error).__name__ in e.message
+    e.method = "grad_cam"
+    e.wait(20)
+    assert e.status == "ready"
+    e.close()
+
+
+def test_pictures_are_added_while_others_are_opened(pictures: Any) -> None:
+    e = cw.explore(nets.plain(), pictures)
+    for index in range(30):
+        e.add_picture(torch.rand(1, 3, 24, 24), f"more {index}")
+        e.picture = "dark" if index % 2 else "bright"
+    e.wait(30)
+    assert e.status == "ready"
+    assert len(e.pictures) == 32
+    e.close()
