@@ -451,3 +451,20 @@ def test_functions_whose_arguments_are_given_by_name() -> None:
     edited = [Edited(Functions(by_name), X) for by_name in (False, True)]
     assert [one.engine for one in edited] == ["incremental", "incremental"]
     assert torch.equal(*(one.scores(torch.zeros(2, 2, 2), [1, 4], [0, 3]) for one in edited))
+
+
+def test_randomising_a_copy_leaves_what_it_shares_with_the_original() -> None:
+    """A closure is not copied with the model: the module in it is the user's own."""
+
+    class Net(nn.Module):
+        def __init__(self, inner: nn.Module) -> None:
+            super().__init__()
+            self.stem, self.run = Scaled(2.0), lambda x: inner(x)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.run(self.stem(x)).mean((2, 3))
+
+    inner = Scaled(3.0)
+    check = cw.checks.randomised(Net(inner), X, "grad_cam", 0)
+    assert torch.equal(inner.weight, torch.full((2, 1, 1, 1), 3.0))
+    assert [stage.layers for stage in check.stages] == [("stem",)]
