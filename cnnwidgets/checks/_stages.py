@@ -10,7 +10,7 @@ from torch import nn
 
 from cnnwidgets.core.capture import attached
 from cnnwidgets.core.forward import run
-from cnnwidgets.core.names import named_layers
+from cnnwidgets.core.names import named_layers, named_weights
 from cnnwidgets.core.own_gradients import again
 from cnnwidgets.core.state import preserved
 
@@ -28,11 +28,12 @@ class Unit:
     parameters: tuple[nn.Parameter, ...]
 
 
-def units(model: nn.Module, images: torch.Tensor) -> list[Unit]:
+def units(model: nn.Module, images: torch.Tensor, but: nn.Module | None = None) -> list[Unit]:
     """The modules with parameters, from the one that runs last to the one that runs first.
 
     Parameters of modules that are never called (their parent reads them, or they are not used) belong to the nearest
     module around them that is; those of the model itself to the last one. A shared parameter counts once.
+    Those of ``but`` are left out: what a closure or a class holds, a copy of a model shares with the original.
 
     Example:
         >>> net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(2, 3))
@@ -48,9 +49,12 @@ def units(model: nn.Module, images: torch.Tensor) -> list[Unit]:
     by_name = dict(named_layers(model))
     with torch.no_grad(), preserved(model, evaluate=True), attached(by_name.values(), enter=enter):
         again(lambda: run(model, images[:1].clone()))
+    others = set[int]() if but is None else {id(value) for _, value in named_weights(but)}
     owned: dict[str, list[nn.Parameter]] = {}
     for name, module in by_name.items():
-        own = [value for value in module.parameters(recurse=False) if value.is_floating_point()]
+        own = [
+            value for value in module.parameters(recurse=False) if value.is_floating_point() and id(value) not in others
+        ]
         if own:
             owned.setdefault(_running(name, by_name, entered), []).extend(own)
     order = sorted(owned, key=lambda name: (name != "", entered.get(by_name[name], 0)), reverse=True)

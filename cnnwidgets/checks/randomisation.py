@@ -95,7 +95,7 @@ def randomised(
         options["layer"] = layer if layer is None else find_layer(model, layer)[0]
     copied = private_copy(model)
     explain = functools.partial(info.function, copied, images)
-    groups = grouped(units(copied, images), stages or MOST_STAGES)
+    groups = grouped(units(copied, images, but=model), stages or MOST_STAGES)
     if not groups:
         raise CnnWidgetsError(f"This {type(copied).__name__} has no floating-point parameters to randomise.")
     # One for all stages: what the outputs are is decided on the trained network, not on numbers at random.

@@ -20,6 +20,9 @@ from .value import Edits, untouched, whole
 _KEEPS_IMAGES = {getattr(torch.ops.aten, name) for name in ("view", "_unsafe_view", "reshape", "detach", "alias")}
 """Views in which what comes first is a multiple of the images, in their order."""
 
+_FIRST = ("input", "query", "tensors")
+"""What torch calls the first argument of functions that there are rules for."""
+
 
 @dataclass(frozen=True)
 class _Nature:
@@ -63,6 +66,9 @@ def called(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001
         rule = FUNCTIONS.get(function)
         if rule is not None:
+            first = next((name for name in _FIRST if name in kwargs), None)
+            if first is not None and not args:  # rules take it by its place
+                args, kwargs = (kwargs[first],), {name: value for name, value in kwargs.items() if name != first}
             given = edits_in(args, kwargs)
             output = rule(given[0].run, function, *args, **kwargs) if given else NotImplemented
             if output is not NotImplemented:

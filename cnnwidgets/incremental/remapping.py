@@ -74,8 +74,8 @@ def flip(run: Run, function: Any, x: Any, *args: Any) -> Any:
 
 
 @function_rule(functional.pad)
-def pad(run: Run, function: Any, x: Any, padding: Any, mode: str = "constant", value: Any = None) -> Any:
+def pad(run: Run, function: Any, x: Any, pad: Any, mode: str = "constant", value: Any = None) -> Any:
     """Circular padding; ATen composes it of writes into parts."""
     if mode != "circular":
         return NotImplemented
-    return moving(run, function, x, padding, mode, value)
+    return moving(run, function, x, pad, mode, value)

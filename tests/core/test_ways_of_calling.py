@@ -19,6 +19,7 @@ from cnnwidgets.core.capture import attached, capture
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.core.names import find_layer, named_layers
 from cnnwidgets.core.switched_off import switched_off
+from cnnwidgets.incremental import Edited
 
 X = torch.linspace(-1, 1, 2 * 6 * 6).reshape(1, 2, 6, 6)
 EDGES = [("input", "a"), ("a", "b"), ("b", "c")]
@@ -417,3 +418,53 @@ def test_a_tensor_inside_of_an_argument(argument: Callable[[torch.Tensor], tuple
     assert torch.allclose(found["a"].values, 2 * X[:, 0] * 3 / 36)
     assert torch.allclose(found["pick"].values, 2 * X[:, 0] / 36)
     assert trace(net, X).links[:2] == [("input", "a"), ("a", "pick")]
+
+
+class Functions(nn.Module):
+    """Torch's functions, with their arguments by place or by name."""
+
+    def __init__(self, by_name: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.by_name = by_name
+        self.conv, self.head = nn.Conv2d(2, 2, 3), nn.Linear(8, 3)
+        self.eval()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        functional = nn.functional
+        if self.by_name:
+            y = functional.pad(input=x, pad=(1, 1, 1, 1), mode="circular")
+            y = functional.conv2d(input=y, weight=self.conv.weight, bias=self.conv.bias)
+            y = functional.max_pool2d(input=functional.relu(input=y), kernel_size=3)
+            y = torch.flatten(input=torch.cat(tensors=[y, y], dim=1)[:, 1:3], start_dim=1)
+            return functional.linear(input=y, weight=self.head.weight, bias=self.head.bias)
+        y = functional.conv2d(functional.pad(x, (1, 1, 1, 1), "circular"), self.conv.weight, self.conv.bias)
+        y = functional.max_pool2d(functional.relu(y), 3)
+        y = torch.flatten(torch.cat([y, y], 1)[:, 1:3], 1)
+        return functional.linear(y, self.head.weight, self.head.bias)
+
+
+def test_functions_whose_arguments_are_given_by_name() -> None:
+    by_place, by_name = (trace(Functions(by_name), X) for by_name in (False, True))
+    assert by_name.layers == by_place.layers
+    assert by_name.links == by_place.links
+    edited = [Edited(Functions(by_name), X) for by_name in (False, True)]
+    assert [one.engine for one in edited] == ["incremental", "incremental"]
+    assert torch.equal(*(one.scores(torch.zeros(2, 2, 2), [1, 4], [0, 3]) for one in edited))
+
+
+def test_randomising_a_copy_leaves_what_it_shares_with_the_original() -> None:
+    """A closure is not copied with the model: the module in it is the user's own."""
+
+    class Net(nn.Module):
+        def __init__(self, inner: nn.Module) -> None:
+            super().__init__()
+            self.stem, self.run = Scaled(2.0), lambda x: inner(x)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.run(self.stem(x)).mean((2, 3))
+
+    inner = Scaled(3.0)
+    check = cw.checks.randomised(Net(inner), X, "grad_cam", 0)
+    assert torch.equal(inner.weight, torch.full((2, 1, 1, 1), 3.0))
+    assert [stage.layers for stage in check.stages] == [("stem",)]
