@@ -17,7 +17,7 @@ from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Chosen, Target, resolve
 from cnnwidgets.core.tokens import AnyForm, Form, Tokens
 
-from ._default_layer import Graph, considered, default_layer, inside_attention
+from ._default_layer import Graph, considered, default_layer, inside_attention, left_out
 from ._gradients import differentiate, fresh_input, saturation_notes
 from ._inputs import which_images
 from ._layers import Functions, all_functions, asked_layouts, located
@@ -153,6 +153,7 @@ def layer_pass(
     notes = (
         *found.guidance.notes(shown, f"layer {shown.name!r}"),
         *layout_notes(shown.name, shown.output.layout, layouts),
+        *(left_out(layouts, shown.name) if layer is None else ()),
     )
     return LayerPass(
         shown.name,

@@ -19,7 +19,7 @@ from cnnwidgets.core.state import generators_now, have_moved, preserved
 from cnnwidgets.core.targets import Chosen, Target, class_scores, resolve
 from cnnwidgets.core.tokens import Tokens
 
-from ._default_layer import considered, default_layer, inside_attention
+from ._default_layer import considered, default_layer, inside_attention, left_out
 from ._gradients import differentiate, fresh_input, nodes_between, saturation_notes
 from ._inputs import checked, input_notes, weight_notes
 from ._layers import Functions, all_functions, asked_layouts, located
@@ -182,6 +182,8 @@ def _observe(
     default = next(reversed(speaking), None)
     if default is None and wanted is None:
         default = default_layer(model, images, target, score, functions, layouts)[0]
+    if wanted is None:
+        notes += left_out(layouts, default)
     return Observation(
         maps={name: reducer.maps for name, reducer in by_name.items() if reducer.maps is not None},
         cam={name: reducer.cam for name, reducer in reached.items() if reducer.cam is not None},
