@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
@@ -86,6 +87,21 @@ class Graph:
                     self._visited.add(earlier)
                     self._pending.append(earlier)
         return goal in self._reached
+
+
+def left_out(layouts: Layouts, name: str | None) -> Iterator[str]:
+    """That later layers than ``name``, the one by default, hold maps which cannot be laid over the image."""
+    calls = list((layouts.calls or {}).items())
+    before = next((at for at, ((layer, _), _) in enumerate(calls) if layer == name), len(calls))
+    moved = [(layer, layout) for (layer, _), layout in calls[before + 1 :] if "shifted" in (layout.why_not or "")]
+    moved = [(layer, layout) for layer, layout in moved if len(layout.shape) == 4]
+    if moved:
+        layer, layout = moved[-1]
+        more = f" and {len(moved) - 1} before it" if len(moved) > 1 else ""
+        yield (
+            f"layer {name!r} was taken by default, not the last: the later layer {layer!r}{more} returns "
+            f"{layout.shape}, {layout.why_not}"
+        )
 
 
 def considered(output: Output, name: str, inside: set[str]) -> bool:

@@ -21,7 +21,7 @@ from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Chosen, Target, resolve
 from cnnwidgets.core.tokens import AnyForm, Form, Tokens
 
-from ._default_layer import Graph, considered, default_layer, inside_attention
+from ._default_layer import Graph, considered, default_layer, inside_attention, left_out
 from ._followed import looked
 from ._gradients import differentiate, fresh_input, saturation_notes
 from ._inputs import which_images
@@ -182,6 +182,7 @@ def layer_pass(
         *((COMPLEX,) if is_complex else ()),
         *found.guidance.notes(shown, f"layer {shown.name!r}"),
         *layout_notes(shown.name, shown.output.layout, layouts),
+        *(left_out(layouts, shown.name) if layer is None else ()),
     )
     whereabouts = (
         *call_notes(shown.name, shown.index, found.watch.layouts[shown.name]),

@@ -26,7 +26,7 @@ from cnnwidgets.core.state import generators_now, have_moved, preserved
 from cnnwidgets.core.targets import Chosen, Target, class_scores, resolve
 from cnnwidgets.core.tokens import Tokens
 
-from ._default_layer import considered, default_layer, inside_attention
+from ._default_layer import considered, default_layer, inside_attention, left_out
 from ._followed import looked
 from ._gradients import differentiate, fresh_input, nodes_between, saturation_notes
 from ._inputs import checked, input_notes, weight_notes
@@ -203,6 +203,8 @@ def _observe(
     default = next(reversed(speaking), None)
     if default is None and wanted is None:
         default = default_layer(model, images, target, score, functions, memory)[0]
+    if wanted is None:
+        notes += left_out(layouts, default)
     return Observation(
         maps={name: reducer.maps for name, reducer in by_name.items() if reducer.maps is not None},
         cam={name: reducer.cam for name, reducer in reached.items() if reducer.cam is not None},

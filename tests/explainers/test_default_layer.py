@@ -223,6 +223,42 @@ def test_a_network_without_maps() -> None:
     assert observe(net, IMAGES, 0).default is None
 
 
+class Rolled(Heads):
+    """The last layer's maps are not where the image is."""
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.head(self.last(self.body(x).roll(5, 3)).mean((2, 3)))
+
+
+def test_a_later_layer_that_cannot_be_laid_over_the_image_is_named() -> None:
+    net = seeded(Rolled)
+    for method in ("grad_cam", "eigen_cam"):
+        found = explainers.get(method)(net, IMAGES[:1], 0)
+        assert found.layer == "body"
+        assert any("taken by default, not the last: the later layer 'last' returns" in note for note in found.notes)
+        asked = explainers.get(method)(net, IMAGES[:1], 0, layer="body")
+        assert not any("by default" in note for note in asked.notes)
+    assert any("by default" in note for note in observe(net, IMAGES[:1], 0).notes)
+    assert not any("by default" in note for note in explainers.grad_cam(seeded(Heads), IMAGES, 0).notes)
+
+
+@pytest.mark.parametrize(("side", "layer"), [(64, "level5"), (32, "level4")])  # the rest has one place
+def test_timms_dla_whose_projection_no_gradient_reaches(side: int, layer: str) -> None:
+    timm = pytest.importorskip("timm")
+    from tests.sweeps.timm_families import by_hooks, plain_cam
+
+    net = seeded(lambda: timm.create_model("dla34", pretrained=False))
+    image = functional.interpolate(IMAGES[:1], (side, side))
+    target, truth = by_hooks(net, image)
+    assert truth["level4.project"][1] is None
+    for method in ("grad_cam", "eigen_cam"):
+        assert explainers.get(method)(net, image, target).layer == layer
+    found = explainers.grad_cam(net, image, target)
+    expected = plain_cam(*truth[layer], shape=(2, 2))
+    assert expected is not None
+    torch.testing.assert_close(found.values[0], expected, rtol=1e-3, atol=1e-6)
+
+
 def test_the_graph_is_looked_through_from_the_score_on() -> None:
     from cnnwidgets.core.layouts import Layout
     from cnnwidgets.explainers._outputs import Output, get_gradient_edge
