@@ -13,6 +13,7 @@ from cnnwidgets.core.errors import Cancelled
 from cnnwidgets.core.forward import is_out_of_memory, run
 from cnnwidgets.core.layout_memory import Memory
 from cnnwidgets.core.layout_rules import is_attention
+from cnnwidgets.core.layouts import Layouts
 from cnnwidgets.core.names import find_layer, named_layers, unwrapped
 from cnnwidgets.core.plain_pass import PlainPass
 from cnnwidgets.core.targets import Chosen, Target, resolve
