@@ -63,7 +63,7 @@ def occluder(explorer: Any) -> dict[str, Any]:
     return content
 
 
-# sigmoid(2, -1, 0.25) = 0.8808, 0.2689, 0.5622; softmax = 0.8163, 0.0406, 0.1418... of e^2 7.389, e^-1 0.368, e^0.25 1.284
+# The sigmoids of 2, -1, 0.25 are 0.8808, 0.2689, 0.5622; the shares of 7.389, 0.368, 1.284: 0.817, 0.041, 0.142.
 CASES = {
     "logits": (lambda h, z: z, {}, ["81.7 %", "14.2 %", "4.1 %"], ""),
     "sigmoid": (lambda h, z: z.sigmoid(), {}, ["88.1 %", "56.2 %", "26.9 %"], "Independent probabilities"),
@@ -101,7 +101,7 @@ def test_occlusion_in_the_explorer_explains_what_the_bars_show(explore: Any, nam
     explorer.method = "occlusion"
     explorer.wait(60)
     assert explorer.status == "ready"
-    (found,) = [one for one in explorer._session._done.values()]
+    (found,) = explorer._session._done.values()
     value = found.baseline.item()
     assert (f"{100 * value:.1f} %" if "%" in texts[0] else f"{value:.2f}") == texts[0]
 
