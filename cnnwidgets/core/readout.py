@@ -18,7 +18,7 @@ from torch import nn
 
 from .errors import CnnWidgetsError, TargetError
 from .names import unwrapped
-from .output_choice import Leaf, OutputChoice, asked_for, at, leaves, listed, picked
+from .output_choice import OutputChoice, asked_for, at, leaves, listed, picked
 from .output_kinds import Decision, Kind, checked_kind, decided
 from .output_origins import Origins, from_graph
 
@@ -130,7 +130,7 @@ class Readout:
                 "takes them out."
             )
         self.path = pick.leaf.path
-        self._note(_choice_note(pick.leaf, pick.others) if pick.others and not self.by_function else "")
+        self._note("" if self.by_function else pick.note)
         return pick.leaf.tensor
 
     def settle(self, raw: Any, batch: int) -> None:
@@ -232,15 +232,6 @@ def readout_of(model: nn.Module, outputs: Any = None, output: Any = None) -> Rea
     if outputs is None and output is None and around is not None and around.base in (None, base):
         return around if around.base is base else around.alike(base)
     return Readout(outputs, output, None, base)
-
-
-def _choice_note(leaf: Leaf, others: tuple[Leaf, ...]) -> str:
-    more = f" and {len(others) - 2} more" if len(others) > 2 else ""
-    rest = ", ".join(other.said for other in others[:2])
-    return (
-        f"the model returns several tensors that may be scores: output {leaf.said} is explained, not {rest}{more}; "
-        f"output={others[0].title} chooses another"
-    )
 
 
 def _described(raw: Any) -> str:
