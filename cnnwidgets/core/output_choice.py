@@ -66,7 +66,7 @@ class Pick(NamedTuple):
         more = f" and {len(self.others) - 2} more" if len(self.others) > 2 else ""
         rest = ", ".join(other.said for other in self.others[:2])
         return (
-            f"the model returns several tensors that may be scores: output {self.leaf.said} is explained, not "
+            f"the model returns several tensors that may be scores: output {self.leaf.said} is taken, not "
             f"{rest}{more}; output={self.others[0].title} chooses another"
         )
 

@@ -35,6 +35,7 @@ class Readout:
         path: the way to the tensor of scores, once it was looked for.
         kind: what the numbers are, once a score was asked for.
         notes: what to say about how both were found out.
+        choice: what to say of which output was taken, where several might be; part of ``notes``, but with a function.
         table: (N, K), out of the graph: the scores that were asked for first; None where there are none.
         explained: the class of each image in ``table``; None where it is not a class.
         asked: whether a score was asked for.
@@ -48,6 +49,7 @@ class Readout:
     base: nn.Module | None = None
     kind: Kind | None = None
     notes: tuple[str, ...] = ()
+    choice: str = ""
     table: torch.Tensor | None = None
     explained: tuple[int, ...] | None = None
     asked: bool = False
@@ -81,6 +83,7 @@ class Readout:
         """One for a part of the same call: what is decided holds for both, the first scores are its own."""
         part = self.alike(self.base)
         part.kind, part.notes, part.explained = self.kind, self.notes, self.explained
+        part.choice = self.choice
         part.path, part.around = self.path, self
         return part
 
@@ -130,6 +133,7 @@ class Readout:
                 "takes them out."
             )
         self.path = pick.leaf.path
+        self.choice = pick.note
         self._note("" if self.by_function else pick.note)
         return pick.leaf.tensor
 
@@ -154,6 +158,7 @@ class Readout:
             self._origins, self._made = None, []
             if self.around is not None and self.around.kind is None:
                 self.around.kind, self.around.notes, self.around.path = self.kind, self.notes, self.path
+                self.around.choice = self.choice
         return self.kind
 
     def _by_function(self, function: Callable[[Any], Any], raw: Any) -> torch.Tensor:

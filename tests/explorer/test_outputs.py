@@ -119,13 +119,19 @@ def test_switched_maps_are_told_in_the_numbers_of_the_outputs(explore: Any) -> N
 
 
 def test_the_choice_of_several_outputs_is_told_and_can_be_changed(explore: Any) -> None:
-    words = "output 1 (1, 3) is explained, not 0 (1, 4); output=0 chooses another"
+    words = "output 1 (1, 3) is taken, not 0 (1, 4); output=0 chooses another"
     explorer = explore(lambda h, z: (h, z))
     assert any(words in note for note in notes(explorer))
     explorer.method = "saliency"
     explorer.wait(60)
     assert any(words in note for note in notes(explorer))
     assert not any("several" in note for note in notes(explore(lambda h, z: (h, z), output=0)))
+
+
+def test_the_choice_is_told_beside_a_function_too_for_the_bars_are_of_it(explore: Any) -> None:
+    explorer = explore(lambda h, z: (h, z), target=lambda raw: raw[0][:, 2])
+    assert any("output 1 (1, 3) is taken, not 0 (1, 4)" in note for note in notes(explorer))
+    assert bars(explorer) == ["81.7 %", "14.2 %", "4.1 %"]
 
 
 def test_classes_that_do_not_compete_are_not_called_close(explore: Any) -> None:
