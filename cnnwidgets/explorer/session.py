@@ -51,7 +51,8 @@ _OTHER_LAYERS = (
 )
 _NO_SCORES = (
     "The Explorer needs one floating-point score a class, (1, classes), and this model returns something else. "
-    "Its layers can be explained one by one with cnnwidgets.explainers and a callable target."
+    "Pass output= a function that makes them of what it returns, such as output=lambda raw: raw.mean((2, 3)) for maps "
+    "(1, classes, H, W). Its layers can be explained one by one with cnnwidgets.explainers and a callable target."
 )
 
 

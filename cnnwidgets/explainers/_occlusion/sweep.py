@@ -125,7 +125,8 @@ class Sweep:
         else:
             self._classes = table.shape[1]
             self._kind = kind_of(outputs, batch=images) if self._plan.score == "probability" else None
-            self._notes.update(dict.fromkeys(reading_notes(current(), self._plan.score)))  # for other classes too
+            told = [current().choice, *reading_notes(current(), self._plan.score)]  # they hold for other classes too
+            self._notes.update(dict.fromkeys(filter(None, told)))
         scores = images * len(self._places) * self._classes
         self._keeps_classes = not callable(self._chosen) and scores <= _MOST_KEPT
         return self._kept(table, 0) if self._keeps_classes else baseline.float().cpu()[:, None]
