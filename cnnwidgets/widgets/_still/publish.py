@@ -54,9 +54,9 @@ class StillPicture:
             return
         data, metadata = bundle
         picture = None if _of_one_output() else data.pop("image/png", None)
-        publish_display_data(data, metadata)
+        publish_display_data(data, metadata)  # type: ignore[no-untyped-call]
         if picture is not None:
-            publish_display_data({"image/png": picture})
+            publish_display_data({"image/png": picture})  # type: ignore[no-untyped-call]
 
 
 def title(what: str, subject: str, widget: Any) -> str:

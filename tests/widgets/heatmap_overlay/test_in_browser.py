@@ -279,7 +279,7 @@ def test_what_is_saved_names_method_class_photograph_and_network(opened: Open, t
     heights = []
     for made in ({}, {"patch": (16, 16), "grid": np.zeros((1, 3, 4)), "fill": "mean"}):
         widget = HeatmapOverlay(PICTURE, **names)
-        shown = attribution(torch.tensor(RANDOM), method="grad_cam", layer="layer4")
+        shown = attribution(torch.ones(1, 4, 4), method="grad_cam", layer="layer4")
         widget.show_attribution(SimpleNamespace(**vars(shown), **made), caption="layer4 → cat (1)")
         view = opened(widget)
         with view.expect_download() as download:
