@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -121,7 +122,17 @@ def occlusion(
                 meter.advance(more, sweep.result() if callable(progress) else None)
             if skipped := before + plan.most - meter.done:  # the tolerance was reached
                 meter.total -= skipped
-    return sweep.result()
+    return replace(sweep.result(), fill=_told(fill))
+
+
+def _told(fill: Any) -> str:
+    """A ``fill`` for a reader."""
+    if isinstance(fill, str):
+        return fill
+    if isinstance(fill, int | float):
+        return f"{fill:g}"
+    numbers = torch.as_tensor(fill)
+    return "a picture" if numbers.ndim > 1 else ", ".join(f"{value:g}" for value in numbers.reshape(-1).tolist())
 
 
 def _checked_batch(batch: Any) -> int | None:

@@ -180,3 +180,14 @@ def test_a_notebook_gets_two_outputs_and_colab_one(monkeypatch: pytest.MonkeyPat
         assert ["image/png" in output.data for output in captured.outputs] == [True]
     finally:
         InteractiveShell.clear_instance()
+
+
+def test_marimo_gets_a_picture_of_widgets_made_of_several() -> None:
+    mime, png = cw.ClassScores([0.0, 2.0])._mime_()
+    assert mime == "image/png"
+    assert Image.open(io.BytesIO(png)).width > 500
+    explorer = cw.explore(nets.plain(), torch.rand(1, 3, 48, 48))
+    explorer.close()
+    mime, text = explorer._mime_()
+    assert mime == "text/plain"
+    assert "HeatmapOverlay" in text

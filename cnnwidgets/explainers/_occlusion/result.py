@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -74,6 +74,7 @@ class Occlusion(Attribution):
         baseline: (N,) float32, the target's score for the whole image; the same as ``scores``.
         positions: (top, left) in pixels of each place, row by row: place (r, c) is ``positions[r * cols + c]``.
         patch: (height, width) in pixels.
+        fill: what the patch showed, for a reader: "0", "mean", "a picture"; empty while the sweep runs.
         engine: "incremental" or "full", which ran; the latter if any image needed it.
         work: multiply-adds done for the finished images, how many the full forwards take, and the least possible.
     """
@@ -89,6 +90,7 @@ class Occlusion(Attribution):
     _table: Table = field()
     _covering: Covering = field()
     _about: tuple[str, ...] = ()
+    fill: str = ""
 
     @property
     def counts(self) -> dict[int, torch.Tensor]:
@@ -130,9 +132,10 @@ class Occlusion(Attribution):
             )
         _, chosen = resolve(target, self._table.base)
         size = (self.grid.shape[1], self.grid.shape[2])
-        return occlusion_of(
+        other = occlusion_of(
             self._table, chosen, self._covering, self.positions, self.patch, size, self.engine, self.work, self._about
         )
+        return replace(other, fill=self.fill)
 
     def _need_classes(self) -> None:
         if not self._table.has_classes:

@@ -14,8 +14,11 @@ export interface BaseState {
   busy: boolean;
   /** One sentence for the reader, empty when all is well. */
   error: string;
-  /** The Python traceback behind `error`, or empty. */
+  /** The reader's own lines and the cause behind `error`, or empty. */
   error_details: string;
+  /** Names for titles; empty where they are not known. */
+  network: string;
+  photograph: string;
 }
 
 export interface RenderContext<State extends object> {

@@ -19,6 +19,10 @@ from . import parts
 
 NEEDS_KERNEL = "The live widget needs a running kernel: run the cell again."
 _PICTURED = f"As it was when the cell ran. {NEEDS_KERNEL}"
+_IN_MARIMO = (
+    "As it was when the cell ran. marimo cannot run this widget, which is made of several: use JupyterLab, or single "
+    "widgets (HeatmapOverlay, FeatureMaps, ArchitectureGraph, Occluder, Comparison), which work in marimo."
+)
 _MOST_BYTES = 140_000
 # Right after the header, so that base.css can tell the picture by its beginning in base64.
 _MARK = ("Software", "cnnwidgets still")
@@ -46,6 +50,11 @@ class StillPicture:
             data["image/png"] = base64.b64encode(picture).decode()
         return data, metadata
 
+    def _mime_(self) -> tuple[str, Any]:
+        """What marimo asks those widgets for that have no code of their own: boxes of several."""
+        picture = still_png(self, _IN_MARIMO)
+        return ("text/plain", f"{self._still_title()}. {_IN_MARIMO}") if picture is None else ("image/png", picture)
+
     def _ipython_display_(self) -> None:
         from IPython.display import publish_display_data
 
@@ -54,9 +63,9 @@ class StillPicture:
             return
         data, metadata = bundle
         picture = None if _of_one_output() else data.pop("image/png", None)
-        publish_display_data(data, metadata)
+        publish_display_data(data, metadata)  # type: ignore[no-untyped-call]
         if picture is not None:
-            publish_display_data({"image/png": picture})
+            publish_display_data({"image/png": picture})  # type: ignore[no-untyped-call]
 
 
 def title(what: str, subject: str, widget: Any) -> str:
@@ -64,14 +73,14 @@ def title(what: str, subject: str, widget: Any) -> str:
     return " · ".join(part for part in (what, subject, widget.photograph, widget.network) if part)
 
 
-def still_png(widget: StillPicture) -> bytes | None:
-    """PNG of what ``widget`` shows, with its title and a sentence; None where there is nothing, or it fails."""
+def still_png(widget: StillPicture, sentence: str = _PICTURED) -> bytes | None:
+    """PNG of what ``widget`` shows, with its title and a ``sentence``; None where there is nothing, or it fails."""
     try:
         content = widget._still()  # noqa: SLF001
         if content is None:
             return None
         title = parts.text(widget._still_title(), size=14)  # noqa: SLF001
-        page = parts.framed(parts.column([title, content, parts.text(_PICTURED, colour=parts.SOFT, size=12)]))
+        page = parts.framed(parts.column([title, content, parts.text(sentence, colour=parts.SOFT, size=12)]))
         return _encoded(page)
     except Exception:  # the live widget must be shown, whatever is wrong with its picture
         return None

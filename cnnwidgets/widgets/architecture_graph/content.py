@@ -42,7 +42,8 @@ def _node(node: Node, tree: Tree, network: Network) -> dict[str, Any]:
     ends = [name for name, last in tree.flattened.items() if last is node]
     return {
         "kind": node.kind,
-        "title": node.title,
+        # The name that the feature maps and the heat map have when the node is clicked.
+        "title": node.layer,
         "detail": " · ".join(_label(unit, network) for k, unit in enumerate(node.units) if k == 0 or not unit.silent),
         "shape": list(shown.output_shape[1:]),
         "layer": node.layer,

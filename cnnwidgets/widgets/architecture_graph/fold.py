@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from .network import JOIN, Network, Unit, common
+from .network import Network, Unit, common
 from .torn import without_torn
 
 _NEXT = {
@@ -20,12 +20,11 @@ _NEXT = {
 
 @dataclass
 class Node:
-    """A chain of units drawn as one; ``layer`` is the member whose output is the node's output."""
+    """A chain of units drawn as one, and called by ``layer``, the member whose output is the node's output."""
 
     key: int
     units: list[Unit]
     scope: tuple[str, ...]
-    title: str
     layer: str
     aliases: list[str] = field(default_factory=list)
 
@@ -140,7 +139,7 @@ def _node(chain: list[Unit], times: Counter[str]) -> Node:
     # a layer that also runs elsewhere would show the maps of another place
     layer = next((name for name in reversed(named) if times[name] == 1), named[-1])
     aliases = dict.fromkeys(container for unit in chain for container in unit.scope[len(shared) :])
-    return Node(chain[0].key, chain, shared, chain[0].name, layer, list(aliases))
+    return Node(chain[0].key, chain, shared, layer, list(aliases))
 
 
 def _groups(nodes: list[Node]) -> dict[str, Group]:
@@ -167,8 +166,6 @@ def _groups(nodes: list[Node]) -> dict[str, Group]:
                     groups[kept[-1]].children.append(name)
             kept.append(name)
             waiting = []
-        if waiting and node.kind != JOIN:
-            node.title = waiting[0]
         node.aliases = [*waiting, *node.aliases]
         node.scope = tuple(kept)
         for name in kept:

@@ -10,6 +10,8 @@ import type { Shared, Shown, Words } from "./scales";
 import type { Grid, Mode } from "./state";
 
 export interface Sheet {
+  /** Stands above: what is compared, photograph, network. */
+  title: string;
   grid: Grid;
   cells: readonly (readonly (Cell | null)[])[];
   shown: readonly (readonly (Shown | null)[])[];
@@ -45,7 +47,11 @@ export function draw(sheet: Sheet): HTMLCanvasElement {
   const rowHeight = LINE + height + LINE + (mode === "all" ? 8 : 34) + 14;
   const barHeight = mode === "all" ? 44 : 0;
   canvas.width = inner + 2 * MARGIN;
-  canvas.height = 2 * MARGIN + 2 * LINE + grid.rows.length * rowHeight + barHeight + footer.length * LINE;
+  font(true);
+  const heading = wrapped(sheet.title, inner, measure);
+  font();
+  const header = (heading.length + 1) * LINE;
+  canvas.height = 2 * MARGIN + header + grid.rows.length * rowHeight + barHeight + footer.length * LINE;
   context.fillStyle = "#fff";
   context.fillRect(0, 0, canvas.width, canvas.height);
 
@@ -72,11 +78,13 @@ export function draw(sheet: Sheet): HTMLCanvasElement {
   }
 
   let y = MARGIN + LINE * 0.75;
-  text(grid.caption, MARGIN, y, inner, true);
-  y += LINE;
+  for (const line of heading) {
+    text(line, MARGIN, y, inner + 2, true);
+    y += LINE;
+  }
   grid.columns.forEach((name, j) => text(name, MARGIN + j * (SIDE + GAP), y, SIDE, false, "#59636e"));
   grid.rows.forEach((row, i) => {
-    let top = MARGIN + 2 * LINE + i * rowHeight;
+    let top = MARGIN + header + i * rowHeight;
     text([row.label, row.note].filter(Boolean).join(" · "), MARGIN, top + LINE * 0.75, inner, true);
     top += LINE;
     sheet.cells[i]!.forEach((cell, j) => {
@@ -99,7 +107,7 @@ export function draw(sheet: Sheet): HTMLCanvasElement {
     const width = row.single ? SIDE : inner;
     if (mode === "method" && scale) bar(scale, unitsOf(sheet.shown[i]!), MARGIN, top + height + LINE + 4, width);
   });
-  y = MARGIN + 2 * LINE + grid.rows.length * rowHeight;
+  y = MARGIN + header + grid.rows.length * rowHeight;
   const all = sheet.scales.flat().find((one) => one);
   if (mode === "all" && all) bar(all, unitsOf(sheet.shown.flat()), MARGIN, y, inner);
   y += barHeight + LINE * 0.75;

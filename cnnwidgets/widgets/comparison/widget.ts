@@ -8,7 +8,7 @@ import { type Model, type RenderContext, watch } from "../_shared/model";
 import { opaque } from "../_shared/paint";
 import type { Png } from "../_shared/png";
 import { shell } from "../_shared/shell";
-import { fileName } from "../heatmap_overlay/save";
+import { fileName, titleOf } from "../_shared/title";
 import type { Size } from "../heatmap_overlay/resample";
 import { type Cell, cellOf, shownOf } from "./cell";
 import { choices } from "./choices";
@@ -82,8 +82,9 @@ function render({ model, el }: RenderContext<State>): () => void {
     paint();
     const { shown, mode, scales, words: said } = seen();
     const look = { sign: model.get("sign"), name: colourMap(model) };
-    const canvas = draw({ grid, cells, shown, scales, canvases: view.canvases(), size: size(), mode, words: said, ...look });
-    return { canvas, name: fileName(`compare ${grid.caption}`) };
+    const title = titleOf(model, "Compare", grid.caption);
+    const canvas = draw({ title: title.join(" · "), grid, cells, shown, scales, canvases: view.canvases(), size: size(), mode, words: said, ...look });
+    return { canvas, name: fileName("compare", ...title.slice(1)) };
   }
 
   function listen(): void {

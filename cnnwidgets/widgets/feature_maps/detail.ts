@@ -5,12 +5,14 @@ import { number, percent } from "../_shared/format";
 import { chart } from "./chart";
 import type { Look } from "./large";
 import { span } from "./maps";
-import { saveButton } from "../_shared/png";
-import { fileName } from "./save";
+import { type Png, saveButton } from "../_shared/png";
+import { draw, fileName, subject } from "./save";
 import { makeStage } from "./stage";
 import type { View } from "./view";
 
 export interface Actions {
+  /** The parts of a title: what is shown, then photograph and network. */
+  title: (shown: string) => string[];
   choose: (channel: number) => void;
   close: () => void;
   /** `done` is false while the slider is dragged. */
@@ -36,6 +38,12 @@ export function makeDetail(actions: Actions): Detail {
   const spread = h("div", { class: "fm-spread" });
   let shown: { view: View; channel: number } | null = null;
 
+  function sheet(view: View, channel: number): Png {
+    const { layer } = view.maps;
+    const title = actions.title(subject(layer, channel));
+    const off = power.dataset["off"] === "true";
+    return { canvas: draw({ map: stage.canvas, view, channel, title, off }), name: fileName(layer, channel, title.slice(1)) };
+  }
   const step = (by: number) => {
     if (!shown) return;
     const { order, position } = shown.view;
@@ -67,7 +75,7 @@ export function makeDetail(actions: Actions): Detail {
         previous,
         next,
         saveButton(
-          () => shown && { canvas: stage.canvas, name: fileName(shown.view.maps.layer, shown.channel) },
+          () => shown && sheet(shown.view, shown.channel),
           "Save the large map as a PNG",
         ).element,
         button("Close", actions.close, { label: "✕", title: "Close (Escape)" }),

@@ -7,6 +7,7 @@ import { button, everyFrame, h, menu } from "../_shared/dom";
 import { assign, type Model, type RenderContext, watch } from "../_shared/model";
 import { opaque } from "../_shared/paint";
 import { shell } from "../_shared/shell";
+import { titleOf } from "../_shared/title";
 import { makeDetail } from "./detail";
 import { makeGrid } from "./grid";
 import { type Contribution, type Maps, readMaps } from "./maps";
@@ -62,6 +63,7 @@ function render({ model, el }: RenderContext<State>): () => void {
 
   const grid = makeGrid(choose, ({ maps: painted }) => announce(painted.layer, painted.id));
   const detail = makeDetail({
+    title: (shown) => titleOf(model, shown),
     choose,
     close,
     switchOff,

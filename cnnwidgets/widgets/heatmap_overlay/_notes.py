@@ -19,6 +19,20 @@ def note_of(note: str | Mapping[str, str]) -> dict[str, str]:
     return dict(note)
 
 
+def made_of(attribution: Any) -> str:
+    """How the map of an occlusion was made: patch, places and fill; empty for other methods.
+
+    >>> from types import SimpleNamespace
+    >>> made_of(SimpleNamespace(patch=(16, 16), grid=SimpleNamespace(shape=(1, 27, 27)), fill="mean"))
+    'Patch 16 × 16 px at 27 × 27 places, fill mean'
+    """
+    patch, grid = getattr(attribution, "patch", None), getattr(attribution, "grid", None)
+    if patch is None or grid is None:
+        return ""
+    fill = f", fill {attribution.fill}" if getattr(attribution, "fill", "") else ""
+    return f"Patch {patch[0]} × {patch[1]} px at {grid.shape[1]} × {grid.shape[2]} places{fill}"
+
+
 def caption_of(attribution: Any) -> str:
     """What an attribution explains: "layer4 → class 3"."""
     target = attribution.target

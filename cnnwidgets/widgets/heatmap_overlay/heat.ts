@@ -16,6 +16,10 @@ export interface Heat {
   channels: number;
   /** The layer that it is a map of, where that was said. */
   layer: string | null;
+  /** The method's name for a reader; empty: not said. */
+  by: string;
+  /** How it was made, for a reader; empty: nothing to say. */
+  made: string;
 }
 
 /** The map in a "map" push; null if it holds none. */
@@ -33,6 +37,8 @@ export function heatOf(data: Data): Heat | null {
     unsigned: content.unsigned ?? false,
     channels: content.channels ?? 0,
     layer: content.layer ?? null,
+    by: content.by ?? "",
+    made: content.made ?? "",
   };
 }
 

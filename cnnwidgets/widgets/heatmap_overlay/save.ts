@@ -8,8 +8,9 @@ export interface Sheet extends Ends {
   map: HTMLCanvasElement;
   opacity: number;
   smooth: boolean;
-  caption: string;
-  /** Below the caption. */
+  /** Stands above: method, layer and class, photograph, network. */
+  title: string[];
+  /** Below the colour bar. */
   said: string[];
 }
 
@@ -48,22 +49,25 @@ export function draw(sheet: Sheet): HTMLCanvasElement {
   const context = canvas.getContext("2d")!;
   const font = `18px system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif`;
   context.font = font;
-  const lines = [sheet.caption, ...sheet.said].flatMap((text) =>
-    wrapped(text, line, (part) => context.measureText(part).width),
-  );
+  const fit = (texts: string[]) => texts.flatMap((text) => wrapped(text, line, (part) => context.measureText(part).width));
+  const lines = fit(sheet.said);
+  context.font = `600 ${font}`;
+  const heading = fit([sheet.title.join(" · ")]);
+  context.font = font;
+  const top = MARGIN + heading.length * LINE;
   const unit = [sheet.unit, mixed && MIXED];
   const unitLines = wrapped(unit.filter(Boolean).join(" · "), line, (part) => context.measureText(part).width);
-  const barTop = MARGIN + height + 16;
+  const barTop = top + height + 16;
   canvas.width = line + 2 * MARGIN;
   canvas.height = barTop + 16 + LINE * (1 + unitLines.length + lines.length) + MARGIN;
   context.fillStyle = "#fff";
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingQuality = "high";
   context.imageSmoothingEnabled = !photo.classList.contains("is-tiny");
-  context.drawImage(photo, MARGIN, MARGIN, width, height);
+  context.drawImage(photo, MARGIN, top, width, height);
   context.imageSmoothingEnabled = sheet.smooth;
   context.globalAlpha = sheet.opacity;
-  context.drawImage(map, MARGIN, MARGIN, width, height);
+  context.drawImage(map, MARGIN, top, width, height);
   context.globalAlpha = 1;
   if (limit > 0) {
     const ramp = context.createLinearGradient(MARGIN, 0, MARGIN + line, 0);
@@ -82,6 +86,8 @@ export function draw(sheet: Sheet): HTMLCanvasElement {
   for (const text of unitLines) context.fillText(text, MARGIN + line / 2, (y += LINE));
   context.textAlign = "left";
   for (const text of lines) context.fillText(text, MARGIN, (y += LINE));
+  context.font = `600 ${font}`;
+  heading.forEach((text, i) => context.fillText(text, MARGIN, MARGIN + LINE * (i + 0.6)));
   return canvas;
 }
 
@@ -89,10 +95,4 @@ export function draw(sheet: Sheet): HTMLCanvasElement {
 export function colourStops(ramp: CanvasGradient, name: ColormapName): void {
   const colours = table(name);
   for (let i = 0; i < 256; i += 3) ramp.addColorStop(i / 255, `rgb(${colours.slice(i * 3, i * 3 + 3).join(",")})`);
-}
-
-/** A file name out of any caption: letters, digits and dots of any script. */
-export function fileName(caption: string): string {
-  const slug = caption.replace(/(?:[^\p{L}\p{N}.]|\.\.)+/gu, "-").replace(/^[-.]+|[-.]+$/g, "");
-  return `${[...(slug || "heatmap")].slice(0, 80).join("")}.png`;
 }

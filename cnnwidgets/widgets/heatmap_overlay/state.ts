@@ -41,4 +41,8 @@ export interface MapContent {
   channels?: number;
   /** The layer that it is a map of. */
   layer?: string | null;
+  /** The method's name for a reader. */
+  by?: string;
+  /** How it was made: patch, places and fill of an occlusion. */
+  made?: string;
 }

@@ -30,6 +30,8 @@ def still(widget: Any, width: int = parts.WIDTH) -> parts.Block | None:
     facts = [f"All of its numbers: {maps.number(scale.least)} to {maps.number(scale.largest)}"]
     if "magnitude" in heat:
         facts.append(f"{'largest magnitude' if sign == 'positive' else 'sum'} over {content['channels']} channels")
+    if content.get("made"):
+        facts.append(content["made"])
     if partial:
         facts.append("The map is not final.")
     side = [parts.text(fact, colour=parts.SOFT, size=12, width=beside) for fact in facts]

@@ -30,7 +30,8 @@ export function stripOf({ id, arrays, content }: Data): Strip | null {
     const [rows, columns] = [sizes[i * 2]!, sizes[i * 2 + 1]!];
     const own = values.subarray(start, (start += rows * columns));
     const size = [rows, columns] as const;
-    maps.set(layer, { id, size, values: own, magnitude: null, partial: false, unsigned: false, channels: 0, layer });
+    const plain = { magnitude: null, partial: false, unsigned: false, channels: 0, by: "", made: "" };
+    maps.set(layer, { id, size, values: own, layer, ...plain });
   });
   const { caption, unit, method } = content as unknown as Strip;
   return { maps, caption, unit, method };

@@ -14,10 +14,11 @@ from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import CnnWidget, bundle
 from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import title
+from cnnwidgets.widgets._still.pushed import content_of
 
 from ._arrays import Floats, Shown, first_image, floats_and_notes, pixels_of
 from ._fit import Size, stretched
-from ._notes import caption_of, note_of
+from ._notes import caption_of, made_of, note_of
 from ._strip import packed
 from .names import method_label
 from .still import still
@@ -200,7 +201,8 @@ class HeatmapOverlay(CnnWidget):
             caption = caption_of(attribution)
         if unit is None:
             unit = unit_of(attribution.method)
-        self._show(shown, caption, unit, signed, [*attribution.notes, *notes], partial=partial, layer=attribution.layer)
+        about = {"layer": attribution.layer, "by": method_label(attribution.method), "made": made_of(attribution)}
+        self._show(shown, caption, unit, signed, [*attribution.notes, *notes], partial=partial, about=about)
 
     def show_strip(
         self,
@@ -246,7 +248,8 @@ class HeatmapOverlay(CnnWidget):
         return still(self)
 
     def _still_title(self) -> str:
-        return title(method_label(self.method) if self.method else "Heat map", self.caption, self)
+        by = content_of(self, "map").get("by") or ""
+        return title("" if self.caption.startswith(by) else by, self.caption, self)
 
     def close(self) -> None:
         """Free what is kept for the views, and close them."""
@@ -271,7 +274,7 @@ class HeatmapOverlay(CnnWidget):
         *,
         partial: bool,
         unsigned: bool = False,
-        layer: str | None = None,
+        about: Mapping[str, str | None] | None = None,
     ) -> None:
         arrays = {"values": shown.values}
         if shown.magnitude is not None:
@@ -286,7 +289,7 @@ class HeatmapOverlay(CnnWidget):
                 self._gradient = not self._gradient
                 self.clip, self._other_clip = self._other_clip, self.clip
         self._colours = shown.colours
-        self.push("map", arrays=arrays, partial=partial, unsigned=unsigned, channels=shown.channels, layer=layer)
+        self.push("map", arrays=arrays, partial=partial, unsigned=unsigned, channels=shown.channels, **(about or {}))
         self._push_colours()
 
     @traitlets.observe("rgb")

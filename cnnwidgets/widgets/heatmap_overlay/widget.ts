@@ -8,13 +8,14 @@ import { everyFrame, h, menu } from "../_shared/dom";
 import { assign, listen, type Model, type RenderContext, watch } from "../_shared/model";
 import { type Png, saveButton } from "../_shared/png";
 import { shell } from "../_shared/shell";
+import { fileName, titleOf } from "../_shared/title";
 import { bar, type Ends } from "./bar";
 import { coloursOf } from "./colours";
 import { type Heat, heatOf } from "./heat";
 import { type Look, lookOf } from "./look";
 import { methods } from "./methods";
 import { notes } from "./notes";
-import { draw, fileName } from "./save";
+import { draw } from "./save";
 import { segmented } from "./segmented";
 import { clip, layers, opacity } from "./sliders";
 import { type Picture, stage } from "./stage";
@@ -172,10 +173,15 @@ function render({ model, el }: RenderContext<State>): () => void {
     } else before.value = name;
   }
 
+  const labelOf = (method: string) => model.get("methods").find(([name]) => name === method)?.[1] ?? method;
+
   function sheet(): Png {
     frame.cancel();
     paint();
-    const { look } = current();
+    const { heat, look, early } = current();
+    const method = early ? labelOf(strip()?.method ?? "") : (heat?.by ?? "");
+    // Of a method without a layer the caption begins with its name.
+    const title = titleOf(model, look.caption.startsWith(method) ? "" : method, look.caption);
     const lines = look.sentences.filter(({ level }) => level !== "ok");
     const canvas = draw({
       ...endsOf(look),
@@ -183,10 +189,10 @@ function render({ model, el }: RenderContext<State>): () => void {
       map: scene.map,
       opacity: opacityOf(look),
       smooth: model.get("smooth"),
-      caption: look.caption,
-      said: lines.map(({ level, text }) => (level === "warn" ? `⚠ ${text}` : text)),
+      title,
+      said: [heat?.made ?? "", ...lines.map(({ level, text }) => (level === "warn" ? `⚠ ${text}` : text))].filter(Boolean),
     });
-    return { canvas, name: fileName(look.caption) };
+    return { canvas, name: fileName(...title) };
   }
 
   const frame = everyFrame(paint);

@@ -28,7 +28,7 @@ def still(widget: Any) -> parts.Block | None:
         cells = [_cell(one, name, colours) for one, name in zip(sent[:_MOST], names, strict=False)]
         blocks.append(parts.row(cells))
     curves = [
-        parts.curve(chart.heading, *chart.points, _grey(chart), (90, 190))
+        parts.curve(chart.heading, chart.points[0], chart.points[1], _grey(chart), (90, 190))
         for chart in widget.charts.values()
         if chart.points[0]
     ]

@@ -7,6 +7,8 @@ export interface Sheet {
   map: HTMLCanvasElement[];
   /** Outlines of the patches, in pixels of the picture. */
   boxes: readonly { top: number; left: number; width: number; height: number }[];
+  /** Stands above: what is hidden from which class, photograph, network. */
+  title: string;
   words: string[];
   /** Ends of the colour bar; null: no bar. */
   ends: readonly [string, string, string] | null;
@@ -27,25 +29,30 @@ export function draw(sheet: Sheet): HTMLCanvasElement {
   const context = canvas.getContext("2d")!;
   const font = `18px system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif`;
   context.font = font;
-  const lines = sheet.words.flatMap((text) => wrapped(text, across, (part) => context.measureText(part).width));
+  const fit = (texts: string[]) => texts.flatMap((text) => wrapped(text, across, (part) => context.measureText(part).width));
+  const lines = fit(sheet.words);
+  context.font = `600 ${font}`;
+  const heading = fit([sheet.title]);
+  context.font = font;
+  const top = MARGIN + heading.length * LINE;
   const extra = two ? (sheet.ends ? 16 + LINE : 0) + sheet.legend.length * LINE : 0;
   canvas.width = across + 2 * MARGIN;
-  canvas.height = MARGIN + height + 16 + extra + lines.length * LINE + MARGIN;
+  canvas.height = top + height + 16 + extra + lines.length * LINE + MARGIN;
   context.fillStyle = "#fff";
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingEnabled = first.width >= 112;
-  const [right, below] = [MARGIN + width + MARGIN, MARGIN + height + 16];
+  const [right, below] = [MARGIN + width + MARGIN, top + height + 16];
   for (const layer of sheet.edited) {
     context.globalAlpha = layer === first ? 1 : 0.55;
-    context.drawImage(layer, MARGIN, MARGIN, width, height);
+    context.drawImage(layer, MARGIN, top, width, height);
   }
   context.globalAlpha = 1;
-  for (const layer of sheet.map) context.drawImage(layer, right, MARGIN, width, height);
+  for (const layer of sheet.map) context.drawImage(layer, right, top, width, height);
   for (const [colour, line] of [["#000", 4], ["#fff", 2]] as const) {
     context.strokeStyle = colour;
     context.lineWidth = line;
     for (const box of sheet.boxes) {
-      context.strokeRect(MARGIN + box.left * factor, MARGIN + box.top * factor, box.width * factor, box.height * factor);
+      context.strokeRect(MARGIN + box.left * factor, top + box.top * factor, box.width * factor, box.height * factor);
     }
   }
   context.font = font;
@@ -74,5 +81,7 @@ export function draw(sheet: Sheet): HTMLCanvasElement {
   }
   context.fillStyle = "#1f2328";
   for (const text of lines) context.fillText(text, MARGIN, (y += LINE) - 6);
+  context.font = `600 ${font}`;
+  heading.forEach((text, i) => context.fillText(text, MARGIN, MARGIN + LINE * (i + 0.6)));
   return canvas;
 }

@@ -7,7 +7,7 @@ import { everyFrame, h } from "../_shared/dom";
 import { assign, listen, type Model, type RenderContext, watch } from "../_shared/model";
 import { type Png, saveButton } from "../_shared/png";
 import { shell } from "../_shared/shell";
-import { fileName } from "../heatmap_overlay/save";
+import { fileName, titleOf } from "../_shared/title";
 import { bars } from "./bars";
 import { controls } from "./controls";
 import { Editor } from "./editor";
@@ -16,7 +16,7 @@ import { centred, hit } from "./geometry";
 import { Newest } from "./requests";
 import { draw } from "./save";
 import { type Heat, stage } from "./stage";
-import type { Patch, Scores, State } from "./state";
+import { FILLS, type Patch, type Scores, type State } from "./state";
 import { sweep } from "./sweep";
 import { countsOf, limitOf, madeOf, patchAt, readingAt, scoresAt, type Swept, sweptOf } from "./swept";
 import { changeText, nowText, rowOf, signedText, spoken } from "./words";
@@ -218,7 +218,14 @@ function render({ model, el }: RenderContext<State>): () => void {
     if (swept) words.push(`Sweep: ${madeOf(swept)}, ${swept.rows} × ${swept.columns} places: ${view === "drop" ? `drop of ${swept.target}` : "predicted class"}.`);
     const colours = under.colours();
     const counts = swept && view !== "drop" ? countsOf(swept).slice(0, 9) : [];
+    const target = model.get("target_name");
+    const what = swept ? "Occlusion sweep" : "Hidden";
+    const title = titleOf(model, what, target);
+    const fillOf = ({ fill, color = "" }: Patch) => (fill === "color" ? color : FILLS.find(([own]) => own === fill)?.[1].toLowerCase());
+    const made = patches.map((patch) => `${patch.height} × ${patch.width} px (height × width), ${fillOf(patch)} fill`);
+    if (made.length) words.push(`${made.length === 1 ? "Patch" : "Patches"}: ${[...new Set(made)].join("; ")}.`);
     const canvasOfAll = draw({
+      title: title.join(" · "),
       edited: canvas.heat.hidden ? [canvas.canvas] : [canvas.canvas, canvas.heat],
       map: swept ? [under.figure.photoCanvas, under.figure.canvas] : [],
       boxes: patches,
@@ -226,7 +233,7 @@ function render({ model, el }: RenderContext<State>): () => void {
       ends: swept && view === "drop" && limit > 0 ? [signedText(-limit, swept.unit), "0", signedText(limit, swept.unit)] : null,
       legend: counts.map(({ index, name, places }) => ({ colour: colours.get(index) ?? "#555", text: `${name}: ${places}` })),
     });
-    return { canvas: canvasOfAll, name: fileName(`hidden ${model.get("target_name")}`) };
+    return { canvas: canvasOfAll, name: fileName("hidden", ...title.slice(1)) };
   }
 
   const frame = everyFrame(paint);

@@ -23,7 +23,7 @@ def test_conv_norm_activation_is_one_node_with_the_output_of_the_last() -> None:
     layers = [layer("a"), layer("b", "norm"), layer("c", "activation"), layer("d")]
     tree = folded(architecture(layers, chain("a", "b", "c", "d")))
     assert members(tree) == [["a", "b", "c"], ["d"]]
-    assert [(node.title, node.layer) for node in tree.nodes] == [("a", "c"), ("d", "d")]
+    assert [node.layer for node in tree.nodes] == ["c", "d"]
     assert tree.links == [(0, 3)]
 
 
@@ -66,10 +66,10 @@ def test_modules_are_groups_and_one_in_one_is_a_single_group() -> None:
     tree = folded(architecture(layers, chain("a.only.c1", "a.only.c2", "b.wrapped")))
     assert list(tree.groups) == ["a"]
     assert tree.groups["a"].aliases == ["a.only"]
-    assert [(node.title, node.scope) for node in tree.nodes] == [
+    assert [(node.layer, node.scope) for node in tree.nodes] == [
         ("a.only.c1", ("a",)),
         ("a.only.c2", ("a",)),
-        ("b", ()),
+        ("b.wrapped", ()),
     ]
 
 

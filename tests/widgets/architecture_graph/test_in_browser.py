@@ -16,7 +16,7 @@ from cnnwidgets.widgets.architecture_graph import ArchitectureGraph
 from .made import architecture, chain, layer, residual
 
 Open = Callable[..., Page]
-_TRAITS = ("selected", "expanded", "busy", "error", "error_details")
+_TRAITS = ("selected", "expanded", "busy", "error", "error_details", "network", "photograph")
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def test_words_on_nodes_and_groups() -> None:
     assert found["input"] == ("Input", [3, 16, 16], None)
     graph.expand_all()
     found = {item["title"]: (item["detail"], item["shape"], item.get("layer")) for item in shown(graph)}
-    assert found["body.0.conv1"] == ("Conv 3×3 · BN · ReLU", [8, 16, 16], "body.0.relu")
+    assert found["body.0.relu"] == ("Conv 3×3 · BN · ReLU", [8, 16, 16], "body.0.relu")
 
 
 def test_the_card_of_a_group_counts_all_in_it() -> None:
@@ -54,7 +54,7 @@ def test_a_selected_layer_opens_the_groups_around_it() -> None:
     assert titles(graph) == ["input", "stem", "body", "fc"]
     graph.selected = "body.1.bn1"
     assert graph.expanded == ["body", "body.1"]
-    assert "body.1.conv1" in titles(graph)
+    assert "body.1.relu" in titles(graph)
     graph.selected = "body"
     assert graph.expanded == ["body", "body.1"]
     assert ArchitectureGraph(residual(), expanded=[], selected="body.0.conv2").expanded == ["body", "body.0"]
@@ -152,11 +152,27 @@ def test_a_real_trace_of_a_functional_network() -> None:
 def test_a_real_resnet() -> None:
     torchvision = pytest.importorskip("torchvision")
     graph = ArchitectureGraph(trace(torchvision.models.resnet18(), torch.zeros(1, 3, 64, 64)))
-    assert titles(graph) == ["input", "conv1", "maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool", "fc"]
+    assert titles(graph) == ["input", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool", "fc"]
     graph.selected = "layer2.0.downsample.0"
     assert graph.expanded == ["layer2", "layer2.0"]
     item = next(item for item in shown(graph) if "layer2.0.downsample.0" in item.get("members", ()))
-    assert (item["title"], item["layer"]) == ("layer2.0.downsample", "layer2.0.downsample.1")
+    assert (item["title"], item["layer"]) == ("layer2.0.downsample.1", "layer2.0.downsample.1")
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 3)),
+        nn.Sequential(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), nn.MaxPool2d(2), nn.Conv2d(4, 4, 1)),
+        Functional(),
+    ],
+)
+def test_a_node_is_called_as_its_maps_are(network: nn.Module) -> None:
+    graph = ArchitectureGraph(trace(network.eval(), torch.zeros(1, 3, 12, 12)))
+    graph.expand_all()
+    nodes = [item for item in shown(graph) if item["kind"] not in ("input", "join")]
+    assert all(item["title"] == (item.get("layer") or item["group"]) for item in nodes)
+    assert len(nodes) >= 3
 
 
 def test_the_widget_needs_no_torch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -208,6 +208,13 @@ def test_save_writes_the_whole_grid(opened: Open, tmp_path: Path) -> None:
     assert saved.shape[1] == 2 * 24 + 2 * 240 + 10
 
 
+def test_a_saved_grid_names_photograph_and_network(opened: Open) -> None:
+    view = opened(two_by_two(photograph="chelsea.png", network="lite0"))
+    with view.expect_download() as download:
+        view.get_by_role("button", name="Save").click()
+    assert download.value.suggested_filename == "compare-cat-chelsea.png-lite0.png"
+
+
 def test_a_grid_alone_has_no_choices_and_an_empty_one_says_so(opened: Open) -> None:
     view = opened(two_by_two())
     assert not view.get_by_role("button", name="Compare").is_visible()

@@ -35,7 +35,9 @@ def messages(widget: FeatureMaps) -> list[list[object]]:
 
 def page(widget: FeatureMaps, width: int) -> str:
     """HTML that shows ``widget`` ``width`` pixels wide."""
-    state = {name: getattr(widget, name) for name in (*TRAITS, "busy", "error", "error_details")}
+    state = {
+        name: getattr(widget, name) for name in (*TRAITS, "busy", "error", "error_details", "network", "photograph")
+    }
     files = bundle("feature_maps")
     given = {"state": state, "messages": messages(widget), "esm": files["esm"].read_text(), "width": width}
     html = _PAGE.read_text().replace("/*CSS*/", files["css"].read_text())

@@ -253,8 +253,20 @@ def test_the_picture_shows_through_and_save_writes_what_is_seen(opened: Open, tm
     target = tmp_path / "saved.png"
     download.value.save_as(target)
     saved = np.asarray(Image.open(target).convert("RGB"))
-    np.testing.assert_allclose(saved[2, 2], [0, 0, 100], atol=2)
-    np.testing.assert_allclose(saved[-2, -2], [128, 128, 228], atol=2)  # half white over blue
+    left, top = 24, 24 + 26  # a margin, and the title's one line
+    side = view.evaluate("document.querySelector('.fm-large').width")
+    np.testing.assert_allclose(saved[top + 2, left + 2], [0, 0, 100], atol=2)
+    np.testing.assert_allclose(saved[top + side - 2, left + side - 2], [128, 128, 228], atol=2)  # half white over blue
+    bar = saved[top + side + 16 + 8].astype(int)
+    np.testing.assert_allclose([bar[left + 1], bar[left + side - 2]], [[0] * 3, [255] * 3], atol=3)
+    assert (saved[:top, left:] < 100).any(), "a title above"
+
+
+def test_a_saved_map_names_photograph_and_network(opened: Open, tmp_path: Path) -> None:
+    view = opened(FeatureMaps(GREY, layer="a/b", channel=0, photograph="cat 1.png", network="resnet18"))
+    with view.expect_download() as download:
+        view.get_by_role("button", name="Save").click()
+    assert download.value.suggested_filename == "a_b-0-cat-1.png-resnet18.png"
 
 
 def test_undo_leaves_no_listener_and_no_element(opened: Open) -> None:

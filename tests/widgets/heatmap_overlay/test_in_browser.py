@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -271,6 +272,22 @@ def test_what_is_saved_says_the_clip(opened: Open, tmp_path: Path) -> None:
         download.value.save_as(tmp_path / "saved.png")
         sizes.append(Image.open(tmp_path / "saved.png").height)
     assert sizes[0] > sizes[1], "a line of text more"
+
+
+def test_what_is_saved_names_method_class_photograph_and_network(opened: Open, tmp_path: Path) -> None:
+    names = {"photograph": "chelsea.png", "network": "lite0"}
+    heights = []
+    for made in ({}, {"patch": (16, 16), "grid": np.zeros((1, 3, 4)), "fill": "mean"}):
+        widget = HeatmapOverlay(PICTURE, **names)
+        shown = attribution(torch.ones(1, 4, 4), method="grad_cam", layer="layer4")
+        widget.show_attribution(SimpleNamespace(**vars(shown), **made), caption="layer4 → cat (1)")
+        view = opened(widget)
+        with view.expect_download() as download:
+            view.get_by_role("button", name="Save").click()
+        assert download.value.suggested_filename == "Grad-CAM-layer4-cat-1-chelsea.png-lite0.png"
+        download.value.save_as(tmp_path / "saved.png")
+        heights.append(Image.open(tmp_path / "saved.png").height)
+    assert heights[1] == heights[0] + 26, "one line more on patch and fill"
 
 
 def test_undo_leaves_no_listener_and_no_element(opened: Open) -> None:

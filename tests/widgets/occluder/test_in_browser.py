@@ -474,14 +474,22 @@ def test_it_fits_and_can_be_read(opened: Open, width: int, dark: bool) -> None:
 
 def test_save_writes_the_edited_picture_and_the_map(opened: Open, tmp_path: Path) -> None:
     view = opened(with_sweep(patches=[[50, 50, 100, 100]]))
+    title = 26  # px of its one line
     with view.expect_download() as download:
         view.get_by_role("button", name="Save").click()
     assert download.value.suggested_filename == "hidden-tiger-cat.png"
     download.value.save_as(tmp_path / "saved.png")
     saved = np.asarray(Image.open(tmp_path / "saved.png").convert("RGB")).astype(int)
-    np.testing.assert_array_equal(saved[24 + 240, 24 + 240], [128] * 3)
-    bar = saved[24 + 480 + 16 + 8]
+    np.testing.assert_array_equal(saved[24 + title + 240, 24 + 240], [128] * 3)
+    bar = saved[24 + title + 480 + 16 + 8]
     np.testing.assert_allclose([bar[530], bar[24 + 480 + 24 + 479]], [[5, 48, 97], [103, 0, 31]], atol=4)
+
+
+def test_a_saved_picture_names_photograph_and_network(opened: Open, tmp_path: Path) -> None:
+    view = opened(with_sweep(patches=[[50, 50, 100, 100]], photograph="chelsea.png", network="lite0"))
+    with view.expect_download() as download:
+        view.get_by_role("button", name="Save").click()
+    assert download.value.suggested_filename == "hidden-tiger-cat-chelsea.png-lite0.png"
 
 
 def test_undo_leaves_no_listener_and_no_element(opened: Open) -> None:
