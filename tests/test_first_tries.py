@@ -99,9 +99,7 @@ def test_an_overlay_of_a_photograph_and_an_attribution(kind: str, attribution: c
     assert "1" in overlay.caption
 
 
-def test_other_widgets_take_photographs_and_activations(
-    net: nn.Module, attribution: cw.Attribution, path: Path
-) -> None:
+def test_widgets_take_photographs_and_activations(net: nn.Module, attribution: cw.Attribution, path: Path) -> None:
     maps = net[0](X)
     assert maps.requires_grad
     feature_maps = cw.FeatureMaps(maps, picture=PIL)
@@ -132,24 +130,24 @@ def test_scores_as_the_model_returns_them(net: nn.Module) -> None:
 
 
 WRONG: dict[str, tuple[Any, str]] = {
-    "explore swapped": (lambda n, a: cw.explore(PIL, n), "wrong way round"),
-    "explore swapped tensor": (lambda n, a: cw.explore(X, n), "wrong way round"),
-    "explore a name": (lambda n, a: cw.explore("resnet50", PIL), "the model itself, not its class, its name"),
-    "explore an address": (lambda n, a: cw.explore(n, "https://a.b/c.jpg"), "Download it, pass the file"),
-    "explore a list": (lambda n, a: cw.explore(n, [PIL, PIL]), "a mapping of names"),
-    "explore one of a batch": (lambda n, a: cw.explore(n, X[0]), r"Pass tensor\[None\]"),
-    "explore labels": (lambda n, a: cw.explore(n, X, labels={"a", "b", "c"}), "no order"),
-    "explain a photograph": (lambda n, a: cw.explainers.grad_cam(n, PIL), "load_picture"),
-    "explain one of a batch": (lambda n, a: cw.explainers.grad_cam(n, X[0]), r"images\[None\]"),
-    "graph of a model": (lambda n, a: cw.ArchitectureGraph(n), r"cnnwidgets\.trace\(model"),
-    "trace a photograph": (lambda n, a: cw.trace(n, PIL), "load_picture"),
-    "trace an array": (lambda n, a: cw.trace(n, PIXELS), "load_picture"),
-    "overlay of an attribution alone": (lambda n, a: cw.HeatmapOverlay(a), "picture comes first"),
-    "overlay of a tensor": (lambda n, a: cw.HeatmapOverlay(X, a), r"load_picture\(tensor, model\)\.pixels"),
-    "overlay.of values": (lambda n, a: cw.HeatmapOverlay.of(PIL, [[1.0]]), r"HeatmapOverlay\(picture, values\)"),
-    "show an attribution": (lambda n, a: cw.HeatmapOverlay(PIL).show(a), "show_attribution"),
-    "maps of a model": (lambda n, a: cw.FeatureMaps(n), r"outputs\['layer'\]\[0\]"),
-    "compare a list": (lambda n, a: cw.Comparison.of(PIL, [a]), "expected a mapping"),
+    "explore swapped": (lambda n, _a: cw.explore(PIL, n), "wrong way round"),
+    "explore swapped tensor": (lambda n, _a: cw.explore(X, n), "wrong way round"),
+    "explore a name": (lambda _n, _a: cw.explore("resnet50", PIL), "the model itself, not its class, its name"),
+    "explore an address": (lambda n, _a: cw.explore(n, "https://a.b/c.jpg"), "Download it, pass the file"),
+    "explore a list": (lambda n, _a: cw.explore(n, [PIL, PIL]), "a mapping of names"),
+    "explore one of a batch": (lambda n, _a: cw.explore(n, X[0]), r"Pass tensor\[None\]"),
+    "explore labels": (lambda n, _a: cw.explore(n, X, labels={"a", "b", "c"}), "no order"),
+    "explain a photograph": (lambda n, _a: cw.explainers.grad_cam(n, PIL), "load_picture"),
+    "explain one of a batch": (lambda n, _a: cw.explainers.grad_cam(n, X[0]), r"images\[None\]"),
+    "graph of a model": (lambda n, _a: cw.ArchitectureGraph(n), r"cnnwidgets\.trace\(model"),
+    "trace a photograph": (lambda n, _a: cw.trace(n, PIL), "load_picture"),
+    "trace an array": (lambda n, _a: cw.trace(n, PIXELS), "load_picture"),
+    "overlay of an attribution alone": (lambda _n, a: cw.HeatmapOverlay(a), "picture comes first"),
+    "overlay of a tensor": (lambda _n, a: cw.HeatmapOverlay(X, a), r"load_picture\(tensor, model\)\.pixels"),
+    "overlay.of values": (lambda _n, _a: cw.HeatmapOverlay.of(PIL, [[1.0]]), r"HeatmapOverlay\(picture, values\)"),
+    "show an attribution": (lambda _n, a: cw.HeatmapOverlay(PIL).show(a), "show_attribution"),
+    "maps of a model": (lambda n, _a: cw.FeatureMaps(n), r"outputs\['layer'\]\[0\]"),
+    "compare a list": (lambda _n, a: cw.Comparison.of(PIL, [a]), "expected a mapping"),
 }
 
 
