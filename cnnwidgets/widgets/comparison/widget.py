@@ -151,14 +151,14 @@ class Comparison(CnnWidget):
         Raises:
             InputError: a map is none, or out of proportion to the picture (see ``stretch``).
         """
-        attributions = by_cell(attributions)
+        cells = by_cell(attributions)
         comparison = cls(picture, **traits)
-        rows = list(dict.fromkeys(row for row, _ in attributions))
-        columns = list(dict.fromkeys(column for _, column in attributions))
-        named = {row for (row, _), one in attributions.items() if getattr(one, "method", "") == row}
+        rows = list(dict.fromkeys(row for row, _ in cells))
+        columns = list(dict.fromkeys(column for _, column in cells))
+        named = {row for (row, _), one in cells.items() if getattr(one, "method", "") == row}
         headings = [method_label(row) if row in named else row for row in rows]
         comparison.start(headings, columns, caption=caption)
-        for (row, column), attribution in attributions.items():
+        for (row, column), attribution in cells.items():
             at = rows.index(row), columns.index(column)
             if is_attribution(attribution):
                 comparison.show_attribution(*at, attribution)
