@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.incremental import Edited
-from cnnwidgets.incremental.edited import Patch
+from cnnwidgets.incremental.pictures import Patch
 
 _TRIES = 3
 

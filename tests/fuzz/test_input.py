@@ -82,7 +82,7 @@ def odd_array(rng: random.Random) -> Any:
             array.reshape(-1)[rng.randrange(array.size)] = rng.choice([np.nan, np.inf, 1e300, 1e-300, -1.0])
     changed = [
         array,
-        array[..., ::-1],
+        array[..., ::-1] if shape else array,
         array.T,
         np.ma.masked_array(array),
         array.tolist(),
