@@ -103,7 +103,7 @@ def odd_tensor(rng: random.Random) -> torch.Tensor:
             lambda: tensor.float().requires_grad_(),
             lambda: tensor.float().to_sparse(),
             lambda: tensor.float().to(torch.complex64).conj(),
-            lambda: torch.zeros([1] * len(shape)).expand([10**5] * len(shape)),
+            lambda: torch.zeros([1] * len(shape)).expand([10 ** (15 // len(shape))] * len(shape)),
             lambda: tensor.float().as_subclass(nn.Parameter),
             lambda: torch.quantize_per_tensor(tensor.float(), 0.1, 0, torch.quint8),
         ]
