@@ -10,7 +10,7 @@ import numpy.typing as npt
 from .errors import InputError
 
 Levels = npt.NDArray[np.uint8]
-_DEPTHS = (1, 8, 10, 12, 14, 16)
+_WHITES = (1, 255, 1023, 4095, 16_383, 65_535)  # of 1, 8, 10, 12, 14 and 16 bits
 
 
 def full_scale(highest: float) -> int:
@@ -19,7 +19,7 @@ def full_scale(highest: float) -> int:
     >>> full_scale(4000), full_scale(255), full_scale(20_000)
     (4095, 255, 65535)
     """
-    return next(2**bits - 1 for bits in _DEPTHS if highest <= 2**bits - 1 or bits == _DEPTHS[-1])
+    return next((white for white in _WHITES if highest <= white), _WHITES[-1])
 
 
 def of_uint16(values: npt.NDArray[Any]) -> tuple[Levels, tuple[str, ...]]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
+from ._photographs import WHOLE, as_seen, photographs
 from .errors import CnnWidgetsError
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def figure(attribution: Attribution, images: Any = None, *, signed: bool | None 
     if signed is None:
         signed = bool((values < 0).any()) and values.ndim == 3
     maps = attribution.heatmap(signed=signed).numpy()
+    pictures = None if images is None else photographs(images, [heat.shape for heat in maps])
     drawing = plt.figure(figsize=(4.2 * max(len(maps), 1), 3.6), layout="constrained")
     plt.close(drawing)  # else a notebook shows it twice: as an open figure and as the cell's value
     axes = drawing.subplots(1, max(len(maps), 1), squeeze=False)[0]
@@ -73,7 +74,7 @@ def figure(attribution: Attribution, images: Any = None, *, signed: bool | None 
         merged = values[index] if values.ndim == 3 else values[index].sum(0) if signed else values[index].abs().amax(0)
         finite = merged[merged.isfinite()]
         largest = float(finite.abs().max() if signed else finite.max().clamp(min=0)) if finite.numel() else 0.0
-        under = None if images is None else _photograph(images[index])
+        under = None if pictures is None else pictures[index]
         if under is not None:
             axis.imshow(under, extent=(0, 1, 1, 0))
         drawn = axis.imshow(
@@ -90,18 +91,10 @@ def figure(attribution: Attribution, images: Any = None, *, signed: bool | None 
         axis.set_title(f"{attribution.method}, {title}, score {float(attribution.scores[index]):.4g}", fontsize=10)
         axis.set_axis_off()
         drawing.colorbar(drawn, ax=axis, shrink=0.85)
-    if attribution.notes:
-        drawing.supxlabel("\n".join(attribution.notes), fontsize=8)
+    notes = (*attribution.notes, *((WHOLE,) if images is not None and not as_seen(images) else ()))
+    if notes:
+        drawing.supxlabel("\n".join(notes), fontsize=8)
     return drawing
-
-
-def _photograph(image: torch.Tensor) -> npt.NDArray[np.float32]:
-    """(C, H, W) in any range to (H, W, 3) in [0, 1]: stretched, for orientation only."""
-    image = image.detach().float().cpu().nan_to_num()
-    image = image[:3] if len(image) >= 3 else image.mean(0, keepdim=True).expand(3, -1, -1)
-    low, high = image.min(), image.max()
-    stretched: npt.NDArray[np.float32] = ((image - low) / (high - low).clamp(min=1e-12)).permute(1, 2, 0).numpy()
-    return stretched
 
 
 def _resized(pixels: npt.NDArray[np.uint8]) -> Any:

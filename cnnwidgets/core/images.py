@@ -104,6 +104,8 @@ def _read(image: Any) -> tuple[Image.Image, tuple[str, ...], str]:
     if hasattr(image, "__array__") and not isinstance(image, type):
         return *from_array(_as_array(image)), "image"
     hint = " It looks like a model: the model comes first, then the image." if isinstance(image, nn.Module) else ""
+    if isinstance(image, list | tuple):
+        hint = ' Of several images pass one, or to explore() a mapping of names, {"first": image}.'
     raise InputError(
         f"Got a {type(image).__name__} as image; expected a PIL image, a path, the bytes of an image file, "
         f"a numpy array (H, W, 3), or a preprocessed tensor (1, C, H, W).{hint}"

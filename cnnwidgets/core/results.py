@@ -94,11 +94,14 @@ class Attribution:
         """A matplotlib figure with one map an image and a colour bar in the map's own numbers.
 
         Args:
-            images: (N, C, H, W) tensor to draw under the maps, or None.
+            images: what to draw under the maps: (N, C, H, W), or (C, H, W) for one map, as the network was given it;
+                one picture a map, as the network saw it: PIL image, path, array (H, W, 3), or what
+                :func:`~cnnwidgets.core.images.load_picture` returns; or None.
             signed: show negative evidence too; None decides by the values.
 
         Raises:
             CnnWidgetsError: matplotlib is not installed.
+            InputError: not one image a map, or a picture of other proportions than its map.
         """
         from .display import figure
 

@@ -54,6 +54,8 @@ def explore(
         CnnWidgetsError: the model cannot be looked into, or failed; says in which layer.
         TargetError: there is no such class, or no such output.
     """
+    if isinstance(image, nn.Module) and not isinstance(model, nn.Module):
+        raise InputError("Model and image are the wrong way round. Write explore(model, image).")
     if model is None:
         loaded = demo.load()
         model, labels = loaded.model, labels if labels is not None else loaded.labels

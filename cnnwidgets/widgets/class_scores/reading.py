@@ -8,6 +8,7 @@ import numpy as np
 
 from cnnwidgets.core.arrays import as_array
 from cnnwidgets.core.errors import InputError
+from cnnwidgets.core.plain import is_tensor
 
 from .ranking import Floats
 
@@ -25,6 +26,11 @@ def scores_of(values: Any) -> Floats:
         >>> scores_of([[0.5, 2]]).tolist()
         [0.5, 2.0]
     """
+    if isinstance(values, list | tuple) and any(is_tensor(one) and one.ndim for one in values):
+        raise InputError(
+            f"The scores are a {type(values).__name__} of {len(values)} tensors; expected one number a class. Pass the "
+            "one that holds the scores, such as model(x)[0]."
+        )
     array = as_array(values, "The scores", "one number a class")
     if array.dtype.kind not in "biuf":
         raise InputError(

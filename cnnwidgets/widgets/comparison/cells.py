@@ -31,6 +31,24 @@ def row_of(row: str | Mapping[str, Any]) -> dict[str, Any]:
     return {"label": "", "note": "", "single": False, **given}
 
 
+def by_cell(maps: Any) -> dict[tuple[str, str], Any]:
+    """Finished maps by row and column; where only the row is named there is one column.
+
+    >>> by_cell({"Grad-CAM": 1, ("Saliency", "layer4"): 2})
+    {('Grad-CAM', ''): 1, ('Saliency', 'layer4'): 2}
+    """
+    expected = "expected a mapping, (row, column) -> attribution"
+    if not isinstance(maps, Mapping):
+        raise InputError(f"The maps are a {type(maps).__name__}; {expected}.")
+    cells = {}
+    for key, one in maps.items():
+        cell = (key, "") if isinstance(key, str) else key
+        if not isinstance(cell, tuple) or len(cell) != 2 or not all(isinstance(name, str) for name in cell):
+            raise InputError(f"The maps have the key {str(key)[:100]!r}; {expected}, with two names.")
+        cells[cell] = one
+    return cells
+
+
 def class_of(value: Sequence[Any]) -> list[Any]:
     """A class to choose from, [index, label].
 

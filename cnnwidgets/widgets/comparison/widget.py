@@ -12,16 +12,17 @@ import traitlets
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import CnnWidget, bundle
 from cnnwidgets.widgets._messages import MOST_NUMBER, brief, command, one_of, several, text, whole
+from cnnwidgets.widgets._pictures import is_attribution, picture_pixels
 from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import title
 from cnnwidgets.widgets._still.pushed import content_of
-from cnnwidgets.widgets.heatmap_overlay._arrays import Shown, first_image, pixels_of
+from cnnwidgets.widgets.heatmap_overlay._arrays import Shown, first_image
 from cnnwidgets.widgets.heatmap_overlay._fit import Size, stretched
 from cnnwidgets.widgets.heatmap_overlay.names import method_label
 from cnnwidgets.widgets.heatmap_overlay.units import unit_of
 from cnnwidgets.widgets.heatmap_overlay.widget import CLIP_OF_GRADIENTS, DIVERGING, SEQUENTIAL, SIGNS
 
-from .cells import arrays_of, class_of, row_of, shown_of
+from .cells import arrays_of, by_cell, class_of, row_of, shown_of
 from .still import still
 
 AXES = ("layers", "classes")
@@ -54,7 +55,7 @@ class Comparison(CnnWidget):
     and Cancel shows; without it, it was not computed.
 
     Args:
-        picture: (H, W, 3) uint8, what the network sees; or None, to be set later.
+        picture: what the network sees, (H, W, 3) uint8, a PIL image or a path; or None, to be set later.
         **traits: any trait, by name.
 
     Raises:
@@ -135,7 +136,7 @@ class Comparison(CnnWidget):
     def of(
         cls,
         picture: npt.ArrayLike | None,
-        attributions: Mapping[tuple[str, str], Any],
+        attributions: Mapping[tuple[str, str] | str, Any],
         *,
         caption: str = "",
         **traits: Any,
@@ -144,7 +145,8 @@ class Comparison(CnnWidget):
 
         Args:
             picture: as for the class.
-            attributions: (row, column) -> :class:`Attribution`, of which the first image is shown. Rows and columns
+            attributions: (row, column), or only the row -> :class:`Attribution`, of which the first image is shown, or
+                values as for :meth:`show_cell`. Rows and columns
                 stand in the order in which they first appear; a pair that is missing stays empty. A row that is called
                 as its explainer ("grad_cam") is headed by that one's name in the menus ("Grad-CAM").
             caption: what all maps explain.
@@ -153,14 +155,19 @@ class Comparison(CnnWidget):
         Raises:
             InputError: a map is none, or out of proportion to the picture (see ``stretch``).
         """
+        cells = by_cell(attributions)
         comparison = cls(picture, **traits)
-        rows = list(dict.fromkeys(row for row, _ in attributions))
-        columns = list(dict.fromkeys(column for _, column in attributions))
-        named = {row for (row, _), attribution in attributions.items() if attribution.method == row}
+        rows = list(dict.fromkeys(row for row, _ in cells))
+        columns = list(dict.fromkeys(column for _, column in cells))
+        named = {row for (row, _), one in cells.items() if getattr(one, "method", "") == row}
         headings = [method_label(row) if row in named else row for row in rows]
         comparison.start(headings, columns, caption=caption)
-        for (row, column), attribution in attributions.items():
-            comparison.show_attribution(rows.index(row), columns.index(column), attribution)
+        for (row, column), attribution in cells.items():
+            at = rows.index(row), columns.index(column)
+            if is_attribution(attribution):
+                comparison.show_attribution(*at, attribution)
+            else:
+                comparison.show_cell(*at, attribution)
         return comparison
 
     def set_picture(self, pixels: npt.ArrayLike) -> None:
@@ -169,7 +176,7 @@ class Comparison(CnnWidget):
         Raises:
             InputError: not uint8, not three channels, or empty.
         """
-        checked = pixels_of(pixels)
+        checked = picture_pixels(pixels)
         self.clear()
         self._pixels = checked.shape[:2]
         self.push("picture", arrays={"pixels": checked})

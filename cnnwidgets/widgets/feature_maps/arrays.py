@@ -20,6 +20,11 @@ def as_maps(data: Any) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
         InputError: it is something else; says what.
     """
     maps = as_array(data, "The stack of feature maps")
+    if maps.dtype.kind == "O":
+        raise InputError(
+            f"Got a {type(data).__name__}; feature maps are real numbers (C, h, w). Of captured outputs pass "
+            "outputs['layer'][0]; an Attribution is shown by HeatmapOverlay(picture, attribution)."
+        )
     if maps.dtype.kind not in "biuf":
         raise InputError(
             f"Feature maps are real numbers, got {maps.dtype}. Pass a (C, h, w) array or tensor of floats."
@@ -43,17 +48,6 @@ def as_per_channel(data: Any, channels: int) -> npt.NDArray[np.float32]:
             f"Expected one number for each of the {channels} channels, got {values.dtype} {_shape(values)}."
         )
     return values.astype(np.float32)
-
-
-def as_pixels(data: Any) -> npt.NDArray[np.uint8]:
-    """``data`` as (H, W, 3) uint8."""
-    pixels = as_array(data, "The picture")
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
-        raise InputError(
-            f"The picture is an (H, W, 3) uint8 array, got {pixels.dtype} {_shape(pixels)}. "
-            "Pass Picture.pixels, or numpy.asarray(image.convert('RGB'))."
-        )
-    return pixels
 
 
 def as_field(size: int | Sequence[int] | None) -> list[int] | None:

@@ -9,10 +9,11 @@ import traitlets
 
 from cnnwidgets.widgets._base import CnnWidget, bundle
 from cnnwidgets.widgets._messages import command
+from cnnwidgets.widgets._pictures import picture_pixels
 from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import title
 
-from .arrays import as_field, as_maps, as_per_channel, as_pixels
+from .arrays import as_field, as_maps, as_per_channel
 from .quantise import quantise
 from .still import still
 
@@ -161,7 +162,7 @@ class FeatureMaps(CnnWidget):
 
     def set_picture(self, pixels: Any) -> None:
         """Put the photograph ``pixels``, (H, W, 3) uint8, under the large map; None takes it away."""
-        self.push("picture", arrays={} if pixels is None else {"pixels": as_pixels(pixels)})
+        self.push("picture", arrays={} if pixels is None else {"pixels": picture_pixels(pixels)})
 
     def clear(self, message: str = "", layer: str = "") -> None:
         """Show no maps but the sentence ``message``: "classifier gives 1000 numbers, not maps"."""

@@ -10,19 +10,9 @@ import numpy.typing as npt
 from cnnwidgets.core.arrays import as_array, as_float32, real
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.plain import conversion
+from cnnwidgets.widgets._pictures import is_attribution
 
 Floats = npt.NDArray[np.float32]
-
-
-def pixels_of(picture: Any) -> npt.NDArray[np.uint8]:
-    """``picture`` as (H, W, 3) uint8; raises :class:`InputError` for anything else."""
-    pixels = as_array(picture, "The picture")
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
-        raise InputError(
-            f"The picture is {pixels.dtype} of shape {pixels.shape}; expected uint8 of shape (H, W, 3). "
-            "core.images.load_picture(image).pixels has that form."
-        )
-    return np.array(pixels)
 
 
 def floats_of(values: Any, dims: tuple[int, ...] = (2,)) -> Floats:
@@ -36,6 +26,8 @@ def floats_and_notes(values: Any, dims: tuple[int, ...] = (2,)) -> tuple[Floats,
     Where a map (h, w) is wanted, (1, h, w) is one, too: what explainers give for one image. The notes tell what
     float32, or reading a quantised tensor, changes.
     """
+    if is_attribution(values):
+        raise InputError("The map is an Attribution; show it with show_attribution(attribution).")
     expected = "(h, w) or (1, h, w)" if dims == (2,) else "(N, h, w) or (N, C, H, W)"
     array = real(as_array(values, "The map", f"real numbers {expected}"), "The map", expected)
     if (array.ndim not in dims and not (dims == (2,) and array.ndim == 3 and len(array) == 1)) or array.size == 0:

@@ -12,11 +12,12 @@ import traitlets
 
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import CnnWidget, bundle
+from cnnwidgets.widgets._pictures import WHOLE, is_attribution, is_whole_photograph, picture_pixels
 from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import title
 from cnnwidgets.widgets._still.pushed import content_of
 
-from ._arrays import Floats, Shown, first_image, floats_and_notes, pixels_of
+from ._arrays import Floats, Shown, first_image, floats_and_notes
 from ._fit import Size, stretched
 from ._notes import caption_of, made_of, note_of
 from ._strip import packed
@@ -40,8 +41,10 @@ class HeatmapOverlay(CnnWidget):
     while the answer is computed; the old map is dimmed as long as it is set.
 
     Args:
-        picture: (H, W, 3) uint8, what the network sees; or None, to be set later.
-        values: (h, w) or (1, h, w) real numbers, larger = more evidence; of any size in proportion to the picture's.
+        picture: what the network sees: (H, W, 3) uint8, a PIL image, a path, or what
+            :func:`~cnnwidgets.core.images.load_picture` returns; or None, to be set later.
+        values: (h, w) or (1, h, w) real numbers, larger = more evidence, of any size in proportion to the picture's;
+            or an :class:`Attribution`, whose first image is shown.
         **traits: any trait, by name.
 
     Raises:
@@ -120,17 +123,25 @@ class HeatmapOverlay(CnnWidget):
         self._colours: Floats | None = None
         self._gradient = False
         self._pixels: Size | None = None
+        self._whole = ""
         self._other_clip = traits.get("clip", CLIP_OF_GRADIENTS)
         super().__init__(**traits)
         self._refuse(self.layer)
         if picture is not None:
             self.set_picture(picture)
-        if values is not None:
+        if is_attribution(values):
+            self.show_attribution(values, caption=traits.get("caption"), unit=traits.get("unit"), notes=self.notes)
+        elif values is not None:
             self.show(values, caption=self.caption, unit=self.unit, notes=self.notes)
 
     @classmethod
     def of(cls, picture: npt.ArrayLike | None, attribution: Any, **traits: Any) -> HeatmapOverlay:
         """An overlay that shows ``attribution`` (its first image) over ``picture``; raises as :meth:`show` does."""
+        if not is_attribution(attribution):
+            raise InputError(
+                f"Got a {type(attribution).__name__} as attribution; expected what an explainer returns. Of an array "
+                "make HeatmapOverlay(picture, values)."
+            )
         overlay = cls(picture, **traits)
         overlay.show_attribution(attribution, caption=traits.get("caption"), unit=traits.get("unit"))
         return overlay
@@ -141,11 +152,12 @@ class HeatmapOverlay(CnnWidget):
         Raises:
             InputError: not uint8, not three channels, or empty.
         """
-        checked = pixels_of(pixels)
+        checked = picture_pixels(pixels)
         if "map" in self._pushed:
             self.clear()
         self.clear_strip()
         self._pixels = checked.shape[:2]
+        self._whole = WHOLE if is_whole_photograph(pixels) else ""
         self.push("picture", arrays={"pixels": checked})
 
     def show(
@@ -280,7 +292,7 @@ class HeatmapOverlay(CnnWidget):
         if shown.magnitude is not None:
             arrays["magnitude"] = shown.magnitude
         shape_note = stretched(shown.values.shape, self._pixels, allowed=self.stretch)
-        levelled = [note_of(note) for note in (*notes, shape_note) if note]
+        levelled = [note_of(note) for note in (*notes, shape_note, self._whole) if note]
         with self.hold_sync():
             self.caption, self.unit, self.notes = caption, unit, levelled
             if signed:

@@ -214,6 +214,8 @@ class MapCheck(PageState, StillPicture, ipywidgets.VBox):  # ipywidgets has no t
 
     def close(self) -> None:
         """Close the charts and everything else."""
+        if "_box" not in self.__dict__:  # its making failed, and ipywidgets closes what is left of it
+            return
         self.on_check = self.on_cancel = _nothing
         self._drop_charts()
         self._legend.style.close()

@@ -12,9 +12,10 @@ from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.widgets._base import CnnWidget, bundle
 from cnnwidgets.widgets._messages import MOST_NUMBER, as_sent, command, one_of, several, whole
+from cnnwidgets.widgets._pictures import picture_pixels
 from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import title
-from cnnwidgets.widgets.heatmap_overlay._arrays import floats_of, pixels_of
+from cnnwidgets.widgets.heatmap_overlay._arrays import floats_of
 
 from .patches import FILLS, MOST_PATCHES, MOST_SIDE, Move, SweepWish, color_of, in_sight, patch_of
 from .scores import bars
@@ -37,7 +38,7 @@ class Occluder(CnnWidget):
     The browser has at most one question open: while it waits, the newest place replaces the ones before.
 
     Args:
-        picture: (H, W, 3) uint8, what the network sees; or None, to be set later.
+        picture: what the network sees, (H, W, 3) uint8, a PIL image or a path; or None, to be set later.
         **traits: any trait, by name.
 
     Raises:
@@ -111,7 +112,7 @@ class Occluder(CnnWidget):
         Raises:
             InputError: not uint8, not three channels, or empty.
         """
-        checked = pixels_of(pixels)
+        checked = picture_pixels(pixels)
         self.clear()
         self.push("picture", arrays={"pixels": checked})
         if self._shape != checked.shape:

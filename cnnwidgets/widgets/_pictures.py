@@ -1,0 +1,59 @@
+"""A photograph for a widget, from whatever a user has at hand."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnnwidgets.core.arrays import as_array
+from cnnwidgets.core.errors import InputError
+from cnnwidgets.core.plain import is_tensor
+
+_EXPECTED = (
+    "expected uint8 of shape (H, W, 3): an (H, W, 3) uint8 array, a PIL image, a path, or what "
+    "core.images.load_picture(image, model) gives"
+)
+WHOLE = "The map is laid over the whole photograph; load_picture(image, model) gives the part that a network sees."
+
+
+def picture_pixels(picture: Any) -> npt.NDArray[np.uint8]:
+    """``picture`` as (H, W, 3) uint8, a copy: an array, a PIL image, a path, the bytes of a file, or a ``Picture``.
+
+    Raises:
+        InputError: it is something else; says what to pass.
+    """
+    picture = getattr(picture, "pixels", picture)
+    if is_attribution(picture):
+        raise InputError(
+            "The picture is an Attribution. The picture comes first, then the map: (picture, attribution)."
+        )
+    pixels = _decoded(picture)
+    if pixels is None:
+        pixels = as_array(picture, "The picture")
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
+        tensor = " Of a preprocessed tensor, load_picture(tensor, model).pixels are its colours." * is_tensor(picture)
+        raise InputError(f"The picture is {pixels.dtype} of shape {pixels.shape}; {_EXPECTED}.{tensor}")
+    return np.array(pixels)
+
+
+def is_whole_photograph(picture: Any) -> bool:
+    """Whether ``picture`` is a photograph as taken, of which a network is often given a part."""
+    return isinstance(picture, str | os.PathLike | bytes | bytearray) or type(picture).__module__.startswith("PIL.")
+
+
+def is_attribution(value: Any) -> bool:
+    """Whether ``value`` is what an explainer returns, or anything with its attributes."""
+    return all(hasattr(value, name) for name in ("values", "method", "notes"))
+
+
+def _decoded(picture: Any) -> npt.NDArray[np.uint8] | None:
+    """Of a PIL image or a file; None for anything else."""
+    if not is_whole_photograph(picture):
+        return None
+    from cnnwidgets.core._reading import read_file, rgb  # a widget that is given arrays does without Pillow
+
+    is_file = isinstance(picture, str | os.PathLike | bytes | bytearray)
+    return np.asarray(rgb(read_file(picture) if is_file else picture)[0])
