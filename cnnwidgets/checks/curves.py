@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import InputError
+from cnnwidgets.core.placement import Placement
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.state import preserved
@@ -109,8 +110,8 @@ def insertion_deletion(
         model: any module that returns scores.
         images: (N, C, H, W), preprocessed.
         attribution: the map, or its values: (N, h, w), where larger is more important, signed, or (N, C, H, W), whose
-            largest magnitude over channels counts. Stretched bilinearly; places that are not finite come last, equal
-            ones in random order.
+            largest magnitude over channels counts. Bilinear between the cells, where an Attribution's lie in the
+            image; places that are not finite or have no cell come last, equal ones in random order.
         target: as for explainers; None: that of the map, or the predicted class.
         steps: in how many equal steps all pixels are hidden or revealed; no more than there are pixels.
         baseline: what hidden pixels show. None: as in the paper, 0 in the units of the model's input for deletion, and
@@ -142,7 +143,8 @@ def insertion_deletion(
     steps = min(steps, images.shape[2] * images.shape[3])
     with torch.no_grad(), preserved(model, evaluate=True):
         scorer = Scorer(model, images, target, score)
-        sweep = _Sweep(scorer, images, _baselines(images, baseline), values, steps, repeats, seed)
+        placement = attribution.placement if isinstance(attribution, Attribution) else None
+        sweep = _Sweep(scorer, images, _baselines(images, baseline), values, placement, steps, repeats, seed)
         chunks = Chunks(batch_size(batch, estimated_batch(images[0], len(sweep.edits))))
         live = callable(progress)
         with Meter(progress, len(sweep.edits) * len(images)) as meter:
@@ -164,12 +166,13 @@ class _Sweep:
         images: torch.Tensor,
         hidden: tuple[torch.Tensor, torch.Tensor],
         values: torch.Tensor,
+        placement: Placement | None,
         steps: int,
         repeats: int,
         seed: int,
     ) -> None:
         self.scorer, self.images, self._hidden, self._seed = scorer, images, hidden, seed
-        self._wanted = importance(values, (images.shape[2], images.shape[3]))
+        self._wanted = importance(values, (images.shape[2], images.shape[3]), placement)
         self._lost = int((~values.isfinite()).sum())
         pixels = images.shape[2] * images.shape[3]
         self.counts = [round(step * pixels / steps) for step in range(steps + 1)]

@@ -117,7 +117,8 @@ def layer_pass(
     asked = wanted
 
     def look(memory: Memory) -> _Forward:
-        name, index = asked, None if call == -1 else call
+        name: str | None = asked
+        index: int | None = None if call == -1 else call
         if name is None and memory.layouts.has_tokens:
             with torch.enable_grad():
                 name, index = last_reached(model, images, target, score, functions, memory.layouts) or (None, None)

@@ -8,6 +8,7 @@ from typing import Any
 import traitlets
 
 from cnnwidgets.widgets._base import CnnWidget, bundle
+from cnnwidgets.widgets._extent import extent_of
 
 from .arrays import as_field, as_maps, as_per_channel, as_pixels
 from .quantise import quantise
@@ -92,6 +93,7 @@ class FeatureMaps(CnnWidget):
         channel: int | None = None,
         note: str = "",
         off: Sequence[int] = (),
+        placement: Any = None,
     ) -> None:
         """Show ``maps``. The selected channel stays if they have it, and is cleared if not.
 
@@ -103,6 +105,8 @@ class FeatureMaps(CnnWidget):
             channel: the channel to select.
             note: a sentence shown above the maps.
             off: maps that are switched off.
+            placement: where they lie in the photograph, a :class:`~cnnwidgets.core.placement.Placement`; None: over
+                all of it.
 
         Raises:
             InputError: ``maps`` or ``contribution`` has another shape or type.
@@ -130,6 +134,7 @@ class FeatureMaps(CnnWidget):
             layer=layer,
             notes=notes,
             receptive_field=field,
+            extent=extent_of(placement),
         )
         if added is not None:
             self._push_contribution(added, target_name)

@@ -41,4 +41,6 @@ export interface MapContent {
   channels?: number;
   /** The layer that it is a map of. */
   layer?: string | null;
+  /** Top, left, bottom and right of what it covers, in shares of the picture; none: all of it. */
+  extent?: number[] | null;
 }

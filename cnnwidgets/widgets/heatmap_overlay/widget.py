@@ -12,9 +12,10 @@ import traitlets
 
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import CnnWidget, bundle
+from cnnwidgets.widgets._extent import extent_of
 
 from ._arrays import Floats, Shown, first_image, floats_of, pixels_of
-from ._fit import Size, stretched
+from ._fit import Size, laid_out
 from ._notes import caption_of, note_of
 from ._strip import packed
 from .units import unit_of
@@ -151,6 +152,7 @@ class HeatmapOverlay(CnnWidget):
         signed: bool | None = None,
         notes: Iterable[str | Mapping[str, str]] = (),
         partial: bool = False,
+        placement: Any = None,
     ) -> None:
         """Show a map.
 
@@ -162,13 +164,23 @@ class HeatmapOverlay(CnnWidget):
                 none to choose; None leaves the reader's choice.
             notes: sentences (each a warning), or {"level": "ok" or "warn", "text": sentence}.
             partial: the map is still filling in.
+            placement: where it lies in the picture, as in ``Attribution.placement``; None: over all of it.
 
         Raises:
             InputError: not one map, empty, not real numbers, or out of proportion to the picture (see ``stretch``).
         """
         checked = floats_of(values)
         unsigned = signed is False and not (checked < 0).any()
-        self._show(Shown(checked, None, 0), caption, unit, signed, notes, partial=partial, unsigned=unsigned)
+        self._show(
+            Shown(checked, None, 0),
+            caption,
+            unit,
+            signed,
+            notes,
+            partial=partial,
+            unsigned=unsigned,
+            placement=placement,
+        )
 
     def show_attribution(
         self,
@@ -194,7 +206,16 @@ class HeatmapOverlay(CnnWidget):
             caption = caption_of(attribution)
         if unit is None:
             unit = unit_of(attribution.method)
-        self._show(shown, caption, unit, signed, [*attribution.notes, *notes], partial=partial, layer=attribution.layer)
+        self._show(
+            shown,
+            caption,
+            unit,
+            signed,
+            [*attribution.notes, *notes],
+            partial=partial,
+            layer=attribution.layer,
+            placement=getattr(attribution, "placement", None),
+        )
 
     def show_strip(
         self,
@@ -205,6 +226,7 @@ class HeatmapOverlay(CnnWidget):
         caption: str = "{layer}",
         unit: str = "",
         method: str = "",
+        placements: Sequence[Any] | None = None,
     ) -> None:
         """Show small maps of all layers beside the layer slider; moving it paints theirs before Python answers.
 
@@ -215,6 +237,7 @@ class HeatmapOverlay(CnnWidget):
             caption: of the large map until Python answers; ``{layer}`` stands for the name.
             unit: what the numbers measure.
             method: the method whose maps these are: the strip shows only while it is chosen. Empty: always.
+            placements: where each lies in the picture; None, for all or for one: over all of it.
 
         Raises:
             InputError: not one map a name, a name that ``layers`` lacks, or a map that is none or out of proportion.
@@ -225,11 +248,14 @@ class HeatmapOverlay(CnnWidget):
                 f"The strip has a map of {strange[0]!r}, which is none of `layers`. {self._closest(strange[0])}"
             )
         arrays = packed(names, maps)
-        for name, values in zip(names, maps, strict=True):
-            stretched(np.shape(values)[-2:], self._pixels, allowed=self.stretch, what=f"The strip's map of {name!r}")
+        where = [None] * len(names) if placements is None else list(placements)
+        for name, values, placement in zip(names, maps, where, strict=True):
+            what = f"The strip's map of {name!r}"
+            laid_out(np.shape(values)[-2:], self._pixels, placement, allowed=self.stretch, what=what)
+        extents = [extent_of(placement) for placement in where]
         if scale is not None:
             self.strip_scale = scale
-        self.push("strip", arrays=arrays, names=list(names), caption=caption, unit=unit, method=method)
+        self.push("strip", arrays=arrays, names=list(names), caption=caption, unit=unit, method=method, extents=extents)
 
     def clear_strip(self) -> None:
         """Take the strip away."""
@@ -260,11 +286,12 @@ class HeatmapOverlay(CnnWidget):
         partial: bool,
         unsigned: bool = False,
         layer: str | None = None,
+        placement: Any = None,
     ) -> None:
         arrays = {"values": shown.values}
         if shown.magnitude is not None:
             arrays["magnitude"] = shown.magnitude
-        shape_note = stretched(shown.values.shape, self._pixels, allowed=self.stretch)
+        shape_note = laid_out(shown.values.shape, self._pixels, placement, allowed=self.stretch)
         levelled = [note_of(note) for note in (*notes, shape_note) if note]
         with self.hold_sync():
             self.caption, self.unit, self.notes = caption, unit, levelled
@@ -274,7 +301,15 @@ class HeatmapOverlay(CnnWidget):
                 self._gradient = not self._gradient
                 self.clip, self._other_clip = self._other_clip, self.clip
         self._colours = shown.colours
-        self.push("map", arrays=arrays, partial=partial, unsigned=unsigned, channels=shown.channels, layer=layer)
+        self.push(
+            "map",
+            arrays=arrays,
+            partial=partial,
+            unsigned=unsigned,
+            channels=shown.channels,
+            layer=layer,
+            extent=extent_of(placement),
+        )
         self._push_colours()
 
     @traitlets.observe("rgb")

@@ -10,6 +10,7 @@ import traitlets
 
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import CnnWidget, bundle
+from cnnwidgets.widgets._extent import extent_of
 from cnnwidgets.widgets.heatmap_overlay._arrays import floats_of, pixels_of
 
 from .patches import FILLS, Move, SweepWish, color_of, patch_of
@@ -146,13 +147,17 @@ class Occluder(CnnWidget):
         """
         self.push("scores", move=move, **bars(before, after, labels, target))
 
-    def show_heat(self, values: Any, *, move: int = 0) -> None:
+    def show_heat(self, values: Any, *, move: int = 0, placement: Any = None) -> None:
         """Lay a map, (h, w) real numbers, faintly over the edited picture; where it is not positive, nothing.
+
+        Args:
+            move: the move that it answers.
+            placement: where it lies in the picture, a ``Placement``; None: over all of it.
 
         Raises:
             InputError: it is no map.
         """
-        self.push("heat", arrays={"values": floats_of(values)}, move=move)
+        self.push("heat", arrays={"values": floats_of(values)}, move=move, extent=extent_of(placement))
 
     def begin_sweep(self, text: str = "") -> None:
         """A sweep has begun; what the one before found is taken away."""
