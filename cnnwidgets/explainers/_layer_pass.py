@@ -121,7 +121,8 @@ def layer_pass(
         index: int | None = None if call == -1 else call
         if name is None and memory.layouts.has_tokens:
             with torch.enable_grad():
-                name, index = last_reached(model, images, target, score, functions, memory.layouts) or (None, None)
+                reached = last_reached(model, images, target, score, functions, memory.layouts)
+            name, index = reached if reached is not None else (None, None)
         return _look(model, images, name, index, functions, memory, backward, alone=True)
 
     with torch.set_grad_enabled(gradient):
@@ -132,10 +133,11 @@ def layer_pass(
             ),
         )
         last = found.last.get(True) or found.last.get(False)
-        if found.wanted is None and last is not None and last.index != preferred(found.watch.layouts[last.name]):
-            name, index = last.name, preferred(found.watch.layouts[last.name])
-            del found, last
-            found = _look(model, images, name, index, functions, memory, backward, alone=True)
+        if found.wanted is None and last is not None:
+            name, index = last.name, preferred(found.watch.layouts[last.name], several=last.output.spatial)
+            if index != last.index:
+                del found, last  # and the maps they hold
+                found = _look(model, images, name, index, functions, memory, backward, alone=True)
         layouts, wanted = memory.layouts, found.wanted
         if found.alone and not _has_maps(found):
             index = found.index
