@@ -140,9 +140,9 @@ def layer_pass(
                 found = _look(model, images, name, index, functions, memory, backward, alone=True)
         layouts, wanted = memory.layouts, found.wanted
         if found.alone and not _has_maps(found):
-            index = found.index
+            asked_for = found.index
             del found  # to say which other layers there are
-            found = _look(model, images, wanted, index, functions, memory, backward, alone=False)
+            found = _look(model, images, wanted, asked_for, functions, memory, backward, alone=False)
         scores, chosen = resolve(target, found.outputs, score=score, batch=len(images))
 
     spatial = found.last.get(True) or found.last.get(False)

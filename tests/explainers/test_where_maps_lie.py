@@ -209,3 +209,17 @@ def test_deletion_hides_the_pixel_first_where_it_is() -> None:
     # The bright pixel is among the nine whose cells see it: all is lost when they are hidden, nothing comes after.
     assert float(curves.deletion[0, 9]) == pytest.approx(float(curves.deletion[0, -1]), abs=1e-6)
     assert float(curves.deletion[0, 0]) > float(curves.deletion[0, 9]) + 1e-3
+
+
+def test_a_later_call_without_maps_is_none_of_those_to_choose_from() -> None:
+    class Reused(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.act, self.head = nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Linear(4, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.act(self.head(self.act(self.conv(x)).mean((2, 3))))
+
+    found = explainers.grad_cam(Reused().eval(), bright(), 0)
+    assert (found.layer, found.values.shape) == ("act", (1, 32, 32))
+    assert found.notes[0] == "layer 'act' is called 2 times; showing call 1"
