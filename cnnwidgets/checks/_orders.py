@@ -5,25 +5,31 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
+from cnnwidgets.core.placement import Placement
+
 from ._similarity import merged
 
 
-def importance(values: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+def importance(values: torch.Tensor, size: tuple[int, int], placement: Placement | None = None) -> torch.Tensor:
     """A number a pixel, (N, H, W), of maps (N, h, w), signed, or (N, C, H, W), by the largest magnitude over channels.
 
-    Stretched bilinearly; what is not finite is -inf, so that it comes last.
+    Bilinear between the cells, where they lie in the image; -inf, so that it comes last: what is not finite, and pixels
+    that the map has no cell for.
     """
     maps = merged(values)[0] if values.ndim == 4 else values
     broken = ~maps.isfinite()
     finite = maps.masked_fill(broken, 0.0)[:, None]
-    if finite.shape[2:] == size:
+    if placement is not None and not placement.is_everywhere:
+        stretched = placement.on(finite[:, 0], size, outside=-torch.inf)
+        lost = placement.on(broken.float(), size) > 0
+    elif finite.shape[2:] == size:
         stretched, lost = finite[:, 0], broken
     else:
         stretched = functional.interpolate(finite, size, mode="bilinear", align_corners=False)[:, 0]
         lost = functional.interpolate(broken[:, None].float(), size, mode="nearest")[:, 0] > 0
     # Stretching rounds: a map that is the same everywhere must stay so, or its order would come from the rounding.
     flat = finite.amin((1, 2, 3)) == finite.amax((1, 2, 3))
-    stretched = torch.where(flat[:, None, None], finite[:, 0, :1, :1], stretched)
+    stretched = torch.where(flat[:, None, None] & stretched.isfinite(), finite[:, 0, :1, :1], stretched)
     return stretched.masked_fill(lost, -torch.inf)
 
 

@@ -13,6 +13,7 @@ from cnnwidgets.core.batches_of_one import may_be_the_batch, refuse_several
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.output_kinds import Kind
+from cnnwidgets.core.placement import Placement
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.core.readout import readout_of
 from cnnwidgets.core.results import Attribution
@@ -116,8 +117,8 @@ def insertion_deletion(
         model: any module that returns scores.
         images: (N, C, H, W), preprocessed.
         attribution: the map, or its values: (N, h, w), where larger is more important, signed, or (N, C, H, W), whose
-            largest magnitude over channels counts. Stretched bilinearly; places that are not finite come last, equal
-            ones in random order.
+            largest magnitude over channels counts. Bilinear between the cells, where an Attribution's lie in the
+            image; places that are not finite or have no cell come last, equal ones in random order.
         target: as for explainers; None: that of the map, or the predicted class.
         steps: in how many equal steps all pixels are hidden or revealed; no more than there are pixels.
         baseline: what hidden pixels show. None: as in the paper, 0 in the units of the model's input for deletion, and
@@ -156,7 +157,8 @@ def insertion_deletion(
             if may_be_the_batch(error):
                 refuse_several(model, images, error)
             raise
-        sweep = _Sweep(scorer, images, _baselines(images, baseline), values, steps, repeats, seed)
+        placement = attribution.placement if isinstance(attribution, Attribution) else None
+        sweep = _Sweep(scorer, images, _baselines(images, baseline), values, placement, steps, repeats, seed)
         chunks = sweep.chunks = Chunks(batch_size(batch, estimated_batch(images[0], len(sweep.edits))))
         live = callable(progress)
         with Meter(progress, len(sweep.edits) * len(images)) as meter:
@@ -178,12 +180,13 @@ class _Sweep:
         images: torch.Tensor,
         hidden: tuple[torch.Tensor, torch.Tensor],
         values: torch.Tensor,
+        placement: Placement | None,
         steps: int,
         repeats: int,
         seed: int,
     ) -> None:
         self.scorer, self.images, self._hidden, self._seed = scorer, images, hidden, seed
-        self._wanted = importance(values, (images.shape[2], images.shape[3]))
+        self._wanted = importance(values, (images.shape[2], images.shape[3]), placement)
         self._lost = int((~values.isfinite()).sum())
         pixels = images.shape[2] * images.shape[3]
         self.counts = [round(step * pixels / steps) for step in range(steps + 1)]

@@ -22,11 +22,12 @@ _SIDE, _GAP, _MOST = 224, 8, 8
 
 
 def png(attribution: Attribution) -> bytes:
-    """The first maps side by side, as PNG; not-a-number is grey."""
+    """The first maps side by side, where they lie in the image, as PNG; grey: not a number, or no map there."""
     from PIL import Image
 
     signed = bool((attribution.values < 0).any()) and attribution.values.ndim == 3
-    maps = attribution.heatmap(signed=signed)[:_MOST].numpy()
+    size = _side(attribution)
+    maps = attribution.heatmap(signed=signed, size=size, outside=float("nan"))[:_MOST].numpy()
     tiles = [_resized(coloured(m, signed=signed)) for m in maps]
     height = max((tile.height for tile in tiles), default=1)
     width = max(sum(tile.width + _GAP for tile in tiles) - _GAP, 1)
@@ -38,6 +39,16 @@ def png(attribution: Attribution) -> bytes:
     stream = io.BytesIO()
     sheet.save(stream, "png")
     return stream.getvalue()
+
+
+def _side(attribution: Attribution) -> tuple[int, int] | None:
+    """At what size the image is drawn on which the maps lie; None: they cover all of it."""
+    placement = attribution.placement
+    if placement is None or placement.is_everywhere:
+        return None
+    height, width = placement.image
+    scale = _SIDE / max(height, width)
+    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def coloured(heatmap: npt.NDArray[np.float32], *, signed: bool) -> npt.NDArray[np.uint8]:
@@ -83,9 +94,10 @@ def figure(attribution: Attribution, images: Any = None, *, signed: bool | None 
             vmin=-(largest or 1.0) if signed else 0.0,
             vmax=largest or 1.0,
             alpha=None if under is None else 0.55,
-            extent=(0, 1, 1, 0),
+            extent=_extent(attribution),
             interpolation="nearest" if under is None else "bilinear",
         )
+        axis.set(xlim=(0, 1), ylim=(1, 0))
         target = attribution.target
         title = f"class {target[index]}" if isinstance(target, tuple) else getattr(target, "__name__", "target")
         axis.set_title(f"{attribution.method}, {title}, score {float(attribution.scores[index]):.4g}", fontsize=10)
@@ -95,6 +107,14 @@ def figure(attribution: Attribution, images: Any = None, *, signed: bool | None 
     if notes:
         drawing.supxlabel("\n".join(notes), fontsize=8)
     return drawing
+
+
+def _extent(attribution: Attribution) -> tuple[float, float, float, float]:
+    """Left, right, bottom and top of the maps, in shares of the image."""
+    if attribution.placement is None:
+        return 0, 1, 1, 0
+    (top, left, bottom, right), (height, width) = attribution.placement.box, attribution.placement.image
+    return left / width, right / width, bottom / height, top / height
 
 
 def _resized(pixels: npt.NDArray[np.uint8]) -> Any:

@@ -87,6 +87,7 @@ def _layer(
         macs=sum(call.seen.macs for call in calls),
         receptive_field=_seen(reached, shape, input_shape),
         calls=len(calls),
+        fields=tuple(_uncut(call.seen.field, call.seen.output_shape, input_shape) for call in calls),
         input_shape=seen.input_shape,
         kind=kind,
         detail=detail,
@@ -108,6 +109,7 @@ def _container(name: str, frames: list[Frame], input_shape: tuple[int, ...], lay
         macs=sum(_all_macs(frame) for frame in frames),
         receptive_field=_seen(last.field, last.output_shape, input_shape),
         calls=len(frames),
+        fields=tuple(_uncut(frame.field, frame.output_shape, input_shape) for frame in frames),
         input_shape=last.input_shape,
         kind="other",
         detail=type(last.module).__name__,
@@ -121,12 +123,21 @@ def _all_macs(frame: Frame) -> int:
 
 def _seen(reached: Field | None, shape: tuple[int, ...], input_shape: tuple[int, ...]) -> tuple[int, int] | None:
     """Height and width of the receptive field, if the output has a height and a width."""
+    sides = _uncut(reached, shape, input_shape)
+    if sides is None:
+        return None
+    height, width = (input_shape[axis - 2] if side is None else side for axis, side in enumerate(sides))
+    return height, width
+
+
+def _uncut(
+    reached: Field | None, shape: tuple[int, ...], input_shape: tuple[int, ...]
+) -> tuple[int | None, int | None] | None:
+    """The same, with None for a side of which everything is seen."""
     if reached is None or len(input_shape) < 3:
         return None
     along = [reached.along(0), reached.along(1)]
     if len(shape) < 4 and None in along:
         return None
-    height, width = (
-        input_shape[axis - 2] if reach is None or reach.is_whole else reach.size for axis, reach in enumerate(along)
-    )
+    height, width = (None if reach is None or reach.is_whole else reach.size for reach in along)
     return height, width

@@ -39,6 +39,9 @@ class LayerInfo:
     """Torch functions applied to its output before the next layer, such as ``("relu", "max_pool2d")``."""
     spatial: bool = False
     """Whether the output is a stack of maps (N, C, H, W) larger than 1x1."""
+    fields: tuple[tuple[int | None, int | None] | None, ...] = ()
+    """The receptive field of each call, before the border cuts it; None for an axis of which a unit sees everything,
+    and for a call whose output has no spatial axes."""
     functional: bool = False
     """Whether it is a torch call, not a module: there is nothing to hook, so ``capture`` cannot find it."""
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from .errors import Cancelled, CnnWidgetsError
 from .graph import Graph, build
-from .layout_rules import NO_BATCH, Reading, reading
+from .layout_rules import INDEPENDENT, NO_BATCH, Reading, reading
 from .placement import Placement, placement_of
 from .recording import Frame, Op, Recording, record
 from .token_grids import Grids, Joins
@@ -75,11 +75,6 @@ class Layouts:
     custom: Mapping[str, CustomForm] = field(default_factory=dict)
 
     @property
-    def followed(self) -> bool:
-        """Whether there is nothing more to find out by following a forward pass."""
-        return self.calls is not None or self.note is not None or bool(self.custom)
-
-    @property
     def has_tokens(self) -> bool:
         """Whether some layer's maps lie in it as tokens."""
         forms = (layout.form for layout in (self.calls or {}).values())
@@ -124,7 +119,11 @@ def followed_layouts(model: nn.Module, images: torch.Tensor, grid: tuple[int, in
     made: Counter[str] = Counter()
     calls = {}
     for name, seen in _returned(recording, graph):
-        calls[name, made[name]] = found[seen.id]
+        layout = found[seen.id]
+        if not recording.outputs and layout.why_not == INDEPENDENT and layout.shape[:1] == recording.input_shape[:1]:
+            # The scores do depend on the image: it was lost on the way, in numpy say, and nothing can be told behind.
+            layout = Layout(layout.shape, sure=False)
+        calls[name, made[name]] = layout
         made[name] += 1
     return Layouts(len(images), calls, given=grid)
 

@@ -21,8 +21,8 @@ class Placement:
 
     A cell lies at the centre of its receptive field, before the border cuts that, and is as wide as the fields are
     apart. Where all of the image, shared out evenly, puts every centre less than half a cell from there (padding that
-    keeps the size, strides of even sizes), the map covers all of it; else where what the network has cut off leaves
-    such a part, that part.
+    keeps the size, strides of even sizes), the map covers all of it. A map of a part of the image that would reach
+    over the cut covers that part, if that, shared out evenly, puts every centre as close.
 
     Attributes:
         box: top, left, bottom and right of that part, in pixels of the image; may reach outside, into padding.
@@ -115,18 +115,47 @@ def _span(reach: Reach | None, cells: int, side: int) -> tuple[float, float] | N
         alone = cells == 1 and (reach is None or not reach.is_moved)
         return (0.0, float(side)) if alone else None
     centres = [(sum(reach.at(cell)) + 1) / 2 for cell in range(cells)]
-    pitch = (centres[-1] - centres[0]) / (cells - 1) if cells > 1 else reach.step / len(reach.lo)
+    period = len(reach.lo)
+    if period <= cells:
+        pitch = reach.step / period
+        first = sum(centre - pitch * cell for cell, centre in enumerate(centres[:period])) / period
+    else:
+        first, pitch = _line(centres) if cells > 1 else (centres[0], reach.step / period)
     if pitch <= 0:
         return (0.0, float(side)) if cells == 1 else None
-    first = sum(centre - pitch * cell for cell, centre in enumerate(centres)) / cells
-    if _farthest(centres, first, pitch) > pitch / 2:
+    half = max(pitch, _repeated(centres)) / 2
+    if _farthest(centres, first, pitch) > half:
         return None
-    kept = reach.bounds or (0, side - 1)
-    for low, high in ((0, side), (kept[0], kept[1] + 1)):
-        even = (high - low) / cells
-        if _farthest(centres, low + even / 2, even) < pitch / 2:
-            return float(low), float(high)
-    return first - pitch / 2, first + (cells - 0.5) * pitch
+    if _is_shared_out(centres, 0, side, half):
+        return 0.0, float(side)
+    low, high = first - pitch / 2, first + (cells - 0.5) * pitch
+    if reach.bounds is not None:
+        kept = reach.bounds[0], reach.bounds[1] + 1
+        if (low < kept[0] or high > kept[1]) and _is_shared_out(centres, *kept, half):
+            return float(kept[0]), float(kept[1])
+    return low, high
+
+
+def _repeated(centres: list[float]) -> float:
+    """How far apart cells are that lie on different places, where a map was enlarged by repeating; else 0."""
+    places = sorted(set(centres))
+    if len(places) == len(centres):
+        return 0.0
+    return max((after - before for before, after in zip(places, places[2:], strict=False)), default=0.0)
+
+
+def _line(centres: list[float]) -> tuple[float, float]:
+    """First centre and pitch of the even grid closest to ``centres``, two at least."""
+    middle, mean = (len(centres) - 1) / 2, sum(centres) / len(centres)
+    spread = sum((cell - middle) ** 2 for cell in range(len(centres)))
+    pitch = sum((cell - middle) * (centre - mean) for cell, centre in enumerate(centres)) / spread
+    return mean - pitch * middle, pitch
+
+
+def _is_shared_out(centres: list[float], low: float, high: float, half: float) -> bool:
+    """Whether sharing out ``low`` to ``high`` evenly puts every cell less than half a cell from its centre."""
+    even = (high - low) / len(centres)
+    return _farthest(centres, low + even / 2, even) < half
 
 
 def _farthest(centres: list[float], first: float, pitch: float) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .architecture import Architecture
+    from .layers import LayerInfo
 
 _HEADER = ("Layer (type)", "Output shape", "Params", "MACs", "Receptive field")
 _LEFT = (True, True, False, False, False)
@@ -72,10 +73,29 @@ def _rows(architecture: Architecture) -> list[tuple[str, ...]]:
             str(tuple(layer.output_shape)) if layer.output_shape else "-",
             f"{layer.params:,}",
             f"{layer.macs:,}",
-            "×".join(map(str, layer.receptive_field)) if layer.receptive_field else "-",
+            _field(layer),
         )
         for layer in architecture.layers
     ]
+
+
+def _field(layer: LayerInfo) -> str:
+    """What a unit sees, before the border cuts it; of a layer used several times the first and the last call's."""
+    if layer.receptive_field is None:
+        sides = ["-"]
+    else:
+        # Attention and the like that are no maps have no field, though one can be told for their calls.
+        sides = list(dict.fromkeys(_sides(field) for field in layer.fields)) or [_sides(layer.receptive_field)]
+    text = sides[0] if len(sides) == 1 else f"{_sides(layer.fields[0])}…{_sides(layer.fields[-1])}"
+    return f"{text} ({layer.calls}×)" if layer.calls > 1 else text
+
+
+def _sides(field: tuple[int | None, int | None] | None) -> str:
+    if field is None:
+        return "-"
+    if field == (None, None):
+        return "whole image"
+    return "×".join("all" if side is None else str(side) for side in field)
 
 
 def _cut(name: str, kind: str, width: int) -> str:
@@ -108,6 +128,8 @@ def _totals(architecture: Architecture) -> list[str]:
         f"Non-trainable params: {frozen:,}",
         f"Multiply-adds: {architecture.total_macs:,} ({macs(architecture.total_macs)})",
     ]
+    if any(layer.calls > 1 for layer in architecture.layers):
+        lines.append("(n×): called n times; the receptive fields of the first and the last call")
     if architecture.unattributed_params:
         lines.insert(4, f"Params outside the layers above: {architecture.unattributed_params:,}")
     return lines

@@ -121,7 +121,8 @@ def layer_pass(
     graph = gradient or (layer is None and len(images) == 1)
 
     def look(memory: Memory) -> _Forward:
-        name, index = asked, None if call == -1 else call
+        name: str | None = asked
+        index: int | None = None if call == -1 else call
         if layer is None and (memory.layouts.has_tokens or not graph):
             name, index = default_layer(model, images, target, score, functions, memory)
         return _look(model, images, name, index, functions, memory, backward, alone=True)
@@ -134,14 +135,16 @@ def layer_pass(
             ),
         )
         last = found.last.get(True) or found.last.get(False)
-        if found.wanted is None and last is not None and last.index != preferred(found.watch.layouts[last.name]):
-            again = last.name, preferred(found.watch.layouts[last.name])
-            del found, last
-            found = _look(model, images, *again, functions, memory, backward, alone=True)
+        if found.wanted is None and last is not None:
+            again = last.name, preferred(found.watch.layouts[last.name], several=last.output.spatial)
+            if again[1] != last.index:
+                del found, last  # and the maps they hold
+                found = _look(model, images, *again, functions, memory, backward, alone=True)
+        wanted = found.wanted
         if found.alone and not _has_maps(found):
-            index = found.index
+            asked_for = found.index
             del found  # to say which other layers there are
-            found = _look(model, images, wanted, index, functions, memory, backward, alone=False)
+            found = _look(model, images, wanted, asked_for, functions, memory, backward, alone=False)
         scores, chosen = resolve(target, found.outputs, score=score, batch=len(images))
         if layer is None and not _is_reached(found, scores):
             del found

@@ -28,9 +28,10 @@ def rank(layout: Layout) -> int:
     return _PART if layout.placement is not None and not layout.placement.is_everywhere else _IMAGE
 
 
-def preferred(layouts: Sequence[Layout]) -> int:
-    """Which of a layer's calls, from 0, is to be explained."""
-    return max(range(len(layouts)), key=lambda index: (rank(layouts[index]), index))
+def preferred(layouts: Sequence[Layout], *, several: bool = False) -> int:
+    """Which of a layer's calls, from 0, is to be explained; ``several``: of those with maps of more than one place."""
+    among = [index for index, layout in enumerate(layouts) if layout.mapped or not several]
+    return max(among, key=lambda index: (rank(layouts[index]), index))
 
 
 def call_notes(name: str, index: int, layouts: Sequence[Layout]) -> Iterator[str]:

@@ -42,7 +42,8 @@ def grad_cam(
         target: None for the predicted class, a class, one class an image, or ``outputs -> (N,)``.
         layer: a dotted name, the module itself, or None for the last layer whose output is spatial; of the layers of
             tokens in a transformer, the last whose tokens of the grid the gradient reaches.
-        call: which call of a layer that the model uses several times; the last by default.
+        call: which call of a layer that the model uses several times; -1 for the last that sees the image as it is:
+            not a fixed reference in its place, its mirror image, or a part of it, where another call sees more.
         score: ``"logit"`` or ``"probability"``.
         backward: ``"plain"``; or the rule at each ReLU between the layer and the score: ``"guided"``, as
             :func:`~cnnwidgets.explainers.guided_backprop.guided_backprop` has it, or ``"rectified"``, as ``deconvnet``.

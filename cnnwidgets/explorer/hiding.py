@@ -188,7 +188,7 @@ class Hiding(Part):
             return
         image = opened.filling.edited(move.patches)
         found = explainers.grad_cam(session.model, image, target_of(scene), layer=opened.layer)
-        self.apply(stop, lambda: self.widget.show_heat(found.values[0], move=move.id))
+        self.apply(stop, lambda: self.widget.show_heat(found.values[0], move=move.id, placement=found.placement))
 
     def _ready(self, opened: _Open) -> tuple[Filling, Fastest]:
         """Made when the first patch moves, on this part's thread."""

@@ -10,6 +10,7 @@ import ipywidgets
 import torch
 
 from cnnwidgets.core.architecture import Architecture, LayerInfo
+from cnnwidgets.core.placement import UNKNOWN
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.widgets.architecture_graph import ArchitectureGraph
 from cnnwidgets.widgets.class_scores import ClassScores
@@ -92,16 +93,18 @@ class View:
         """The feature maps of one layer."""
         name = info.name
         contribution = scene.now.contribution.get(name)
-        calls = scene.first.calls.get(name, 1)
-        called = f"This layer is called {calls} times; its last call is shown." if calls > 1 else ""
+        placement = scene.first.placements.get(name)
+        whereabouts = [*scene.first.called.get(name, ()), *((UNKNOWN,) if placement is None else placement.notes())]
+        change = scene.first.changes.get(name, "")
         self.feature_maps.show(
             scene.maps[name][0],
             name,
             contribution=None if contribution is None else contribution[0],
             target_name=self._label(target),
             receptive_field=info.receptive_field,
-            note=" ".join(note for note in (called, scene.first.changes.get(name, "")) if note),
+            note=" ".join([*(f"{note[:1].upper()}{note[1:]}." for note in whereabouts), *filter(None, [change])]),
             off=self._switching.off_of(name),
+            placement=placement,
         )
         self.feature_maps.switchable = self._switching.can_switch(name)
 
@@ -150,6 +153,7 @@ class View:
             caption=f"{{layer}} → {explained(scene.now.chosen, self._label)}",
             unit=unit_of("grad_cam"),
             method="grad_cam",
+            placements=[scene.now.placements.get(name) for name in layers],
         )
 
     def show_progress(self, share: float | None, text: str) -> None:

@@ -116,3 +116,40 @@ def test_repr_is_short_and_stable() -> None:
     )
     by_hand = 26 * 26 * 32 * 9 + 24 * 24 * 64 * 32 * 9 + 9216 * 128 + 128 * 10
     assert architecture.total_macs == by_hand
+
+
+def test_a_layer_that_is_called_twice_says_so_with_both_fields() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.act, self.pool = nn.Conv2d(1, 1, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.pool(self.conv(self.act(self.conv(x))))
+
+    architecture = trace(Twice(), torch.zeros(1, 1, 16, 16))
+    fields = {line.split()[0]: line.split("  ")[-1].strip() for line in architecture.summary().splitlines()[3:6]}
+    assert fields == {"conv": "3×3…5×5 (2×)", "act": "3×3", "pool": "whole image"}
+    assert architecture.find("conv").fields == ((3, 3), (5, 5))
+    assert architecture.find("conv").receptive_field == (5, 5)
+    assert "(n×): called n times; the receptive fields of the first and the last call" in architecture.summary()
+    assert "3×3…5×5 (2×)" in architecture._repr_html_()
+
+
+def test_no_field_is_cut_at_the_image() -> None:
+    lines = trace(torchvision.models.resnet18(weights=None), torch.zeros(1, 3, 224, 224)).summary().splitlines()
+    # Araujo et al. 2019, "Computing receptive fields", table: 435 for ResNet-18's last block.
+    assert next(line for line in lines if line.startswith("layer4.1.conv2")).endswith("435×435")
+    assert next(line for line in lines if line.startswith("avgpool")).endswith("whole image")
+
+
+def test_one_axis_seen_wholly() -> None:
+    class Rows(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(1, 1, (1, 3), padding=(0, 1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.conv(x.mean(2, keepdim=True))
+
+    assert trace(Rows(), torch.zeros(1, 1, 8, 8)).summary().splitlines()[3].endswith("all×3")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,7 +63,13 @@ def scaled(values: Floats, magnitude: Floats | None, sign: str, clip: float = 0.
 
 
 def overlay(
-    photo: npt.NDArray[np.uint8] | None, scale: Scaled, look: Any, side: int, *, partial: bool = False
+    photo: npt.NDArray[np.uint8] | None,
+    scale: Scaled,
+    look: Any,
+    side: int,
+    *,
+    partial: bool = False,
+    extent: Sequence[float] | None = None,
 ) -> Image.Image:
     """The map over the photograph, no side longer than ``side`` px.
 
@@ -72,9 +79,10 @@ def overlay(
         look: has ``opacity``, ``smooth``, ``colormap`` and ``diverging``.
         side: px.
         partial: NaN is what is not known yet: there is the photograph.
+        extent: top, left, bottom and right of the map in shares of the photograph; None: all of it.
     """
     size = fitted((photo if photo is not None else scale.part).shape[:2], side)
-    part = resized(scale.part, size, smooth=getattr(look, "smooth", True))
+    part, inside = laid(scale.part, size, extent if photo is not None else None, smooth=getattr(look, "smooth", True))
     shares = part / (scale.limit or 1.0)
     colours = coloured((shares + 1) / 2 if scale.signed else shares, look.diverging if scale.signed else look.colormap)
     opacity = np.full(size, look.opacity if photo is not None else 1.0, np.float32)
@@ -82,9 +90,26 @@ def overlay(
         opacity[np.isfinite(part)] = 0
     if partial:
         opacity[~np.isfinite(part)] = 0
+    opacity[~inside] = 0
     under = Image.new("RGB", size[::-1], "white") if photo is None else photograph(photo, side)
     alpha = Image.fromarray(np.round(opacity * 255).astype(np.uint8))
     return Image.composite(Image.fromarray(colours), under, alpha)
+
+
+def laid(
+    values: Floats, size: tuple[int, int], extent: Sequence[float] | None, *, smooth: bool
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """The map at ``size`` where it lies, 0 elsewhere; and where that is."""
+    if extent is None:
+        return resized(values, size, smooth=smooth), np.ones(size, bool)
+    top, left, bottom, right = (round(share * size[axis % 2]) for axis, share in enumerate(extent))
+    whole = resized(values, (max(bottom - top, 1), max(right - left, 1)), smooth=smooth)
+    part, inside = np.zeros(size, whole.dtype), np.zeros(size, bool)
+    rows, columns = slice(max(top, 0), max(bottom, 0)), slice(max(left, 0), max(right, 0))
+    cut = whole[max(-top, 0) :, max(-left, 0) :]
+    height, width = inside[rows, columns].shape
+    part[rows, columns], inside[rows, columns] = cut[:height, :width], True
+    return part, inside
 
 
 def photograph(pixels: npt.NDArray[np.uint8], side: int) -> Image.Image:

@@ -2,10 +2,12 @@
 import type { Data } from "../_shared/channel";
 import { type ColormapName, gradient } from "../_shared/colormaps";
 import { h } from "../_shared/dom";
+import { WHOLE } from "../_shared/extent";
 import { number } from "../_shared/format";
 import { colourise } from "../heatmap_overlay/colourise";
 import { type Heat, heatOf, viewOf } from "../heatmap_overlay/heat";
-import { paintSize, resample, type Size } from "../heatmap_overlay/resample";
+import { laid } from "../heatmap_overlay/laid";
+import { paintSize, type Size } from "../heatmap_overlay/resample";
 import { barLabels } from "../heatmap_overlay/scale";
 import type { Sign } from "../heatmap_overlay/state";
 import type { Shared, Shown } from "./scales";
@@ -73,7 +75,7 @@ export function cellView(label: string, place: string) {
       const target = paintSize(photo ? size : heat.size, heat.size, 160, 320);
       [map.height, map.width] = target;
       const image = new ImageData(map.width, map.height);
-      const values = resample(shown.view.part, heat.size, target, true);
+      const values = laid(shown.view.part, heat.size, target, true, heat.extent ?? WHOLE);
       colourise(values, map.width, { limit: scale.limit, sign, name, partial: false }, new Uint32Array(image.data.buffer));
       map.getContext("2d")?.putImageData(image, 0, 0);
       composed = [];

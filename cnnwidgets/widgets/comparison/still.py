@@ -50,12 +50,12 @@ def _scale(widget: Any, row: int, column: int) -> maps.Scaled | None:
 
 
 def _cell(widget: Any, photo: Any, place: tuple[int, int], scales: dict[Any, Any], side: int) -> parts.Block:
-    own = scales[place]
+    own, content = scales[place], content_of(widget, f"cell:{place[0]}:{place[1]}")
     if own is None:
-        why = content_of(widget, f"cell:{place[0]}:{place[1]}").get("reason") or "not computed"
+        why = content.get("reason") or "not computed"
         return parts.text(why, colour=parts.SOFT, size=11, width=side)
     alike = {"own": [place], "method": [other for other in scales if other[0] == place[0]], "all": list(scales)}
     limit = max(scales[other].limit for other in alike[widget.scale] if scales[other] is not None)
-    picture = maps.overlay(photo, own._replace(limit=limit), widget, side)
+    picture = maps.overlay(photo, own._replace(limit=limit), widget, side, extent=content.get("extent"))
     numbers = f"{maps.number(own.least)} to {maps.number(own.largest)}" if np.isfinite(own.least) else "not finite"
     return parts.column([picture, parts.text(numbers, colour=parts.SOFT, size=11, width=side, most=1)], 2)

@@ -11,13 +11,14 @@ import traitlets
 
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import CnnWidget, bundle
+from cnnwidgets.widgets._extent import extent_of
 from cnnwidgets.widgets._messages import MOST_NUMBER, brief, command, one_of, several, text, whole
 from cnnwidgets.widgets._pictures import is_attribution, picture_pixels
 from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import title
 from cnnwidgets.widgets._still.pushed import content_of
 from cnnwidgets.widgets.heatmap_overlay._arrays import Shown, first_image
-from cnnwidgets.widgets.heatmap_overlay._fit import Size, stretched
+from cnnwidgets.widgets.heatmap_overlay._fit import Size, laid_out
 from cnnwidgets.widgets.heatmap_overlay.names import method_label
 from cnnwidgets.widgets.heatmap_overlay.units import unit_of
 from cnnwidgets.widgets.heatmap_overlay.widget import CLIP_OF_GRADIENTS, DIVERGING, SEQUENTIAL, SIGNS
@@ -223,7 +224,8 @@ class Comparison(CnnWidget):
         Raises:
             InputError: as for :meth:`show_cell`.
         """
-        self._show(row, column, first_image(attribution.values), attribution.notes, unit_of(attribution.method))
+        shown, placement = first_image(attribution.values), getattr(attribution, "placement", None)
+        self._show(row, column, shown, attribution.notes, unit_of(attribution.method), placement)
 
     def fail_cell(self, row: int, column: int, reason: str) -> None:
         """Say in a cell why it has no map.
@@ -262,12 +264,16 @@ class Comparison(CnnWidget):
         self._compare = self._cancel = _nothing
         super().close()
 
-    def _show(self, row: int, column: int, shown: Shown, notes: Iterable[str], unit: str) -> None:
+    def _show(
+        self, row: int, column: int, shown: Shown, notes: Iterable[str], unit: str, placement: Any = None
+    ) -> None:
         self._check(row, column)
-        shape_note = stretched(shown.values.shape, self._pixels, allowed=self.stretch)
+        shape_note = laid_out(shown.values.shape, self._pixels, placement, allowed=self.stretch)
         arrays, done = arrays_of(shown)
         said = [note for note in (*notes, shape_note, *done) if note]
-        self._push_cell(row, column, arrays, channels=shown.channels, notes=said, unit=unit)
+        self._push_cell(
+            row, column, arrays, channels=shown.channels, notes=said, unit=unit, extent=extent_of(placement)
+        )
 
     def _check(self, row: int, column: int) -> None:
         _, rows, columns = self._grid

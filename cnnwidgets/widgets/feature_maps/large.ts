@@ -1,5 +1,6 @@
 /** One map, large, over the photograph. */
 import { NOT_FINITE, table } from "../_shared/colormaps";
+import { WHOLE } from "../_shared/extent";
 import { colourise, palette, TOP_LEVEL } from "../_shared/paint";
 import { ends, levelsOf, type Maps, span } from "./maps";
 import type { View } from "./view";
@@ -30,8 +31,9 @@ export function drawLarge(canvas: HTMLCanvasElement, view: View, channel: number
   if (look.picture) context.drawImage(look.picture, 0, 0, width, height);
   context.globalAlpha = look.picture ? look.opacity : 1;
   context.imageSmoothingEnabled = look.smooth || maps.width > width;
-  context.drawImage(source(view, channel), 0, 0, width, height);
-  hatchBad(context, maps, levelsOf(maps, channel));
+  const [left, top, across, down] = rectOf(maps, look.picture, width, height);
+  context.drawImage(source(view, channel), left, top, across, down);
+  hatchBad(context, maps, levelsOf(maps, channel), [left, top, across, down]);
   context.globalAlpha = 1;
 }
 
@@ -48,15 +50,23 @@ function source(view: View, channel: number): HTMLCanvasElement {
   return canvas;
 }
 
-function hatchBad(context: CanvasRenderingContext2D, maps: Maps, levels: Uint8Array): void {
+type Rect = readonly [left: number, top: number, width: number, height: number];
+
+/** Where on a canvas of this size the map is drawn: where it lies in the photograph, if there is one. */
+export function rectOf(maps: Pick<Maps, "extent">, picture: unknown, width: number, height: number): Rect {
+  const [top, left, bottom, right] = picture ? maps.extent : WHOLE;
+  return [left * width, top * height, (right - left) * width, (bottom - top) * height];
+}
+
+function hatchBad(context: CanvasRenderingContext2D, maps: Maps, levels: Uint8Array, [left, top, across, down]: Rect): void {
   let bad = levels.indexOf(TOP_LEVEL + 1);
   if (bad < 0) return;
-  const stepX = context.canvas.width / maps.width;
-  const stepY = context.canvas.height / maps.height;
+  const stepX = across / maps.width;
+  const stepY = down / maps.height;
   context.fillStyle = stripes(context) ?? `rgb(${NOT_FINITE.join()})`;
   for (; bad >= 0; bad = levels.indexOf(TOP_LEVEL + 1, bad + 1)) {
     const row = Math.floor(bad / maps.width);
-    context.fillRect((bad % maps.width) * stepX, row * stepY, stepX, stepY);
+    context.fillRect(left + (bad % maps.width) * stepX, top + row * stepY, stepX, stepY);
   }
 }
 

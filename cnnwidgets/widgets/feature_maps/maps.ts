@@ -1,6 +1,7 @@
 /** One layer's maps as they came from Python, and what their colours span. */
 import type { Data, Numbers } from "../_shared/channel";
 import { DIVERGING } from "../_shared/colormaps";
+import { type Extent, extentOf } from "../_shared/extent";
 import { TOP_LEVEL } from "../_shared/paint";
 
 export interface Maps {
@@ -9,6 +10,8 @@ export interface Maps {
   notes: string[];
   /** Height and width in input pixels. */
   field: [number, number] | null;
+  /** Where the maps lie in the photograph. */
+  extent: Extent;
   count: number;
   height: number;
   width: number;
@@ -37,6 +40,7 @@ export function readMaps(data: Data): Maps | null {
     layer: String(data.content["layer"] ?? ""),
     notes: (data.content["notes"] as string[] | undefined) ?? [],
     field: (data.content["receptive_field"] as [number, number] | null | undefined) ?? null,
+    extent: extentOf(data.content),
     count,
     height,
     width,

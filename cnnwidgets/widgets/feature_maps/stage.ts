@@ -1,7 +1,7 @@
 /** The large map with what reads it: the value under the pointer, or under the keyboard's marker. */
 import { h } from "../_shared/dom";
 import { number } from "../_shared/format";
-import { drawLarge, type Look, ratio } from "./large";
+import { drawLarge, type Look, ratio, rectOf } from "./large";
 import { levelsOf, valueOf } from "./maps";
 import type { View } from "./view";
 
@@ -19,7 +19,7 @@ export function makeStage(): Stage {
   const reading = h("p", { class: "fm-reading", role: "status" }, HINT);
   const frame = h("div", { class: "fm-frame" }, canvas, marker);
   const element = h("div", { class: "fm-stage" }, frame, reading);
-  let shown: { view: View; channel: number } | null = null;
+  let shown: { view: View; channel: number; picture: unknown } | null = null;
   let [row, column] = [-1, -1];
 
   function read(toRow: number, toColumn: number) {
@@ -28,10 +28,11 @@ export function makeStage(): Stage {
     row = Math.min(maps.height - 1, Math.max(0, toRow));
     column = Math.min(maps.width - 1, Math.max(0, toColumn));
     marker.hidden = false;
-    marker.style.left = `${(column / maps.width) * 100}%`;
-    marker.style.top = `${(row / maps.height) * 100}%`;
-    marker.style.width = `${100 / maps.width}%`;
-    marker.style.height = `${100 / maps.height}%`;
+    const [left, top, across, down] = rectOf(maps, shown.picture, 100, 100);
+    marker.style.left = `${left + (column / maps.width) * across}%`;
+    marker.style.top = `${top + (row / maps.height) * down}%`;
+    marker.style.width = `${across / maps.width}%`;
+    marker.style.height = `${down / maps.height}%`;
     const level = levelsOf(maps, shown.channel)[row * maps.width + column] ?? 255;
     const value = valueOf(maps, shown.channel, level);
     const text = Number.isNaN(value) ? "NaN or infinite" : `≈ ${number(value)}`;
@@ -49,10 +50,14 @@ export function makeStage(): Stage {
   canvas.addEventListener("pointermove", (event) => {
     if (!shown) return;
     const box = canvas.getBoundingClientRect();
-    read(
-      Math.floor(((event.clientY - box.top) / box.height) * shown.view.maps.height),
-      Math.floor(((event.clientX - box.left) / box.width) * shown.view.maps.width),
-    );
+    const { maps } = shown.view;
+    const [left, top, across, down] = rectOf(maps, shown.picture, box.width, box.height);
+    const toRow = Math.floor(((event.clientY - box.top - top) / down) * maps.height);
+    const toColumn = Math.floor(((event.clientX - box.left - left) / across) * maps.width);
+    if (toRow < 0 || toColumn < 0 || toRow >= maps.height || toColumn >= maps.width) {
+      forget();
+      reading.textContent = "Outside of the map";
+    } else read(toRow, toColumn);
   });
   canvas.addEventListener("pointerleave", forget);
   canvas.addEventListener("blur", forget);
@@ -70,7 +75,7 @@ export function makeStage(): Stage {
     canvas,
     draw: (view, channel, look) => {
       const sameSize = shown?.view.maps.height === view.maps.height && shown.view.maps.width === view.maps.width;
-      shown = { view, channel };
+      shown = { view, channel, picture: look.picture };
       drawLarge(canvas, view, channel, look);
       const tall = ratio(view.maps, look.picture);
       frame.style.maxWidth = tall > 1 ? `${Math.round(306 / tall)}px` : "";

@@ -8,6 +8,7 @@ from typing import Any
 import traitlets
 
 from cnnwidgets.widgets._base import CnnWidget, bundle
+from cnnwidgets.widgets._extent import extent_of
 from cnnwidgets.widgets._messages import command
 from cnnwidgets.widgets._pictures import picture_pixels
 from cnnwidgets.widgets._still.parts import Block
@@ -97,6 +98,7 @@ class FeatureMaps(CnnWidget):
         channel: int | None = None,
         note: str = "",
         off: Sequence[int] = (),
+        placement: Any = None,
     ) -> None:
         """Show ``maps``. The selected channel stays if they have it, and is cleared if not.
 
@@ -108,6 +110,8 @@ class FeatureMaps(CnnWidget):
             channel: the channel to select.
             note: a sentence shown above the maps.
             off: maps that are switched off.
+            placement: where they lie in the photograph, a :class:`~cnnwidgets.core.placement.Placement`; None: over
+                all of it.
 
         Raises:
             InputError: ``maps`` or ``contribution`` has another shape or type.
@@ -135,6 +139,7 @@ class FeatureMaps(CnnWidget):
             layer=layer,
             notes=notes,
             receptive_field=field,
+            extent=extent_of(placement),
         )
         if added is not None:
             self._push_contribution(added, target_name)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from cnnwidgets.core.errors import InputError
+from cnnwidgets.widgets._extent import extent_of
 
 Size = tuple[int, int]
 
@@ -41,6 +43,15 @@ def nearly(cells: Size, pixels: Size) -> bool:
     if max(low for low, _ in strides) < min(high for _, high in strides):
         return True
     return in_proportion(cells, pixels, most_border=min(cells))
+
+
+def laid_out(cells: Size, picture: Size | None, placement: Any, *, allowed: bool = False, what: str = "The map") -> str:
+    """As :func:`stretched`, of a map that lies at ``placement``; None: over all of the picture."""
+    if extent_of(placement) is None:
+        return stretched(cells, picture, allowed=allowed, what=what)
+    return stretched(
+        placement.image, picture, allowed=allowed, what=f"The image that {what[:1].lower()}{what[1:]} lies on"
+    )
 
 
 def stretched(cells: Size, picture: Size | None, *, allowed: bool = False, what: str = "The map") -> str:

@@ -1,5 +1,6 @@
 /** From numbers to pixels. */
 import { type ColormapName, NOT_FINITE, table } from "../_shared/colormaps";
+import { OUTSIDE } from "./laid";
 import type { Sign } from "./state";
 
 /** One pixel as a little-endian 32-bit word over ImageData's bytes. */
@@ -18,7 +19,7 @@ function words(name: ColormapName): Uint32Array {
 
 /**
  * Colours `part` (as from partOf, resampled) into `pixels`, RGBA, rows of `width`. `limit` gets the last colour; with
- * a limit of 0 nothing is painted. NaN is no colour of the map: stripes, white where the value is only not known yet.
+ * a limit of 0 nothing is painted, nor where the map has no cell. NaN is no colour of the map: stripes, white where the value is only not known yet.
  */
 export function colourise(
   part: Float32Array,
@@ -36,7 +37,8 @@ export function colourise(
   for (let row = 0, at = 0; row < height; row += 1) {
     for (let column = 0; column < width; column += 1, at += 1) {
       const value = part[at]!;
-      if (value !== value) pixels[at] = (row + column) % period < thickness ? stripe : between;
+      if (value === OUTSIDE) pixels[at] = 0;
+      else if (value !== value) pixels[at] = (row + column) % period < thickness ? stripe : between;
       else if (limit === 0) pixels[at] = 0;
       else {
         const index = (value * factor + offset) | 0;

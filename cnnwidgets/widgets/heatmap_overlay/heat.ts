@@ -1,7 +1,9 @@
 /** A map as it came from Python, and the view of it that the reader chose. */
 import type { Data } from "../_shared/channel";
+import { type Extent, extentOf, WHOLE } from "../_shared/extent";
 import { number } from "../_shared/format";
-import { cell, type Size, valueAt } from "./resample";
+import { cellIn, OUTSIDE, valueIn } from "./laid";
+import type { Size } from "./resample";
 import { limitOf, partOf, type Scale, scaleOf, type Stats, statsOf } from "./scale";
 import type { MapContent, Sign } from "./state";
 
@@ -20,6 +22,8 @@ export interface Heat {
   by: string;
   /** How it was made, for a reader; empty: nothing to say. */
   made: string;
+  /** Where it lies in the picture; undefined: over all of it. */
+  extent?: Extent;
 }
 
 /** The map in a "map" push; null if it holds none. */
@@ -39,6 +43,7 @@ export function heatOf(data: Data): Heat | null {
     layer: content.layer ?? null,
     by: content.by ?? "",
     made: content.made ?? "",
+    extent: extentOf(data.content),
   };
 }
 
@@ -96,14 +101,16 @@ export function linesAt(
   smooth: boolean,
 ): string[] {
   const [h, w] = heat.size;
-  const painted = valueAt(view.part, heat.size, picture, row, column, smooth);
-  const i = cell(row, h, picture[0]);
-  const j = cell(column, w, picture[1]);
-  const raw = view.raw[i * w + j]!;
+  const extent = heat.extent ?? WHOLE;
+  const painted = valueIn(view.part, heat.size, picture, row, column, smooth, extent);
   const place = `row ${row}, column ${column}`;
+  if (painted === OUTSIDE) return ["outside of the map", place];
+  const i = cellIn(row, h, picture[0], extent[0], extent[2]);
+  const j = cellIn(column, w, picture[1], extent[1], extent[3]);
+  const raw = view.raw[i * w + j]!;
   if (!Number.isFinite(raw)) return [heat.partial && Number.isNaN(raw) ? "not known yet" : number(raw), place];
   const value = number(view.sign === "negative" && painted !== 0 ? -painted : painted);
-  const coarser = h !== picture[0] || w !== picture[1];
+  const coarser = h !== picture[0] || w !== picture[1] || extent.some((side, at) => side !== WHOLE[at]);
   const under = coarser ? `cell ${i}, ${j} of ${h} × ${w}: ${number(raw)}` : `map: ${number(raw)}`;
   return coarser || value !== number(raw) ? [value, place, under] : [value, place];
 }

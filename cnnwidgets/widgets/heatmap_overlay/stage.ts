@@ -1,10 +1,12 @@
 /** Photograph and map, one over the other, and the value under the pointer or the crosshair. */
 import { type ColormapName, NOT_FINITE } from "../_shared/colormaps";
 import { h } from "../_shared/dom";
+import { across, type Extent, WHOLE } from "../_shared/extent";
 import { colourise } from "./colourise";
 import { channelsAt, type Colours, mix, planes } from "./colours";
 import { type Heat, linesAt, type View } from "./heat";
-import { paintSize, resample, type Size } from "./resample";
+import { laid } from "./laid";
+import { paintSize, type Size } from "./resample";
 
 export interface Picture {
   id: number;
@@ -28,6 +30,12 @@ function same(one: readonly unknown[], other: readonly unknown[]): boolean {
   return one.every((part, i) => part === other[i]);
 }
 
+/** The cells, in whole numbers, that would cover the picture. */
+function whole(cells: Size, extent: Extent): Size {
+  const [rows, columns] = across(cells, extent);
+  return [Math.round(rows), Math.round(columns)];
+}
+
 /** Below this the photograph is a handful of pixels, and each should be seen as what it is. */
 const TINY = 96;
 
@@ -44,7 +52,7 @@ export function stage() {
   let sampled: { of: unknown[]; values: Float32Array[] } = { of: [], values: [] };
   let place: [row: number, column: number] | null = null;
 
-  const size = (): Size => scene.picture?.size ?? scene.heat?.size ?? [1, 1];
+  const size = (): Size => scene.picture?.size ?? (scene.heat ? whole(scene.heat.size, scene.heat.extent ?? WHOLE) : [1, 1]);
 
   function paintPhoto(): void {
     const { picture } = scene;
@@ -69,7 +77,8 @@ export function stage() {
     const wanted = [painted, view, limit, colours, name, smooth];
     if (same(wanted, drawn)) return;
     drawn = wanted;
-    const target = heat ? paintSize(size(), heat.size) : ([1, 1] as const);
+    const extent = heat?.extent ?? WHOLE;
+    const target = heat ? paintSize(size(), whole(heat.size, extent)) : ([1, 1] as const);
     if (map.height !== target[0] || map.width !== target[1]) [map.height, map.width] = target;
     map.classList.toggle("is-cells", !smooth);
     const context = map.getContext("2d");
@@ -77,7 +86,7 @@ export function stage() {
     const image = new ImageData(map.width, map.height);
     const of = [painted, view, colours, smooth];
     if (!same(of, sampled.of)) {
-      const values = colours ? planes(colours, target, smooth) : [resample(view.part, heat.size, target, smooth)];
+      const values = colours ? planes(colours, target, smooth) : [laid(view.part, heat.size, target, smooth, extent)];
       sampled = { of, values };
     }
     const { values } = sampled;

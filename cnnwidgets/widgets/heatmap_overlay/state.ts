@@ -45,4 +45,6 @@ export interface MapContent {
   by?: string;
   /** How it was made: patch, places and fill of an occlusion. */
   made?: string;
+  /** Top, left, bottom and right of what it covers, in shares of the picture; none: all of it. */
+  extent?: number[] | null;
 }

@@ -23,7 +23,7 @@ def still(widget: Any, width: int = parts.WIDTH) -> parts.Block | None:
     partial = bool(content.get("partial"))
     scale = maps.scaled(heat["values"], heat.get("magnitude"), sign, 0.0 if partial else widget.clip)
     name = widget.diverging if scale.signed else widget.colormap
-    picture = maps.overlay(photo, scale, widget, _SIDE, partial=partial)
+    picture = maps.overlay(photo, scale, widget, _SIDE, partial=partial, extent=content.get("extent"))
     bar = [parts.colour_bar(name, scale.ends, widget.unit, picture.width)] if scale.limit else []
     room = width - picture.width - 16
     beside = room if room > 100 else width

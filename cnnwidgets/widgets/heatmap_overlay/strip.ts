@@ -2,11 +2,12 @@
 import type { Data } from "../_shared/channel";
 import { type ColormapName } from "../_shared/colormaps";
 import { h } from "../_shared/dom";
+import { across, extentOf, WHOLE } from "../_shared/extent";
 import { number } from "../_shared/format";
 import { assign, type Model } from "../_shared/model";
 import { colourise } from "./colourise";
 import { type Heat, scaleFor, viewOf } from "./heat";
-import { resample } from "./resample";
+import { laid } from "./laid";
 import type { Sign, State } from "./state";
 
 export interface Strip {
@@ -22,6 +23,7 @@ export interface Strip {
 /** The strip in a "strip" push; null if it holds none. */
 export function stripOf({ id, arrays, content }: Data): Strip | null {
   const names = content["names"] as string[];
+  const extents = (content["extents"] ?? []) as unknown[];
   const [values, sizes] = [arrays["values"]?.data, arrays["sizes"]?.data];
   if (names.length === 0 || !(values instanceof Float32Array) || !sizes) return null;
   const maps = new Map<string, Heat>();
@@ -30,8 +32,9 @@ export function stripOf({ id, arrays, content }: Data): Strip | null {
     const [rows, columns] = [sizes[i * 2]!, sizes[i * 2 + 1]!];
     const own = values.subarray(start, (start += rows * columns));
     const size = [rows, columns] as const;
+    const extent = extentOf({ extent: extents[i] });
     const plain = { magnitude: null, partial: false, unsigned: false, channels: 0, by: "", made: "" };
-    maps.set(layer, { id, size, values: own, layer, ...plain });
+    maps.set(layer, { id, size, values: own, layer, extent, ...plain });
   });
   const { caption, unit, method } = content as unknown as Strip;
   return { maps, caption, unit, method };
@@ -67,11 +70,12 @@ export function tileSize([rows, columns]: readonly [number, number], side: numbe
 }
 
 function draw(canvas: HTMLCanvasElement, heat: Heat, limit: number, { sign, name, smooth }: Look): void {
-  const [height, width] = tileSize(heat.size, Math.round(SIDE * Math.min(devicePixelRatio || 1, 2)));
+  const extent = heat.extent ?? WHOLE;
+  const [height, width] = tileSize(across(heat.size, extent), Math.round(SIDE * Math.min(devicePixelRatio || 1, 2)));
   canvas.width = width;
   canvas.height = height;
   const image = new ImageData(width, height);
-  const values = resample(viewOf(heat, sign).part, heat.size, [height, width], smooth);
+  const values = laid(viewOf(heat, sign).part, heat.size, [height, width], smooth, extent);
   colourise(values, width, { limit, sign, name, partial: false }, new Uint32Array(image.data.buffer));
   canvas.getContext("2d")?.putImageData(image, 0, 0);
 }

@@ -12,13 +12,14 @@ import traitlets
 
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import CnnWidget, bundle
+from cnnwidgets.widgets._extent import extent_of
 from cnnwidgets.widgets._pictures import WHOLE, is_attribution, is_whole_photograph, picture_pixels
 from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import title
 from cnnwidgets.widgets._still.pushed import content_of
 
 from ._arrays import Floats, Shown, first_image, floats_and_notes
-from ._fit import Size, stretched
+from ._fit import Size, laid_out
 from ._notes import caption_of, made_of, note_of
 from ._strip import packed
 from .names import method_label
@@ -169,6 +170,7 @@ class HeatmapOverlay(CnnWidget):
         signed: bool | None = None,
         notes: Iterable[str | Mapping[str, str]] = (),
         partial: bool = False,
+        placement: Any = None,
     ) -> None:
         """Show a map.
 
@@ -180,14 +182,23 @@ class HeatmapOverlay(CnnWidget):
                 none to choose; None leaves the reader's choice.
             notes: sentences (each a warning), or {"level": "ok" or "warn", "text": sentence}.
             partial: the map is still filling in.
+            placement: where it lies in the picture, as in ``Attribution.placement``; None: over all of it.
 
         Raises:
             InputError: not one map, empty, not real numbers, or out of proportion to the picture (see ``stretch``).
         """
         checked, more = floats_and_notes(values)
         unsigned = signed is False and not (checked < 0).any()
-        all_notes = [*notes, *more]
-        self._show(Shown(checked, None, 0), caption, unit, signed, all_notes, partial=partial, unsigned=unsigned)
+        self._show(
+            Shown(checked, None, 0),
+            caption,
+            unit,
+            signed,
+            [*notes, *more],
+            partial=partial,
+            unsigned=unsigned,
+            placement=placement,
+        )
 
     def show_attribution(
         self,
@@ -213,8 +224,16 @@ class HeatmapOverlay(CnnWidget):
             caption = caption_of(attribution)
         if unit is None:
             unit = unit_of(attribution.method)
-        about = {"layer": attribution.layer, "by": method_label(attribution.method), "made": made_of(attribution)}
-        self._show(shown, caption, unit, signed, [*attribution.notes, *notes], partial=partial, about=about)
+        self._show(
+            shown,
+            caption,
+            unit,
+            signed,
+            [*attribution.notes, *notes],
+            partial=partial,
+            about={"layer": attribution.layer, "by": method_label(attribution.method), "made": made_of(attribution)},
+            placement=getattr(attribution, "placement", None),
+        )
 
     def show_strip(
         self,
@@ -225,6 +244,7 @@ class HeatmapOverlay(CnnWidget):
         caption: str = "{layer}",
         unit: str = "",
         method: str = "",
+        placements: Sequence[Any] | None = None,
     ) -> None:
         """Show small maps of all layers beside the layer slider; moving it paints theirs before Python answers.
 
@@ -235,6 +255,7 @@ class HeatmapOverlay(CnnWidget):
             caption: of the large map until Python answers; ``{layer}`` stands for the name.
             unit: what the numbers measure.
             method: the method whose maps these are: the strip shows only while it is chosen. Empty: always.
+            placements: where each lies in the picture; None, for all or for one: over all of it.
 
         Raises:
             InputError: not one map a name, a name that ``layers`` lacks, or a map that is none or out of proportion.
@@ -245,11 +266,14 @@ class HeatmapOverlay(CnnWidget):
                 f"The strip has a map of {strange[0]!r}, which is none of `layers`. {self._closest(strange[0])}"
             )
         arrays = packed(names, maps)
-        for name, values in zip(names, maps, strict=True):
-            stretched(np.shape(values)[-2:], self._pixels, allowed=self.stretch, what=f"The strip's map of {name!r}")
+        where = [None] * len(names) if placements is None else list(placements)
+        for name, values, placement in zip(names, maps, where, strict=True):
+            what = f"The strip's map of {name!r}"
+            laid_out(np.shape(values)[-2:], self._pixels, placement, allowed=self.stretch, what=what)
+        extents = [extent_of(placement) for placement in where]
         if scale is not None:
             self.strip_scale = scale
-        self.push("strip", arrays=arrays, names=list(names), caption=caption, unit=unit, method=method)
+        self.push("strip", arrays=arrays, names=list(names), caption=caption, unit=unit, method=method, extents=extents)
 
     def clear_strip(self) -> None:
         """Take the strip away."""
@@ -287,11 +311,12 @@ class HeatmapOverlay(CnnWidget):
         partial: bool,
         unsigned: bool = False,
         about: Mapping[str, str | None] | None = None,
+        placement: Any = None,
     ) -> None:
         arrays = {"values": shown.values}
         if shown.magnitude is not None:
             arrays["magnitude"] = shown.magnitude
-        shape_note = stretched(shown.values.shape, self._pixels, allowed=self.stretch)
+        shape_note = laid_out(shown.values.shape, self._pixels, placement, allowed=self.stretch)
         levelled = [note_of(note) for note in (*notes, shape_note, self._whole) if note]
         with self.hold_sync():
             self.caption, self.unit, self.notes = caption, unit, levelled
@@ -301,7 +326,15 @@ class HeatmapOverlay(CnnWidget):
                 self._gradient = not self._gradient
                 self.clip, self._other_clip = self._other_clip, self.clip
         self._colours = shown.colours
-        self.push("map", arrays=arrays, partial=partial, unsigned=unsigned, channels=shown.channels, **(about or {}))
+        self.push(
+            "map",
+            arrays=arrays,
+            partial=partial,
+            unsigned=unsigned,
+            channels=shown.channels,
+            extent=extent_of(placement),
+            **(about or {}),
+        )
         self._push_colours()
 
     @traitlets.observe("rgb")

@@ -1,8 +1,10 @@
 /** The picture with its patches: pixels on a canvas, outlines above it, and what the pointer does. */
 import { table } from "../_shared/colormaps";
 import { h, s } from "../_shared/dom";
+import type { Extent } from "../_shared/extent";
 import { opaque } from "../_shared/paint";
-import { resample, type Size } from "../heatmap_overlay/resample";
+import { laid, OUTSIDE } from "../heatmap_overlay/laid";
+import type { Size } from "../heatmap_overlay/resample";
 import { type Photo, pixelsOf } from "./fills";
 import type { Patch } from "./state";
 
@@ -10,6 +12,7 @@ export interface Heat {
   id: number;
   size: Size;
   values: Float32Array;
+  extent: Extent;
 }
 
 export interface Shown {
@@ -123,7 +126,7 @@ export function stage(handlers: Handlers) {
     if (!wanted) return;
     const [height, width] = size;
     if (wanted !== painted?.of || painted.image.height !== height || painted.image.width !== width) {
-      const pixels = heatPixels(resample(wanted.values, wanted.size, size, true));
+      const pixels = heatPixels(laid(wanted.values, wanted.size, size, true, wanted.extent));
       painted = { of: wanted, image: new ImageData(pixels, width, height) };
       [heat.height, heat.width] = [height, width];
     }
@@ -180,7 +183,7 @@ export function heatPixels(values: Float32Array): Uint8ClampedArray<ArrayBuffer>
   const colours = table("inferno");
   for (let i = 0; i < values.length; i += 1) {
     const share = Math.min(values[i]! / limit, 1);
-    if (!(share > 0)) continue;
+    if (!(share > 0) || values[i] === OUTSIDE) continue;
     const at = Math.round(share * 255) * 3;
     out.set([colours[at]!, colours[at + 1]!, colours[at + 2]!, Math.round(255 * share)], i * 4);
   }

@@ -11,6 +11,7 @@ import traitlets
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.widgets._base import CnnWidget, bundle
+from cnnwidgets.widgets._extent import extent_of
 from cnnwidgets.widgets._messages import MOST_NUMBER, as_sent, command, one_of, several, whole
 from cnnwidgets.widgets._pictures import picture_pixels
 from cnnwidgets.widgets._still.parts import Block
@@ -161,13 +162,17 @@ class Occluder(CnnWidget):
         """
         self.push("scores", move=move, **bars(before, after, labels, target, kind))
 
-    def show_heat(self, values: Any, *, move: int = 0) -> None:
+    def show_heat(self, values: Any, *, move: int = 0, placement: Any = None) -> None:
         """Lay a map, (h, w) real numbers, faintly over the edited picture; where it is not positive, nothing.
+
+        Args:
+            move: the move that it answers.
+            placement: where it lies in the picture, a ``Placement``; None: over all of it.
 
         Raises:
             InputError: it is no map.
         """
-        self.push("heat", arrays={"values": floats_of(values)}, move=move)
+        self.push("heat", arrays={"values": floats_of(values)}, move=move, extent=extent_of(placement))
 
     def begin_sweep(self, text: str = "") -> None:
         """A sweep has begun; what the one before found is taken away."""

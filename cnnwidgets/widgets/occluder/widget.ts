@@ -4,6 +4,7 @@ import "../heatmap_overlay/controls.css";
 import "./widget.css";
 import { command, openChannel, subscribe } from "../_shared/channel";
 import { everyFrame, h } from "../_shared/dom";
+import { extentOf } from "../_shared/extent";
 import { assign, listen, type Model, type RenderContext, watch } from "../_shared/model";
 import { type Png, saveButton } from "../_shared/png";
 import { shell } from "../_shared/shell";
@@ -264,7 +265,8 @@ function render({ model, el }: RenderContext<State>): () => void {
     subscribe(model, "heat", (data) => {
       const values = data.arrays["values"];
       const [rowCount = 0, columnCount = 0] = values?.shape ?? [];
-      heat = values ? { id: data.id, size: [rowCount, columnCount], values: values.data as Float32Array } : null;
+      const size = [rowCount, columnCount] as const;
+      heat = values ? { id: data.id, size, values: values.data as Float32Array, extent: extentOf(data.content) } : null;
       frame.request();
     }),
     subscribe(model, "sweep", (data) => {
