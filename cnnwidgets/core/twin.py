@@ -111,7 +111,9 @@ def _copied(base: nn.Module, make: Any) -> nn.Module:
     for module in every:
         memo.update({id(value): value for value in list(module._parameters.values()) if value is not None})  # noqa: SLF001
         memo.update({id(hook): _nothing for hook in _our_hooks(module)})
-        memo.update({id(value): _LOCKS[type(value)]() for value in own_attributes(module).values() if type(value) in _LOCKS})
+        memo.update(
+            {id(value): _LOCKS[type(value)]() for value in own_attributes(module).values() if type(value) in _LOCKS}
+        )
     memo.update({id(value): value.detach().clone() for value in graph_tensors(contents)})
     rebound = _Rebound(memo)
     for function in functions:

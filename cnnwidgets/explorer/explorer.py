@@ -26,7 +26,6 @@ from .ties import guarded, tie
 from .view import View
 from .worker import Worker
 
-
 _LONGEST_RENEWAL = 60.0  # seconds that a panel waits for the photograph to be looked at again
 
 
@@ -51,7 +50,9 @@ class Explorer(Choices):
         if target is not None and not callable(chosen):
             self._wish = chosen[0]  # an int, whatever kind of number was given
         self._panels = Panels(session, lambda: self._scene, self._show_scores, self._mark_busy, self._renew)
-        self._view = View(model_title(session.original), session.traced, list(session.images), session.label, self._panels)
+        self._view = View(
+            model_title(session.original), session.traced, list(session.images), session.label, self._panels
+        )
         self.graph, self.feature_maps = self._view.graph, self._view.feature_maps
         self.overlay, self.scores = self._view.overlay, self._view.scores
         self.occluder, self.comparison = self._panels.hiding.widget, self._panels.comparing.widget
