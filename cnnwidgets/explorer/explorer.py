@@ -90,9 +90,10 @@ class Explorer(Choices):
         Raises:
             TimeoutError: it took longer than ``timeout`` seconds.
         """
-        self._worker.wait(timeout)
-        if self.status != "closed":
-            self._panels.wait(timeout)
+        for _ in range(2):  # a panel may have let the photograph be looked at again
+            self._worker.wait(timeout)
+            if self.status != "closed":
+                self._panels.wait(timeout)
 
     def cancel(self) -> None:
         """Stop what is being computed; what is done stays on show."""

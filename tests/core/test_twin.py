@@ -253,3 +253,23 @@ def test_the_fingerprint_does_not_change_with_the_mode_or_a_forward_or_our_hooks
         assert before.same(fingerprint(net))
     copy.deepcopy(net)
     assert before.same(fingerprint(net))
+
+
+def test_a_model_that_keeps_activations_can_be_randomised() -> None:
+    from cnnwidgets.checks import randomised
+
+    net = Keeping()
+    net.numbers, net.lock = None, Nothing()
+    net.eval()(X)
+    done = randomised(net, X[:1], "saliency", 0, stages=1)
+    assert done.complete
+
+
+class Nothing:
+    """A lock that can be copied."""
+
+    def __enter__(self) -> None:
+        """Nothing to do."""
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to undo."""
