@@ -1,6 +1,7 @@
 # make demo   opens JupyterLab on the first notebook        (make demo ARGS=--no-browser on a server)
 # make test   everything: unit, conformance, notebooks, browser, TypeScript, ruff, mypy
 # make bench  the speed table of README
+# make soak   10,000 random actions on an Explorer         (make soak ARGS='--seed 2 --actions 1000')
 
 PYTHON ?= python3.11
 # Idle OpenMP threads must not spin: the browser and the server need the cores.
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NOTEBOOK ?= notebooks/01_explore.ipynb
 
-.PHONY: demo test bench clean frontend
+.PHONY: demo test bench soak clean frontend
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -36,6 +37,9 @@ test: $(VENV)/.test
 
 bench: $(VENV)/.test frontend
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+soak: $(VENV)/.test frontend
+	$(BIN)/python -m tests.soak $(ARGS)
 
 clean:
 	rm -rf $(VENV) cnnwidgets/static cnnwidgets/_frontend/node_modules tests/artefacts

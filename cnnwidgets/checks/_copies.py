@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from cnnwidgets.core.attributes import Contents, graph_tensors
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.core.forward import is_out_of_memory
 from cnnwidgets.core.names import unwrapped
@@ -25,7 +26,8 @@ def private_copy(model: nn.Module) -> nn.Module:
     for attempt in range(_ATTEMPTS):
         try:
             with torch.inference_mode(False), torch.no_grad():
-                made = copy.deepcopy(base)
+                contents = Contents(base.modules())  # activations kept with their graph, which cannot be copied
+                made = copy.deepcopy(base, {id(value): value.detach().clone() for value in graph_tensors(contents)})
             break
         except Exception as error:
             if is_out_of_memory(error):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from types import FunctionType, MethodType
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from .attributes import Contents, own_attributes
 from .direct_calls import Forward
@@ -60,8 +61,8 @@ def fingerprint(model: nn.Module, *, thorough: bool = False) -> Fingerprint:
     modules = list(base.modules())
     contents = Contents(modules)
     modules += contents.modules
-    parameters = [value for one in modules for value in list(one._parameters.values()) if value is not None]  # noqa: SLF001
-    buffers = [value for one in modules for value in list(one._buffers.values()) if value is not None]  # noqa: SLF001
+    parameters = _present(value for one in modules for value in list(one._parameters.values()))  # noqa: SLF001
+    buffers = _present(value for one in modules for value in list(one._buffers.values()))  # noqa: SLF001
     few = sum(value.numel() for value in parameters) <= _SUMMED
     return Fingerprint(
         (tuple(map(_module_mark, modules)), tuple(map(_box_mark, contents.boxes))),
@@ -69,6 +70,11 @@ def fingerprint(model: nn.Module, *, thorough: bool = False) -> Fingerprint:
         (_identities(parameters), _sample(parameters, rows_too=not few)),
         _total(parameters) if few or thorough else None,
     )
+
+
+def _present(tensors: Iterable[torch.Tensor | None]) -> list[torch.Tensor]:
+    """Without those that have no shape yet."""
+    return [value for value in tensors if value is not None and not is_lazy(value)]
 
 
 def user_hooks(module: nn.Module) -> Iterator[tuple[int, Any]]:

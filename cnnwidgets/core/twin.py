@@ -6,6 +6,7 @@ import copy
 import functools
 import threading
 from collections import deque
+from collections.abc import Callable
 from types import CellType, FunctionType, MethodType
 from typing import Any
 
@@ -53,8 +54,8 @@ class Twin:
             self.module = made
             return
         self.note = (
-            f"This {type(base).__name__} cannot be copied ({type(why).__name__}: {why}), so the Explorer computes on the "
-            "network itself, and takes turns with your cells: each click waits until a running cell has ended."
+            f"This {type(base).__name__} cannot be copied ({type(why).__name__}: {why}), so the Explorer computes on "
+            "the network itself, and takes turns with your cells: each click waits until a running cell has ended."
         )
 
     @property
@@ -101,7 +102,7 @@ def _shared_if_uncopied(value: Any, memo: dict[int, Any]) -> Any:
         return value
 
 
-def _copied(base: nn.Module, make: Any) -> nn.Module:
+def _copied(base: nn.Module, make: Callable[[dict[int, Any]], nn.Module]) -> nn.Module:
     modules = [module for module in base.modules() if not isinstance(module, torch.jit.ScriptModule)]
     functions = [function for module in modules for function in functions_of(module)]
     hosts = [function.__self__ for function in functions if isinstance(function, MethodType)]
@@ -111,7 +112,9 @@ def _copied(base: nn.Module, make: Any) -> nn.Module:
     for module in every:
         memo.update({id(value): value for value in list(module._parameters.values()) if value is not None})  # noqa: SLF001
         memo.update({id(hook): _nothing for hook in _our_hooks(module)})
-        memo.update({id(value): _LOCKS[type(value)]() for value in own_attributes(module).values() if type(value) in _LOCKS})
+        memo.update(
+            {id(value): _LOCKS[type(value)]() for value in own_attributes(module).values() if type(value) in _LOCKS}
+        )
     memo.update({id(value): value.detach().clone() for value in graph_tensors(contents)})
     rebound = _Rebound(memo)
     for function in functions:
@@ -119,9 +122,12 @@ def _copied(base: nn.Module, make: Any) -> nn.Module:
     with torch.inference_mode(False), torch.no_grad():
         made = make(memo)
         rebound.fill()
-    pairs = [(module, memo.get(id(module))) for module in every]
-    if made is base or any(new is None or new is module for module, new in pairs):
-        raise ValueError("its __deepcopy__ does not copy")
+    pairs: list[tuple[nn.Module, nn.Module]] = []
+    for module in every:
+        new = memo.get(id(module))
+        if new is None or new is module:
+            raise ValueError("its __deepcopy__ does not copy")
+        pairs.append((module, new))
     for module, new in pairs:
         _take_parameters(module, new)
         _drop_our_hooks(new)
@@ -221,7 +227,7 @@ class _Rebound:
         if isinstance(value, functools.partial):
             return functools.partial(self._own(value.func), *map(self._own, value.args), **value.keywords)
         if isinstance(value, dict | list | set | deque):
-            new = copy.copy(value)
+            new: Any = copy.copy(value)
             self._memo[id(value)] = new
             if isinstance(value, dict):
                 new.update({key: self._own(one) for key, one in value.items()})

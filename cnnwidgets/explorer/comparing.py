@@ -85,7 +85,9 @@ class Comparing(Part):
         if not (wanted.layers if wanted.axis == "layers" else wanted.classes):
             raise InputError(f"None of the {wanted.axis} is ticked. Tick at least one.")
         grid = self._planned(self._host.scene, wanted)
-        self.submit(lambda stop: self._fill(grid, stop), None if renewed else lambda: self._compare(wanted, renewed=True))
+        self.submit(
+            lambda stop: self._fill(grid, stop), None if renewed else lambda: self._compare(wanted, renewed=True)
+        )
 
     def _planned(self, scene: Scene, wanted: Wanted) -> _Grid:
         session, by_layer = self._host.session, wanted.axis == "layers"

@@ -51,7 +51,9 @@ class Explorer(Choices):
         if target is not None and not callable(chosen):
             self._wish = chosen[0]  # an int, whatever kind of number was given
         self._panels = Panels(session, lambda: self._scene, self._show_scores, self._mark_busy, self._renew)
-        self._view = View(model_title(session.original), session.traced, list(session.images), session.label, self._panels)
+        self._view = View(
+            model_title(session.original), session.traced, list(session.images), session.label, self._panels
+        )
         self.graph, self.feature_maps = self._view.graph, self._view.feature_maps
         self.overlay, self.scores = self._view.overlay, self._view.scores
         self.occluder, self.comparison = self._panels.hiding.widget, self._panels.comparing.widget
@@ -90,9 +92,10 @@ class Explorer(Choices):
         Raises:
             TimeoutError: it took longer than ``timeout`` seconds.
         """
-        self._worker.wait(timeout)
-        if self.status != "closed":
-            self._panels.wait(timeout)
+        for _ in range(2):  # a panel may have let the photograph be looked at again
+            self._worker.wait(timeout)
+            if self.status != "closed":
+                self._panels.wait(timeout)
 
     def cancel(self) -> None:
         """Stop what is being computed; what is done stays on show."""

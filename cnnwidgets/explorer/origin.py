@@ -6,6 +6,7 @@ import os
 import zlib
 from collections.abc import Hashable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ import torch
 
 from cnnwidgets.core.fingerprint import Fingerprint
 
-_STEP = 64  # of the numbers of an image, one in so many is looked at, beyond the first few thousand
-_ALL = 1 << 20
+_ALL = 1 << 20  # numbers of an image that are all looked at
+_STEP = 64  # and of more, one in so many
 
 
 @dataclass(frozen=True)
@@ -39,21 +40,34 @@ class Origin:
 
 
 def image_mark(image: Any) -> Hashable:
-    """Changes when an array, a tensor or a file does; of a PIL image only its identity is looked at."""
-    if isinstance(image, torch.Tensor):
-        image = image.detach()
-        if image.layout != torch.strided or image.is_meta or image.is_quantized:
-            return id(image)
-        image = image.reshape(-1)
-        sample = image if len(image) <= _ALL else image[::_STEP]
-        return zlib.crc32(sample.cpu().contiguous().view(torch.uint8).numpy().tobytes()) if len(image) else 0
-    if isinstance(image, np.ndarray):
-        flat = image.reshape(-1)
-        return zlib.crc32((flat if flat.size <= _ALL else flat[::_STEP]).tobytes())
-    if isinstance(image, str | os.PathLike):
-        try:
-            found = os.stat(image)
-        except (OSError, ValueError):
-            return str(image)
-        return found.st_mtime_ns, found.st_size
+    """Changes when an array, a tensor or a file does; of anything else only its identity is looked at.
+
+    Raises nothing: what is no image is refused by who reads it.
+    """
+    try:
+        if isinstance(image, torch.Tensor):
+            return _tensor_mark(image)
+        if isinstance(image, np.ndarray):
+            return _array_mark(image)
+        if isinstance(image, str | os.PathLike):
+            file = Path(image).stat()
+            return file.st_mtime_ns, file.st_size
+    except Exception:
+        return id(image)
     return id(image)
+
+
+def _tensor_mark(image: torch.Tensor) -> Hashable:
+    small = image.numel() <= _ALL
+    if image.layout != torch.strided or not (small or image.is_contiguous()):  # or looking at it would copy it
+        return id(image)
+    flat = image.detach().reshape(-1)
+    return zlib.crc32((flat if small else flat[::_STEP]).cpu().contiguous().view(torch.uint8).numpy().tobytes())
+
+
+def _array_mark(image: Any) -> Hashable:
+    small = image.size <= _ALL
+    if not (small or image.flags.c_contiguous):
+        return id(image)
+    flat = image.reshape(-1)
+    return zlib.crc32((flat if small else flat[::_STEP]).tobytes())

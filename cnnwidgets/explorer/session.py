@@ -43,7 +43,8 @@ _AFTER = {"conv": {"norm", "activation"}, "norm": {"activation"}}
 _USUAL_PATCH = 16  # pixels that an occlusion covers, for images of 128 pixels and more
 _ATTEMPTS = 3
 _NEVER_STILL = (
-    "The network's weights changed while this was computed, as in training: maps and scores may be of different weights."
+    "The network's weights changed while this was computed, as in training: maps and scores may be of different "
+    "weights."
 )
 _OTHER_LAYERS = (
     "The network takes another way for this photograph than for the first; layers that only run here are not in the "

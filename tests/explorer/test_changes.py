@@ -36,7 +36,8 @@ class Trained(nn.Module):
 
 def _load(net: Trained) -> None:
     torch.manual_seed(9)
-    net.load_state_dict({name: torch.randn_like(v) if v.is_floating_point() else v for name, v in net.state_dict().items() if "var" not in name}, strict=False)  # fmt: skip
+    state = {name: value for name, value in net.state_dict().items() if value.is_floating_point() and "var" not in name}
+    net.load_state_dict({name: torch.randn_like(value) for name, value in state.items()}, strict=False)
 
 
 def _step(net: Trained) -> None:
@@ -94,7 +95,9 @@ def fresh(net: nn.Module, image: Any) -> cw.Explorer:
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("action", ["layer", "target", "method", "hide"])
-def test_a_change_is_noticed_at_the_next_click_and_said(net: Trained, change: Callable[[Trained], None], action: str) -> None:
+def test_a_change_is_noticed_at_the_next_click_and_said(
+    net: Trained, change: Callable[[Trained], None], action: str
+) -> None:
     image = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(1))
     e = cw.explore(net, image)
     e.method = "saliency"
@@ -123,8 +126,9 @@ def test_a_change_is_noticed_at_the_next_click_and_said(net: Trained, change: Ca
     f.wait(20)
     torch.testing.assert_close(e._scene.logits, f._scene.logits)
     np.testing.assert_allclose(shown_map(e), shown_map(f), rtol=1e-4, atol=1e-7)
-    for mine, theirs in zip(pushed(e.feature_maps, "maps")[1].values(), pushed(f.feature_maps, "maps")[1].values(), strict=True):
-        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-6)
+    mine, theirs = pushed(e.feature_maps, "maps")[1], pushed(f.feature_maps, "maps")[1]
+    for name, expected in theirs.items():
+        np.testing.assert_allclose(mine[name], expected, rtol=1e-4, atol=1e-6)
     e.layer = "conv"
     e.wait(20)
     e.close()

@@ -71,3 +71,29 @@ def test_after_closing_waiting_ends() -> None:
     worker.submit(job)
     worker.close()
     worker.wait(5)
+
+
+def test_a_thread_without_work_ends_and_the_next_job_gets_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnnwidgets.explorer.worker._IDLE", 0.05)
+    worker, threads = Worker(), []
+    for _ in range(2):
+        worker.submit(lambda stop: threads.append(threading.current_thread()))  # noqa: ARG005
+        worker.wait(5)
+        threads[-1].join(5)
+        assert not threads[-1].is_alive()
+    assert threads[0] is not threads[1]
+    assert all(thread.daemon for thread in threads)
+    worker.close()
+
+
+def test_a_job_that_raises_does_not_stop_the_next() -> None:
+    worker, done = Worker(), []
+
+    def fail(_: threading.Event) -> None:
+        raise SystemExit
+
+    worker.submit(fail)
+    worker.submit(lambda stop: done.append(1))  # noqa: ARG005
+    worker.wait(5)
+    assert done == [1]
+    worker.close()

@@ -1,0 +1,48 @@
+"""What an Explorer shows, as numbers, and how it should be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+import cnnwidgets as cw
+from tests.explorer.shown import pushed, shown_map
+from tests.soak.actions import Soak, images
+
+
+def settle(soak: Soak) -> cw.Explorer:
+    """End all edits, and show a complete map."""
+    e = soak.explorer
+    e._panels.switching.switch_all_on()
+    e.method = "saliency"
+    e.wait(60)
+    e.method = "grad_cam"
+    e.wait(60)
+    return e
+
+
+def assert_like_a_fresh_one(soak: Soak) -> None:
+    """Scores, feature maps and the map on the overlay are those of an Explorer that was made just now."""
+    e = settle(soak)
+    assert (e.status, e._view.bar.busy, e._panels.working) == ("ready", False, []), e.message
+    f = cw.explore(soak.net, images())
+    for trait in ("picture", "target", "layer", "method"):
+        setattr(f, trait, getattr(e, trait))
+        f.wait(60)
+    f.overlay.layer = e.overlay.layer
+    f.wait(60)
+    torch.testing.assert_close(e._scene.logits, f._scene.logits)
+    np.testing.assert_allclose(shown_map(e), shown_map(f), rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(pushed(e.overlay, "picture")[1]["pixels"], pushed(f.overlay, "picture")[1]["pixels"])
+    ours, theirs = pushed(e.feature_maps, "maps")[1], pushed(f.feature_maps, "maps")[1]
+    for name in theirs:
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
+    f.close()
+
+
+def hooks(model: torch.nn.Module) -> list[Any]:
+    """Those on any module of ``model``."""
+    tables = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return [hook for module in model.modules() for table in tables for hook in getattr(module, table).values()]
