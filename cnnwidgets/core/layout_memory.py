@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from .layout_rules import INDEPENDENT
 from .layouts import Layout, Layouts, followed_layouts
 from .names import named_layers, unwrapped
 
@@ -93,8 +94,16 @@ def remembered(
         modules = tuple((name, weakref.ref(module)) for name, module in layers)
         recorded |= grid is not None or any(_OTHER_AXES.search(type(module).__name__) for _, module in layers)
         layouts = followed_layouts(model, images, grid) if recorded else Layouts(len(images))
+        if layouts.lost and layouts.calls is not None:
+            # The image was lost on the way, in numpy say: nothing can be told of what comes behind.
+            calls = {call: _doubted(layout) for call, layout in layouts.calls.items()}
+            layouts = replace(layouts, calls=calls)
         memory = memories[key] = Memory(layouts, recorded, modules)
     memories.move_to_end(key)
     while len(memories) > _MOST:
         memories.popitem(last=False)
     return memory
+
+
+def _doubted(layout: Layout) -> Layout:
+    return Layout(layout.shape, sure=False) if layout.why_not == INDEPENDENT else layout

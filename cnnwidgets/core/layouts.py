@@ -11,7 +11,7 @@ from torch import nn
 
 from .errors import Cancelled, CnnWidgetsError
 from .graph import Graph, build
-from .layout_rules import INDEPENDENT, NO_BATCH, Reading, reading
+from .layout_rules import NO_BATCH, Reading, reading
 from .placement import Placement, placement_of
 from .recording import Frame, Op, Recording, record
 from .token_grids import Grids, Joins
@@ -65,6 +65,7 @@ class Layouts:
         calls: (name, which of its calls, from 0) -> layout for one image; None if no forward pass was followed.
         note: what to tell the reader, None if there is nothing.
         given: rows and columns of tokens, of which the user says that they form this grid.
+        lost: the scores do not depend on the image, as far as it was followed.
         custom: layer -> how the user says that it holds maps.
     """
 
@@ -72,6 +73,7 @@ class Layouts:
     calls: Mapping[tuple[str, int], Layout] | None = None
     note: str | None = None
     given: tuple[int, int] | None = None
+    lost: bool = False
     custom: Mapping[str, CustomForm] = field(default_factory=dict)
 
     @property
@@ -119,13 +121,9 @@ def followed_layouts(model: nn.Module, images: torch.Tensor, grid: tuple[int, in
     made: Counter[str] = Counter()
     calls = {}
     for name, seen in _returned(recording, graph):
-        layout = found[seen.id]
-        if not recording.outputs and layout.why_not == INDEPENDENT and layout.shape[:1] == recording.input_shape[:1]:
-            # The scores do depend on the image: it was lost on the way, in numpy say, and nothing can be told behind.
-            layout = Layout(layout.shape, sure=False)
-        calls[name, made[name]] = layout
+        calls[name, made[name]] = found[seen.id]
         made[name] += 1
-    return Layouts(len(images), calls, given=grid)
+    return Layouts(len(images), calls, given=grid, lost=not recording.outputs)
 
 
 def judged(recording: Recording, graph: Graph, grids: Grids | None = None) -> dict[int, Layout]:
