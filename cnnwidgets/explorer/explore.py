@@ -12,6 +12,8 @@ from torch import nn
 from cnnwidgets import demo
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.names import unwrapped
+from cnnwidgets.core.output_choice import Output
+from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.core.targets import Target
 
 from .explorer import Explorer
@@ -25,17 +27,23 @@ def explore(
     labels: Sequence[str] | None = None,
     preprocess: Any = None,
     target: Target = None,
+    outputs: Kind | None = None,
+    output: Output = None,
 ) -> Explorer:
     """Look inside ``model`` while it looks at ``image``.
 
     Args:
-        model: a network that returns one score a class; None: the demo's, with real ImageNet weights.
+        model: a network that returns one score a class, maps of scores (N, K, h, w) as in segmentation, detections as
+            torchvision's detectors do, or numbers; with ``target=`` or ``output=`` a function, whatever it likes. None:
+            the demo's, with real ImageNet weights.
         image: a PIL image, a path, a uint8 array (H, W, 3), an already preprocessed tensor (1, C, H, W), or a mapping
             of names to any of these, which makes a menu; None: the demo's photographs.
-        labels: one name a class; by default ImageNet's for torchvision's and timm's networks.
+        labels: one name a class (of a detector: a name for each number in ``labels``); by default ImageNet's for torchvision's and timm's networks.
         preprocess: a function from a PIL image to a tensor, or a torchvision weights enum; by default what the network
             itself says (torchvision, timm).
         target: the class to explain, or ``outputs -> (N,)`` scores; by default the predicted one.
+        outputs: what the model's outputs are, one of ``core.output_kinds.KINDS``; by default found out.
+        output: which of several outputs holds the scores: an index, a name, or a function ``raw -> (N, K)``.
 
     Returns:
         A widget; show it by naming it on a cell's last line.
@@ -53,7 +61,7 @@ def explore(
     elif image is None:
         image = _photographs()
     unwrapped(model)
-    return Explorer(Session(model, _named(image), labels=labels, preprocess=preprocess), target)
+    return Explorer(Session(model, _named(image), labels=labels, preprocess=preprocess, outputs=outputs, output=output), target)
 
 
 def _photographs() -> Mapping[str, Any]:

@@ -108,7 +108,8 @@ class Part:
 
     def _run(self, job: Callable[[threading.Event], None], stop: threading.Event) -> None:
         try:
-            job(stop)
+            with self._host.scene.task.reading():
+                job(stop)
             self._at_the_end(stop, self.widget.clear_error)
         except Cancelled:
             self._at_the_end(stop, self.stopped)

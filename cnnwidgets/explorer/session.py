@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -15,13 +15,15 @@ from cnnwidgets.core.architecture import Architecture, LayerInfo, trace
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, NotSpatial, TargetError
 from cnnwidgets.core.forward import fitted
 from cnnwidgets.core.images import Picture, load_picture
-from cnnwidgets.core.preprocess import labels_for
+from cnnwidgets.core.output_choice import Output
+from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.core.progress import ProgressCallback
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
 from cnnwidgets.explainers._observe import Observation, observe
 from cnnwidgets.explainers.every_layer import attribution_of
 
+from .tasks import Region, Said, Task, look
 from .wrong_size import advised
 
 _PASSES = {"dropout", "identity"}
@@ -31,10 +33,6 @@ _USUAL_PATCH = 16  # pixels that an occlusion covers, for images of 128 pixels a
 _OTHER_LAYERS = (
     "The network takes another way for this photograph than for the first; layers that only run here are not in the "
     "graph. Explore the photograph by itself to see them."
-)
-_NO_SCORES = (
-    "The Explorer needs one floating-point score a class, (1, classes), and this model returns something else. "
-    "Its layers can be explained one by one with cnnwidgets.explainers and a callable target."
 )
 
 
@@ -49,6 +47,7 @@ class Scene:
     picture: Picture
     first: Observation
     now: Observation
+    task: Task = field(default_factory=Task)
 
     @property
     def maps(self) -> dict[str, torch.Tensor]:
@@ -58,7 +57,7 @@ class Scene:
     @property
     def logits(self) -> torch.Tensor:
         """(classes,) raw outputs."""
-        if self.first.outputs is None:  # Session.open refuses such a model
+        if self.first.outputs is None:  # every task reads a table
             raise CnnWidgetsError("The model returned no scores.")
         return self.first.outputs[0]
 
@@ -78,39 +77,41 @@ class Session:
         *,
         labels: Sequence[str] | None = None,
         preprocess: Any = None,
+        outputs: Kind | None = None,
+        output: Output = None,
     ) -> None:
         if not images:
             raise InputError("There is no image to explore. Pass image=.")
         self.model = model
         self.images = dict(images)
         self.preprocess = preprocess
-        self.labels = None if labels is None else _as_labels(labels)
+        self._said = Said(None if labels is None else _as_labels(labels), outputs, output)
+        self._task, self._columns = Task(), 0
         self.architecture: Architecture | None = None
         self._done: dict[tuple[Any, ...], Attribution] = {}
 
-    def open(self, name: str, target: Target = None) -> Scene:
-        """Read the image ``name`` and look at it once."""
+    def open(self, name: str, target: Target = None, region: Region = ()) -> Scene:
+        """Read the image ``name`` and look at it once; ``region`` is for networks that score each place."""
         picture = load_picture(self.images[name], self.model, self.preprocess)
         try:
             if self.architecture is None:
                 self.architecture = trace(self.model, fitted(self.model, picture.tensor))
-            seen = observe(self.model, picture.tensor, target)
-        except TargetError as error:
-            if target is None:
-                raise InputError(_NO_SCORES) from error
+            task, seen = look(self.model, picture.tensor, target, region, self._said, self._task)
+        except TargetError:
             raise
         except CnnWidgetsError as error:
             if error.__cause__ is None or isinstance(error, InputError):  # not the model's own
                 raise
             raise advised(error, self.model, self.images[name], self.preprocess, picture.tensor) from error
-        classes = self._checked_classes(seen)
-        if self.labels is None:
-            found = labels_for(self.model)
-            self.labels = list(found) if found is not None and len(found) == classes else None
         self._done.clear()
+        notes = [*picture.notes, *task.notes]
         if not self._known.issuperset(seen.maps):
-            picture = replace(picture, notes=(*picture.notes, _OTHER_LAYERS))
-        return Scene(name, picture, seen, seen)
+            notes.append(_OTHER_LAYERS)
+        return Scene(name, replace(picture, notes=tuple(notes)), seen, seen, task)
+
+    def enter(self, scene: Scene) -> None:
+        """Take the names of the columns from ``scene``, which comes on show."""
+        self._task, self._columns = scene.task, len(scene.logits)
 
     @property
     def traced(self) -> Architecture:
@@ -125,8 +126,9 @@ class Session:
 
     def aim(self, scene: Scene, target: Target) -> Scene:
         """The same photograph, another target."""
-        seen = observe(self.model, scene.picture.tensor, target, keep_maps=False)
-        return Scene(scene.name, scene.picture, scene.first, seen)
+        with scene.task.reading():
+            seen = observe(self.model, scene.picture.tensor, target, keep_maps=False)
+        return replace(scene, now=seen)
 
     def explain(self, scene: Scene, method: str, layer: str, progress: ProgressCallback) -> Attribution:
         """The map of ``method`` for the scene's target; at once where the scene holds it already."""
@@ -135,7 +137,7 @@ class Session:
             return attribution_of(layer, scene.now)
         target = scene.now.chosen if callable(scene.now.chosen) else int(scene.now.chosen[0])
         # The function too: a cell that registers it is edited and run again.
-        key = (scene.name, target, method, info.function, layer if info.needs_layer else None)
+        key = (scene.task, target, method, info.function, layer if info.needs_layer else None)
         if key not in self._done and method == "occlusion" and isinstance(target, int):
             swept = self._swept(scene, info.function, target)
             if swept is not None:
@@ -148,13 +150,14 @@ class Session:
                 # The same share of a small image, so that it too gets a map with places.
                 patch = min(_USUAL_PATCH, max(2, min(scene.picture.tensor.shape[2:]) // 8))
                 options |= {"patch": patch, "stride": patch // 2}
-            self._done[key] = info.function(self.model, scene.picture.tensor, target, **options)
+            with scene.task.reading():
+                self._done[key] = info.function(self.model, scene.picture.tensor, target, **options)
         return self._done[key]
 
     def _swept(self, scene: Scene, function: Any, wanted: int) -> Attribution | None:
         """The map of another class, from a sweep of this photograph that kept the scores of all classes."""
-        for (name, target, _, made_by, _), found in self._done.items():
-            same = name == scene.name and made_by is function and isinstance(target, int)
+        for (task, target, _, made_by, _), found in self._done.items():
+            same = task is scene.task and made_by is function and isinstance(target, int)
             if same and isinstance(found, explainers.Occlusion):
                 try:
                     return found.for_target(wanted)
@@ -164,7 +167,14 @@ class Session:
 
     def label(self, index: int) -> str:
         """The name of a class."""
-        return self.labels[index] if self.labels is not None else f"class {index}"
+        return self._task.label(index)
+
+    @property
+    def labels(self) -> list[str] | None:
+        """The names of all columns of the table of scores; None: "class 0", "class 1"."""
+        if type(self._task) is Task and self._task.labels is None:
+            return None
+        return [self._task.label(index) for index in range(self._columns)]
 
     def info(self, layer: str) -> LayerInfo:
         """What the trace knows of a layer.
@@ -217,14 +227,6 @@ class Session:
             return layer
         wanted = scene.maps.get(layer)
         return next((name for name in among if scene.maps.get(name) is wanted), None)
-
-    def _checked_classes(self, seen: Observation) -> int:
-        if seen.outputs is None or seen.outputs.shape[1] == 0:
-            raise InputError(_NO_SCORES)
-        classes = int(seen.outputs.shape[1])
-        if self.labels is not None and len(self.labels) != classes:
-            raise InputError(f"There are {len(self.labels)} labels for {classes} classes; pass one name a class.")
-        return classes
 
 
 def _as_labels(labels: Any) -> list[str]:

@@ -141,4 +141,4 @@ class Switching(Part):
             f"{label(explained)} {percent(float(before[explained]))} → {percent(float(after[explained]))}"
         )
         now = int(logits.nan_to_num(-torch.inf).argmax())
-        return said if now == scene.predicted else f"{said}; the network now says {label(now)}"
+        return said if now == scene.predicted or not scene.task.one_wins else f"{said}; the network now says {label(now)}"

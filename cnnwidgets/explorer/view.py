@@ -81,6 +81,19 @@ class View:
         self.scores.show(scene.logits.numpy(), labels=labels, target=target)
         self.bar.notes = list(scene.picture.notes)
 
+    def show_task(self, scene: Scene, target: int) -> None:
+        """What is explained, in words, and what can be picked on the picture."""
+        task = scene.task
+        is_function = callable(scene.now.chosen)
+        self.overlay.show_choices(
+            "" if is_function else task.sentence(target),
+            picking=task.picking,
+            marks=[mark._asdict() for mark in task.marks],
+            marked=None if is_function else target,
+            region=task.region,
+            inside=None if task.inside is None else task.inside.numpy(),
+        )
+
     def show_maps(self, scene: Scene, info: LayerInfo, target: int) -> None:
         """The feature maps of one layer."""
         name = info.name
@@ -107,7 +120,7 @@ class View:
         """An explainer's map, with what must be known before it is trusted."""
         method = attribution.method
         near = far = ""
-        if not callable(attribution.target):
+        if not callable(attribution.target) and scene.task.one_wins:
             target = int(attribution.target[0])
             near = closeness(scene.logits, target, self._label)
             far = unlikely(scene.logits, target, self._label)

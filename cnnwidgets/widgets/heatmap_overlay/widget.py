@@ -11,11 +11,12 @@ import numpy.typing as npt
 import traitlets
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.widgets._base import CnnWidget, bundle
+from cnnwidgets.widgets._base import bundle
 
 from ._arrays import Floats, Shown, first_image, floats_of, pixels_of
 from ._fit import Size, stretched
 from ._notes import caption_of, note_of
+from ._picking import Picking
 from ._strip import packed
 from .units import unit_of
 
@@ -27,7 +28,7 @@ CLIP_OF_GRADIENTS = 1.0
 """Percent: without it a few pixels of an input gradient leave all others dark."""
 
 
-class HeatmapOverlay(CnnWidget):
+class HeatmapOverlay(Picking):
     """A map of numbers over the photograph it explains, never rescaled in silence.
 
     The colour bar carries the map's own numbers; colour map, opacity and sign are applied in the browser. Choosing a
