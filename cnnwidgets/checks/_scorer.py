@@ -20,13 +20,11 @@ class Scorer:
     Attributes:
         whole: (N,) float32, of the images as they are.
         chosen: the class of each image, or the callable.
-        kind: ``"probability"``, ``"logit"``, or ``"score"`` for a callable's and for a number that is no class's.
+        kind: ``"probability"``, ``"logit"``, or ``"score"`` for a callable's and for what was said to be a number.
         notes: what there is to say about how the outputs are read.
     """
 
-    def __init__(
-        self, model: nn.Module, images: torch.Tensor, target: Target, score: str, readout: Readout
-    ) -> None:
+    def __init__(self, model: nn.Module, images: torch.Tensor, target: Target, score: str, readout: Readout) -> None:
         self._model, self._readout = model, readout
         with reading(readout):
             outputs = run(model, images.clone())
@@ -37,7 +35,7 @@ class Scorer:
             if not callable(self.chosen):
                 kind = kind_of(outputs, batch=len(images))
                 self._as = kind if score == "probability" else None
-                self.kind = _unit(kind, score)
+                self.kind = _unit(kind, score, told=readout.outputs is not None)
         self.notes = readout.notes
 
     def of(self, index: int, edited: torch.Tensor) -> torch.Tensor:
@@ -52,7 +50,7 @@ class Scorer:
         return table[:, self.chosen[index]].detach().float().cpu()
 
 
-def _unit(kind: Kind, score: str) -> str:
+def _unit(kind: Kind, score: str, *, told: bool) -> str:
     if kind == "number":
-        return "score"
+        return "score" if told else "logit"  # which of the two a single output is, nobody knows
     return "probability" if score == "probability" or kind in ("softmax", "sigmoid") else "logit"

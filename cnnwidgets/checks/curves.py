@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.core.output_choice import Output
+from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.core.readout import readout_of
@@ -100,7 +100,7 @@ def insertion_deletion(
     batch: int | None = None,
     progress: ProgressCallback | bool | None = None,
     outputs: Kind | None = None,
-    output: Output = None,
+    output: OutputChoice = None,
 ) -> Curves:
     """Hide, and reveal, the pixels of an image in the order of their importance, and watch the score.
 

@@ -13,7 +13,7 @@ from torch import nn
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.names import find_layer, unwrapped
-from cnnwidgets.core.output_choice import Output
+from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.core.progress import Meter, ProgressCallback, Step
 from cnnwidgets.core.readout import reading, readout_of
@@ -41,7 +41,7 @@ def randomised(
     stages: int | None = None,
     progress: ProgressCallback | bool | None = None,
     outputs: Kind | None = None,
-    output: Output = None,
+    output: OutputChoice = None,
     **options: Any,
 ) -> Randomisation:
     """The map again and again while the network forgets, layer by layer from its output, what it has learned.

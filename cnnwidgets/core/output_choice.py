@@ -11,24 +11,26 @@ from torch import nn
 
 from .errors import TargetError
 
-Output: TypeAlias = int | str | Callable[[Any], Any] | None
+OutputChoice: TypeAlias = int | str | Callable[[Any], Any] | None
 """Which output holds the scores: an index, a name (dotted where outputs are nested), or ``raw -> tensor``, given what
 the model returned. None: found out."""
 
 _DEPTH = 5
 _MOST = 200  # tensors looked at
 # Names that say it, the surest first; in "class_logits" and the like the part counts.
-_SAY_IT = (
-    "logits class_logits cls_logits pred_logits logit scores class_scores cls_scores cls_score score cls class "
-    "classes classification classifier pred preds prediction predictions y_pred y_hat yhat out output outputs "
-    "probs prob probabilities probability probas proba log_probs logprobs y main final"
-).split()
-_PARTS_SAY_IT = frozenset("logits logit scores score cls pred preds prediction predictions probs prob".split())
-_SAY_NO = frozenset(
-    "aux auxiliary loss losses feature features feat feats embedding embeddings embed emb hidden state states "
-    "attention attentions attn latent z mu logvar recon reconstruction box boxes bbox bboxes mask masks pooled pooler "
-    "representation representations proj projection backbone saliency depth anchors".split()
-)
+_SAYING = """
+    logits class_logits cls_logits pred_logits logit scores class_scores cls_scores cls_score score cls class
+    classes classification classifier pred preds prediction predictions y_pred y_hat yhat out output outputs
+    probs prob probabilities probability probas proba log_probs logprobs y main final
+"""
+_SAY_IT = _SAYING.split()
+_PARTS_SAY_IT = frozenset({"logits", "logit", "scores", "score", "cls", "pred", "preds", "prediction", "probs", "prob"})
+_DENYING = """
+    aux auxiliary loss losses feature features feat feats embedding embeddings embed emb hidden state states
+    attention attentions attn latent z mu logvar recon reconstruction box boxes bbox bboxes mask masks pooled pooler
+    representation representations proj projection backbone saliency depth anchors
+"""
+_SAY_NO = frozenset(_DENYING.split())
 
 
 class Leaf(NamedTuple):
@@ -176,10 +178,15 @@ def picked(
     if named:
         best = min(named, key=lambda leaf: _rank(leaf.path))
         return Pick(best, tuple(leaf for leaf in named if leaf is not best))
-    heads = [leaf for leaf in rest if not any(uses(other.tensor, leaf.tensor) for other in rest)] or rest
+    heads = [leaf for leaf in rest if not any(_is_made_of(other, leaf, uses) for other in rest)] or rest
     heads = [leaf for leaf in heads if made(leaf.tensor) in _HEADS] or heads
     heads = [leaf for leaf in heads if leaf.tensor.ndim > 1 and leaf.tensor.shape[1] > 1] or heads
     return Pick(heads[0], tuple(leaf for leaf in rest if leaf is not heads[0]))
+
+
+def _is_made_of(other: Leaf, leaf: Leaf, uses: Callable[[torch.Tensor, torch.Tensor], bool]) -> bool:
+    """Whether ``other`` are scores of what ``leaf`` describes; of one shape, they are the same scores, squashed."""
+    return other.tensor.shape != leaf.tensor.shape and uses(other.tensor, leaf.tensor)
 
 
 _HEADS = frozenset({"linear", "softmax", "log_softmax", "sigmoid", "log_sigmoid"})

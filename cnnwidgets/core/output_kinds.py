@@ -9,12 +9,26 @@ import torch
 
 from .errors import TargetError
 
-Kind = Literal["logits", "softmax", "log_softmax", "sigmoid", "log_sigmoid", "independent_logits", "logit", "number"]
-"""``"logits"``: of classes of which one is right, before a softmax. ``"softmax"``: their probabilities, which add up to
-one. ``"log_softmax"``: the logarithms of these. ``"sigmoid"``: probabilities that need not add up to one, of classes
-that do not compete, or of a single one. ``"log_sigmoid"``: their logarithms. ``"independent_logits"``: logits of classes
-that do not compete, before a sigmoid each. ``"logit"``: one output, the logit of one class. ``"number"``: no classes,
-as in a regression."""
+Kind = Literal[
+    "logits",
+    "softmax",
+    "log_softmax",
+    "sigmoid",
+    "log_sigmoid",
+    "independent_logits",
+    "logit",
+    "number",
+]
+"""What outputs are:
+
+- ``"logits"``: of classes of which one is right, before a softmax.
+- ``"softmax"``: their probabilities, which add up to one; ``"log_softmax"``: the logarithms of these.
+- ``"sigmoid"``: probabilities that need not add up to one, of classes that do not compete, or of a single one;
+  ``"log_sigmoid"``: their logarithms.
+- ``"independent_logits"``: logits of classes that do not compete, before a sigmoid each.
+- ``"logit"``: one output, the logit of one class.
+- ``"number"``: no classes, as in a regression.
+"""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 COMPETING = frozenset({"logits", "softmax", "log_softmax"})

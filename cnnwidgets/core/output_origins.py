@@ -75,7 +75,7 @@ class Origins(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if key in self._held:
             made = self._joined(result, made, self._made[key])
         else:
-            self._held[key] = StorageWeakRef(result.untyped_storage())
+            self._held[key] = StorageWeakRef(result.untyped_storage())  # type: ignore[no-untyped-call]
         self._made[key] = made
         self._from.setdefault(key, set()).update(_key(source) for source in sources)
 
@@ -94,15 +94,14 @@ def made_by(name: str, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made
     if plain in _MAKES:
         return _MAKES[plain]
     first = args[0] if args else None
-    if plain in _FRESH:
+    if plain in _FRESH or next(_tensors(args), None) is None:
         return CONSTANT
     if plain in ("copy", "where"):
         return of(args[1]) if plain == "copy" else _together([of(one) for one in args[1:3]])
     if isinstance(first, list | tuple):
         return _together([of(one) for one in first]) if plain in ("cat", "stack", "_unsafe_index") else None
     if not isinstance(first, torch.Tensor):
-        tensors = list(_tensors(args))
-        return CONSTANT if not tensors else None
+        return None
     rule = _RULES.get(plain)
     if rule is not None:
         return rule(of(first), args, of)
@@ -112,19 +111,23 @@ def made_by(name: str, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made
 _MAKES: dict[str, str] = {
     "_softmax": "softmax", "_safe_softmax": "softmax", "_log_softmax": "log_softmax", "sigmoid": "sigmoid",
     "hardsigmoid": "sigmoid", "log_sigmoid": "log_sigmoid", "log_sigmoid_forward": "log_sigmoid", "tanh": "tanh",
-} | dict.fromkeys(
-    "convolution _convolution conv2d mkldnn_convolution cudnn_convolution native_batch_norm cudnn_batch_norm "
-    "_native_batch_norm_legit_no_training native_layer_norm addbmm".split(),
-    "linear",
-)  # fmt: skip
-_FRESH = frozenset("empty_like zeros_like ones_like full_like new_zeros new_ones new_empty new_full".split())
-# They arrange, select or round what is there.
-_KEEP = frozenset(
-    "view _unsafe_view reshape _reshape_alias expand squeeze unsqueeze permute transpose t select slice clone _to_copy "
-    "contiguous detach alias as_strided unbind split split_with_sizes chunk narrow index_select gather index flip roll "
-    "lift_fresh repeat nan_to_num clamp clamp_min clamp_max round amax amin max min max_pool2d_with_indices unfold "
-    "diagonal masked_fill index_put".split()
+}  # fmt: skip
+_AFFINE = """
+    convolution _convolution conv2d mkldnn_convolution cudnn_convolution native_batch_norm cudnn_batch_norm
+    _native_batch_norm_legit_no_training native_layer_norm
+"""
+_MAKES |= dict.fromkeys(_AFFINE.split(), "linear")
+_FRESH = frozenset(
+    {"empty_like", "zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_empty", "new_full"}
 )
+# They arrange, select or round what is there.
+_KEEPING = """
+    view _unsafe_view reshape _reshape_alias expand squeeze unsqueeze permute transpose t select slice clone _to_copy
+    contiguous detach alias as_strided unbind split split_with_sizes chunk narrow index_select gather index flip roll
+    lift_fresh repeat nan_to_num clamp clamp_min clamp_max round amax amin max min max_pool2d_with_indices unfold
+    diagonal masked_fill index_put
+"""
+_KEEP = frozenset(_KEEPING.split())
 
 Rule = Callable[[Made, tuple[Any, ...], Callable[[Any], Made]], Made]
 
@@ -136,7 +139,7 @@ def _together(made: list[Made]) -> Made:
     return "sigmoid" if kinds <= _SHARES else None
 
 
-def _product(first: Made, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made:
+def _product(_: Made, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made:
     """A product of matrices, the first argument that of a bias for addmm; shares of shares may still be shares."""
     return None if any(of(tensor) in _SHARES for tensor in _tensors(args)) else "linear"
 
@@ -170,7 +173,7 @@ def _div(first: Made, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made:
     if first == "one_plus_tanh":
         return "sigmoid" if _number(args[1]) == 2 else None
     if first in _SHARES and other in (CONSTANT, *_SHARES):
-        return first
+        return first if other == CONSTANT else "softmax"  # over their sum
     if first == "log_softmax" and _number(args[1]) == -1:
         return "negative_log_softmax"
     return first if first == "linear" and other == CONSTANT else None
@@ -227,7 +230,7 @@ _RULES: dict[str, Rule] = {
 def _number(value: Any) -> float | None:
     if isinstance(value, torch.Tensor):
         readable = type(value) is torch.Tensor and value.numel() == 1 and value.device.type == "cpu"
-        return float(value) if readable and not value.is_complex() else None
+        return float(value.detach()) if readable and not value.is_complex() else None
     return float(value) if isinstance(value, int | float) else None
 
 

@@ -108,8 +108,8 @@ def class_scores(outputs: Any, *, batch: int | None = None) -> torch.Tensor:
         raise TargetError(
             f"The model returned shape {tuple(tensor.shape)}{images}; a class index needs (N, classes). "
             "Pass target=callable that takes the model's output and returns one score an image, shape (N,); "
-            "for example: target=lambda out: out[:, 5].mean((1, 2)). Or pass output= a function that makes (N, classes) "
-            "of what the model returns."
+            "for example: target=lambda out: out[:, 5].mean((1, 2)). Or pass output= a function that makes "
+            "(N, classes) of what the model returns."
         )
     return table
 

@@ -18,7 +18,7 @@ from torch import nn
 
 from .errors import CnnWidgetsError, TargetError
 from .names import unwrapped
-from .output_choice import Leaf, Output, asked_for, at, leaves, listed, picked
+from .output_choice import Leaf, OutputChoice, asked_for, at, leaves, listed, picked
 from .output_kinds import Decision, Kind, checked_kind, decided
 from .output_origins import Origins
 
@@ -32,6 +32,7 @@ class Readout:
         output: which output holds the scores; None: find out.
         classes: how many classes have names; None: nobody knows.
         base: the module that it is for, looked at through wrappers; None: for any.
+        path: the way to the tensor of scores, once it was looked for.
         kind: what the numbers are, once a score was asked for.
         notes: what to say about how both were found out.
         table: (N, K), out of the graph: the scores that were asked for first; None where there are none.
@@ -42,7 +43,7 @@ class Readout:
     """
 
     outputs: Kind | None = None
-    output: Output = None
+    output: OutputChoice = None
     classes: int | None = None
     base: nn.Module | None = None
     kind: Kind | None = None
@@ -52,7 +53,7 @@ class Readout:
     asked: bool = False
     by_function: bool = False
     around: Readout | None = field(default=None, repr=False)
-    _path: tuple[Any, ...] | None = None
+    path: tuple[Any, ...] | None = None
     _origins: Origins | None = field(default=None, repr=False)
     _made: list[weakref.ref[torch.Tensor]] = field(default_factory=list, repr=False)
 
@@ -67,6 +68,11 @@ class Readout:
                 "function of what the model returns."
             )
 
+    @property
+    def told(self) -> bool:
+        """Whether somebody said something of the outputs."""
+        return self.outputs is not None or self.output is not None
+
     def alike(self, base: nn.Module | None) -> Readout:
         """One for another module that returns the same; nothing is decided yet."""
         return Readout(self.outputs, self.output, self.classes, base)
@@ -75,7 +81,7 @@ class Readout:
         """One for a part of the same call: what is decided holds for both, the first scores are its own."""
         part = self.alike(self.base)
         part.kind, part.notes, part.explained = self.kind, self.notes, self.explained
-        part._path, part.around = self._path, self
+        part.path, part.around = self.path, self
         return part
 
     def watched(self, forward: Callable[[torch.Tensor], Any], x: torch.Tensor) -> Any:
@@ -97,14 +103,14 @@ class Readout:
         """
         inside = raw
         if callable(self.output):
-            return self._by_function(raw)
+            return self._by_function(self.output, raw)
         if self.output is not None:
             inside = asked_for(raw, self.output)
             if isinstance(inside, torch.Tensor):
                 return inside
-        if self._path is not None:
+        if self.path is not None:
             try:
-                kept = at(inside, self._path)
+                kept = at(inside, self.path)
             except KeyError:
                 kept = None
             if isinstance(kept, torch.Tensor):
@@ -123,7 +129,7 @@ class Readout:
                 "that holds one. Wrap the model in a module that returns its scores, or pass output= a function that "
                 "takes them out."
             )
-        self._path = pick.leaf.path
+        self.path = pick.leaf.path
         self._note(_choice_note(pick.leaf, pick.others) if pick.others and not self.by_function else "")
         return pick.leaf.tensor
 
@@ -147,19 +153,18 @@ class Readout:
             self._note(found.note)
             self._origins, self._made = None, []
             if self.around is not None and self.around.kind is None:
-                self.around.kind, self.around.notes, self.around._path = self.kind, self.notes, self._path
+                self.around.kind, self.around.notes, self.around.path = self.kind, self.notes, self.path
         return self.kind
 
-    def _by_function(self, raw: Any) -> torch.Tensor:
-        assert callable(self.output)
-        name = getattr(self.output, "__name__", None) or type(self.output).__name__
+    def _by_function(self, function: Callable[[Any], Any], raw: Any) -> torch.Tensor:
+        name = getattr(function, "__name__", None) or type(function).__name__
         known = self._knows(raw)
         try:
             if known is None:
-                found = self.output(raw)
+                found = function(raw)
             else:
                 with known:
-                    found = self.output(raw)
+                    found = function(raw)
         except CnnWidgetsError:
             raise
         except Exception as error:
@@ -274,5 +279,3 @@ def _nothing(_: torch.Tensor) -> None:
 
 def _never(_: torch.Tensor, __: torch.Tensor) -> bool:
     return False
-
-

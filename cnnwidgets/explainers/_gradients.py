@@ -66,6 +66,7 @@ def nodes_between(scores: torch.Tensor, leaf: torch.Tensor) -> set[Any]:
 
 def saturation_notes(outputs: Any, score: str, batch: int) -> Iterator[str]:
     """What the scores of all classes say about the map of one; see :func:`~._trust.output_notes`."""
-    with reading(current().inner()) as seen:
-        remember(outputs, batch, by_function=current().by_function)
+    around = current()
+    with reading(around.inner()) as seen:
+        remember(outputs, batch, by_function=around.by_function)
     yield from output_notes(seen, score)

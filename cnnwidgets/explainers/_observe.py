@@ -14,7 +14,7 @@ from cnnwidgets.core.errors import NotSpatial, TargetError
 from cnnwidgets.core.forward import run
 from cnnwidgets.core.function_layers import FunctionLayer, Key
 from cnnwidgets.core.layouts import Layouts, followed_layouts
-from cnnwidgets.core.output_choice import Output
+from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.core.readout import reading, readout_of
 from cnnwidgets.core.state import generators_now, have_moved, preserved
@@ -88,7 +88,7 @@ def observe(
     score: str = "logit",
     tokens: Tokens = None,
     outputs: Kind | None = None,
-    output: Output = None,
+    output: OutputChoice = None,
 ) -> Observation:
     """Run ``model`` once, and its backward once, and keep what the layers' maps and gradients say.
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, LayerNotFound, NotSpatial
 from cnnwidgets.core.names import find_layer
-from cnnwidgets.core.output_choice import Output
+from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
@@ -31,7 +31,7 @@ def every_layer(
     layers: str | nn.Module | Iterable[str | nn.Module] | None = None,
     *,
     outputs: Kind | None = None,
-    output: Output = None,
+    output: OutputChoice = None,
     **options: Any,
 ) -> dict[str, Attribution]:
     """``method`` on each of ``layers``, by name, in the order in which they finish.
@@ -63,8 +63,8 @@ def every_layer(
     ruled = options.get("backward", "plain") != "plain"
     if method != "grad_cam" or options.get("call", -1) != -1 or ruled:
         if wanted is None:
-            reading = {name: options.get(name) for name in ("tokens", "outputs", "output")}
-            seen = observe(model, images, target, keep_maps=True, gradients=False, **reading)
+            tokens = options.get("tokens")
+            seen = observe(model, images, target, gradients=False, tokens=tokens, outputs=outputs, output=output)
             wanted = [name for name in seen.order if name in seen.maps]
         return {name: known.function(model, images, target, layer=name, **options) for name in wanted}
     options.pop("call", None)

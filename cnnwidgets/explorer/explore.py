@@ -12,7 +12,7 @@ from torch import nn
 from cnnwidgets import demo
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.names import unwrapped
-from cnnwidgets.core.output_choice import Output
+from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.core.targets import Target
 
@@ -28,7 +28,7 @@ def explore(
     preprocess: Any = None,
     target: Target = None,
     outputs: Kind | None = None,
-    output: Output = None,
+    output: OutputChoice = None,
 ) -> Explorer:
     """Look inside ``model`` while it looks at ``image``.
 
@@ -42,8 +42,11 @@ def explore(
         preprocess: a function from a PIL image to a tensor, or a torchvision weights enum; by default what the network
             itself says (torchvision, timm).
         target: the class to explain, or ``outputs -> (N,)`` scores; by default the predicted one.
-        outputs: what the model's outputs are, one of ``core.output_kinds.KINDS``; by default found out.
-        output: which of several outputs holds the scores: an index, a name, or a function ``raw -> (N, K)``.
+        outputs: what the model's outputs are, one of ``"logits"``, ``"softmax"``, ``"log_softmax"``, ``"sigmoid"``
+            (independent of one another), ``"independent_logits"`` (before a sigmoid each), ``"logit"`` (one) and
+            ``"number"``; by default what made them tells.
+        output: which of several outputs holds the scores: an index, a name, or a function of what the model returns,
+            ``raw -> (1, classes)``; by default the name or the shape tells, and where it is not plain, a note.
 
     Returns:
         A widget; show it by naming it on a cell's last line.
@@ -51,7 +54,7 @@ def explore(
     Raises:
         InputError: the image or the labels do not fit.
         CnnWidgetsError: the model cannot be looked into, or failed; says in which layer.
-        TargetError: there is no such class.
+        TargetError: there is no such class, or no such output.
     """
     if model is None:
         loaded = demo.load()
@@ -61,7 +64,9 @@ def explore(
     elif image is None:
         image = _photographs()
     unwrapped(model)
-    return Explorer(Session(model, _named(image), labels=labels, preprocess=preprocess, outputs=outputs, output=output), target)
+    return Explorer(
+        Session(model, _named(image), labels=labels, preprocess=preprocess, outputs=outputs, output=output), target
+    )
 
 
 def _photographs() -> Mapping[str, Any]:

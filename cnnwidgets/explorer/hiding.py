@@ -119,7 +119,7 @@ class Hiding(Part):
 
     def _show_whole(self, scene: Scene) -> None:
         whole = self._whole(scene)
-        self.widget.show_scores(whole, whole, self._host.session.labels, class_of(scene))
+        self.widget.show_scores(whole, whole, self._host.session.labels, class_of(scene), kind=scene.kind)
 
     def _whole(self, scene: Scene) -> torch.Tensor:
         """The scores of the photograph, of the network as it is now."""
@@ -145,7 +145,7 @@ class Hiding(Part):
         target = class_of(scene)
 
         def show() -> None:
-            self.widget.show_scores(whole, logits, session.labels, target, move=move.id)
+            self.widget.show_scores(whole, logits, session.labels, target, move=move.id, kind=scene.kind)
             self.widget.notes = self._notes(opened, move)
 
         self.apply(stop, show)

@@ -10,6 +10,7 @@ from torch import nn
 
 from cnnwidgets import explainers
 from cnnwidgets.core.architecture import Architecture
+from cnnwidgets.core.output_kinds import COMPETING, Kind, has_probabilities
 from cnnwidgets.core.progress import Step
 from cnnwidgets.core.targets import Chosen, probabilities
 from cnnwidgets.widgets.heatmap_overlay.names import method_label as method_label
@@ -60,11 +61,14 @@ def work_left(method: str, step: Step) -> str:
     return f"{text} · {left} left"
 
 
-def closeness(logits: torch.Tensor, target: int, label: Any) -> str:
-    """A warning when the target and another class are nearly as probable; else empty."""
-    if not torch.isfinite(logits).all() or len(logits) < 2:
+def closeness(logits: torch.Tensor, target: int, label: Any, kind: Kind = "logits") -> str:
+    """A warning when the target and another class are nearly as probable; else empty.
+
+    Classes that are independent of one another may all be probable.
+    """
+    if kind not in COMPETING or not torch.isfinite(logits).all() or len(logits) < 2:
         return ""
-    shares = probabilities(logits[None])[0]
+    shares = probabilities(logits[None], kind)[0]
     (first, second), (best, next_best) = (values.tolist() for values in shares.topk(2))
     if second < _CLOSE * first or target not in (best, next_best):
         return ""
@@ -85,11 +89,17 @@ def explained(chosen: Chosen, label: Callable[[int], str]) -> str:
     return f"{label(int(chosen[0]))} ({int(chosen[0])})"
 
 
-def unlikely(logits: torch.Tensor, target: int, label: Any) -> str:
+def unlikely(logits: torch.Tensor, target: int, label: Any, kind: Kind = "logits") -> str:
     """A reminder that the class explained is far from what the network says; else empty."""
-    if not torch.isfinite(logits).all() or len(logits) < 2:
+    if not has_probabilities(kind) or not torch.isfinite(logits).all() or len(logits) < 2:
         return ""
-    shares = probabilities(logits[None])[0]
+    shares = probabilities(logits[None], kind)[0]
+    if kind not in COMPETING:
+        hardly = float(shares[target]) < _UNLIKELY
+        share = percent(float(shares[target]))
+        return (
+            f"The network does not see {label(target)} ({share}); this map explains it all the same." if hardly else ""
+        )
     best = int(shares.argmax())
     if float(shares[target]) >= _UNLIKELY * float(shares[best]):
         return ""
@@ -106,6 +116,15 @@ def percent(share: float) -> str:
     ('12.3 %', '<0.1 %')
     """
     return "<0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
+
+
+def in_words(value: float, kind: Kind) -> str:
+    """One of :func:`~cnnwidgets.core.output_kinds.probabilities` for a reader: a percentage, if it is one.
+
+    >>> in_words(0.25, "sigmoid"), in_words(-31.5, "number")
+    ('25.0 %', '−31.50')
+    """
+    return percent(value) if has_probabilities(kind) else f"{value:.2f}".replace("-", "−")
 
 
 def all_well(layer: str | None) -> str:

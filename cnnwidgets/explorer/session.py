@@ -15,7 +15,7 @@ from cnnwidgets.core.architecture import Architecture, LayerInfo, trace
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, NotSpatial, TargetError
 from cnnwidgets.core.forward import fitted
 from cnnwidgets.core.images import Picture, load_picture
-from cnnwidgets.core.output_choice import Output
+from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.core.progress import ProgressCallback
 from cnnwidgets.core.results import Attribution
@@ -62,6 +62,11 @@ class Scene:
         return self.first.outputs[0]
 
     @property
+    def kind(self) -> Kind:
+        """What the numbers in ``logits`` are."""
+        return self.first.kind
+
+    @property
     def predicted(self) -> int:
         """The class with the highest score."""
         return int(self.logits.nan_to_num(-torch.inf).argmax())
@@ -78,7 +83,7 @@ class Session:
         labels: Sequence[str] | None = None,
         preprocess: Any = None,
         outputs: Kind | None = None,
-        output: Output = None,
+        output: OutputChoice = None,
     ) -> None:
         if not images:
             raise InputError("There is no image to explore. Pass image=.")

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from cnnwidgets.core.errors import CnnWidgetsError
-from cnnwidgets.core.targets import probabilities
+from cnnwidgets.core.output_kinds import has_probabilities, probabilities
 from cnnwidgets.explainers.occlusion import Occlusion
 from cnnwidgets.widgets.occluder import Occluder, SweepWish
 
@@ -48,7 +48,7 @@ def show_sweep(
     classes, scores, baseline = _few_classes(found, scene, complete=complete)
     one_wins = scene.task.one_wins
     mentioned = {*(found.counts if one_wins else ()), *classes, scene.predicted}
-    is_score = callable(found.target) or len(scene.logits) == 1 or scene.first.kind == "number"
+    is_score = callable(found.target) or not has_probabilities(scene.kind)
     widget.show_sweep(
         found.baseline[0] - found.grid[0],
         found.predicted[0] if one_wins else torch.full_like(found.predicted[0], -1),
@@ -82,5 +82,5 @@ def _few_classes(
     highest = scores.nan_to_num(-torch.inf).flatten(0, 1).amax(0)
     best = highest.argsort(descending=True, stable=True)[:_CLASSES].tolist()
     classes = list(dict.fromkeys([target, *best]))[:_CLASSES]
-    whole = scene.logits if len(scene.logits) == 1 else probabilities(scene.logits[None].float())[0]
+    whole = probabilities(scene.logits[None].float(), scene.kind)[0]
     return classes, scores[:, :, classes], whole[classes].tolist()

@@ -12,6 +12,7 @@ import torch
 from cnnwidgets.core.forward import fitted, run
 from cnnwidgets.core.layouts import Layouts
 from cnnwidgets.core.names import unwrapped
+from cnnwidgets.core.output_kinds import COMPETING
 from cnnwidgets.core.state import preserved
 from cnnwidgets.core.switched_off import switched_off
 from cnnwidgets.core.targets import class_scores, probabilities
@@ -19,7 +20,7 @@ from cnnwidgets.incremental.switched import Switched
 from cnnwidgets.widgets.feature_maps import FeatureMaps
 
 from .part import Host, Part
-from .sentences import percent
+from .sentences import in_words
 from .session import Scene
 
 
@@ -133,12 +134,17 @@ class Switching(Part):
         label: Callable[[int], str] = self._host.session.label
         count = sum(map(len, self.off.values()))
         where = f" in {len(self.off)} layers" if len(self.off) > 1 else ""
-        before, after = probabilities(torch.stack([scene.logits.float(), logits]))
+        before, after = probabilities(torch.stack([scene.logits.float(), logits]), scene.kind)
         chosen = scene.now.chosen
         explained = scene.predicted if callable(chosen) else int(chosen[0])
         said = (
             f"{count} {'map' if count == 1 else 'maps'} switched off{where}: "
-            f"{label(explained)} {percent(float(before[explained]))} → {percent(float(after[explained]))}"
+            f"{label(explained)} {in_words(float(before[explained]), scene.kind)} → "
+            f"{in_words(float(after[explained]), scene.kind)}"
         )
+        if scene.kind not in COMPETING:
+            return said  # which class has the most says nothing there
         now = int(logits.nan_to_num(-torch.inf).argmax())
-        return said if now == scene.predicted or not scene.task.one_wins else f"{said}; the network now says {label(now)}"
+        return (
+            said if now == scene.predicted or not scene.task.one_wins else f"{said}; the network now says {label(now)}"
+        )

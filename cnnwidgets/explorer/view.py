@@ -21,6 +21,7 @@ from cnnwidgets.widgets.panel_tabs import PanelTabs
 from .panels import Panels
 from .sentences import all_well, closeness, explained, method_choices, method_label, model_summary, unlikely
 from .session import Scene
+from .tasks import function_sentence
 
 Label = Callable[[int], str]
 
@@ -78,7 +79,7 @@ class View:
         """Another photograph: the picture, the scores; the map of the one before is taken away."""
         self.overlay.set_picture(scene.picture.pixels)
         self.feature_maps.set_picture(scene.picture.pixels)
-        self.scores.show(scene.logits.numpy(), labels=labels, target=target)
+        self.scores.show(scene.logits.numpy(), labels=labels, target=target, kind=scene.kind)
         self.bar.notes = list(scene.picture.notes)
 
     def show_task(self, scene: Scene, target: int) -> None:
@@ -86,7 +87,7 @@ class View:
         task = scene.task
         is_function = callable(scene.now.chosen)
         self.overlay.show_choices(
-            "" if is_function else task.sentence(target),
+            function_sentence(scene.now.chosen, task) if is_function else task.sentence(target),
             picking=task.picking,
             marks=[mark._asdict() for mark in task.marks],
             marked=None if is_function else target,
@@ -122,8 +123,8 @@ class View:
         near = far = ""
         if not callable(attribution.target) and scene.task.one_wins:
             target = int(attribution.target[0])
-            near = closeness(scene.logits, target, self._label)
-            far = unlikely(scene.logits, target, self._label)
+            near = closeness(scene.logits, target, self._label, scene.kind)
+            far = unlikely(scene.logits, target, self._label, scene.kind)
         # The progress bar says how much is known; the note would change with each step.
         own = [] if partial and not stopped else list(attribution.notes)
         switched = _SWITCHED if self._switched else ""

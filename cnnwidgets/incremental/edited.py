@@ -14,7 +14,7 @@ from torch import nn
 
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError
 from cnnwidgets.core.forward import fitted, is_out_of_memory
-from cnnwidgets.core.output_choice import Output, leaves
+from cnnwidgets.core.output_choice import OutputChoice, leaves
 from cnnwidgets.core.outputs import class_scores, outputs_of
 from cnnwidgets.core.readout import reading, readout_of
 from cnnwidgets.core.state import preserved
@@ -81,7 +81,7 @@ class Edited:
         layer: str | nn.Module | None = None,
         call: int = -1,
         read: Callable[[Any], torch.Tensor] | None = None,
-        output: Output = None,
+        output: OutputChoice = None,
     ) -> None:
         if engine not in ("auto", "incremental", "full"):
             raise CnnWidgetsError(f'engine is {engine!r}; expected "auto", "incremental" or "full".')

@@ -12,7 +12,7 @@ from torch import nn
 from cnnwidgets.core.forward import fitted
 from cnnwidgets.core.forward import run as forward
 from cnnwidgets.core.layouts import Layouts
-from cnnwidgets.core.output_choice import Output
+from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.outputs import class_scores
 from cnnwidgets.core.readout import reading, readout_of
 from cnnwidgets.core.state import preserved
@@ -55,7 +55,7 @@ class Switched:
         (tensor([[3.]]), tensor([[3.]]))
     """
 
-    def __init__(self, model: nn.Module, image: torch.Tensor, layouts: Layouts, *, output: Output = None) -> None:
+    def __init__(self, model: nn.Module, image: torch.Tensor, layouts: Layouts, *, output: OutputChoice = None) -> None:
         self._readout = readout_of(model, None, output).inner()
         self._image = fitted(model, image.detach().clone())
         self._model, self._layouts = Model(model, self._image), layouts
@@ -73,7 +73,13 @@ class Switched:
             CnnWidgetsError: the model failed.
         """
         model, layers = self._model.module, frozenset(off)
-        with self._lock, torch.inference_mode(False), torch.no_grad(), preserved(model, evaluate=True), reading(self._readout):
+        with (
+            self._lock,
+            torch.inference_mode(False),
+            torch.no_grad(),
+            preserved(model, evaluate=True),
+            reading(self._readout),
+        ):
             self._forget_if_changed()
             if self.reuses and layers in self._known and layers not in self._agreed:
                 before, expected = self._known[layers]

@@ -11,7 +11,7 @@ from torch import nn
 
 from cnnwidgets.core.errors import InputError, TargetError
 from cnnwidgets.core.forward import fitted, run
-from cnnwidgets.core.output_choice import Output
+from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.core.output_origins import Origins
 from cnnwidgets.core.outputs import class_scores, holds_detections, images_in, outputs_of, score_tensor, shown
@@ -50,7 +50,7 @@ def other_task(
     *,
     labels: Sequence[str] | None = None,
     outputs: Kind | None = None,
-    output: Output = None,
+    output: OutputChoice = None,
 ) -> Task | None:
     """The task of a network that returns no table of scores for ``image`` (1, C, H, W); None if it returns one.
 
@@ -130,5 +130,3 @@ def _as_maps(scores: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
     if scores.ndim == 2 and images_in(scores) == 1 and covers(*scores.shape):
         return scores[None, None]
     raise TargetError(f"The model returned {shown(scores)}, for one image.")
-
-

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
 from cnnwidgets.core.errors import InputError, TargetError
-from cnnwidgets.core.output_choice import Output
+from cnnwidgets.core.names import unwrapped
+from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.core.preprocess import labels_for
 from cnnwidgets.core.readout import Readout, reading
@@ -33,12 +35,13 @@ class Said:
 
     labels: list[str] | None = None
     outputs: Kind | None = None
-    output: Output = None
+    output: OutputChoice = None
     function: Callable[[Any], torch.Tensor] | None = None
 
-    def readout(self) -> Readout:
+    def readout(self, model: nn.Module) -> Readout:
         """How the outputs are read before the task is known."""
-        return Readout(self.outputs, self.output, None if self.labels is None else len(self.labels))
+        classes = None if self.labels is None else len(self.labels)
+        return Readout(self.outputs, self.output, classes, unwrapped(model))
 
     def labels_of(self, model: nn.Module, classes: int) -> list[str] | None:
         """One name a class; the model's own where nobody gave any.
@@ -67,12 +70,13 @@ def look(
         InputError: nothing in what the model returns can be explained; or the region does not fit.
         TargetError: there is no such class, or the target function failed.
     """
-    if callable(target) and not isinstance(target, torch.Tensor):
+    if callable(target) and _is_function(target):
         said.function = target
     refused: TargetError | None = None
     if type(before) is Task or before.output is None:
+        readout = said.readout(model)
         try:
-            with reading(said.readout()):
+            with reading(readout):
                 observation = observe(model, image, target)
         except TargetError as error:
             refused = error
@@ -80,21 +84,34 @@ def look(
             if observation.outputs is not None:
                 labels = said.labels_of(model, observation.outputs.shape[1])
                 task = table_task(observation.outputs, observation.kind, labels).at(region)
-                return replace(task, output=said.output), replace(observation, kind=task.outputs or observation.kind)
-    task = _other(model, image, target, said)
-    if task is None:  # a table after all
+                if task.outputs not in (None, observation.kind):
+                    readout = dataclasses.replace(readout, outputs=task.outputs, kind=task.outputs)
+                task = dataclasses.replace(task, output=said.output, readout=readout)
+                return task, dataclasses.replace(observation, kind=task.outputs or observation.kind)
+    other = _other(model, image, target, said, refused)
+    if other is None:  # a table after all
         if refused is not None:
             raise refused
         return look(model, image, target, region, said, Task())
-    task = task.at(region)
-    if task.first is not None and (target is None or (callable(target) and not isinstance(target, torch.Tensor))):
+    task = other.at(region)
+    task = dataclasses.replace(task, readout=Readout(task.outputs, task.output))
+    if task.first is not None and (target is None or _is_function(target)):
         target = task.first
     with task.reading():
         return task, observe(model, image, target)
 
 
-def _other(model: nn.Module, image: torch.Tensor, target: Target, said: Said) -> Task | None:
+def _other(
+    model: nn.Module, image: torch.Tensor, target: Target, said: Said, refused: TargetError | None
+) -> Task | None:
     explained = target if said.function is None else said.function
-    return other_task(model, image, explained, labels=said.labels, outputs=said.outputs, output=said.output)
+    try:
+        return other_task(model, image, explained, labels=said.labels, outputs=said.outputs, output=said.output)
+    except InputError:
+        if refused is not None and (said.output is not None or said.outputs is not None):
+            raise refused from None
+        raise
 
 
+def _is_function(target: Target) -> bool:
+    return callable(target) and not isinstance(target, torch.Tensor)

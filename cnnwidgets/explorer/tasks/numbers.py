@@ -38,7 +38,7 @@ class NumberTask(Task):
         if self.count == 1:
             return "Explains the number that the network returns."
         what = "an embedding of length 1" if self.lengths else f"{self.count} numbers"
-        said = f"The network returns {what}; this explains {self.label(index)} of {self.count}."
+        said = f"The network returns {what}; this explains {self.label(index)}, counted from 0."
         if self.count <= _FEW and not self.lengths:
             return said
         return f"{said} To explain how alike it is to another image's, explore with {_SUGGESTION}."
@@ -64,7 +64,19 @@ class FunctionTask(Task):
 
     def sentence(self, index: int) -> str:
         """Which function it is."""
-        return f"Explains {self.label(index)}, your function of what the network returns."
+        return f"Explains {self.label(index)}, a function of what the network returns."
+
+
+def function_sentence(function: Any, task: Task) -> str:
+    """What is explained where a function is, beside the table that the bars show; empty where that goes without saying."""
+    if type(task) is Task:
+        return ""
+    return f"Explains {_name(function)}, a function of what the network returns; the bars are its own outputs."
+
+
+def _name(function: Any) -> str:
+    name = str(getattr(function, "__name__", None) or type(function).__name__)
+    return "your target" if name == "<lambda>" else name
 
 
 def function_task(target: Callable[[Any], torch.Tensor], plain: Readout) -> FunctionTask:
@@ -74,8 +86,7 @@ def function_task(target: Callable[[Any], torch.Tensor], plain: Readout) -> Func
         target: ``outputs -> (N,)``.
         plain: how the model's outputs are read where ``target`` reads them.
     """
-    name = str(getattr(target, "__name__", None) or type(target).__name__)
-    name = "your target" if name == "<lambda>" else name
+    name = _name(target)
 
     def scores_of_target(outputs: Any) -> torch.Tensor:
         with reading(plain):

@@ -73,7 +73,7 @@ class SegmentationTask(Task):
             )
             inside = weights.bool()[rows][:, columns]
         moved = dataclasses.replace(self, region=region, inside=inside, output=mean_of_region)
-        return dataclasses.replace(moved, first=moved._most_frequent())
+        return dataclasses.replace(moved, first=moved.most_frequent())
 
     def _weights(self, region: Region) -> torch.Tensor | None:
         if not region:
@@ -97,7 +97,7 @@ class SegmentationTask(Task):
         amounts.index_add_(0, self.classes.flatten(), weights.flatten().double())
         return amounts / amounts.sum()
 
-    def _most_frequent(self) -> int:
+    def most_frequent(self) -> int:
         """The class that is predicted most often in the region, other than the background."""
         amounts = self._amounts()
         if amounts is None or self.count == 1:
@@ -152,11 +152,17 @@ def segmentation_task(
     rows = maps[0].flatten(1).T
     step = max(1, len(rows) // _ENOUGH)
     kind = outputs or decided(rows[::step], origin).kind
-    is_picture = labels is None and count in (1, 3) and count == image.shape[1] and shape == picture and count > 1
+    same = labels is None and count == image.shape[1] == 3 and shape == picture
+    is_picture = same and kind == "sigmoid"
     classes = None
     if not is_picture:
         classes = maps[0].argmax(0) if count > 1 else (maps[0, 0] > (0.5 if kind in _PROBABILITIES else 0)).long()
     notes = []
+    if same and not is_picture and kind != "softmax":
+        notes.append(
+            "The network returns three maps of the picture's size: they are taken for the scores of three classes. If "
+            "they are a picture, class 0 is its red, and segments mean nothing."
+        )
     if shape != picture and any(side % cells for side, cells in zip(picture, shape, strict=True)):
         notes.append(
             f"The network's maps have {shape[0]} × {shape[1]} places for a picture of {picture[0]} × {picture[1]} "

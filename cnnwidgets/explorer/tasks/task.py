@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 import torch
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.core.output_choice import Output
+from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.core.readout import Readout, reading
 
@@ -41,6 +41,7 @@ class Task:
         inside: (H, W) bool, that part, where it is no box; None: it is one, or all of the picture.
         marks: what can be picked on the picture.
         notes: what the reader must know of how the outputs are read.
+        readout: reads what the model returns as the table.
     """
 
     column: ClassVar[str] = "class"
@@ -53,17 +54,18 @@ class Task:
     """Whether a column means the same in another photograph."""
 
     outputs: Kind | None = None
-    output: Output = None
+    output: OutputChoice = None
     labels: tuple[str, ...] | None = None
     first: int | None = None
     region: Region = ()
     inside: torch.Tensor | None = field(default=None, repr=False)
     marks: tuple[Mark, ...] = ()
     notes: tuple[str, ...] = ()
+    readout: Readout = field(default_factory=Readout, repr=False)
 
     def reading(self) -> AbstractContextManager[Readout]:
         """In this block, whatever a model returns is read as this task's table of scores."""
-        return reading(Readout(self.outputs, self.output, None if self.labels is None else len(self.labels)))
+        return reading(self.readout)
 
     def label(self, index: int) -> str:
         """The name of a column."""

@@ -17,6 +17,10 @@ class ClassScoresHeader(CnnWidget):
     score = traitlets.Enum(
         ["probability", "logit"], "probability", help="What the bars show: softmax, or the raw output."
     ).tag(sync=True)
+    kind = traitlets.Unicode(
+        None, allow_none=True, help="What the scores are; see core.output_kinds. None: logits or probabilities."
+    ).tag(sync=True)
+    remark = traitlets.Unicode("", help="What to know about the numbers beside the bars.").tag(sync=True)
     rows = traitlets.List(traitlets.Int(), help="Class of each bar, top to bottom.").tag(sync=True)
     names = traitlets.List(traitlets.Unicode(), help="Label of each bar, whole, top to bottom.").tag(sync=True)
     values = traitlets.List(traitlets.Unicode(), help="Number of each bar as text, top to bottom.").tag(sync=True)

@@ -6,10 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
+
+from cnnwidgets.core import output_kinds
+from cnnwidgets.core.output_kinds import Kind
 
 Floats = npt.NDArray[np.float64]
 
 
+APART = frozenset({"sigmoid", "log_sigmoid", "independent_logits", "logit"})
+"""Kinds of which each probability is a share of a whole of its own."""
 # How far probabilities may be from adding up to one.
 _ROUNDING = 1e-5
 
@@ -29,32 +35,53 @@ class Row:
     text: str
 
 
-def probabilities(logits: Floats) -> Floats:
-    """Softmax over the classes, unless they are probabilities already.
+def probabilities(scores: Floats, kind: Kind | None = None) -> Floats:
+    """The probabilities that ``scores`` (classes,) stand for; numbers that stand for none stay as they are.
 
     NaN where a logit is not a number makes all of it NaN, as it should.
+
+    Args:
+        scores: as the model returns them.
+        kind: what they are; None: probabilities if they add up to 1, a number if there is only one, else logits.
     """
-    if (logits >= 0).all() and (logits <= 1).all() and abs(logits.sum() - 1) <= _ROUNDING:
-        return logits
-    shifted = np.exp(logits - np.max(logits))
-    result: Floats = shifted / shifted.sum()
-    return result
+    if kind is None:
+        add_up = (scores >= 0).all() and (scores <= 1).all() and abs(scores.sum() - 1) <= _ROUNDING
+        kind = "number" if len(scores) == 1 else "softmax" if add_up else "logits"
+    shares: Floats = output_kinds.probabilities(torch.from_numpy(scores)[None], kind)[0].numpy()
+    return shares
 
 
-def ranked(logits: Floats, *, score: str, top: int, target: int | None) -> list[Row]:
+def are_shares(classes: int, kind: Kind | None) -> bool:
+    """Whether there are probabilities to show: of a single number nobody knows what it is, if nobody says."""
+    return classes > 1 if kind is None else output_kinds.has_probabilities(kind)
+
+
+def remark(classes: int, kind: Kind | None, score: str) -> str:
+    """What to know about the numbers beside the bars; empty where they are what one expects."""
+    if kind == "number" or (kind is None and classes == 1):
+        return (
+            "Not a probability: the number that the network returns." if classes == 1 else "Numbers, not probabilities."
+        )
+    if kind is None or kind in output_kinds.COMPETING or classes == 1:
+        return "Log-probabilities." if kind == "log_softmax" and score == "logit" else ""
+    if score == "logit" and kind != "sigmoid":
+        return "Independent of one another."
+    return "Independent probabilities: they need not add up to 100 %."
+
+
+def ranked(logits: Floats, *, score: str, top: int, target: int | None, kind: Kind | None = None) -> list[Row]:
     """The ``top`` classes, highest first, and ``target`` in the last row if it is not among them."""
-    if len(logits) == 1:
-        score = "logit"  # a softmax of one number is 1 whatever it is
-    values = probabilities(logits) if score == "probability" else logits
+    as_share = are_shares(len(logits), kind) and (score == "probability" or kind in ("softmax", "sigmoid"))
+    values = probabilities(logits, kind) if as_share else logits
     order = [int(index) for index in np.argsort(-np.nan_to_num(logits, nan=-np.inf), kind="stable")[:top]]
     if target is not None and target not in order:
         order = [*order[: max(top - 1, 0)], target]
-    return [Row(index, float(values[index]), _text(float(values[index]), score)) for index in order]
+    return [Row(index, float(values[index]), _text(float(values[index]), as_share)) for index in order]
 
 
-def _text(value: float, score: str) -> str:
+def _text(value: float, as_share: bool) -> str:
     if not np.isfinite(value):
         return "NaN" if np.isnan(value) else ("∞" if value > 0 else "−∞")
-    if score != "probability":
+    if not as_share:
         return f"{value:.2f}".replace("-", "−")
     return "<0.1 %" if 0 < value < 0.0005 else f"{100 * value:.1f} %"

@@ -17,3 +17,9 @@ export function search(names: readonly string[], words: string, most: number): n
   });
   return [...begins, ...holds].slice(0, most);
 }
+
+/** What the model's own numbers are called, in the menu of what the bars show. */
+export function rawName(kind: string | null): string {
+  if (kind === "log_softmax" || kind === "log_sigmoid") return "Log-probability";
+  return kind === "softmax" || kind === "sigmoid" || kind === "number" ? "Output" : "Logit";
+}

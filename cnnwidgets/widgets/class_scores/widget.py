@@ -11,10 +11,11 @@ import numpy as np
 import traitlets
 
 from cnnwidgets.core.errors import InputError, TargetError
+from cnnwidgets.core.output_kinds import KINDS, Kind
 
 from .header import ClassScoresHeader
 from .labels import cut
-from .ranking import Floats, Row, ranked
+from .ranking import APART, Floats, Row, ranked, remark
 
 _ROW_HEIGHT = 26
 _LABEL_WIDTH = 122  # px between the panel's edge and the bars
@@ -36,6 +37,13 @@ class ClassScores(ipywidgets.VBox):
 
     target = traitlets.Int(None, allow_none=True, help="The class selected, or None.")
     score = traitlets.Enum(["probability", "logit"], "probability", help="What the bars show.")
+    kind = traitlets.Enum(
+        [None, *KINDS],
+        None,
+        allow_none=True,
+        help="What the scores are, such as logits or independent sigmoids; None: probabilities if they add up to 1, a "
+        "number if there is only one, else logits.",
+    )
     top = traitlets.Int(6, min=1, help="How many bars.")
 
     def __init__(
@@ -75,7 +83,7 @@ class ClassScores(ipywidgets.VBox):
             self.add_class(name)
         traitlets.link((self, "target"), (self.header, "target"))
         traitlets.link((self, "score"), (self.header, "score"))
-        self.observe(self._redraw, ["target", "score", "top"])
+        self.observe(self._redraw, ["target", "score", "top", "kind"])
         self._bars.observe(self._clicked, "selected")
         if logits is not None:
             self.show(logits, labels=labels, target=target)
@@ -83,13 +91,21 @@ class ClassScores(ipywidgets.VBox):
     def __repr__(self) -> str:
         return f"ClassScores({len(self._logits)} classes)"
 
-    def show(self, logits: Any, *, labels: Sequence[str] | None = None, target: int | None = None) -> None:
+    def show(
+        self,
+        logits: Any,
+        *,
+        labels: Sequence[str] | None = None,
+        target: int | None = None,
+        kind: Kind | None = None,
+    ) -> None:
         """Show other scores.
 
         Args:
             logits: (classes,) raw outputs.
             labels: one name a class, or None.
             target: the class to select; None selects nothing.
+            kind: what the scores are; None leaves :attr:`kind` as it is.
 
         Raises:
             InputError: ``logits`` is no vector, or ``labels`` has another length.
@@ -102,6 +118,7 @@ class ClassScores(ipywidgets.VBox):
         self._logits, self._labels = values, labels
         with self.hold_trait_notifications():
             self.target = target
+            self.kind = kind or self.kind
         self.header.push("classes", names=[self.label(index) for index in range(len(values))])
         self._redraw()
 
@@ -144,7 +161,7 @@ class ClassScores(ipywidgets.VBox):
     def _redraw(self, _: Any = None) -> None:
         if not len(self._logits):
             return
-        self.shown = rows = ranked(self._logits, score=self.score, top=self.top, target=self.target)
+        self.shown = rows = ranked(self._logits, score=self.score, top=self.top, target=self.target, kind=self.kind)
         values = [row.value if np.isfinite(row.value) else 0.0 for row in rows]
         places = list(range(len(rows)))
         names = [self.label(row.index) for row in rows]
@@ -153,8 +170,11 @@ class ClassScores(ipywidgets.VBox):
             header.rows = [row.index for row in rows]
             header.names, header.values = names, [row.text for row in rows]
             header.message = ""
+            header.kind, header.remark = self.kind, remark(len(self._logits), self.kind, self.score)
         self._ranks.domain = places[::-1]
         self._amount.min, self._amount.max = min(0.0, *values), max(max(values), min(0.0, *values) + 1e-9)
+        if self.score == "probability" and self.kind in APART:
+            self._amount.max = 1.0  # each is a share of a whole of its own
         self._left.tick_labels = {
             str(place): cut(name, _LABEL_WIDTH) for place, name in zip(places, names, strict=True)
         }

@@ -4,7 +4,7 @@ import { openChannel, subscribe } from "../_shared/channel";
 import { h, menu } from "../_shared/dom";
 import { assign, type BaseState, listen, type Model, type RenderContext, watch } from "../_shared/model";
 import { shell } from "../_shared/shell";
-import { rowAt, search } from "./rows";
+import { rawName, rowAt, search } from "./rows";
 
 export interface State extends BaseState {
   target: number | null;
@@ -13,6 +13,8 @@ export interface State extends BaseState {
   names: string[];
   values: string[];
   message: string;
+  kind: string | null;
+  remark: string;
 }
 
 const FOUND = 12;
@@ -99,15 +101,30 @@ function render({ model, el }: RenderContext<State>): () => void {
   );
   const find = searchBox(model);
   const empty = h("p", { class: "cnnw-empty" });
+  const remark = h("p", { class: "cnnw-class-scores-remark" });
   const spoken = h("div", { class: "cnnw-class-scores-spoken", role: "list", "aria-label": "Class scores" });
   el.append(
     h("h3", { class: "cnnw-heading" }, "What did it say?", h("span", { class: "cnnw-aside" }, score)),
     find.element,
     empty,
+    remark,
     spoken,
   );
   offs.push(find.stop);
   offs.push(watch(model, ["score"], () => void (score.value = model.get("score"))));
+  offs.push(
+    watch(model, ["kind"], () => {
+      const kind = model.get("kind");
+      score.options[1]!.text = rawName(kind);
+      score.hidden = kind === "number";
+    }),
+  );
+  offs.push(
+    watch(model, ["remark"], () => {
+      remark.textContent = model.get("remark");
+      remark.hidden = !model.get("remark");
+    }),
+  );
   offs.push(
     watch(model, ["message"], () => {
       empty.textContent = model.get("message");

@@ -24,7 +24,7 @@ class Picking(CnnWidget):
     picking = traitlets.Enum(
         PICKING,
         default_value="none",
-        help='What is picked on the picture: one of `marks`, a region, or nothing. A drag there draws a region, a '
+        help="What is picked on the picture: one of `marks`, a region, or nothing. A drag there draws a region, a "
         "click takes the segment under it.",
     ).tag(sync=True)
     marks = traitlets.List(

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.widgets.class_scores.ranking import probabilities
+from cnnwidgets.core.output_kinds import Kind
+from cnnwidgets.widgets.class_scores.ranking import are_shares, probabilities
 
 TOP = 5
 
 
-def bars(before: Any, after: Any, labels: Sequence[str] | None, target: int | None) -> dict[str, Any]:
+def bars(
+    before: Any, after: Any, labels: Sequence[str] | None, target: int | None, kind: Kind | None = None
+) -> dict[str, Any]:
     """What the bars show, as JSON.
 
     Rows do not move while a patch is dragged: they are the best classes of the whole picture, the target, and the
@@ -24,6 +27,7 @@ def bars(before: Any, after: Any, labels: Sequence[str] | None, target: int | No
         before, after: (classes,) scores as the model returns them; shown as probabilities.
         labels: one name a class, or None.
         target: the class explained, or None.
+        kind: what the scores are; None: see :func:`~cnnwidgets.widgets.class_scores.ranking.probabilities`.
 
     Raises:
         InputError: the scores are no (classes,), or the labels do not fit.
@@ -40,7 +44,7 @@ def bars(before: Any, after: Any, labels: Sequence[str] | None, target: int | No
         raise InputError(f"There are {len(labels)} labels for {count} classes; pass one name a class.")
     if target is not None and not 0 <= target < count:
         raise InputError(f"target {target} is out of range; there are {count} classes, 0 to {count - 1}.")
-    shares = logits if count == 1 else [probabilities(scores) for scores in logits]
+    shares = [probabilities(scores, kind) for scores in logits]
     order = [np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable") for scores in logits]
     chosen = [int(index) for index in order[0][:TOP]]
     first, now = int(order[0][0]), int(order[1][0])
@@ -55,7 +59,7 @@ def bars(before: Any, after: Any, labels: Sequence[str] | None, target: int | No
         "target": explained,
         "first": first,
         "now": now,
-        "unit": "score" if count == 1 else "probability",
+        "unit": "probability" if are_shares(count, kind) else "score",
     }
 
 

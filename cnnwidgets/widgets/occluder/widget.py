@@ -9,6 +9,7 @@ import numpy.typing as npt
 import traitlets
 
 from cnnwidgets.core.errors import InputError
+from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.widgets._base import CnnWidget, bundle
 from cnnwidgets.widgets.heatmap_overlay._arrays import floats_of, pixels_of
 
@@ -131,7 +132,14 @@ class Occluder(CnnWidget):
             self.sweep, self.sweep_text, self.progress, self.progress_text = "none", "", None, ""
 
     def show_scores(
-        self, before: Any, after: Any, labels: Sequence[str] | None = None, target: int | None = None, *, move: int = 0
+        self,
+        before: Any,
+        after: Any,
+        labels: Sequence[str] | None = None,
+        target: int | None = None,
+        *,
+        move: int = 0,
+        kind: Kind | None = None,
     ) -> None:
         """Show the best few classes' scores of the whole picture and of the edited one.
 
@@ -140,11 +148,12 @@ class Occluder(CnnWidget):
             labels: one name a class; None: "class 3".
             target: the class that the tooltip tells of; None: the one predicted for the whole picture.
             move: the ``id`` of the :class:`Move` that this answers.
+            kind: what the scores are; None: as :class:`~cnnwidgets.ClassScores` takes them.
 
         Raises:
             InputError: the scores are no (classes,), or the labels or the target do not fit.
         """
-        self.push("scores", move=move, **bars(before, after, labels, target))
+        self.push("scores", move=move, **bars(before, after, labels, target, kind))
 
     def show_heat(self, values: Any, *, move: int = 0) -> None:
         """Lay a map, (h, w) real numbers, faintly over the edited picture; where it is not positive, nothing.
