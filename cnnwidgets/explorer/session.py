@@ -112,7 +112,10 @@ class Session:
         notes = [*picture.notes, *task.notes]
         if not self._known.issuperset(seen.maps):
             notes.append(_OTHER_LAYERS)
-        return Scene(name, replace(picture, notes=tuple(notes)), seen, seen, task)
+        scene = Scene(name, replace(picture, notes=tuple(notes)), seen, seen, task)
+        if not self._columns:
+            self.enter(scene)
+        return scene
 
     def enter(self, scene: Scene) -> None:
         """Take the names of the columns from ``scene``, which comes on show."""
@@ -178,7 +181,7 @@ class Session:
     def labels(self) -> list[str] | None:
         """The names of all columns of the table of scores; None: "class 0", "class 1"."""
         if type(self._task) is Task and self._task.labels is None:
-            return None
+            return self._said.labels
         return [self._task.label(index) for index in range(self._columns)]
 
     def info(self, layer: str) -> LayerInfo:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import ipywidgets
@@ -89,7 +89,7 @@ class View:
         self.overlay.show_choices(
             function_sentence(scene.now.chosen, task) if is_function else task.sentence(target),
             picking=task.picking,
-            marks=[mark._asdict() for mark in task.marks],
+            marks=[asdict(mark) for mark in task.marks],
             marked=None if is_function else target,
             region=task.region,
             inside=None if task.inside is None else task.inside.numpy(),

@@ -1,7 +1,7 @@
 """What networks do, each read as a table of scores."""
 
-from .numbers import function_sentence
 from .looking import Said, look
+from .numbers import function_sentence
 from .regions import checked_region
 from .task import Mark, Region, Task
 

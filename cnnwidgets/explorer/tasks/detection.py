@@ -41,8 +41,9 @@ class DetectionTask(Task):
         """Which detection is explained."""
         if not self.marks:
             return "The detector finds nothing in this photograph: the best score of any detection, which is 0."
+        name = self.names[index]
         return (
-            f"Explains how sure the detector is of {self.names[index]} in box {index + 1}; 0 where no {self.names[index]} "
+            f"Explains how sure the detector is of {name} in box {index + 1}; 0 where no {name} is detected that "
             "overlaps the box by half."
         )
 
@@ -60,7 +61,8 @@ def detection_task(outputs: Any, labels: Sequence[str] | None = None) -> Detecti
     detections = outputs[0]
     if not isinstance(detections, Mapping) or not {"boxes", "labels", "scores"} <= set(detections):
         raise TargetError(
-            f"The model returned {shown(outputs)}; of a detector a dict of boxes, labels and scores an image is expected."
+            f"The model returned {shown(outputs)}; expected a dict of boxes, labels and scores an image, as detectors "
+            "return."
         )
     boxes, numbers, scores = (detections[key].detach().float().cpu() for key in ("boxes", "labels", "scores"))
     order = [index for index in scores.argsort(descending=True, stable=True).tolist() if _is_box(boxes[index])]

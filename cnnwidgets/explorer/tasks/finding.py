@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from cnnwidgets.core.state import preserved
 from cnnwidgets.core.targets import Target
 
 from .detection import detection_task
-from .numbers import FunctionTask, NumberTask, function_task, is_unit
+from .numbers import NumberTask, function_task, is_unit
 from .segmentation import segmentation_task
 from .task import Task
 
@@ -29,8 +29,8 @@ _EXPECTED = (
     "or numbers (1, K)"
 )
 _WAY_OUT = (
-    "Pass output= a function that makes (N, K) of it, for example output=lambda raw: raw.mean(1), or target= a function "
-    "that makes one score an image, (N,)"
+    "Pass output= a function that makes (N, K) of it, for example output=lambda raw: raw.mean(1), or target= a "
+    "function that makes one score an image, (N,)"
 )
 
 
@@ -69,7 +69,7 @@ def other_task(
         class_scores(raw, batch=1)
         return None
     if callable(target) and not isinstance(target, torch.Tensor):
-        return _of_function(target, plain, raw)
+        return function_task(target, plain, raw)
     if holds_detections(raw) and not callable(output):
         return detection_task(raw, labels)
 
@@ -94,14 +94,6 @@ def _returned(model: nn.Module, image: torch.Tensor) -> tuple[Any, Origins]:
         return run(model, fitted(model, image.clone())), origins
 
 
-def _of_function(target: Callable[[Any], torch.Tensor], plain: Readout, raw: Any) -> FunctionTask:
-    task = function_task(target, plain)
-    assert callable(task.output)
-    with outputs_of(1):
-        task.output(raw)
-    return task
-
-
 def _as_maps(scores: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
     """(N, K, h, w) of scores that lie on places of the picture; with the channels last, or without channels, too.
 
@@ -115,8 +107,8 @@ def _as_maps(scores: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
 
     if not scores.is_floating_point():
         raise TargetError(
-            f"The model returned {scores.dtype} of shape {tuple(scores.shape)}; expected floating-point scores. Explain "
-            "the model before it takes the argmax."
+            f"The model returned {scores.dtype} of shape {tuple(scores.shape)}; expected floating-point scores. "
+            "Explain the model before it takes the argmax."
         )
     if scores.ndim == 4 and scores.numel():
         rows, columns = scores.shape[2:]

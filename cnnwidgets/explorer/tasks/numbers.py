@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 
 from cnnwidgets.core.errors import TargetError
-from cnnwidgets.core.outputs import shown
+from cnnwidgets.core.outputs import outputs_of, shown
 from cnnwidgets.core.readout import Readout, reading
 
 from .task import Task
@@ -68,7 +68,7 @@ class FunctionTask(Task):
 
 
 def function_sentence(function: Any, task: Task) -> str:
-    """What is explained where a function is, beside the table that the bars show; empty where that goes without saying."""
+    """What is explained where a function is, beside the table of the bars; empty where that needs no words."""
     if type(task) is Task:
         return ""
     return f"Explains {_name(function)}, a function of what the network returns; the bars are its own outputs."
@@ -79,12 +79,16 @@ def _name(function: Any) -> str:
     return "your target" if name == "<lambda>" else name
 
 
-def function_task(target: Callable[[Any], torch.Tensor], plain: Readout) -> FunctionTask:
+def function_task(target: Callable[[Any], torch.Tensor], plain: Readout, raw: Any) -> FunctionTask:
     """The task of explaining ``target``.
 
     Args:
         target: ``outputs -> (N,)``.
         plain: how the model's outputs are read where ``target`` reads them.
+        raw: what the model returned for one image.
+
+    Raises:
+        TargetError: the function makes no such scores of it.
     """
     name = _name(target)
 
@@ -99,4 +103,6 @@ def function_task(target: Callable[[Any], torch.Tensor], plain: Readout) -> Func
             )
         return scores[:, None]
 
+    with outputs_of(1):
+        scores_of_target(raw)
     return FunctionTask(outputs="number", output=scores_of_target, labels=(name,), first=0)

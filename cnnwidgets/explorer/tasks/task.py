@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import torch
 
@@ -17,7 +17,8 @@ Region = tuple[int, ...]
 """In pixels of the picture: () all of it, (row, column) the segment there, (top, left, height, width) a box."""
 
 
-class Mark(NamedTuple):
+@dataclass(frozen=True)
+class Mark:
     """Something in the picture that can be picked: where it lies, its name, and the column that it stands for."""
 
     box: tuple[float, float, float, float]

@@ -36,8 +36,8 @@ class Picking(CnnWidget):
     )
     region = traitlets.List(
         traitlets.Int(),
-        help="The part of the picture that is picked: [top, left, height, width] in pixels, [row, column] of a place in "
-        "a segment, [] for all of it.",
+        help="The part of the picture that is picked: [top, left, height, width] in pixels, [row, column] of a place "
+        "in a segment, [] for all of it.",
     ).tag(sync=True)
 
     def show_choices(
