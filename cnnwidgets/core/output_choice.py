@@ -117,8 +117,10 @@ def asked_for(raw: Any, output: int | str) -> Any:
     """
     inside = children(raw)
     if isinstance(output, int):
+        if isinstance(raw, Mapping) and output in raw:
+            return raw[output]
         if not isinstance(raw, torch.Tensor) and -len(inside) <= output < len(inside):
-            return dict(inside)[output] if isinstance(raw, Mapping) and output in raw else inside[output][1]
+            return inside[output][1]
     else:
         named = {name: value for name, value in inside if isinstance(name, str)}
         if output in named:

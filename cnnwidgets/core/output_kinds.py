@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import torch
 
 from .errors import TargetError
+from .output_origins import from_graph
 
 Kind = Literal[
     "logits",
@@ -75,15 +76,17 @@ def has_probabilities(kind: Kind) -> bool:
     return kind != "number"
 
 
-def probabilities(table: torch.Tensor, kind: Kind) -> torch.Tensor:
+def probabilities(table: torch.Tensor, kind: Kind | None = None) -> torch.Tensor:
     """The probabilities (N, K) that outputs (N, K) of this kind stand for, in at least float32 where it computes.
 
-    Outputs that are probabilities, and numbers that are none, stay as they are.
+    Outputs that are probabilities, and numbers that are none, stay as they are. Without a kind, the last operation in
+    the autograd graph tells, or the values.
 
     Example:
         >>> probabilities(torch.tensor([[0.0, 0.0]]), "logits"), probabilities(torch.tensor([[0.0]]), "logit")
         (tensor([[0.5000, 0.5000]]), tensor([[0.5000]]))
     """
+    kind = kind or decided(table, from_graph(table)).kind
     if kind in _PROBABILITIES or kind == "number":
         return table
     exact = table if table.dtype in (torch.float32, torch.float64) else table.float()

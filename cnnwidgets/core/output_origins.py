@@ -227,6 +227,26 @@ _RULES: dict[str, Rule] = {
 }
 
 
+_BY_GRAPH = {
+    "Softmax": "softmax", "LogSoftmax": "log_softmax", "Sigmoid": "sigmoid", "Addmm": "linear", "Mm": "linear",
+    "Convolution": "linear",
+}  # fmt: skip
+# They only arrange what another operation computed.
+_ARRANGE = {"View", "UnsafeView", "Squeeze", "Unsqueeze", "Clone", "Select", "Slice", "Alias", "Expand", "Reshape"}
+_ARRANGE |= {"ToCopy", "Transpose", "Permute", "T"}
+
+
+def from_graph(table: torch.Tensor) -> str | None:
+    """What made ``table``, as far as its last operation tells; for who was not there when it was made."""
+    node = table.grad_fn
+    while node is not None:
+        kind = node.name().rstrip("0123456789").removesuffix("Backward")
+        if kind not in _ARRANGE or not node.next_functions:
+            return _BY_GRAPH.get(kind)
+        node = node.next_functions[0][0]
+    return None
+
+
 def _number(value: Any) -> float | None:
     if isinstance(value, torch.Tensor):
         readable = type(value) is torch.Tensor and value.numel() == 1 and value.device.type == "cpu"

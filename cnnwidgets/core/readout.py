@@ -20,7 +20,7 @@ from .errors import CnnWidgetsError, TargetError
 from .names import unwrapped
 from .output_choice import Leaf, OutputChoice, asked_for, at, leaves, listed, picked
 from .output_kinds import Decision, Kind, checked_kind, decided
-from .output_origins import Origins
+from .output_origins import Origins, from_graph
 
 
 @dataclass(eq=False)
@@ -191,7 +191,7 @@ class Readout:
         known = self._knows(raw)
         if known is not None:
             return known.of(table)
-        return _by_graph(table)
+        return from_graph(table)
 
     def _note(self, note: str) -> None:
         if note:
@@ -241,26 +241,6 @@ def _choice_note(leaf: Leaf, others: tuple[Leaf, ...]) -> str:
         f"the model returns several tensors that may be scores: output {leaf.said} is explained, not {rest}{more}; "
         f"output={others[0].title} chooses another"
     )
-
-
-_BY_GRAPH = {
-    "Softmax": "softmax", "LogSoftmax": "log_softmax", "Sigmoid": "sigmoid", "Addmm": "linear", "Mm": "linear",
-    "Convolution": "linear",
-}  # fmt: skip
-# They only arrange what another operation computed.
-_ARRANGE = {"View", "UnsafeView", "Squeeze", "Unsqueeze", "Clone", "Select", "Slice", "Alias", "Expand", "Reshape"}
-_ARRANGE |= {"ToCopy", "Transpose", "Permute", "T"}
-
-
-def _by_graph(table: torch.Tensor) -> str | None:
-    """What made ``table``, as far as its last operation tells; for who was not there when it was made."""
-    node = table.grad_fn
-    while node is not None:
-        kind = node.name().rstrip("0123456789").removesuffix("Backward")
-        if kind not in _ARRANGE or not node.next_functions:
-            return _BY_GRAPH.get(kind)
-        node = node.next_functions[0][0]
-    return None
 
 
 def _described(raw: Any) -> str:

@@ -119,6 +119,8 @@ def _called(target: Callable[[Any], torch.Tensor], outputs: Any, batch: int | No
             f"returned, {shown(outputs)}, and must return one score an image."
         ) from error
     images = images_in(outputs) if batch is None else batch
+    if images == 1 and getattr(outputs, "shape", None) == getattr(scores, "shape", None) == torch.Size(()):
+        scores = scores[None]  # a model that squeezes its one number
     if not isinstance(scores, torch.Tensor) or tuple(scores.shape) != (images,) or not scores.is_floating_point():
         got = f"shape {tuple(scores.shape)}, {scores.dtype}" if isinstance(scores, torch.Tensor) else repr(type(scores))
         raise TargetError(

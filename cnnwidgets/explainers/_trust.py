@@ -32,23 +32,30 @@ def output_notes(seen: Readout, score: str) -> Iterator[str]:
         score: ``"logit"`` or ``"probability"``, what is explained.
     """
     table, kind = seen.table, seen.kind
-    yield from seen.notes
+    yield from reading_notes(seen, score)
     if table is None or kind is None:
         return
-    if kind == "softmax" and table.shape[1] > 1:
-        yield (
-            "the model's output is already a softmax: the map also shows what speaks against the other classes; "
-            "explain the model before its softmax"
-        )
-    if kind == "log_softmax" and score == "logit":
-        yield (
-            "the model's output is already a log-softmax: the map of a log-probability also shows what speaks against "
-            "the other classes; explain the model before its log-softmax"
-        )
     if table.shape[1] > 1:
         yield from _same_notes(table)
     if kind in ("softmax", "sigmoid") or (score == "probability" and has_probabilities(kind)):
         yield from _saturation_notes(probabilities(table, kind), seen)
+
+
+def reading_notes(seen: Readout, score: str) -> Iterator[str]:
+    """Those of :func:`output_notes` that hold for every class."""
+    yield from seen.notes
+    if seen.table is None or seen.table.shape[1] < 2:
+        return
+    if seen.kind == "softmax":
+        yield (
+            "the model's output is already a softmax: the map also shows what speaks against the other classes; "
+            "explain the model before its softmax"
+        )
+    if seen.kind == "log_softmax" and score == "logit":
+        yield (
+            "the model's output is already a log-softmax: the map of a log-probability also shows what speaks against "
+            "the other classes; explain the model before its log-softmax"
+        )
 
 
 def _same_notes(table: torch.Tensor) -> Iterator[str]:

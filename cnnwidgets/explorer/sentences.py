@@ -61,12 +61,12 @@ def work_left(method: str, step: Step) -> str:
     return f"{text} · {left} left"
 
 
-def closeness(logits: torch.Tensor, target: int, label: Any, kind: Kind = "logits") -> str:
+def closeness(logits: torch.Tensor, target: int, label: Any, kind: Kind | None = None) -> str:
     """A warning when the target and another class are nearly as probable; else empty.
 
     Classes that are independent of one another may all be probable.
     """
-    if kind not in COMPETING or not torch.isfinite(logits).all() or len(logits) < 2:
+    if kind not in (None, *COMPETING) or not torch.isfinite(logits).all() or len(logits) < 2:
         return ""
     shares = probabilities(logits[None], kind)[0]
     (first, second), (best, next_best) = (values.tolist() for values in shares.topk(2))
@@ -89,12 +89,12 @@ def explained(chosen: Chosen, label: Callable[[int], str]) -> str:
     return f"{label(int(chosen[0]))} ({int(chosen[0])})"
 
 
-def unlikely(logits: torch.Tensor, target: int, label: Any, kind: Kind = "logits") -> str:
+def unlikely(logits: torch.Tensor, target: int, label: Any, kind: Kind | None = None) -> str:
     """A reminder that the class explained is far from what the network says; else empty."""
-    if not has_probabilities(kind) or not torch.isfinite(logits).all() or len(logits) < 2:
+    if kind == "number" or not torch.isfinite(logits).all() or len(logits) < 2:
         return ""
     shares = probabilities(logits[None], kind)[0]
-    if kind not in COMPETING:
+    if kind not in (None, *COMPETING):
         hardly = float(shares[target]) < _UNLIKELY
         share = percent(float(shares[target]))
         return (

@@ -1,5 +1,6 @@
 """What made the outputs decides what they are, however it was written, with a graph and without."""
 
+# ruff: noqa: ARG005 (the functions that make outputs take all there is)
 from __future__ import annotations
 
 import warnings
@@ -133,7 +134,7 @@ HEADS = {
         "a softmax inside": lambda n, h, z: attended(n, h),
         "cosines": lambda n, h, z: functional.normalize(z) * 3,
         "tempered log_softmax": lambda n, h, z: functional.log_softmax(z, 1) / 2,
-        "numbers that add up to 1": lambda n, h, z: functional.linear(torch.ones(len(z), 1), torch.tensor([[0.3], [0.7]])),
+        "numbers that add up to 1": lambda n, h, z: torch.ones(len(z), 1) @ torch.tensor([[0.3, 0.7]]),
     },
     "number": {
         "one output": lambda n, h, z: z[:, :1],
@@ -179,7 +180,8 @@ def test_the_assumption_is_said_where_nothing_tells() -> None:
         outputs = run(net, IMAGES)
         assert kind_of(outputs, batch=2) == "logits"
     (note,) = readout.notes
-    assert note.startswith("what the outputs are is assumed") and 'outputs="sigmoid"' in note
+    assert note.startswith("what the outputs are is assumed")
+    assert 'outputs="sigmoid"' in note
 
 
 def test_memory_that_is_used_again_is_not_taken_for_what_was_there() -> None:

@@ -11,7 +11,6 @@ from cnnwidgets.core.readout import Readout, reading
 from cnnwidgets.core.targets import kind_of, probabilities, resolve
 
 
-
 def are_probabilities(outputs: torch.Tensor) -> bool:
     return kind_of(outputs) == "softmax"
 
@@ -97,7 +96,7 @@ def test_probability_of_half_precision_is_float32() -> None:
 def test_outputs_that_are_probabilities_are_not_squashed_again() -> None:
     table = torch.tensor([[0.7, 0.3], [0.1, 0.9]])
     assert are_probabilities(table)
-    assert torch.equal(probabilities(table, kind_of(table)), table)
+    assert torch.equal(probabilities(table), table)
     assert not are_probabilities(TABLE)
 
 

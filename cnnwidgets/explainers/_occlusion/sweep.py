@@ -14,8 +14,10 @@ from torch import nn
 from cnnwidgets.core.errors import TargetError
 from cnnwidgets.core.forward import run
 from cnnwidgets.core.output_kinds import Kind, probabilities
+from cnnwidgets.core.readout import current
 from cnnwidgets.core.targets import Target, class_scores, kind_of, resolve
 from cnnwidgets.explainers._patches import Pair, starts
+from cnnwidgets.explainers._trust import reading_notes
 from cnnwidgets.incremental import Edited
 from cnnwidgets.incremental.work import Work
 
@@ -105,6 +107,7 @@ class Sweep:
         else:
             self._classes = table.shape[1]
             self._kind = kind_of(outputs, batch=len(images)) if plan.score == "probability" else None
+            self._notes.update(dict.fromkeys(reading_notes(current(), plan.score)))  # they hold for other classes too
         scores = len(images) * len(self._places) * self._classes
         self._keeps_classes = not callable(self._chosen) and scores <= _MOST_KEPT
         self._base = self._kept(table, 0) if self._keeps_classes else baseline.float().cpu()[:, None]

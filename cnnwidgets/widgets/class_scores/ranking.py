@@ -59,9 +59,7 @@ def are_shares(classes: int, kind: Kind | None) -> bool:
 def remark(classes: int, kind: Kind | None, score: str) -> str:
     """What to know about the numbers beside the bars; empty where they are what one expects."""
     if kind == "number" or (kind is None and classes == 1):
-        return (
-            "Not a probability: the number that the network returns." if classes == 1 else "Numbers, not probabilities."
-        )
+        return "The network's own number, not a probability." if classes == 1 else "Numbers, not probabilities."
     if kind is None or kind in output_kinds.COMPETING or classes == 1:
         return "Log-probabilities." if kind == "log_softmax" and score == "logit" else ""
     if score == "logit" and kind != "sigmoid":
@@ -71,7 +69,7 @@ def remark(classes: int, kind: Kind | None, score: str) -> str:
 
 def ranked(logits: Floats, *, score: str, top: int, target: int | None, kind: Kind | None = None) -> list[Row]:
     """The ``top`` classes, highest first, and ``target`` in the last row if it is not among them."""
-    as_share = are_shares(len(logits), kind) and (score == "probability" or kind in ("softmax", "sigmoid"))
+    as_share = score == "probability" and are_shares(len(logits), kind)
     values = probabilities(logits, kind) if as_share else logits
     order = [int(index) for index in np.argsort(-np.nan_to_num(logits, nan=-np.inf), kind="stable")[:top]]
     if target is not None and target not in order:

@@ -51,3 +51,40 @@ def test_a_key_puts_the_focus_on_the_bars_themselves(
             )
             assert ask(view, "print(scores.target)").strip() == "3"
             assert trouble.console == []
+
+
+KINDS = """
+from cnnwidgets.widgets.class_scores import ClassScores
+scores = ClassScores([0.863, 0.2, 0.55], labels=["ant", "bee", "cat"], target=1, kind="sigmoid")
+scores.layout.width = "330px"
+scores
+"""
+
+
+def test_what_the_numbers_are_is_said_over_the_bars(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with lab(tmp_path_factory.mktemp("lab"), browser) as running:
+        opening = running.open(running.notebook("kinds", KINDS), width=1000, height=700)
+        with opening as (view, trouble):
+            view.wait_for_function("document.querySelectorAll('.cnnw-class-scores rect.bar').length === 3")
+            remark, menu = view.locator(".cnnw-class-scores-remark"), view.get_by_label("What the bars show")
+            assert remark.inner_text() == "Independent probabilities: they need not add up to 100 %."
+            assert menu.locator("option").all_inner_texts() == ["Probability", "Output"]
+            bar, button = (
+                view.locator(one).first.bounding_box() for one in ("rect.bar", ".cnnw-class-scores-spoken button")
+            )
+            assert bar
+            assert button
+            assert button["y"] <= bar["y"]
+            assert bar["y"] + bar["height"] <= button["y"] + button["height"]
+            widths = [view.locator("rect.bar").nth(row).bounding_box()["width"] for row in range(3)]
+            assert widths[1] / widths[0] == pytest.approx(0.55 / 0.863, rel=0.02)
+            view.screenshot(path=str(tmp_path_factory.getbasetemp() / "kinds.png"))
+            ask(view, "scores.show([31.5], kind='number')")
+            view.wait_for_function("document.querySelectorAll('.cnnw-class-scores rect.bar').length === 1")
+            assert remark.inner_text() == "The network's own number, not a probability."
+            assert menu.is_hidden()
+            ask(view, "scores.show([2.0, 1.0], kind='logits')")
+            view.wait_for_function("document.querySelectorAll('.cnnw-class-scores rect.bar').length === 2")
+            assert remark.is_hidden()
+            assert menu.locator("option").all_inner_texts() == ["Probability", "Logit"]
+            assert trouble.console == []

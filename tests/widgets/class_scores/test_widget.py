@@ -9,6 +9,7 @@ from cnnwidgets.core.errors import InputError, TargetError
 from cnnwidgets.widgets.class_scores import ClassScores
 from cnnwidgets.widgets.class_scores.ranking import probabilities, ranked
 
+APART = "Independent probabilities: they need not add up to 100 %."
 LOGITS = np.log([0.1, 0.6, 0.3])
 
 
@@ -114,3 +115,36 @@ def test_moved_scores_keep_names_and_target() -> None:
     assert scores.header._pushed["classes"] is pushed
     with pytest.raises(InputError, match="there are 3 classes"):
         scores.move([1.0])
+
+
+@pytest.mark.parametrize(
+    ("scores", "kind", "texts", "remark"),
+    [
+        ([2.0, 0.0], "independent_logits", ["88.1 %", "50.0 %"], APART),
+        ([0.863, 0.7], "sigmoid", ["86.3 %", "70.0 %"], APART),
+        ([0.25, 0.75], "sigmoid", ["75.0 %", "25.0 %"], APART),
+        ([0.25, 0.75], "logits", ["62.2 %", "37.8 %"], ""),
+        (np.log([0.1, 0.9]), "log_softmax", ["90.0 %", "10.0 %"], ""),
+        ([31.5, -2.0], "number", ["31.50", "−2.00"], "Numbers, not probabilities."),
+        ([0.863], "sigmoid", ["86.3 %"], ""),
+        ([2.0], "logit", ["88.1 %"], ""),
+        ([2.0], None, ["2.00"], "The network's own number, not a probability."),
+    ],
+)  # fmt: skip
+def test_what_the_scores_are_decides_how_they_read(scores, kind, texts, remark) -> None:
+    widget = ClassScores(scores, kind=kind)
+    assert [row.text for row in widget.shown] == texts
+    assert (widget.header.remark, widget.header.kind) == (remark, kind)
+
+
+def test_bars_of_independent_classes_are_shares_of_a_whole_of_their_own() -> None:
+    assert ClassScores([0.2, 0.1], kind="sigmoid")._amount.max == 1.0
+    assert ClassScores([2.0, 0.0])._amount.max == pytest.approx(0.8808, abs=1e-4)
+
+
+def test_log_probabilities_are_told_where_they_are_shown_as_they_are() -> None:
+    widget = ClassScores(np.log([0.1, 0.9]), kind="log_softmax", score="logit")
+    assert [row.text for row in widget.shown] == ["−0.11", "−2.30"]
+    assert widget.header.remark == "Log-probabilities."
+    widget.kind = "logits"
+    assert widget.header.remark == ""
