@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from .errors import CnnWidgetsError, InputError
+from .forward_inputs import wrapping_advice
 from .names import unwrapped
 from .readout import watched
 
@@ -65,6 +66,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 def _explained(
     base: nn.Module, x: torch.Tensor, error: Exception, module: nn.Module, inputs: tuple[Any, ...]
 ) -> CnnWidgetsError:
+    advice = wrapping_advice(base, error) if module is base else ""
+    if advice:
+        return InputError(advice)
     name = next((name for name, candidate in base.named_modules() if candidate is module), "")
     where = f"layer {name!r} ({type(module).__name__})" if name else f"{type(module).__name__}.forward"
     shape = next((tuple(value.shape) for value in inputs if isinstance(value, torch.Tensor)), None)
