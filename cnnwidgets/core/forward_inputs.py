@@ -45,7 +45,8 @@ def wrapping_advice(model: nn.Module, error: Exception) -> str:
     container = _container(parameters[0]) if parameters else ""
     if container:
         return (
-            f"{name}.forward takes {container[0]}, not a tensor of images ({type(error).__name__}: {error}). Wrap it:\n\n"
+            f"{name}.forward takes {container[0]}, not a tensor of images ({type(error).__name__}: {error}). "
+            "Wrap it:\n\n"
             + _module("model", "", f"self.model({container[1]})", parameters[0].name)
             + "\n\nand pass OneInput(model) for the model."
         )

@@ -125,10 +125,11 @@ class View:
             target = int(attribution.target[0])
             near = closeness(scene.logits, target, self._label, scene.kind)
             far = unlikely(scene.logits, target, self._label, scene.kind)
+        caution = "" if callable(attribution.target) else scene.task.caution(method)
         # The progress bar says how much is known; the note would change with each step.
         own = [] if partial and not stopped else list(attribution.notes)
         switched = _SWITCHED if self._switched else ""
-        warnings = [{"level": "warn", "text": note} for note in (stopped, switched, *own, near, far) if note]
+        warnings = [{"level": "warn", "text": note} for note in (stopped, switched, *own, near, far, caution) if note]
         if not own and not partial:
             warnings.append({"level": "ok", "text": all_well(attribution.layer)})
         self.overlay.show_attribution(

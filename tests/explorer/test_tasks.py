@@ -98,7 +98,7 @@ def test_a_segmentation_opens_on_the_class_predicted_most_often() -> None:
     assert e.overlay.picking == "region"
     assert e.overlay.explains.startswith(f"Explains the mean score of {LABELS[first]} over the whole picture; ")
     assert f"{100 * float(amounts[first]):.0f} % of its places" in e.overlay.explains
-    assert [row.text for row in e.scores.shown][0][-1] != "%"  # means of logits are no probabilities
+    assert e.scores.shown[0].text[-1] != "%"  # means of logits are no probabilities
 
 
 @pytest.mark.parametrize("method", ["grad_cam", "saliency", "occlusion"])
@@ -151,7 +151,7 @@ def test_the_segment_under_a_place_is_the_region() -> None:
 def test_regions_that_are_none_are_refused_and_the_view_stays() -> None:
     e = cw.explore(Segmenter().eval(), X)
     for region in ([1, 2, 3], [0, 0, 17, 2], [0, 0, 0, 2], [16, 0], [-1, 0, 2, 2]):
-        with pytest.raises(InputError, match="region|outside"):
+        with pytest.raises(InputError, match=r"region|outside"):
             e.region = region
     assert e.region == []
     with pytest.raises(InputError, match="region"):
@@ -288,7 +288,12 @@ def test_a_detector_that_finds_nothing_says_so_and_opens() -> None:
 
 @pytest.mark.parametrize(
     ("finish", "outputs"),
-    [(lambda t: t[:, :1], None), (lambda t: t[:, 0], None), (lambda t: t, "number"), (lambda t: t[:, 0].squeeze(), None)],
+    [
+        (lambda t: t[:, :1], None),
+        (lambda t: t[:, 0], None),
+        (lambda t: t, "number"),
+        (lambda t: t[:, 0].squeeze(), None),
+    ],
 )
 def test_numbers_are_shown_as_numbers(finish: Any, outputs: Any) -> None:
     net = Numbers(4, finish).eval()
@@ -351,11 +356,11 @@ def test_a_function_for_a_segmentation_reads_it_as_alone() -> None:
 @pytest.mark.parametrize(
     ("finish", "says"),
     [
-        (lambda out: "text", "str"),
+        (lambda _: "text", "str"),
         (lambda out: out["tokens"], r"\(1, 3, 384\)"),
         (lambda out: out["tokens"][:, :0], r"\(1, 0, 384\)"),
         (lambda out: out["tokens"].argmax(1), "int64"),
-        (lambda out: [], "list"),
+        (lambda _: [], "list"),
     ],
 )
 def test_what_cannot_be_read_says_what_came_and_what_to_pass(finish: Any, says: str) -> None:
@@ -372,3 +377,19 @@ def test_what_cannot_be_read_says_what_came_and_what_to_pass(finish: Any, says: 
 def test_a_function_that_makes_no_scores_says_so() -> None:
     with pytest.raises(TargetError, match=r"returned shape \(1, 384\)"):
         cw.explore(Odd().eval(), X, target=lambda out: out["tokens"][:, 0])
+
+
+def test_methods_that_weigh_whole_maps_say_that_they_mark_more_than_the_region() -> None:
+    net = Segmenter().eval()
+    x = torch.zeros(1, 3, 16, 24)
+    x[:, 0, 2:6, 3:9] = x[:, 0, 10:12, 3:9] = 0.9
+    e = cw.explore(net, x, labels=LABELS)
+    assert not any("outside of the region" in note["text"] for note in e.overlay.notes)
+    e.region = [2, 3, 4, 6]
+    settled(e)
+    assert shown_map(e)[11, 4] > 0  # the score does not depend on that place
+    assert any("outside of the region" in note["text"] for note in e.overlay.notes)
+    e.method = "hires_cam"
+    settled(e)
+    assert shown_map(e)[11, 4] == 0 < shown_map(e)[3, 4]
+    assert not any("outside of the region" in note["text"] for note in e.overlay.notes)

@@ -12,6 +12,7 @@ from cnnwidgets.core.errors import TargetError
 from cnnwidgets.core.outputs import holds_detections, shown
 from cnnwidgets.explainers.targets import detection_score
 
+from .regions import beyond_the_part
 from .task import Mark, Task
 
 MOST = 20
@@ -36,6 +37,10 @@ class DetectionTask(Task):
     one_wins: ClassVar[bool] = False
     columns_stay: ClassVar[bool] = False
     names: tuple[str, ...] = ()
+
+    def caution(self, method: str) -> str:
+        """Some methods mark places that a box's score does not depend on."""
+        return beyond_the_part(method, "box") if self.marks else ""
 
     def sentence(self, index: int) -> str:
         """Which detection is explained."""

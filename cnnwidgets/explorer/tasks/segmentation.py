@@ -11,7 +11,7 @@ import torch
 
 from cnnwidgets.core.output_kinds import Kind, decided
 
-from .regions import Size, box_weights, checked_region, mean_over, segment_around
+from .regions import Size, beyond_the_part, box_weights, checked_region, mean_over, segment_around
 from .task import Region, Task
 
 _BACKGROUND = frozenset({"background", "__background__", "bg", "void", "unlabeled", "unlabelled", "other"})
@@ -56,6 +56,10 @@ class SegmentationTask(Task):
         if share is None:
             return f"{said}."
         return f"{said}; {self.label(index)} is predicted at {100 * share:.0f} % of its places{self._compared(index)}."
+
+    def caution(self, method: str) -> str:
+        """Some methods mark places that a region's score does not depend on."""
+        return beyond_the_part(method, "region") if self.region else ""
 
     def at(self, region: Region) -> SegmentationTask:
         """The same with another part of the picture."""

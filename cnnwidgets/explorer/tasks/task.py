@@ -78,6 +78,10 @@ class Task:
         """What is explained where column ``index`` is; empty where its name says all."""
         return ""
 
+    def caution(self, method: str) -> str:  # noqa: ARG002
+        """What to know of a map by ``method`` of what this task explains; empty where there is nothing."""
+        return ""
+
     def at(self, region: Region) -> Task:
         """The same with another part of the picture.
 

@@ -23,6 +23,14 @@ interface Stage {
   at: () => Pixel | null;
 }
 
+/** Whether a pixel lies beside one inside: the outline of the outside runs along the picture's edge too. */
+function touches(inside: Uint8Array, at: number, width: number): boolean {
+  const column = at % width;
+  return Boolean(
+    inside[at - width] || inside[at + width] || (column > 0 && inside[at - 1]) || (column < width - 1 && inside[at + 1]),
+  );
+}
+
 export function picking(model: Model<State>, stage: Stage) {
   const words = h("span", { dir: "auto" });
   const whole = h("button", { type: "button", class: "cnnw-ho-link", onclick: () => pick([]) }, "Whole picture");
@@ -87,11 +95,13 @@ export function picking(model: Model<State>, stage: Stage) {
     if (!inside || area.hidden) return;
     [area.height, area.width] = [height, width];
     const image = new ImageData(width, height);
-    const line = outline(inside.data as Uint8Array, [height, width]);
+    const within = inside.data as Uint8Array;
+    const line = outline(within, [height, width]);
+    // White along its inside and black along its outside, so that it is seen on any ground; the map keeps its colours.
+    const beyond = outline(within.map((one) => 1 - one), [height, width]);
     for (let at = 0; at < line.length; at++) {
-      // White outside of the segment, so that its line is seen on any ground.
       if (line[at]) image.data.set([255, 255, 255, 255], 4 * at);
-      else if (!inside.data[at]) image.data.set([0, 0, 0, 90], 4 * at);
+      else if (beyond[at] && touches(within, at, width)) image.data.set([0, 0, 0, 255], 4 * at);
     }
     area.getContext("2d")?.putImageData(image, 0, 0);
   }
