@@ -58,6 +58,18 @@ class Pick(NamedTuple):
     leaf: Leaf
     others: tuple[Leaf, ...] = ()
 
+    @property
+    def note(self) -> str:
+        """What to say of the choice; empty where it is plain."""
+        if not self.others:
+            return ""
+        more = f" and {len(self.others) - 2} more" if len(self.others) > 2 else ""
+        rest = ", ".join(other.said for other in self.others[:2])
+        return (
+            f"the model returns several tensors that may be scores: output {self.leaf.said} is taken, not "
+            f"{rest}{more}; output={self.others[0].title} chooses another"
+        )
+
 
 def leaves(raw: Any) -> list[Leaf]:
     """Every tensor in what a model returned: in tuples, mappings, data classes and other objects, nested or not."""

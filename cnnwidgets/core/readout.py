@@ -18,7 +18,7 @@ from torch import nn
 
 from .errors import CnnWidgetsError, TargetError
 from .names import unwrapped
-from .output_choice import Leaf, OutputChoice, asked_for, at, leaves, listed, picked
+from .output_choice import OutputChoice, asked_for, at, leaves, listed, picked
 from .output_kinds import Decision, Kind, checked_kind, decided
 from .output_origins import Origins, from_graph
 
@@ -35,6 +35,7 @@ class Readout:
         path: the way to the tensor of scores, once it was looked for.
         kind: what the numbers are, once a score was asked for.
         notes: what to say about how both were found out.
+        choice: what to say of which output was taken, where several might be; part of ``notes``, but with a function.
         table: (N, K), out of the graph: the scores that were asked for first; None where there are none.
         explained: the class of each image in ``table``; None where it is not a class.
         asked: whether a score was asked for.
@@ -48,6 +49,7 @@ class Readout:
     base: nn.Module | None = None
     kind: Kind | None = None
     notes: tuple[str, ...] = ()
+    choice: str = ""
     table: torch.Tensor | None = None
     explained: tuple[int, ...] | None = None
     asked: bool = False
@@ -81,6 +83,7 @@ class Readout:
         """One for a part of the same call: what is decided holds for both, the first scores are its own."""
         part = self.alike(self.base)
         part.kind, part.notes, part.explained = self.kind, self.notes, self.explained
+        part.choice = self.choice
         part.path, part.around = self.path, self
         return part
 
@@ -130,7 +133,8 @@ class Readout:
                 "takes them out."
             )
         self.path = pick.leaf.path
-        self._note(_choice_note(pick.leaf, pick.others) if pick.others and not self.by_function else "")
+        self.choice = pick.note
+        self._note("" if self.by_function else pick.note)
         return pick.leaf.tensor
 
     def settle(self, raw: Any, batch: int) -> None:
@@ -154,6 +158,7 @@ class Readout:
             self._origins, self._made = None, []
             if self.around is not None and self.around.kind is None:
                 self.around.kind, self.around.notes, self.around.path = self.kind, self.notes, self.path
+                self.around.choice = self.choice
         return self.kind
 
     def _by_function(self, function: Callable[[Any], Any], raw: Any) -> torch.Tensor:
@@ -232,15 +237,6 @@ def readout_of(model: nn.Module, outputs: Any = None, output: Any = None) -> Rea
     if outputs is None and output is None and around is not None and around.base in (None, base):
         return around if around.base is base else around.alike(base)
     return Readout(outputs, output, None, base)
-
-
-def _choice_note(leaf: Leaf, others: tuple[Leaf, ...]) -> str:
-    more = f" and {len(others) - 2} more" if len(others) > 2 else ""
-    rest = ", ".join(other.said for other in others[:2])
-    return (
-        f"the model returns several tensors that may be scores: output {leaf.said} is explained, not {rest}{more}; "
-        f"output={others[0].title} chooses another"
-    )
 
 
 def _described(raw: Any) -> str:

@@ -117,6 +117,8 @@ def observe(
             drawn = [*random_notes(model, images)] if have_moved(generators) else []
         seen = found.scores if found.outputs is None else found.outputs
         notes += weight_notes(model, doubtful=bool(notes) or not bool(seen.isfinite().all()))
+        if found.outputs is not None and readout.choice:
+            notes.append(readout.choice)  # also where a function is explained: these are the class scores beside it
         notes += [*found.notes, *drawn, *change_notes(kept.changed)]
         return replace(found, notes=tuple(dict.fromkeys(notes)), kind=readout.kind or "number")
 

@@ -24,6 +24,7 @@ from cnnwidgets.core.targets import Target, resolve
 
 from ._halves import in_halves
 from ._inputs import checked, input_notes, result_notes, weight_notes
+from ._options import describe
 from ._trust import change_notes, model_notes, output_notes, random_notes
 
 Explainer = Callable[..., Attribution]
@@ -207,19 +208,9 @@ def _check_signature(name: str, function: Callable[..., Any], needs_layer: bool)
         )
 
 
-_READING = {
-    "outputs": "what the model's outputs are, one of ``core.output_kinds.KINDS``; None: found out",
-    "output": "which of several outputs holds the scores: an index, a name, or a function ``raw -> (N, K)``; None: "
-    "found out, and said where it is not plain",
-}
-"""Options that every explainer takes."""
-
-
 def _wrapped(name: str, function: Callable[..., Any], needs_layer: bool) -> Explainer:
-    signature = inspect.signature(function)
-    usual_score = signature.parameters.get("score")
+    usual_score = inspect.signature(function).parameters.get("score")
     default = usual_score.default if usual_score is not None else "logit"
-    reads = [option for option in _READING if option not in signature.parameters]
 
     def once(model: nn.Module, images: torch.Tensor, target: Target, options: dict[str, Any]) -> Attribution:
         notes = [*input_notes(images), *model_notes(model)]
@@ -249,23 +240,14 @@ def _wrapped(name: str, function: Callable[..., Any], needs_layer: bool) -> Expl
 
     @functools.wraps(function)
     def explain(model: nn.Module, images: torch.Tensor, target: Target = None, **options: Any) -> Attribution:
-        readout = readout_of(model, *(options.pop(one, None) if one in reads else None for one in _READING))
+        said = {name: options.pop(name, None) for name in reads}
+        readout = readout_of(model, **said)
         # Also under a caller's inference_mode, in which nothing can be differentiated.
         with torch.inference_mode(False), torch.enable_grad(), reading(readout):
             return in_halves(once, model, checked(model, images), target, options)
 
-    explain.__signature__ = _with_options(signature, reads)  # type: ignore[attr-defined]
-    told = [f"    {one}: {_READING[one]}." for one in reads]
-    explain.__doc__ = "\n".join([inspect.cleandoc(function.__doc__ or ""), "", "Every explainer takes:", *told])
+    reads = describe(explain, function)
     return explain
-
-
-def _with_options(signature: inspect.Signature, names: list[str]) -> inspect.Signature:
-    """``signature`` with optional keywords before its ``**options``."""
-    there = list(signature.parameters.values())
-    end = next((place for place, one in enumerate(there) if one.kind is one.VAR_KEYWORD), len(there))
-    more = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in names]
-    return signature.replace(parameters=[*there[:end], *more, *there[end:]])
 
 
 def _called(

@@ -77,28 +77,28 @@ SILENT = {
     "DETR-like": lambda m, h, z, y: {"pred_boxes": y[:, :4], "pred_logits": z},
 }
 SAID = {
-    "embedding and logits": (lambda m, h, z, y: (h, z), "output 1 (2, 3) is explained, not 0 (2, 6); output=0"),
-    "logits and embedding": (lambda m, h, z, y: (z, h), "output 0 (2, 3) is explained, not 1 (2, 6); output=1"),
+    "embedding and logits": (lambda m, h, z, y: (h, z), "output 1 (2, 3) is taken, not 0 (2, 6); output=0"),
+    "logits and embedding": (lambda m, h, z, y: (z, h), "output 0 (2, 3) is taken, not 1 (2, 6); output=1"),
     "logits and a projection": (
         lambda m, h, z, y: (functional.normalize(h), z),
-        "output 1 (2, 3) is explained, not 0 (2, 6); output=0",
+        "output 1 (2, 3) is taken, not 0 (2, 6); output=0",
     ),
-    "two heads": (lambda m, h, z, y: [z, y], "output 0 (2, 3) is explained, not 1 (2, 5); output=1"),
+    "two heads": (lambda m, h, z, y: [z, y], "output 0 (2, 3) is taken, not 1 (2, 5); output=1"),
     "two named heads": (
         lambda m, h, z, y: {"age": y[:, :1], "gender": z},
-        "output 'gender' (2, 3) is explained, not 'age' (2, 1); output='age'",
+        "output 'gender' (2, 3) is taken, not 'age' (2, 1); output='age'",
     ),
     "logits and probabilities": (
         lambda m, h, z, y: (z, z.softmax(1)),
-        "output 0 (2, 3) is explained, not 1 (2, 3); output=1",
+        "output 0 (2, 3) is taken, not 1 (2, 3); output=1",
     ),
     "both in words": (
         lambda m, h, z, y: {"probs": z.softmax(1), "logits": z},
-        "output 'logits' (2, 3) is explained, not 'probs' (2, 3); output='probs'",
+        "output 'logits' (2, 3) is taken, not 'probs' (2, 3); output='probs'",
     ),
     "two tasks": (
         lambda m, h, z, y: {"a": {"logits": z}, "b": {"logits": y}},
-        "output 'a.logits' (2, 3) is explained, not 'b.logits' (2, 5); output='b.logits'",
+        "output 'a.logits' (2, 3) is taken, not 'b.logits' (2, 5); output='b.logits'",
     ),
 }  # fmt: skip
 

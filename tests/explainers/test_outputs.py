@@ -96,7 +96,7 @@ def test_every_explainer_reads_the_same(name: str) -> None:
     pair = Net(lambda h, z: (h, z)).eval()
     result, plain = function(pair, IMAGE, 1), function(Net().eval(), IMAGE, 1)
     torch.testing.assert_close(result.values, plain.values)
-    assert told(result, "output 1 (1, 3) is explained, not 0 (1, 4); output=0 chooses another")
+    assert told(result, "output 1 (1, 3) is taken, not 0 (1, 4); output=0 chooses another")
     for output in (1, lambda raw: raw[1]):
         said = function(pair, IMAGE, 1, output=output)
         torch.testing.assert_close(said.values, plain.values)

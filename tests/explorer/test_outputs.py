@@ -63,7 +63,7 @@ def occluder(explorer: Any) -> dict[str, Any]:
     return content
 
 
-# sigmoid(2, -1, 0.25) = 0.8808, 0.2689, 0.5622; softmax = 0.8163, 0.0406, 0.1418... of e^2 7.389, e^-1 0.368, e^0.25 1.284
+# The sigmoids of 2, -1, 0.25 are 0.8808, 0.2689, 0.5622; the shares of 7.389, 0.368, 1.284: 0.817, 0.041, 0.142.
 CASES = {
     "logits": (lambda h, z: z, {}, ["81.7 %", "14.2 %", "4.1 %"], ""),
     "sigmoid": (lambda h, z: z.sigmoid(), {}, ["88.1 %", "56.2 %", "26.9 %"], "Independent probabilities"),
@@ -101,7 +101,7 @@ def test_occlusion_in_the_explorer_explains_what_the_bars_show(explore: Any, nam
     explorer.method = "occlusion"
     explorer.wait(60)
     assert explorer.status == "ready"
-    (found,) = [one for one in explorer._session._done.values()]
+    (found,) = explorer._session._done.values()
     value = found.baseline.item()
     assert (f"{100 * value:.1f} %" if "%" in texts[0] else f"{value:.2f}") == texts[0]
 
@@ -119,13 +119,19 @@ def test_switched_maps_are_told_in_the_numbers_of_the_outputs(explore: Any) -> N
 
 
 def test_the_choice_of_several_outputs_is_told_and_can_be_changed(explore: Any) -> None:
-    words = "output 1 (1, 3) is explained, not 0 (1, 4); output=0 chooses another"
+    words = "output 1 (1, 3) is taken, not 0 (1, 4); output=0 chooses another"
     explorer = explore(lambda h, z: (h, z))
     assert any(words in note for note in notes(explorer))
     explorer.method = "saliency"
     explorer.wait(60)
     assert any(words in note for note in notes(explorer))
     assert not any("several" in note for note in notes(explore(lambda h, z: (h, z), output=0)))
+
+
+def test_the_choice_is_told_beside_a_function_too_for_the_bars_are_of_it(explore: Any) -> None:
+    explorer = explore(lambda h, z: (h, z), target=lambda raw: raw[0][:, 2])
+    assert any("output 1 (1, 3) is taken, not 0 (1, 4)" in note for note in notes(explorer))
+    assert bars(explorer) == ["81.7 %", "14.2 %", "4.1 %"]
 
 
 def test_classes_that_do_not_compete_are_not_called_close(explore: Any) -> None:

@@ -14,7 +14,8 @@ import cnnwidgets as cw
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import InputError, TargetError
 from cnnwidgets.explainers.targets import detection, mask_sum
-from tests.explorer.shown import shown_map
+from cnnwidgets.widgets.comparison import Wanted
+from tests.explorer.shown import pushed, shown_map
 
 torch.manual_seed(3)
 X = torch.rand(1, 3, 16, 24)
@@ -205,6 +206,13 @@ def test_every_panel_follows_the_region() -> None:
     e._panels.checking.check()
     e.wait(120)
     assert e._panels.checking._found.curves is not None
+    # Its classes are compared.
+    e._panels.comparing._compare(Wanted(("saliency",), "classes", (), (1, 2)))
+    e.wait(60)
+    for column, channel, slope in ((0, 0, 1), (1, 1, 2)):
+        values = pushed(e.comparison, f"cell:0:{column}")[1]["values"]
+        assert float(np.abs(values).max()) == pytest.approx(slope / 48, rel=1e-5), channel
+        assert np.count_nonzero(values) == 48
     # Another photograph begins with all of it.
     e.picture = "two"
     settled(e)
@@ -393,3 +401,18 @@ def test_methods_that_weigh_whole_maps_say_that_they_mark_more_than_the_region()
     settled(e)
     assert shown_map(e)[11, 4] == 0 < shown_map(e)[3, 4]
     assert not any("outside of the region" in note["text"] for note in e.overlay.notes)
+
+
+def test_a_segmentation_network_of_torchvision() -> None:
+    models = pytest.importorskip("torchvision.models.segmentation")
+    torch.manual_seed(2)
+    net = models.lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=4).eval()
+    x = torch.rand(1, 3, 32, 32)
+    e = cw.explore(net, x)
+    e.region = [8, 8, 16, 8]
+    settled(e)
+    mask = torch.zeros(32, 32)
+    mask[8:24, 8:16] = 1 / 128
+    np.testing.assert_allclose(bars(e)[e.target], mask_sum(e.target, mask)(net(x)).item(), rtol=1e-5)
+    own = explainers.grad_cam(net, x, mask_sum(e.target, mask), layer=e.overlay.layer)
+    np.testing.assert_allclose(shown_map(e), own.values[0], rtol=1e-4, atol=1e-9)

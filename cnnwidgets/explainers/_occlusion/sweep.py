@@ -107,7 +107,8 @@ class Sweep:
         else:
             self._classes = table.shape[1]
             self._kind = kind_of(outputs, batch=len(images)) if plan.score == "probability" else None
-            self._notes.update(dict.fromkeys(reading_notes(current(), plan.score)))  # they hold for other classes too
+            told = [current().choice, *reading_notes(current(), plan.score)]  # they hold for other classes too
+            self._notes.update(dict.fromkeys(filter(None, told)))
         scores = len(images) * len(self._places) * self._classes
         self._keeps_classes = not callable(self._chosen) and scores <= _MOST_KEPT
         self._base = self._kept(table, 0) if self._keeps_classes else baseline.float().cpu()[:, None]

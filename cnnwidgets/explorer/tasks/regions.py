@@ -19,7 +19,8 @@ def beyond_the_part(method: str, part: str) -> str:
         return ""
     return (
         f"This method gives each feature map one weight for the whole picture, so places outside of the {part} that "
-        "look like it are marked, too, whether or not the score depends on them. HiResCAM and LayerCAM weigh each place."
+        "look like it are marked, too, whether or not the score depends on them. HiResCAM and LayerCAM weigh each "
+        "place."
     )
 
 

@@ -45,10 +45,19 @@ def probabilities(scores: Floats, kind: Kind | None = None) -> Floats:
         kind: what they are; None: probabilities if they add up to 1, a number if there is only one, else logits.
     """
     if kind is None:
-        add_up = (scores >= 0).all() and (scores <= 1).all() and abs(scores.sum() - 1) <= _ROUNDING
-        kind = "number" if len(scores) == 1 else "softmax" if add_up else "logits"
+        kind = "number" if len(scores) == 1 else "softmax" if _add_up(scores) else "logits"
     shares: Floats = output_kinds.probabilities(torch.from_numpy(scores)[None], kind)[0].numpy()
     return shares
+
+
+def _add_up(scores: Floats) -> bool:
+    return bool((scores >= 0).all() and (scores <= 1).all() and abs(scores.sum() - 1) <= _ROUNDING)
+
+
+def _may_be_shares(scores: Floats) -> bool:
+    """Whether nobody can tell if these are logits or independent probabilities."""
+    inside = (scores >= 0).all() and (scores <= 1).all() and ((scores > 0) & (scores < 1)).any()
+    return bool(inside) and not _add_up(scores)
 
 
 def are_shares(classes: int, kind: Kind | None) -> bool:
@@ -56,8 +65,11 @@ def are_shares(classes: int, kind: Kind | None) -> bool:
     return classes > 1 if kind is None else output_kinds.has_probabilities(kind)
 
 
-def remark(classes: int, kind: Kind | None, score: str) -> str:
+def remark(scores: Floats, kind: Kind | None, score: str) -> str:
     """What to know about the numbers beside the bars; empty where they are what one expects."""
+    classes = len(scores)
+    if kind is None and classes > 1 and score == "probability" and _may_be_shares(scores):
+        return 'Taken for logits; if each is a probability, pass kind="sigmoid".'
     if kind == "number" or (kind is None and classes == 1):
         return "The network's own number, not a probability." if classes == 1 else "Numbers, not probabilities."
     if kind is None or kind in output_kinds.COMPETING or classes == 1:

@@ -170,7 +170,7 @@ class ClassScores(ipywidgets.VBox):
             header.rows = [row.index for row in rows]
             header.names, header.values = names, [row.text for row in rows]
             header.message = ""
-            header.kind, header.remark = self.kind, remark(len(self._logits), self.kind, self.score)
+            header.kind, header.remark = self.kind, remark(self._logits, self.kind, self.score)
         self._ranks.domain = places[::-1]
         self._amount.min, self._amount.max = min(0.0, *values), max(max(values), min(0.0, *values) + 1e-9)
         if self.score == "probability" and self.kind in APART:

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { rowAt, search } from "../../../cnnwidgets/widgets/class_scores/rows";
+import { rawName, rowAt, search } from "../../../cnnwidgets/widgets/class_scores/rows";
 
 test("rows share the height", () => {
   assert.equal(rowAt(0, 60, 3), 0);
@@ -23,4 +23,10 @@ test("search puts names that begin so first, and takes numbers", () => {
   assert.deepEqual(search(names, "2", 9), [2]);
   assert.deepEqual(search(names, "  ", 9), []);
   assert.deepEqual(search(names, "zebra", 9), []);
+});
+
+test("the model's own numbers have the name of what they are", () => {
+  assert.deepEqual([null, "logits", "logit", "independent_logits"].map(rawName), ["Logit", "Logit", "Logit", "Logit"]);
+  assert.deepEqual(["softmax", "sigmoid", "number"].map(rawName), ["Output", "Output", "Output"]);
+  assert.deepEqual(["log_softmax", "log_sigmoid"].map(rawName), ["Log-probability", "Log-probability"]);
 });

@@ -128,6 +128,7 @@ def test_moved_scores_keep_names_and_target() -> None:
         ([31.5, -2.0], "number", ["31.50", "−2.00"], "Numbers, not probabilities."),
         ([0.863], "sigmoid", ["86.3 %"], ""),
         ([2.0], "logit", ["88.1 %"], ""),
+        ([0.5, 0.9], None, ["59.9 %", "40.1 %"], 'Taken for logits; if each is a probability, pass kind="sigmoid".'),
         ([2.0], None, ["2.00"], "The network's own number, not a probability."),
     ],
 )  # fmt: skip
