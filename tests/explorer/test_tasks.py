@@ -416,3 +416,15 @@ def test_a_segmentation_network_of_torchvision() -> None:
     np.testing.assert_allclose(bars(e)[e.target], mask_sum(e.target, mask)(net(x)).item(), rtol=1e-5)
     own = explainers.grad_cam(net, x, mask_sum(e.target, mask), layer=e.overlay.layer)
     np.testing.assert_allclose(shown_map(e), own.values[0], rtol=1e-4, atol=1e-9)
+
+
+def test_no_column_of_numbers_is_said_to_be_what_the_network_says_now() -> None:
+    e = cw.explore(Segmenter().eval(), X, labels=LABELS)
+    e.panel = "hide"
+    e._panels.hiding._move(_move(0, 0, 16))
+    e.wait(60)
+    said, _ = pushed(e.occluder, "scores")
+    best = [row[1] for row in sorted(said["rows"], key=lambda row: -row[3])]
+    assert best[0] != sorted(said["rows"], key=lambda row: -row[2])[0][1]  # another mean is the highest
+    assert said["now"] == said["first"]
+    assert said["unit"] == "score"
