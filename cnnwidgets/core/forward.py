@@ -12,6 +12,7 @@ from torch import nn
 
 from .eager import never_compiled
 from .errors import Cancelled, CnnWidgetsError, InputError
+from .forward_inputs import wrapping_advice
 from .input_types import Kind, input_types, prove, proven
 from .names import named_layers, unwrapped
 from .own_gradients import NeedsGradients, again, is_first_to_ask, needs_gradients, with_gradients
@@ -102,6 +103,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 def _explained(
     base: nn.Module, x: torch.Tensor, error: Exception, module: nn.Module, inputs: tuple[Any, ...]
 ) -> CnnWidgetsError:
+    advice = wrapping_advice(base, error) if module is base else ""
+    if advice:
+        return InputError(advice)
     name = next((name for name, candidate in named_layers(base) if candidate is module), "")
     where = f"layer {name!r} ({type(module).__name__})" if name else f"{type(module).__name__}.forward"
     shape = next((tuple(value.shape) for value in inputs if isinstance(value, torch.Tensor)), None)

@@ -22,7 +22,7 @@ _images: ContextVar[int | None] = ContextVar("images in the outputs", default=No
 
 
 @contextmanager
-def outputs_of(images: int) -> Iterator[None]:
+def outputs_of(images: int | None) -> Iterator[None]:
     """Outputs that are read in this block are those of so many images, where nobody says otherwise."""
     token = _images.set(images)
     try:
@@ -85,12 +85,13 @@ def class_scores(outputs: Any, *, batch: int | None = None) -> torch.Tensor:
         TargetError: it holds no such scores.
     """
     batch = _images.get() if batch is None else batch
-    if holds_detections(outputs):
+    if holds_detections(outputs) and not callable(current().output):
         raise TargetError(
             "The model returns detections, a dict of boxes, labels and scores an image, and no score a class. Pass "
             "target=explainers.targets.detection(model(images)[0], 0) for its first detection, or another callable."
         )
-    tensor = table = score_tensor(outputs, batch=batch)
+    with outputs_of(batch):
+        tensor = table = score_tensor(outputs, batch=batch)
     if not table.is_floating_point():
         raise TargetError(
             f"The model returned {table.dtype} of shape {tuple(table.shape)}; expected floating-point scores, one a "

@@ -32,6 +32,11 @@ class Choices(PageState, StillPicture, ipywidgets.Box):
     layer = traitlets.Unicode("", help="Dotted name of the layer whose feature maps are shown.")
     channel = traitlets.Int(None, allow_none=True, help="The feature map shown large; None: none.")
     target = traitlets.Int(0, help="The class that is explained.")
+    region = traitlets.List(
+        traitlets.Int(),
+        help="The part of the picture whose scores are explained, of a network that scores every place: [top, left, "
+        "height, width] in its pixels, [row, column] for the segment there, [] for all of it.",
+    )
     method = traitlets.Unicode("grad_cam", help="The explainer that makes the overlay: one of explainers.names().")
     picture = traitlets.Unicode("", help="Name of the photograph: one of `pictures`.")
     panel = traitlets.Enum(
@@ -84,6 +89,13 @@ class Choices(PageState, StillPicture, ipywidgets.Box):
             if not 0 <= target < classes:
                 raise TargetError(f"Class {target} is out of range: there are {classes} classes, 0 to {classes - 1}.")
         return target
+
+    @traitlets.validate("region")
+    def _check_region(self, proposal: Any) -> list[int]:
+        region: list[int] = proposal["value"]
+        if self._live():
+            self._scene.task.at(tuple(region))  # refuses what is none
+        return region
 
     @traitlets.validate("method")
     def _check_method(self, proposal: Any) -> str:

@@ -33,10 +33,13 @@ def explore(
     """Look inside ``model`` while it looks at ``image``.
 
     Args:
-        model: a network that returns one score a class; None: the demo's, with real ImageNet weights.
+        model: a network that returns one score a class, maps of scores (N, K, h, w) as in segmentation, detections as
+            torchvision's detectors do, or numbers; with ``target=`` or ``output=`` a function, whatever it likes. None:
+            the demo's, with real ImageNet weights.
         image: a PIL image, a path, a uint8 array (H, W, 3), an already preprocessed tensor (1, C, H, W), or a mapping
             of names to any of these, which makes a menu; None: the demo's photographs.
-        labels: one name a class; by default ImageNet's for torchvision's and timm's networks.
+        labels: one name a class, of a detector for each number in its ``labels``; by default ImageNet's for
+            torchvision's and timm's networks.
         preprocess: a function from a PIL image to a tensor, or a torchvision weights enum; by default what the network
             itself says (torchvision, timm).
         target: the class to explain, or ``outputs -> (N,)`` scores; by default the predicted one.

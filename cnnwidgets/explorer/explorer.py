@@ -129,12 +129,14 @@ class Explorer(Choices):
         """Tie the panels to the traits, both ways."""
         self.observe(lambda change: self._show_layer(change["new"]), "layer")
         self.observe(self._on_target, "target")
-        self.observe(lambda _: self._refresh(), ["method", "picture"])
+        self.observe(lambda _: self._refresh(), ["method", "picture", "region"])
         # Before the maps' own tie: they must be on show again when a layer without maps has been clicked.
         self.observe(lambda _: self._back_from_mapless(), "channel")
         tie(self, "channel", self.feature_maps, "channel", self._show_error)
         tie(self, "target", self.scores, "target", self._show_error)
         tie(self, "method", self.overlay, "method", self._show_error)
+        tie(self, "target", self.overlay, "marked", self._show_error)
+        tie(self, "region", self.overlay, "region", self._show_error)
         tie(self, "picture", self._view.bar, "picture", self._show_error)
         tie(self, "panel", self._view.tabs, "active", self._show_error)
         self.observe(lambda change: self._panels.panel_changed(change["new"]), "panel")
@@ -250,9 +252,21 @@ class Explorer(Choices):
 
     def _needs_work(self) -> bool:
         scene = self._scene
-        if scene.name != self.picture or self._aim_is_stale(scene) or self._session.is_stale(scene):
+        if self._is_other(scene) or self._aim_is_stale(scene) or self._session.is_stale(scene):
             return True
         return self.method != "grad_cam"
+
+    def _is_other(self, scene: Scene) -> bool:
+        """Whether another photograph, or another part of it, is asked for."""
+        return scene.name != self.picture or list(scene.task.region) != self.region
+
+    def _opened(self, shown: Scene) -> Scene:
+        """The photograph and the part of it that are asked for; one of another size has other parts."""
+        if shown.name != self.picture:
+            if not shown.task.columns_stay:
+                self._wish = None
+            return self._session.open(self.picture, self._wish)
+        return self._session.open(self.picture, self._wish, tuple(self.region))
 
     def _aim_is_stale(self, scene: Scene) -> bool:
         chosen = scene.now.chosen
@@ -279,9 +293,9 @@ class Explorer(Choices):
             if stop.is_set():
                 raise Cancelled("Stopped.")
             scene = before = self._scene
-            if scene.name != self.picture or self._session.is_stale(scene):
-                scene = self._session.open(self.picture, self._wish)
-                if scene.name == before.name and not scene.looks_like(before):
+            if self._is_other(scene) or self._session.is_stale(scene):
+                scene = self._opened(scene)
+                if not self._is_other(before) and not scene.looks_like(before):
                     scene = scene.with_note(before.origin.change_to(scene.origin))
                 self._unless(stop, lambda: self._apply_scene(scene))
             elif self._aim_is_stale(scene):
@@ -340,7 +354,7 @@ class Explorer(Choices):
     def _back_to_shown(self, status: str, message: str) -> None:
         """The photograph and the class named are those on show."""
         with self._unchecked():
-            self.picture = self._scene.name
+            self.picture, self.region = self._scene.name, list(self._scene.task.region)
             chosen = self._scene.now.chosen
             if not callable(chosen) and self._wish is not None:
                 self.target = self._wish = chosen[0]
@@ -354,12 +368,14 @@ class Explorer(Choices):
         session = self._session
         self._scene = scene
         awake.woken(self)
+        session.enter(scene)
         self._panels.scene_opened(scene)
         with self._unchecked():
-            self.picture = scene.name
+            self.picture, self.region = scene.name, list(scene.task.region)
             chosen = scene.now.chosen
             self.target = scene.predicted if callable(chosen) else chosen[0]
             self._view.show_scene(scene, session.labels, self.target)
+            self._view.show_task(scene, self.target)
             self._view.bar.picture = scene.name
             layers = session.explained_layers(scene, self.graph.named)
             self._layers = layers
@@ -383,6 +399,7 @@ class Explorer(Choices):
 
     def _apply_aim(self, scene: Scene) -> None:
         self._scene = scene
+        self._view.show_task(scene, self.target)
         self._view.show_contribution(scene, self.layer, self.target)
         self._view.show_strip(scene, self._layers)
         self._panels.target_changed(scene)

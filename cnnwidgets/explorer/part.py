@@ -9,7 +9,6 @@ from typing import Any, Protocol
 import torch
 
 from cnnwidgets.core.errors import Cancelled
-from cnnwidgets.core.readout import reading
 from cnnwidgets.core.results import Attribution
 
 from .session import Scene, Session
@@ -126,7 +125,7 @@ class Part:
                 if not self._closed:
                     again()
                 return
-            with reading(self._host.session.readout):
+            with self._host.scene.task.reading():
                 job(stop)
             self._at_the_end(stop, self.widget.clear_error)
         except Cancelled:

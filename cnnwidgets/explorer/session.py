@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,12 +18,9 @@ from cnnwidgets.core.errors import CnnWidgetsError, InputError, NotSpatial, Targ
 from cnnwidgets.core.fingerprint import Fingerprint, fingerprint
 from cnnwidgets.core.forward import fitted
 from cnnwidgets.core.images import Picture, load_picture
-from cnnwidgets.core.names import unwrapped
 from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.output_kinds import Kind
-from cnnwidgets.core.preprocess import labels_for
 from cnnwidgets.core.progress import ProgressCallback
-from cnnwidgets.core.readout import Readout, reading
 from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Target
 from cnnwidgets.core.twin import Twin
@@ -33,9 +29,8 @@ from cnnwidgets.explainers.every_layer import attribution_of, explained
 
 from .no_grad_cam import why_no_layer, why_not
 from .origin import Origin, image_mark
+from .tasks import Region, Said, Task, look
 from .wrong_size import Fitting, advised, fitting
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _PASSES = {"dropout", "identity"}
 _NEVER_AN_END = {"reshape", *_PASSES}
@@ -49,11 +44,6 @@ _NEVER_STILL = (
 _OTHER_LAYERS = (
     "The network takes another way for this photograph than for the first; layers that only run here are not in the "
     "graph. Explore the photograph by itself to see them."
-)
-_NO_SCORES = (
-    "The Explorer needs one floating-point score a class, (1, classes), and this model returns something else. "
-    "Pass output= a function that makes them of what it returns, such as output=lambda raw: raw.mean((2, 3)) for maps "
-    "(1, classes, H, W). Its layers can be explained one by one with cnnwidgets.explainers and a callable target."
 )
 
 
@@ -71,6 +61,7 @@ class Scene:
     origin: Origin
     asleep: bool = False
     """Whether the maps have been let go of: tensors of their shapes, without content, stand in their places."""
+    task: Task = field(default_factory=Task)
 
     @property
     def maps(self) -> dict[str, torch.Tensor]:
@@ -80,7 +71,7 @@ class Scene:
     @property
     def logits(self) -> torch.Tensor:
         """(classes,) raw outputs."""
-        if self.first.outputs is None:  # Session.open refuses such a model
+        if self.first.outputs is None:  # every task reads a table
             raise CnnWidgetsError("The model returned no scores.")
         return self.first.outputs[0]
 
@@ -114,17 +105,6 @@ class Scene:
         return int(self.logits.nan_to_num(-torch.inf).argmax())
 
 
-def _as_told(method: F) -> F:
-    """Read what the model returns as the session was told to, while ``method`` runs."""
-
-    @functools.wraps(method)
-    def read(self: Session, *args: Any, **kwargs: Any) -> Any:
-        with reading(self.readout):
-            return method(self, *args, **kwargs)
-
-    return cast(F, read)
-
-
 class Session:
     """A model, the images to choose from, and the functions that look at them."""
 
@@ -147,8 +127,8 @@ class Session:
         self._images = dict(images)
         self.preprocess = preprocess
         self._fitting: Fitting | None = None
-        self.labels = None if labels is None else class_names(labels)
-        self.readout = Readout(outputs, output, None if self.labels is None else len(self.labels))
+        self._said = Said(None if labels is None else class_names(labels), outputs, output)
+        self._task, self._columns = Task(), 0
         self.architecture: Architecture | None = None
         self._done: dict[tuple[Any, ...], Attribution] = {}
 
@@ -190,17 +170,18 @@ class Session:
             image = self._images[name]
         return Origin(fingerprint(self.original, thorough=thorough), image_mark(image))
 
-    def open(self, name: str, target: Target = None) -> Scene:
+    def open(self, name: str, target: Target = None, region: Region = ()) -> Scene:
         """Read the image ``name`` and look at it once, with the network as it is now.
 
-        If the network changes meanwhile, it is looked at again; a note says so if it never holds still.
+        If the network changes meanwhile, it is looked at again; a note says so if it never holds still. ``region`` is
+        for networks that score each place.
         """
         for _ in range(_ATTEMPTS):
             origin = self._origin(name, thorough=True)
             with self._lock:
                 if self._made is None or not self._made.made_alike(origin.network):
                     self._twin, self._made = Twin(self.original), origin.network
-            scene = self._open(name, target, origin)
+            scene = self._open(name, target, region, origin)
             if origin.same(self._origin(name)):
                 break
         else:
@@ -208,38 +189,37 @@ class Session:
         if self._twin.note:
             scene = scene.with_note(self._twin.note)
         self._done.clear()
+        if not self._columns:
+            self.enter(scene)
         return scene
 
-    def _open(self, name: str, target: Target, origin: Origin) -> Scene:
+    def _open(self, name: str, target: Target, region: Region, origin: Origin) -> Scene:
         if self._fitting is None:
             picture = load_picture(self.images[name], self.model, self.preprocess)
         else:
             picture = self._fitting.picture(self.images[name], self.model)
-        self.readout = self.readout.alike(unwrapped(self.model))
         try:
             if self.architecture is None:
                 self.architecture = trace(self.model, fitted(self.model, picture.tensor))
-            with reading(self.readout):
-                seen = observe(self.model, picture.tensor, target)
-        except TargetError as error:
+            task, seen = look(self.model, picture.tensor, target, region, self._said, self._task)
+        except TargetError:
             if self._refit(name, picture.tensor):
-                return self._open(name, target, origin)
-            if target is None and not self.readout.told:
-                raise InputError(_NO_SCORES) from error
+                return self._open(name, target, region, origin)
             raise
         except CnnWidgetsError as error:
             if error.__cause__ is None or isinstance(error, InputError):  # not the model's own
                 raise
             if self._refit(name, picture.tensor):
-                return self._open(name, target, origin)
+                return self._open(name, target, region, origin)
             raise advised(error, self.model, self.images[name], self.preprocess, picture.tensor) from error
-        classes = self._checked_classes(seen)
-        if self.labels is None:
-            found = labels_for(self.original)
-            self.labels = list(found) if found is not None and len(found) == classes else None
+        notes = [*picture.notes, *task.notes]
         if not self._known.issuperset(seen.maps):
-            picture = replace(picture, notes=(*picture.notes, _OTHER_LAYERS))
-        return Scene(name, picture, seen, seen, origin)
+            notes.append(_OTHER_LAYERS)
+        return Scene(name, replace(picture, notes=tuple(notes)), seen, seen, origin, task=task)
+
+    def enter(self, scene: Scene) -> None:
+        """Take the names of the columns from ``scene``, which comes on show."""
+        self._task, self._columns = scene.task, len(scene.logits)
 
     def _refit(self, name: str, tensor: torch.Tensor) -> bool:
         """Whether the photographs must have another size for the model, and from now on have it."""
@@ -259,13 +239,12 @@ class Session:
     def _known(self) -> set[str]:
         return {layer.name for layer in (*self.traced.layers, *self.traced.containers)}
 
-    @_as_told
     def aim(self, scene: Scene, target: Target) -> Scene:
         """The same photograph, another target."""
-        seen = observe(self.model, scene.picture.tensor, target, keep_maps=False)
+        with scene.task.reading():
+            seen = observe(self.model, scene.picture.tensor, target, keep_maps=False)
         return replace(scene, now=seen)
 
-    @_as_told
     def explain(self, scene: Scene, method: str, layer: str, progress: ProgressCallback) -> Attribution:
         """The map of ``method`` for the scene's target; at once where the scene holds it already."""
         info = explainers.info(method)
@@ -277,7 +256,7 @@ class Session:
             raise NotSpatial(why_no_layer(method))
         target = scene.now.chosen if callable(scene.now.chosen) else int(scene.now.chosen[0])
         # The function too: a cell that registers it is edited and run again.
-        key = (scene.name, target, method, info.function, layer if info.needs_layer else None)
+        key = (scene.task, target, method, info.function, layer if info.needs_layer else None)
         if key not in self._done and method == "occlusion" and isinstance(target, int):
             swept = self._swept(scene, info.function, target)
             if swept is not None:
@@ -291,7 +270,8 @@ class Session:
             # The same share of a small image, so that it too gets a map with places.
             patch = min(_USUAL_PATCH, max(2, min(scene.picture.tensor.shape[2:]) // 8))
             options |= {"patch": patch, "stride": patch // 2}
-        made: Attribution = info.function(self.model, scene.picture.tensor, target, **options)
+        with scene.task.reading():
+            made: Attribution = info.function(self.model, scene.picture.tensor, target, **options)
         if self.is_stale(scene):
             return replace(made, notes=(*made.notes, _NEVER_STILL))
         self._done[key] = made
@@ -299,8 +279,8 @@ class Session:
 
     def _swept(self, scene: Scene, function: Any, wanted: int) -> Attribution | None:
         """The map of another class, from a sweep of this photograph that kept the scores of all classes."""
-        for (name, target, _, made_by, _), found in list(self._done.items()):
-            same = name == scene.name and made_by is function and isinstance(target, int)
+        for (task, target, _, made_by, _), found in list(self._done.items()):
+            same = task is scene.task and made_by is function and isinstance(target, int)
             if same and isinstance(found, explainers.Occlusion):
                 try:
                     return found.for_target(wanted)
@@ -310,7 +290,14 @@ class Session:
 
     def label(self, index: int) -> str:
         """The name of a class."""
-        return self.labels[index] if self.labels is not None else f"class {index}"
+        return self._task.label(index)
+
+    @property
+    def labels(self) -> list[str] | None:
+        """The names of all columns of the table of scores; None: "class 0", "class 1"."""
+        if type(self._task) is Task and self._task.labels is None:
+            return self._said.labels
+        return [self._task.label(index) for index in range(self._columns)]
 
     def info(self, layer: str) -> LayerInfo:
         """What the trace knows of a layer.
@@ -364,14 +351,6 @@ class Session:
             return layer
         wanted = scene.maps.get(layer)
         return next((name for name in among if scene.maps.get(name) is wanted), None)
-
-    def _checked_classes(self, seen: Observation) -> int:
-        if seen.outputs is None or seen.outputs.shape[1] == 0:
-            raise InputError(_NO_SCORES)
-        classes = int(seen.outputs.shape[1])
-        if self.labels is not None and len(self.labels) != classes:
-            raise InputError(f"There are {len(self.labels)} labels for {classes} classes; pass one name a class.")
-        return classes
 
 
 def _equal(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:

@@ -46,11 +46,12 @@ def show_sweep(
 ) -> None:
     """Show ``found``, which tells of what ``scene`` explains."""
     classes, scores, baseline = _few_classes(found, scene, complete=complete)
-    mentioned = {*found.counts, *classes, scene.predicted}
+    one_wins = scene.task.one_wins
+    mentioned = {*(found.counts if one_wins else ()), *classes, scene.predicted}
     is_score = callable(found.target) or not has_probabilities(scene.kind)
     widget.show_sweep(
         found.baseline[0] - found.grid[0],
-        found.predicted[0],
+        found.predicted[0] if one_wins else torch.full_like(found.predicted[0], -1),
         list(dict.fromkeys(top for top, _ in found.positions)),
         list(dict.fromkeys(left for _, left in found.positions)),
         patch=found.patch,

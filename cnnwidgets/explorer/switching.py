@@ -152,4 +152,6 @@ class Switching(Part):
         if scene.kind not in COMPETING:
             return said  # which class has the most says nothing there
         now = int(logits.nan_to_num(-torch.inf).argmax())
-        return said if now == scene.predicted else f"{said}; the network now says {label(now)}"
+        return (
+            said if now == scene.predicted or not scene.task.one_wins else f"{said}; the network now says {label(now)}"
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import ipywidgets
@@ -23,6 +23,7 @@ from .no_grad_cam import why_not
 from .panels import Panels
 from .sentences import all_well, closeness, explained, method_choices, method_label, model_summary, unlikely
 from .session import Scene
+from .tasks import function_sentence
 
 Label = Callable[[int], str]
 
@@ -89,6 +90,19 @@ class View:
         self.scores.show(scene.logits.numpy(), labels=labels, target=target, kind=scene.kind)
         self.bar.notes = [*scene.picture.notes, *([] if scene.now.cam else [why_not(scene.now)])]
 
+    def show_task(self, scene: Scene, target: int) -> None:
+        """What is explained, in words, and what can be picked on the picture."""
+        task = scene.task
+        is_function = callable(scene.now.chosen)
+        self.overlay.show_choices(
+            function_sentence(scene.now.chosen, task) if is_function else task.sentence(target),
+            picking=task.picking,
+            marks=[asdict(mark) for mark in task.marks],
+            marked=None if is_function else target,
+            region=task.region,
+            inside=None if task.inside is None else task.inside.numpy(),
+        )
+
     def show_maps(self, scene: Scene, info: LayerInfo, target: int) -> None:
         """The feature maps of one layer."""
         name = info.name
@@ -118,14 +132,15 @@ class View:
         """An explainer's map, with what must be known before it is trusted."""
         method = attribution.method
         near = far = ""
-        if not callable(attribution.target):
+        if not callable(attribution.target) and scene.task.one_wins:
             target = int(attribution.target[0])
             near = closeness(scene.logits, target, self._label, scene.kind)
             far = unlikely(scene.logits, target, self._label, scene.kind)
+        caution = "" if callable(attribution.target) else scene.task.caution(method)
         # The progress bar says how much is known; the note would change with each step.
         own = [] if partial and not stopped else list(attribution.notes)
         switched = _SWITCHED if self._switched else ""
-        warnings = [{"level": "warn", "text": note} for note in (stopped, switched, *own, near, far) if note]
+        warnings = [{"level": "warn", "text": note} for note in (stopped, switched, *own, near, far, caution) if note]
         if not own and not partial:
             warnings.append({"level": "ok", "text": all_well(attribution.layer)})
         self.overlay.show_attribution(

@@ -241,7 +241,6 @@ def test_the_end_of_a_chain_is_offered_also_before_a_dropout() -> None:
     ("make", "kind", "says"),
     [
         (nets.Broken, cw.CnnWidgetsError, "RuntimeError: too dark for me — in layer 'bad'"),
-        (nets.Segmenting, cw.InputError, "one floating-point score a class"),
         (lambda: nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten(), nn.LazyLinear(2)), cw.CnnWidgetsError, "lazy"),
         (lambda: nn.Sequential(nn.Conv2d(1, 4, 3)), cw.InputError, "network's first convolution takes 1"),
         (lambda: torch.jit.trace(nets.plain(), X), cw.CnnWidgetsError, "scripted model"),
@@ -255,6 +254,12 @@ def test_what_cannot_be_explored_says_why(
     assert capsys.readouterr().err == ""
 
 
-def test_segmentation_is_no_class_for_a_callable_either() -> None:
-    with pytest.raises(cw.InputError, match="one floating-point score a class"):
-        cw.explore(nets.Segmenting(), X, target=lambda outputs: outputs.mean((1, 2, 3)))
+def test_segmentation_opens_also_with_a_callable_alone() -> None:
+    net = nets.Segmenting().eval()
+
+    def mean(outputs: torch.Tensor) -> torch.Tensor:
+        return outputs.mean((1, 2, 3))
+
+    e = cw.explore(net, X, target=mean)
+    assert [row.value for row in e.scores.shown] == pytest.approx([float(mean(net(X))[0])])
+    assert e.scores.label(0) == "mean"

@@ -107,7 +107,7 @@ def test_occlusion_in_the_explorer_explains_what_the_bars_show(explore: Any, nam
 
 
 def test_switched_maps_are_told_in_the_numbers_of_the_outputs(explore: Any) -> None:
-    for wrap, words in ((lambda h, z: z.sigmoid(), "class 0 88.1 % → "), (lambda h, z: z[:, :1], "class 0 2.00 → ")):
+    for wrap, words in ((lambda h, z: z.sigmoid(), "class 0 88.1 % → "), (lambda h, z: z[:, :1], "output 0 2.00 → ")):
         explorer = explore(wrap)
         explorer.feature_maps.off = [0]
         explorer.wait(60)

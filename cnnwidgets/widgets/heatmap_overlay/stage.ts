@@ -153,6 +153,8 @@ export function stage() {
     element,
     photo,
     map,
+    size,
+    at: () => (cross.hidden ? null : place),
     paint(next: Scene): void {
       scene = next;
       paintPhoto();

@@ -1,4 +1,5 @@
 import type { BaseState } from "../_shared/model";
+import type { Mark } from "./boxes";
 
 export type Sign = "positive" | "signed" | "negative";
 
@@ -27,6 +28,11 @@ export interface State extends BaseState {
   layer: string;
   strip_scale: "own" | "shared";
   follow: boolean;
+  explains: string;
+  picking: "none" | "marks" | "region";
+  marks: Mark[];
+  marked: number | null;
+  region: number[];
 }
 
 /** The content of a "map" push beside its arrays. */

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import traitlets
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.widgets._base import CnnWidget, bundle
+from cnnwidgets.widgets._base import bundle
 from cnnwidgets.widgets._extent import extent_of
 from cnnwidgets.widgets._pictures import WHOLE, is_attribution, is_whole_photograph, picture_pixels
 from cnnwidgets.widgets._still.parts import Block
@@ -21,6 +21,7 @@ from cnnwidgets.widgets._still.pushed import content_of
 from ._arrays import Floats, Shown, first_image, floats_and_notes
 from ._fit import Size, laid_out
 from ._notes import caption_of, made_of, note_of
+from ._picking import Picking
 from ._strip import packed
 from .names import method_label
 from .still import still
@@ -34,7 +35,7 @@ CLIP_OF_GRADIENTS = 1.0
 """Percent: without it a few pixels of an input gradient leave all others dark."""
 
 
-class HeatmapOverlay(CnnWidget):
+class HeatmapOverlay(Picking):
     """A map of numbers over the photograph it explains, never rescaled in silence.
 
     The colour bar carries the map's own numbers; colour map, opacity and sign are applied in the browser. Choosing a

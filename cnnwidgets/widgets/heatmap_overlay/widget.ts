@@ -18,6 +18,7 @@ import { notes } from "./notes";
 import { draw } from "./save";
 import { segmented } from "./segmented";
 import { clip, layers, opacity } from "./sliders";
+import { picking } from "./picking";
 import { type Picture, stage } from "./stage";
 import type { MapContent, Sign, State } from "./state";
 import { type Strip, stripOf, thumbs } from "./strip";
@@ -58,10 +59,12 @@ function render({ model, el }: RenderContext<State>): () => void {
   let ahead = false;
   let message = "";
   let arrived: number | null = null;
+  let resized = false;
 
   const caption = h("span", { class: "cnnw-aside cnnw-ho-caption", dir: "auto" });
   const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Where did it look?"), caption);
   const scene = stage();
+  const picks = picking(model, scene);
   const scale = bar();
   const empty = h("div", { class: "cnnw-empty cnnw-ho-none" });
   const signs = segmented("Sign", (value) => assign(model, "sign", value as Sign));
@@ -83,7 +86,7 @@ function render({ model, el }: RenderContext<State>): () => void {
     h("div", { class: "cnnw-ho-line" }, colourMaps, smooth.element, bare.element, save.element),
     said.element,
   );
-  const figure = h("div", { class: "cnnw-ho-figure" }, scene.element, scale.element, empty);
+  const figure = h("div", { class: "cnnw-ho-figure" }, picks.element, scene.element, scale.element, empty);
   el.append(h("div", { class: "cnnw-ho-panel" }, heading, h("div", { class: "cnnw-ho-body" }, figure, controls)));
 
   /** The strip while its method is chosen, with the maps of the layers to choose from. */
@@ -120,6 +123,8 @@ function render({ model, el }: RenderContext<State>): () => void {
     empty.hidden = empty.textContent === "";
     const { view, colours, name } = look;
     scene.paint({ picture, heat, view, limit: look.scale.limit, colours, name, smooth: model.get("smooth") });
+    if (resized) picks.paint();
+    resized = false;
     scene.element.style.setProperty("--opacity", String(opacityOf(look)));
     const what = picture ? "Heat map over the photograph" : "Heat map";
     scene.map.setAttribute("aria-label", heat ? [what, look.caption].filter(Boolean).join(": ") : "Photograph");
@@ -183,6 +188,7 @@ function render({ model, el }: RenderContext<State>): () => void {
     // Of a method without a layer the caption begins with its name.
     const title = titleOf(model, look.caption.startsWith(method) ? "" : method, look.caption);
     const lines = look.sentences.filter(({ level }) => level !== "ok");
+    const explains = model.get("explains");
     const canvas = draw({
       ...endsOf(look),
       photo: scene.photo,
@@ -190,7 +196,10 @@ function render({ model, el }: RenderContext<State>): () => void {
       opacity: opacityOf(look),
       smooth: model.get("smooth"),
       title,
-      said: [heat?.made ?? "", ...lines.map(({ level, text }) => (level === "warn" ? `⚠ ${text}` : text))].filter(Boolean),
+      said: [
+        ...[explains, heat?.made ?? ""].filter(Boolean),
+        ...lines.map(({ level, text }) => (level === "warn" ? `⚠ ${text}` : text)),
+      ],
     });
     return { canvas, name: fileName(...title) };
   }
@@ -208,6 +217,7 @@ function render({ model, el }: RenderContext<State>): () => void {
       picture = pixels ? { id: data.id, size: [height, width], pixels: pixels.data as Uint8Array } : null;
       el.dataset["picture"] = String(data.id);
       frame.request();
+      resized = true;
     }),
     subscribe(model, "map", (data) => {
       const content = data.content as MapContent;
@@ -234,6 +244,7 @@ function render({ model, el }: RenderContext<State>): () => void {
     frame.cancel();
     stops.forEach((stop) => stop());
     parts.forEach((part) => part.stop());
+    picks.stop();
     closeShell();
   };
 }

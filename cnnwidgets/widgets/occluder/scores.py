@@ -11,7 +11,7 @@ import numpy as np
 from cnnwidgets.core.arrays import as_array
 from cnnwidgets.core.class_names import class_names
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.core.output_kinds import Kind
+from cnnwidgets.core.output_kinds import COMPETING, Kind
 from cnnwidgets.widgets.class_scores.ranking import are_shares, probabilities
 
 TOP = 5
@@ -61,7 +61,8 @@ def bars(
         "rows": [[index, name(index), finite(shares[0][index]), finite(shares[1][index])] for index in chosen],
         "target": explained,
         "first": first,
-        "now": now,
+        # Of independent classes and of numbers, the highest is not what the network says.
+        "now": now if kind is None or kind in COMPETING else first,
         "unit": "probability" if are_shares(count, kind) else "score",
     }
 

@@ -1,0 +1,125 @@
+"""Networks that find objects: a list of boxes, labels and scores an image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+
+from cnnwidgets.core.errors import TargetError
+from cnnwidgets.core.outputs import holds_detections, shown
+from cnnwidgets.explainers.targets import detection_score
+
+from .regions import beyond_the_part
+from .task import Mark, Task
+
+MOST = 20
+LEAST_SCORE = 0.05
+_FEW = 5  # offered where none has that score
+_NONE = (
+    "The detector finds nothing in this photograph, so there is no object to explain. Its graph and its maps can be "
+    "looked at; the score is that of the best detection, 0 as long as there is none."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class DetectionTask(Task):
+    """Column k is the score of the k-th detection in the unedited photograph, wherever an edit moves it.
+
+    Attributes:
+        names: what each detection is said to be.
+    """
+
+    column: ClassVar[str] = "box"
+    picking: ClassVar[str] = "marks"
+    one_wins: ClassVar[bool] = False
+    columns_stay: ClassVar[bool] = False
+    names: tuple[str, ...] = ()
+
+    def caution(self, method: str) -> str:
+        """Some methods mark places that a box's score does not depend on."""
+        return beyond_the_part(method, "box") if self.marks else ""
+
+    def sentence(self, index: int) -> str:
+        """Which detection is explained."""
+        if not self.marks:
+            return "The detector finds nothing in this photograph: the best score of any detection, which is 0."
+        name = self.names[index]
+        return (
+            f"Explains how sure the detector is of {name} in box {index + 1}; 0 where no {name} is detected that "
+            "overlaps the box by half."
+        )
+
+
+def detection_task(outputs: Any, labels: Sequence[str] | None = None) -> DetectionTask:
+    """The task of a detector that returned ``outputs`` for one photograph.
+
+    Args:
+        outputs: a list with a dict of ``boxes`` (M, 4), ``labels`` (M,) and ``scores`` (M,).
+        labels: names of the labels, by number.
+
+    Raises:
+        TargetError: the dict lacks one of these.
+    """
+    detections = outputs[0]
+    if not isinstance(detections, Mapping) or not {"boxes", "labels", "scores"} <= set(detections):
+        raise TargetError(
+            f"The model returned {shown(outputs)}; expected a dict of boxes, labels and scores an image, as detectors "
+            "return."
+        )
+    boxes, numbers, scores = (detections[key].detach().float().cpu() for key in ("boxes", "labels", "scores"))
+    order = [index for index in scores.argsort(descending=True, stable=True).tolist() if _is_box(boxes[index])]
+    sure = [index for index in order if scores[index] >= LEAST_SCORE][:MOST]
+    few = sure or order[:_FEW]
+    if not few:
+        return DetectionTask(outputs="sigmoid", output=_best_of_all, labels=("any detection",), first=0, notes=(_NONE,))
+    names = tuple(_name(int(numbers[index]), labels) for index in few)
+    notes = []
+    if not sure:
+        notes.append(f"No detection has a score of {LEAST_SCORE} or more; the best {len(few)} are offered.")
+    if len(sure) == MOST and len(order) > MOST:
+        notes.append(f"The {MOST} detections with the highest scores are offered, of {len(order)}.")
+    return DetectionTask(
+        outputs="sigmoid",
+        output=_scores_of([(boxes[index], int(numbers[index])) for index in few]),
+        labels=tuple(f"{name} (box {place})" for place, name in enumerate(names, 1)),
+        first=0,
+        marks=tuple(
+            Mark(_corner_and_size(boxes[index]), f"{place + 1} {name} {float(scores[index]):.2f}", place)
+            for place, (index, name) in enumerate(zip(few, names, strict=True))
+        ),
+        notes=tuple(notes),
+        names=names,
+    )
+
+
+def _scores_of(objects: Sequence[tuple[torch.Tensor, int]]) -> Any:
+    targets = [detection_score(box, label) for box, label in objects]
+
+    def scores_of_detections(outputs: Any) -> torch.Tensor:
+        return torch.stack([target(outputs) for target in targets], 1)
+
+    return scores_of_detections
+
+
+def _best_of_all(outputs: Any) -> torch.Tensor:
+    """(N, 1): the highest score of any detection, 0 where there is none."""
+    if not holds_detections(outputs):
+        raise TargetError(f"The detector returned {shown(outputs)}.")
+    best = [one["scores"].amax() if len(one["scores"]) else one["boxes"].new_zeros(()) for one in outputs]
+    return torch.stack(best)[:, None]
+
+
+def _is_box(box: torch.Tensor) -> bool:
+    return bool(box.isfinite().all()) and bool((box[2:] > box[:2]).all())
+
+
+def _corner_and_size(box: torch.Tensor) -> tuple[float, float, float, float]:
+    left, top, right, bottom = box.tolist()
+    return top, left, bottom - top, right - left
+
+
+def _name(number: int, labels: Sequence[str] | None) -> str:
+    return labels[number] if labels is not None and 0 <= number < len(labels) else f"label {number}"

@@ -1,0 +1,69 @@
+/** Parts of a picture in its own pixels, and where they lie on the screen. */
+import type { Size } from "./resample";
+
+/** [top, left, height, width] in pixels of the picture. */
+export type Box = readonly [top: number, left: number, height: number, width: number];
+export type Pixel = readonly [row: number, column: number];
+
+export interface Mark {
+  box: Box;
+  label: string;
+  index: number;
+}
+
+interface Place {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
+
+/** The pixel under a point of the screen; of a point beside the picture, the nearest. */
+export function pixelAt(x: number, y: number, place: Place, [height, width]: Size): Pixel {
+  const row = Math.floor(((y - place.top) / place.height) * height);
+  const column = Math.floor(((x - place.left) / place.width) * width);
+  return [Math.min(Math.max(row, 0), height - 1), Math.min(Math.max(column, 0), width - 1)];
+}
+
+/** The smallest box that holds both pixels. */
+export function boxBetween(one: Pixel, other: Pixel): Box {
+  const [top, left] = [Math.min(one[0], other[0]), Math.min(one[1], other[1])];
+  return [top, left, Math.abs(one[0] - other[0]) + 1, Math.abs(one[1] - other[1]) + 1];
+}
+
+/** The mark under a pixel; of several, the smallest. */
+export function markAt(marks: readonly Mark[], [row, column]: Pixel): Mark | null {
+  const [y, x] = [row + 0.5, column + 0.5];
+  const under = marks.filter(
+    ({ box: [top, left, height, width] }) => y >= top && y <= top + height && x >= left && x <= left + width,
+  );
+  const area = ({ box }: Mark) => box[2] * box[3];
+  return under.reduce<Mark | null>((least, mark) => (least && area(least) <= area(mark) ? least : mark), null);
+}
+
+/** A box as CSS, in percent of the picture; what sticks out of the picture is cut off. */
+export function placed([top, left, height, width]: Box, [rows, columns]: Size): Record<keyof Place, string> {
+  const within = (value: number, most: number) => Math.min(Math.max(value, 0), most);
+  const [y0, y1] = [within(top, rows), within(top + height, rows)];
+  const [x0, x1] = [within(left, columns), within(left + width, columns)];
+  const percent = (part: number, whole: number) => `${(100 * part) / whole}%`;
+  return {
+    top: percent(y0, rows),
+    left: percent(x0, columns),
+    height: percent(y1 - y0, rows),
+    width: percent(x1 - x0, columns),
+  };
+}
+
+/** 1 at the pixels inside that touch one outside, or the picture's edge, with a side. */
+export function outline(inside: Uint8Array, [height, width]: Size): Uint8Array {
+  const line = new Uint8Array(inside.length);
+  for (let row = 0, at = 0; row < height; row++) {
+    for (let column = 0; column < width; column++, at++) {
+      if (!inside[at]) continue;
+      const edge = row === 0 || column === 0 || row === height - 1 || column === width - 1;
+      if (edge || !inside[at - width] || !inside[at + width] || !inside[at - 1] || !inside[at + 1]) line[at] = 1;
+    }
+  }
+  return line;
+}
