@@ -93,7 +93,7 @@ def shortened(text: str) -> str:
     """``text`` in quotes, what cannot be printed escaped, and the middle left out where it is long.
 
     >>> shortened("a/b.png"), len(shortened("x" * 5000))
-    ("'a/b.png'", 132)
+    ("'a/b.png'", 126)
     """
     if len(text) > _LONGEST:
         half = _LONGEST // 2

@@ -125,8 +125,8 @@ def _as_array(image: Any) -> npt.NDArray[Any]:
 def name_of(path: str | os.PathLike[str]) -> str:
     """The file's name, in letters that can be shown and sent.
 
-    >>> name_of("photos/cat.png"), name_of("bad\udcff.png"), len(name_of("x" * 5000))
-    ('cat.png', 'bad?.png', 120)
+    >>> name_of("photos/cat.png"), len(name_of("x" * 5000))
+    ('cat.png', 120)
     """
     text = os.fsdecode(path)
     name = Path(text).name or text

@@ -6,6 +6,7 @@ import weakref
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from .names import named_layers
 
@@ -23,7 +24,7 @@ def input_types(base: nn.Module) -> list[Kind]:
         devices: dict[torch.device, int] = {}
         for _, module in named_layers(base):
             for value in vars(module).get(tables, {}).values():
-                if isinstance(value, torch.Tensor) and value.is_floating_point():
+                if isinstance(value, torch.Tensor) and not is_lazy(value) and value.is_floating_point():
                     kind = value.device, value.dtype
                     numbers[kind] = numbers.get(kind, 0) + value.numel()
                     devices.setdefault(value.device, len(devices))

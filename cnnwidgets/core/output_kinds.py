@@ -122,7 +122,9 @@ def decided(table: torch.Tensor, origin: str | None) -> Decision:
     if values.none:
         return Decision("logits")
     if values.within:
-        return Decision("softmax") if values.share() else Decision("logits", _ASSUMED)
+        if values.share():
+            return Decision("softmax")
+        return Decision("logits", "" if values.alike else _ASSUMED)
     return Decision("log_softmax" if values.share_logarithms() else "logits")
 
 
@@ -153,6 +155,7 @@ class _Values:
         none: there are no such rows.
         within: all lie between 0 and 1.
         logarithms: none is larger than 0.
+        alike: in each row all are the same, so that what they are makes no difference to the classes.
     """
 
     def __init__(self, table: torch.Tensor) -> None:
@@ -160,6 +163,7 @@ class _Values:
         rows = table.detach().double()
         self._rows = rows = rows[~rows.isnan().any(1)]
         self.none = len(rows) == 0
+        self.alike = bool((rows == rows[:, :1]).all())
         self.within = bool(((rows >= 0) & (rows <= 1 + self._precision)).all())
         self.logarithms = bool((rows <= self._precision).all())  # of 0 it is minus infinity
 

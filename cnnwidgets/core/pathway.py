@@ -74,4 +74,5 @@ def _plain(value: Any, by_content: bool) -> Any:
         return tuple(_plain(part, by_content) for part in value)
     if isinstance(value, slice):
         return tuple(_plain(part, by_content) for part in (value.start, value.stop, value.step))
-    return value if isinstance(value, int | float | str | bool) or value in (None, Ellipsis) else type(value).__name__
+    plain = isinstance(value, int | float | str | bool) or value is None or value is Ellipsis
+    return value if plain else type(value).__name__

@@ -49,10 +49,10 @@ def short_traceback(error: BaseException, *, colours: bool = False) -> list[str]
         for frame, number in _readers_own(one)
         for line in _frame_lines(frame, number, green, plain)
     ]
-    lines.append(f"{red}{type(error).__name__}{plain}: {error}")
+    lines.append(f"{red}{type(error).__name__}{plain}: {_said(error)}")
     lines += _notes(error)
     for cause in chain[1:]:
-        said = _one_line(str(cause))
+        said = _one_line(_said(cause))
         lines.append(f"Caused by {red}{type(cause).__name__}{plain}{': ' if said else ''}{said}")
         lines += _notes(cause)
     return lines
@@ -70,6 +70,13 @@ def details(error: BaseException) -> str:
     if is_full() or not (own or isinstance(error, CnnWidgetsError)):
         return "".join(traceback.format_exception(error))
     return "\n".join([_HEADING, *short_traceback(error)])
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # its own __str__ raised
+        return "(its text cannot be had: its __str__ raises)"
 
 
 def is_full() -> bool:

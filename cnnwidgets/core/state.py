@@ -96,6 +96,8 @@ class _Block:
     @careful
     def end(self) -> None:
         """Put back; repeated where an interrupt came in between."""
+        while _guard._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001 (it came just before the release)
+            _guard.release()
         if self._ended:
             return
         with _guard:

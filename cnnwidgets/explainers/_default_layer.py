@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from cnnwidgets.core.errors import Cancelled
+from cnnwidgets.core.errors import Cancelled, TargetError
 from cnnwidgets.core.forward import is_out_of_memory, run
 from cnnwidgets.core.layout_memory import Memory
 from cnnwidgets.core.layout_rules import is_attention
@@ -43,7 +43,10 @@ def default_layer(
     """
     first = images[:1]
     aim = part_of(target, slice(0, 1), images)
-    candidates, scores, chosen, odd = _candidates(model, first, aim, score, functions, memory)
+    try:
+        candidates, scores, chosen, odd = _candidates(model, first, aim, score, functions, memory)
+    except TargetError:  # told where all images are run, with their number
+        return None, None
     if odd or not candidates:
         return None, None
     graph = Graph(scores)
@@ -150,7 +153,8 @@ def _speaks(output: Output, scores: torch.Tensor) -> bool:
     if edge is None:
         return False
     try:
-        (gradient,) = torch.autograd.grad(scores.sum(), [edge], allow_unused=True, retain_graph=True)
+        with torch.enable_grad():
+            (gradient,) = torch.autograd.grad(scores.sum(), [edge], allow_unused=True, retain_graph=True)
     except RuntimeError as error:
         if isinstance(error, torch.OutOfMemoryError):
             raise

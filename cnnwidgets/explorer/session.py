@@ -202,15 +202,13 @@ class Session:
             if self.architecture is None:
                 self.architecture = trace(self.model, fitted(self.model, picture.tensor))
             task, seen = look(self.model, picture.tensor, target, region, self._said, self._task)
-        except TargetError:
-            if self._refit(name, picture.tensor):
-                return self._open(name, target, region, origin)
-            raise
         except CnnWidgetsError as error:
-            if error.__cause__ is None or isinstance(error, InputError):  # not the model's own
-                raise
-            if self._refit(name, picture.tensor):
+            unreadable = isinstance(error, TargetError) or isinstance(error.__cause__, TargetError)
+            the_models_own = error.__cause__ is not None and not isinstance(error, InputError | TargetError)
+            if (unreadable or the_models_own) and self._refit(name, picture.tensor):
                 return self._open(name, target, region, origin)
+            if not the_models_own:
+                raise
             raise advised(error, self.model, self.images[name], self.preprocess, picture.tensor) from error
         notes = [*picture.notes, *task.notes]
         if not self._known.issuperset(seen.maps):
@@ -225,7 +223,9 @@ class Session:
         """Whether the photographs must have another size for the model, and from now on have it."""
         if self._fitting is None:
             self._fitting = fitting(self.model, self.images[name], self.preprocess, tensor)
-            return self._fitting is not None
+            if self._fitting is not None:
+                self.architecture = None  # it was that of another size
+                return True
         return False
 
     @property

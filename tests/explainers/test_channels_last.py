@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 import torch
 from torch import nn
@@ -153,12 +155,14 @@ def test_a_turn_long_before_the_layer_is_noticed(images: torch.Tensor, method: s
 
 def test_a_layer_asked_for_by_name_is_the_only_one_watched(images: torch.Tensor) -> None:
     class Counting(nn.Module):
+        hooked: ClassVar[set[str]] = set()  # what an instance notes is put back
+
         def __init__(self) -> None:
             super().__init__()
-            self.a, self.b, self.hooked = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 1), set()
+            self.a, self.b = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 1)
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            self.hooked |= {name for name, module in self.named_modules() if module._forward_hooks}
+            Counting.hooked |= {name for name, module in self.named_modules() if module._forward_hooks}
             return self.b(self.a(x)).mean((2, 3))
 
     net = Counting()

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import LayerNotFound, NotSpatial
+from cnnwidgets.core.placement import UNKNOWN
 from cnnwidgets.explainers import eigen_cam
 
 CLASS_FREE = "the map does not depend on the class"
@@ -32,7 +33,9 @@ def test_maps_in_proportion() -> None:
     # One component explains all: 3 : 4 : 0 gives [5, 10, 15].
     result = component([[3.0, 6.0, 9.0], [4.0, 8.0, 12.0], [0.0, 0.0, 0.0]])
     torch.testing.assert_close(result.values, torch.tensor([[[5.0, 10.0, 15.0]]]))
-    assert result.notes == (CLASS_FREE,)
+    # The maps are a buffer: where they lie in the image cannot be told.
+    unknown = "the axes of layer 'layer' could not be followed; read as (N, C, H, W)"
+    assert result.notes == (UNKNOWN, CLASS_FREE, unknown)
 
 
 def test_two_maps_that_never_meet() -> None:

@@ -147,8 +147,8 @@ def test_classes_that_do_not_compete_are_not_called_close(explore: Any) -> None:
 def test_a_sweep_is_in_the_unit_of_the_outputs(explore: Any) -> None:
     for wrap, unit in ((lambda h, z: z[:, :1].sigmoid(), "probability"), (lambda h, z: z[:, :1], "score")):
         explorer = explore(wrap)
-        explorer.occluder._on_command(
-            {"op": "sweep", "size": 12, "stride": 12, "fill": "black", "color": "#000000"}, []
+        explorer.occluder._receive(
+            explorer.occluder, {"op": "sweep", "size": 12, "stride": 12, "fill": "black", "color": "#000000"}, []
         )
         explorer.wait(60)
         content = explorer.occluder._pushed["sweep"][0]
