@@ -6,7 +6,7 @@ from cnnwidgets.widgets._base import STATIC
 
 from .table import Row
 
-LIMIT = 250_000
+LIMIT = 275_000
 LIMIT_OF_ONE = 60_000
 
 

@@ -31,10 +31,15 @@ def test_the_part_that_cannot_be_copied_is_named() -> None:
     model[2].guard = threading.Lock()
     with pytest.raises(CnnWidgetsError, match=r"'2\.guard' cannot be copied"):
         private_copy(model)
+
+
+def test_an_activation_that_a_model_keeps_with_its_graph_is_copied() -> None:
     model = nets.small()
     model.kept = torch.ones(2, requires_grad=True) * 2
-    with pytest.raises(CnnWidgetsError, match="'kept' cannot be copied"):
-        private_copy(model)
+    copied = private_copy(model)
+    assert copied.kept.tolist() == [2.0, 2.0]
+    assert copied.kept is not model.kept
+    assert not copied.kept.requires_grad
 
 
 def test_a_copy_that_is_none_is_refused() -> None:

@@ -135,17 +135,18 @@ def test_a_coarse_map_is_stretched() -> None:
 
 
 class Hungry(nn.Module):
-    """Has no memory for more than two images."""
+    """Has no memory for more than two images. What an instance notes is put back; the class is nobody's model."""
+
+    largest = 0
 
     def __init__(self) -> None:
         super().__init__()
         self.inner = nets.small()
-        self.largest = 0
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if len(x) > 2:
             raise torch.OutOfMemoryError("out of memory")
-        self.largest = max(self.largest, len(x))
+        Hungry.largest = max(self.largest, len(x))
         return self.inner(x)
 
 

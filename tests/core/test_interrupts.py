@@ -29,6 +29,14 @@ UNDOING = {module.__file__ for module in (state, capture_module, _buffers, attri
 IMAGE = torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(3))
 
 
+@pytest.fixture(autouse=True)
+def pythons_own_handler() -> Iterator[None]:
+    """A process that a shell starts in the background ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Recorder(nn.Module):
     """Keeps its last output, counts its calls, and draws a random number."""
 
