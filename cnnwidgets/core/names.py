@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from torch import nn
@@ -50,8 +52,49 @@ def named_layers(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         >>> [name for name, _ in named_layers(net)]
         ['', '0', 'others.0', 'others.1', 'others.1.0']
     """
+    base, walks = unwrapped(model), _walks.get()
+    if walks is None:
+        yield from _walked(base)
+        return
+    if base not in walks or not walks[base].holds():
+        walks[base] = _Walk(list(_walked(base)))
+    yield from walks[base].layers
+
+
+class _Walk:
+    """The layers of a model, and how much each of its modules held then."""
+
+    def __init__(self, layers: list[tuple[str, nn.Module]]) -> None:
+        self.layers = layers
+        self._sizes = self._now()
+
+    def holds(self) -> bool:
+        """Whether nothing was added or taken away since."""
+        return self._now() == self._sizes
+
+    def _now(self) -> list[tuple[int, int]]:
+        return [(len(vars(module)), len(module._modules)) for _, module in self.layers]  # noqa: SLF001
+
+
+_walks: ContextVar[dict[nn.Module, _Walk] | None] = ContextVar("walks", default=None)
+
+
+@contextmanager
+def walked_once() -> Iterator[None]:
+    """Look through each model but once in this block, which takes milliseconds for a big one; it is not rebuilt."""
+    if _walks.get() is not None:
+        yield
+        return
+    token = _walks.set({})
+    try:
+        yield
+    finally:
+        _walks.reset(token)
+
+
+def _walked(base: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     listed: dict[nn.Module, str] = {}
-    _list(unwrapped(model), "", listed)
+    _list(base, "", listed)
     yield from ((name, module) for module, name in listed.items())
     waiting = list(listed)
     names = set(listed.values())

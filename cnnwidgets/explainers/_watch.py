@@ -106,7 +106,8 @@ class Watch:
 
     def _enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         name = self._names[module]
-        given = [(value, version(value)) for value in tensors(inputs)]
+        with torch._C.DisableTorchFunction():  # noqa: SLF001 (what only looks is not followed)
+            given = [(value, version(value)) for value in tensors(inputs)]
         self._running.append((module, Frame(name, self._entered[name]), given))
         self._entered[name] += 1
 
@@ -131,8 +132,11 @@ class Watch:
     def _returns(self, name: str, output: Any, inputs: list[tuple[torch.Tensor, int]]) -> Any:
         """Note what a layer returned; the result, unless None, is to be returned instead."""
         self.pathway.busy = True
+        # What happens here is not followed, and asking takes longer than the rest; a class of tensors has its own ways.
+        plain = type(layer_tensor(output)) in (torch.Tensor, type(None))
         try:
-            return self._noted(name, output, inputs)
+            with torch._C.DisableTorchFunction() if plain else nullcontext():  # noqa: SLF001
+                return self._noted(name, output, inputs)
         finally:
             self.pathway.busy = False
 
