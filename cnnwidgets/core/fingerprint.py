@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import FunctionType, MethodType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
@@ -17,7 +18,8 @@ from .attributes import Contents, own_attributes
 from .direct_calls import Forward
 from .names import unwrapped
 
-_SUMMED = 8_000_000  # numbers of which each is looked at, in about 5 ms; of more, some of every row
+_SUMMED = 8_000_000  # numbers of which each is looked at; of more, some of every row
+_SMALL = 2**16  # numbers in an array that are all looked at
 _PER_TENSOR = 256
 _PER_ROW = 4
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -52,7 +54,7 @@ class Fingerprint:
 
 
 def fingerprint(model: nn.Module, *, thorough: bool = False) -> Fingerprint:
-    """Look at ``model``, changing nothing; about 5 ms for ResNet-50.
+    """Look at ``model``, changing nothing; about 15 ms for ResNet-50 on one core.
 
     Writes that no version counter sees (``parameter.data.copy_``) are found by what the tensors hold: all of it for
     networks of up to 8 million parameters or if ``thorough``, else a sample of every row.
@@ -63,9 +65,10 @@ def fingerprint(model: nn.Module, *, thorough: bool = False) -> Fingerprint:
     modules += contents.modules
     parameters = _present(value for one in modules for value in list(one._parameters.values()))  # noqa: SLF001
     buffers = _present(value for one in modules for value in list(one._buffers.values()))  # noqa: SLF001
+    buffers += _present(contents.tensors)
     few = sum(value.numel() for value in parameters) <= _SUMMED
     return Fingerprint(
-        (tuple(map(_module_mark, modules)), tuple(map(_box_mark, contents.boxes))),
+        (tuple(map(_module_mark, modules)), tuple(map(_box_mark, contents.boxes)), _methods(modules)),
         (_identities(buffers), _sample(buffers, rows_too=True)),
         (_identities(parameters), _sample(parameters, rows_too=not few)),
         _total(parameters) if few or thorough else None,
@@ -132,6 +135,13 @@ def _module_mark(module: nn.Module) -> Hashable:
     return id(module), id(type(module)), children, parameters, attributes, marks, functions
 
 
+def _methods(modules: Iterable[nn.Module]) -> Hashable:
+    """The functions of their classes, which a cell may have replaced."""
+    kinds = dict.fromkeys(kind for one in dict.fromkeys(map(type, modules)) for kind in one.__mro__)
+    functions = (value for kind in kinds for value in vars(kind).copy().values() if isinstance(value, FunctionType))
+    return tuple(map(id, functions))
+
+
 def _box_mark(box: Any) -> Hashable:
     if isinstance(box, dict):
         return tuple((_mark(key), _mark(value)) for key, value in list(box.items()))
@@ -149,7 +159,15 @@ def _mark(value: Any) -> Hashable:
         return type(value), value
     if isinstance(value, tuple):
         return tuple(map(_mark, value))
-    return id(value)
+    return _array_mark(value) if isinstance(value, np.ndarray) else id(value)
+
+
+def _array_mark(value: Any) -> Hashable:
+    small = value.size <= _SMALL
+    if value.dtype.hasobject or not (small or value.flags.c_contiguous):  # or looking at it would copy it
+        return id(value)
+    step = 1 if small else value.size // _PER_TENSOR
+    return id(value), zlib.crc32(value.reshape(-1)[::step].tobytes())
 
 
 def _identities(tensors: list[torch.Tensor]) -> Hashable:

@@ -5,6 +5,7 @@ Python's own traceback is untouched: scripts, ``traceback.format_exc()`` and ``%
 
 from __future__ import annotations
 
+import itertools
 import linecache
 import os
 import sys
@@ -51,7 +52,9 @@ def short_traceback(error: BaseException, *, colours: bool = False) -> list[str]
     ]
     lines.append(f"{red}{type(error).__name__}{plain}: {_said(error)}")
     lines += _notes(error)
-    for cause in chain[1:]:
+    for before, cause in itertools.pairwise(chain):
+        if _repeated(cause, before):
+            continue
         said = _one_line(_said(cause))
         lines.append(f"Caused by {red}{type(cause).__name__}{plain}{': ' if said else ''}{said}")
         lines += _notes(cause)
@@ -77,6 +80,14 @@ def _said(error: BaseException) -> str:
         return str(error)
     except Exception:  # its own __str__ raised
         return "(its text cannot be had: its __str__ raises)"
+
+
+def _repeated(cause: BaseException, error: BaseException) -> bool:
+    """Whether ``error`` is one of ours that says all of ``cause``, another of ours."""
+    from .errors import CnnWidgetsError
+
+    ours = isinstance(cause, CnnWidgetsError) and isinstance(error, CnnWidgetsError)
+    return ours and _said(cause) in _said(error) and not _notes(cause)
 
 
 def is_full() -> bool:

@@ -22,7 +22,7 @@ from .no_grad_cam import first_method, why_not
 from .panels import Panels
 from .report import Report
 from .sentences import method_choices, method_label, model_title, work_left
-from .session import Scene, Session
+from .session import ATTEMPTS, Scene, Session, changed_meanwhile
 from .ties import guarded, tie
 from .view import View
 from .worker import Worker
@@ -292,22 +292,44 @@ class Explorer(Choices):
         try:
             if stop.is_set():
                 raise Cancelled("Stopped.")
-            scene = before = self._scene
-            if self._is_other(scene) or self._session.is_stale(scene):
-                scene = self._opened(scene)
-                if not self._is_other(before) and not scene.looks_like(before):
-                    scene = scene.with_note(before.origin.change_to(scene.origin))
-                self._unless(stop, lambda: self._apply_scene(scene))
-            elif self._aim_is_stale(scene):
-                scene = self._session.aim(scene, self._wish)
-                self._unless(stop, lambda: self._apply_aim(scene))
-            self._explain(scene, stop)
+            self._catch_up(stop)
             self._unless(stop, lambda: self._set_status("ready"))
         except Cancelled:
             self._if_newest(stop, lambda: self._back_to_shown("cancelled", "Cancelled."))
         except BaseException as error:  # SystemExit too would end the thread with the view still busy
             failed = error
             self._if_newest(stop, lambda: self._failed(failed))
+
+    def _catch_up(self, stop: threading.Event) -> None:
+        """Once more where it failed because the network changed between a forward and its backward."""
+        for left in reversed(range(ATTEMPTS)):
+            scene = self._scene
+            current = not (self._is_other(scene) or self._session.is_stale(scene))
+            if not current:
+                scene = self._look_again(scene, stop)
+            try:
+                if current and self._aim_is_stale(scene):
+                    scene = self._aim(scene, stop)
+                self._explain(scene, stop)
+                return
+            except Exception as error:
+                if isinstance(error, Cancelled) or not self._session.is_stale(scene):
+                    raise
+                if not left:
+                    raise changed_meanwhile() from error
+
+    def _aim(self, before: Scene, stop: threading.Event) -> Scene:
+        scene = self._session.aim(before, self._wish)
+        self._unless(stop, lambda: self._apply_aim(scene))
+        return scene
+
+    def _look_again(self, before: Scene, stop: threading.Event) -> Scene:
+        """The photograph asked for, opened; what is on show already is said to have changed."""
+        scene = self._opened(before)
+        if not self._is_other(before) and not scene.looks_like(before):
+            scene = scene.with_note(before.origin.change_to(scene.origin))
+        self._unless(stop, lambda: self._apply_scene(scene))
+        return scene
 
     def _explain(self, scene: Scene, stop: threading.Event) -> None:
         method = self.method
@@ -371,6 +393,7 @@ class Explorer(Choices):
         session.enter(scene)
         self._panels.scene_opened(scene)
         with self._unchecked():
+            self._view.show_architecture(session.traced)
             self.picture, self.region = scene.name, list(scene.task.region)
             chosen = scene.now.chosen
             self.target = scene.predicted if callable(chosen) else chosen[0]

@@ -117,7 +117,7 @@ class _Search:
         high = max(DEFAULT, *self._tensor.shape[2:])
         failed = self.outcome(channels, high, high)
         needs = failed.needs
-        if not needs:
+        if not needs or not self._size_matters(channels):
             return None
         while self._arriving(channels, high, high, needs) < needs and high < _LARGEST:
             high *= 2
@@ -130,7 +130,8 @@ class _Search:
 
     def by_trying(self, channels: int) -> InputSize | None:
         """The first square that runs: the usual ones before the others. Not where the linear layer fits none."""
-        if self.outcome(channels, DEFAULT, DEFAULT).needs:
+        own = self._tensor.shape[1]
+        if self.outcome(channels, DEFAULT, DEFAULT).needs or self.outcome(own, DEFAULT, DEFAULT).needs:
             return None
         self._hurry()
         for side in (*USUAL, *(side for side in range(8, 257) if side not in USUAL)):
@@ -148,7 +149,7 @@ class _Search:
     def rectangles(self, channels: int) -> list[InputSize]:
         """Sizes that are no squares, the squarest first: sides of common pictures, at most four times the other."""
         middle = self.outcome(channels, DEFAULT, DEFAULT)
-        if not middle.needs:
+        if not middle.needs or not self._size_matters(channels):
             return []
         sides = sorted({*USUAL, *range(16, 257, 8), 40, 50, 60, 80, 120, 300, 480, 640})
         # What arrives is rows times columns times channels: two runs a side instead of one a pair.
@@ -162,6 +163,12 @@ class _Search:
         fitting.sort(key=lambda pair: (pair[0] % 8 + pair[1] % 8 > 0, max(pair) / min(pair), pair))
         running = [pair for pair in fitting[:12] if self.outcome(channels, *pair).runs]
         return [InputSize(height, width, channels, 0, 0) for height, width in running[:_MOST_RECTANGLES]]
+
+    def _size_matters(self, channels: int) -> bool:
+        """Whether another size sends another amount to the linear layer: not behind a global pooling."""
+        half = DEFAULT // 2
+        sides = ((DEFAULT, DEFAULT), (half, DEFAULT), (DEFAULT, half))
+        return len({self.outcome(channels, *pair) for pair in sides}) > 1
 
     def _arriving(self, channels: int, height: int, width: int, needs: int) -> int:
         """How many numbers reach the layer that wants ``needs``; 0 where the network fails before it."""

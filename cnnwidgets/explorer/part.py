@@ -11,7 +11,7 @@ import torch
 from cnnwidgets.core.errors import Cancelled
 from cnnwidgets.core.results import Attribution
 
-from .session import Scene, Session
+from .session import Scene, Session, changed_meanwhile
 from .worker import Worker
 
 
@@ -119,19 +119,28 @@ class Part:
     def _run(
         self, job: Callable[[threading.Event], None], stop: threading.Event, again: Callable[[], None] | None
     ) -> None:
+        if self._closed:
+            return
+        scene, stale = self._host.scene, self._host.session.is_stale
+        current = True
         try:
-            if again is not None and not stop.is_set() and self._host.session.is_stale(self._host.scene):
-                self._host.renew()
-                if not self._closed:
-                    again()
-                return
-            with self._host.scene.task.reading():
+            if not stop.is_set() and stale(scene):
+                current = False
+                if again is not None:
+                    self._host.renew()
+                    if not self._closed:
+                        again()
+                    return
+            with scene.task.reading():
                 job(stop)
             self._at_the_end(stop, self.widget.clear_error)
         except Cancelled:
             self._at_the_end(stop, self.stopped)
         except BaseException as error:  # SystemExit too would end the thread with the view still busy
             failed = error
+            if isinstance(error, Exception) and current and not self._closed and stale(scene):
+                failed = changed_meanwhile()
+                failed.__cause__ = error
             self._at_the_end(stop, lambda: self.widget.show_error(failed))
 
     def _at_the_end(self, stop: threading.Event, show: Callable[[], None]) -> None:

@@ -14,7 +14,7 @@ from torch import nn
 from cnnwidgets import explainers
 from cnnwidgets.core.architecture import Architecture, LayerInfo, trace
 from cnnwidgets.core.class_names import class_names
-from cnnwidgets.core.errors import CnnWidgetsError, InputError, NotSpatial, TargetError
+from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError, NotSpatial, TargetError
 from cnnwidgets.core.fingerprint import Fingerprint, fingerprint
 from cnnwidgets.core.forward import fitted
 from cnnwidgets.core.images import Picture, load_picture
@@ -36,7 +36,8 @@ _PASSES = {"dropout", "identity"}
 _NEVER_AN_END = {"reshape", *_PASSES}
 _AFTER = {"conv": {"norm", "activation"}, "norm": {"activation"}}
 _USUAL_PATCH = 16  # pixels that an occlusion covers, for images of 128 pixels and more
-_ATTEMPTS = 3
+ATTEMPTS = 3
+"""How often something is computed again because the network changed meanwhile."""
 _NEVER_STILL = (
     "The network's weights changed while this was computed, as in training: maps and scores may be of different "
     "weights."
@@ -176,12 +177,21 @@ class Session:
         If the network changes meanwhile, it is looked at again; a note says so if it never holds still. ``region`` is
         for networks that score each place.
         """
-        for _ in range(_ATTEMPTS):
+        for left in reversed(range(ATTEMPTS)):
             origin = self._origin(name, thorough=True)
             with self._lock:
                 if self._made is None or not self._made.made_alike(origin.network):
+                    if self._made is not None and self._made.structure != origin.network.structure:
+                        self.architecture = None  # traced anew: layers may have come and gone
                     self._twin, self._made = Twin(self.original), origin.network
-            scene = self._open(name, target, region, origin)
+            try:
+                scene = self._open(name, target, region, origin)
+            except Exception as error:
+                if isinstance(error, Cancelled) or origin.same(self._origin(name)):
+                    raise
+                if not left:
+                    raise changed_meanwhile() from error
+                continue
             if origin.same(self._origin(name)):
                 break
         else:
@@ -351,6 +361,13 @@ class Session:
             return layer
         wanted = scene.maps.get(layer)
         return next((name for name in among if scene.maps.get(name) is wanted), None)
+
+
+def changed_meanwhile() -> CnnWidgetsError:
+    """In place of what autograd says of an optimizer that stepped between a forward and its backward."""
+    return CnnWidgetsError(
+        "The network's weights changed while this was computed, as in training. Ask again when they hold still."
+    )
 
 
 def _equal(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:

@@ -81,6 +81,11 @@ class View:
         """What the Explorer's own box holds."""
         return [self.bar, self.grid]
 
+    def show_architecture(self, architecture: Architecture) -> None:
+        """The network as it is now; nothing happens where its layers are as before."""
+        self.graph.show(architecture)
+        self.bar.summary = model_summary(architecture)
+
     def show_scene(self, scene: Scene, labels: list[str] | None, target: int) -> None:
         """Another photograph: the picture, the scores; the map of the one before is taken away."""
         for widget in self._named:

@@ -149,7 +149,9 @@ def test_weights_that_are_not_numbers(e: ExplorerPage) -> None:
 def test_a_network_without_maps_opens_and_says_why(e: ExplorerPage) -> None:
     explore(e.page, "cw.explore(nets.perceptron(), torch.rand(1, 3, 16, 16))")
     expect(e.maps).to_contain_text("no layer whose output is a stack of maps")
-    expect(e.overlay).to_contain_text("Grad-CAM needs a layer")
+    expect(e.overlay).to_contain_text("Saliency →")  # what works there is shown at first
+    e.choose_method("Grad-CAM")
+    expect(e.overlay).to_contain_text("no layer whose output is a stack of maps, which Grad-CAM needs")
     before = e.painted_id()
     e.choose_method("Occlusion")
     e.wait_for_new_map(before)

@@ -96,7 +96,7 @@ def test_resnet50s_conv1_is_in_a_folded_node(e: ExplorerPage) -> None:
     _check_one_map(e, _layer(nets.resnet50(), "conv1"))
     selected = e.graph.locator('[aria-selected="true"]')
     expect(selected).to_have_count(1)
-    expect(selected).to_contain_text("conv1")
+    expect(selected).to_contain_text("Conv 7×7")  # the node is named by its output, "relu"
     expect(selected).to_be_in_viewport()
 
 

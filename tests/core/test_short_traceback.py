@@ -198,3 +198,15 @@ def test_a_script_has_pythons_own_traceback() -> None:
     )
     assert "The above exception was the direct cause" in done.stderr
     assert "core/forward.py" in done.stderr
+
+
+def test_a_cause_that_the_message_holds_already_is_not_repeated() -> None:
+    class Narrow(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.view(3, 7)
+
+    with pytest.raises(InputError) as raised:
+        cw.explore(Narrow(), torch.rand(1, 3, 24, 24))
+    lines = short_traceback(raised.value)
+    assert "\n".join(lines).count("The model raised RuntimeError") == 1
+    assert lines[-1] == "Caused by RuntimeError: shape '[3, 7]' is invalid for input of size 1728"

@@ -290,3 +290,122 @@ def test_pictures_are_added_while_others_are_opened(pictures: Any) -> None:
     assert e.status == "ready"
     assert len(e.pictures) == 32
     e.close()
+
+
+class Interrupted(Trained):
+    """An optimizer steps between a forward and its backward, as often as told."""
+
+    steps = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        outputs = super().forward(x)
+        if threading.current_thread() is not threading.main_thread() and Interrupted.steps:
+            Interrupted.steps -= 1
+            with torch.no_grad():
+                self.head.weight.add_(0.1)
+        return outputs
+
+
+@pytest.mark.parametrize("method", ["saliency", "grad_cam"])
+def test_a_step_between_forward_and_backward_is_made_good(method: str) -> None:
+    net = Interrupted()
+    image = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(1))
+    e = cw.explore(net, image)
+    Interrupted.steps = 1
+    e.target, e.method = (e.target + 1) % 5, method
+    e.wait(30)
+    assert (e.status, e.message, Interrupted.steps) == ("ready", "", 0)
+    f = cw.explore(net, image)
+    f.target, f.method = e.target, method
+    f.wait(30)
+    np.testing.assert_allclose(shown_map(e), shown_map(f), rtol=1e-4, atol=1e-7)
+    e.close()
+    f.close()
+
+
+def test_steps_without_end_are_said_in_place_of_what_autograd_says() -> None:
+    e = cw.explore(Interrupted(), torch.rand(1, 3, 24, 24))
+    Interrupted.steps = 1000
+    e.method = "saliency"
+    e.wait(30)
+    Interrupted.steps = 0
+    assert e.status == "error"
+    assert "changed while this was computed, as in training" in e.message
+    assert "inplace" not in e.message
+    e.method = "grad_cam"
+    e.wait(30)
+    assert e.status == "ready"
+    e.close()
+
+
+class Kept(nn.Module):
+    """Plain tensors and arrays as attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(2)
+        self.conv, self.head = nn.Conv2d(3, 6, 3, padding=1), nn.Linear(6, 5)
+        self.scale, self.array, self.listed = torch.ones(6), np.ones(1), [torch.ones(1)]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        maps = self.conv(x).relu().mean((2, 3)) * self.scale * float(self.array[0]) * self.listed[0]
+        return self.head(maps)
+
+
+def _plain_tensor(net: Kept) -> None:
+    net.scale.data[3] = -4
+
+
+def _numpy_array(net: Kept) -> None:
+    net.array[0] = -2
+
+
+def _listed_tensor(net: Kept) -> None:
+    net.listed[0].data.fill_(3)
+
+
+def _function_of_the_class(_: Kept) -> None:
+    forward = Kept.forward
+    Kept.forward = lambda self, x: -forward(self, x)  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("change", [_plain_tensor, _numpy_array, _listed_tensor, _function_of_the_class])
+def test_what_a_forward_reads_beside_parameters_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[Kept], None]
+) -> None:
+    monkeypatch.setattr(Kept, "forward", Kept.forward)
+    net, image = Kept(), torch.rand(1, 3, 24, 24)
+    e = cw.explore(net, image)
+    e.layer = "conv"
+    change(net)
+    e.target = (e.target + 1) % 5
+    e.wait(30)
+    assert any(SAID in note for note in e._view.bar.notes)
+    with torch.no_grad():
+        torch.testing.assert_close(e._scene.logits, net(image)[0])
+    e.close()
+
+
+def test_the_graph_is_that_of_the_network_as_it_is_now() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5))
+    e = cw.explore(net, torch.rand(1, 3, 24, 24))
+    before = e.graph._network
+    net[4].weight.data.mul_(2)
+    e.layer = "0"
+    e.wait(30)
+    assert e.graph._network is before
+    net[1] = nn.Sequential(nn.Conv2d(4, 8, 1), nn.Sigmoid(), nn.Conv2d(8, 4, 1))
+    e.layer = "1" if e.layer != "1" else "0"
+    e.wait(30)
+    assert {"1.0", "1.1", "1.2"} <= set(e.graph._where)
+    assert not any("takes another way" in note for note in e._view.bar.notes)
+    e.graph.selected = "1.1"
+    e.wait(30)
+    assert (e.layer, e.feature_maps.layer) == ("1.1", "1.1")
+    net[1] = nn.ReLU()
+    e.target = (e.target + 1) % 5
+    e.wait(30)
+    assert "1.1" not in e.graph._where
+    assert e.layer in e._scene.maps
+    assert e.status == "ready"
+    e.close()

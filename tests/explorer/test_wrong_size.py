@@ -206,3 +206,11 @@ def test_a_second_photograph_of_another_size_is_told_in_the_view() -> None:
     e.wait(20)
     assert "The tensor has 32 × 32 pixels (height × width). It runs on 64 × 64 pixels" in e._view.bar.error
     e.close()
+
+
+def test_no_size_is_searched_for_where_none_matters() -> None:
+    runs = []
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 9))
+    net[0].register_forward_hook(lambda *_: runs.append(1))
+    assert input_sizes(net, torch.rand(1, 3, 16, 16)) == []
+    assert len(runs) <= 8

@@ -59,10 +59,7 @@ class ArchitectureGraph(CnnWidget):
                 "Write: ArchitectureGraph(cnnwidgets.trace(model, torch.zeros(1, 3, 224, 224)))."
             )
         self._lock = threading.RLock()
-        self._layers = len(architecture.layers)
-        self._network = read(architecture)
-        self._tree = fold(self._network)
-        self._where = self._tree.where()
+        self._read(architecture)
         self._anchor = ""
         traits.setdefault("expanded", default_expanded(self._tree))
         super().__init__(**traits)
@@ -71,6 +68,27 @@ class ArchitectureGraph(CnnWidget):
         self._lay_out()
         self.observe(self._on_selected, "selected")
         self.observe(self._on_expanded, "expanded")
+
+    def _read(self, architecture: Any) -> None:
+        self._architecture, self._layers = architecture, len(architecture.layers)
+        self._network = read(architecture)
+        self._tree = fold(self._network)
+        self._where = self._tree.where()
+
+    def show(self, architecture: Any) -> None:
+        """Draw ``architecture``, another of what :func:`cnnwidgets.trace` returns, in place of the one before."""
+        if architecture == self._architecture:
+            return
+        with self._lock:
+            before = list(self._tree.groups)
+            self._read(architecture)
+            kept = [name for name in self.expanded if name in self._tree.groups]
+            if self.selected not in self._where:
+                self.selected = ""
+            self.expanded = kept if before == list(self._tree.groups) else default_expanded(self._tree)
+            self.push("names", names=_in_order(self._network, self._where))
+            self._open_around(self.selected)
+            self._lay_out()
 
     def __repr__(self) -> str:
         return f"ArchitectureGraph({self._layers} layers)"
