@@ -174,7 +174,7 @@ class Reach:
             self,
             is_spread=self.is_spread
             or other.is_spread
-            or (length > 1 and abs(shift) > _MOST_CELLS_APART * max(self._cell(), other._cell())),  # noqa: SLF001
+            or (length > 1 and abs(shift) > _MOST_CELLS_APART * max(self._cell(), other._cell())),
             step=step,
             lo=tuple(min(a[0], b[0]) for a, b in both),
             hi=tuple(max(a[1], b[1]) for a, b in both),
