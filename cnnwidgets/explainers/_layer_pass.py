@@ -21,7 +21,7 @@ from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Chosen, Target, resolve
 from cnnwidgets.core.tokens import AnyForm, Form, Tokens
 
-from ._default_layer import Graph, considered, default_layer, inside_attention, left_out
+from ._default_layer import Graph, considered, default_layer, inside_attention, left_out, speaks
 from ._followed import looked
 from ._gradients import differentiate, fresh_input, saturation_notes
 from ._inputs import which_images
@@ -308,7 +308,7 @@ def _is_reached(found: _Forward, scores: torch.Tensor) -> bool:
         return found.wanted is not None
     calls = found.asked[_index(found.asked, found.index) :] if found.wanted is not None else []
     output = calls[0].output if calls else found.last[True].output if True in found.last else None
-    return output is None or Graph(scores).reaches(output)
+    return output is None or (Graph(scores).reaches(output) and speaks(output, scores[:1]))
 
 
 def _has_maps(found: _Forward) -> bool:
