@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -52,8 +53,9 @@ def default_layer(
         return None, None
     graph = Graph(scores)
     reached = [call for call in candidates if graph.reaches(call.output)]
-    silent = [call for call in reversed(reached) if not _has_tokens(call.output)]
-    for call in (*(call for call in reversed(reached) if speaks(call.output, scores)), *silent):
+    speaking = (call for call in reversed(reached) if speaks(call.output, scores))
+    silent = (call for call in reversed(reached) if not _has_tokens(call.output))
+    for call in itertools.chain(speaking, silent):
         return _preferred(call, reached)
     if not reached:
         for call in reversed(candidates):
