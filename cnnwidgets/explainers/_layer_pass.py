@@ -13,7 +13,7 @@ from torch import nn
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, NotSpatial
 from cnnwidgets.core.forward import run
 from cnnwidgets.core.layout_memory import Memory
-from cnnwidgets.core.layout_rules import SHIFTED
+from cnnwidgets.core.layout_rules import INDEPENDENT, SHIFTED
 from cnnwidgets.core.layouts import Layout, Layouts
 from cnnwidgets.core.placement import UNKNOWN, Placement
 from cnnwidgets.core.plain_pass import PlainPass
@@ -295,6 +295,14 @@ def _no_maps(watch: Watch) -> str:
             return (
                 f"No layer of this model returns maps that lie as the image does: {name!r} returns {layout.shape}, "
                 f"{layout.why_not}. Move the image outside of the model, or use a method of pixels: saliency."
+            )
+    for name in reversed(watch.order):
+        layout = watch.layouts[name][-1]
+        if layout.why_not and len(layout.shape) == 4 and layout.why_not != INDEPENDENT and min(layout.shape[2:]) > 1:
+            return (
+                f"No layer of this model returns maps (N, C, H, W) of the images: {name!r} returns {layout.shape}, "
+                f"{layout.why_not}. Pass layer={name!r} and tokens=, a function that makes maps of what it returns; "
+                "else a method of pixels may do: saliency."
             )
     return (
         "No layer of this model returns maps (N, C, H, W), or tokens whose grid can be told. If it works on "
