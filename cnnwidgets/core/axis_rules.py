@@ -35,6 +35,27 @@ def _matmul(call: Call) -> Field:
     raise NoRule
 
 
+@rule("einsum")
+def _einsum(call: Call) -> Field:
+    equation = call.get(0, "equation")
+    operands = call.rest(1, "operands")
+    fields = [call.lookup(operand) for operand in operands]
+    read = [place for place, field in enumerate(fields) if field is not None]
+    if len(read) != 1 or not isinstance(equation, str) or "->" not in equation or "." in equation:
+        raise NoRule
+    source = fields[read[0]]
+    sides, result = equation.replace(" ", "").split("->")
+    letters = sides.split(",")[read[0]]
+    if source is None or len(set(letters)) != len(letters):
+        raise NoRule
+    return Field(
+        tuple(
+            source.dims[letters.index(letter)] if letter in letters else plain(size)
+            for letter, size in zip(result, call.output.shape, strict=True)
+        )
+    )
+
+
 @rule("softmax", "log_softmax", "softmin", "gumbel_softmax", "cumsum", "cumprod", "normalize", "glu")
 def _along_one(call: Call) -> Field:
     default = {"normalize": 1, "glu": -1}.get(call.name)

@@ -66,6 +66,13 @@ def mixed(inputs: Sequence[Field], shape: Sequence[int]) -> Field:
     return unfollowed(inputs, shape)
 
 
+def unplaced(field: Field) -> Field:
+    """``field``, where it is not known any more on which places its positions lie."""
+    return Field(
+        tuple(tuple((size, None if reach is None else reach.unplaced()) for size, reach in dim) for dim in field.dims)
+    )
+
+
 def words(*lines: str) -> frozenset[str]:
     """All words of some lines."""
     return frozenset(" ".join(lines).split())

@@ -9,7 +9,8 @@ import math
 from collections.abc import Sequence
 
 from . import axis_rules, joined_rules, moved_rules, window_rules  # noqa: F401 (their rules register themselves)
-from .field_calls import RULES, Call, NoRule, elementwise, is_pointwise, mixed
+from .field_calls import RULES, Call, NoRule, elementwise, is_pointwise, mixed, unplaced, words
+from .provenance import tensors
 from .receptive import Field, settled
 
 
@@ -26,4 +27,19 @@ def output_field(call: Call, inputs: Sequence[Field]) -> Field:
                 return settled(field)
         except (NoRule, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError, AssertionError):
             pass  # an unforeseen way to call it: take the safe answer
-    return mixed(inputs, shape)
+    field = mixed(inputs, shape)
+    return field if _stays(call) else unplaced(field)
+
+
+_IN_PLACE = words(
+    "group_norm instance_norm native_group_norm native_batch_norm native_layer_norm scaled_dot_product_attention",
+    "multi_head_attention_forward cummax cummin logcumsumexp renorm deform_conv2d setitem tril triu",
+)
+_PRODUCTS = words("matmul mm bmm rmatmul baddbmm addbmm einsum")
+
+
+def _stays(call: Call) -> bool:
+    """Whether a function that mixes positions leaves them where they were; of products, those of an attention do."""
+    if call.name in _PRODUCTS:
+        return all(call.lookup(value) is not None for value in tensors((call.args, tuple(call.kwargs.values()))))
+    return call.name in _IN_PLACE

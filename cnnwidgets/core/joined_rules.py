@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from .field_calls import Call, rule, with_dim
+from .field_calls import Call, rule, slid, with_dim
 from .reach import scattered
-from .receptive import Dim, Field, combined, moved_by, plain, smeared, whole
+from .receptive import Dim, Field, combined, moved_by, plain, reach_of, smeared, whole
 
 
 @rule("cat", "concat", "concatenate")
@@ -16,6 +16,9 @@ def _joined(call: Call) -> Field:
     fields = [field for field in map(call.lookup, call.get(0, "tensors")) if field is not None]
     size = call.output.shape[dim]
     if any(reach is not None for field in fields for _, reach in field.dims[dim]):
+        beside = _beside(call, dim)
+        if beside is not None:
+            return beside
         if len(fields) == len(call.get(0, "tensors")):
             row = _in_a_row([field.dims[dim] for field in fields], size)
             if row is not None:
@@ -26,6 +29,23 @@ def _joined(call: Call) -> Field:
             return combined([with_dim(smeared(field), dim, row) for field in fields], call.output.shape)
         return combined([with_dim(smeared(field), dim, plain(1)) for field in fields], call.output.shape)
     return combined([with_dim(field, dim, plain(call.output.shape[dim])) for field in fields], call.output.shape)
+
+
+def _beside(call: Call, dim: int) -> Field | None:
+    """The field of parts that stay in place beside each other, or beside what is not of the image; None if not so."""
+    parts, start = [], 0
+    size = call.output.shape[dim]
+    for tensor in call.get(0, "tensors"):
+        field = call.lookup(tensor)
+        if field is not None:
+            reach = reach_of(field.dims[dim])
+            if reach is None or not reach.is_placed:
+                return None
+            parts.append(with_dim(field, dim, slid(field.dims[dim], size, 1, 1, start, 1)))
+        start += tensor.shape[dim]
+    joined = combined(parts, call.output.shape)
+    reach = reach_of(joined.dims[dim])
+    return joined if reach is not None and reach.is_placed else None
 
 
 def _in_a_row(dims: Sequence[Dim], size: int) -> Dim | None:

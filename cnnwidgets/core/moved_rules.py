@@ -16,7 +16,7 @@ import torch
 from .field_calls import Call, NoRule, each, elementwise, fields_of, rule, slid, with_dim
 from .provenance import tensors
 from .reach import scattered
-from .receptive import Dim, Field, plain, unfollowed
+from .receptive import Dim, Field, combined, plain, reach_of, unfollowed
 
 
 def taken(field: Field, place: int, index: Sequence[int], by: str) -> Field:
@@ -174,7 +174,48 @@ def _anywhere(call: Call) -> Field:
 def _set(call: Call) -> Field:
     if call.lookup(call.args[2]) is not None and any(True for _ in tensors(call.args[1])):
         return lost(fields_of(call)[0], call.output.shape, "an index")
-    return elementwise(call)
+    before, value = call.lookup(call.args[0]), call.lookup(call.args[2])
+    key = call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],)
+    if value is None or any(isinstance(part, torch.Tensor | list) for part in key):
+        return elementwise(call)
+    written = _written_by_slices(key, value, tuple(call.output.shape))
+    return written if before is None else combined([before, written], call.output.shape)
+
+
+def _written_by_slices(key: Sequence[Any], value: Field, shape: tuple[int, ...]) -> Field:
+    """What a tensor of this shape holds where ``value`` was written to a part of it."""
+    used = sum(part is not None and part is not Ellipsis for part in key)
+    parts: list[Any] = []
+    for part in key if Ellipsis in key else (*key, Ellipsis):
+        parts += [slice(None)] * (len(shape) - used) if part is Ellipsis else [part]
+    waiting = list(value.dims)
+    sizes = iter(reversed(shape))
+    dims: list[Dim] = []
+    for part in reversed(parts):
+        if part is None:
+            waiting = waiting[:-1]
+            continue
+        size = next(sizes)
+        dim = waiting.pop() if isinstance(part, slice) and waiting else plain(1)
+        start, _, step = part.indices(size) if isinstance(part, slice) else (0, size, 1)
+        dims.insert(0, laid(dim, size, start, step))
+    return Field(tuple(dims))
+
+
+def laid(dim: Dim, size: int, start: int, step: int = 1) -> Dim:
+    """One of ``size`` positions, on every ``step``-th of which from ``start`` on lie those of ``dim``.
+
+    Raises:
+        NoRule: it carries places of the image flattened together.
+    """
+    if (start, step, math.prod(length for length, _ in dim)) == (0, 1, size):
+        return dim
+    reach = reach_of(dim)
+    if reach is None or step == 1:
+        return slid(dim, size, 1, 1, start, 1)
+    if step < 0 or not reach.is_placed:
+        return plain(size, scattered("an index"))
+    return plain(size, reach.through(step, 1, lambda o: ((o - start) // step,) * 2, size))
 
 
 @rule("grid_sample", "grid_sampler")

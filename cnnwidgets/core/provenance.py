@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,18 +20,41 @@ class Origin:
     field: Field
 
 
+@dataclass(frozen=True)
+class View:
+    """What a tensor sees of its memory: its shape, the step of each axis, and where it begins."""
+
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    start: int
+
+    @classmethod
+    def of(cls, tensor: torch.Tensor) -> View:
+        """That of ``tensor``."""
+        return cls(tuple(tensor.shape), tuple(tensor.stride()), int(tensor.storage_offset()))
+
+    def corner(self, strides: Iterable[int]) -> dict[int, int]:
+        """Where it begins, as a position along each axis of the memory with these strides."""
+        rest, corner = self.start, {}
+        for stride in sorted({*strides} - {0}, reverse=True):
+            corner[stride], rest = divmod(rest, stride)
+        return corner
+
+
 class Provenance:
     """A table from live tensors to their origin.
 
     Entries hold weak references and are believed only while the very tensor is alive, so an ``id`` that Python gives
     to a new object is never mistaken for the old one. Tensors that do not depend on the network's input have no entry.
+    ``through`` tells the field of one view of some memory from that of another.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, through: Callable[[Field, View, View], Field]) -> None:
+        self._through = through
         self._origins: dict[int, tuple[weakref.ref[torch.Tensor], Origin]] = {}
         self._sharing: dict[int, list[weakref.ref[torch.Tensor]]] = {}
         # Constant memory that was written to through a view: kept alive, so that its address stays its own.
-        self._filled: dict[int, tuple[Any, Origin]] = {}
+        self._filled: dict[int, tuple[Any, Origin, View]] = {}
 
     def origin(self, tensor: torch.Tensor) -> Origin | None:
         """Where ``tensor`` came from; None if not from the network's input."""
@@ -43,7 +66,10 @@ class Provenance:
     def filled(self, tensor: torch.Tensor) -> Origin | None:
         """What was written to the memory of ``tensor``, if nothing was known of it before."""
         entry = self._filled.get(_storage(tensor)) if self._filled else None
-        return entry[1] if entry is not None else None
+        if entry is None:
+            return None
+        _, origin, written = entry
+        return Origin(origin.op, self._through(origin.field, written, View.of(tensor)))
 
     def assign(self, tensor: torch.Tensor, origin: Origin) -> None:
         """Record that ``tensor`` now holds what ``origin`` made."""
@@ -63,7 +89,7 @@ class Provenance:
 
     def fill(self, tensor: torch.Tensor, origin: Origin) -> None:
         """Record that memory of which nothing was known now holds, at ``tensor``, what ``origin`` made."""
-        self._filled[_storage(tensor)] = (tensor.untyped_storage(), origin)
+        self._filled[_storage(tensor)] = (tensor.untyped_storage(), origin, View.of(tensor))
 
     def aliases(self, tensor: torch.Tensor) -> list[torch.Tensor]:
         """Known tensors other than ``tensor`` that share some of its memory."""

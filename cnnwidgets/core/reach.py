@@ -17,6 +17,8 @@ SCATTERED = 2
 PADDING = -1
 """In place of a position that was moved: nothing of the image is there."""
 _LONGEST_PERIOD = 4096
+_MOST_CELLS_APART = 2
+"""Maps that are added may be that far off each other, as strides and their padding leave them."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Reach:
     ``order``, if not empty, says that positions were moved: position ``i`` of the axis, before it was split, holds what
     was at ``order[i]``, ``PADDING`` where it holds nothing of the image; ``by`` names what moved them.
     ``bounds``, first and last: input pixels outside are seen by no position, since the network has cut them off.
+    ``is_spread`` says that positions hold what lay far apart, put on top of each other: they lie at no one place.
     """
 
     axis: int
@@ -46,6 +49,7 @@ class Reach:
     sees_all: bool = False
     length: int = 0
     bounds: tuple[int, int] | None = field(default=None, compare=False)
+    is_spread: bool = False
 
     @property
     def is_moved(self) -> bool:
@@ -55,7 +59,7 @@ class Reach:
     @property
     def is_placed(self) -> bool:
         """Whether it is known where each position lies."""
-        return bool(self.lo) and not self.is_moved and not self.length
+        return bool(self.lo) and not self.is_moved and not self.length and not self.is_spread
 
     def everywhere(self) -> Reach:
         """The same positions, each of which sees the whole axis."""
@@ -165,14 +169,23 @@ class Reach:
             period = length
             step = max((part.step * length // len(part.lo) for part in (self, other)), key=abs)
         both = [(self.at(i), other.at(i)) for i in range(period)]
+        shift = sum(sum(a) - sum(b) for a, b in both) / (2 * period)
         return replace(
             self,
+            is_spread=self.is_spread
+            or other.is_spread
+            or (length > 1 and abs(shift) > _MOST_CELLS_APART * max(self._cell(), other._cell())),
             step=step,
             lo=tuple(min(a[0], b[0]) for a, b in both),
             hi=tuple(max(a[1], b[1]) for a, b in both),
             sees_all=sees_all,
             bounds=bounds,
         )
+
+    def _cell(self) -> float:
+        """How far apart positions lie that lie on different places."""
+        centres = [sum(self.at(position)) / 2 for position in range(len(self.lo) + 1)]
+        return max(abs(after - before) for before, after in itertools.pairwise(centres))
 
 
 def _hull(one: tuple[int, int] | None, other: tuple[int, int] | None) -> tuple[int, int] | None:

@@ -20,8 +20,9 @@ from .forward import fitted, run
 from .kinds import detail_of_call
 from .names import named_weights, unwrapped, visible_layers
 from .own_gradients import NeedsGradients, again, in_graph, is_first_to_ask, needs_gradients
-from .provenance import Origin, Provenance, covers, tensors
+from .provenance import Origin, Provenance, View, covers, tensors
 from .receptive import Field, combined, of_input, reshaped
+from .shared_memory import field_through
 from .state import preserved
 from .watching import Watcher, plain_name, watching
 
@@ -146,7 +147,7 @@ class _Recorder(Watcher):
         self._ops: list[Op] = []
         self._frames: list[Frame] = []
         self._stack: list[Frame] = []
-        self._known = Provenance()
+        self._known = Provenance(field_through)
         self._count = 0
 
     def begin_with(self, value: torch.Tensor) -> None:
@@ -310,7 +311,8 @@ class _Recorder(Watcher):
             old = known.origin(other)
             if old is None or covers(target, other):
                 same = math.prod(shape) == target.numel()
-                reached = reshaped(origin.field, shape) if same else mixed([origin.field], shape)
+                inside = field_through(origin.field, View.of(target), View.of(other))
+                reached = reshaped(origin.field, shape) if same else inside
                 known.assign(other, Origin(origin.op, reached))
             else:
                 known.assign(other, self._both(old, origin, target, other, frame))
@@ -321,7 +323,7 @@ class _Recorder(Watcher):
         if len(shape) == target.ndim and shape[-2:] == tuple(target.shape[-2:]) and len(old.field.dims) == len(shape):
             reached = combined([old.field, Field((*old.field.dims[:-2], *new.field.dims[-2:]))], shape)
         else:
-            reached = mixed([old.field], shape)
+            reached = combined([old.field, field_through(new.field, View.of(target), View.of(other))], shape)
         inputs = tuple(dict.fromkeys((old.op, new.op)))
         op = self._add(Op(self._next(), "write", frame, inputs, output_shape=shape, field=reached))
         return Origin(op.id, reached)

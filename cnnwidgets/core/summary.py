@@ -81,10 +81,10 @@ def _rows(architecture: Architecture) -> list[tuple[str, ...]]:
 
 def _field(layer: LayerInfo) -> str:
     """What a unit sees, before the border cuts it; of a layer used several times the first and the last call's."""
-    if layer.receptive_field is None:
+    # Attention and the like that are no maps have no field, though one can be told for each of their calls.
+    if layer.receptive_field is None and None not in layer.fields:
         sides = ["-"]
     else:
-        # Attention and the like that are no maps have no field, though one can be told for their calls.
         sides = list(dict.fromkeys(_sides(field) for field in layer.fields)) or [_sides(layer.receptive_field)]
     text = sides[0] if len(sides) == 1 else f"{_sides(layer.fields[0])}…{_sides(layer.fields[-1])}"
     return f"{text} ({layer.calls}×)" if layer.calls > 1 else text

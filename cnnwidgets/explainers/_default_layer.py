@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -35,10 +36,11 @@ def default_layer(
 ) -> Choice:
     """The last call with maps of more than one place that the score of the first image depends on.
 
-    The autograd graph tells, whether a method needs it or not. Maps of tokens must also have a gradient at the grid: a
-    class token makes the scores of many transformers, and what the other tokens are after the last attention does not
-    matter to them. Where the graph is cut (a forward under ``torch.no_grad``, numpy), the layers are changed one after
-    the other, from the last on, until the score moves. Whole numbers and booleans, and parts of an attention, are not
+    The autograd graph tells, whether a method needs it or not. The gradient must not be zero everywhere, as it is
+    in the branch of a network that makes other classes; maps of tokens must have one at the grid: a class token
+    makes the scores of many transformers, and what the other tokens are after the last attention does not matter to
+    them. Where the graph is cut (a forward under ``torch.no_grad``, numpy), the layers are changed one after the
+    other, from the last on, until the score moves. Whole numbers and booleans, and parts of an attention, are not
     considered; if the score depends on no layer, it is the last.
     """
     first = images[:1]
@@ -50,10 +52,12 @@ def default_layer(
     if odd or not candidates:
         return None, None
     graph = Graph(scores)
-    for call in reversed(candidates):
-        if graph.reaches(call.output) and (not _has_tokens(call.output) or _speaks(call.output, scores)):
-            return _preferred(call, [one for one in candidates if graph.reaches(one.output)])
-    if not any(graph.reaches(call.output) for call in candidates):
+    reached = [call for call in candidates if graph.reaches(call.output)]
+    speaking = (call for call in reversed(reached) if speaks(call.output, scores))
+    silent = (call for call in reversed(reached) if not _has_tokens(call.output))
+    for call in itertools.chain(speaking, silent):
+        return _preferred(call, reached)
+    if not reached:
         for call in reversed(candidates):
             if _moves(model, first, chosen, score, functions, call, scores):
                 return _preferred(call, candidates)
@@ -147,7 +151,7 @@ def _has_tokens(output: Output) -> bool:
     return form is not None and form.has_tokens
 
 
-def _speaks(output: Output, scores: torch.Tensor) -> bool:
+def speaks(output: Output, scores: torch.Tensor) -> bool:
     """Whether the gradient at the maps is not zero everywhere."""
     edge = output.edge
     if edge is None:

@@ -13,7 +13,7 @@ from torch import nn
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, NotSpatial
 from cnnwidgets.core.forward import run
 from cnnwidgets.core.layout_memory import Memory
-from cnnwidgets.core.layout_rules import SHIFTED
+from cnnwidgets.core.layout_rules import INDEPENDENT, SHIFTED
 from cnnwidgets.core.layouts import Layout, Layouts
 from cnnwidgets.core.placement import UNKNOWN, Placement
 from cnnwidgets.core.plain_pass import PlainPass
@@ -21,7 +21,7 @@ from cnnwidgets.core.results import Attribution
 from cnnwidgets.core.targets import Chosen, Target, resolve
 from cnnwidgets.core.tokens import AnyForm, Form, Tokens
 
-from ._default_layer import Graph, considered, default_layer, inside_attention, left_out
+from ._default_layer import Graph, considered, default_layer, inside_attention, left_out, speaks
 from ._followed import looked
 from ._gradients import differentiate, fresh_input, saturation_notes
 from ._inputs import which_images
@@ -296,6 +296,14 @@ def _no_maps(watch: Watch) -> str:
                 f"No layer of this model returns maps that lie as the image does: {name!r} returns {layout.shape}, "
                 f"{layout.why_not}. Move the image outside of the model, or use a method of pixels: saliency."
             )
+    for name in reversed(watch.order):
+        layout = watch.layouts[name][-1]
+        if layout.why_not and len(layout.shape) == 4 and layout.why_not != INDEPENDENT and min(layout.shape[2:]) > 1:
+            return (
+                f"No layer of this model returns maps (N, C, H, W) of the images: {name!r} returns {layout.shape}, "
+                f"{layout.why_not}. Pass layer={name!r} and tokens=, a function that makes maps of what it returns; "
+                "else a method of pixels may do: saliency."
+            )
     return (
         "No layer of this model returns maps (N, C, H, W), or tokens whose grid can be told. If it works on "
         "tokens, pass tokens=(rows, columns) of their grid; else a method of pixels may do: saliency."
@@ -308,7 +316,7 @@ def _is_reached(found: _Forward, scores: torch.Tensor) -> bool:
         return found.wanted is not None
     calls = found.asked[_index(found.asked, found.index) :] if found.wanted is not None else []
     output = calls[0].output if calls else found.last[True].output if True in found.last else None
-    return output is None or Graph(scores).reaches(output)
+    return output is None or (Graph(scores).reaches(output) and speaks(output, scores[:1]))
 
 
 def _has_maps(found: _Forward) -> bool:

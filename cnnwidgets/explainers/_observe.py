@@ -201,8 +201,8 @@ def _observe(
     reacts = frozenset(name for name, reducer in reached.items() if reducer.reacts)
     # As default_layer has it.
     of_tokens = {name for name, form in forms.items() if form.has_tokens}
-    speaking = [name for name in able if name in reached and (name in reacts or name not in of_tokens)]
-    default = next(reversed(speaking), None)
+    silent = [name for name in able if name in reached and name not in of_tokens]
+    default = next(reversed([name for name in able if name in reacts] or silent), None)
     if default is None and wanted is None:
         default = default_layer(model, images, target, score, functions, memory)[0]
     if wanted is None:

@@ -328,7 +328,8 @@ class Session:
         if info.name not in scene.first.shapes:
             raise NotSpatial(f"Layer {layer!r} does not run for the photograph {scene.name!r}, so it has no maps.")
         if info.name not in scene.maps:
-            raise NotSpatial(_why_no_maps(info, layer))
+            layout = scene.first.layouts.of(info.name, info.calls - 1, tuple(info.output_shape or ()))
+            raise NotSpatial(_why_no_maps(info, layer, layout.why_not if len(layout.shape) == 4 else None))
         return info
 
     def spatial_layers(self, scene: Scene) -> list[str]:
@@ -390,9 +391,11 @@ def _what_follows(edges: list[tuple[str, str]], kinds: dict[str, str]) -> dict[s
     return after
 
 
-def _why_no_maps(info: LayerInfo, layer: str) -> str:
+def _why_no_maps(info: LayerInfo, layer: str, why_not: str | None) -> str:
     """One sentence on a layer that cannot be shown as maps."""
     shape = tuple(info.output_shape or ())[1:]
     amount = " × ".join(map(str, shape)) or "no tensor"
     gives = f"{amount} numbers" if len(shape) == 1 else f"an output of {amount}"
+    if why_not is not None and min(shape[1:], default=1) > 1:
+        return f"Layer {layer!r} gives {gives}, {why_not}: no maps that lie as the image does."
     return f"Layer {layer!r} gives {gives}, not maps with height and width. Select a layer before it in the graph."

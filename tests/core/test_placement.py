@@ -50,6 +50,38 @@ def box(*steps: Any, size: tuple[int, int] = (32, 32)) -> tuple[float, ...]:
     return lies.box
 
 
+def written(x: torch.Tensor) -> torch.Tensor:
+    canvas = x.new_zeros(len(x), 1, 48, 40)
+    canvas[:, :, 9:41, 3:35] = x
+    return canvas
+
+
+def copied(x: torch.Tensor) -> torch.Tensor:
+    canvas = x.new_zeros(len(x), 1, 48, 40)
+    for image, room in zip(x, canvas, strict=True):
+        room[..., 9:41, 3:35].copy_(image)
+    return canvas
+
+
+def in_parts(x: torch.Tensor) -> torch.Tensor:
+    canvas = torch.empty_like(x)
+    for first in range(0, 32, 8):
+        canvas[:, :, first : first + 8] = x[:, :, first : first + 8].relu()
+    return canvas
+
+
+def every_other(x: torch.Tensor) -> torch.Tensor:
+    canvas = x.new_zeros(len(x), 1, 64, 64)
+    canvas[..., ::2, ::2] = x
+    return canvas
+
+
+def moved_up(x: torch.Tensor) -> torch.Tensor:
+    canvas = x.clone()
+    canvas[:, :, :-5] = x[:, :, 5:]
+    return canvas
+
+
 BOXES: dict[str, tuple[tuple[Any, ...], tuple[float, float, float, float]]] = {
     "padding that keeps the size": ((conv(), conv(5), nn.MaxPool2d(2)), (0, 0, 32, 32)),
     "strides of 2": ((conv(3, 2), conv(3, 2), conv(3, 2)), (0, 0, 32, 32)),
@@ -82,6 +114,22 @@ BOXES: dict[str, tuple[tuple[Any, ...], tuple[float, float, float, float]]] = {
     ),
     "a gate of the whole": ((lambda x: x[..., 8:24, :], lambda x: x * x.mean((2, 3), keepdim=True)), (8, 0, 24, 32)),
     "a mean of all": ((lambda x: x.mean((2, 3), keepdim=True),), (0, 0, 32, 32)),
+    "written to a larger one": ((written, conv()), (-9, -3, 39, 37)),
+    "copied to views of a larger one": ((copied, conv()), (-9, -3, 39, 37)),
+    "written in parts": ((in_parts, conv()), (0, 0, 32, 32)),
+    "written to every other place": ((every_other, nn.MaxPool2d(2)), (0, 0, 32, 32)),
+    "zeros before it": ((lambda x: torch.cat([x.new_zeros(1, 1, 32, 10), x], 3), conv()), (0, -10, 32, 32)),
+    "zeros around it": (
+        (lambda x: torch.cat([x.new_zeros(1, 1, 4, 32), x, x.new_zeros(1, 1, 6, 32)], 2), conv()),
+        (-4, 0, 38, 32),
+    ),
+    "cut and joined": ((lambda x: torch.cat([x[..., :10], x[..., 10:]], 3), conv()), (0, 0, 32, 32)),
+    "its borders twice": ((lambda x: torch.cat([x[..., :1], x, x[..., -1:]], 3), conv(3, 1, 0)), (1, 0, 31, 32)),
+    "transposed by einsum and back": (
+        (lambda x: torch.einsum("nchw->ncwh", x[..., 8:, :]), conv(), lambda x: x.mT),
+        (8, 0, 32, 32),
+    ),
+    "a shift by one": ((lambda x: x[..., 1:] + x[..., :-1],), (0, 0, 32, 32)),
     "transposed and back": ((lambda x: x[..., 8:, :].mT, conv(), lambda x: x.mT), (8, 0, 32, 32)),
 }
 
@@ -95,6 +143,26 @@ def test_maps_lie_at(way: str) -> None:
 def test_positions_without_order_have_no_placement() -> None:
     assert placement(lambda x: x.roll(5, 3), conv()) is None
     assert placement(lambda x: x.flip(3), conv()) is None
+
+
+TURNED = torch.eye(32).flip(0)
+PLACELESS: dict[str, Step] = {
+    "halves on top of each other": lambda x: x[..., :16] + x[..., 16:],
+    "halves as channels": lambda x: torch.cat([x[..., :16], x[..., 16:]], 1).mean(1, keepdim=True),
+    "halves as images": lambda x: torch.stack([x[..., :16, :], x[..., 16:, :]]).amax(0),
+    "halves on the other side": lambda x: torch.cat([x[..., 16:], x[..., :16]], 3),
+    "written over itself": moved_up,
+    "a product with a matrix": lambda x: TURNED @ x,
+    "a product with matrices": lambda x: torch.bmm(TURNED[None], x[:, 0])[:, None],
+    "tensordot": lambda x: torch.tensordot(x, TURNED, ([3], [0])),
+    "halves exchanged by fft": lambda x: torch.fft.fftshift(x, (2, 3)),
+}
+
+
+@pytest.mark.parametrize("way", PLACELESS)
+def test_what_lies_at_no_one_place_or_may_have_moved_has_no_placement(way: str) -> None:
+    assert placement(PLACELESS[way], conv()) is None
+    assert placement(conv(), PLACELESS[way], conv()) is None
 
 
 def _measured(net: nn.Module, size: tuple[int, int], axis: int) -> list[tuple[int, int]]:

@@ -136,6 +136,20 @@ def test_a_layer_that_is_called_twice_says_so_with_both_fields() -> None:
     assert "3×3…5×5 (2×)" in architecture._repr_html_()
 
 
+def test_the_last_call_may_be_one_that_does_not_see_the_image() -> None:
+    class Compared(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(1, 1, 3, padding=1)
+            self.register_buffer("reference", torch.zeros(1, 1, 16, 16))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.conv(x) - self.conv(self.reference)
+
+    line = trace(Compared(), torch.zeros(1, 1, 16, 16)).summary().splitlines()[3]
+    assert line.split("  ")[-1].strip() == "3×3…- (2×)"
+
+
 def test_no_field_is_cut_at_the_image() -> None:
     lines = trace(torchvision.models.resnet18(weights=None), torch.zeros(1, 3, 224, 224)).summary().splitlines()
     # Araujo et al. 2019, "Computing receptive fields", table: 435 for ResNet-18's last block.

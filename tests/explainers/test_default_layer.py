@@ -103,6 +103,19 @@ class Split(Heads):
         return self.head(torch.cat([right, right], 1).mean((2, 3)))
 
 
+class Branches(Heads):
+    """The class explained comes from ``last``, another one from a branch that runs after it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.side, self.other = nn.Conv2d(6, 4, 3, padding=1), nn.Linear(4, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        maps = self.last(self.body(x))
+        scores = self.head(maps.mean((2, 3)))
+        return torch.cat([scores, self.other(self.side(maps).mean((2, 3)))], 1)
+
+
 NETWORKS: dict[str, type[Heads]] = {
     "a mask after the classes": Heads,
     "a projection that nobody reads": Projection,
@@ -154,6 +167,16 @@ def test_the_map_is_that_of_the_call_that_the_score_depends_on() -> None:
     found = explainers.grad_cam(net, IMAGES, 1)
     torch.testing.assert_close(found.values, expected)
     assert any("showing call 1" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_branch_that_makes_other_classes_is_not_taken(count: int) -> None:
+    net, images = seeded(Branches), IMAGES[:count]
+    for target, layer in ((1, "last"), (3, "side")):
+        for method in CAMS:
+            options = {"score": "logit"} if method == "score_cam" else {}  # of the softmax all classes make part
+            assert explainers.get(method)(net, images, target, **options).layer == layer, method
+        assert observe(net, images, target).default == layer
 
 
 @pytest.mark.parametrize("how", [torch.no_grad, torch.inference_mode])

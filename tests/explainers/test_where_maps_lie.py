@@ -118,6 +118,14 @@ def test_torchvision_mirrors_are_noticed() -> None:
             explainers.grad_cam(Net(mirror).eval(), bright(), 0, layer="body.1")
 
 
+def test_several_views_in_one_batch_are_told_from_no_maps_at_all() -> None:
+    net, x = Net(lambda x: torch.cat([x, x.flip(3)])).eval(), bright()
+    with pytest.raises(NotSpatial, match=r"'body' returns \(2, 4, 32, 32\), with another first axis than the images"):
+        explainers.grad_cam(net, x, lambda scores: scores[:1, 0])
+    maps = explainers.grad_cam(net, x, lambda scores: scores[:1, 0], layer="body", tokens=lambda both: both[:1])
+    assert middle(maps.heatmap(size=32)[0]) == pytest.approx((20.5, 13.5))
+
+
 def test_a_network_that_changes_its_ways_is_looked_at_again() -> None:
     class Switching(Net):
         way: Any = staticmethod(BEFORE["nothing"])
