@@ -43,11 +43,12 @@ class Kept:
 def preserved(model: nn.Module, *, evaluate: bool = False) -> Iterator[Kept]:
     """Whatever happens in the block, ``model`` and the random number generators are afterwards as before.
 
-    Restored, also after an error or a ``KeyboardInterrupt`` at any moment: the ``training`` flag of each submodule, the
-    buffers (running statistics and the like), the attributes of its modules (an activation kept, a weight made anew
-    from its norm, a counter; containers too), the hooks, of which new ones are removed, and, on the main thread, the state of torch's, numpy's and Python's
-    generators. Parameters are not copied; nothing here changes them, their ``requires_grad`` or their ``grad``. Blocks
-    on several threads may share a model: the last to end restores it.
+    Restored, also after an error or a ``KeyboardInterrupt`` at any moment: the ``training`` flag of each submodule,
+    the buffers (running statistics and the like), the attributes of its modules (an activation kept, a weight made
+    anew from its norm, a counter; containers too), the hooks, of which new ones are removed, and, on the main
+    thread, the state of torch's, numpy's and Python's generators. Parameters are not copied; nothing here changes
+    them, their ``requires_grad`` or their ``grad``. Blocks on several threads may share a model: the last to end
+    restores it.
 
     Args:
         model: any module, wrapped or not.

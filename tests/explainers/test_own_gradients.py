@@ -14,9 +14,7 @@ from cnnwidgets.core.switched_off import switched_off
 from cnnwidgets.incremental import Edited
 
 X = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-KINDS = (
-    "register_hook", "retain_grad", "grad_fn", "energy", "of the input", "multi hook", "asserts", "own words"
-)
+KINDS = ("register_hook", "retain_grad", "grad_fn", "energy", "of the input", "multi hook", "asserts", "own words")
 
 
 class Net(nn.Module):
