@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
+from weakref import ProxyTypes
 
 import torch
 from torch import nn
@@ -50,7 +51,8 @@ class Contents:
             self._look(pending.pop(), pending)
 
     def _look(self, value: Any, pending: list[Any]) -> None:
-        if isinstance(value, _LEAVES) or id(value) in self._seen:
+        # What a proxy stands for is held elsewhere; one whose object is gone raises at every look.
+        if type(value) in ProxyTypes or isinstance(value, _LEAVES) or id(value) in self._seen:
             return
         self._seen.add(id(value))
         if isinstance(value, torch.Tensor):

@@ -149,6 +149,11 @@ class _Observer:
                 self._always(module, inputs, output)
 
 
+def is_watching(hook: Any) -> bool:
+    """Whether ``hook`` belongs to somebody who has :func:`attached` it."""
+    return isinstance(getattr(hook, "__self__", None), _Observer)
+
+
 def copied(value: Any) -> Any:
     """``value`` with each tensor in it copied, still in the autograd graph, safe from later in-place operations."""
     if isinstance(value, torch.Tensor):

@@ -43,7 +43,7 @@ def run(model: nn.Module, x: torch.Tensor) -> Any:
         if is_out_of_memory(error):
             raise
         explained = _explained(base, x, error, *_deepest(base, x, error))
-        if not torch.is_grad_enabled() and is_first_to_ask(base, error):
+        if is_first_to_ask(base, (x,)):
             raise NeedsGradients(str(explained)) from error
         raise explained from error
 

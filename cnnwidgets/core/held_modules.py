@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 _OF_TORCH = frozenset(vars(nn.Module()))
-_DEPTH = 4
+_DEPTH = 6
 # A list of a million numbers, or an object that leads to half of a program, must cost nothing to look at.
 _ITEMS = 2048
 _OBJECTS = 2000
@@ -70,6 +70,8 @@ def _in_globals(function: types.FunctionType) -> Held:
 
 
 def _in_value(path: str, value: Any, depth: int, visited: set[int]) -> Held:
+    if type(value) in weakref.ProxyTypes:
+        value = _behind(value)
     if isinstance(value, nn.Module):
         yield path, value
         return
@@ -115,6 +117,14 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
         for name in getattr(type(value), "__slots__", ()):
             if isinstance(name, str) and not name.startswith("__"):
                 yield name, getattr(value, name, None)
+
+
+def _behind(proxy: Any) -> Any:
+    """What a ``weakref.proxy`` stands for, which itself has no hash; None: it is gone."""
+    try:
+        return proxy.__repr__.__self__
+    except (ReferenceError, AttributeError):
+        return None
 
 
 def _pairs(mapping: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:

@@ -1,14 +1,14 @@
 """Models whose forward itself works with gradients: hooks on activations, ``torch.autograd.grad``, energies.
 
-They cannot run without gradients. Which they are is found out by running them, once a model: what runs without
-gradients fails with :class:`NeedsGradients`, and whoever began it begins it again, see :func:`again`.
+They cannot run without gradients. Which they are is found out by running them, once a model: where a run without
+gradients fails and one with them does not, it fails with :class:`NeedsGradients`, and whoever began it begins it
+again, see :func:`again`.
 """
 
 from __future__ import annotations
 
-import re
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -17,10 +17,6 @@ from torch import nn
 from .errors import CnnWidgetsError
 
 T = TypeVar("T")
-_ASKS = re.compile(
-    r"register a hook on a tensor that doesn't require grad|can't retain_grad on Tensor that has requires_grad=False"
-    r"|does not require grad|'NoneType' object has no attribute '(register_hook|register_prehook|next_functions|name)'"
-)
 _needing: weakref.WeakSet[nn.Module] = weakref.WeakSet()
 
 
@@ -33,9 +29,13 @@ def needs_gradients(base: nn.Module) -> bool:
     return base in _needing
 
 
-def is_first_to_ask(base: nn.Module, error: Exception) -> bool:
-    """Whether ``error``, raised without gradients, says that they are needed, and that was not known; now it is."""
-    if base in _needing or not isinstance(error, RuntimeError | AttributeError) or not _ASKS.search(str(error)):
+def is_first_to_ask(base: nn.Module, inputs: Sequence[torch.Tensor]) -> bool:
+    """Whether the module, which failed on ``inputs`` without gradients, runs with them; not if that was known."""
+    if torch.is_grad_enabled() or base in _needing:
+        return False
+    try:
+        with_gradients(base, *inputs)
+    except Exception:
         return False
     _needing.add(base)
     return True
@@ -52,13 +52,14 @@ def again(call: Callable[[], T]) -> T:
 
 def in_graph(x: torch.Tensor) -> torch.Tensor:
     """A copy of ``x`` that may be written to, and that gradients reach."""
-    return x.detach().clone().requires_grad_().clone() if x.is_floating_point() else x.clone()
+    with torch.enable_grad():
+        return x.detach().clone().requires_grad_().clone() if x.is_floating_point() else x.clone()
 
 
-def with_gradients(base: nn.Module, x: torch.Tensor) -> Any:
-    """What the module returns for a copy of ``x``, made with gradients, and out of the graph."""
+def with_gradients(base: nn.Module, *inputs: torch.Tensor) -> Any:
+    """What the module returns for copies of ``inputs``, made with gradients, and out of the graph."""
     with torch.inference_mode(False), torch.enable_grad():
-        return _detached(base(in_graph(x)))
+        return _detached(base(*map(in_graph, inputs)))
 
 
 def _detached(value: Any) -> Any:

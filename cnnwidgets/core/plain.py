@@ -92,6 +92,9 @@ def _why_not(tensor: Any, *, values: bool = True, expanded: bool = False) -> str
     if tensor.layout != torch.strided or _empty_handed(tensor):
         return ""
     held = tensor.untyped_storage().nbytes() // max(tensor.element_size(), 1)
+    steps = zip(tensor.shape, tensor.stride(), strict=True)
+    if tensor.numel() and held <= tensor.storage_offset() + sum((size - 1) * step for size, step in steps):
+        return "has given its memory away (untyped_storage().resize_, as sharded training does); pass one with values."
     if not expanded and tensor.numel() > max(held, MOST_EXPANDED):
         shape = tuple(tensor.shape)
         return f"has shape {shape}: {tensor.numel():,} values, expanded from {held:,}. Crop or shrink it first."

@@ -134,8 +134,7 @@ def _run_many(base: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Any:
     except (CnnWidgetsError, torch.OutOfMemoryError):
         raise
     except Exception as error:
-        first = not torch.is_grad_enabled() and is_first_to_ask(base, error)
-        kind = NeedsGradients if first else CnnWidgetsError
+        kind = NeedsGradients if is_first_to_ask(base, inputs) else CnnWidgetsError
         raise kind(f"The model raised {type(error).__name__}: {error}.") from error
 
 

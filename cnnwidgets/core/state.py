@@ -19,10 +19,12 @@ from torch.nn.parameter import is_lazy
 
 from ._buffers import Buffers
 from .attributes import Attributes, Contents
+from .capture import is_watching
 from .errors import CnnWidgetsError
 from .inference_weights import OrdinaryWeights
 from .interrupts import Deferral, careful
 from .names import all_modules, named_layers, unwrapped
+from .new_hooks import NewHooks
 
 
 @dataclass
@@ -41,11 +43,12 @@ class Kept:
 def preserved(model: nn.Module, *, evaluate: bool = False) -> Iterator[Kept]:
     """Whatever happens in the block, ``model`` and the random number generators are afterwards as before.
 
-    Restored, also after an error or a ``KeyboardInterrupt`` at any moment: the ``training`` flag of each submodule, the
-    buffers (running statistics and the like), the attributes of its modules (an activation kept, a weight made anew
-    from its norm, a counter; containers too), and, on the main thread, the state of torch's, numpy's and Python's
-    generators. Parameters are not copied; nothing here changes them, their ``requires_grad`` or their ``grad``. Blocks
-    on several threads may share a model: the last to end restores it.
+    Restored, also after an error or a ``KeyboardInterrupt`` at any moment: the ``training`` flag of each submodule,
+    the buffers (running statistics and the like), the attributes of its modules (an activation kept, a weight made
+    anew from its norm, a counter; containers too), the hooks, of which new ones are removed, and, on the main
+    thread, the state of torch's, numpy's and Python's generators. Parameters are not copied; nothing here changes
+    them, their ``requires_grad`` or their ``grad``. Blocks on several threads may share a model: the last to end
+    restores it.
 
     Args:
         model: any module, wrapped or not.
@@ -123,6 +126,7 @@ class _Held:
         self._buffers: list[Buffers] = []
         self._weights: list[OrdinaryWeights] = []
         self._attributes: list[Attributes] = []
+        self._hooks: list[NewHooks] = []
 
     def enter(self, user: _Block, modules: Iterable[nn.Module], evaluate: bool) -> None:
         """Remember what has not been remembered yet."""
@@ -135,6 +139,7 @@ class _Held:
             self._weights.append(OrdinaryWeights(every))
             self._weights[-1].swap()
             self._buffers.append(Buffers(every))
+            self._hooks.append(NewHooks(every, is_watching))
             self._flags.update({module: module.training for module in every})
         if evaluate:
             for module in modules:
@@ -149,6 +154,8 @@ class _Held:
         for module, flag in self._flags.items():
             if module.training is not flag:
                 module.training = flag
+        for hooks in self._hooks:
+            hooks.remove()
         for attributes in self._attributes:
             attributes.restore()
         changed = [entry for buffers in self._buffers for entry in buffers.restore()]

@@ -80,20 +80,27 @@ class _Kernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        output = func(*args, **kwargs)
         watcher = self._watcher
-        count = macs.count(func.overloadpacket, args, output)
-        written = _written(func, args, kwargs)
         if watcher.busy:
-            watcher.macs += count
-            watcher.written += written
-        else:
-            watcher.begin_call()
-            watcher.macs, watcher.written = count, written
-            try:
-                watcher.call(func.overloadpacket.__name__, args, kwargs, output)
-            finally:
-                watcher.busy = False
+            return self._run(func, args, kwargs)
+        watcher.begin_call()
+        try:
+            output = self._run(func, args, kwargs)
+            watcher.call(func.overloadpacket.__name__, args, kwargs, output)
+        finally:
+            watcher.busy = False
+        return output
+
+    def _run(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        output = NotImplemented
+        if torch.is_inference_mode_enabled():
+            # There, by the model's own doing, a convolution is one call: those it is made of are counted, as elsewhere.
+            with self:
+                output = func.decompose(*args, **kwargs)
+        if output is NotImplemented:
+            output = func(*args, **kwargs)
+            self._watcher.macs += macs.count(func.overloadpacket, args, output)
+        self._watcher.written += _written(func, args, kwargs)
         return output
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,6 +31,8 @@ def pair(value: Any, what: str) -> Pair:
         raise InputError(f"{what} is {value!r}; expected pixels: an int, or (height, width) as two ints.") from None
     if height < 1 or width < 1:
         raise InputError(f"{what} is {value!r}; expected at least 1 pixel.")
+    if max(height, width) > sys.maxsize:
+        raise InputError(f"{what} is larger than any image; expected pixels: an int, or (height, width) as two ints.")
     return height, width
 
 
@@ -66,7 +69,7 @@ def filling(images: torch.Tensor, fill: Any, patch: Pair) -> torch.Tensor:
         raise InputError(f"fill is {fill!r}; expected {expected}.")
     try:
         levels = torch.as_tensor(fill, dtype=torch.float64).detach().cpu()
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise InputError(f"fill is {fill!r}; expected {expected}.") from error
     picture = tuple(levels.shape) in (tuple(images.shape[1:]), tuple(images.shape))
     if not picture and (levels.ndim > 1 or levels.numel() not in (1, images.shape[1])):
@@ -74,12 +77,13 @@ def filling(images: torch.Tensor, fill: Any, patch: Pair) -> torch.Tensor:
             f"fill has shape {tuple(levels.shape)}; the images have {images.shape[1]} channels, of "
             f"{images.shape[2]}x{images.shape[3]} pixels: expected {expected}."
         )
+    levels = levels.to(images)
     if not bool(levels.isfinite().all()):
         raise InputError(
             "fill holds NaN or infinite values; expected finite numbers, in the units of the model's input."
         )
     shape = levels.shape if picture else (1, -1, 1, 1)
-    return levels.to(images).reshape(shape).expand_as(images)
+    return levels.reshape(shape).expand_as(images)
 
 
 def blurred(images: torch.Tensor, sigma: float) -> torch.Tensor:

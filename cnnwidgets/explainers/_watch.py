@@ -180,6 +180,8 @@ class Watch:
         handed_on = self._only is not None and any(True for _ in self._only.children())
         again = record.stacked and (handed_on or _contains(inputs, state) or self._record(state) is not None)
         own = tensor.view_as(tensor) if again else tensor
+        if not own.requires_grad:  # within a part that runs without gradients, and makes up for it itself
+            return record, None
         if again and self._plain is not None:
             self._plain.same(own, tensor)
         record.own, record.base = get_gradient_edge(own), Base.of(own)

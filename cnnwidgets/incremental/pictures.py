@@ -75,6 +75,8 @@ def layer(base: torch.Tensor, patches: Any, tops: Any, lefts: Any, masks: Any = 
     tops, lefts = _ints(tops, "tops"), _ints(lefts, "lefts")
     if len(tops) != len(lefts):
         raise InputError(f"{len(tops)} tops and {len(lefts)} lefts; pass one of each for each edit.")
+    if isinstance(patches, torch.Tensor):
+        patches = plain_tensor(patches, "The stack of patches", expanded=True)
     if not isinstance(patches, torch.Tensor) or patches.dim() not in (3, 4) or patches.shape[-3] != base.shape[1]:
         got = tuple(patches.shape) if isinstance(patches, torch.Tensor) else type(patches).__name__
         raise InputError(f"patches are {got}; expected a tensor (B, {base.shape[1]}, h, w) or ({base.shape[1]}, h, w).")

@@ -108,3 +108,15 @@ def test_bare_products() -> None:
 
     x = torch.zeros(2, 3, 4), torch.zeros(2, 4, 5)
     assert trace(Products(), x).total_macs == 3 * (2 * 3 * 4 * 5) + 2 * (2 * 3 * 3 * 4)
+
+
+def test_what_a_model_runs_in_inference_mode_is_counted() -> None:
+    # There convolution, attention and the like reach torch's dispatcher as one call each.
+    x = torch.zeros(1, 3, 64, 64)
+    for name, size in (("resnet18", 64), ("vit_b_16", 64), ("swin_t", 64)):
+        options = {"image_size": size} if name == "vit_b_16" else {}
+        net = getattr(torchvision.models, name)(weights=None, **options).eval()
+        expected = counted(net, x)
+        net.forward = torch.inference_mode()(net.forward)
+        architecture = trace(net, x)
+        assert architecture.total_macs == sum(layer.macs for layer in architecture.layers) == expected, name

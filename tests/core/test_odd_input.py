@@ -345,3 +345,19 @@ def test_class_names_of_every_kind() -> None:
 def test_long_texts_are_shortened() -> None:
     assert shortened("cat.png") == "'cat.png'"
     assert len(shortened("\0" * 10**6)) < 500
+
+
+def test_a_tensor_whose_memory_was_given_away() -> None:
+    tensor = torch.zeros(1, 1, 16, 16)
+    tensor.untyped_storage().resize_(0)
+    net = torch.nn.Conv2d(1, 2, 3)
+    for taker in (cw.explore, cw.trace, cw.explainers.occlusion):
+        with pytest.raises(InputError, match="given its memory away"):
+            taker(net, tensor)
+
+
+@pytest.mark.parametrize("options", [{"stride": 10**40}, {"fill": 10**400}, {"fill": 1e300}])
+def test_numbers_beyond_all_images(options: dict[str, Any]) -> None:
+    net = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.Flatten())
+    with pytest.raises(InputError, match=r"larger than any image|expected a number|expected finite"):
+        cw.explainers.occlusion(net, torch.zeros(1, 1, 16, 16), 0, **options)

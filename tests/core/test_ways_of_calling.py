@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -470,3 +471,30 @@ def test_randomising_a_copy_leaves_what_it_shares_with_the_original() -> None:
     check = cw.checks.randomised(Net(inner), X, "grad_cam", 0)
     assert torch.equal(inner.weight, torch.full((2, 1, 1, 1), 3.0))
     assert [stage.layers for stage in check.stages] == [("stem",)]
+
+
+def test_weak_proxies_and_helpers_of_helpers() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = Scaled(2.0)
+            self.proxies = [weakref.proxy(self.a), weakref.proxy(Helper(self.a))]  # the second is gone at once
+            self.deep = [Helper(Helper(Helper(Helper(Scaled(3.0)))))]  # type: ignore[arg-type]
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.deep[0].module.module.module.module(self.proxies[0](x)).mean((2, 3))
+
+    net = Net()
+    name = "deep.0.module.module.module.module"
+    assert trace(net, X).edges == [("input", "a"), ("a", name)]
+    assert torch.allclose(cw.explainers.grad_cam(net, X, 0, layer="a").values, 6 * X[:, 0] / 36)
+    assert torch.allclose(cw.explainers.occlusion(net, X, 0, patch=6, score="logit").grid, torch.zeros(1, 1, 1))
+
+
+def test_a_checkpoint_whose_inside_runs_without_gradients() -> None:
+    net = Chain(lambda b, x: checkpoint(b, x, use_reentrant=True))
+    net.b = nn.Dropout(0.5)  # type: ignore[assignment]
+    found = cw.explainers.score_cam(net, X, lambda y: y[:, 0].sum((1, 2)), layer="b")
+    assert found.layer == "b"
+    assert found.values.abs().sum() > 0
+    assert_untouched(net)

@@ -14,7 +14,7 @@ from cnnwidgets.core.switched_off import switched_off
 from cnnwidgets.incremental import Edited
 
 X = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-KINDS = ("register_hook", "retain_grad", "grad_fn", "energy", "of the input")
+KINDS = ("register_hook", "retain_grad", "grad_fn", "energy", "of the input", "multi hook", "asserts", "own words")
 
 
 class Net(nn.Module):
@@ -43,6 +43,15 @@ class Net(nn.Module):
             x.requires_grad_()
             (slope,) = torch.autograd.grad(x.square().sum(), x, create_graph=True)
             y = y + 0.1 * slope[:, :1]
+        elif self.kind == "multi hook":
+            torch.autograd.graph.register_multi_grad_hook((y,), lambda *_: None)
+        elif self.kind == "asserts":
+            assert y.requires_grad
+        elif self.kind == "own words":
+            try:
+                y.retain_grad()
+            except RuntimeError as error:
+                raise ValueError("nothing to keep") from error
         elif self.kind == "plain energy":
             y = 1.2 * y
         elif self.kind == "plain input":
@@ -118,6 +127,40 @@ def test_an_error_that_gradients_do_not_mend_is_the_models() -> None:
         cw.explainers.occlusion(Fails(), X, 1)
     with pytest.raises(CnnWidgetsError, match=r"doesn't require grad.*Fails\.forward"):
         cw.trace(Fails(), X)
+
+
+def test_what_the_forward_registers_on_its_modules_does_not_stay() -> None:
+    class Registers(Net):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.b.register_full_backward_hook(lambda *_: None)
+            handle = self.b.register_forward_hook(lambda *args: args[2].register_hook(lambda _: None) and None)
+            scores = super().forward(x)
+            handle.remove()
+            return scores
+
+    net = Registers()
+    own = net.b.register_forward_hook(lambda *_: None)
+    cw.trace(net, X[:1])
+    for name in ("occlusion", "ablation_cam", "grad_cam"):
+        result = getattr(cw.explainers, name)(net, X[:1], 1)
+        assert torch.allclose(result.values, getattr(cw.explainers, name)(Net(), X[:1], 1).values, atol=1e-5)
+        assert list(net.b._forward_hooks) == [own.id]
+        assert not net.b._backward_hooks
+        assert net.b._is_full_backward_hook is None
+
+
+def test_the_gradient_of_the_scores_by_the_image() -> None:
+    class Sensitive(Net):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            scores = super().forward(x)
+            (slope,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
+            return scores + 0 * slope.sum()
+
+    assert cw.trace(Sensitive(), X[:1]).edges[:2] == [("input", "a"), ("a", "b")]
+    explorer = cw.explore(Sensitive(), X[:1])
+    explorer.wait()
+    assert explorer.status == "ready"
+    explorer.close()
 
 
 def test_several_inputs() -> None:
