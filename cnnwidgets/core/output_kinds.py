@@ -121,6 +121,10 @@ def decided(table: torch.Tensor, origin: str | None) -> Decision:
         return Decision("log_softmax")
     if values.none:
         return Decision("logits")
+    if origin in _PROBABILITIES and not values.within:
+        return Decision("number", _SCALED)
+    if origin is None and _Values(-table).share_logarithms():
+        return Decision("number", _NEGATIVE)
     if values.within:
         if values.share():
             return Decision("softmax")
@@ -131,6 +135,10 @@ def decided(table: torch.Tensor, origin: str | None) -> Decision:
 _NO_SHARES = (
     "the outputs come out of a softmax and do not add up to 1 over the classes (a softmax over another axis, several "
     "side by side, or some of its classes): they are taken as they are"
+)
+_SCALED = (
+    "the outputs come out of a softmax or a sigmoid and do not lie between 0 and 1 (percentages, or sums of several): "
+    "they are taken as the numbers they are"
 )
 _ASSUMED = (
     "what the outputs are is assumed: each lies between 0 and 1, they do not add up to 1, and nothing tells what made "
