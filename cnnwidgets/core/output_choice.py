@@ -208,7 +208,8 @@ def picked(
     heads = _last(rest, uses)
     heads = [leaf for leaf in heads if made(leaf.tensor) in _HEADS] or heads
     heads = [leaf for leaf in heads if _is_wide(leaf)] or heads
-    return Pick(heads[0], tuple(leaf for leaf in rest if leaf is not heads[0]))
+    pictures = [leaf for leaf in able if leaf not in tables and leaf.tensor.ndim > 2 and uses(leaf.tensor, heads[0].tensor)]
+    return Pick(heads[0], (*(leaf for leaf in rest if leaf is not heads[0]), *pictures))  # made of a latent vector
 
 
 def _last(some: Sequence[Leaf], uses: Callable[[torch.Tensor, torch.Tensor], bool]) -> list[Leaf]:
