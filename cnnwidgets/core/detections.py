@@ -63,7 +63,11 @@ def _checked(item: Any) -> dict[str, torch.Tensor]:
     try:
         boxes, scores = (torch.as_tensor(held[key]) for key in ("boxes", "scores"))
         labels = held.get("labels")
-        labels = torch.zeros(scores.shape, dtype=torch.long, device=scores.device) if labels is None else torch.as_tensor(labels)
+        labels = (
+            torch.zeros(scores.shape, dtype=torch.long, device=scores.device)
+            if labels is None
+            else torch.as_tensor(labels)
+        )
     except (TypeError, ValueError, RuntimeError) as error:
         raise TargetError(
             f"The detector's boxes, labels or scores are no numbers ({error}); expected tensors of (M, 4), (M,) and "

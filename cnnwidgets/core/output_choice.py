@@ -108,7 +108,7 @@ def children(value: Any) -> list[tuple[Any, Any]]:
     slots = (name for kind in type(value).__mro__ for name in _slots(kind))
     every = {name: getattr(value, name) for name in slots if hasattr(value, name)} | getattr(value, "__dict__", {})
     held = [(name, inner) for name, inner in every.items() if not name.startswith("_")]
-    if "logits" not in dict(held) and isinstance(getattr(value, "logits", None), torch.Tensor):
+    if not {"logits", "probs"} & set(dict(held)) and isinstance(getattr(value, "logits", None), torch.Tensor):
         held.append(("logits", value.logits))  # a property
     return held
 
@@ -208,7 +208,9 @@ def picked(
     heads = _last(rest, uses)
     heads = [leaf for leaf in heads if made(leaf.tensor) in _HEADS] or heads
     heads = [leaf for leaf in heads if _is_wide(leaf)] or heads
-    pictures = [leaf for leaf in able if leaf not in tables and leaf.tensor.ndim > 2 and uses(leaf.tensor, heads[0].tensor)]
+    pictures = [
+        leaf for leaf in able if leaf not in tables and leaf.tensor.ndim > 2 and uses(leaf.tensor, heads[0].tensor)
+    ]
     return Pick(heads[0], (*(leaf for leaf in rest if leaf is not heads[0]), *pictures))  # made of a latent vector
 
 

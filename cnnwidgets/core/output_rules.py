@@ -53,10 +53,11 @@ _MAKES |= dict.fromkeys(_AFFINE.split(), "linear")
 _FRESH = frozenset(
     {"empty_like", "zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_empty", "new_full"}
 )
-MIXING = frozenset({name for name in _AFFINE.split() if "conv" in name}) | frozenset(
-    """addmm mm bmm baddbmm addmv mv dot matmul linear linear_dynamic linear_relu _cdist_forward _euclidean_dist
-    _trilinear _scaled_dot_product_flash_attention_for_cpu""".split()
-)
+_WEIGHING = """
+    addmm mm bmm baddbmm addmv mv dot matmul linear linear_dynamic linear_relu _cdist_forward _euclidean_dist
+    _trilinear _scaled_dot_product_flash_attention_for_cpu
+"""
+MIXING = frozenset([*_WEIGHING.split(), *(name for name in _AFFINE.split() if "conv" in name)])
 """Operations that make new quantities of what they get, by weights; others only squash, scale or arrange it."""
 # They arrange, select or round what is there.
 _KEEPING = """
@@ -221,7 +222,7 @@ _RULES: dict[str, Rule] = {
     "hardtanh": lambda first, args, _: _clamp(first, (args[0], *(*args[1:], *(-1, 1)[len(args) - 1 :])), _),
     "clamp_min": lambda first, args, _: _clamp(first, (args[0], args[1], None), _),
     "clamp_max": lambda first, args, _: _clamp(first, (args[0], None, args[1]), _),
-    "maximum": lambda first, args, of: "relu" if of(args[1]) == CONSTANT and _number(args[1]) == 0 else None,
+    "maximum": lambda _, args, of: "relu" if of(args[1]) == CONSTANT and _number(args[1]) == 0 else None,
     "minimum": _bound,
     "sum": lambda first, *_: _SUM.get(first or ""),
     **dict.fromkeys(("mean", "_adaptive_avg_pool2d", "avg_pool2d"), lambda first, *_: _MEAN.get(first or "")),

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -221,6 +222,31 @@ def test_the_assumption_is_said_where_nothing_tells() -> None:
     (note,) = readout.notes
     assert note.startswith("what the outputs are is assumed")
     assert 'outputs="sigmoid"' in note
+
+
+@pytest.mark.parametrize(
+    ("head", "kind", "words"),
+    [
+        (lambda n, h, z: functional.silu(z), "logits", None),
+        (lambda n, h, z: z.tanh(), "logits", 'outputs="number"'),
+        (lambda n, h, z: 100 * z.softmax(1), "number", "percentages"),
+        (lambda n, h, z: z.logsumexp(1, keepdim=True) - z, "number", "the least likely"),
+    ],
+)
+def test_what_is_said_of_outputs_that_may_be_misread(head: Any, kind: str, words: str | None) -> None:
+    net = Net(head).eval()
+    net.linear.bias.data -= 1.0
+    with reading(readout_of(net)) as readout:
+        assert kind_of(run(net, IMAGES), batch=2) == kind
+    assert [words in note for note in readout.notes] == ([] if words is None else [True])
+
+
+def test_a_distribution_of_independent_classes() -> None:
+    net = Net(lambda n, h, z: torch.distributions.Bernoulli(probs=z.sigmoid())).eval()
+    with reading(readout_of(net)):
+        outputs = run(net, IMAGES)
+        assert kind_of(outputs, batch=2) == "sigmoid"
+        assert torch.equal(class_scores(outputs, batch=2), outputs.probs)
 
 
 def test_memory_that_is_used_again_is_not_taken_for_what_was_there() -> None:

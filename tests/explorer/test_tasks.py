@@ -341,7 +341,7 @@ def test_another_photograph_has_other_detections() -> None:
 
 
 def test_a_detector_that_finds_nothing_says_so_and_opens() -> None:
-    e = cw.explore(Detector(2.0).eval(), X)
+    e = settled(cw.explore(Detector(2.0).eval(), X))
     assert bars(e).tolist() == [0.0]
     assert e.overlay.marks == []
     assert any("finds nothing in this photograph" in note for note in e._view.bar.notes)

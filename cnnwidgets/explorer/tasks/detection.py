@@ -78,7 +78,13 @@ def detection_task(
     sure = [index for index in order if scores[index] >= LEAST_SCORE][:MOST]
     few = sure or order[:_FEW]
     if not few:
-        return DetectionTask(outputs="sigmoid", output=_through(objects_of, _best_of_all), labels=("any detection",), first=0, notes=(_NONE,))
+        return DetectionTask(
+            outputs="sigmoid",
+            output=_through(objects_of, _best_of_all),
+            labels=("any detection",),
+            first=0,
+            notes=(_NONE,),
+        )
     names = tuple(_name(int(numbers[index]), labels) for index in few)
     notes = []
     if not sure:

@@ -12,9 +12,9 @@ from torch import nn
 from cnnwidgets.core.detections import lies_beside_boxes
 from cnnwidgets.core.errors import InputError, TargetError
 from cnnwidgets.core.forward import fitted, run
+from cnnwidgets.core.names import unwrapped
 from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.output_kinds import Kind
-from cnnwidgets.core.names import unwrapped
 from cnnwidgets.core.outputs import class_scores, holds_detections, images_in, outputs_of, score_tensor, shown
 from cnnwidgets.core.readout import Readout, reading
 from cnnwidgets.core.state import preserved
@@ -94,9 +94,7 @@ def other_task(
         raise InputError(f"{error} The Explorer takes {_EXPECTED}. {_WAY_OUT}.") from error
     if labels is not None and len(labels) != maps.shape[1]:
         raise InputError(f"There are {len(labels)} labels for {maps.shape[1]} classes; pass one name a class.")
-    return segmentation_task(
-        maps, maps_of, image, origin=origin, outputs=outputs, labels=labels, notes=plain.notes
-    )
+    return segmentation_task(maps, maps_of, image, origin=origin, outputs=outputs, labels=labels, notes=plain.notes)
 
 
 def _returned(model: nn.Module, image: torch.Tensor) -> Any:
@@ -107,8 +105,8 @@ def _returned(model: nn.Module, image: torch.Tensor) -> Any:
 def _by(function: Callable[[Any], Any], raw: Any) -> Any:
     try:
         return function(raw)
-    except Exception:  # noqa: BLE001 (told where its scores are read)
-        return None
+    except Exception:
+        return None  # told where its scores are read
 
 
 def _as_maps(scores: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
