@@ -191,8 +191,8 @@ def picked(
     tables = [leaf for leaf in able if is_table(leaf.tensor, batch)]
     rest = [leaf for leaf in tables if _rank(leaf.path) < _NOT] or tables
     if not rest:
-        best = min(_rank(leaf.path) for leaf in able)
-        able = [leaf for leaf in able if _rank(leaf.path) == best]
+        surest = min(_rank(leaf.path) for leaf in able)
+        able = [leaf for leaf in able if _rank(leaf.path) == surest]
         first = _last(able, uses)[0]
         return Pick(first, tuple(leaf for leaf in able if leaf is not first))
     fitting = [leaf for leaf in rest if classes is not None and leaf.tensor.shape[-1:] == (classes,)]

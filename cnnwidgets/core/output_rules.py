@@ -108,7 +108,7 @@ def _clamp(first: Made, args: tuple[Any, ...], _: Callable[[Any], Made]) -> Made
     low = 0 if first == "relu" and low is None else low
     if first in SHARES or high is None:
         return "relu" if low == 0 and high is None and first not in SHARES else first
-    return {(0, 1): "sigmoid", (0, 6): "relu6", (-1, 1): "tanh"}.get((low, high), first)
+    return _CUT.get((low, high), first)
 
 
 def _bound(first: Made, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made:
@@ -194,6 +194,7 @@ def _sub(first: Made, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made:
 
 _CLOSE = 1e-6
 _FEW = 4096
+_CUT: dict[tuple[float | None, float], str] = {(0, 1): "sigmoid", (0, 6): "relu6", (-1, 1): "tanh"}
 _DIVIDED = {"one_plus_tanh": (2, "sigmoid"), "tanh": (2, "half_tanh"), "relu6": (6, "sigmoid")}
 _ADDED = {
     "exp": (1, "one_plus_exp"),
