@@ -38,6 +38,9 @@ def wrapping_advice(model: nn.Module, error: Exception) -> str:
     keywords = [one for one in parameters if one.default is one.empty and one.kind is one.KEYWORD_ONLY]
     if isinstance(error, TypeError) and (len(required) > 1 or (required and keywords)):
         return _several(name, [one.name for one in required], [one.name for one in keywords])
+    optional = [one.name for one in parameters if one.default is None and one.kind in _PLAIN]
+    if "NoneType" in str(error) and len(required) == 1 and optional:  # it cannot do without
+        return _several(name, [required[0].name, *optional], [one.name for one in keywords])
     takes_none = not any(one.kind in (*_PLAIN, one.VAR_POSITIONAL) for one in parameters)
     if isinstance(error, TypeError) and takes_none and any(one.kind is one.KEYWORD_ONLY for one in parameters):
         first, *others = [one.name for one in keywords or parameters]

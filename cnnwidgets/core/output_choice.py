@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -27,8 +28,9 @@ _SAY_IT = _SAYING.split()
 _PARTS_SAY_IT = frozenset({"logits", "logit", "scores", "score", "cls", "pred", "preds", "prediction", "probs", "prob"})
 _DENYING = """
     aux auxiliary loss losses feature features feat feats embedding embeddings embed emb hidden state states
-    attention attentions attn latent z mu logvar recon reconstruction box boxes bbox bboxes mask masks pooled pooler
+    attention attentions attn latent mu logvar recon reconstruction box boxes bbox bboxes mask masks pooled pooler
     representation representations proj projection backbone saliency depth anchors
+    token tokens clstoken scale temperature
 """
 _SAY_NO = frozenset(_DENYING.split())
 
@@ -103,10 +105,17 @@ def children(value: Any) -> list[tuple[Any, Any]]:
         return []
     if dataclasses.is_dataclass(value):
         return [(one.name, getattr(value, one.name, None)) for one in dataclasses.fields(value)]
-    held = [(name, inner) for name, inner in getattr(value, "__dict__", {}).items() if not name.startswith("_")]
-    if "logits" not in dict(held) and isinstance(getattr(value, "logits", None), torch.Tensor):
+    slots = (name for kind in type(value).__mro__ for name in _slots(kind))
+    every = {name: getattr(value, name) for name in slots if hasattr(value, name)} | getattr(value, "__dict__", {})
+    held = [(name, inner) for name, inner in every.items() if not name.startswith("_")]
+    if not {"logits", "probs"} & set(dict(held)) and isinstance(getattr(value, "logits", None), torch.Tensor):
         held.append(("logits", value.logits))  # a property
     return held
+
+
+def _slots(kind: type) -> tuple[str, ...]:
+    slots = vars(kind).get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else tuple(slots)
 
 
 def at(raw: Any, path: Sequence[Any]) -> Any:
@@ -182,8 +191,10 @@ def picked(
     tables = [leaf for leaf in able if is_table(leaf.tensor, batch)]
     rest = [leaf for leaf in tables if _rank(leaf.path) < _NOT] or tables
     if not rest:
-        first = min(able, key=lambda leaf: _rank(leaf.path))  # the earliest of the best: min is stable
-        return Pick(first)
+        surest = min(_rank(leaf.path) for leaf in able)
+        able = [leaf for leaf in able if _rank(leaf.path) == surest]
+        first = _last(able, uses)[0]
+        return Pick(first, tuple(leaf for leaf in able if leaf is not first))
     fitting = [leaf for leaf in rest if classes is not None and leaf.tensor.shape[-1:] == (classes,)]
     if len(fitting) == 1:
         return Pick(fitting[0])
@@ -191,20 +202,30 @@ def picked(
     named = [leaf for leaf in rest if _rank(leaf.path) < _SILENT]
     if named:
         best = min(named, key=lambda leaf: _rank(leaf.path))
+        if not _is_wide(best):  # one number an image may be how sure the others are
+            named = [*named, *(leaf for leaf in rest if _is_wide(leaf) and _rank(leaf.path) == _SILENT)]
         return Pick(best, tuple(leaf for leaf in named if leaf is not best))
-    heads = [leaf for leaf in rest if not any(_is_made_of(other, leaf, uses) for other in rest)] or rest
+    heads = _last(rest, uses)
     heads = [leaf for leaf in heads if made(leaf.tensor) in _HEADS] or heads
-    heads = [leaf for leaf in heads if leaf.tensor.ndim > 1 and leaf.tensor.shape[1] > 1] or heads
-    return Pick(heads[0], tuple(leaf for leaf in rest if leaf is not heads[0]))
+    heads = [leaf for leaf in heads if _is_wide(leaf)] or heads
+    pictures = [
+        leaf for leaf in able if leaf not in tables and leaf.tensor.ndim > 2 and uses(leaf.tensor, heads[0].tensor)
+    ]
+    return Pick(heads[0], (*(leaf for leaf in rest if leaf is not heads[0]), *pictures))  # made of a latent vector
 
 
-def _is_made_of(other: Leaf, leaf: Leaf, uses: Callable[[torch.Tensor, torch.Tensor], bool]) -> bool:
-    """Whether ``other`` are scores of what ``leaf`` describes; of one shape, they are the same scores, squashed."""
-    return other.tensor.shape != leaf.tensor.shape and uses(other.tensor, leaf.tensor)
+def _last(some: Sequence[Leaf], uses: Callable[[torch.Tensor, torch.Tensor], bool]) -> list[Leaf]:
+    """Those of which no layers made another: the scores, and not the features that they are scores of."""
+    return [leaf for leaf in some if not any(uses(other.tensor, leaf.tensor) for other in some)] or list(some)
+
+
+def _is_wide(leaf: Leaf) -> bool:
+    return leaf.tensor.ndim > 1 and leaf.tensor.shape[1] > 1
 
 
 _HEADS = frozenset({"linear", "softmax", "log_softmax", "sigmoid", "log_sigmoid"})
 _SILENT, _NOT = 100, 1000
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")  # clsScore
 
 
 def is_table(tensor: torch.Tensor, batch: int | None) -> bool:
@@ -221,7 +242,7 @@ def is_table(tensor: torch.Tensor, batch: int | None) -> bool:
 
 def _rank(path: tuple[Any, ...]) -> int:
     """How surely the name says that these are the scores: less than 100, it does; 1000 and more, it says no."""
-    names = [str(name).lower() for name in path if isinstance(name, str)]
+    names = [_HUMP.sub("_", name).lower() for name in path if isinstance(name, str)]
     if not names:
         return _SILENT
     words = [set(name.replace("-", "_").split("_")) for name in names]

@@ -121,16 +121,30 @@ def decided(table: torch.Tensor, origin: str | None) -> Decision:
         return Decision("log_softmax")
     if values.none:
         return Decision("logits")
+    if origin in _PROBABILITIES and not values.within:
+        return Decision("number", _SCALED)
+    if origin is None and _Values(-table).share_logarithms():
+        return Decision("number", _NEGATIVE)
     if values.within:
         if values.share():
             return Decision("softmax")
         return Decision("logits", "" if values.alike else _ASSUMED)
-    return Decision("log_softmax" if values.share_logarithms() else "logits")
+    if values.share_logarithms():
+        return Decision("log_softmax")
+    return Decision("logits", _BOUNDED if origin == "tanh" else "")
 
 
 _NO_SHARES = (
     "the outputs come out of a softmax and do not add up to 1 over the classes (a softmax over another axis, several "
     "side by side, or some of its classes): they are taken as they are"
+)
+_SCALED = (
+    "the outputs come out of a softmax or a sigmoid and do not lie between 0 and 1 (percentages, or sums of several): "
+    "they are taken as the numbers they are"
+)
+_BOUNDED = (
+    "the outputs come out of a tanh, each between -1 and 1: they are taken for logits. If they are numbers and no "
+    'classes, pass outputs="number"'
 )
 _ASSUMED = (
     "what the outputs are is assumed: each lies between 0 and 1, they do not add up to 1, and nothing tells what made "

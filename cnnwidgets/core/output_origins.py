@@ -13,7 +13,7 @@ import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .output_rules import CONSTANT, SHARES, Made, made_by, tensors
+from .output_rules import CONSTANT, MIXING, SHARES, Made, made_by, tensors
 
 
 class Origins(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -23,6 +23,7 @@ class Origins(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self._made: dict[int, Made] = {}
         self._from: dict[int, set[int]] = {}
+        self._mixed: set[int] = set()
         # Their addresses are not given to others while these references are held; the numbers are let go.
         self._held: dict[int, StorageWeakRef] = {}
 
@@ -39,6 +40,8 @@ class Origins(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for result in tensors((output,)):
             if _key(result) not in there:  # else it is a view
                 self._note(result, made, sources)
+                if name in MIXING:
+                    self._mixed.add(_key(result))
         return output
 
     def of(self, tensor: Any) -> Made:
@@ -50,18 +53,21 @@ class Origins(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._note(tensor, made, [])
 
     def uses(self, later: torch.Tensor, earlier: torch.Tensor) -> bool:
-        """Whether ``earlier``, in memory of its own, went into ``later``."""
-        goal, pending = _key(earlier), [_key(later)]
-        if goal == pending[0]:
+        """Whether layers made ``later`` of ``earlier``, in memory of its own; squashed, scaled or sorted it is not."""
+        goal, start = _key(earlier), _key(later)
+        if goal == start:
             return False
-        reached: set[int] = set()
+        pending, reached = [(start, start in self._mixed)], set()
         while pending:
-            now = pending.pop()
-            if now == goal:
-                return True
-            if now not in reached:
-                reached.add(now)
-                pending += self._from.get(now, ())
+            now, mixed = pending.pop()
+            if (now, mixed) in reached:
+                continue
+            reached.add((now, mixed))
+            for source in self._from.get(now, ()):
+                if source != goal:
+                    pending.append((source, mixed or source in self._mixed))
+                elif mixed:
+                    return True
         return False
 
     def _note(self, result: torch.Tensor, made: Made, sources: Iterable[torch.Tensor]) -> None:

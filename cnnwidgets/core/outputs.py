@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from .detections import detections, lies_beside_boxes
 from .errors import TargetError
 from .output_kinds import Kind, probabilities
 from .readout import current
@@ -85,13 +86,18 @@ def class_scores(outputs: Any, *, batch: int | None = None) -> torch.Tensor:
         TargetError: it holds no such scores.
     """
     batch = _images.get() if batch is None else batch
-    if holds_detections(outputs) and not callable(current().output):
-        raise TargetError(
-            "The model returns detections, a dict of boxes, labels and scores an image, and no score a class. Pass "
-            "target=explainers.targets.detection(model(images)[0], 0) for its first detection, or another callable."
-        )
     with outputs_of(batch):
+        if current().output is None and holds_detections(outputs):
+            raise TargetError(
+                "The model returns detections, a dict of boxes, labels and scores an image, and no score a class. Pass "
+                "target=explainers.targets.detection(model(images)[0], 0) for its first detection, or another callable."
+            )
         tensor = table = score_tensor(outputs, batch=batch)
+    if current().output is None and batch == 1 and table.ndim == 1 and lies_beside_boxes(outputs):
+        raise TargetError(
+            f"The model returns {len(table)} scores beside as many boxes, of objects and not of classes. Pass "
+            "target=callable that makes one score an image of it, (N,), or output= what holds scores of classes."
+        )
     if not table.is_floating_point():
         raise TargetError(
             f"The model returned {table.dtype} of shape {tuple(table.shape)}; expected floating-point scores, one a "
@@ -125,14 +131,17 @@ def images_in(outputs: Any) -> int:
     batch = _images.get()
     if batch is not None:
         return batch
-    return len(outputs if holds_detections(outputs) else score_tensor(outputs))
+    objects = detections(outputs)
+    return len(score_tensor(outputs) if objects is None else objects)
 
 
 def holds_detections(outputs: Any) -> bool:
-    """Whether this is what torchvision's detectors return."""
-    return isinstance(outputs, list | tuple) and any(
-        isinstance(item, Mapping) and {"boxes", "scores"} <= set(item) for item in outputs
-    )
+    """Whether this is what detectors return, see :func:`~cnnwidgets.core.detections.detections`."""
+    if isinstance(outputs, Mapping) and "labels" not in outputs and {"boxes", "scores"} <= set(outputs):
+        scores = outputs["scores"]
+        if isinstance(scores, torch.Tensor) and scores.shape == (_images.get() or 1,):
+            return False  # a box and a number an image
+    return detections(outputs) is not None
 
 
 def shown(outputs: Any) -> str:

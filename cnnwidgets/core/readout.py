@@ -152,7 +152,7 @@ class Readout:
             if self.outputs is not None:
                 found = Decision(checked_kind(self.outputs, table.shape[1]))
             else:
-                found = decided(table, self._origin(raw, table))
+                found = decided(table, self.origin(raw, table))
             self.kind = found.kind
             self._note(found.note)
             self._origins, self._made = None, []
@@ -192,7 +192,8 @@ class Readout:
         fits = len(alive) == len(same) and all(one is other for one, other in zip(alive, same, strict=True))
         return self._origins if fits else None
 
-    def _origin(self, raw: Any, table: torch.Tensor) -> str | None:
+    def origin(self, raw: Any, table: torch.Tensor) -> str | None:
+        """What made ``table``, which lies in what the model returned or is computed from it."""
         known = self._knows(raw)
         if known is not None:
             return known.of(table)

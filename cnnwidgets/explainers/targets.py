@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from cnnwidgets.core.detections import detections
 from cnnwidgets.core.errors import TargetError
 from cnnwidgets.core.outputs import score_tensor, shown
 
@@ -122,20 +123,20 @@ def detection_score(box: Sequence[float] | torch.Tensor, label: int, *, iou: flo
         raise TargetError(f"iou is {iou!r}; expected a share above 0, up to 1.")
 
     def score_of_detection(outputs: Any) -> torch.Tensor:
-        if not isinstance(outputs, list | tuple):
+        objects = detections(outputs)
+        if objects is None:
             raise TargetError(
                 f"A detection's score needs a list with a dict of boxes, labels and scores for each image; the model "
                 f"returned {shown(outputs)}."
             )
-        return torch.stack([_score(found, place, int(label), iou) for found in outputs])
+        return torch.stack([_score(found, place, int(label), iou) for found in objects])
 
     name = f"detection of label {int(label)}"
     score_of_detection.__name__ = score_of_detection.__qualname__ = name
     return score_of_detection
 
 
-def _score(found: Any, place: torch.Tensor, label: int, iou: float) -> torch.Tensor:
-    _check_found(found)
+def _score(found: Mapping[str, torch.Tensor], place: torch.Tensor, label: int, iou: float) -> torch.Tensor:
     scores: torch.Tensor = found["scores"]
     overlap = _overlaps(found["boxes"].detach().double().cpu(), place)
     overlap = overlap.where(found["labels"].cpu() == label, -1.0)

@@ -10,6 +10,8 @@ from torch import nn
 
 import cnnwidgets as cw
 from cnnwidgets import explainers
+from cnnwidgets.core.errors import InputError
+from cnnwidgets.core.forward import run
 
 X = torch.rand(1, 3, 8, 8)
 
@@ -86,3 +88,12 @@ def test_a_type_error_inside_is_the_models_own() -> None:
 
     with pytest.raises(cw.CnnWidgetsError, match="The model raised TypeError"):
         cw.trace(Broken(), X)
+
+
+def test_an_input_that_may_be_left_out_and_then_fails() -> None:
+    class Optional(nn.Module):
+        def forward(self, x: torch.Tensor, meta: torch.Tensor | None = None) -> torch.Tensor:
+            return x.mean((2, 3)) + meta
+
+    with pytest.raises(InputError, match=r"takes more than an image: x and meta(?s:.)*self\.model\(x, self\.meta\)"):
+        run(Optional(), torch.zeros(1, 3, 8, 8))

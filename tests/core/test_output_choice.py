@@ -33,6 +33,13 @@ class Record:
     prediction: torch.Tensor
 
 
+class Slots:
+    __slots__ = ("cls", "features")
+
+    def __init__(self, features: torch.Tensor, cls: torch.Tensor) -> None:
+        self.features, self.cls = features, cls
+
+
 class Slotted:
     def __init__(self, features: torch.Tensor, out: torch.Tensor) -> None:
         self.features, self.out = features, out
@@ -74,6 +81,10 @@ SILENT = {
     "an embedding, in words": lambda m, h, z, y: {"embedding": h, "fc": z},
     "indices beside": lambda m, h, z, y: (z.argmax(1), z),
     "nothing beside": lambda m, h, z, y: (None, z),
+    "a class token": lambda m, h, z, y: {"cls_token": h, "head": z},
+    "words run together": lambda m, h, z, y: {"featureVec": h, "clsScore": z},
+    "an object with slots": lambda m, h, z, y: Slots(h, z),
+    "a scale beside": lambda m, h, z, y: {"logit_scale": torch.ones(len(z)), "similarity": z},
     "DETR-like": lambda m, h, z, y: {"pred_boxes": y[:, :4], "pred_logits": z},
 }
 SAID = {
@@ -82,6 +93,18 @@ SAID = {
     "logits and a projection": (
         lambda m, h, z, y: (functional.normalize(h), z),
         "output 1 (2, 3) is taken, not 0 (2, 6); output=0",
+    ),
+    "how sure, and the scores": (
+        lambda m, h, z, y: (z.softmax(1).amax(1), z),
+        "output 1 (2, 3) is taken, not 0 (2,); output=0",
+    ),
+    "the highest three beside": (
+        lambda m, h, z, y: (z, z.topk(2).values),
+        "output 0 (2, 3) is taken, not 1 (2, 2); output=1",
+    ),
+    "e and z": (
+        lambda m, h, z, y: {"e": h, "z": z},
+        "output 'z' (2, 3) is taken, not 'e' (2, 6); output='e'",
     ),
     "two heads": (lambda m, h, z, y: [z, y], "output 0 (2, 3) is taken, not 1 (2, 5); output=1"),
     "two named heads": (
@@ -123,6 +146,33 @@ def test_of_several_candidates_the_choice_is_said(name: str, graph: bool) -> Non
     (note,) = readout.notes
     assert words in note
     assert note.startswith("the model returns several tensors that may be scores")
+
+
+@pytest.mark.parametrize("finish", [lambda z: z, lambda z: z.softmax(1), lambda z: z.sigmoid()])
+@pytest.mark.parametrize("graph", [True, False])
+def test_an_embedding_as_long_as_there_are_classes(finish: Callable[..., torch.Tensor], graph: bool) -> None:
+    class Bottleneck(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed, self.head = nn.Linear(64, 3), nn.Linear(3, 3)
+
+        def forward(self, x: torch.Tensor) -> Any:
+            e = self.embed(x.flatten(1))
+            self.z = finish(self.head(e))
+            return e, self.z
+
+    net = Bottleneck()
+    with torch.set_grad_enabled(graph), reading(readout_of(net)) as readout:
+        assert torch.equal(class_scores(run(net, IMAGES), batch=2), net.z)
+    assert "output 1 (2, 3) is taken, not 0 (2, 3)" in readout.notes[0]
+
+
+def test_one_number_that_is_named_a_score_is_told_beside_the_scores_of_all_classes() -> None:
+    net = Returns(lambda m, h, z, y: {"score": z.softmax(1).amax(1), "all": z})
+    with reading(readout_of(net)) as readout:
+        run_scores = class_scores(run(net, IMAGES), batch=2)
+    torch.testing.assert_close(run_scores, net.z.softmax(1).amax(1)[:, None])
+    assert "'score' (2,) is taken, not 'all' (2, 3)" in readout.notes[0]
 
 
 def test_as_many_as_there_are_labels() -> None:

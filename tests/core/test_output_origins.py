@@ -3,8 +3,10 @@
 # ruff: noqa: ARG005 (the functions that make outputs take all there is)
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -95,6 +97,33 @@ HEADS = {
         "two softmaxes": lambda n, h, z: torch.cat([z.softmax(1), (2 * z).softmax(1)], 1),
         "one class of a softmax": lambda n, h, z: z.softmax(1)[:, 1],
         "a softmax over the images": lambda n, h, z: z.softmax(0),
+        "one over, divided": lambda n, h, z: torch.true_divide(1.0, 1.0 + (-z).exp()),
+        "ones over ones and exp": lambda n, h, z: torch.ones_like(z) / (torch.ones_like(z) + (-z).exp()),
+        "to the power of -1": lambda n, h, z: (1 + (-z).exp()) ** -1,
+        "power of e": lambda n, h, z: 1 / (1 + math.e ** (-z)),
+        "tanh halved first": lambda n, h, z: torch.tanh(z / 2) / 2 + 0.5,
+        "half of tanh and a half": lambda n, h, z: 0.5 * torch.tanh(0.5 * z) + 0.5,
+        "probit": lambda n, h, z: torch.special.ndtr(z),
+        "probit by erf": lambda n, h, z: 0.5 * (1 + torch.erf(z / math.sqrt(2))),
+        "complementary log-log": lambda n, h, z: 1 - torch.exp(-torch.exp(z)),
+        "minus expm1": lambda n, h, z: -torch.expm1(-functional.softplus(z)),
+        "hard, by ReLU6": lambda n, h, z: functional.relu6(z + 3) / 6,
+        "hard, by ReLU6 and a factor": lambda n, h, z: functional.relu6(z + 3) * (1 / 6),
+        "hard, by clamp": lambda n, h, z: (0.2 * z + 0.5).clamp(0, 1),
+        "hard, by hardtanh": lambda n, h, z: functional.hardtanh(z / 6 + 0.5, 0, 1),
+        "hard, by hardtanh scaled": lambda n, h, z: functional.hardtanh(z) * 0.5 + 0.5,
+        "hard, by ReLU and clamp": lambda n, h, z: functional.relu(z / 6 + 0.5).clamp(max=1),
+        "noisy or": lambda n, h, z: 1 - (1 - n.by_place(h - 9).sigmoid()).flatten(2).prod(2),
+        "noisy or by logarithms": lambda n, h, z: 1 - torch.exp(torch.log1p(-n.by_place(h).sigmoid()).sum((2, 3))),
+        "mean of the highest": lambda n, h, z: n.by_place(h).sigmoid().flatten(2).topk(5).values.mean(2),
+        "largest, pooled": lambda n, h, z: functional.adaptive_max_pool2d(n.by_place(h).sigmoid(), 1).flatten(1),
+        "resized": lambda n, h, z: functional.interpolate(n.by_place(h).sigmoid(), scale_factor=2.0).mean((2, 3)),
+        "the larger of two": lambda n, h, z: torch.maximum(z.sigmoid(), (2 * z).sigmoid()),
+        "between two": lambda n, h, z: torch.lerp(z.sigmoid(), (2 * z).sigmoid(), 0.3),
+        "geometric mean": lambda n, h, z: (z.sigmoid() * (2 * z).sigmoid()).sqrt(),
+        "ordinal": lambda n, h, z: z.sigmoid().cumprod(1),
+        "attended": lambda n, h, z: (n.by_place(h).sigmoid().flatten(2) @ h[:, :1].flatten(2).softmax(2).mT)[..., 0],
+        "squared": lambda n, h, z: z.sigmoid() ** 2,
     },
     "softmax": {
         "softmax": lambda n, h, z: z.softmax(-1),
@@ -113,6 +142,7 @@ HEADS = {
         "shares of sigmoids": lambda n, h, z: z.sigmoid() / z.sigmoid().sum(1, keepdim=True),
         "sums of classes": lambda n, h, z: z.softmax(1) @ torch.tensor([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]),
         "nobody knows": lambda n, h, z: torch.tensor(z.softmax(1).tolist()),
+        "a mixture": lambda n, h, z: (z[:, :2, None].softmax(1) * torch.stack([z, 2 * z], 1).softmax(2)).sum(1),
     },
     "log_softmax": {
         "log_softmax": lambda n, h, z: functional.log_softmax(z, 1),
@@ -123,6 +153,10 @@ HEADS = {
     },
     "log_sigmoid": {
         "logsigmoid": lambda n, h, z: functional.logsigmoid(z),
+        "minus softplus": lambda n, h, z: -functional.softplus(-z),
+        "minus log1p of exp": lambda n, h, z: -torch.log1p(torch.exp(-z)),
+        "minus log of 1 + exp": lambda n, h, z: -torch.log(1 + torch.exp(-z)),
+        "log of sigmoid": lambda n, h, z: (z.sigmoid() + 1e-7).log(),
     },
     "logits": {
         "linear": lambda n, h, z: z,
@@ -131,6 +165,9 @@ HEADS = {
         "pooled maps": lambda n, h, z: functional.adaptive_avg_pool2d(n.by_place(h), 1),
         "largest of maps": lambda n, h, z: functional.adaptive_max_pool2d(n.by_place(h), 1).flatten(1),
         "SiLU": lambda n, h, z: functional.silu(z),
+        "far from its ends": lambda n, h, z: z.clamp(-10, 10),
+        "group norm": lambda n, h, z: functional.group_norm(h.sigmoid(), 2).mean((2, 3)),
+        "logit of a sigmoid": lambda n, h, z: z.sigmoid().logit(),
         "a softmax inside": lambda n, h, z: attended(n, h),
         "cosines": lambda n, h, z: functional.normalize(z) * 3,
         "tempered log_softmax": lambda n, h, z: functional.log_softmax(z, 1) / 2,
@@ -139,6 +176,9 @@ HEADS = {
     "number": {
         "one output": lambda n, h, z: z[:, :1],
         "negative log_softmax": lambda n, h, z: -functional.log_softmax(z, 1),
+        "logsumexp minus logits": lambda n, h, z: z.logsumexp(1, keepdim=True) - z,
+        "percent of a softmax": lambda n, h, z: 100 * z.softmax(1),
+        "percent of sigmoids": lambda n, h, z: 100 * z.sigmoid(),
         "log_softmax times -1": lambda n, h, z: functional.log_softmax(z, 1) * -1.0,
     },
 }  # fmt: skip
@@ -182,6 +222,31 @@ def test_the_assumption_is_said_where_nothing_tells() -> None:
     (note,) = readout.notes
     assert note.startswith("what the outputs are is assumed")
     assert 'outputs="sigmoid"' in note
+
+
+@pytest.mark.parametrize(
+    ("head", "kind", "words"),
+    [
+        (lambda n, h, z: functional.silu(z), "logits", None),
+        (lambda n, h, z: z.tanh(), "logits", 'outputs="number"'),
+        (lambda n, h, z: 100 * z.softmax(1), "number", "percentages"),
+        (lambda n, h, z: z.logsumexp(1, keepdim=True) - z, "number", "the least likely"),
+    ],
+)
+def test_what_is_said_of_outputs_that_may_be_misread(head: Any, kind: str, words: str | None) -> None:
+    net = Net(head).eval()
+    net.linear.bias.data -= 1.0
+    with reading(readout_of(net)) as readout:
+        assert kind_of(run(net, IMAGES), batch=2) == kind
+    assert [words in note for note in readout.notes] == ([] if words is None else [True])
+
+
+def test_a_distribution_of_independent_classes() -> None:
+    net = Net(lambda n, h, z: torch.distributions.Bernoulli(probs=z.sigmoid())).eval()
+    with reading(readout_of(net)):
+        outputs = run(net, IMAGES)
+        assert kind_of(outputs, batch=2) == "sigmoid"
+        assert torch.equal(class_scores(outputs, batch=2), outputs.probs)
 
 
 def test_memory_that_is_used_again_is_not_taken_for_what_was_there() -> None:

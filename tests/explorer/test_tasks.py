@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -275,6 +276,59 @@ def test_detections_are_boxes_to_pick_from() -> None:
     assert np.abs(shown_map(e)[outside]).max() < 1e-6
 
 
+@pytest.mark.parametrize(
+    ("finish", "output"),
+    [
+        (lambda found: found[0], None),
+        (lambda found: ({"loss": torch.zeros(())}, found), None),
+        (lambda found: [SimpleNamespace(**one) for one in found], None),
+        (lambda found: [{key: value.tolist() for key, value in one.items()} for one in found], None),
+        (lambda found: {key: torch.stack([one[key] for one in found]) for key in found[0]}, None),
+        (
+            lambda found: [(one["boxes"], one["scores"], one["labels"]) for one in found],
+            lambda raw: [dict(zip(("boxes", "scores", "labels"), one, strict=True)) for one in raw],
+        ),
+    ],
+)
+def test_detections_in_other_containers_are_no_classes(finish: Any, output: Any) -> None:
+    class Other(Detector):
+        def forward(self, images: torch.Tensor) -> Any:
+            return finish(super().forward(images))
+
+    e = settled(cw.explore(Other(0.2), X, output=output))
+    red = X[0, 0]
+    expected = [float(red[1:7, 2:10].mean()), 0.5 * float(red[8:14, 12:22].mean())]
+    assert [e.scores.label(index) for index in (0, 1)] == ["label 1 (box 1)", "label 2 (box 2)"]
+    np.testing.assert_allclose(bars(e), expected, rtol=1e-5)
+    e.close()
+
+
+def test_boxes_and_scores_that_nobody_named_are_refused() -> None:
+    class Other(Detector):
+        def forward(self, images: torch.Tensor) -> Any:
+            (one,) = super().forward(images)
+            return one["boxes"], one["scores"], one["labels"]
+
+    with pytest.raises(InputError, match="scores beside as many boxes"):
+        cw.explore(Other(), X)
+    with pytest.raises(TargetError, match="scores beside as many boxes"):
+        explainers.saliency(Other(), X)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_maps_beside_the_features_that_they_are_made_of(swapped: bool) -> None:
+    class Both(Segmenter):
+        def forward(self, x: torch.Tensor) -> Any:
+            features = self.pixels(x)
+            maps = self.head(features.relu())
+            return (maps, features) if swapped else (features, maps)
+
+    e = settled(cw.explore(Both(), X, labels=LABELS))
+    np.testing.assert_allclose(bars(e), Segmenter()(X)["out"].mean((0, 2, 3)).detach(), rtol=1e-5)
+    assert any("several tensors that may be scores" in note for note in e._scene.picture.notes)
+    e.close()
+
+
 def test_another_photograph_has_other_detections() -> None:
     e = cw.explore(Detector(0.3).eval(), {"bright": torch.ones(1, 3, 16, 24), "dim": torch.full((1, 3, 16, 24), 0.4)})
     assert len(e.overlay.marks) == 2
@@ -287,7 +341,7 @@ def test_another_photograph_has_other_detections() -> None:
 
 
 def test_a_detector_that_finds_nothing_says_so_and_opens() -> None:
-    e = cw.explore(Detector(2.0).eval(), X)
+    e = settled(cw.explore(Detector(2.0).eval(), X))
     assert bars(e).tolist() == [0.0]
     assert e.overlay.marks == []
     assert any("finds nothing in this photograph" in note for note in e._view.bar.notes)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 
+from cnnwidgets.core.detections import detections
 from cnnwidgets.core.errors import TargetError
-from cnnwidgets.core.outputs import holds_detections, shown
+from cnnwidgets.core.outputs import shown
 from cnnwidgets.explainers.targets import detection_score
 
 from .regions import beyond_the_part
@@ -53,28 +54,37 @@ class DetectionTask(Task):
         )
 
 
-def detection_task(outputs: Any, labels: Sequence[str] | None = None) -> DetectionTask:
+def detection_task(
+    outputs: Any, labels: Sequence[str] | None = None, objects_of: Callable[[Any], Any] | None = None
+) -> DetectionTask:
     """The task of a detector that returned ``outputs`` for one photograph.
 
     Args:
-        outputs: a list with a dict of ``boxes`` (M, 4), ``labels`` (M,) and ``scores`` (M,).
+        outputs: what :func:`~cnnwidgets.core.detections.detections` takes.
         labels: names of the labels, by number.
+        objects_of: makes that of what the model returns; None: the model returns it.
 
     Raises:
         TargetError: the dict lacks one of these.
     """
-    detections = outputs[0]
-    if not isinstance(detections, Mapping) or not {"boxes", "labels", "scores"} <= set(detections):
+    objects = detections(outputs if objects_of is None else objects_of(outputs))
+    if not objects:
         raise TargetError(
             f"The model returned {shown(outputs)}; expected a dict of boxes, labels and scores an image, as detectors "
             "return."
         )
-    boxes, numbers, scores = (detections[key].detach().float().cpu() for key in ("boxes", "labels", "scores"))
+    boxes, numbers, scores = (objects[0][key].detach().float().cpu() for key in ("boxes", "labels", "scores"))
     order = [index for index in scores.argsort(descending=True, stable=True).tolist() if _is_box(boxes[index])]
     sure = [index for index in order if scores[index] >= LEAST_SCORE][:MOST]
     few = sure or order[:_FEW]
     if not few:
-        return DetectionTask(outputs="sigmoid", output=_best_of_all, labels=("any detection",), first=0, notes=(_NONE,))
+        return DetectionTask(
+            outputs="sigmoid",
+            output=_through(objects_of, _best_of_all),
+            labels=("any detection",),
+            first=0,
+            notes=(_NONE,),
+        )
     names = tuple(_name(int(numbers[index]), labels) for index in few)
     notes = []
     if not sure:
@@ -83,7 +93,7 @@ def detection_task(outputs: Any, labels: Sequence[str] | None = None) -> Detecti
         notes.append(f"The {MOST} detections with the highest scores are offered, of {len(order)}.")
     return DetectionTask(
         outputs="sigmoid",
-        output=_scores_of([(boxes[index], int(numbers[index])) for index in few]),
+        output=_through(objects_of, _scores_of([(boxes[index], int(numbers[index])) for index in few])),
         labels=tuple(f"{name} (box {place})" for place, name in enumerate(names, 1)),
         first=0,
         marks=tuple(
@@ -93,6 +103,10 @@ def detection_task(outputs: Any, labels: Sequence[str] | None = None) -> Detecti
         notes=tuple(notes),
         names=names,
     )
+
+
+def _through(first: Callable[[Any], Any] | None, then: Callable[[Any], torch.Tensor]) -> Callable[[Any], torch.Tensor]:
+    return then if first is None else lambda outputs: then(first(outputs))
 
 
 def _scores_of(objects: Sequence[tuple[torch.Tensor, int]]) -> Any:
@@ -106,9 +120,10 @@ def _scores_of(objects: Sequence[tuple[torch.Tensor, int]]) -> Any:
 
 def _best_of_all(outputs: Any) -> torch.Tensor:
     """(N, 1): the highest score of any detection, 0 where there is none."""
-    if not holds_detections(outputs):
+    objects = detections(outputs)
+    if objects is None:
         raise TargetError(f"The detector returned {shown(outputs)}.")
-    best = [one["scores"].amax() if len(one["scores"]) else one["boxes"].new_zeros(()) for one in outputs]
+    best = [one["scores"].amax() if len(one["scores"]) else one["scores"].new_zeros(()) for one in objects]
     return torch.stack(best)[:, None]
 
 

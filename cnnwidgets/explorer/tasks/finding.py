@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
+from cnnwidgets.core.detections import lies_beside_boxes
 from cnnwidgets.core.errors import InputError, TargetError
 from cnnwidgets.core.forward import fitted, run
+from cnnwidgets.core.names import unwrapped
 from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.output_kinds import Kind
-from cnnwidgets.core.output_origins import Origins
 from cnnwidgets.core.outputs import class_scores, holds_detections, images_in, outputs_of, score_tensor, shown
 from cnnwidgets.core.readout import Readout, reading
 from cnnwidgets.core.state import preserved
@@ -63,15 +64,17 @@ def other_task(
     Raises:
         InputError: nothing in it can be explained; says what there is.
     """
-    plain = Readout(outputs, output)
-    raw, origins = _returned(model, image)
+    plain = Readout(outputs, output, base=unwrapped(model))
+    with reading(plain):
+        raw = _returned(model, image)
     with reading(plain), contextlib.suppress(TargetError):
         class_scores(raw, batch=1)
         return None
     if callable(target) and not isinstance(target, torch.Tensor):
         return function_task(target, plain, raw)
-    if holds_detections(raw) and not callable(output):
-        return detection_task(raw, labels)
+    objects_of = output if callable(output) else None
+    if holds_detections(raw if objects_of is None else _by(objects_of, raw)):
+        return detection_task(raw, labels, objects_of)
 
     def maps_of(returned: Any) -> torch.Tensor:
         with reading(plain):
@@ -80,18 +83,30 @@ def other_task(
     try:
         with outputs_of(1):
             maps = maps_of(raw)
-            origin = origins.of(maps)
+            origin = plain.origin(raw, maps)
     except TargetError as error:
+        if lies_beside_boxes(raw):
+            raise InputError(
+                f"The model returned {shown(raw)}: scores beside as many boxes, of objects and not of classes. Pass "
+                'output= a function that makes [{"boxes": ..., "labels": ..., "scores": ...}] of it, one dict an '
+                "image, or target= a function that makes one score an image, (N,)."
+            ) from error
         raise InputError(f"{error} The Explorer takes {_EXPECTED}. {_WAY_OUT}.") from error
     if labels is not None and len(labels) != maps.shape[1]:
         raise InputError(f"There are {len(labels)} labels for {maps.shape[1]} classes; pass one name a class.")
-    return segmentation_task(maps, maps_of, image, origin=origin, outputs=outputs, labels=labels)
+    return segmentation_task(maps, maps_of, image, origin=origin, outputs=outputs, labels=labels, notes=plain.notes)
 
 
-def _returned(model: nn.Module, image: torch.Tensor) -> tuple[Any, Origins]:
-    """What ``model`` returns for ``image``, and what made it."""
-    with torch.inference_mode(False), torch.no_grad(), preserved(model, evaluate=True), Origins() as origins:
-        return run(model, fitted(model, image.clone())), origins
+def _returned(model: nn.Module, image: torch.Tensor) -> Any:
+    with torch.inference_mode(False), torch.no_grad(), preserved(model, evaluate=True):
+        return run(model, fitted(model, image.clone()))
+
+
+def _by(function: Callable[[Any], Any], raw: Any) -> Any:
+    try:
+        return function(raw)
+    except Exception:
+        return None  # told where its scores are read
 
 
 def _as_maps(scores: torch.Tensor, image: torch.Tensor) -> torch.Tensor:

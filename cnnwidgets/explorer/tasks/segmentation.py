@@ -142,6 +142,7 @@ def segmentation_task(
     origin: str | None = None,
     outputs: Kind | None = None,
     labels: Sequence[str] | None = None,
+    notes: Sequence[str] = (),
 ) -> SegmentationTask:
     """The task of a network that returned ``maps`` (1, K, h, w) for ``image`` (1, C, H, W).
 
@@ -150,6 +151,7 @@ def segmentation_task(
         origin: what made the maps; see :func:`~cnnwidgets.core.output_kinds.decided`.
         outputs: what somebody said that the numbers are.
         labels: a name for each map.
+        notes: what else the reader must know of how the outputs are read.
     """
     count, picture, shape = maps.shape[1], tuple(image.shape[2:]), tuple(maps.shape[2:])
     maps = maps.detach().float().cpu()
@@ -161,7 +163,7 @@ def segmentation_task(
     classes = None
     if not is_picture:
         classes = maps[0].argmax(0) if count > 1 else (maps[0, 0] > (0.5 if kind in _PROBABILITIES else 0)).long()
-    notes = []
+    notes = list(notes)
     if same and not is_picture and kind != "softmax":
         notes.append(
             "The network returns three maps of the picture's size: they are taken for the scores of three classes. If "
