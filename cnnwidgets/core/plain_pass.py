@@ -28,6 +28,7 @@ _NO_TENSOR = (
     "stride",
     "is_floating_point",
     "is_complex",
+    "is_inference",
     "tolist",
     "__get__",
     "backward",
@@ -86,7 +87,8 @@ class PlainPass(Pathway):
 
     def _judged(self, field: Field, shape: tuple[int, ...]) -> Layout:
         if len(shape) == 3:
-            self.odd |= any(reach is not None for dim in field.dims for _, reach in dim)
+            # Tokens, or what came of them: beside a token for the class nothing is left of where they lie.
+            self.odd |= min(shape[1:]) > 1 or any(reach is not None for dim in field.dims for _, reach in dim)
         if len(shape) != 4:
             return Layout(shape)
         seen = Op(0, "", None, (), output_shape=shape, field=field)
