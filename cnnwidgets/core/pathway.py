@@ -14,7 +14,8 @@ from .watching import plain_name
 _NEVER_MOVES = words(
     "view_as detach clone contiguous to type type_as dim size stride numel item tolist is_floating_point get_device",
     "batch_norm layer_norm group_norm instance_norm linear softmax log_softmax dropout requires_grad is_contiguous",
-    "is_complex is_inference element_size data_ptr storage_offset register_hook new_zeros new_ones new_empty new_full zeros ones",
+    "is_complex is_inference element_size data_ptr storage_offset register_hook",
+    "new_zeros new_ones new_empty new_full zeros ones",
 )
 _BY_CONTENT = words("getitem setitem index_select gather take_along_dim take index_put scatter index_add roll")
 _AXES_TURNED = ("T", "mT", "H", "mH")

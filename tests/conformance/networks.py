@@ -75,6 +75,8 @@ class Case:
         hooked: a layer that is followed by an activation that works in place, or is called twice.
         positive: another layer, mostly after its activation, where a formula magnifies rounding at ``layer``.
         channels: how many of the maps of ``narrow`` are looked at; None for all.
+        lies: the centre of the first cell of ``narrow`` and the way to the next, worked out by hand; None: those of
+            all of the image shared out.
     """
 
     build: Callable[[], nn.Module]
@@ -84,12 +86,13 @@ class Case:
     hooked: str | None = None
     positive: str = ""
     channels: int | None = None
+    lies: tuple[float, float] | None = None
 
 
 CASES = {
-    "small net": Case(Small, 12, "norm", "b", "twice", "separate"),
+    "small net": Case(Small, 12, "norm", "b", "twice", "separate", lies=(1.5, 1)),
     "ResNet-18": Case(lambda: models.resnet18(weights=None), 48, "layer2.0", "layer1.0.conv1", "layer1.0.bn1"),
-    "Inception v3": Case(inception, 107, "Mixed_5d", "Conv2d_2a_3x3", "Conv2d_2a_3x3.bn"),
+    "Inception v3": Case(inception, 107, "Mixed_5d", "Conv2d_2a_3x3", "Conv2d_2a_3x3.bn", lies=(3.5, 2)),
     "DenseNet-121": Case(
         lambda: models.densenet121(weights=None),
         64,

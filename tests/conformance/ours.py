@@ -143,7 +143,7 @@ def _one_by_one(method: str) -> Callable[[Bench], Pair]:
         ours = explainers.get(method)(on.net, on.image, TARGET, **given).values[0]
         if method == "ablation_cam":
             return ours, slow_ablation_cam(on.net, on.image, TARGET, module, on.case.channels)
-        return ours, slow_score_cam(on.net, on.image, TARGET, module, "logit", on.case.channels)
+        return ours, slow_score_cam(on.net, on.image, TARGET, module, "logit", on.case.channels, on.case.lies)
 
     return both
 

@@ -118,13 +118,18 @@ def conditioned(method: str, a: np.ndarray, g: np.ndarray) -> float:
     return 1.0
 
 
-def enlarged(values: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Bilinear, pixel centres aligned, edges repeated."""
+def enlarged(values: np.ndarray, height: int, width: int, lies: tuple[float, float] | None = None) -> np.ndarray:
+    """Bilinear, pixel centres aligned, edges repeated.
+
+    Args:
+        lies: the centre of the first cell and the way to the next, in pixels of the image; None: all over it.
+    """
 
     def along(old: int, new: int) -> np.ndarray:
         table = np.zeros((new, old))
         for place in range(new):
-            at = min(max((place + 0.5) * old / new - 0.5, 0.0), old - 1.0)
+            first, pitch = lies or (new / old / 2, new / old)
+            at = min(max((place + 0.5 - first) / pitch, 0.0), old - 1.0)
             low = int(at)
             high = min(low + 1, old - 1)
             table[place, low] += 1 - (at - low)
@@ -149,7 +154,13 @@ def most_varied(a: np.ndarray, channels: int | None) -> list[int]:
 
 
 def slow_score_cam(
-    net: nn.Module, images: torch.Tensor, target: int, module: nn.Module, score: str, channels: int | None = None
+    net: nn.Module,
+    images: torch.Tensor,
+    target: int,
+    module: nn.Module,
+    score: str,
+    channels: int | None = None,
+    lies: tuple[float, float] | None = None,
 ) -> np.ndarray:
     with torch.no_grad():
         a = grid(maps_of(net, images, module)[0])
@@ -157,7 +168,7 @@ def slow_score_cam(
         for k in most_varied(a, channels):
             if a[k].max() == a[k].min():
                 continue
-            mask = enlarged(a[k], *images.shape[2:])
+            mask = enlarged(a[k], *images.shape[2:], lies)
             mask = (mask - mask.min()) / (mask.max() - mask.min())
             logits = net(images * torch.from_numpy(mask).to(images.dtype))[0].double()
             scores.append(float(logits[target] if score == "logit" else logits.exp()[target] / logits.exp().sum()))

@@ -39,6 +39,8 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], int, list[str], list[str]]] =
     ),
     "inception_v3": (inception, 107, ["Conv2d_4a_3x3", "Mixed_5d", "Mixed_7c"], ["Conv2d_2a_3x3"]),
 }
+LIES = {"small": (1.5, 1.0), "inception_v3": (3.5, 2.0)}
+"""Where valid convolutions came first: the centre of the first cell of the narrow layers, and the way to the next."""
 WELL = 10
 """Layers for which a formula magnifies rounding by more than this are left out of its comparison."""
 PRECISIONS = [(torch.float32, 1e-4), (torch.float64, 1e-8)]
@@ -106,13 +108,14 @@ def test_eigen_cam_is_the_first_component_found_by_power_iteration(case, dtype: 
         agree(result.values[0], slow_eigen_cam(a), tolerance * max(1.0, room / 10))
 
 
-def test_score_cam_is_as_one_map_at_a_time(case) -> None:
+def test_score_cam_is_as_one_map_at_a_time(case, request) -> None:
     net, images, _, narrow = case
+    lies = LIES.get(request.node.callspec.params["case"])
     small = isinstance(net, Small)
     for dtype, tolerance in PRECISIONS if small else PRECISIONS[:1]:
         net, images = net.to(dtype), images.to(dtype)
         for name, score in itertools.product(narrow, ("probability", "logit") if small else ("logit",)):
-            theirs = slow_score_cam(net, images, 3, net.get_submodule(name), score)
+            theirs = slow_score_cam(net, images, 3, net.get_submodule(name), score, lies=lies)
             agree(explainers.score_cam(net, images, 3, layer=name, score=score).values[0], theirs, tolerance)
 
 
