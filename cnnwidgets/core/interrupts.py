@@ -64,7 +64,7 @@ class _Handler:
             before = signal.getsignal(signal.SIGINT)
             if not callable(before) or before == self:
                 return
-            self._deferrals.add(deferral)
+            # Counted only once it is taken over: an interrupt just before would leave a deferral that nobody closes.
             self._before = before
             signal.signal(signal.SIGINT, self)
         self._deferrals.add(deferral)
@@ -72,15 +72,16 @@ class _Handler:
     def remove(self, deferral: Deferral) -> None:
         if deferral not in self._deferrals:
             return
-        if self._deferrals == {deferral}:
-            before = self._before
-            if before is not None and signal.getsignal(signal.SIGINT) == self:  # else somebody took it over meanwhile
-                signal.signal(signal.SIGINT, before)
-            waits, self._waiting_since = self._waiting_since is not None, None
-            self._deferrals.discard(deferral)
-            if waits and before is not None:
-                before(signal.SIGINT, None)
         self._deferrals.discard(deferral)
+        if self._deferrals:
+            return
+        # Given back last: from then on an interrupt may come between any two lines.
+        before = self._before
+        if before is not None and signal.getsignal(signal.SIGINT) == self:  # else somebody took it over meanwhile
+            signal.signal(signal.SIGINT, before)
+        waits, self._waiting_since = self._waiting_since is not None, None
+        if waits and before is not None:
+            before(signal.SIGINT, None)
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()

@@ -13,6 +13,7 @@ from torch.nn.utils.parametrize import ParametrizationList
 
 from .errors import CnnWidgetsError, LayerNotFound
 from .held_modules import held_modules
+from .interrupts import Deferral, careful
 
 _COMPILED = "_orig_mod"
 _WRAPPERS = (_COMPILED, "module")
@@ -79,17 +80,19 @@ class _Walk:
 _walks: ContextVar[dict[nn.Module, _Walk] | None] = ContextVar("walks", default=None)
 
 
+@careful
 @contextmanager
 def walked_once() -> Iterator[None]:
     """Look through each model but once in this block, which takes milliseconds for a big one; it is not rebuilt."""
     if _walks.get() is not None:
         yield
         return
-    token = _walks.set({})
-    try:
-        yield
-    finally:
-        _walks.reset(token)
+    with Deferral():
+        token = _walks.set({})
+        try:
+            yield
+        finally:
+            _walks.reset(token)
 
 
 def _walked(base: nn.Module) -> Iterator[tuple[str, nn.Module]]:

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from .errors import CnnWidgetsError, TargetError
+from .interrupts import Deferral, careful
 from .names import unwrapped
 from .output_choice import OutputChoice, asked_for, at, leaves, listed, picked
 from .output_kinds import Decision, Kind, checked_kind, decided
@@ -218,14 +219,16 @@ def watched(base: nn.Module, x: torch.Tensor, forward: Callable[[torch.Tensor], 
     return forward(x) if readout is None or readout.base is not base else readout.watched(forward, x)
 
 
+@careful
 @contextmanager
 def reading(readout: Readout) -> Iterator[Readout]:
     """Read what models return by ``readout`` in this block."""
-    token = _in_force.set(readout)
-    try:
-        yield readout
-    finally:
-        _in_force.reset(token)
+    with Deferral():
+        token = _in_force.set(readout)
+        try:
+            yield readout
+        finally:
+            _in_force.reset(token)
 
 
 def readout_of(model: nn.Module, outputs: Any = None, output: Any = None) -> Readout:

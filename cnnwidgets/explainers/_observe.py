@@ -14,6 +14,7 @@ from cnnwidgets.core.batches_of_one import may_be_the_batch, refuse_several
 from cnnwidgets.core.errors import CnnWidgetsError, NotSpatial, TargetError
 from cnnwidgets.core.forward import run
 from cnnwidgets.core.function_layers import FunctionLayer, Key
+from cnnwidgets.core.interrupts import Deferral
 from cnnwidgets.core.layout_memory import Memory
 from cnnwidgets.core.layouts import Layouts
 from cnnwidgets.core.output_choice import OutputChoice
@@ -124,7 +125,7 @@ def observe(
         CnnWidgetsError: the model failed. A layer that no gradient reaches is no error here.
     """
     readout = readout_of(model, outputs, output).inner()
-    with torch.inference_mode(False), torch.set_grad_enabled(gradients), reading(readout):
+    with Deferral(), torch.inference_mode(False), torch.set_grad_enabled(gradients), reading(readout):
         images = checked(model, images)
         notes = [*input_notes(images), *model_notes(model)]
         with preserved(model, evaluate=True) as kept:

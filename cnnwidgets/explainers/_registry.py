@@ -17,6 +17,7 @@ from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.core.forward import is_out_of_memory, run
+from cnnwidgets.core.interrupts import Deferral
 from cnnwidgets.core.names import walked_once
 from cnnwidgets.core.own_gradients import again
 from cnnwidgets.core.readout import current, reading, readout_of
@@ -245,7 +246,7 @@ def _wrapped(name: str, function: Callable[..., Any], needs_layer: bool) -> Expl
         said = {name: options.pop(name, None) for name in reads}
         readout = readout_of(model, **said)
         # Also under a caller's inference_mode, in which nothing can be differentiated.
-        with torch.inference_mode(False), torch.enable_grad(), reading(readout), walked_once():
+        with Deferral(), torch.inference_mode(False), torch.enable_grad(), reading(readout), walked_once():
             ready = checked(model, images)
             return again(lambda: in_halves(once, model, ready, target, options))
 

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from cnnwidgets import capture, explainers, trace
-from cnnwidgets.core import _buffers, attributes, state
+from cnnwidgets.core import _buffers, attributes, names, readout, state
 from cnnwidgets.core import capture as capture_module
 from cnnwidgets.core.capture import attached
 from cnnwidgets.core.interrupts import Deferral
@@ -81,6 +81,8 @@ def traces(net: nn.Sequential) -> dict[str, Any]:
         "recorder": (net[3].calls, net[3].last, list(net[3].history)),
         "generator": torch.get_rng_state().tolist(),
         "modes": (torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch._C._len_torch_function_stack()),
+        "dispatch": torch._C._len_torch_dispatch_stack(),
+        "context": (readout._in_force.get(), names._walks.get()),
         "handler": signal.getsignal(signal.SIGINT),
     }
 
