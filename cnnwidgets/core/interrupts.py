@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import CodeType, FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 _NEAR = 8  # frames: what a context manager calls itself, and no forward that runs inside of it
 _AGAIN = 0.005  # seconds until an interrupt that had to wait is tried again
@@ -16,8 +16,10 @@ _LONGEST = 2.0  # and until it waits no longer
 _ENTRIES = frozenset({"__enter__", "__exit__", "close"})
 _CAREFUL: set[CodeType] = set()
 
+F = TypeVar("F", bound=Callable[..., Any])
 
-def careful(function: Any) -> Any:
+
+def careful(function: F) -> F:
     """Marks what must not be interrupted: a function, or the generator under a ``contextmanager``."""
     _CAREFUL.add(getattr(function, "__wrapped__", function).__code__)
     return function
