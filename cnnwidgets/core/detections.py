@@ -77,7 +77,7 @@ def _checked(item: Any) -> dict[str, torch.Tensor]:
         boxes = boxes.reshape(*scores.shape, 4)
     if boxes.ndim not in (2, 3) or boxes.shape != (*scores.shape, 4) or labels.shape != scores.shape:
         raise TargetError(
-            f"The detector returned boxes of shape {tuple(boxes.shape)}, labels {tuple(labels.shape)} and scores "
+            f"The detections have boxes of shape {tuple(boxes.shape)}, labels {tuple(labels.shape)} and scores "
             f"{tuple(scores.shape)}; expected (M, 4), (M,) and (M,) for each image."
         )
     return {"boxes": boxes, "labels": labels, "scores": scores if scores.is_floating_point() else scores.float()}

@@ -112,6 +112,8 @@ def observe_directly(module: nn.Module, observe: Observe) -> None:
 @careful
 def stop_observing(module: nn.Module, observe: Observe) -> None:
     """End it, as often as need be: an interrupt may have cut the beginning short."""
+    while _guard._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001 (it came just before the release)
+        _guard.release()
     with _guard:
         for key in _overridden(type(module)):
             _forget_call(key, module, observe)
