@@ -131,7 +131,10 @@ def images_in(outputs: Any) -> int:
     batch = _images.get()
     if batch is not None:
         return batch
-    objects = detections(outputs)
+    try:
+        objects: Any = detections(outputs)
+    except TargetError:  # odd ones, which are for the user's callable to read
+        objects = outputs if isinstance(outputs, list | tuple) else [outputs]
     return len(score_tensor(outputs) if objects is None else objects)
 
 
@@ -141,7 +144,10 @@ def holds_detections(outputs: Any) -> bool:
         scores = outputs["scores"]
         if isinstance(scores, torch.Tensor) and scores.shape == (_images.get() or 1,):
             return False  # a box and a number an image
-    return detections(outputs) is not None
+    try:
+        return detections(outputs) is not None
+    except TargetError:
+        return True
 
 
 def shown(outputs: Any) -> str:
