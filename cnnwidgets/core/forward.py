@@ -73,7 +73,13 @@ def fitted(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
     kinds = input_types(base)
     if len(kinds) > 1:
         kinds = [proven(base, kinds) or _tried(base, images, kinds)]
-    return images.to(*kinds[0]) if kinds else images
+    try:
+        return images.to(*kinds[0]) if kinds else images
+    except NotImplementedError:
+        raise InputError(
+            "The image is on the meta device, where tensors have a shape and no values, and the model is not; pass a "
+            "real one."
+        ) from None
 
 
 def _tried(base: nn.Module, images: torch.Tensor, kinds: list[Kind]) -> Kind:

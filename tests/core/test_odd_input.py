@@ -361,3 +361,8 @@ def test_numbers_beyond_all_images(options: dict[str, Any]) -> None:
     net = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.Flatten())
     with pytest.raises(InputError, match=r"larger than any image|expected a number|expected finite"):
         cw.explainers.occlusion(net, torch.zeros(1, 1, 16, 16), 0, **options)
+
+
+def test_trace_of_an_image_without_values_says_so() -> None:
+    with pytest.raises(InputError, match="meta device"):
+        cw.trace(nn.Sequential(nn.Conv2d(3, 2, 3)), torch.zeros(1, 3, 8, 8, device="meta"))

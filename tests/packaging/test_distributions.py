@@ -29,7 +29,9 @@ for found in pkgutil.iter_modules(widgets.__path__):
     if found.ispkg and not found.name.startswith("_"):
         for inner in pkgutil.iter_modules([str(Path(widgets.__path__[0]) / found.name)]):
             importlib.import_module(f"cnnwidgets.widgets.{found.name}.{inner.name}")
-kinds = [kind for kind in CnnWidget.__subclasses__() if kind.__module__.startswith("cnnwidgets.")]
+def leaves(kind):
+    return [leaf for inner in kind.__subclasses__() for leaf in leaves(inner)] or [kind]
+kinds = [kind for kind in leaves(CnnWidget) if kind.__module__.startswith("cnnwidgets.")]
 def state(kind):
     traits = kind.class_traits(sync=True).items()
     return {name: trait.default() for name, trait in traits if not name.startswith("_") and name != "layout"}
