@@ -77,6 +77,7 @@ class Case:
         channels: how many of the maps of ``narrow`` are looked at; None for all.
         lies: the centre of the first cell of ``narrow`` and the way to the next, worked out by hand; None: those of
             all of the image shared out.
+        layer_lies: the same for ``layer``.
     """
 
     build: Callable[[], nn.Module]
@@ -87,12 +88,15 @@ class Case:
     positive: str = ""
     channels: int | None = None
     lies: tuple[float, float] | None = None
+    layer_lies: tuple[float, float] | None = None
 
 
 CASES = {
-    "small net": Case(Small, 12, "norm", "b", "twice", "separate", lies=(1.5, 1)),
+    "small net": Case(Small, 12, "norm", "b", "twice", "separate", lies=(1.5, 1), layer_lies=(1.5, 1)),
     "ResNet-18": Case(lambda: models.resnet18(weights=None), 48, "layer2.0", "layer1.0.conv1", "layer1.0.bn1"),
-    "Inception v3": Case(inception, 107, "Mixed_5d", "Conv2d_2a_3x3", "Conv2d_2a_3x3.bn", lies=(3.5, 2)),
+    "Inception v3": Case(
+        inception, 107, "Mixed_5d", "Conv2d_2a_3x3", "Conv2d_2a_3x3.bn", lies=(3.5, 2), layer_lies=(13.5, 8)
+    ),
     "DenseNet-121": Case(
         lambda: models.densenet121(weights=None),
         64,

@@ -10,7 +10,6 @@ import captum.attr
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import CnnWidgetsError
@@ -19,6 +18,7 @@ from .networks import CASES, Case, built
 from .references import (
     SLOW,
     conditioned,
+    enlarged,
     grid,
     maps_and_gradient,
     reference,
@@ -170,8 +170,8 @@ def _cam(on: Bench) -> Pair:
 
 def _guided_cam(on: Bench) -> Pair:
     a, g = on.maps(on.case.layer)
-    cam = torch.from_numpy(SLOW["grad_cam"](a, g)).clamp(min=0)[None, None].to(on.dtype)
-    large = functional.interpolate(cam, on.image.shape[2:], mode="bilinear")
+    cam = SLOW["grad_cam"](a, g).clip(min=0)
+    large = torch.from_numpy(enlarged(cam, *on.image.shape[2:], on.case.layer_lies)).to(on.dtype)
     ours = explainers.guided_grad_cam(on.net, on.image, TARGET, layer=on.case.layer).values
     return ours, reference(on.net, on.image, [TARGET], "guided") * large
 
