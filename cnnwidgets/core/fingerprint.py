@@ -17,6 +17,7 @@ from torch.nn.parameter import is_lazy
 from .attributes import Contents, own_attributes
 from .direct_calls import Forward
 from .names import unwrapped
+from .versions import version
 
 _SUMMED = 8_000_000  # numbers of which each is looked at; of more, some of every row
 _SMALL = 2**16  # numbers in an array that are all looked at
@@ -154,7 +155,7 @@ def _deep_mark(value: Any) -> Hashable:
 
 def _mark(value: Any) -> Hashable:
     if isinstance(value, torch.Tensor):
-        return id(value), -1 if value.is_inference() else value._version  # noqa: SLF001
+        return id(value), version(value)
     if type(value) in _SCALARS and value == value:
         return type(value), value
     if isinstance(value, tuple):
@@ -171,10 +172,7 @@ def _array_mark(value: Any) -> Hashable:
 
 
 def _identities(tensors: list[torch.Tensor]) -> Hashable:
-    return tuple(
-        (_address(value), -1 if value.is_inference() else value._version, value.dtype, tuple(value.shape))  # noqa: SLF001
-        for value in tensors
-    )
+    return tuple((_address(value), version(value), value.dtype, tuple(value.shape)) for value in tensors)
 
 
 def _address(value: torch.Tensor) -> int:

@@ -19,6 +19,7 @@ from .graph import build
 from .names import named_layers, unwrapped
 from .provenance import tensors
 from .recording import Op, record
+from .versions import version
 from .watching import plain_name
 
 
@@ -117,10 +118,10 @@ class FunctionCalls(TorchFunctionMode):
         if self.busy:
             return func(*args, **kwargs)
         read = [*tensors(args), *tensors(tuple(kwargs.values()))]
-        versions = [_version(tensor) for tensor in read]
+        versions = [version(tensor) for tensor in read]
         output = func(*args, **kwargs)
         # As when it was recorded: a call counts if it reads what depends on the input, and makes or writes a tensor.
-        written = [tensor for tensor, before in zip(read, versions, strict=True) if _version(tensor) != before]
+        written = [tensor for tensor, before in zip(read, versions, strict=True) if version(tensor) != before]
         results = list(tensors(output)) if isinstance(output, torch.Tensor | list | tuple) else []
         made = [result for result in results if not any(result is tensor for tensor in read)]
         if all(self._is_independent(tensor) for tensor in read):
@@ -146,7 +147,3 @@ class FunctionCalls(TorchFunctionMode):
     def _is_independent(self, tensor: torch.Tensor) -> bool:
         known = self._independent.get(id(tensor))
         return known is not None and known() is tensor
-
-
-def _version(tensor: torch.Tensor) -> int:
-    return -1 if tensor.is_inference() else tensor._version  # noqa: SLF001

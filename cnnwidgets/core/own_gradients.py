@@ -8,12 +8,13 @@ again, see :func:`again`.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
+from .containers import detached
 from .errors import CnnWidgetsError
 
 T = TypeVar("T")
@@ -59,19 +60,4 @@ def in_graph(x: torch.Tensor) -> torch.Tensor:
 def with_gradients(base: nn.Module, *inputs: torch.Tensor) -> Any:
     """What the module returns for copies of ``inputs``, made with gradients, and out of the graph."""
     with torch.inference_mode(False), torch.enable_grad():
-        return _detached(base(*map(in_graph, inputs)))
-
-
-def _detached(value: Any) -> Any:
-    if isinstance(value, torch.Tensor):
-        return value.detach()
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*map(_detached, value))
-    if isinstance(value, list | tuple):
-        return type(value)(map(_detached, value))
-    if isinstance(value, Mapping):
-        try:
-            return type(value)({key: _detached(item) for key, item in value.items()})  # type: ignore[call-arg]
-        except TypeError:
-            return {key: _detached(item) for key, item in value.items()}
-    return value
+        return detached(base(*map(in_graph, inputs)))

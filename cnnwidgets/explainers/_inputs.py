@@ -14,6 +14,7 @@ from cnnwidgets.core.forward import fitted
 from cnnwidgets.core.names import named_weights, own_tensors, unwrapped
 from cnnwidgets.core.plain import plain_tensor
 from cnnwidgets.core.results import Attribution
+from cnnwidgets.core.versions import version
 
 
 def checked(model: nn.Module, images: Any) -> torch.Tensor:
@@ -95,7 +96,7 @@ def _unchanged(base: nn.Module, tensors: list[torch.Tensor]) -> bool:
 def _state(tensor: torch.Tensor) -> tuple[int, int]:
     """Where its values lie and how often they were written to, as far as torch counts that."""
     address = tensor.data_ptr() if tensor.layout == torch.strided else 0
-    return address, -1 if tensor.is_inference() else tensor._version  # noqa: SLF001 (its only name)
+    return address, version(tensor)
 
 
 def _finite(tensor: torch.Tensor) -> bool:

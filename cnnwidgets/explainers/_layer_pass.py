@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from cnnwidgets.core.containers import detached
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, NotSpatial
 from cnnwidgets.core.forward import run
 from cnnwidgets.core.layout_memory import Memory
@@ -153,7 +153,7 @@ def layer_pass(
             scores, chosen = resolve(target, found.outputs, score=score, batch=len(images))
     layouts, wanted = memory.layouts, found.wanted
     if not gradient:
-        found.outputs = _detached(found.outputs)
+        found.outputs = detached(found.outputs)  # the graph behind it holds what every layer made
 
     spatial = found.last.get(True) or found.last.get(False)
     if wanted is None:
@@ -272,19 +272,6 @@ def _look(
     with guidance.forward(), watch.following():
         outputs = run(model, x)
     return _Forward(wanted, index, watch, guidance, outputs, asked, last, watch.alone)
-
-
-def _detached(outputs: Any) -> Any:
-    """``outputs`` without the graph behind them, which holds what every layer made."""
-    if isinstance(outputs, torch.Tensor):
-        return outputs.detach()
-    if isinstance(outputs, tuple) and hasattr(outputs, "_fields"):
-        return type(outputs)(*map(_detached, outputs))
-    if type(outputs) in (tuple, list):
-        return type(outputs)(map(_detached, outputs))
-    if type(outputs) in (dict, OrderedDict):
-        return type(outputs)((key, _detached(value)) for key, value in outputs.items())
-    return outputs
 
 
 def _no_maps(watch: Watch) -> str:

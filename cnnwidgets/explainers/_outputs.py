@@ -8,6 +8,7 @@ import torch
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from cnnwidgets.core.layouts import Layout
+from cnnwidgets.core.versions import version
 
 
 @dataclass
@@ -89,8 +90,3 @@ class Call:
     name: str
     index: int
     output: Output
-
-
-def version(tensor: torch.Tensor) -> int:
-    """Changes when the tensor is written to in place."""
-    return -1 if tensor.is_inference() else tensor._version  # noqa: SLF001

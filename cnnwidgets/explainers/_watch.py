@@ -20,8 +20,9 @@ from cnnwidgets.core.names import own_tensors, unwrapped, visible_layers
 from cnnwidgets.core.pathway import Pathway
 from cnnwidgets.core.plain_pass import PlainPass
 from cnnwidgets.core.provenance import tensors
+from cnnwidgets.core.versions import version
 
-from ._outputs import Base, Call, Output, version
+from ._outputs import Base, Call, Output
 
 
 class Watch:

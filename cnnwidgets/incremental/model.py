@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from cnnwidgets.core.containers import rebuilt
 from cnnwidgets.core.eager import never_compiled
 from cnnwidgets.core.errors import NotSpatial
 from cnnwidgets.core.forward import run as forward
@@ -17,6 +18,7 @@ from cnnwidgets.core.names import find_layer, own_tensors, unwrapped
 from cnnwidgets.core.output_choice import children
 from cnnwidgets.core.own_gradients import again, in_graph
 from cnnwidgets.core.tokens import AnyForm
+from cnnwidgets.core.versions import version
 
 from .belongings import kept_clean
 from .layer_call import Functions, calls_of
@@ -62,7 +64,7 @@ class Model:
 
     def stamp(self) -> Any:
         """Changes when the model's weights do."""
-        return [(id(value), value.data_ptr(), _version(value)) for value in own_tensors(self._base)]
+        return [(id(value), value.data_ptr(), version(value)) for value in own_tensors(self._base)]
 
     def find_start(self) -> None:
         """The layer's output for the image."""
@@ -159,15 +161,8 @@ def plain(value: Any) -> Any:
     """What a model returned, with ordinary tensors in it."""
     if isinstance(value, Edits):
         return value.whole()
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*map(plain, value))
-    if isinstance(value, tuple | list):
-        return type(value)(map(plain, value))
-    if isinstance(value, Mapping):
-        try:
-            return type(value)({key: plain(item) for key, item in value.items()})  # type: ignore[call-arg]
-        except TypeError:
-            return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list | Mapping):
+        return rebuilt(value, plain)
     held = {name: inner for name, inner in children(value) if isinstance(inner, Edits)} if _is_record(value) else {}
     if held:
         value = copy.copy(value)
@@ -178,7 +173,3 @@ def plain(value: Any) -> Any:
 
 def _is_record(value: Any) -> bool:
     return not isinstance(value, torch.Tensor) and (hasattr(value, "__dict__") or hasattr(value, "__slots__"))
-
-
-def _version(value: torch.Tensor) -> int:
-    return -1 if value.is_inference() else value._version  # noqa: SLF001
