@@ -48,6 +48,15 @@ def detections(raw: Any, depth: int = _DEPTH) -> list[dict[str, torch.Tensor]] |
     return some[0] if len(some) == 1 else None
 
 
+def images_detected_in(raw: Any) -> int | None:
+    """For how many images a detector returned this, also where a user's function has to read it; None: it is none."""
+    try:
+        objects: Any = detections(raw)
+    except TargetError:
+        objects = raw if isinstance(raw, list | tuple) else [raw]
+    return None if objects is None else len(objects)
+
+
 def lies_beside_boxes(raw: Any) -> bool:
     """Whether a model returned, for one image, M boxes and as many numbers: scores of objects, not of classes."""
     shapes = {tuple(leaf.tensor.shape) for leaf in leaves(raw) if leaf.tensor.is_floating_point()}

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from .interrupts import careful
+from .interrupts import careful, let_go
 
 Observe = Callable[..., Any]
 """Called as ``observe(module, level, function, *args, **kwargs)`` in place of ``function(*args, **kwargs)``."""
@@ -112,8 +112,7 @@ def observe_directly(module: nn.Module, observe: Observe) -> None:
 @careful
 def stop_observing(module: nn.Module, observe: Observe) -> None:
     """End it, as often as need be: an interrupt may have cut the beginning short."""
-    while _guard._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001 (it came just before the release)
-        _guard.release()
+    let_go(_guard)
     with _guard:
         for key in _overridden(type(module)):
             _forget_call(key, module, observe)

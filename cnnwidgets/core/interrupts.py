@@ -102,6 +102,12 @@ class _Handler:
             _thread.interrupt_main()
 
 
+def let_go(lock: Any) -> None:
+    """Release a ``threading.RLock`` that an interrupt, just before the release, left with this thread."""
+    while lock._is_owned():  # noqa: SLF001
+        lock.release()
+
+
 def is_careful(frame: FrameType | None) -> bool:
     """Whether an exception raised in ``frame`` could leave a change behind."""
     for _ in range(_NEAR):

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from .detections import detections, lies_beside_boxes
+from .detections import images_detected_in, lies_beside_boxes
 from .errors import TargetError
 from .output_kinds import Kind, probabilities
 from .readout import current
@@ -131,11 +131,8 @@ def images_in(outputs: Any) -> int:
     batch = _images.get()
     if batch is not None:
         return batch
-    try:
-        objects: Any = detections(outputs)
-    except TargetError:  # odd ones, which are for the user's callable to read
-        objects = outputs if isinstance(outputs, list | tuple) else [outputs]
-    return len(score_tensor(outputs) if objects is None else objects)
+    images = images_detected_in(outputs)
+    return len(score_tensor(outputs)) if images is None else images
 
 
 def holds_detections(outputs: Any) -> bool:
@@ -144,10 +141,7 @@ def holds_detections(outputs: Any) -> bool:
         scores = outputs["scores"]
         if isinstance(scores, torch.Tensor) and scores.shape == (_images.get() or 1,):
             return False  # a box and a number an image
-    try:
-        return detections(outputs) is not None
-    except TargetError:
-        return True
+    return images_detected_in(outputs) is not None
 
 
 def shown(outputs: Any) -> str:

@@ -22,7 +22,7 @@ from .attributes import Attributes, Contents
 from .capture import is_watching
 from .errors import CnnWidgetsError
 from .inference_weights import OrdinaryWeights
-from .interrupts import Deferral, careful
+from .interrupts import Deferral, careful, let_go
 from .names import all_modules, named_layers, unwrapped
 from .new_hooks import NewHooks
 
@@ -99,8 +99,7 @@ class _Block:
     @careful
     def end(self) -> None:
         """Put back; repeated where an interrupt came in between."""
-        while _guard._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001 (it came just before the release)
-            _guard.release()
+        let_go(_guard)
         if self._ended:
             return
         with _guard:

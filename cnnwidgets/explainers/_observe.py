@@ -17,6 +17,7 @@ from cnnwidgets.core.function_layers import FunctionLayer, Key
 from cnnwidgets.core.interrupts import Deferral
 from cnnwidgets.core.layout_memory import Memory
 from cnnwidgets.core.layouts import Layouts
+from cnnwidgets.core.names import walked_once
 from cnnwidgets.core.output_choice import OutputChoice
 from cnnwidgets.core.output_kinds import Kind
 from cnnwidgets.core.own_gradients import again
@@ -125,7 +126,7 @@ def observe(
         CnnWidgetsError: the model failed. A layer that no gradient reaches is no error here.
     """
     readout = readout_of(model, outputs, output).inner()
-    with Deferral(), torch.inference_mode(False), torch.set_grad_enabled(gradients), reading(readout):
+    with Deferral(), torch.inference_mode(False), torch.set_grad_enabled(gradients), reading(readout), walked_once():
         images = checked(model, images)
         notes = [*input_notes(images), *model_notes(model)]
         with preserved(model, evaluate=True) as kept:
