@@ -9,11 +9,10 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.attributes import Contents, graph_tensors
+from cnnwidgets.core.copying import undisturbed
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.core.forward import is_out_of_memory
 from cnnwidgets.core.names import unwrapped
-
-_ATTEMPTS = 5
 
 
 def private_copy(model: nn.Module) -> nn.Module:
@@ -23,19 +22,12 @@ def private_copy(model: nn.Module) -> nn.Module:
         CnnWidgetsError: it cannot be copied; names the part that cannot. Or the copy shares memory with the original.
     """
     base = unwrapped(model)
-    for attempt in range(_ATTEMPTS):
-        try:
-            with torch.inference_mode(False), torch.no_grad():
-                contents = Contents(base.modules())  # activations kept with their graph, which cannot be copied
-                made = copy.deepcopy(base, {id(value): value.detach().clone() for value in graph_tensors(contents)})
-            break
-        except Exception as error:
-            if is_out_of_memory(error):
-                raise _too_big(base) from error
-            # Another thread attached or removed a hook meanwhile.
-            if attempt + 1 < _ATTEMPTS and isinstance(error, RuntimeError) and "during iteration" in str(error):
-                continue
-            raise _not_copied(base, error) from error
+    try:
+        made = undisturbed(lambda: _copied(base))
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise _too_big(base) from error
+        raise _not_copied(base, error) from error
     shared = _storages(base) & _storages(made)
     if shared or made is base:
         raise CnnWidgetsError(
@@ -43,6 +35,12 @@ def private_copy(model: nn.Module) -> nn.Module:
             "randomised. Remove its __deepcopy__, or let it copy the parameters too."
         )
     return made
+
+
+def _copied(base: nn.Module) -> nn.Module:
+    with torch.inference_mode(False), torch.no_grad():
+        contents = Contents(base.modules())  # activations kept with their graph, which cannot be copied
+        return copy.deepcopy(base, {id(value): value.detach().clone() for value in graph_tensors(contents)})
 
 
 def _storages(model: nn.Module) -> set[int]:

@@ -14,11 +14,11 @@ import torch
 from torch import nn
 
 from .attributes import Contents, graph_tensors, own_attributes
+from .copying import undisturbed
 from .fingerprint import functions_of, is_ours, outside_values
 from .forward import is_out_of_memory
 from .names import unwrapped
 
-_ATTEMPTS = 5
 _LOCKS: dict[type, Any] = {type(make()): make for make in (threading.Lock, threading.RLock)}
 
 
@@ -45,7 +45,7 @@ class Twin:
         why: Exception | None = None
         for attempt in (_by_deepcopy, _by_dict):
             try:
-                made = _repeated(attempt, base)
+                made = undisturbed(functools.partial(attempt, base))
             except Exception as error:
                 if is_out_of_memory(error):
                     raise
@@ -62,18 +62,6 @@ class Twin:
     def private(self) -> bool:
         """Whether ``module`` is a copy."""
         return not self.note
-
-
-def _repeated(attempt: Any, base: nn.Module) -> nn.Module:
-    """``attempt``, again where another thread attached or removed a hook meanwhile."""
-    for left in reversed(range(_ATTEMPTS)):
-        try:
-            made: nn.Module = attempt(base)
-            return made
-        except RuntimeError as error:
-            if not left or "during iteration" not in str(error):
-                raise
-    raise AssertionError("unreachable")
 
 
 def _by_deepcopy(base: nn.Module) -> nn.Module:
