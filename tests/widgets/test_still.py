@@ -141,6 +141,15 @@ def test_a_map_is_stretched_as_torch_does() -> None:
     assert np.abs(ours - theirs[0, 0].numpy()).max() < 1e-6
 
 
+@pytest.mark.parametrize("smooth", [False, True])
+def test_a_map_lies_on_its_part_of_the_picture(smooth: bool) -> None:
+    part, inside = maps.laid(np.float32([[5, 7]]), (1, 8), (0.0, 0.25, 1.0, 0.75), smooth=smooth)
+    assert inside.tolist() == [[False, False, True, True, True, True, False, False]]
+    assert part[inside].tolist() == ([5, 5.5, 6.5, 7] if smooth else [5, 5, 7, 7])
+    _, cut = maps.laid(np.float32([[5, 7]]), (1, 4), (0.0, -0.5, 1.0, 0.4), smooth=smooth)
+    assert cut.tolist() == [[True, True, False, False]]  # the centre of the second pixel is at 0.375
+
+
 def test_clipped_maps_say_so() -> None:
     values = np.arange(100, dtype=np.float32).reshape(10, 10)
     scale = maps.scaled(values, None, "positive", clip=5.0)

@@ -12,6 +12,7 @@ from PIL import Image
 from .colours import coloured
 
 Floats = npt.NDArray[np.float32]
+Places = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
 
 class Scaled(NamedTuple):
@@ -99,17 +100,13 @@ def overlay(
 def laid(
     values: Floats, size: tuple[int, int], extent: Sequence[float] | None, *, smooth: bool
 ) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """The map at ``size`` where it lies, 0 elsewhere; and where that is."""
-    if extent is None:
-        return resized(values, size, smooth=smooth), np.ones(size, bool)
-    top, left, bottom, right = (round(share * size[axis % 2]) for axis, share in enumerate(extent))
-    whole = resized(values, (max(bottom - top, 1), max(right - left, 1)), smooth=smooth)
-    part, inside = np.zeros(size, whole.dtype), np.zeros(size, bool)
-    rows, columns = slice(max(top, 0), max(bottom, 0)), slice(max(left, 0), max(right, 0))
-    cut = whole[max(-top, 0) :, max(-left, 0) :]
-    height, width = inside[rows, columns].shape
-    part[rows, columns], inside[rows, columns] = cut[:height, :width], True
-    return part, inside
+    """The map at ``size`` where it lies, its edge repeated beyond; and where it has cells."""
+    spans = ((0.0, 1.0), (0.0, 1.0)) if extent is None else ((extent[0], extent[2]), (extent[1], extent[3]))
+    rows, columns = (
+        ((np.arange(n) + 0.5) / n - low) / (high - low) for n, (low, high) in zip(size, spans, strict=True)
+    )
+    inside = ((rows >= 0) & (rows < 1))[:, None] & ((columns >= 0) & (columns < 1))
+    return _at(values, (rows, columns), smooth=smooth), inside
 
 
 def photograph(pixels: npt.NDArray[np.uint8], side: int) -> Image.Image:
@@ -128,28 +125,31 @@ def fitted(shape: tuple[int, ...], side: int) -> tuple[int, int]:
 
 def resized(values: Floats, size: tuple[int, int], *, smooth: bool) -> Floats:
     """``values`` (h, w) at ``size``, as the browser does: pixel centres at i + ½, NaN where its cell is not finite."""
-    height, width = size
+    return laid(values, size, None, smooth=smooth)[0]
+
+
+def _at(values: Floats, places: Places, *, smooth: bool) -> Floats:
+    """``values`` at rows and columns in shares of the map, 0 to 1; beyond, those of its edge."""
     rows, columns = (
-        np.minimum(((np.arange(n) + 0.5) * m / n).astype(int), m - 1)
-        for n, m in ((height, values.shape[0]), (width, values.shape[1]))
+        np.clip((share * cells).astype(int), 0, cells - 1) for share, cells in zip(places, values.shape, strict=True)
     )
     nearest: Floats = values[rows[:, None], columns]
-    if not smooth or values.shape == size:
+    if not smooth:
         return nearest
     finite = np.isfinite(values)
-    sums, weights = (_bilinear(part, size) for part in (np.where(finite, values, 0), finite.astype(np.float32)))
+    sums, weights = (_bilinear(part, places) for part in (np.where(finite, values, 0), finite.astype(np.float32)))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(np.isfinite(nearest), sums / weights, np.nan).astype(np.float32)
 
 
-def _bilinear(values: Floats, size: tuple[int, int]) -> Floats:
-    for axis, target in enumerate(size):
-        source = values.shape[axis]
-        centres = np.clip((np.arange(target) + 0.5) * source / target - 0.5, 0, source - 1)
+def _bilinear(values: Floats, places: Places) -> Floats:
+    for axis, shares in enumerate(places):
+        cells = values.shape[axis]
+        centres = np.clip(shares * cells - 0.5, 0, cells - 1)
         low = np.floor(centres).astype(int)
-        share = (centres - low).reshape((-1, 1) if axis == 0 else (1, -1))
-        high = np.minimum(low + 1, source - 1)
-        values = values.take(low, axis) * (1 - share) + values.take(high, axis) * share
+        part = (centres - low).reshape((-1, 1) if axis == 0 else (1, -1))
+        high = np.minimum(low + 1, cells - 1)
+        values = values.take(low, axis) * (1 - part) + values.take(high, axis) * part
     return values
 
 
