@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Browser
 
 import cnnwidgets as cw
-from tests.browser.lab import Lab, lab
+from tests.browser.explorer_page import ExplorerPage
+from tests.browser.lab import Lab, Trouble, lab
 
 ROOT = Path(__file__).parent.parent.parent
 ARTEFACTS = ROOT / "tests" / "artefacts"
@@ -36,3 +37,11 @@ def artefacts() -> Path:
     """Where screenshots go, to be looked at."""
     ARTEFACTS.mkdir(exist_ok=True)
     return ARTEFACTS
+
+
+@pytest.fixture
+def e(opened: tuple[ExplorerPage, Trouble]) -> Iterator[ExplorerPage]:
+    """The Explorer of the file's ``opened``; what its test does leaves nothing in the page's console."""
+    yield opened[0]
+    trouble = opened[1]
+    assert (trouble.console, trouble.external, trouble.failed) == ([], [], [])

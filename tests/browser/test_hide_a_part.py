@@ -28,13 +28,6 @@ def opened(jupyter: Lab) -> Iterator[tuple[ExplorerPage, Trouble]]:
         yield explorer, trouble
 
 
-@pytest.fixture
-def e(opened: tuple[ExplorerPage, Trouble]) -> Iterator[ExplorerPage]:
-    yield opened[0]
-    trouble = opened[1]
-    assert (trouble.console, trouble.external, trouble.failed) == ([], [], [])
-
-
 def _occluder(e: ExplorerPage) -> Locator:
     return e.root.locator(".cnnw-occluder")
 

@@ -29,13 +29,6 @@ def opened(jupyter: Lab) -> Iterator[tuple[ExplorerPage, Trouble]]:
         yield explorer, trouble
 
 
-@pytest.fixture
-def e(opened: tuple[ExplorerPage, Trouble]) -> Iterator[ExplorerPage]:
-    yield opened[0]
-    trouble = opened[1]
-    assert (trouble.console, trouble.external, trouble.failed) == ([], [], [])
-
-
 def _tab(e: ExplorerPage, name: str) -> None:
     e.root.get_by_role("tab", name=name).click()
 

@@ -30,13 +30,6 @@ def opened(jupyter: Lab) -> Iterator[tuple[ExplorerPage, Trouble]]:
         yield ExplorerPage(page), trouble
 
 
-@pytest.fixture
-def e(opened: tuple[ExplorerPage, Trouble]) -> Iterator[ExplorerPage]:
-    yield opened[0]
-    trouble = opened[1]
-    assert (trouble.console, trouble.external, trouble.failed) == ([], [], [])
-
-
 def _input(model: nn.Module) -> torch.Tensor:
     return load_picture(cw.demo.photographs()["chelsea"], model).tensor
 

@@ -29,13 +29,6 @@ def opened(jupyter: Lab) -> Iterator[tuple[ExplorerPage, Trouble]]:
         yield ExplorerPage(page), trouble
 
 
-@pytest.fixture
-def e(opened: tuple[ExplorerPage, Trouble]) -> Iterator[ExplorerPage]:
-    yield opened[0]
-    trouble = opened[1]
-    assert (trouble.console, trouble.external, trouble.failed) == ([], [], [])
-
-
 def _point(e: ExplorerPage, row: float, column: float, size: tuple[int, int]) -> tuple[float, float]:
     box = e.overlay.locator(".cnnw-ho-map").bounding_box()
     assert box is not None

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-import resource
 import struct
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from cnnwidgets.core._files import shortened
 from cnnwidgets.core.class_names import class_names
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.images import load_picture
+from tests.bounds import bounded
 
 X = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
@@ -40,10 +39,8 @@ def fake() -> torch.Tensor:
 
 @pytest.fixture(autouse=True)
 def _bounded() -> Iterator[None]:
-    before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
-    yield
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 700_000, "KB"
-    assert time.monotonic() - begun < 10
+    with bounded(700_000, seconds=10):
+        yield
 
 
 def net() -> nn.Module:

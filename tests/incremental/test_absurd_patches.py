@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,16 +14,15 @@ from cnnwidgets.checks import insertion_deletion
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.explorer.filling import Filling
 from cnnwidgets.incremental import Edited
+from tests.bounds import bounded
 
 SIDE = 12
 
 
 @pytest.fixture(autouse=True)
 def _bounded() -> Iterator[None]:
-    before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
-    yield
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000, "KB"
-    assert time.monotonic() - begun < 20
+    with bounded(500_000, seconds=20):
+        yield
 
 
 @pytest.fixture(scope="module")
