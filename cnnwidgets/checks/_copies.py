@@ -8,11 +8,10 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from cnnwidgets.core.attributes import Contents, graph_tensors
-from cnnwidgets.core.copying import undisturbed
-from cnnwidgets.core.errors import CnnWidgetsError
-from cnnwidgets.core.forward import is_out_of_memory
-from cnnwidgets.core.names import unwrapped
+from cnnwidgets.core.errors import CnnWidgetsError, is_out_of_memory
+from cnnwidgets.core.network import unwrapped
+from cnnwidgets.state.attributes import Contents, graph_tensors
+from cnnwidgets.state.copying import undisturbed
 
 
 def private_copy(model: nn.Module) -> nn.Module:

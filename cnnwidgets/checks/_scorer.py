@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnwidgets.core.forward import run
-from cnnwidgets.core.output_kinds import Kind
-from cnnwidgets.core.own_gradients import again
-from cnnwidgets.core.readout import Readout, reading
-from cnnwidgets.core.targets import Target, class_scores, kind_of, probabilities, resolve
+from cnnwidgets.outputs.kinds import Kind
+from cnnwidgets.outputs.readout import Readout, reading
+from cnnwidgets.outputs.targets import Target, class_scores, kind_of, probabilities, resolve
+from cnnwidgets.running.forward import run
+from cnnwidgets.running.own_gradients import again
 
 
 class Scorer:

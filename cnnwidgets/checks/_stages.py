@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.capture import attached
-from cnnwidgets.core.forward import run
-from cnnwidgets.core.names import named_layers, named_weights
-from cnnwidgets.core.own_gradients import again
-from cnnwidgets.core.state import preserved
+from cnnwidgets.core.network import named_layers, named_weights
+from cnnwidgets.running.forward import run
+from cnnwidgets.running.own_gradients import again
+from cnnwidgets.state.preserved import preserved
 
 
 @dataclass(frozen=True, eq=False)

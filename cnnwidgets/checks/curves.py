@@ -9,20 +9,20 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from cnnwidgets.core.batches_of_one import may_be_the_batch, refuse_several
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
-from cnnwidgets.core.output_choice import OutputChoice
-from cnnwidgets.core.output_kinds import Kind
-from cnnwidgets.core.placement import Placement
 from cnnwidgets.core.progress import Meter, ProgressCallback
-from cnnwidgets.core.readout import readout_of
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.state import preserved
-from cnnwidgets.core.targets import Chosen, Target
-from cnnwidgets.explainers._batches import estimated_batch
-from cnnwidgets.explainers._chunks import Chunks, batch_size
-from cnnwidgets.explainers._inputs import checked
-from cnnwidgets.explainers._patches import blurred, filling
+from cnnwidgets.explainers.attribution import Attribution
+from cnnwidgets.explainers.engine.batches import estimated_batch
+from cnnwidgets.explainers.engine.chunks import Chunks, batch_size
+from cnnwidgets.explainers.engine.inputs import checked
+from cnnwidgets.explainers.engine.patches import blurred, filling
+from cnnwidgets.outputs.choice import OutputChoice
+from cnnwidgets.outputs.kinds import Kind
+from cnnwidgets.outputs.readout import readout_of
+from cnnwidgets.outputs.targets import Chosen, Target
+from cnnwidgets.running.batches_of_one import may_be_the_batch, refuse_several
+from cnnwidgets.state.preserved import preserved
+from cnnwidgets.tracing.placement import Placement
 
 from ._orders import elsewhere, importance, ranks
 from ._scorer import Scorer

@@ -12,14 +12,14 @@ from torch import nn
 
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
-from cnnwidgets.core.names import find_layer, unwrapped
-from cnnwidgets.core.output_choice import OutputChoice
-from cnnwidgets.core.output_kinds import Kind
+from cnnwidgets.core.network import find_layer, unwrapped
 from cnnwidgets.core.progress import Meter, ProgressCallback, Step
-from cnnwidgets.core.readout import reading, readout_of
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Target
-from cnnwidgets.explainers._inputs import checked
+from cnnwidgets.explainers.attribution import Attribution
+from cnnwidgets.explainers.engine.inputs import checked
+from cnnwidgets.outputs.choice import OutputChoice
+from cnnwidgets.outputs.kinds import Kind
+from cnnwidgets.outputs.readout import reading, readout_of
+from cnnwidgets.outputs.targets import Target
 
 from ._copies import private_copy
 from ._similarity import merged, rank_correlation, scaled, structural_similarity

@@ -15,7 +15,7 @@ from .direct_calls import FORWARD, HOOKS, observe_directly, stop_observing
 from .eager import never_compiled
 from .errors import LayerNotFound
 from .interrupts import Deferral, careful
-from .names import find_layer
+from .network import find_layer
 
 Enter = Callable[[nn.Module, tuple[Any, ...]], None]
 """Called as ``enter(module, inputs)`` just before a module runs; arguments given by name follow the others."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Target
+from cnnwidgets.outputs.targets import Target
 
-from ._input_gradient import input_gradient
-from ._registry import register
+from .attribution import Attribution
+from .engine.input_gradient import input_gradient
+from .registry import register
 
 
 @register(

@@ -10,15 +10,15 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.core.forward import run
 from cnnwidgets.core.progress import ProgressCallback
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Target, resolve
+from cnnwidgets.outputs.targets import Target, resolve
+from cnnwidgets.running.forward import run
 
-from ._input_gradient import precise
-from ._patches import blurred
-from ._registry import register
-from ._variants import MeanGradient, at_least_one
+from .attribution import Attribution
+from .engine.input_gradient import precise
+from .engine.mean_gradient import MeanGradient, at_least_one
+from .engine.patches import blurred
+from .registry import register
 
 Baseline = float | Sequence[float] | torch.Tensor | Literal["mean", "blur"]
 MOST_STEPS = 2_000

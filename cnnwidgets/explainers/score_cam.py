@@ -7,19 +7,19 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from cnnwidgets.core.forward import run
-from cnnwidgets.core.placement import Placement, enlarged
 from cnnwidgets.core.progress import Meter, ProgressCallback
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Target
-from cnnwidgets.core.tokens import Tokens
+from cnnwidgets.outputs.targets import Target
+from cnnwidgets.running.forward import run
+from cnnwidgets.tracing.layouts.token_layout import Tokens
+from cnnwidgets.tracing.placement import Placement, enlarged
 
-from ._batches import estimated_batch
-from ._chunks import Chunks, batch_size
-from ._edits import Scorer, limit_notes, strongest
-from ._inputs import which_images
-from ._layer_pass import LayerPass, layer_pass
-from ._registry import register
+from .attribution import Attribution
+from .engine.batches import estimated_batch
+from .engine.channels import Scorer, limit_notes, strongest
+from .engine.chunks import Chunks, batch_size
+from .engine.inputs import which_images
+from .engine.one_layer import LayerPass, layer_pass
+from .registry import register
 
 
 @register(

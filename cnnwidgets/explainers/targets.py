@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-from cnnwidgets.core.detections import detections
 from cnnwidgets.core.errors import TargetError
-from cnnwidgets.core.outputs import score_tensor, shown
+from cnnwidgets.outputs.detections import detections
+from cnnwidgets.outputs.scores import score_tensor, shown
 
 Score = Callable[[Any], torch.Tensor]
 

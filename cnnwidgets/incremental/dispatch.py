@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
-from cnnwidgets.core.macs import count
+from cnnwidgets.tracing.macs import count
 
-from .postponed import AT_ONCE, at_once
-from .registry import FUNCTIONS, OPERATIONS, Rule
+from .rules.postponed import AT_ONCE, at_once
+from .rules.registry import FUNCTIONS, OPERATIONS, Rule
 from .run import ReadsValues, Run
-from .sharing import about_to_change, conform, materialise, related, strides_like, take
-from .value import Edits, untouched, whole
+from .values.edits import Edits, untouched, whole
+from .values.sharing import about_to_change, conform, materialise, related, strides_like, take
 
 _KEEPS_IMAGES = {getattr(torch.ops.aten, name) for name in ("view", "_unsafe_view", "reshape", "detach", "alias")}
 """Views in which what comes first is a multiple of the images, in their order."""

@@ -13,15 +13,15 @@ from torch import nn
 
 from cnnwidgets.core.capture import attached, with_replaced
 from cnnwidgets.core.errors import NotSpatial
-from cnnwidgets.core.function_layers import Frame, FunctionCalls, FunctionLayer, Key
 from cnnwidgets.core.layer_output import layer_tensor
-from cnnwidgets.core.names import own_tensors, visible_layers
+from cnnwidgets.core.network import own_tensors, visible_layers
+from cnnwidgets.tracing.function_layers import Frame, FunctionCalls, FunctionLayer, Key
 
-from .sharing import take
-from .value import Edits
+from .values.edits import Edits
+from .values.sharing import take
 
 Functions = Mapping[Key, FunctionLayer]
-"""Torch calls of a model that are layers, from :func:`~cnnwidgets.core.function_layers.function_layers`."""
+"""Torch calls of a model that are layers, from :func:`~cnnwidgets.tracing.function_layers.function_layers`."""
 See = Callable[[int, torch.Tensor | None], torch.Tensor | None]
 """Told of a call of the layer, from 0, and the tensor in what it returned; the result, unless None, replaces it."""
 

@@ -10,22 +10,22 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnwidgets.core.containers import rebuilt
 from cnnwidgets.core.eager import never_compiled
 from cnnwidgets.core.errors import NotSpatial
-from cnnwidgets.core.forward import run as forward
-from cnnwidgets.core.names import find_layer, own_tensors, unwrapped
-from cnnwidgets.core.output_choice import children
-from cnnwidgets.core.own_gradients import again, in_graph
-from cnnwidgets.core.tokens import AnyForm
+from cnnwidgets.core.nested import rebuilt
+from cnnwidgets.core.network import find_layer, own_tensors, unwrapped
 from cnnwidgets.core.versions import version
+from cnnwidgets.outputs.choice import children
+from cnnwidgets.running.forward import run as forward
+from cnnwidgets.running.own_gradients import again, in_graph
+from cnnwidgets.tracing.layouts.token_layout import AnyForm
 
-from .belongings import kept_clean
 from .layer_call import Functions, calls_of
+from .module_caches import kept_clean
 from .run import Run
-from .sharing import strides_like
-from .value import Edits, untouched, whole
-from .windows import laid
+from .values.edits import Edits, untouched, whole
+from .values.sharing import strides_like
+from .values.windows import laid
 
 
 class Model:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from cnnwidgets.core.macs import count
+from cnnwidgets.tracing.macs import count
 
-from .kept import Kept, Step
 from .memo import Memo
+from .values.recomputable import Kept, Step
 from .work import Work
 
 if TYPE_CHECKING:
-    from .value import Edits
+    from .values.edits import Edits
 
 WHOLE = 0.85
 """A window that covers more than this share of its map becomes whole."""

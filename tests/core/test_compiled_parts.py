@@ -12,7 +12,7 @@ import cnnwidgets as cw
 from cnnwidgets.checks import randomised
 from cnnwidgets.core.capture import capture
 from cnnwidgets.core.errors import CnnWidgetsError
-from cnnwidgets.core.names import find_layer, layer_names
+from cnnwidgets.core.network import find_layer, layer_names
 from cnnwidgets.incremental import Edited
 
 X = torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(0))

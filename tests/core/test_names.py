@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, LayerNotFound
-from cnnwidgets.core.names import find_layer, layer_names, unwrapped
+from cnnwidgets.core.network import find_layer, layer_names, unwrapped
 
 
 def net() -> nn.Sequential:

@@ -15,12 +15,12 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 import cnnwidgets as cw
-from cnnwidgets.core.architecture import trace
 from cnnwidgets.core.capture import attached, capture
 from cnnwidgets.core.errors import CnnWidgetsError
-from cnnwidgets.core.names import find_layer, named_layers
-from cnnwidgets.core.switched_off import switched_off
+from cnnwidgets.core.network import find_layer, named_layers
 from cnnwidgets.incremental import Edited
+from cnnwidgets.incremental.switched_off import switched_off
+from cnnwidgets.tracing.architecture import trace
 
 X = torch.linspace(-1, 1, 2 * 6 * 6).reshape(1, 2, 6, 6)
 EDGES = [("input", "a"), ("a", "b"), ("b", "c")]

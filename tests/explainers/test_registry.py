@@ -10,9 +10,9 @@ from torch import nn
 
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
-from cnnwidgets.core.results import Attribution
 from cnnwidgets.explainers import info, names, register, unregister
-from cnnwidgets.explainers._registry import on_change
+from cnnwidgets.explainers.attribution import Attribution
+from cnnwidgets.explainers.registry import on_change
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import InputError, TargetError
-from cnnwidgets.core.names import unwrapped
-from cnnwidgets.core.output_choice import OutputChoice
-from cnnwidgets.core.output_kinds import Kind
-from cnnwidgets.core.preprocess import labels_for
-from cnnwidgets.core.readout import Readout, reading
-from cnnwidgets.core.targets import Target
-from cnnwidgets.explainers._observe import Observation, observe
+from cnnwidgets.core.network import unwrapped
+from cnnwidgets.explainers.engine.all_layers import Observation, observe
+from cnnwidgets.outputs.choice import OutputChoice
+from cnnwidgets.outputs.kinds import Kind
+from cnnwidgets.outputs.readout import Readout, reading
+from cnnwidgets.outputs.targets import Target
+from cnnwidgets.pictures.preprocess import labels_for
 
 from .finding import other_task, table_task
 from .task import Region, Task
