@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.lab import answers, lab
+from tests.browser.lab import answers, ask, lab
 
 CELL = """
 import numpy as np
