@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +14,7 @@ from .direct_calls import FORWARD, HOOKS, observe_directly, stop_observing
 from .eager import never_compiled
 from .errors import LayerNotFound
 from .interrupts import Deferral, careful
+from .nested import copied
 from .network import find_layer
 
 Enter = Callable[[nn.Module, tuple[Any, ...]], None]
@@ -152,32 +152,6 @@ class _Observer:
 def is_watching(hook: Any) -> bool:
     """Whether ``hook`` belongs to somebody who has :func:`attached` it."""
     return isinstance(getattr(hook, "__self__", None), _Observer)
-
-
-def copied(value: Any) -> Any:
-    """``value`` with each tensor in it copied, still in the autograd graph, safe from later in-place operations."""
-    if isinstance(value, torch.Tensor):
-        return value.clone()
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(copied(item) for item in value))
-    if isinstance(value, list | tuple):
-        return type(value)(copied(item) for item in value)
-    if isinstance(value, Mapping):
-        return {key: copied(item) for key, item in value.items()}
-    return value
-
-
-def with_replaced(output: Any, old: torch.Tensor, new: torch.Tensor) -> Any:
-    """``output`` with ``new`` in place of ``old``."""
-    if output is old:
-        return new
-    if isinstance(output, tuple) and hasattr(output, "_fields"):
-        return type(output)(*(with_replaced(item, old, new) for item in output))
-    if isinstance(output, list | tuple):
-        return type(output)(with_replaced(item, old, new) for item in output)
-    if type(output) in (dict, OrderedDict):
-        return type(output)((key, with_replaced(value, old, new)) for key, value in output.items())
-    return output
 
 
 @contextmanager
