@@ -31,6 +31,7 @@ LARGE_GAP = 0.05
     "integrated_gradients",
     family="gradient",
     question="What does each input value add to the score, compared with a baseline image?",
+    unit="part of the score's change",
 )
 def integrated_gradients(
     model: nn.Module,

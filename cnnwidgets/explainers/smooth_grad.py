@@ -24,6 +24,8 @@ MOST_SAMPLES = 1_000_000
     "smooth_grad",
     family="gradient",
     question="Which pixels is the score sensitive to, whatever small noise is on the image?",
+    label="SmoothGrad",
+    unit="mean gradient of the score",
 )
 def smooth_grad(
     model: nn.Module,

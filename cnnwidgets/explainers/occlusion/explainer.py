@@ -26,7 +26,12 @@ Score = Literal["probability", "logit"]
 Fill = float | Sequence[float] | torch.Tensor | Literal["mean", "blur"]
 
 
-@register("occlusion", family="perturbation", question="Which parts does the score need: what if they are covered?")
+@register(
+    "occlusion",
+    family="perturbation",
+    question="Which parts does the score need: what if they are covered?",
+    unit="drop of the score when hidden",
+)
 def occlusion(
     model: nn.Module,
     images: torch.Tensor,
