@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +12,6 @@ import torch
 from torch import nn
 
 from .direct_calls import FORWARD, HOOKS, observe_directly, stop_observing
-from .eager import never_compiled
 from .errors import LayerNotFound
 from .interrupts import Deferral, careful
 from .nested import copied
@@ -152,6 +152,17 @@ class _Observer:
 def is_watching(hook: Any) -> bool:
     """Whether ``hook`` belongs to somebody who has :func:`attached` it."""
     return isinstance(getattr(hook, "__self__", None), _Observer)
+
+
+@contextmanager
+def never_compiled() -> Iterator[None]:
+    """Run what was compiled as the Python that it was compiled from, so that the calls inside are seen."""
+    # The compiler is asked only if something has already loaded it.
+    if "torch._dynamo" not in sys.modules or not hasattr(torch.compiler, "set_stance"):
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
 
 
 @contextmanager

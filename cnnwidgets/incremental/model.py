@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnwidgets.core.eager import never_compiled
+from cnnwidgets.core.capture import never_compiled
 from cnnwidgets.core.errors import NotSpatial
 from cnnwidgets.core.nested import mapped, version
 from cnnwidgets.core.network import find_layer, own_tensors, unwrapped

@@ -11,8 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnwidgets.core.capture import attached
-from cnnwidgets.core.eager import never_compiled
+from cnnwidgets.core.capture import attached, never_compiled
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.nested import tensors
 from cnnwidgets.core.network import named_weights, unwrapped, visible_layers
