@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, is_out_of_memory
-from cnnwidgets.core.network import unwrapped
+from cnnwidgets.core.network import Network
 from cnnwidgets.state.attributes import Contents, graph_tensors
 from cnnwidgets.state.copying import undisturbed
 
@@ -20,7 +20,7 @@ def private_copy(model: nn.Module) -> nn.Module:
     Raises:
         CnnWidgetsError: it cannot be copied; names the part that cannot. Or the copy shares memory with the original.
     """
-    base = unwrapped(model)
+    base = Network.of(model).base
     try:
         made = undisturbed(lambda: _copied(base))
     except Exception as error:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import is_out_of_memory
-from cnnwidgets.core.network import unwrapped
+from cnnwidgets.core.network import Network
 
 from .attributes import Contents, graph_tensors, own_attributes
 from .copying import undisturbed
@@ -41,7 +41,7 @@ class Twin:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        base = unwrapped(model)
+        base = Network.of(model).base
         self.module, self.note = base, ""
         why: Exception | None = None
         for attempt in (_by_deepcopy, _by_dict):
