@@ -21,8 +21,8 @@ from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.readout import reading, readout_of
 from cnnwidgets.outputs.targets import Target
+from cnnwidgets.state.copying import private_copy
 
-from ._copies import private_copy
 from ._similarity import merged, rank_correlation, scaled, structural_similarity
 from ._stages import Unit, grouped, redraw, units
 from .cascade import Randomisation, Stage

@@ -16,8 +16,8 @@ from torch import nn
 from cnnwidgets.core.errors import is_out_of_memory
 from cnnwidgets.core.network import Network
 
-from .attributes import Contents, graph_tensors, own_attributes
-from .copying import undisturbed
+from .attributes import Contents, own_attributes
+from .copying import graph_copies, undisturbed
 from .fingerprint import functions_of, is_ours, outside_values
 
 _LOCKS: dict[type, Any] = {type(make()): make for make in (threading.Lock, threading.RLock)}
@@ -104,7 +104,7 @@ def _copied(base: nn.Module, make: Callable[[dict[int, Any]], nn.Module]) -> nn.
         memo.update(
             {id(value): _LOCKS[type(value)]() for value in own_attributes(module).values() if type(value) in _LOCKS}
         )
-    memo.update({id(value): value.detach().clone() for value in graph_tensors(contents)})
+    memo.update(graph_copies(contents))
     rebound = _Rebound(memo)
     for function in functions:
         rebound.announce(function)
