@@ -25,6 +25,7 @@ STEPS: dict[str, list[str]] = {
     "format": [PYTHON, "-m", "ruff", "format", "--check", "."],
     "mypy": [PYTHON, "-m", "mypy"],
     "types": [PYTHON, "tools/frontend.py", "types"],
+    "biome": [PYTHON, "tools/frontend.py", "lint"],
     "typescript": [PYTHON, "tools/frontend.py", "test"],
     "notebooks": [*PYTEST, "-o", "addopts=", "--nbval-lax", "notebooks"],
     "unit": [*PYTEST, "cnnwidgets", "tests", "--ignore=tests/browser", "--ignore=tests/packaging"],

@@ -32,7 +32,9 @@ export function decode(buffer: DataView | ArrayBuffer, dtype: Header["dtype"], s
   const length = shape.reduce((product, side) => product * side, 1);
   const size = dtype === "uint8" ? 1 : 4;
   if (view.byteLength < length * size) {
-    throw new Error(`a ${dtype} array of shape ${shape.join("x")} needs ${length * size} bytes, got ${view.byteLength}`);
+    throw new Error(
+      `a ${dtype} array of shape ${shape.join("x")} needs ${length * size} bytes, got ${view.byteLength}`,
+    );
   }
   if (dtype === "uint8") return { data: new Uint8Array(view.buffer, view.byteOffset, length), shape };
   let { buffer: bytes, byteOffset } = view;
@@ -60,7 +62,13 @@ function store(model: Model<never>): Store {
   stores.set(model, created);
   const receive = (message: Record<string, unknown>, buffers: DataView[]) => {
     if (message["op"] !== "data") return;
-    const { op: _, kind, id, arrays, ...content } = message as unknown as {
+    const {
+      op: _,
+      kind,
+      id,
+      arrays,
+      ...content
+    } = message as unknown as {
       op: string;
       kind: string;
       id: number;

@@ -7,8 +7,7 @@ export function shell<State extends BaseState>(el: HTMLElement, model: Model<Sta
   const base = model as unknown as Model<BaseState>;
   el.classList.add("cnnw", `cnnw-${name}`);
   // JupyterLab's own keys (x cuts the cell, arrows change it) look at the focused element, not at those around it.
-  const keepKeys = (event: FocusEvent) =>
-    (event.target as Element).setAttribute("data-lm-suppress-shortcuts", "true");
+  const keepKeys = (event: FocusEvent) => (event.target as Element).setAttribute("data-lm-suppress-shortcuts", "true");
   el.addEventListener("focusin", keepKeys);
   const place = h("div", { class: "cnnw-error-place" });
   el.prepend(place);

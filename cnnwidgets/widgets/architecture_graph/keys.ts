@@ -25,7 +25,12 @@ export function action(key: string, items: readonly Item[], at: Item): Action | 
       return at.open ? focus(items[index + 1]) : undefined;
     case "ArrowLeft":
       if (at.open) return { do: "collapse", item: at };
-      return focus(items.slice(0, index).reverse().find((item) => item.level < at.level && item.open));
+      return focus(
+        items
+          .slice(0, index)
+          .reverse()
+          .find((item) => item.level < at.level && item.open),
+      );
     case "Enter":
       return { do: folded ? "select-expand" : "select", item: at };
     case " ":

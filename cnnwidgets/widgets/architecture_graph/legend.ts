@@ -15,7 +15,9 @@ const NAMES = [
 
 /** The kinds among `items`, in a fixed order. */
 export function kindsOf(items: readonly Item[]): (typeof NAMES)[number][] {
-  const present = new Set(items.filter((item) => !item.open && item.kind !== "join").map((item) => colourClass(item.kind)));
+  const present = new Set(
+    items.filter((item) => !item.open && item.kind !== "join").map((item) => colourClass(item.kind)),
+  );
   return NAMES.filter(([kind]) => present.has(colourClass(kind)));
 }
 

@@ -1,8 +1,8 @@
 /** One item of the drawing as SVG. */
 import { s } from "../_shared/dom";
 import { shape } from "../_shared/format";
-import { cut, cutName, type Measure } from "./text";
 import type { Item } from "./state";
+import { cut, cutName, type Measure } from "./text";
 
 export interface Fonts {
   title: Measure;
@@ -71,7 +71,8 @@ function words(item: Item, { title, small, scale }: Fonts, left: SVGGElement, ri
   const sizeRoom = size && wide ? small(size) * scale + 8 : 0;
   const marker = item.group === undefined ? 0 : 13;
   const y = item.open ? 17 : TITLE_Y;
-  if (marker) left.append(s("path", { class: "cnnw-ag-marker", d: item.open ? "M11 10.5h8l-4 5.5z" : "M12 7v8l5.5-4z" }));
+  if (marker)
+    left.append(s("path", { class: "cnnw-ag-marker", d: item.open ? "M11 10.5h8l-4 5.5z" : "M12 7v8l5.5-4z" }));
   const name = cutName(item.title, (item.w - 20 - marker - sizeRoom) / scale, title);
   left.append(s("text", { class: "cnnw-ag-title", x: 12 + marker, y }, name));
   if (!item.open) {

@@ -131,7 +131,9 @@ class View {
       const isFound =
         found.size > 0 &&
         ((item.members?.some((name) => found.has(name)) ?? false) ||
-          (item.group !== undefined && !item.open && this.finder.found.some((name) => name.startsWith(`${item.group}.`))));
+          (item.group !== undefined &&
+            !item.open &&
+            this.finder.found.some((name) => name.startsWith(`${item.group}.`))));
       element.classList.toggle("cnnw-ag-selected", isChosen);
       element.classList.toggle("cnnw-ag-found", isFound);
       element.setAttribute("aria-selected", String(isChosen));

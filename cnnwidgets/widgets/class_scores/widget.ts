@@ -77,7 +77,8 @@ function clickableRows(root: HTMLElement, model: Model<State>): () => void {
     const row = rowUnder(event);
     const figure = root.querySelector<HTMLElement>(".bqplot");
     if (!figure) return;
-    figure.title = row === null ? "" : `${model.get("names")[row]} (class ${model.get("rows")[row]}): ${model.get("values")[row]}`;
+    figure.title =
+      row === null ? "" : `${model.get("names")[row]} (class ${model.get("rows")[row]}): ${model.get("values")[row]}`;
   };
   root.addEventListener("click", click);
   root.addEventListener("mousemove", move);

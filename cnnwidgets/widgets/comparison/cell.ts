@@ -76,7 +76,12 @@ export function cellView(label: string, place: string) {
       [map.height, map.width] = target;
       const image = new ImageData(map.width, map.height);
       const values = laid(shown.view.part, heat.size, target, true, heat.extent ?? WHOLE);
-      colourise(values, map.width, { limit: scale.limit, sign, name, partial: false }, new Uint32Array(image.data.buffer));
+      colourise(
+        values,
+        map.width,
+        { limit: scale.limit, sign, name, partial: false },
+        new Uint32Array(image.data.buffer),
+      );
       map.getContext("2d")?.putImageData(image, 0, 0);
       composed = [];
     }

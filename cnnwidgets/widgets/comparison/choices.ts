@@ -14,7 +14,13 @@ function ticks(name: string, onchange: (values: string[]) => void) {
   const body = h("div", { class: "cnnw-cmp-ticks" });
   const element = h("details", { class: "cnnw-cmp-choice" }, h("summary", {}, h("b", {}, name), " ", said), body);
   const boxes = () => [...body.querySelectorAll("input")];
-  body.addEventListener("change", () => onchange(boxes().filter((box) => box.checked).map((box) => box.value)));
+  body.addEventListener("change", () =>
+    onchange(
+      boxes()
+        .filter((box) => box.checked)
+        .map((box) => box.value),
+    ),
+  );
   let listed = "";
   return {
     element,
@@ -29,7 +35,12 @@ function ticks(name: string, onchange: (values: string[]) => void) {
               {},
               h("legend", {}, heading || name),
               ...options.map(([value, label, title]) =>
-                h("label", { title, class: "cnnw-ho-check" }, h("input", { type: "checkbox", value }), h("span", { dir: "auto" }, label)),
+                h(
+                  "label",
+                  { title, class: "cnnw-ho-check" },
+                  h("input", { type: "checkbox", value }),
+                  h("span", { dir: "auto" }, label),
+                ),
               ),
             ),
           ),
@@ -70,7 +81,10 @@ export function choices(model: Model<State>): { element: HTMLElement; stop: () =
     element.hidden = model.get("methods").length === 0;
     const families = byFamily(model.get("methods"));
     methods.update(
-      families.map(([heading, members]) => [heading, members.map(([name, label, question]) => [name, label, question])]),
+      families.map(([heading, members]) => [
+        heading,
+        members.map(([name, label, question]) => [name, label, question]),
+      ]),
       model.get("chosen_methods"),
     );
     const byLayer = model.get("axis") === "layers";

@@ -11,7 +11,12 @@ const SAME = "The same map in every column.";
 function bar() {
   const strip = h("div", { class: "cnnw-cmp-strip" });
   const [low, middle, high] = [h("span"), h("span", { dir: "auto" }), h("span")];
-  const element = h("div", { class: "cnnw-cmp-bar", role: "img" }, strip, h("div", { class: "cnnw-cmp-ends" }, low, middle, high));
+  const element = h(
+    "div",
+    { class: "cnnw-cmp-bar", role: "img" },
+    strip,
+    h("div", { class: "cnnw-cmp-ends" }, low, middle, high),
+  );
   return {
     element,
     update(scale: Shared | null, unit: string, { sign, name }: Pick<Look, "sign" | "name">) {
@@ -42,7 +47,9 @@ export function gridView() {
   function build(grid: Grid): void {
     made = grid;
     rows = grid.rows.map((row, i) => ({
-      cells: (row.single ? [""] : grid.columns).map((column, j) => cellView([row.label, column].filter(Boolean).join(", "), `${i},${j}`)),
+      cells: (row.single ? [""] : grid.columns).map((column, j) =>
+        cellView([row.label, column].filter(Boolean).join(", "), `${i},${j}`),
+      ),
       bar: bar(),
       note: h("span", { class: "cnnw-cmp-note", dir: "auto" }),
     }));
@@ -71,7 +78,11 @@ export function gridView() {
       if (grid !== made) build(grid);
       rows.forEach((row, i) => {
         row.cells.forEach((view, j) => view.update(cells[i]![j]!, shown[i]![j]!, scales[i]![j]!, look));
-        row.bar.update(mode === "method" ? (scales[i]!.find((scale) => scale) ?? null) : null, unitsOf(shown[i]!), look);
+        row.bar.update(
+          mode === "method" ? (scales[i]!.find((scale) => scale) ?? null) : null,
+          unitsOf(shown[i]!),
+          look,
+        );
         row.note.textContent = [grid.rows[i]!.note, allSame(shown[i]!) && SAME].filter(Boolean).join(" ");
       });
       whole.update(mode === "all" ? (scales.flat().find((scale) => scale) ?? null) : null, unitsOf(shown.flat()), look);

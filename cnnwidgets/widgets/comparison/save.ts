@@ -1,8 +1,8 @@
 /** The grid as a PNG, made in the browser: headings, maps, their ranges, the scales and what they allow. */
 import type { ColormapName } from "../_shared/colormaps";
-import { barLabels } from "../heatmap_overlay/scale";
-import { colourStops, wrapped } from "../heatmap_overlay/save";
 import type { Size } from "../heatmap_overlay/resample";
+import { colourStops, wrapped } from "../heatmap_overlay/save";
+import { barLabels } from "../heatmap_overlay/scale";
 import type { Sign } from "../heatmap_overlay/state";
 import { type Cell, rangeOf } from "./cell";
 import { unitsOf } from "./grid";
@@ -41,9 +41,15 @@ export function draw(sheet: Sheet): HTMLCanvasElement {
   font();
   const measure = (text: string) => context.measureText(text).width;
   const warnings = sheet.cells.flatMap((row, i) =>
-    row.flatMap((cell, j) => (cell?.notes ?? []).map((note) => `⚠ ${grid.rows[i]!.label}${grid.rows[i]!.single ? "" : `, ${grid.columns[j]}`}: ${note}`)),
+    row.flatMap((cell, j) =>
+      (cell?.notes ?? []).map(
+        (note) => `⚠ ${grid.rows[i]!.label}${grid.rows[i]!.single ? "" : `, ${grid.columns[j]}`}: ${note}`,
+      ),
+    ),
   );
-  const footer = [...sheet.words.map(({ text, warn }) => (warn ? `⚠ ${text}` : text)), ...warnings].flatMap((text) => wrapped(text, inner, measure));
+  const footer = [...sheet.words.map(({ text, warn }) => (warn ? `⚠ ${text}` : text)), ...warnings].flatMap((text) =>
+    wrapped(text, inner, measure),
+  );
   const rowHeight = LINE + height + LINE + (mode === "all" ? 8 : 34) + 14;
   const barHeight = mode === "all" ? 44 : 0;
   canvas.width = inner + 2 * MARGIN;
@@ -95,7 +101,10 @@ export function draw(sheet: Sheet): HTMLCanvasElement {
         context.fillRect(x, top, SIDE, height);
         context.fillStyle = "#59636e";
         font();
-        const lines = wrapped(cell?.reason || "not computed", SIDE - 16, measure).slice(0, Math.floor(height / LINE) - 1);
+        const lines = wrapped(cell?.reason || "not computed", SIDE - 16, measure).slice(
+          0,
+          Math.floor(height / LINE) - 1,
+        );
         lines.forEach((line, k) => context.fillText(line, x + 8, top + LINE * (k + 1)));
         return;
       }

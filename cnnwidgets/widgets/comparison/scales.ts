@@ -48,19 +48,35 @@ export function wordsOf(rows: readonly (readonly (Shown | null)[])[], mode: Mode
   if (there.length === 0) return [];
   const units = [...new Set(there.map(({ unit }) => unit || "a method of your own"))];
   const words: Words[] = [];
-  if (mode === "own") words.push({ text: "Each map has a scale of its own, written under it: compare places, not colours.", warn: false });
+  if (mode === "own")
+    words.push({
+      text: "Each map has a scale of its own, written under it: compare places, not colours.",
+      warn: false,
+    });
   else if (mode === "method") {
-    words.push({ text: "The maps of one method share a scale: compare colours within a method, not between two.", warn: false });
+    words.push({
+      text: "The maps of one method share a scale: compare colours within a method, not between two.",
+      warn: false,
+    });
   } else if (units.length > 1) {
     const text = `All maps share one scale, though they measure different things (${units.join("; ")}): compare places, not colours.`;
     words.push({ text, warn: true });
   } else words.push({ text: "All maps share one scale: the same colour is the same number.", warn: false });
-  const faint = scalesOf(rows, mode).some((row, i) => row.some((scale, j) => scale && rows[i]![j]!.view.limit < FAINT * scale.limit));
-  if (faint) words.push({ text: "Maps that look empty have small numbers, written under them; “Scale per map” shows where they are.", warn: false });
+  const faint = scalesOf(rows, mode).some((row, i) =>
+    row.some((scale, j) => scale && rows[i]![j]!.view.limit < FAINT * scale.limit),
+  );
+  if (faint)
+    words.push({
+      text: "Maps that look empty have small numbers, written under them; “Scale per map” shows where they are.",
+      warn: false,
+    });
   const clips = there.filter(({ view, clip }) => scaleFor(view, clip).clip > 0).map(({ clip }) => clip);
   if (clips.length > 0) {
     const amount = `${Number(Math.max(...clips).toFixed(2))} %`;
-    words.push({ text: `Of each input gradient the ${amount} largest values may lie past the end of the scale (≥); they get its last colour.`, warn: false });
+    words.push({
+      text: `Of each input gradient the ${amount} largest values may lie past the end of the scale (≥); they get its last colour.`,
+      warn: false,
+    });
   }
   return words;
 }
@@ -70,5 +86,8 @@ export function allSame(maps: readonly (Shown | null)[]): boolean {
   const [first, ...others] = maps;
   if (!first || others.length === 0) return false;
   const { raw } = first.view;
-  return others.every((map) => map !== null && map.view.raw.length === raw.length && map.view.raw.every((value, i) => Object.is(value, raw[i])));
+  return others.every(
+    (map) =>
+      map !== null && map.view.raw.length === raw.length && map.view.raw.every((value, i) => Object.is(value, raw[i])),
+  );
 }

@@ -43,7 +43,9 @@ function render({ model, el }: RenderContext<State>): () => void {
   const view = gridView();
   const empty = h("div", { class: "cnnw-empty" });
   const words = h("div", { class: "cnnw-cmp-words" });
-  el.append(h("div", { class: "cnnw-cmp-panel" }, heading, ...parts.map((part) => part.element), view.element, words, empty));
+  el.append(
+    h("div", { class: "cnnw-cmp-panel" }, heading, ...parts.map((part) => part.element), view.element, words, empty),
+  );
 
   function seen() {
     const sign = model.get("sign");
@@ -69,8 +71,18 @@ function render({ model, el }: RenderContext<State>): () => void {
     view.element.hidden = words.hidden = parts[1].element.hidden = !some;
     empty.hidden = some;
     const choosable = model.get("methods").length > 0;
-    empty.textContent = !choosable ? "No maps yet" : photo ? "Tick methods and layers or classes, and press Compare." : "No image yet";
-    const look = { sign: model.get("sign"), name: colourMap(model), opacity: model.get("opacity"), photo, size: size() };
+    empty.textContent = !choosable
+      ? "No maps yet"
+      : photo
+        ? "Tick methods and layers or classes, and press Compare."
+        : "No image yet";
+    const look = {
+      sign: model.get("sign"),
+      name: colourMap(model),
+      opacity: model.get("opacity"),
+      photo,
+      size: size(),
+    };
     view.update(grid, cells, shown, scales, { ...look, busy: model.get("busy"), bar: mode === "own" }, mode);
     words.replaceChildren(...said.map(({ text, warn }) => h("p", { class: warn ? "is-warn" : "" }, text)));
     el.dataset["grid"] = String(grid.id);
@@ -83,7 +95,18 @@ function render({ model, el }: RenderContext<State>): () => void {
     const { shown, mode, scales, words: said } = seen();
     const look = { sign: model.get("sign"), name: colourMap(model) };
     const title = titleOf(model, "Compare", grid.caption);
-    const canvas = draw({ title: title.join(" · "), grid, cells, shown, scales, canvases: view.canvases(), size: size(), mode, words: said, ...look });
+    const canvas = draw({
+      title: title.join(" · "),
+      grid,
+      cells,
+      shown,
+      scales,
+      canvases: view.canvases(),
+      size: size(),
+      mode,
+      words: said,
+      ...look,
+    });
     return { canvas, name: fileName("compare", ...title.slice(1)) };
   }
 

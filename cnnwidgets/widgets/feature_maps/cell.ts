@@ -1,8 +1,9 @@
 /** One map in the grid: its picture, its number and a bar. Cells are recycled, so filling one sets all of it. */
+
+import { table } from "../_shared/colormaps";
 import { h } from "../_shared/dom";
 import { number, percent } from "../_shared/format";
 import { colourise, hatch, palette } from "../_shared/paint";
-import { table } from "../_shared/colormaps";
 import { CAPTION, type Layout, place } from "./layout";
 import { ends, levelsOf, span } from "./maps";
 import { share } from "./order";
@@ -32,7 +33,13 @@ export function makeCell(): Cell {
   return { element, canvas, context, name, bar };
 }
 
-export function fillCell(cell: Cell, view: View, grid: Layout, position: number, paint: (channel: number) => ImageData) {
+export function fillCell(
+  cell: Cell,
+  view: View,
+  grid: Layout,
+  position: number,
+  paint: (channel: number) => ImageData,
+) {
   const { maps } = view;
   const channel = view.order[position] as number;
   const { element, canvas, context, bar } = cell;

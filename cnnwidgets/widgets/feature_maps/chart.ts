@@ -1,7 +1,7 @@
 /** The histogram of one map, as SVG. */
 import { h, s } from "../_shared/dom";
 import { number } from "../_shared/format";
-import { binEdges, BINS, fullHeight, histogram } from "./histogram";
+import { BINS, binEdges, fullHeight, histogram } from "./histogram";
 import { levelsOf, type Maps } from "./maps";
 
 const WIDTH = 306;

@@ -2,10 +2,10 @@
 import { gradient } from "../_shared/colormaps";
 import { button, h } from "../_shared/dom";
 import { number, percent } from "../_shared/format";
+import { type Png, saveButton } from "../_shared/png";
 import { chart } from "./chart";
 import type { Look } from "./large";
 import { span } from "./maps";
-import { type Png, saveButton } from "../_shared/png";
 import { draw, fileName, subject } from "./save";
 import { makeStage } from "./stage";
 import type { View } from "./view";
@@ -42,7 +42,10 @@ export function makeDetail(actions: Actions): Detail {
     const { layer } = view.maps;
     const title = actions.title(subject(layer, channel));
     const off = power.dataset["off"] === "true";
-    return { canvas: draw({ map: stage.canvas, view, channel, title, off }), name: fileName(layer, channel, title.slice(1)) };
+    return {
+      canvas: draw({ map: stage.canvas, view, channel, title, off }),
+      name: fileName(layer, channel, title.slice(1)),
+    };
   }
   const step = (by: number) => {
     if (!shown) return;
@@ -74,15 +77,14 @@ export function makeDetail(actions: Actions): Detail {
         power,
         previous,
         next,
-        saveButton(
-          () => shown && sheet(shown.view, shown.channel),
-          "Save the large map as a PNG",
-        ).element,
+        saveButton(() => shown && sheet(shown.view, shown.channel), "Save the large map as a PNG").element,
         button("Close", actions.close, { label: "✕", title: "Close (Escape)" }),
       ),
     ),
     stage.element,
-    h("div", { class: "fm-facts" },
+    h(
+      "div",
+      { class: "fm-facts" },
       bar,
       h("div", { class: "fm-controls" }, over, h("label", { class: "fm-smooth" }, smooth, "Smooth")),
       values,

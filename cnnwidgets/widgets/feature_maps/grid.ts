@@ -1,7 +1,7 @@
 /** The grid of maps: only the cells on screen exist, all of them can be reached by wheel and keyboard. */
 import { everyFrame, h } from "../_shared/dom";
 import { type Cell, fillCell, makeCell, painter } from "./cell";
-import { layout, type Layout, move, reveal, visible } from "./layout";
+import { type Layout, layout, move, reveal, visible } from "./layout";
 import type { View } from "./view";
 
 export interface Grid {

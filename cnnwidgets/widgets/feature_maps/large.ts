@@ -58,7 +58,12 @@ export function rectOf(maps: Pick<Maps, "extent">, picture: unknown, width: numb
   return [left * width, top * height, (right - left) * width, (bottom - top) * height];
 }
 
-function hatchBad(context: CanvasRenderingContext2D, maps: Maps, levels: Uint8Array, [left, top, across, down]: Rect): void {
+function hatchBad(
+  context: CanvasRenderingContext2D,
+  maps: Maps,
+  levels: Uint8Array,
+  [left, top, across, down]: Rect,
+): void {
   let bad = levels.indexOf(TOP_LEVEL + 1);
   if (bad < 0) return;
   const stepX = across / maps.width;

@@ -1,7 +1,8 @@
 /** The large map as a PNG: what it is, the map over the photograph, its colour bar and range, and what to know of it. */
-import { colourStops, wrapped } from "../heatmap_overlay/save";
+
 import { number } from "../_shared/format";
 import { fileName as named } from "../_shared/title";
+import { colourStops, wrapped } from "../heatmap_overlay/save";
 import { span } from "./maps";
 import type { View } from "./view";
 
@@ -39,7 +40,8 @@ export function draw(sheet: Sheet): HTMLCanvasElement {
   const canvas = document.createElement("canvas");
   const context = canvas.getContext("2d")!;
   const width = Math.max(map.width, 360);
-  const fit = (texts: string[]) => texts.flatMap((text) => wrapped(text, width, (part) => context.measureText(part).width));
+  const fit = (texts: string[]) =>
+    texts.flatMap((text) => wrapped(text, width, (part) => context.measureText(part).width));
   context.font = `600 ${FONT}`;
   const heading = fit([sheet.title.join(" · ")]);
   context.font = FONT;

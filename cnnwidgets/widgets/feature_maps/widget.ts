@@ -45,7 +45,11 @@ function render({ model, el }: RenderContext<State>): () => void {
   const choose = (to: number) => assign(model, "channel", to);
   const switchOff = (number: number, off: boolean) => {
     const others = model.get("off").filter((other) => other !== number);
-    assign(model, "off", (off ? [...others, number] : others).sort((a, b) => a - b));
+    assign(
+      model,
+      "off",
+      (off ? [...others, number] : others).sort((a, b) => a - b),
+    );
   };
   const close = () => {
     assign(model, "channel", null);
@@ -94,10 +98,17 @@ function render({ model, el }: RenderContext<State>): () => void {
     "p",
     { class: "fm-switched", hidden: true },
     effect,
-    button("Switch all on", () => command(model, "switch_all_on"), { title: "Let the network have all its maps again" }),
+    button("Switch all on", () => command(model, "switch_all_on"), {
+      title: "Let the network have all its maps again",
+    }),
   );
   const empty = h("p", { class: "cnnw-empty", role: "status" });
-  const body = h("div", { class: "fm-body" }, h("div", { class: "fm-maps" }, notes, switched, grid.element), detail.element);
+  const body = h(
+    "div",
+    { class: "fm-body" },
+    h("div", { class: "fm-maps" }, notes, switched, grid.element),
+    detail.element,
+  );
   const root = h("div", { class: "fm-root" }, h("div", { class: "cnnw-heading" }, title, bar), empty, body);
   el.append(root);
 
@@ -119,7 +130,9 @@ function render({ model, el }: RenderContext<State>): () => void {
     empty.hidden = maps !== null;
     empty.textContent = message;
     notes.replaceChildren(...(maps?.notes ?? []).map((note) => h("p", { class: "fm-note" }, note)));
-    size.textContent = maps ? `${maps.count} ${maps.count === 1 ? "channel" : "channels"} · ${maps.height} × ${maps.width}` : "";
+    size.textContent = maps
+      ? `${maps.count} ${maps.count === 1 ? "channel" : "channels"} · ${maps.height} × ${maps.width}`
+      : "";
   }
   receive("", "Select a layer in the graph.");
 

@@ -24,7 +24,13 @@ export function bar() {
   const strip = h("div", { class: "cnnw-ho-strip" });
   const [low, middle, high] = [h("span"), h("span"), h("span")];
   const unit = h("div", { class: "cnnw-ho-unit", dir: "auto" });
-  const element = h("div", { class: "cnnw-ho-bar" }, strip, h("div", { class: "cnnw-ho-ends" }, low, middle, high), unit);
+  const element = h(
+    "div",
+    { class: "cnnw-ho-bar" },
+    strip,
+    h("div", { class: "cnnw-ho-ends" }, low, middle, high),
+    unit,
+  );
   return {
     element,
     update({ limit, sign, name, unit: measure, clipped, mixed }: Ends) {
@@ -36,7 +42,10 @@ export function bar() {
       if (inMiddle) middle.textContent = measure;
       const how = mixed ? MIXED : "";
       unit.textContent = inMiddle ? "" : [measure, how].filter(Boolean).join(" · ");
-      element.setAttribute("aria-label", limit > 0 ? `Colours from ${labels[0]} to ${labels[2]} ${measure}` : "No scale");
+      element.setAttribute(
+        "aria-label",
+        limit > 0 ? `Colours from ${labels[0]} to ${labels[2]} ${measure}` : "No scale",
+      );
       element.setAttribute("role", "img");
     },
   };

@@ -23,7 +23,9 @@ export function coloursOf(data: Data | null, map: number): Colours | null {
 /** The channels at `target`, NaN in all three where one of them is not finite. */
 export function planes({ part, size }: Colours, target: Size, smooth: boolean): Float32Array[] {
   const length = size[0] * size[1];
-  const three = [0, 1, 2].map((c) => resample(part.subarray(c * length, (c + 1) * length), size, target, smooth).slice());
+  const three = [0, 1, 2].map((c) =>
+    resample(part.subarray(c * length, (c + 1) * length), size, target, smooth).slice(),
+  );
   const [red, green, blue] = three as [Float32Array, Float32Array, Float32Array];
   for (let i = 0; i < red.length; i += 1) {
     const sum = red[i]! + green[i]! + blue[i]!;
@@ -33,7 +35,12 @@ export function planes({ part, size }: Colours, target: Size, smooth: boolean): 
 }
 
 /** RGBA bytes: −limit is 0, 0 is mid grey, +limit is 255 in each channel; NaN becomes `hole`. */
-export function mix(three: readonly Float32Array[], limit: number, hole: readonly number[], bytes: Uint8ClampedArray): void {
+export function mix(
+  three: readonly Float32Array[],
+  limit: number,
+  hole: readonly number[],
+  bytes: Uint8ClampedArray,
+): void {
   const count = three[0]!.length;
   const factor = limit > 0 ? 127.5 / limit : 0;
   for (let i = 0; i < count; i += 1) {
@@ -44,7 +51,12 @@ export function mix(three: readonly Float32Array[], limit: number, hole: readonl
 }
 
 /** The lines of the tooltip at pixel (row, column) of the picture. */
-export function channelsAt({ part, size: [h, w] }: Colours, [height, width]: Size, row: number, column: number): string[] {
+export function channelsAt(
+  { part, size: [h, w] }: Colours,
+  [height, width]: Size,
+  row: number,
+  column: number,
+): string[] {
   const at = cell(row, h, height) * w + cell(column, w, width);
   const values = ["red", "green", "blue"].map((name, c) => `${name} ${number(part[c * h * w + at]!)}`);
   return [...values, `row ${row}, column ${column}`];

@@ -4,7 +4,7 @@ import { type Extent, extentOf, WHOLE } from "../_shared/extent";
 import { number } from "../_shared/format";
 import { cellIn, OUTSIDE, valueIn } from "./laid";
 import type { Size } from "./resample";
-import { limitOf, partOf, type Scale, scaleOf, type Stats, statsOf } from "./scale";
+import { limitOf, partOf, type Scale, type Stats, scaleOf, statsOf } from "./scale";
 import type { MapContent, Sign } from "./state";
 
 export interface Heat {
@@ -92,14 +92,7 @@ export function mergedBy(heat: Heat, sign: Sign): string {
 }
 
 /** The lines of the tooltip at pixel (row, column) of the picture: the value painted, the place, the cell under it. */
-export function linesAt(
-  heat: Heat,
-  view: View,
-  picture: Size,
-  row: number,
-  column: number,
-  smooth: boolean,
-): string[] {
+export function linesAt(heat: Heat, view: View, picture: Size, row: number, column: number, smooth: boolean): string[] {
   const [h, w] = heat.size;
   const extent = heat.extent ?? WHOLE;
   const painted = valueIn(view.part, heat.size, picture, row, column, smooth, extent);

@@ -3,7 +3,7 @@ import { type ColormapName, isColormap } from "../_shared/colormaps";
 import type { Model } from "../_shared/model";
 import type { Colours } from "./colours";
 import { type Heat, mergedBy, scaleFor, type View, viewOf } from "./heat";
-import { clipSentence, once, type Scale, scaleOf, type Sentence, sentencesOf } from "./scale";
+import { clipSentence, once, type Scale, type Sentence, scaleOf, sentencesOf } from "./scale";
 import type { Sign, State } from "./state";
 import type { Strip } from "./strip";
 
@@ -50,7 +50,10 @@ export function lookOf(model: Model<State>, heat: Heat | null, colours: Colours 
     caption: [caption, colours ? "three channels" : merged].filter(Boolean).join(" · "),
     unit: early ? early.unit : model.get("unit"),
     sentences: once(
-      [...(view && heat ? sentencesOf(view.stats, colours ? "signed" : sign, heat.partial) : []), ...(said ? [said] : [])],
+      [
+        ...(view && heat ? sentencesOf(view.stats, colours ? "signed" : sign, heat.partial) : []),
+        ...(said ? [said] : []),
+      ],
       early ? [] : model.get("notes"),
     ),
   };

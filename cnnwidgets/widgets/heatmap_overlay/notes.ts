@@ -14,8 +14,15 @@ export function notes(look: (sign: Sign) => void) {
       shown = wanted;
       element.replaceChildren(
         ...sentences.map(({ level, text, see }) => {
-          const link = see && h("button", { type: "button", class: "cnnw-ho-link", onclick: () => look(see) }, `See ${see === "signed" ? "Signed" : "Positive"}.`);
-          const mark = level === "ok" && h("span", { class: "cnnw-ho-ok", "aria-label": "Checked:", role: "img" }, "✓ ");
+          const link =
+            see &&
+            h(
+              "button",
+              { type: "button", class: "cnnw-ho-link", onclick: () => look(see) },
+              `See ${see === "signed" ? "Signed" : "Positive"}.`,
+            );
+          const mark =
+            level === "ok" && h("span", { class: "cnnw-ho-ok", "aria-label": "Checked:", role: "img" }, "✓ ");
           return h("p", { class: `cnnw-ho-note is-${level}`, dir: "auto" }, mark, link ? `${text} ` : text, link);
         }),
       );

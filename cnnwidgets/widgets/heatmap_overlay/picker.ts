@@ -18,10 +18,23 @@ export function picker(pick: (name: string) => void): Picker {
   const label = h("span", {}, "More");
   const button = h(
     "button",
-    { type: "button", class: "cnnw-ho-more", "aria-haspopup": "listbox", "aria-expanded": "false", "aria-controls": id },
+    {
+      type: "button",
+      class: "cnnw-ho-more",
+      "aria-haspopup": "listbox",
+      "aria-expanded": "false",
+      "aria-controls": id,
+    },
     label,
   );
-  const list = h("div", { id, class: "cnnw-ho-list", role: "listbox", "aria-label": "Methods", tabindex: 0, popover: "manual" });
+  const list = h("div", {
+    id,
+    class: "cnnw-ho-list",
+    role: "listbox",
+    "aria-label": "Methods",
+    tabindex: 0,
+    popover: "manual",
+  });
   // Not read out: the options themselves are.
   const cue = h("div", { class: "cnnw-ho-cue", "aria-hidden": "true" });
   let rows: readonly Method[] = [];
@@ -73,7 +86,12 @@ export function picker(pick: (name: string) => void): Picker {
     place();
     list.focus({ preventScroll: true });
     last = -Infinity;
-    go(Math.max(rows.findIndex(([name]) => name === chosen), 0));
+    go(
+      Math.max(
+        rows.findIndex(([name]) => name === chosen),
+        0,
+      ),
+    );
     hint();
     document.addEventListener("scroll", away, true);
     window.addEventListener("resize", close);
@@ -129,7 +147,13 @@ export function picker(pick: (name: string) => void): Picker {
     else if (key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey) {
       letters = typing ? letters + key : key;
       last = event.timeStamp;
-      go(typed(rows.map(([, text]) => text), letters, at));
+      go(
+        typed(
+          rows.map(([, text]) => text),
+          letters,
+          at,
+        ),
+      );
     } else return;
     // JupyterLab moves between cells with the arrows, and the page scrolls.
     event.preventDefault();

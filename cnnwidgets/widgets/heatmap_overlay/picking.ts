@@ -27,7 +27,10 @@ interface Stage {
 function touches(inside: Uint8Array, at: number, width: number): boolean {
   const column = at % width;
   return Boolean(
-    inside[at - width] || inside[at + width] || (column > 0 && inside[at - 1]) || (column < width - 1 && inside[at + 1]),
+    inside[at - width] ||
+      inside[at + width] ||
+      (column > 0 && inside[at - 1]) ||
+      (column < width - 1 && inside[at + 1]),
   );
 }
 
@@ -98,7 +101,10 @@ export function picking(model: Model<State>, stage: Stage) {
     const within = inside.data as Uint8Array;
     const line = outline(within, [height, width]);
     // White along its inside and black along its outside, so that it is seen on any ground; the map keeps its colours.
-    const beyond = outline(within.map((one) => 1 - one), [height, width]);
+    const beyond = outline(
+      within.map((one) => 1 - one),
+      [height, width],
+    );
     for (let at = 0; at < line.length; at++) {
       if (line[at]) image.data.set([255, 255, 255, 255], 4 * at);
       else if (beyond[at] && touches(within, at, width)) image.data.set([0, 0, 0, 255], 4 * at);
@@ -109,7 +115,8 @@ export function picking(model: Model<State>, stage: Stage) {
   function paint(): void {
     words.textContent = model.get("explains");
     sentence.hidden = words.textContent === "";
-    hint.textContent = model.get("picking") === "marks" && !model.get("marks").length ? "" : HINTS[model.get("picking")];
+    hint.textContent =
+      model.get("picking") === "marks" && !model.get("marks").length ? "" : HINTS[model.get("picking")];
     whole.hidden = model.get("region").length === 0;
     stage.element.classList.toggle("is-region", model.get("picking") === "region");
     paintMarks();

@@ -35,8 +35,14 @@ export function valueAt(
   const left = Math.floor(x);
   let sum = 0;
   let weights = 0;
-  for (const [i, wi] of [[top, 1 - (y - top)], [Math.min(top + 1, h - 1), y - top]] as const) {
-    for (const [j, wj] of [[left, 1 - (x - left)], [Math.min(left + 1, w - 1), x - left]] as const) {
+  for (const [i, wi] of [
+    [top, 1 - (y - top)],
+    [Math.min(top + 1, h - 1), y - top],
+  ] as const) {
+    for (const [j, wj] of [
+      [left, 1 - (x - left)],
+      [Math.min(left + 1, w - 1), x - left],
+    ] as const) {
       const value = values[i * w + j] as number;
       if (wi * wj === 0 || !Number.isFinite(value)) continue;
       sum += wi * wj * value;
@@ -53,8 +59,16 @@ export function resample(values: Float32Array, source: Size, target: Size, smoot
   if (!smooth) return nearest(values, source, target);
   if (finite) return bilinear(values, source, target);
   // Weights are shared out among the finite cells: interpolate them too, and divide.
-  const sums = bilinear(values.map((value) => (Number.isFinite(value) ? value : 0)), source, target);
-  const weights = bilinear(values.map((value) => (Number.isFinite(value) ? 1 : 0)), source, target);
+  const sums = bilinear(
+    values.map((value) => (Number.isFinite(value) ? value : 0)),
+    source,
+    target,
+  );
+  const weights = bilinear(
+    values.map((value) => (Number.isFinite(value) ? 1 : 0)),
+    source,
+    target,
+  );
   const homes = nearest(values, source, target);
   for (let i = 0; i < sums.length; i += 1) sums[i] = homes[i]! !== homes[i]! ? NaN : sums[i]! / weights[i]!;
   return sums;

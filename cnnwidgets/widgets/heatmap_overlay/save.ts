@@ -49,7 +49,8 @@ export function draw(sheet: Sheet): HTMLCanvasElement {
   const context = canvas.getContext("2d")!;
   const font = `18px system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif`;
   context.font = font;
-  const fit = (texts: string[]) => texts.flatMap((text) => wrapped(text, line, (part) => context.measureText(part).width));
+  const fit = (texts: string[]) =>
+    texts.flatMap((text) => wrapped(text, line, (part) => context.measureText(part).width));
   const lines = fit(sheet.said);
   context.font = `600 ${font}`;
   const heading = fit([sheet.title.join(" · ")]);

@@ -24,7 +24,11 @@ export function slider(label: string, min: number, oninput: (value: number) => v
   };
 }
 
-export function opacity(model: Model<State>): { element: HTMLElement; disable: (on: boolean) => void; stop: () => void } {
+export function opacity(model: Model<State>): {
+  element: HTMLElement;
+  disable: (on: boolean) => void;
+  stop: () => void;
+} {
   const made = slider("Opacity", 0, (value) => assign(model, "opacity", value / 100));
   const stop = watch(model, ["opacity"], () => {
     const value = Math.round(model.get("opacity") * 100);
@@ -58,7 +62,13 @@ export function layers(model: Model<State>, thumbs: HTMLElement): { element: HTM
   const box = h("input", { type: "checkbox" });
   box.addEventListener("change", () => assign(model, "follow", box.checked));
   const follow = h("label", { class: "cnnw-ho-check" }, box, "Follow the graph");
-  const element = h("div", { class: "cnnw-ho-layers" }, made.element, thumbs, h("div", { class: "cnnw-ho-line" }, name, follow));
+  const element = h(
+    "div",
+    { class: "cnnw-ho-layers" },
+    made.element,
+    thumbs,
+    h("div", { class: "cnnw-ho-line" }, name, follow),
+  );
   let last = 1;
   const stop = watch(model, ["layers", "layer", "follow"], () => {
     const all = model.get("layers");

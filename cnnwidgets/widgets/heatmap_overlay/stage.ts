@@ -3,7 +3,7 @@ import { type ColormapName, NOT_FINITE } from "../_shared/colormaps";
 import { h } from "../_shared/dom";
 import { across, type Extent, WHOLE } from "../_shared/extent";
 import { colourise } from "./colourise";
-import { channelsAt, type Colours, mix, planes } from "./colours";
+import { type Colours, channelsAt, mix, planes } from "./colours";
 import { type Heat, linesAt, type View } from "./heat";
 import { laid } from "./laid";
 import { paintSize, type Size } from "./resample";
@@ -52,7 +52,8 @@ export function stage() {
   let sampled: { of: unknown[]; values: Float32Array[] } = { of: [], values: [] };
   let place: [row: number, column: number] | null = null;
 
-  const size = (): Size => scene.picture?.size ?? (scene.heat ? whole(scene.heat.size, scene.heat.extent ?? WHOLE) : [1, 1]);
+  const size = (): Size =>
+    scene.picture?.size ?? (scene.heat ? whole(scene.heat.size, scene.heat.extent ?? WHOLE) : [1, 1]);
 
   function paintPhoto(): void {
     const { picture } = scene;

@@ -101,7 +101,9 @@ export function thumbs(model: Model<State>) {
     const buttons = all();
     const now = buttons.indexOf(document.activeElement as HTMLButtonElement);
     const end = buttons.length - 1;
-    const to = { ArrowRight: now + 1, ArrowDown: now + 1, ArrowLeft: now - 1, ArrowUp: now - 1, Home: 0, End: end }[event.key];
+    const to = { ArrowRight: now + 1, ArrowDown: now + 1, ArrowLeft: now - 1, ArrowUp: now - 1, Home: 0, End: end }[
+      event.key
+    ];
     if (to === undefined) return;
     event.preventDefault();
     event.stopPropagation();
@@ -141,7 +143,11 @@ export function thumbs(model: Model<State>) {
         drawn = at = "";
         row.replaceChildren(
           ...[...strip.maps.keys()].map((name) =>
-            h("button", { type: "button", role: "radio", value: name, title: name, "aria-label": name }, h("canvas", { "aria-hidden": "true" })),
+            h(
+              "button",
+              { type: "button", role: "radio", value: name, title: name, "aria-label": name },
+              h("canvas", { "aria-hidden": "true" }),
+            ),
           ),
         );
       }

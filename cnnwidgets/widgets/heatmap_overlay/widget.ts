@@ -15,10 +15,10 @@ import { type Heat, heatOf } from "./heat";
 import { type Look, lookOf } from "./look";
 import { methods } from "./methods";
 import { notes } from "./notes";
+import { picking } from "./picking";
 import { draw } from "./save";
 import { segmented } from "./segmented";
 import { clip, layers, opacity } from "./sliders";
-import { picking } from "./picking";
 import { type Picture, stage } from "./stage";
 import type { MapContent, Sign, State } from "./state";
 import { type Strip, stripOf, thumbs } from "./strip";
@@ -133,7 +133,13 @@ function render({ model, el }: RenderContext<State>): () => void {
     paintControls(heat, look);
     const shared = model.get("strip_scale") === "shared";
     const { sign } = look;
-    small.update(strip(), model.get("layer"), { sign, name, clip: model.get("clip"), shared, smooth: model.get("smooth") });
+    small.update(strip(), model.get("layer"), {
+      sign,
+      name,
+      clip: model.get("clip"),
+      shared,
+      smooth: model.get("smooth"),
+    });
     el.classList.toggle("is-partial", heat?.partial ?? false);
     el.classList.toggle("is-early", early);
     if (arrived !== null) {

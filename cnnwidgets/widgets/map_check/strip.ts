@@ -10,10 +10,12 @@ import type { MapsContent } from "./state";
 export function strip(maps: ArrayData, content: MapsContent): HTMLElement {
   const [count = 0, height = 1, width = 1] = maps.shape;
   const colours = palette(table(content.signed ? "blue-red" : "inferno"));
-  const cells = stagesOf(content).slice(0, count).map((stage, index) => {
-    const values = maps.data.subarray(index * height * width, (index + 1) * height * width) as Uint8Array;
-    return cell(stage, values, height, width, colours);
-  });
+  const cells = stagesOf(content)
+    .slice(0, count)
+    .map((stage, index) => {
+      const values = maps.data.subarray(index * height * width, (index + 1) * height * width) as Uint8Array;
+      return cell(stage, values, height, width, colours);
+    });
   const how = content.signed ? "Red speaks for the class, blue against it" : "Bright is large";
   return h(
     "div",
@@ -34,7 +36,9 @@ function cell(stage: Stage, values: Uint8Array, height: number, width: number, c
     "div",
     { class: "mc-cell", role: "listitem", title: stage.title, "data-stage": stage.place },
     canvas,
-    stage.place > 0 ? h("span", { class: "mc-line" }, h("span", { class: "mc-place" }, `${stage.place}`), layer) : layer,
+    stage.place > 0
+      ? h("span", { class: "mc-line" }, h("span", { class: "mc-place" }, `${stage.place}`), layer)
+      : layer,
     h("b", {}, stage.similarity),
   );
 }

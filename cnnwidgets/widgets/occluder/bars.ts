@@ -16,7 +16,12 @@ export function bars() {
   const list = h("ul", { class: "oc-bars", "aria-label": "Scores of the edited picture" });
   let lines: { row: HTMLElement; name: HTMLElement; fill: HTMLElement; mark: HTMLElement; value: HTMLElement }[] = [];
   const line = () => {
-    const [name, fill, mark, value] = [h("bdi", { class: "oc-name" }), h("i"), h("b"), h("span", { class: "oc-value" })];
+    const [name, fill, mark, value] = [
+      h("bdi", { class: "oc-name" }),
+      h("i"),
+      h("b"),
+      h("span", { class: "oc-value" }),
+    ];
     const track = h("span", { class: "oc-track", "aria-hidden": "true" }, fill, mark);
     return { row: h("li", {}, name, track, value), name, fill, mark, value };
   };

@@ -57,7 +57,8 @@ export class Editor {
 
   adopt(patches: readonly Patch[]): void {
     this.history = change(this.history, patches);
-    if (this.selected === null || this.selected >= patches.length) this.selected = patches.length ? patches.length - 1 : null;
+    if (this.selected === null || this.selected >= patches.length)
+      this.selected = patches.length ? patches.length - 1 : null;
   }
 
   /** A new patch with its middle at (row, column). */
@@ -132,7 +133,8 @@ export class Editor {
   }
 
   resize(side: number): void {
-    if (this.current) this.put(resized(this.current, Math.min(side, Math.min(...this.size())), this.size()), this.oneGesture("size"));
+    if (this.current)
+      this.put(resized(this.current, Math.min(side, Math.min(...this.size())), this.size()), this.oneGesture("size"));
   }
 
   fill(fill: Fill, color: string): void {
@@ -222,7 +224,11 @@ export class Editor {
   }
 
   private put(patch: Patch, gesture: string | null): void {
-    this.apply(this.patches.map((other, i) => (i === this.selected ? patch : other)), this.selected, gesture);
+    this.apply(
+      this.patches.map((other, i) => (i === this.selected ? patch : other)),
+      this.selected,
+      gesture,
+    );
   }
 
   private apply(patches: readonly Patch[], selected: number | null, gesture: string | null = null): void {

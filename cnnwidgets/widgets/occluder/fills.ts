@@ -95,7 +95,9 @@ function blurred(photo: Photo, { top, left, height, width }: Patch): Uint8Clampe
 /** For each of `count` pixels from `start` on: the first pixel along the side that counts, and the weights from it on. */
 function weights(start: number, count: number, side: number, sigma: number): { from: number; share: Float64Array }[] {
   const radius = Math.ceil(3 * sigma);
-  const kernel = Float64Array.from({ length: 2 * radius + 1 }, (_, i) => Math.exp(-((i - radius) ** 2) / (2 * sigma ** 2)));
+  const kernel = Float64Array.from({ length: 2 * radius + 1 }, (_, i) =>
+    Math.exp(-((i - radius) ** 2) / (2 * sigma ** 2)),
+  );
   const total = kernel.reduce((sum, value) => sum + value, 0);
   const inside = (at: number) => Math.min(Math.max(at, 0), side - 1);
   return Array.from({ length: count }, (_, i) => {

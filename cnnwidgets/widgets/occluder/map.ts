@@ -49,7 +49,13 @@ export function map(probe: (place: number | null) => void) {
   const photoCanvas = h("canvas", {});
   const canvas = h("canvas", { class: "oc-map-layer" });
   const lines = s("svg", { class: "oc-lines", preserveAspectRatio: "none" });
-  const element = h("div", { class: "oc-map", tabindex: 0, role: "application", "aria-roledescription": "map" }, photoCanvas, canvas, lines);
+  const element = h(
+    "div",
+    { class: "oc-map", tabindex: 0, role: "application", "aria-roledescription": "map" },
+    photoCanvas,
+    canvas,
+    lines,
+  );
   let swept: Swept | null = null;
   let photo: Photo | null = null;
   let drawn = -1;
@@ -70,7 +76,10 @@ export function map(probe: (place: number | null) => void) {
   };
   element.addEventListener("pointermove", (event) => show(at(event)));
   element.addEventListener("pointerleave", () => show(null));
-  element.addEventListener("focus", () => element.matches(":focus-visible") && swept && show(Math.min(place, swept.drop.length - 1)));
+  element.addEventListener(
+    "focus",
+    () => element.matches(":focus-visible") && swept && show(Math.min(place, swept.drop.length - 1)),
+  );
   element.addEventListener("blur", () => show(null));
   element.addEventListener("keydown", (event) => {
     const next = swept && nextPlace(swept, place, event.key);
@@ -86,7 +95,9 @@ export function map(probe: (place: number | null) => void) {
       return;
     }
     const { top: y, left: x, height, width } = patchAt(swept, index);
-    lines.replaceChildren(...["dark", "light"].map((tone) => s("rect", { x, y, width, height, class: `oc-line is-${tone} is-selected` })));
+    lines.replaceChildren(
+      ...["dark", "light"].map((tone) => s("rect", { x, y, width, height, class: `oc-line is-${tone} is-selected` })),
+    );
   }
 
   return {
@@ -107,7 +118,10 @@ export function map(probe: (place: number | null) => void) {
       }
       canvas.getContext("2d")!.putImageData(new ImageData(mapPixels(now, view, colours, of.size), width, height), 0, 0);
       const what = view === "drop" ? `Drop of ${now.target}` : "Predicted class";
-      element.setAttribute("aria-label", `${what} with the patch at ${now.rows} × ${now.columns} places; arrow keys move over them`);
+      element.setAttribute(
+        "aria-label",
+        `${what} with the patch at ${now.rows} × ${now.columns} places; arrow keys move over them`,
+      );
     },
   };
 }

@@ -29,7 +29,8 @@ export function draw(sheet: Sheet): HTMLCanvasElement {
   const context = canvas.getContext("2d")!;
   const font = `18px system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif`;
   context.font = font;
-  const fit = (texts: string[]) => texts.flatMap((text) => wrapped(text, across, (part) => context.measureText(part).width));
+  const fit = (texts: string[]) =>
+    texts.flatMap((text) => wrapped(text, across, (part) => context.measureText(part).width));
   const lines = fit(sheet.words);
   context.font = `600 ${font}`;
   const heading = fit([sheet.title]);
@@ -48,7 +49,10 @@ export function draw(sheet: Sheet): HTMLCanvasElement {
   }
   context.globalAlpha = 1;
   for (const layer of sheet.map) context.drawImage(layer, right, top, width, height);
-  for (const [colour, line] of [["#000", 4], ["#fff", 2]] as const) {
+  for (const [colour, line] of [
+    ["#000", 4],
+    ["#fff", 2],
+  ] as const) {
     context.strokeStyle = colour;
     context.lineWidth = line;
     for (const box of sheet.boxes) {

@@ -139,7 +139,13 @@ export function stage(handlers: Handlers) {
   function outline({ patches, selected, ghost }: Shown): void {
     const box = (patch: Patch, kind: string) =>
       ["dark", "light"].map((tone) =>
-        s("rect", { x: patch.left, y: patch.top, width: patch.width, height: patch.height, class: `oc-line is-${tone} ${kind}` }),
+        s("rect", {
+          x: patch.left,
+          y: patch.top,
+          width: patch.width,
+          height: patch.height,
+          class: `oc-line is-${tone} ${kind}`,
+        }),
       );
     const drawn = patches.flatMap((patch, i) => box(patch, i === selected ? "is-selected" : "is-other"));
     lines.replaceChildren(...drawn, ...(ghost ? box(ghost, "is-ghost") : []));

@@ -34,7 +34,13 @@ export function sweep(
   const go = button("Sweep", () => ask({ size: model.get("size"), stride: strideNow() }), {
     title: "Put the patch at each place of a grid, and note the scores",
   });
-  const stride = h("input", { type: "number", class: "oc-number", min: 1, "aria-label": "Stride of the sweep in pixels", title: "Pixels from one place to the next; empty: half the patch" });
+  const stride = h("input", {
+    type: "number",
+    class: "oc-number",
+    min: 1,
+    "aria-label": "Stride of the sweep in pixels",
+    title: "Pixels from one place to the next; empty: half the patch",
+  });
   stride.addEventListener("change", () => {
     const pixels = Math.round(Number(stride.value));
     assign(model, "stride", pixels >= 1 ? pixels : null);
@@ -63,7 +69,9 @@ export function sweep(
   function paintAsk(): void {
     const side = model.get("size");
     const fits = photo !== null && side <= Math.min(...photo.size);
-    const count = photo ? starts(photo.size[0], side, strideNow()).length * starts(photo.size[1], side, strideNow()).length : 0;
+    const count = photo
+      ? starts(photo.size[0], side, strideNow()).length * starts(photo.size[1], side, strideNow()).length
+      : 0;
     if (document.activeElement !== stride) stride.value = String(strideNow());
     const copies = model.get("fill") === "copy";
     go.disabled = !fits || copies || count < 2 || model.get("sweep") === "running";
@@ -74,7 +82,10 @@ export function sweep(
         : "The patch is larger than the picture.";
     const settings = { size: side, stride: strideNow(), fill: model.get("fill"), color: model.get("color") };
     const differs = swept !== null && photo !== null && !isMadeWith(swept, settings, photo.size);
-    const text = differs && model.get("can_sweep") && model.get("sweep") !== "running" ? "Settings changed: press Sweep again." : "";
+    const text =
+      differs && model.get("can_sweep") && model.get("sweep") !== "running"
+        ? "Settings changed: press Sweep again."
+        : "";
     if (stale.textContent !== text) stale.textContent = text;
     stale.hidden = !text;
   }
@@ -83,12 +94,25 @@ export function sweep(
     const limit = limitOf(given.drop);
     const strip = h("div", { class: "oc-strip" });
     if (limit > 0) strip.style.background = gradient("blue-red");
-    const labels = limit > 0 ? [signedText(-limit, given.unit), "0", signedText(limit, given.unit)] : ["", "No place changes the score.", ""];
+    const labels =
+      limit > 0
+        ? [signedText(-limit, given.unit), "0", signedText(limit, given.unit)]
+        : ["", "No place changes the score.", ""];
     const words = h("div", { class: "oc-ends" }, ...labels.map((text) => h("span", {}, text)));
     const text = `Drop of ${given.target}: red where hiding the place costs the score, blue where it helps.`;
     const name = `Colours from ${labels[0]} to ${labels[2]}`;
-    const still = limit > 0 && hardlyMoves(limit, given.unit) && h("p", {}, "The score hardly moves: all differences are below 0.1 points.");
-    return h("div", {}, h("div", { role: "img", "aria-label": name }, strip), words, still, h("p", { class: "oc-soft" }, text));
+    const still =
+      limit > 0 &&
+      hardlyMoves(limit, given.unit) &&
+      h("p", {}, "The score hardly moves: all differences are below 0.1 points.");
+    return h(
+      "div",
+      {},
+      h("div", { role: "img", "aria-label": name }, strip),
+      words,
+      still,
+      h("p", { class: "oc-soft" }, text),
+    );
   }
 
   function classes(given: Swept, asBars: boolean): HTMLElement {
@@ -103,14 +127,27 @@ export function sweep(
       const track = asBars && h("span", { class: "oc-track", "aria-hidden": "true" }, fill);
       const label = index === given.first ? `${name} (as without patch)` : name;
       const text = h("bdi", { class: "oc-name", title: label }, label);
-      return h("li", { "data-class": index, "data-places": number }, swatch, text, track, h("span", { class: "oc-value" }, String(number)));
+      return h(
+        "li",
+        { "data-class": index, "data-places": number },
+        swatch,
+        text,
+        track,
+        h("span", { class: "oc-value" }, String(number)),
+      );
     });
     const more = counts.slice(LISTED);
-    const rest = more.length > 0 && `and ${more.length} more classes at ${placesText(more.reduce((sum, { places: number }) => sum + number, 0))}`;
+    const rest =
+      more.length > 0 &&
+      `and ${more.length} more classes at ${placesText(more.reduce((sum, { places: number }) => sum + number, 0))}`;
     return h(
       "div",
       {},
-      h("ul", { class: `oc-counts ${asBars ? "has-bars" : ""}`, "aria-label": `Highest score at ${placesText(total)}` }, ...rows),
+      h(
+        "ul",
+        { class: `oc-counts ${asBars ? "has-bars" : ""}`, "aria-label": `Highest score at ${placesText(total)}` },
+        ...rows,
+      ),
       rest && h("p", { class: "oc-soft" }, rest),
     );
   }

@@ -1,7 +1,7 @@
 /** What a sweep has found: its scale, its classes, and what it says of one place. Pure functions. */
 import type { Data } from "../_shared/channel";
 import { nearestPlace, starts } from "./geometry";
-import { type Fill, FILLS, type Patch, type Row, type Scores, type SweepContent } from "./state";
+import { FILLS, type Fill, type Patch, type Row, type Scores, type SweepContent } from "./state";
 import { signedText, valueText } from "./words";
 
 export interface Swept extends SweepContent {
@@ -103,7 +103,12 @@ export function scoresAt(swept: Swept, place: number): Scores | null {
   if (!scores || target === undefined) return null;
   const row = (k: number): Row => {
     const after = scores[place * classes.length + k]!;
-    return [classes[k]!, swept.names[classes[k]!] ?? `class ${classes[k]}`, baseline[k]!, Number.isFinite(after) ? after : null];
+    return [
+      classes[k]!,
+      swept.names[classes[k]!] ?? `class ${classes[k]}`,
+      baseline[k]!,
+      Number.isFinite(after) ? after : null,
+    ];
   };
   const all = classes.map((_, k) => row(k));
   const byBefore = [...all].sort((a, b) => (b[2] ?? -Infinity) - (a[2] ?? -Infinity));
@@ -145,7 +150,11 @@ export interface Settings {
 }
 
 /** Whether a sweep with these settings would put the same patch at the same places. */
-export function isMadeWith(swept: Swept, { size, stride, fill, color }: Settings, [height, width]: readonly [number, number]): boolean {
+export function isMadeWith(
+  swept: Swept,
+  { size, stride, fill, color }: Settings,
+  [height, width]: readonly [number, number],
+): boolean {
   const same = (begins: Int32Array, side: number) => String([...begins]) === String(starts(side, size, stride));
   const shows = fill === swept.fill && (fill !== "color" || color === swept.color);
   return shows && swept.patch.every((side) => side === size) && same(swept.tops, height) && same(swept.lefts, width);

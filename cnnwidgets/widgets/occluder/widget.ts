@@ -19,10 +19,11 @@ import { draw } from "./save";
 import { type Heat, stage } from "./stage";
 import { FILLS, type Patch, type Scores, type State } from "./state";
 import { sweep } from "./sweep";
-import { countsOf, limitOf, madeOf, patchAt, readingAt, scoresAt, type Swept, sweptOf } from "./swept";
+import { countsOf, limitOf, madeOf, patchAt, readingAt, type Swept, scoresAt, sweptOf } from "./swept";
 import { changeText, nowText, rowOf, signedText, spoken } from "./words";
 
-const HINT = "Press or drag on the picture. Wheel or + and − change the size, arrows move (Shift: by a patch), Delete removes, N selects the next.";
+const HINT =
+  "Press or drag on the picture. Wheel or + and − change the size, arrows move (Shift: by a patch), Delete removes, N selects the next.";
 const PICKING = "Click the place that the patch shall show. Escape: never mind.";
 const GRACE = 500;
 
@@ -42,9 +43,15 @@ function render({ model, el }: RenderContext<State>): () => void {
   let speaking = 0;
 
   const size = () => photo?.size ?? ([1, 1] as const);
-  const pattern = () => ({ side: Math.min(model.get("size"), ...size()), fill: model.get("fill"), color: model.get("color") });
+  const pattern = () => ({
+    side: Math.min(model.get("size"), ...size()),
+    fill: model.get("fill"),
+    color: model.get("color"),
+  });
   const editor = new Editor(model.get("patches"), model.get("selected"), size, pattern, edited);
-  const asked = new Newest<readonly Patch[]>((patches) => command(model, "score", { patches, selected: editor.selected }));
+  const asked = new Newest<readonly Patch[]>((patches) =>
+    command(model, "score", { patches, selected: editor.selected }),
+  );
   let told = JSON.stringify(editor.patches);
 
   function edited(): void {
@@ -114,7 +121,13 @@ function render({ model, el }: RenderContext<State>): () => void {
   });
   const rows = bars();
   const now = h("p", { class: "oc-now" });
-  const unconnected = h("p", { class: "oc-soft oc-unconnected" }, "Nothing is connected: observe ", h("code", {}, "patches"), ".");
+  const unconnected = h(
+    "p",
+    { class: "oc-soft oc-unconnected" },
+    "Nothing is connected: observe ",
+    h("code", {}, "patches"),
+    ".",
+  );
   const live = h("div", { class: "oc-spoken", "aria-live": "polite" });
   const withHeat = h("input", { type: "checkbox" });
   withHeat.addEventListener("change", () => {
@@ -140,7 +153,16 @@ function render({ model, el }: RenderContext<State>): () => void {
   });
   const caption = h("span", { class: "cnnw-aside", dir: "auto" });
   const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Hide a part"), caption);
-  const beside = h("div", { class: "oc-side" }, panel.element, rows.element, now, unconnected, h("div", { class: "oc-row" }, heatLabel, save.element), notes);
+  const beside = h(
+    "div",
+    { class: "oc-side" },
+    panel.element,
+    rows.element,
+    now,
+    unconnected,
+    h("div", { class: "oc-row" }, heatLabel, save.element),
+    notes,
+  );
   const main = h("div", { class: "oc-main" }, h("div", { class: "oc-left" }, canvas.element, hint), beside);
   const empty = h("div", { class: "cnnw-empty" }, "No image yet");
   el.append(h("div", { class: "oc-root" }, heading, main, under.element, live, empty));
@@ -172,7 +194,8 @@ function render({ model, el }: RenderContext<State>): () => void {
     const seen = heat && edits && probed === null && model.get("with_heat") ? heat : null;
     canvas.update({ photo, patches, selected, ghost: ghost(), heat: seen, tip });
     const patch = editor.current ?? editor.fresh(photo.size[0] / 2, photo.size[1] / 2);
-    const wanted = editor.current || editor.picking ? patch : { ...patch, fill: model.get("fill"), color: model.get("color") };
+    const wanted =
+      editor.current || editor.picking ? patch : { ...patch, fill: model.get("fill"), color: model.get("color") };
     panel.update({
       patch: wanted,
       count: editor.patches.length,
@@ -185,7 +208,9 @@ function render({ model, el }: RenderContext<State>): () => void {
     canvas.element.classList.toggle("is-picking", editor.picking);
     canvas.element.classList.toggle("is-held", editor.dragging);
     hint.textContent = editor.picking ? PICKING : HINT;
-    const what = editor.current ? `patch ${editor.selected! + 1} of ${editor.patches.length} at row ${editor.current.top}, column ${editor.current.left}` : "no patch";
+    const what = editor.current
+      ? `patch ${editor.selected! + 1} of ${editor.patches.length} at row ${editor.current.top}, column ${editor.current.left}`
+      : "no patch";
     canvas.element.setAttribute("aria-label", `Picture of ${photo.size[0]} by ${photo.size[1]} pixels, ${what}`);
     rows.element.hidden = now.hidden = !shown;
     if (shown) rows.update(shown);
@@ -197,14 +222,23 @@ function render({ model, el }: RenderContext<State>): () => void {
     heatLabel.title = withHeat.disabled ? "Add a patch first" : "";
     notes.replaceChildren(...model.get("notes").map((note) => h("li", {}, note)));
     notes.hidden = model.get("notes").length === 0;
-    under.read(probed !== null && swept ? readingAt(swept, probed) : swept ? "Point at the map, or walk over it with the arrow keys." : "");
+    under.read(
+      probed !== null && swept
+        ? readingAt(swept, probed)
+        : swept
+          ? "Point at the map, or walk over it with the arrow keys."
+          : "",
+    );
     el.dataset["patches"] = told;
   }
 
   function say(): void {
     clearTimeout(speaking);
     // Not every step of a drag.
-    speaking = window.setTimeout(() => (live.textContent = scores && editor.patches.length > 0 ? spoken(scores) : ""), 400);
+    speaking = window.setTimeout(
+      () => (live.textContent = scores && editor.patches.length > 0 ? spoken(scores) : ""),
+      400,
+    );
   }
 
   function sheet(): Png | null {
@@ -214,15 +248,23 @@ function render({ model, el }: RenderContext<State>): () => void {
     const { scores: shown, patches } = current();
     const view = model.get("view");
     const limit = swept ? limitOf(swept.drop) : 0;
-    const words = [shown && patches.length > 0 ? spoken(shown) : "", ...model.get("notes"), swept ? model.get("sweep_text") : ""];
+    const words = [
+      shown && patches.length > 0 ? spoken(shown) : "",
+      ...model.get("notes"),
+      swept ? model.get("sweep_text") : "",
+    ];
     if (!canvas.heat.hidden) words.push("Over the picture: its Grad-CAM with the patches on it.");
-    if (swept) words.push(`Sweep: ${madeOf(swept)}, ${swept.rows} × ${swept.columns} places: ${view === "drop" ? `drop of ${swept.target}` : "predicted class"}.`);
+    if (swept)
+      words.push(
+        `Sweep: ${madeOf(swept)}, ${swept.rows} × ${swept.columns} places: ${view === "drop" ? `drop of ${swept.target}` : "predicted class"}.`,
+      );
     const colours = under.colours();
     const counts = swept && view !== "drop" ? countsOf(swept).slice(0, 9) : [];
     const target = model.get("target_name");
     const what = swept ? "Occlusion sweep" : "Hidden";
     const title = titleOf(model, what, target);
-    const fillOf = ({ fill, color = "" }: Patch) => (fill === "color" ? color : FILLS.find(([own]) => own === fill)?.[1].toLowerCase());
+    const fillOf = ({ fill, color = "" }: Patch) =>
+      fill === "color" ? color : FILLS.find(([own]) => own === fill)?.[1].toLowerCase();
     const made = patches.map((patch) => `${patch.height} × ${patch.width} px (height × width), ${fillOf(patch)} fill`);
     if (made.length) words.push(`${made.length === 1 ? "Patch" : "Patches"}: ${[...new Set(made)].join("; ")}.`);
     const canvasOfAll = draw({
@@ -231,8 +273,14 @@ function render({ model, el }: RenderContext<State>): () => void {
       map: swept ? [under.figure.photoCanvas, under.figure.canvas] : [],
       boxes: patches,
       words: words.filter(Boolean),
-      ends: swept && view === "drop" && limit > 0 ? [signedText(-limit, swept.unit), "0", signedText(limit, swept.unit)] : null,
-      legend: counts.map(({ index, name, places }) => ({ colour: colours.get(index) ?? "#555", text: `${name}: ${places}` })),
+      ends:
+        swept && view === "drop" && limit > 0
+          ? [signedText(-limit, swept.unit), "0", signedText(limit, swept.unit)]
+          : null,
+      legend: counts.map(({ index, name, places }) => ({
+        colour: colours.get(index) ?? "#555",
+        text: `${name}: ${places}`,
+      })),
     });
     return { canvas: canvasOfAll, name: fileName("hidden", ...title.slice(1)) };
   }

@@ -12,7 +12,8 @@ const LEAST = 0.1;
 /** Percentage points, so that small ones keep a digit: 25.5 points, 0.03 points. */
 function pointsText(size: number): string {
   const points = 100 * size;
-  const digits = points >= LEAST ? points.toFixed(1) : points >= 1e-4 ? String(Number(points.toPrecision(1))) : number(points);
+  const digits =
+    points >= LEAST ? points.toFixed(1) : points >= 1e-4 ? String(Number(points.toPrecision(1))) : number(points);
   return `${points === 0 ? "0" : digits} points`;
 }
 

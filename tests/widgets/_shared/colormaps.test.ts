@@ -1,16 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DIVERGING, SEQUENTIAL, isColormap, table } from "../../../cnnwidgets/widgets/_shared/colormaps";
+import { DIVERGING, isColormap, SEQUENTIAL, table } from "../../../cnnwidgets/widgets/_shared/colormaps";
 
 // matplotlib 3.11: round(255 * colormaps[name](index)[:3])
 const INFERNO = { 0: [0, 0, 4], 64: [87, 16, 110], 128: [188, 55, 84], 255: [252, 255, 164] };
 const VIRIDIS = { 0: [68, 1, 84], 128: [33, 145, 140], 255: [253, 231, 37] };
 
-for (const [name, expected] of [["inferno", INFERNO], ["viridis", VIRIDIS]] as const) {
+for (const [name, expected] of [
+  ["inferno", INFERNO],
+  ["viridis", VIRIDIS],
+] as const) {
   test(`${name} is matplotlib's to within 2 of 255`, () => {
     const colours = table(name);
     for (const [index, rgb] of Object.entries(expected)) {
-      rgb.forEach((value, c) => assert.ok(Math.abs(colours[Number(index) * 3 + c]! - value) <= 2, `${name} ${index} ${c}`));
+      rgb.forEach((value, c) =>
+        assert.ok(Math.abs(colours[Number(index) * 3 + c]! - value) <= 2, `${name} ${index} ${c}`),
+      );
     }
   });
 }

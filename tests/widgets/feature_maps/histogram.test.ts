@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { binEdges, BINS, fullHeight, histogram } from "../../../cnnwidgets/widgets/feature_maps/histogram";
+import { BINS, binEdges, fullHeight, histogram } from "../../../cnnwidgets/widgets/feature_maps/histogram";
 import { fileName } from "../../../cnnwidgets/widgets/feature_maps/save";
 
 test("51 bins of five levels; what is not finite is in none", () => {
   const bins = histogram(new Uint8Array([0, 4, 5, 249, 250, 254, 255]));
   assert.equal(bins.length, BINS);
   assert.deepEqual([bins[0], bins[1], bins[49], bins[50]], [2, 1, 1, 2]);
-  assert.equal(bins.reduce((sum, n) => sum + n, 0), 6);
+  assert.equal(
+    bins.reduce((sum, n) => sum + n, 0),
+    6,
+  );
 });
 
 test("every level falls between the edges of its bin", () => {

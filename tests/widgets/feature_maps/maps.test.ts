@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ends, levelsOf, type Maps, readMaps, span, valueOf } from "../../../cnnwidgets/widgets/feature_maps/maps";
 import { farthest, order, quantity, share } from "../../../cnnwidgets/widgets/feature_maps/order";
-import { makeView } from "../../../cnnwidgets/widgets/feature_maps/view";
 import type { State } from "../../../cnnwidgets/widgets/feature_maps/state";
+import { makeView } from "../../../cnnwidgets/widgets/feature_maps/view";
 
 function three(): Maps {
   const floats = (...values: number[]) => ({ data: new Float32Array(values), shape: [values.length] });
@@ -33,7 +33,10 @@ test("a push of maps is read whole, one with a message is no maps", () => {
 test("a level stands for minimum + level / 254 of the range", () => {
   const maps = three();
   assert.deepEqual([...levelsOf(maps, 1)], [254, 255]);
-  assert.deepEqual([0, 127, 254].map((level) => valueOf(maps, 0, level)), [-2, 0, 2]);
+  assert.deepEqual(
+    [0, 127, 254].map((level) => valueOf(maps, 0, level)),
+    [-2, 0, 2],
+  );
   assert.ok(Number.isNaN(valueOf(maps, 0, 255)));
 });
 

@@ -3,10 +3,17 @@ import { test } from "node:test";
 import { byFamily, typed } from "../../../cnnwidgets/widgets/heatmap_overlay/families";
 import type { Method } from "../../../cnnwidgets/widgets/heatmap_overlay/state";
 
-const method = (name: string, family?: string): Method => (family === undefined ? [name, name, ""] : [name, name, "", family]);
+const method = (name: string, family?: string): Method =>
+  family === undefined ? [name, name, ""] : [name, name, "", family];
 
 test("families have a fixed order; what belongs to none is the reader's", () => {
-  const given = [method("lrp", "propagation"), method("occlusion", "perturbation"), method("cam", "cam"), method("old"), method("cam2", "cam")];
+  const given = [
+    method("lrp", "propagation"),
+    method("occlusion", "perturbation"),
+    method("cam", "cam"),
+    method("old"),
+    method("cam2", "cam"),
+  ];
   assert.deepEqual(
     byFamily(given).map(([heading, members]) => [heading, members.map(([name]) => name)]),
     [

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { fileName } from "../../../cnnwidgets/widgets/_shared/title";
 import { type Heat, heatOf, linesAt, mergedBy, viewOf } from "../../../cnnwidgets/widgets/heatmap_overlay/heat";
 import type { Size } from "../../../cnnwidgets/widgets/heatmap_overlay/resample";
-import { fileName } from "../../../cnnwidgets/widgets/_shared/title";
 import { wrapped } from "../../../cnnwidgets/widgets/heatmap_overlay/save";
 
 function heat(values: number[], size: Size, more: Partial<Heat> = {}): Heat {

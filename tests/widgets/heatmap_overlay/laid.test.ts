@@ -16,7 +16,10 @@ values[12 * 16 + 5] = 1;
 test("the bright pixel of a crop is painted where it is, nothing outside", () => {
   for (const smooth of [true, false]) {
     const out = laid(values, [16, 16], [32, 32], smooth, CROP);
-    assert.deepEqual([...out.entries()].filter(([, value]) => value === 1).map(([at]) => at), [20 * 32 + 13]);
+    assert.deepEqual(
+      [...out.entries()].filter(([, value]) => value === 1).map(([at]) => at),
+      [20 * 32 + 13],
+    );
     assert.equal(out.filter((value) => value === OUTSIDE).length, 1024 - 256);
     assert.equal(out[7 * 32 + 20], OUTSIDE);
     assert.equal(out[8 * 32 + 20], 0);
@@ -36,16 +39,26 @@ test("a map of the whole picture is as ever", () => {
 
 test("one value at a time is the same", () => {
   const out = laid(values, [16, 16], [20, 24], true, CROP);
-  out.forEach((value, at) => assert.equal(Math.fround(valueIn(values, [16, 16], [20, 24], Math.floor(at / 24), at % 24, true, CROP)), value));
+  out.forEach((value, at) =>
+    assert.equal(Math.fround(valueIn(values, [16, 16], [20, 24], Math.floor(at / 24), at % 24, true, CROP)), value),
+  );
 });
 
 test("a cell, or none", () => {
-  assert.deepEqual([7, 8, 23, 24].map((row) => cellIn(row, 16, 32, 0.25, 0.75)), [-1, 0, 15, -1]);
+  assert.deepEqual(
+    [7, 8, 23, 24].map((row) => cellIn(row, 16, 32, 0.25, 0.75)),
+    [-1, 0, 15, -1],
+  );
 });
 
 test("what is outside is not painted, though NaN is hatched", () => {
   const pixels = new Uint32Array(3);
-  colourise(Float32Array.of(OUTSIDE, 1, NaN), 3, { limit: 1, sign: "positive", name: "inferno", partial: false }, pixels);
+  colourise(
+    Float32Array.of(OUTSIDE, 1, NaN),
+    3,
+    { limit: 1, sign: "positive", name: "inferno", partial: false },
+    pixels,
+  );
   assert.equal(pixels[0], 0);
   assert.equal(pixels[1]! >>> 24, 255);
 });

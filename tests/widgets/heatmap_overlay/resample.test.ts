@@ -20,18 +20,19 @@ test("two by two stretched to four by four is the product of the two directions"
 
 test("odd factors agree with torch.nn.functional.interpolate(align_corners=False)", () => {
   const wanted = [
-    0, 0.428571, 1.714286, 3, 1.285714, -0.428572, -1,
-    0.4, 0.842857, 2.171429, 3.5, 1.7, -0.1, -0.7,
-    2, 2.5, 4, 5.5, 3.357143, 1.214285, 0.5,
-    3.6, 4.157143, 5.828572, 7.5, 5.014286, 2.528571, 1.7,
-    4, 4.571429, 6.285715, 8, 5.428571, 2.857142, 2,
+    0, 0.428571, 1.714286, 3, 1.285714, -0.428572, -1, 0.4, 0.842857, 2.171429, 3.5, 1.7, -0.1, -0.7, 2, 2.5, 4, 5.5,
+    3.357143, 1.214285, 0.5, 3.6, 4.157143, 5.828572, 7.5, 5.014286, 2.528571, 1.7, 4, 4.571429, 6.285715, 8, 5.428571,
+    2.857142, 2,
   ];
   close(resample(Float32Array.of(0, 3, -1, 4, 8, 2), [2, 3], [5, 7], true), wanted);
 });
 
 test("shrinking agrees with torch too", () => {
   const squares = Float32Array.from({ length: 24 }, (_, i) => i * i);
-  close(resample(squares, [4, 6], [3, 4], true), [6.75, 12.75, 23.25, 38.25, 94.75, 124.75, 159.25, 198.25, 302.75, 356.75, 415.25, 478.25]);
+  close(
+    resample(squares, [4, 6], [3, 4], true),
+    [6.75, 12.75, 23.25, 38.25, 94.75, 124.75, 159.25, 198.25, 302.75, 356.75, 415.25, 478.25],
+  );
 });
 
 test("the same size is the same numbers", () => {
@@ -63,7 +64,10 @@ test("one value alone agrees with the whole", () => {
 });
 
 test("cells share the pixels out evenly", () => {
-  assert.deepEqual([0, 31, 32, 223].map((row) => cell(row, 7, 224)), [0, 0, 1, 6]);
+  assert.deepEqual(
+    [0, 31, 32, 223].map((row) => cell(row, 7, 224)),
+    [0, 0, 1, 6],
+  );
 });
 
 test("the paint size keeps a photograph's, enlarges a digit, and never skips a value", () => {

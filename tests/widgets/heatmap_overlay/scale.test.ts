@@ -79,7 +79,9 @@ test("what is not finite is counted", () => {
 });
 
 test("a map that fills in passes no judgement yet", () => {
-  assert.deepEqual(texts(map(-1, NaN, NaN, NaN), "positive", true), ["25.0 % of the map is known; the rest is hatched."]);
+  assert.deepEqual(texts(map(-1, NaN, NaN, NaN), "positive", true), [
+    "25.0 % of the map is known; the rest is hatched.",
+  ]);
   assert.deepEqual(texts(map(NaN, NaN), "positive", true), ["0 % of the map is known; the rest is hatched."]);
   assert.deepEqual(texts(map(1, 2), "positive", true), ["This map is not final."]);
   assert.equal(texts(map(1, Infinity, NaN, 2), "positive", true).length, 2);

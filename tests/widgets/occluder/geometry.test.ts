@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { centred, freePlace, hit, kept, movedBy, nearestPlace, nextSide, resized, starts } from "../../../cnnwidgets/widgets/occluder/geometry";
+import {
+  centred,
+  freePlace,
+  hit,
+  kept,
+  movedBy,
+  nearestPlace,
+  nextSide,
+  resized,
+  starts,
+} from "../../../cnnwidgets/widgets/occluder/geometry";
 import type { Patch } from "../../../cnnwidgets/widgets/occluder/state";
 
 const at = (top: number, left: number, height = 4, width = 6): Patch => ({ top, left, height, width, fill: "grey" });

@@ -1,7 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mapPixels } from "../../../cnnwidgets/widgets/occluder/map";
-import { coloursOf, countsOf, FIRST_COLOUR, limitOf, isMadeWith, madeOf, nextPlace, OTHER_COLOUR, patchAt, placeAt, readingAt, scoresAt, type Swept } from "../../../cnnwidgets/widgets/occluder/swept";
+import {
+  coloursOf,
+  countsOf,
+  FIRST_COLOUR,
+  isMadeWith,
+  limitOf,
+  madeOf,
+  nextPlace,
+  OTHER_COLOUR,
+  patchAt,
+  placeAt,
+  readingAt,
+  type Swept,
+  scoresAt,
+} from "../../../cnnwidgets/widgets/occluder/swept";
 
 const swept: Swept = {
   id: 1,
@@ -56,7 +70,10 @@ test("the place under a pixel, and its patch", () => {
 
 test("bars at a place", () => {
   const scores = scoresAt(swept, 1)!;
-  assert.deepEqual(scores.rows, [[7, "cat", 0.5, 0.625], [9, "dog", 0.25, 0.25]]);
+  assert.deepEqual(scores.rows, [
+    [7, "cat", 0.5, 0.625],
+    [9, "dog", 0.25, 0.25],
+  ]);
   assert.deepEqual([scores.target, scores.first, scores.now], [7, 7, 9]);
   assert.equal(scoresAt({ ...swept, scores: null }, 1), null);
   assert.equal(scoresAt(swept, 2)!.rows[0]![3], null);
@@ -70,7 +87,13 @@ test("the reading", () => {
 
 test("what made it, and whether the settings are others now", () => {
   assert.equal(madeOf(swept), "2 × 3 px patch, stride 3, #ff0000 fill");
-  const even: Swept = { ...swept, patch: [4, 4], tops: Int32Array.of(0, 3, 6), lefts: Int32Array.of(0, 3, 6, 8), fill: "mean" };
+  const even: Swept = {
+    ...swept,
+    patch: [4, 4],
+    tops: Int32Array.of(0, 3, 6),
+    lefts: Int32Array.of(0, 3, 6, 8),
+    fill: "mean",
+  };
   assert.equal(madeOf(even), "4 px patch, stride 3, mean colour fill");
   const one = { size: 4, stride: 3, fill: "mean", color: "#000000" } as const;
   assert.equal(isMadeWith(even, one, [10, 12]), true, "the colour does not matter");

@@ -18,6 +18,9 @@ test("differences of scores are numbers", () => {
 });
 
 test("a score that hardly moves; one place", () => {
-  assert.deepEqual([hardlyMoves(0.0009, "probability"), hardlyMoves(0.0011, "probability"), hardlyMoves(0.0009, "score")], [true, false, false]);
+  assert.deepEqual(
+    [hardlyMoves(0.0009, "probability"), hardlyMoves(0.0011, "probability"), hardlyMoves(0.0009, "score")],
+    [true, false, false],
+  );
   assert.deepEqual([placesText(1), placesText(0)], ["1 place", "0 places"]);
 });
