@@ -1,5 +1,6 @@
 /** The scrolling, zooming drawing. Only what is in sight, and a margin around it, has elements. */
 import { everyFrame, h, s } from "../_shared/dom";
+import { scrollByDragging } from "./drag";
 import {
   boundsOf,
   clampZoom,
@@ -45,7 +46,8 @@ export class Canvas {
   private returning: Line[] = [];
   private items = new Map<string, Item>();
   private elements = new Map<string, SVGGElement>();
-  private drawn: Rect | undefined;
+  /** What has elements. */
+  private covered: Rect | undefined;
   private far = false;
   private fonts: Fonts | undefined;
   private keep = "";
@@ -59,7 +61,7 @@ export class Canvas {
     this.element.append(this.svg);
     this.element.addEventListener("scroll", () => this.frame.request(), { passive: true });
     this.element.addEventListener("wheel", (event) => this.onWheel(event), { passive: false });
-    this.element.addEventListener("pointerdown", (event) => this.onPointerDown(event));
+    scrollByDragging(this.element, ".cnnw-ag-node, .cnnw-ag-header, .cnnw-ag-toggle, .cnnw-ag-title");
     this.resized.observe(this.element);
   }
 
@@ -125,14 +127,14 @@ export class Canvas {
 
   /** The item nearest to the top of what is in sight, to hold on to when the drawing changes. */
   topmost(): string | undefined {
-    const seen = this.inSight();
-    return this.drawing?.nodes.filter((item) => !item.open && item.y >= seen.y).sort((a, b) => a.y - b.y)[0]?.id;
+    const sight = this.inSight();
+    return this.drawing?.nodes.filter((item) => !item.open && item.y >= sight.y).sort((a, b) => a.y - b.y)[0]?.id;
   }
 
   /** Its element exists, in sight or not, until another one is kept. */
   hold(id: string): void {
     this.keep = id;
-    this.drawn = undefined;
+    this.covered = undefined;
     this.refresh();
   }
 
@@ -203,7 +205,7 @@ export class Canvas {
       this.clear();
     }
     this.resize();
-    this.drawn = undefined;
+    this.covered = undefined;
     if (appeared) this.centre();
     this.refresh();
     if (appeared) this.onAppear();
@@ -234,7 +236,7 @@ export class Canvas {
     this.elements.clear();
     this.frames.replaceChildren();
     this.nodes.replaceChildren();
-    this.drawn = undefined;
+    this.covered = undefined;
   }
 
   private onScreen(item: Item): [number, number] {
@@ -257,17 +259,17 @@ export class Canvas {
   private refresh(): void {
     const { drawing, fonts } = this;
     if (!drawing || !fonts) return;
-    const seen = this.inSight();
-    if (!this.drawn || !contains(this.drawn, seen)) this.draw(drawing, fonts, seen);
+    const sight = this.inSight();
+    if (!this.covered || !contains(this.covered, sight)) this.draw(drawing, fonts, sight);
     for (const element of this.frames.children) {
       const item = this.find(element.getAttribute("data-id") ?? "");
-      if (item) stick(item, element as SVGGElement, seen.x, seen.x + seen.w);
+      if (item) stick(item, element as SVGGElement, sight.x, sight.x + sight.w);
     }
   }
 
-  private draw(drawing: Drawing, fonts: Fonts, seen: Rect): void {
-    const rect = grown(seen, 600 / this.zoom);
-    this.drawn = rect;
+  private draw(drawing: Drawing, fonts: Fonts, sight: Rect): void {
+    const rect = grown(sight, 600 / this.zoom);
+    this.covered = rect;
     const gone = new Set(this.elements.keys());
     for (const item of drawing.nodes) {
       if (item.id !== this.keep && !overlaps(item, rect)) continue;
@@ -293,24 +295,5 @@ export class Canvas {
     const box = this.element.getBoundingClientRect();
     const step = Math.max(-60, Math.min(60, event.deltaY * (event.deltaMode === 1 ? 16 : 1)));
     this.zoomTo(this.zoom * Math.exp(-step * 0.005), event.clientX - box.left, event.clientY - box.top);
-  }
-
-  private onPointerDown(event: PointerEvent): void {
-    const { element } = this;
-    const onItem = (event.target as Element).closest(".cnnw-ag-node, .cnnw-ag-header, .cnnw-ag-toggle, .cnnw-ag-title");
-    if (event.button !== 0 || onItem || event.pointerType === "touch") return;
-    const from = [event.clientX + element.scrollLeft, event.clientY + element.scrollTop] as const;
-    element.setPointerCapture(event.pointerId);
-    element.classList.add("cnnw-ag-dragged");
-    const move = (next: PointerEvent) => {
-      element.scrollLeft = from[0] - next.clientX;
-      element.scrollTop = from[1] - next.clientY;
-    };
-    const stop = () => {
-      element.classList.remove("cnnw-ag-dragged");
-      element.removeEventListener("pointermove", move);
-    };
-    element.addEventListener("pointermove", move);
-    element.addEventListener("lostpointercapture", stop, { once: true });
   }
 }

@@ -3,25 +3,25 @@ import { h } from "../_shared/dom";
 import { count, shape } from "../_shared/format";
 import type { Item } from "./state";
 
-export function rows(item: Item): [string, string][] {
+export function factsOf(item: Item): [string, string][] {
   const { card } = item;
-  const found: [string, string][] = [];
-  const add = (name: string, value: string) => value && found.push([name, value]);
+  const rows: [string, string][] = [];
+  const add = (name: string, value: string) => value && rows.push([name, value]);
   add("Type", card?.functional ? `${card.type} (a torch call, no module)` : (card?.type ?? ""));
   if (card) add("Input", shape(card.input));
   add("Output", shape(item.shape));
-  if (!card) return found;
+  if (!card) return rows;
   add("Parameters", card.params ? count(card.params) : "none");
   if (card.macs) add("Multiply-adds", count(card.macs));
   if (card.field.length) add("Receptive field", `${card.field.join(" × ")} px`);
   if (card.calls > 1) add("Called", `${card.calls} times; the last one is shown`);
   const others = (item.members ?? []).filter((name) => name !== item.layer);
   if (others.length && item.group === undefined) add("Holds", [...others, item.layer].join(", "));
-  return found;
+  return rows;
 }
 
 export class HoverCard {
-  readonly element = h("div", { class: "cnnw-ag-card", role: "tooltip", popover: "manual" });
+  readonly element = h("div", { class: "cnnw-ag-card cnnw-popup", role: "tooltip", popover: "manual" });
   private timer = 0;
 
   /** Beside `box`, a rectangle in the window. */
@@ -29,7 +29,8 @@ export class HoverCard {
     const { element } = this;
     clearTimeout(this.timer);
     const list = h("dl", {});
-    for (const [name, value] of rows(item)) list.append(h("dt", {}, name), h("dd", {}, value));
+    for (const [name, value] of factsOf(item))
+      list.append(h("dt", { class: "cnnw-soft" }, name), h("dd", { class: "cnnw-figures cnnw-wrap" }, value));
     element.replaceChildren(h("b", {}, item.layer || item.title), list);
     if (!element.classList.contains("cnnw-ag-shown") && element.isConnected) element.showPopover?.();
     element.classList.add("cnnw-ag-shown");

@@ -21,8 +21,8 @@ export function kindsOf(items: readonly Item[]): (typeof NAMES)[number][] {
   return NAMES.filter(([kind]) => present.has(colourClass(kind)));
 }
 
-export function drawLegend(place: HTMLElement, items: readonly Item[]): void {
-  place.replaceChildren(
+export function drawLegend(legend: HTMLElement, items: readonly Item[]): void {
+  legend.replaceChildren(
     ...kindsOf(items).map(([kind, name]) =>
       h("li", {}, h("i", { class: colourClass(kind), "aria-hidden": "true" }), name),
     ),

@@ -25,7 +25,7 @@ export function colourClass(kind: string): string {
 }
 
 /** What a screen reader says. */
-export function spoken(item: Item): string {
+export function itemLabel(item: Item): string {
   if (item.kind === "join") return `${item.title} ${item.detail}`;
   const size = item.shape.length ? `, output ${item.shape.join(" × ")}` : "";
   return `${item.title}, ${item.detail}${size}`;
@@ -40,7 +40,7 @@ export function drawItem(item: Item, fonts: Fonts, far: boolean): SVGGElement {
     tabindex: -1,
     "data-id": item.id,
     "aria-level": item.level,
-    "aria-label": spoken(item),
+    "aria-label": itemLabel(item),
     "aria-selected": "false",
     "data-layer": item.layer || undefined,
     "data-group": item.group,
@@ -60,8 +60,8 @@ export function drawItem(item: Item, fonts: Fonts, far: boolean): SVGGElement {
 
 /** Begins with what is to be seen, for those who speak it to a computer; then what was cut or left out. */
 function label(root: SVGGElement, item: Item): string {
-  const drawn = [...root.querySelectorAll("text")].map((text) => text.textContent).join(" ");
-  return [drawn, ...[item.title, item.detail].filter((text) => !drawn.includes(text))].join(", ");
+  const visible = [...root.querySelectorAll("text")].map((text) => text.textContent).join(" ");
+  return [visible, ...[item.title, item.detail].filter((text) => !visible.includes(text))].join(", ");
 }
 
 /** Fills the two groups; returns the width that their texts need beside each other. */
@@ -71,8 +71,8 @@ function words(item: Item, { title, small, scale }: Fonts, left: SVGGElement, ri
   const sizeRoom = size && wide ? small(size) * scale + 8 : 0;
   const marker = item.group === undefined ? 0 : 13;
   const y = item.open ? 17 : TITLE_Y;
-  if (marker)
-    left.append(s("path", { class: "cnnw-ag-marker", d: item.open ? "M11 10.5h8l-4 5.5z" : "M12 7v8l5.5-4z" }));
+  const triangle = item.open ? "M11 10.5h8l-4 5.5z" : "M12 7v8l5.5-4z";
+  if (marker) left.append(s("path", { class: "cnnw-ag-marker", d: triangle }));
   const name = cutName(item.title, (item.w - 20 - marker - sizeRoom) / scale, title);
   left.append(s("text", { class: "cnnw-ag-title", x: 12 + marker, y }, name));
   if (!item.open) {
@@ -112,11 +112,11 @@ function drawJoin(item: Item, far: boolean): SVGGElement {
   const x = item.w / 2;
   const y = item.h / 2;
   // drawn, since fonts set the signs off centre
-  const drawn: Record<string, string> = {
+  const signs: Record<string, string> = {
     "+": `M${x - 4.5} ${y}h9M${x} ${y - 4.5}v9`,
     "×": `M${x - 3.5} ${y - 3.5}l7 7M${x + 3.5} ${y - 3.5}l-7 7`,
   };
-  const path = drawn[item.title];
+  const path = signs[item.title];
   root.append(path ? s("path", { d: path }) : s("text", { x, y: y + 4 }, item.title));
   if (item.detail) root.append(s("text", { class: "cnnw-ag-after", x: item.w + 5, y: y + 4 }, item.detail));
   return root;

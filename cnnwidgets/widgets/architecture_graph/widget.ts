@@ -1,24 +1,22 @@
-import "../_shared/base.css";
-import "./widget.css";
-import { command, openChannel, subscribe } from "../_shared/channel";
-import { button, h } from "../_shared/dom";
-import { assign, listen, type Model, type RenderContext } from "../_shared/model";
-import { shell } from "../_shared/shell";
+/** "Architecture": the drawing of the network, with its search, its legend and a card for each layer. */
+import { button, claim, h } from "../_shared/dom";
+import { entry } from "../_shared/entry";
+import type { Link } from "../_shared/link";
 import { Canvas } from "./canvas";
 import { HoverCard } from "./card";
 import { Finder } from "./finder";
-import { action, readingOrder } from "./keys";
+import { type Action, action, readingOrder } from "./keys";
 import { drawLegend } from "./legend";
-import { type Drawing, holder, type Item, type State } from "./state";
+import { type Drawing, type GraphState, holder, type Item } from "./state";
+import "./widget.css";
 
-class View {
+class GraphView {
   private readonly canvas = new Canvas();
   private readonly card = new HoverCard();
   private readonly finder: Finder;
-  private readonly legend = h("ul", { class: "cnnw-ag-legend", "aria-label": "Colours" });
+  private readonly legend = h("ul", { class: "cnnw-ag-legend cnnw-small cnnw-soft", "aria-label": "Colours" });
   private readonly empty = h("p", { class: "cnnw-empty" }, "Waiting for the network …");
-  private readonly place = h("div", { class: "cnnw-ag-view" });
-  private readonly undo: (() => void)[] = [];
+  private readonly view = h("div", { class: "cnnw-ag-view" }, this.empty, this.canvas.element);
   private ordered: Item[] = [];
   private focused = "";
   private mustReveal = true;
@@ -26,40 +24,16 @@ class View {
   private tallest = 0;
 
   constructor(
-    private readonly model: Model<State>,
+    private readonly link: Link<GraphState>,
     el: HTMLElement,
   ) {
-    this.undo.push(shell(el, model, "architecture-graph"));
+    const { canvas, card } = this;
     this.finder = new Finder(
       () => this.mark(),
       (name) => this.pick(name),
     );
-    const { canvas } = this;
-    this.place.append(this.empty, canvas.element);
-    const zoom = h(
-      "div",
-      { class: "cnnw-ag-zoom" },
-      button("Zoom out", () => canvas.zoomBy(1 / 1.25), { label: "−" }),
-      button("Zoom in", () => canvas.zoomBy(1.25), { label: "+" }),
-      button("Fit", () => canvas.fit()),
-    );
-    el.append(
-      h(
-        "div",
-        { class: "cnnw-heading cnnw-ag-heading" },
-        h("span", {}, "Architecture"),
-        h(
-          "span",
-          { class: "cnnw-aside" },
-          button("Expand all", () => command(model, "expand_all")),
-          button("Collapse all", () => command(model, "collapse_all")),
-        ),
-      ),
-      this.finder.element,
-      this.place,
-      h("div", { class: "cnnw-ag-foot" }, this.legend, zoom),
-      this.card.element,
-    );
+    const foot = h("div", { class: "cnnw-ag-foot" }, this.legend, this.zoomButtons());
+    el.append(this.heading(), this.finder.element, this.view, foot, card.element);
     canvas.onDrawn = () => this.mark();
     canvas.onAppear = () => {
       this.mustReveal = true;
@@ -67,24 +41,38 @@ class View {
     };
     this.listenToPointer();
     this.listenToKeys();
-    this.undo.push(
-      subscribe(model, "layout", (data) => this.show(data.content as unknown as Drawing)),
-      subscribe(model, "names", (data) => {
-        this.finder.names = data.content["names"] as string[];
-      }),
-      listen(model, "change:selected", () => {
-        // what was clicked here is in sight already
-        this.mustReveal = !this.choosing;
-        this.mark();
-        this.reveal();
-      }),
-      () => canvas.destroy(),
-      () => this.card.hide(),
-    );
+    link.receive("layout", (data) => this.show(data.content as unknown as Drawing));
+    link.receive("names", (data) => {
+      this.finder.names = data.content["names"] as string[];
+    });
+    link.listen("change:selected", () => {
+      // what was clicked here is in sight already
+      this.mustReveal = !this.choosing;
+      this.mark();
+      this.reveal();
+    });
+    link.onClose(() => {
+      card.hide();
+      canvas.destroy();
+    });
   }
 
-  close(): void {
-    for (const undo of this.undo.reverse()) undo();
+  private heading(): HTMLElement {
+    const expand = button("Expand all", () => this.link.command("expand_all"));
+    const collapse = button("Collapse all", () => this.link.command("collapse_all"));
+    const aside = h("span", { class: "cnnw-aside" }, expand, collapse);
+    return h("div", { class: "cnnw-heading cnnw-ag-heading" }, h("span", {}, "Architecture"), aside);
+  }
+
+  private zoomButtons(): HTMLElement {
+    const { canvas } = this;
+    return h(
+      "div",
+      { class: "cnnw-ag-zoom" },
+      button("Zoom out", () => canvas.zoomBy(1 / 1.25), { label: "−" }),
+      button("Zoom in", () => canvas.zoomBy(1.25), { label: "+" }),
+      button("Fit", () => canvas.fit()),
+    );
   }
 
   private show(drawing: Drawing): void {
@@ -96,9 +84,9 @@ class View {
     canvas.show(drawing, drawing.anchor || canvas.topmost());
     // the widget may grow with its drawing but never shrinks under the pointer
     this.tallest = Math.max(this.tallest, canvas.naturalHeight());
-    this.place.style.setProperty("--cnnw-ag-natural", `${this.tallest}px`);
+    this.view.style.setProperty("--cnnw-ag-natural", `${this.tallest}px`);
     if (!canvas.find(this.focused)) {
-      this.focused = holder(drawing.nodes, this.model.get("selected"))?.id ?? this.ordered[0]?.id ?? "";
+      this.focused = holder(drawing.nodes, this.link.get("selected"))?.id ?? this.ordered[0]?.id ?? "";
     }
     canvas.hold(this.focused);
     drawLegend(this.legend, drawing.nodes);
@@ -109,7 +97,7 @@ class View {
 
   private reveal(): void {
     const { canvas } = this;
-    const name = this.model.get("selected");
+    const name = this.link.get("selected");
     const item = holder(canvas.drawing?.nodes ?? [], name);
     if (!this.mustReveal || !item) return;
     canvas.reveal(item);
@@ -120,43 +108,38 @@ class View {
   /** Classes and aria of what is drawn, from the selection, the search and the focus. */
   private mark(): void {
     const { canvas } = this;
-    const selected = this.model.get("selected");
-    const items = canvas.drawing?.nodes ?? [];
-    const chosen = holder(items, selected);
-    const found = new Set(this.finder.found);
+    const selected = holder(canvas.drawing?.nodes ?? [], this.link.get("selected"));
+    const matches = new Set(this.finder.matches);
     for (const [id, element] of canvas.all()) {
       const item = canvas.find(id);
       if (!item || item.kind === "join") continue;
-      const isChosen = item === chosen;
-      const isFound =
-        found.size > 0 &&
-        ((item.members?.some((name) => found.has(name)) ?? false) ||
-          (item.group !== undefined &&
-            !item.open &&
-            this.finder.found.some((name) => name.startsWith(`${item.group}.`))));
-      element.classList.toggle("cnnw-ag-selected", isChosen);
-      element.classList.toggle("cnnw-ag-found", isFound);
-      element.setAttribute("aria-selected", String(isChosen));
+      element.classList.toggle("cnnw-ag-selected", item === selected);
+      element.classList.toggle("cnnw-ag-found", matches.size > 0 && this.holdsMatch(item, matches));
+      element.setAttribute("aria-selected", String(item === selected));
       element.setAttribute("tabindex", id === this.focused ? "0" : "-1");
     }
   }
 
+  private holdsMatch({ members = [], group, open }: Item, matches: ReadonlySet<string>): boolean {
+    if (members.some((name) => matches.has(name))) return true;
+    return group !== undefined && !open && this.finder.matches.some((name) => name.startsWith(`${group}.`));
+  }
+
   private pick(name: string): void {
     this.mustReveal = true;
-    if (this.model.get("selected") === name) this.reveal();
-    assign(this.model, "selected", name);
+    if (this.link.get("selected") === name) this.reveal();
+    this.link.set("selected", name);
   }
 
   private select(item: Item): void {
     this.choosing = true;
-    if (item.layer) assign(this.model, "selected", item.layer);
+    if (item.layer) this.link.set("selected", item.layer);
     this.choosing = false;
-    if (item.layer) return;
-    if (item.group !== undefined) this.toggle(item);
+    if (!item.layer && item.group !== undefined) this.toggle(item);
   }
 
   private toggle(item: Item): void {
-    command(this.model, item.open ? "collapse" : "expand", { name: item.group });
+    this.link.command(item.open ? "collapse" : "expand", { name: item.group });
   }
 
   private focus(item: Item): void {
@@ -171,7 +154,7 @@ class View {
   private itemAt(event: Event): Item | undefined {
     const target = event.target as Element;
     const id = target.closest("[data-id]")?.getAttribute("data-id");
-    const item = id === null || id === undefined ? undefined : this.canvas.find(id);
+    const item = this.canvas.find(id ?? "");
     // the inside of an open group is background
     return item?.open && target.classList.contains("cnnw-ag-box") ? undefined : item;
   }
@@ -222,24 +205,19 @@ class View {
       if (!item || event.ctrlKey || event.metaKey || event.altKey) return;
       const next = action(event.key, this.ordered, item);
       if (!next) return;
-      event.preventDefault();
-      event.stopPropagation();
-      if (next.do === "focus") this.focus(next.item);
-      else if (next.do === "select") this.select(next.item);
-      else if (next.do === "select-expand") {
-        if (next.item.layer) this.select(next.item);
-        this.toggle(next.item);
-      } else this.toggle(next.item);
+      claim(event);
+      this.act(next);
     });
+  }
+
+  private act({ do: verb, item }: Action): void {
+    if (verb === "focus") this.focus(item);
+    else if (verb === "select") this.select(item);
+    else {
+      if (verb === "select-expand" && item.layer) this.select(item);
+      this.toggle(item);
+    }
   }
 }
 
-export default {
-  initialize({ model }: { model: Model<State> }): void {
-    openChannel(model);
-  },
-  render({ model, el }: RenderContext<State>): () => void {
-    const view = new View(model, el);
-    return () => view.close();
-  },
-};
+export default entry<GraphState>("architecture-graph", (link, el) => new GraphView(link, el));

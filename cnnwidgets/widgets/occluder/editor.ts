@@ -1,5 +1,6 @@
 /** The patches, what can be undone, and what the pointer and the keys do to them. No pixels in here. */
-import { centred, freePlace, hit, kept, movedBy, nextSide, resized, type Size } from "./geometry";
+import type { Size } from "../_maps/resample";
+import { centred, freePlace, hit, movedBy, nextSide, resized, within } from "./geometry";
 import { begin, change, type History, redo, undo } from "./history";
 import type { Fill, Patch } from "./state";
 
@@ -32,7 +33,7 @@ export class Editor {
     private readonly now: () => number = () => performance.now(),
   ) {
     this.history = begin(patches);
-    this.selected = selected ?? (patches.length > 0 ? patches.length - 1 : null);
+    this.selected = this.existing(selected);
   }
 
   get patches(): readonly Patch[] {
@@ -50,15 +51,14 @@ export class Editor {
   /** Other patches, from outside. */
   reset(patches: readonly Patch[], selected: number | null): void {
     this.history = begin(patches);
-    this.selected = selected ?? (patches.length > 0 ? patches.length - 1 : null);
+    this.selected = this.existing(selected);
     this.held = null;
     this.picking = false;
   }
 
   adopt(patches: readonly Patch[]): void {
     this.history = change(this.history, patches);
-    if (this.selected === null || this.selected >= patches.length)
-      this.selected = patches.length ? patches.length - 1 : null;
+    this.selected = this.existing(this.selected);
   }
 
   /** A new patch with its middle at (row, column). */
@@ -74,7 +74,8 @@ export class Editor {
       return;
     }
     const under = hit(this.patches, row, column);
-    const gesture = `drag ${(this.gestures += 1)}`;
+    this.gestures += 1;
+    const gesture = `drag ${this.gestures}`;
     if (under !== null) this.selected = under;
     const patch = this.current;
     if (!patch) {
@@ -89,7 +90,7 @@ export class Editor {
   drag(row: number, column: number): void {
     const patch = this.current;
     if (!this.held || !patch) return;
-    const moved = kept({ ...patch, top: row - this.held.row, left: column - this.held.column }, this.size());
+    const moved = within({ ...patch, top: row - this.held.row, left: column - this.held.column }, this.size());
     if (moved.top !== patch.top || moved.left !== patch.left) this.put(moved, this.held.gesture);
   }
 
@@ -133,8 +134,8 @@ export class Editor {
   }
 
   resize(side: number): void {
-    if (this.current)
-      this.put(resized(this.current, Math.min(side, Math.min(...this.size())), this.size()), this.oneGesture("size"));
+    const size = this.size();
+    if (this.current) this.put(resized(this.current, Math.min(side, ...size), size), this.oneGesture("size"));
   }
 
   fill(fill: Fill, color: string): void {
@@ -191,14 +192,20 @@ export class Editor {
     return this.travel(redo(this.history));
   }
 
+  /** `index` where there is such a patch, else the last one's. */
+  private existing(index: number | null): number | null {
+    const count = this.patches.length;
+    if (index !== null && index < count) return index;
+    return count > 0 ? count - 1 : null;
+  }
+
   private travel(to: History<readonly Patch[]>): boolean {
     const picked = this.picking;
     this.stopPicking();
     if (to === this.history) return picked;
     this.history = to;
     this.last.time = -Infinity;
-    const count = this.patches.length;
-    if (this.selected === null || this.selected >= count) this.selected = count > 0 ? count - 1 : null;
+    this.selected = this.existing(this.selected);
     this.changed();
     return true;
   }

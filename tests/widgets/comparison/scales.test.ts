@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { allSame, type Shown, scalesOf, wordsOf } from "../../../cnnwidgets/widgets/comparison/scales";
-import { type Heat, viewOf } from "../../../cnnwidgets/widgets/heatmap_overlay/heat";
-import type { Sign } from "../../../cnnwidgets/widgets/heatmap_overlay/state";
+import { type Heat, viewOf } from "../../../cnnwidgets/widgets/_maps/heat";
+import type { Sign } from "../../../cnnwidgets/widgets/_maps/state";
+import { allSame, type ScaledMap, scalesOf, wordsOf } from "../../../cnnwidgets/widgets/comparison/scales";
 
 function shown(
   values: number[],
   { sign = "positive", clip = 0, unit = "u" }: { sign?: Sign; clip?: number; unit?: string } = {},
-): Shown {
+): ScaledMap {
   const heat: Heat = {
     id: 1,
     size: [1, values.length],
@@ -21,7 +21,7 @@ function shown(
   return { view: viewOf(heat, sign), clip, unit };
 }
 
-const limits = (rows: (Shown | null)[][], mode: "own" | "method" | "all") =>
+const limits = (rows: (ScaledMap | null)[][], mode: "own" | "method" | "all") =>
   scalesOf(rows, mode).map((row) => row.map((scale) => scale?.limit ?? null));
 
 test("own, per method, all: by hand", () => {

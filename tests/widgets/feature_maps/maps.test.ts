@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ends, levelsOf, type Maps, readMaps, span, valueOf } from "../../../cnnwidgets/widgets/feature_maps/maps";
 import { farthest, order, quantity, share } from "../../../cnnwidgets/widgets/feature_maps/order";
-import type { State } from "../../../cnnwidgets/widgets/feature_maps/state";
+import type { FeatureMapsState } from "../../../cnnwidgets/widgets/feature_maps/state";
 import { makeView } from "../../../cnnwidgets/widgets/feature_maps/view";
 
 function three(): Maps {
@@ -71,8 +71,13 @@ test("what is sorted by is what the bars show", () => {
 
 test("a view by contribution falls back to the index while none is known", () => {
   const maps = three();
-  const traits: Partial<State> = { sort: "contribution", scale: "map", colormap: "inferno", cell_size: "medium" };
-  const get = <K extends keyof State>(name: K) => traits[name] as State[K];
+  const traits: Partial<FeatureMapsState> = {
+    sort: "contribution",
+    scale: "map",
+    colormap: "inferno",
+    cell_size: "medium",
+  };
+  const get = <K extends keyof FeatureMapsState>(name: K) => traits[name] as FeatureMapsState[K];
   const without = makeView(maps, null, get);
   assert.deepEqual([without.order, without.quantityName], [[0, 1, 2, 3], "maximum"]);
   const values = new Float32Array([0, -3, 2, 1]);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Photo, pixelsOf } from "../../../cnnwidgets/widgets/occluder/fills";
+import type { Photo } from "../../../cnnwidgets/widgets/_maps/photo";
+import { pixelsOf } from "../../../cnnwidgets/widgets/occluder/fills";
 import type { Fill, Patch } from "../../../cnnwidgets/widgets/occluder/state";
 
 const [ROWS, COLUMNS] = [7, 9];

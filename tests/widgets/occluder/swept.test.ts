@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mapPixels } from "../../../cnnwidgets/widgets/occluder/map";
 import {
-  coloursOf,
+  classColours,
   countsOf,
   FIRST_COLOUR,
   isMadeWith,
-  limitOf,
+  largestDrop,
   madeOf,
   nextPlace,
   OTHER_COLOUR,
@@ -39,8 +39,8 @@ const swept: Swept = {
 };
 
 test("the scale ends at the largest change", () => {
-  assert.equal(limitOf(swept.drop), 0.25);
-  assert.equal(limitOf(Float32Array.of(NaN, 0)), 0);
+  assert.equal(largestDrop(swept.drop), 0.25);
+  assert.equal(largestDrop(Float32Array.of(NaN, 0)), 0);
 });
 
 test("classes are counted, unknown places not", () => {
@@ -51,14 +51,14 @@ test("classes are counted, unknown places not", () => {
 });
 
 test("a class keeps its colour while the map refines", () => {
-  const before = coloursOf(countsOf(swept), 7);
+  const before = classColours(countsOf(swept), 7);
   assert.equal(before.get(7), FIRST_COLOUR);
   const more = [11, 9, 7].map((index, i) => ({ index, name: "", places: 9 - i }));
-  const after = coloursOf(more, 7, before);
+  const after = classColours(more, 7, before);
   assert.equal(after.get(9), before.get(9));
   assert.equal(new Set(after.values()).size, 3);
   const many = Array.from({ length: 14 }, (_, index) => ({ index, name: "", places: 1 }));
-  assert.equal(coloursOf(many, 7).get(13), OTHER_COLOUR);
+  assert.equal(classColours(many, 7).get(13), OTHER_COLOUR);
 });
 
 test("the place under a pixel, and its patch", () => {
