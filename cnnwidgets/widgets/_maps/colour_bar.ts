@@ -12,22 +12,22 @@ export interface BarScale extends Pick<Colouring, "limit" | "sign" | "name"> {
 export class ColourBar {
   readonly element: HTMLElement;
   readonly middle = h("span", { dir: "auto" });
-  private readonly low = h("span");
-  private readonly high = h("span");
-  private readonly strip = h("div", { class: "cnnw-ramp" });
+  readonly #low = h("span");
+  readonly #high = h("span");
+  readonly #strip = h("div", { class: "cnnw-ramp" });
 
   constructor(name: string) {
-    const ends = h("div", { class: `cnnw-ends ${name}-ends` }, this.low, this.middle, this.high);
-    this.element = h("div", { class: `cnnw-small cnnw-soft ${name}-bar`, role: "img" }, this.strip, ends);
+    const ends = h("div", { class: `cnnw-ends ${name}-ends` }, this.#low, this.middle, this.#high);
+    this.element = h("div", { class: `cnnw-small cnnw-soft ${name}-bar`, role: "img" }, this.#strip, ends);
   }
 
   /** Draws the scale, in `background` if that is given; a unit is written in the middle where that has no number. */
   update(scale: BarScale, unit: string, background = gradient(scale.name)): void {
     const [low, middle, high] = barLabels(scale.limit, scale.sign, scale.clipped);
-    this.low.textContent = low;
+    this.#low.textContent = low;
     this.middle.textContent = middle;
-    this.high.textContent = high;
-    this.strip.style.background = scale.limit > 0 ? background : "none";
+    this.#high.textContent = high;
+    this.#strip.style.background = scale.limit > 0 ? background : "none";
     const name = scale.limit > 0 ? `Colours from ${low} to ${high} ${unit}` : "No scale";
     this.element.setAttribute("aria-label", name);
   }

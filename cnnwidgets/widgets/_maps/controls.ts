@@ -15,21 +15,21 @@ export function colourMapOf(link: Link<ColouringState>, sign: Sign): ColormapNam
 /** The menu of colour maps, which are others for signed maps. */
 export class ColourMenu {
   readonly element = h("span");
-  private select: HTMLSelectElement | null = null;
-  private trait = "";
+  #select: HTMLSelectElement | null = null;
+  #trait = "";
 
   constructor(private readonly link: Link<ColouringState>) {}
 
   update(sign: Sign): void {
     const trait = sign === "signed" ? "diverging" : "colormap";
     const name = colourMapOf(this.link, sign);
-    if (!this.select || trait !== this.trait) {
+    if (!this.#select || trait !== this.#trait) {
       const choices = sign === "signed" ? DIVERGING : SEQUENTIAL;
-      this.select = menu("Colour map", choices, name, (value) => this.link.set(trait, value));
-      this.element.replaceChildren(this.select);
-      this.trait = trait;
+      this.#select = menu("Colour map", choices, name, (value) => this.link.set(trait, value));
+      this.element.replaceChildren(this.#select);
+      this.#trait = trait;
     }
-    this.select.value = name;
+    this.#select.value = name;
   }
 }
 

@@ -4,6 +4,7 @@ import type { Data } from "../_shared/channel";
 import { h } from "../_shared/dom";
 import { opaque } from "./paint";
 import type { Size } from "./resample";
+import "./maps.css";
 
 export interface Photo {
   id: number;

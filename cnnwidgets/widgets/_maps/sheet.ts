@@ -37,8 +37,8 @@ export function wrapped(text: string, width: number, measure: (text: string) => 
 export class Sheet {
   readonly canvas = document.createElement("canvas");
   readonly context = contextOf(this.canvas);
-  private readonly steps: (() => void)[] = [];
-  private bottom = MARGIN;
+  readonly #steps: (() => void)[] = [];
+  #bottom = MARGIN;
 
   /** `width` is that of the contents, `size` that of the letters and `line` the distance of two lines, in pixels. */
   constructor(
@@ -49,9 +49,9 @@ export class Sheet {
 
   /** Keeps `height` free; `draw` is called at the end, with its top. */
   add(height: number, draw?: (top: number) => void): void {
-    const top = this.bottom;
-    if (draw) this.steps.push(() => draw(top));
-    this.bottom += height;
+    const top = this.#bottom;
+    if (draw) this.#steps.push(() => draw(top));
+    this.#bottom += height;
   }
 
   /** The parts of the title. */
@@ -74,7 +74,7 @@ export class Sheet {
 
   /** The lines that `text` needs. */
   fit(text: string, width: number, bold = false): string[] {
-    this.setFont(bold);
+    this.#setFont(bold);
     return wrapped(text, width, (part) => this.context.measureText(part).width);
   }
 
@@ -88,7 +88,7 @@ export class Sheet {
   write(text: string, x: number, top: number, style: TextStyle = {}, width?: number): void {
     const { context } = this;
     const { bold = false, colour = INK, align = "left" } = style;
-    this.setFont(bold);
+    this.#setFont(bold);
     context.fillStyle = colour;
     context.textAlign = align;
     context.fillText(text, x, top + 0.8 * this.line, width);
@@ -117,15 +117,15 @@ export class Sheet {
   finish(): HTMLCanvasElement {
     const { canvas, context } = this;
     canvas.width = this.width + 2 * MARGIN;
-    canvas.height = this.bottom + MARGIN;
+    canvas.height = this.#bottom + MARGIN;
     context.fillStyle = "#fff";
     context.fillRect(0, 0, canvas.width, canvas.height);
     context.imageSmoothingQuality = "high";
-    for (const step of this.steps) step();
+    for (const step of this.#steps) step();
     return canvas;
   }
 
-  private setFont(bold: boolean): void {
+  #setFont(bold: boolean): void {
     this.context.font = `${bold ? "600 " : ""}${this.size}px ${FONT}`;
   }
 }

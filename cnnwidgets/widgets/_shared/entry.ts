@@ -3,15 +3,19 @@ import { openChannel } from "./channel";
 import { button, h } from "./dom";
 import { Link } from "./link";
 import type { BaseState, Model, RenderContext } from "./model";
+import type { RootView } from "./view";
 
-/** The default export of the widget `name` ("feature-maps"), whose views `open` fills. */
-export function entry<State extends BaseState>(name: string, open: (link: Link<State>, el: HTMLElement) => void) {
+/** The default export of the widget `name` ("feature-maps"), whose roots `Root` fills. */
+export function entry<State extends BaseState>(
+  name: string,
+  Root: new (link: Link<State>, el: HTMLElement) => RootView<State>,
+) {
   return {
     initialize: ({ model }: { model: Model<State> }): void => openChannel(model),
     render({ model, el }: RenderContext<State>): () => void {
       const link = new Link(model);
       openRoot(link, el, name);
-      open(link, el);
+      new Root(link, el);
       return () => link.close();
     },
   };

@@ -5,7 +5,7 @@ import type { BaseState, Model } from "./model";
 let commands = 0;
 
 export class Link<State extends BaseState> {
-  private readonly undo: (() => void)[] = [];
+  readonly #undo: (() => void)[] = [];
 
   constructor(readonly model: Model<State>) {}
 
@@ -61,10 +61,10 @@ export class Link<State extends BaseState> {
   }
 
   onClose(undo: () => void): void {
-    this.undo.push(undo);
+    this.#undo.push(undo);
   }
 
   close(): void {
-    for (const undo of this.undo.reverse()) undo();
+    for (const undo of this.#undo.reverse()) undo();
   }
 }

@@ -1,5 +1,6 @@
 /** A button that saves a PNG, without a server; it says at once that it works, and then whether it did. */
 import { button, h } from "./dom";
+import "./save.css";
 
 export interface Png {
   canvas: HTMLCanvasElement;
@@ -37,61 +38,60 @@ function offer(blob: Blob, name: string): void {
 }
 
 export class SaveButton {
-  readonly element: HTMLElement;
-  private readonly press: HTMLButtonElement;
-  private readonly outcome = h("span", { class: "cnnw-saved", role: "status" });
-  private working = false;
-  private possible = true;
-  private timer = 0;
+  readonly #press = button("Save", () => this.#save());
+  readonly #outcome = h("span", { class: "cnnw-saved", role: "status" });
+  readonly element = h("span", { class: "cnnw-save" }, this.#press, this.#outcome);
+  #working = false;
+  #possible = true;
+  #timer = 0;
 
   /** `draw` makes the picture when it is asked for; null: there is nothing to save. */
   constructor(
     private readonly draw: () => Png | null,
     title: string,
   ) {
-    this.press = button("Save", () => this.save(), { title });
-    this.element = h("span", { class: "cnnw-save" }, this.press, this.outcome);
+    this.#press.title = title;
   }
 
   allow(possible: boolean): void {
-    this.possible = possible;
-    this.update();
+    this.#possible = possible;
+    this.#update();
   }
 
-  private update(): void {
-    const { press, working } = this;
-    press.disabled = working || !this.possible;
+  #update(): void {
+    const [press, working] = [this.#press, this.#working];
+    press.disabled = working || !this.#possible;
     press.textContent = press.ariaLabel = working ? "Saving …" : "Save";
     press.ariaBusy = working ? "true" : null;
   }
 
-  private say(text: string, failed = false, title = text): void {
-    clearTimeout(this.timer);
-    this.outcome.setAttribute("role", failed ? "alert" : "status");
-    this.outcome.textContent = text;
-    this.outcome.title = title;
-    if (text && !failed) this.timer = setTimeout(() => this.say(""), READ);
+  #say(text: string, failed = false, title = text): void {
+    clearTimeout(this.#timer);
+    this.#outcome.setAttribute("role", failed ? "alert" : "status");
+    this.#outcome.textContent = text;
+    this.#outcome.title = title;
+    if (text && !failed) this.#timer = setTimeout(() => this.#say(""), READ);
   }
 
-  private async save(): Promise<void> {
-    if (this.working) return;
-    const hadFocus = this.press.matches(":focus");
-    this.working = true;
-    this.say("");
-    this.update();
+  async #save(): Promise<void> {
+    if (this.#working) return;
+    const hadFocus = this.#press.matches(":focus");
+    this.#working = true;
+    this.#say("");
+    this.#update();
     await nextFrame();
     try {
       const png = this.draw();
       if (png) {
         offer(await encoded(png.canvas), png.name);
-        this.say("✓ Saved", false, `Saved as ${png.name}`);
+        this.#say("✓ Saved", false, `Saved as ${png.name}`);
       }
     } catch (error) {
-      this.say(`Not saved: ${error instanceof Error ? error.message : String(error)}`, true);
+      this.#say(`Not saved: ${error instanceof Error ? error.message : String(error)}`, true);
     }
-    this.working = false;
-    this.update();
+    this.#working = false;
+    this.#update();
     // A button that is disabled loses the focus.
-    if (hadFocus && document.activeElement === document.body) this.press.focus();
+    if (hadFocus && document.activeElement === document.body) this.#press.focus();
   }
 }

@@ -1,10 +1,11 @@
 /** How far a piece of work is, and the button that ends it. */
 import { button, h } from "./dom";
+import "./progress.css";
 
 export class Progress {
   readonly element: HTMLElement;
   readonly bar: HTMLProgressElement;
-  readonly text = h("span", { class: "cnnw-soft cnnw-figures", role: "status" });
+  readonly text = h("span", { class: "cnnw-figures" });
   readonly cancel: HTMLButtonElement;
 
   constructor(label: string, oncancel: () => void, title = "Cancel") {

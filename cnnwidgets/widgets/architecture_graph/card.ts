@@ -1,6 +1,7 @@
 /** The card that shows what is known of a node. */
 import { h } from "../_shared/dom";
 import { count, shape } from "../_shared/format";
+import "../_shared/popup.css";
 import type { Item } from "./state";
 
 export function factsOf(item: Item): [string, string][] {
@@ -22,12 +23,12 @@ export function factsOf(item: Item): [string, string][] {
 
 export class HoverCard {
   readonly element = h("div", { class: "cnnw-ag-card cnnw-popup", role: "tooltip", popover: "manual" });
-  private timer = 0;
+  #timer = 0;
 
   /** Beside `box`, a rectangle in the window. */
   show(item: Item, box: DOMRect): void {
     const { element } = this;
-    clearTimeout(this.timer);
+    clearTimeout(this.#timer);
     const list = h("dl", {});
     for (const [name, value] of factsOf(item))
       list.append(h("dt", { class: "cnnw-soft" }, name), h("dd", { class: "cnnw-figures cnnw-wrap" }, value));
@@ -47,12 +48,12 @@ export class HoverCard {
 
   /** After a moment, so that a pointer which only passes shows nothing. */
   showSoon(item: Item, box: () => DOMRect): void {
-    clearTimeout(this.timer);
-    this.timer = window.setTimeout(() => this.show(item, box()), 350);
+    clearTimeout(this.#timer);
+    this.#timer = window.setTimeout(() => this.show(item, box()), 350);
   }
 
   hide(): void {
-    clearTimeout(this.timer);
+    clearTimeout(this.#timer);
     if (!this.element.classList.contains("cnnw-ag-shown")) return;
     this.element.classList.remove("cnnw-ag-shown");
     if (this.element.isConnected) this.element.hidePopover?.();

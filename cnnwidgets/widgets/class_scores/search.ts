@@ -7,51 +7,49 @@ let lists = 0;
 
 export class ClassSearch {
   names: string[] = [];
-  readonly element: HTMLElement;
-  private readonly list: HTMLDataListElement;
-  private readonly input: HTMLInputElement;
+  readonly #list = h("datalist", { id: `cnnw-classes-${lists}` });
+  readonly #input = h("input", {
+    type: "search",
+    class: "cnnw-class-scores-search cnnw-field",
+    placeholder: "Explain another class…",
+    "aria-label": "Find a class by name or number",
+    list: this.#list.id,
+    autocomplete: "off",
+  });
+  readonly element = h("div", {}, this.#input, this.#list);
 
   constructor(private readonly onpick: (index: number) => void) {
     lists += 1;
-    this.list = h("datalist", { id: `cnnw-classes-${lists}` });
-    this.input = h("input", {
-      type: "search",
-      class: "cnnw-class-scores-search cnnw-field",
-      placeholder: "Explain another class…",
-      "aria-label": "Find a class by name or number",
-      list: this.list.id,
-      autocomplete: "off",
-    });
-    this.element = h("div", {}, this.input, this.list);
-    this.input.addEventListener("input", () => this.onInput());
-    this.input.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") this.onEnter();
+    this.#input.addEventListener("input", () => this.#onInput());
+    this.#input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.#onEnter();
     });
   }
 
-  private pick(index: number): void {
+  #pick(index: number): void {
     this.onpick(index);
-    this.input.value = "";
-    this.list.replaceChildren();
+    this.#input.value = "";
+    this.#list.replaceChildren();
   }
 
-  private onInput(): void {
-    const { input, names } = this;
+  #onInput(): void {
+    const { names } = this;
+    const input = this.#input;
     const listed = Number(/^(\d+): /.exec(input.value)?.[1]);
     if (names[listed] !== undefined) {
-      this.pick(listed);
+      this.#pick(listed);
       return;
     }
     const indices = search(names, input.value, MOST);
-    this.list.replaceChildren(...indices.map((index) => h("option", { value: `${index}: ${names[index]}` })));
+    this.#list.replaceChildren(...indices.map((index) => h("option", { value: `${index}: ${names[index]}` })));
     input.setCustomValidity("");
   }
 
-  private onEnter(): void {
-    const { input } = this;
+  #onEnter(): void {
+    const input = this.#input;
     const [first] = search(this.names, input.value, 1);
     if (first !== undefined) {
-      this.pick(first);
+      this.#pick(first);
       return;
     }
     input.setCustomValidity(`No class has “${input.value}” in its name.`);

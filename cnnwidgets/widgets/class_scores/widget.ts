@@ -3,6 +3,7 @@ import { h, menu } from "../_shared/dom";
 import { entry } from "../_shared/entry";
 import type { Link } from "../_shared/link";
 import type { BaseState } from "../_shared/model";
+import { RootView } from "../_shared/view";
 import { rawName, rowAt } from "./rows";
 import { ClassSearch } from "./search";
 import "./widget.css";
@@ -23,42 +24,39 @@ const SCORES = [
   ["logit", "Logit"],
 ] as const;
 
-class ClassScoresView {
-  private readonly score: HTMLSelectElement;
-  private readonly search: ClassSearch;
-  private readonly empty = h("p", { class: "cnnw-empty" });
-  private readonly remark = h("p", { class: "cnnw-class-scores-remark cnnw-soft" });
-  private readonly spoken = h("div", {
+class ClassScoresView extends RootView<ClassScoresState> {
+  readonly #score = menu("What the bars show", SCORES, this.link.get("score"), (score) =>
+    this.link.set("score", score as ClassScoresState["score"]),
+  );
+  readonly #search = new ClassSearch((target) => this.link.set("target", target));
+  readonly #empty = h("p", { class: "cnnw-empty" });
+  readonly #remark = h("p", { class: "cnnw-class-scores-remark cnnw-soft" });
+  readonly #spoken = h("div", {
     class: "cnnw-class-scores-spoken",
     role: "list",
     "aria-label": "Class scores",
   });
 
-  constructor(
-    private readonly link: Link<ClassScoresState>,
-    el: HTMLElement,
-  ) {
-    this.score = menu("What the bars show", SCORES, link.get("score"), (score) =>
-      link.set("score", score as ClassScoresState["score"]),
-    );
-    this.search = new ClassSearch((target) => link.set("target", target));
-    const aside = h("span", { class: "cnnw-aside" }, this.score);
+  constructor(link: Link<ClassScoresState>, el: HTMLElement) {
+    super(link, el);
+    const aside = h("span", { class: "cnnw-aside" }, this.#score);
     const heading = h("h3", { class: "cnnw-heading" }, "What did it say?", aside);
-    el.append(heading, this.search.element, this.empty, this.remark, this.spoken);
+    el.append(heading, this.#search.element, this.#empty, this.#remark, this.#spoken);
     link.receive("classes", ({ content }) => {
-      this.search.names = content["names"] as string[];
+      this.#search.names = content["names"] as string[];
     });
-    link.watch(["score", "kind", "remark", "message"], () => this.paint());
-    link.watch(["rows", "names", "values", "target"], () => this.paintRows());
+    link.watch(["score", "kind", "remark", "message"], () => this.#paint());
+    link.watch(["rows", "names", "values", "target"], () => this.#paintRows());
     // The figure is a sibling under the same root.
     link.whenInside(el, ".cnnw-class-scores", (root) => {
-      this.makeRowsClickable(root);
+      this.#makeRowsClickable(root);
       link.showBusy(root);
     });
   }
 
-  private paint(): void {
-    const { link, score, empty, remark } = this;
+  #paint(): void {
+    const { link } = this;
+    const [score, empty, remark] = [this.#score, this.#empty, this.#remark];
     score.value = link.get("score");
     score.options[1]!.text = rawName(link.get("kind"));
     score.hidden = link.get("kind") === "number";
@@ -66,12 +64,13 @@ class ClassScoresView {
     remark.hidden = !link.get("remark");
     empty.textContent = link.get("message");
     empty.hidden = !link.get("message");
-    this.search.element.hidden = !empty.hidden;
+    this.#search.element.hidden = !empty.hidden;
   }
 
   /** The bars are a picture; these buttons are the same rows for the keyboard and for screen readers. */
-  private paintRows(): void {
-    const { link, spoken } = this;
+  #paintRows(): void {
+    const { link } = this;
+    const spoken = this.#spoken;
     const buttons = () => [...spoken.querySelectorAll("button")];
     const focused = buttons().indexOf(document.activeElement as HTMLButtonElement);
     const items = link.get("rows").map((index, row) => {
@@ -89,7 +88,7 @@ class ClassScoresView {
   }
 
   /** The whole of a row takes clicks: the bar of an unlikely class is less than a pixel wide. */
-  private makeRowsClickable(root: HTMLElement): void {
+  #makeRowsClickable(root: HTMLElement): void {
     const { link } = this;
     const rowUnder = (event: MouseEvent, figure: HTMLElement): number | null => {
       if (!figure.contains(event.target as Node)) return null;
@@ -120,4 +119,4 @@ class ClassScoresView {
   }
 }
 
-export default entry<ClassScoresState>("class-scores-header", (link, el) => new ClassScoresView(link, el));
+export default entry<ClassScoresState>("class-scores-header", ClassScoresView);

@@ -62,66 +62,66 @@ export interface CellLook {
 export class CellView {
   readonly canvas = h("canvas", { role: "img" });
   readonly element: HTMLElement;
-  private readonly none = h("div", { class: "cnnw-cmp-none cnnw-small cnnw-soft cnnw-wrap" });
-  private readonly bar = h("div", { class: "cnnw-cmp-own cnnw-ramp", "aria-hidden": "true" });
-  private readonly range = h("span");
-  private readonly mark = h("span", { class: "cnnw-cmp-mark", role: "img", hidden: true }, "⚠");
-  private readonly under = h("figcaption", { class: "cnnw-ends" }, this.range, this.mark);
-  private readonly map = h("canvas");
-  private readonly coloursChanged = changes();
-  private readonly blendChanged = changes();
+  readonly #none = h("div", { class: "cnnw-cmp-none cnnw-small cnnw-soft cnnw-wrap" });
+  readonly #bar = h("div", { class: "cnnw-cmp-own cnnw-ramp", "aria-hidden": "true" });
+  readonly #range = h("span");
+  readonly #mark = h("span", { class: "cnnw-cmp-mark", role: "img", hidden: true }, "⚠");
+  readonly #under = h("figcaption", { class: "cnnw-ends" }, this.#range, this.#mark);
+  readonly #map = h("canvas");
+  readonly #coloursChanged = changes();
+  readonly #blendChanged = changes();
 
   /** `position` is row and column, "0,1". */
   constructor(
     private readonly label: string,
     position: string,
   ) {
-    const parts = [this.canvas, this.none, this.bar, this.under];
+    const parts = [this.canvas, this.#none, this.#bar, this.#under];
     this.element = h("figure", { class: "cnnw-cmp-cell", "data-cell": position }, ...parts);
   }
 
   update({ result, map, scale }: ShownCell, look: CellLook): void {
     const hasMap = result !== null && map !== null && scale !== null;
-    this.canvas.hidden = this.under.hidden = !hasMap;
-    this.none.hidden = hasMap;
-    this.bar.hidden = !hasMap || !look.bar;
+    this.canvas.hidden = this.#under.hidden = !hasMap;
+    this.#none.hidden = hasMap;
+    this.#bar.hidden = !hasMap || !look.bar;
     this.element.classList.toggle("is-failed", Boolean(result?.reason));
     this.element.classList.toggle("is-waiting", !result && look.busy);
     this.element.style.setProperty("--ratio", String(look.size[1] / look.size[0]));
-    setText(this.none, result ? result.reason : look.busy ? "" : "not computed");
+    setText(this.#none, result ? result.reason : look.busy ? "" : "not computed");
     // A long reason scrolls, also by keyboard.
-    if (result?.reason) this.none.tabIndex = 0;
-    else this.none.removeAttribute("tabindex");
+    if (result?.reason) this.#none.tabIndex = 0;
+    else this.#none.removeAttribute("tabindex");
     if (!hasMap) return;
-    this.compose(map, scale, result.heat, look);
-    this.describe(map, scale, result.notes, look);
+    this.#compose(map, scale, result.heat, look);
+    this.#describe(map, scale, result.notes, look);
   }
 
-  private compose(map: ScaledMap, { limit }: SharedScale, heat: Heat | null, look: CellLook): void {
+  #compose(map: ScaledMap, { limit }: SharedScale, heat: Heat | null, look: CellLook): void {
     const { photo, size, sign, name, opacity } = look;
-    const recoloured = this.coloursChanged(heat, map.view, limit, name, size[0], size[1]);
+    const recoloured = this.#coloursChanged(heat, map.view, limit, name, size[0], size[1]);
     if (heat && recoloured) {
       const target = paintSize(photo ? size : heat.size, heat.size, 160, 320);
       const values = laid(map.view.part, heat.size, target, true, heat.extent ?? WHOLE);
-      putImage(this.map, colouredImage(values, target, { limit, sign, name, partial: false }));
+      putImage(this.#map, colouredImage(values, target, { limit, sign, name, partial: false }));
     }
-    if (!this.blendChanged(photo, opacity) && !recoloured) return;
-    [this.canvas.height, this.canvas.width] = [this.map.height, this.map.width];
+    if (!this.#blendChanged(photo, opacity) && !recoloured) return;
+    [this.canvas.height, this.canvas.width] = [this.#map.height, this.#map.width];
     const context = contextOf(this.canvas);
     if (photo) context.drawImage(photo, 0, 0, this.canvas.width, this.canvas.height);
     context.globalAlpha = photo ? opacity : 1;
-    context.drawImage(this.map, 0, 0);
+    context.drawImage(this.#map, 0, 0);
   }
 
-  private describe(map: ScaledMap, scale: SharedScale, notes: readonly string[], look: CellLook): void {
+  #describe(map: ScaledMap, scale: SharedScale, notes: readonly string[], look: CellLook): void {
     const range = rangeOf(map);
     const [low, , high] = barLabels(scale.limit, look.sign, scale.clipped);
-    this.range.textContent = look.bar && scale.limit > 0 ? `${low} to ${high}` : range;
-    this.range.title = `All of its numbers: ${range}. Colours: ${low} to ${high}`;
-    this.bar.style.background = scale.limit > 0 ? gradient(look.name) : "none";
+    this.#range.textContent = look.bar && scale.limit > 0 ? `${low} to ${high}` : range;
+    this.#range.title = `All of its numbers: ${range}. Colours: ${low} to ${high}`;
+    this.#bar.style.background = scale.limit > 0 ? gradient(look.name) : "none";
     this.canvas.setAttribute("aria-label", `${this.label}: ${range}`);
-    this.mark.hidden = notes.length === 0;
-    this.mark.title = notes.join("\n");
-    this.mark.setAttribute("aria-label", `Warning: ${notes.join(" ")}`);
+    this.#mark.hidden = notes.length === 0;
+    this.#mark.title = notes.join("\n");
+    this.#mark.setAttribute("aria-label", `Warning: ${notes.join(" ")}`);
   }
 }

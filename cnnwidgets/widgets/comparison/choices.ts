@@ -4,6 +4,7 @@ import { button, h } from "../_shared/dom";
 import type { Link } from "../_shared/link";
 import { Progress } from "../_shared/progress";
 import { Segmented } from "../_shared/segmented";
+import { View } from "../_shared/view";
 import type { ComparisonState } from "./state";
 import { type Option, type OptionGroup, Ticks } from "./ticks";
 
@@ -12,34 +13,29 @@ const AXES = [
   { value: "classes", label: "Classes", title: "A column for each class; one layer" },
 ];
 
-export class Choices {
+export class Choices extends View<ComparisonState> {
   readonly element: HTMLElement;
-  private readonly methods: Ticks;
-  private readonly layers: Ticks;
-  private readonly classes: Ticks;
-  private readonly axis: Segmented;
-  private readonly start: HTMLButtonElement;
-  private readonly progress: Progress;
+  readonly #methods = new Ticks("Methods", (values) => this.link.set("chosen_methods", values));
+  readonly #layers = new Ticks("Layers", (values) => this.link.set("chosen_layers", values));
+  readonly #classes = new Ticks("Classes", (values) => this.link.set("chosen_classes", values.map(Number)));
+  readonly #axis = new Segmented("Columns", (value) => this.link.set("axis", value as ComparisonState["axis"]));
+  readonly #start = button("Compare", () => this.#compare());
+  readonly #progress = new Progress("Progress", () => this.link.command("cancel"));
 
-  constructor(private readonly link: Link<ComparisonState>) {
-    this.methods = new Ticks("Methods", (values) => link.set("chosen_methods", values));
-    this.layers = new Ticks("Layers", (values) => link.set("chosen_layers", values));
-    this.classes = new Ticks("Classes", (values) => link.set("chosen_classes", values.map(Number)));
-    this.axis = new Segmented("Columns", (value) => link.set("axis", value as ComparisonState["axis"]));
-    this.start = button("Compare", () => this.compare());
-    this.start.classList.add("cnnw-cmp-go");
-    this.progress = new Progress("Progress", () => link.command("cancel"));
-    this.progress.text.classList.add("cnnw-soft");
-    const line = h("div", { class: "cnnw-row" }, this.axis.element, this.start, this.progress.element);
-    const lists = [this.methods, this.layers, this.classes].map(({ element }) => element);
+  constructor(link: Link<ComparisonState>) {
+    super(link);
+    this.#start.classList.add("cnnw-cmp-go");
+    this.#progress.text.classList.add("cnnw-soft");
+    const line = h("div", { class: "cnnw-row" }, this.#axis.element, this.#start, this.#progress.element);
+    const lists = [this.#methods, this.#layers, this.#classes].map(({ element }) => element);
     this.element = h("div", { class: "cnnw-stack" }, ...lists, line);
-    link.watch(["methods", "layers", "classes", "axis"], () => this.paint());
-    link.watch(["chosen_methods", "chosen_layers", "chosen_classes"], () => this.paint());
-    link.watch(["busy", "progress", "progress_text"], () => this.paintWork());
+    link.watch(["methods", "layers", "classes", "axis"], () => this.#paint());
+    link.watch(["chosen_methods", "chosen_layers", "chosen_classes"], () => this.#paint());
+    link.watch(["busy", "progress", "progress_text"], () => this.#paintWork());
   }
 
   /** Traits may still be on their way; the command carries the choice. */
-  private compare(): void {
+  #compare(): void {
     const { link } = this;
     link.command("compare", {
       methods: link.get("chosen_methods"),
@@ -49,28 +45,29 @@ export class Choices {
     });
   }
 
-  private paint(): void {
+  #paint(): void {
     const { link } = this;
     const methods = link.get("methods");
     this.element.hidden = methods.length === 0;
     const families = byFamily(methods).map(([heading, members]): OptionGroup => {
       return [heading, members.map(([name, label, question]) => [name, label, question])];
     });
-    this.methods.update(families, link.get("chosen_methods"));
+    this.#methods.update(families, link.get("chosen_methods"));
     const layers = link.get("layers").map((name): Option => [name, name, name]);
-    this.layers.update([["", layers]], link.get("chosen_layers"));
+    this.#layers.update([["", layers]], link.get("chosen_layers"));
     const classes = link.get("classes").map(([i, label]): Option => [String(i), `${label} (${i})`, label]);
-    this.classes.update([["", classes]], link.get("chosen_classes").map(String));
+    this.#classes.update([["", classes]], link.get("chosen_classes").map(String));
     const axis = link.get("axis");
-    this.layers.element.hidden = axis !== "layers";
-    this.classes.element.hidden = axis === "layers";
-    this.axis.update(AXES, axis);
+    this.#layers.element.hidden = axis !== "layers";
+    this.#classes.element.hidden = axis === "layers";
+    this.#axis.update(AXES, axis);
   }
 
-  private paintWork(): void {
-    const { link, progress } = this;
+  #paintWork(): void {
+    const { link } = this;
+    const progress = this.#progress;
     const share = link.get("progress");
-    this.start.disabled = link.get("busy");
+    this.#start.disabled = link.get("busy");
     progress.element.hidden = !link.get("busy");
     progress.bar.hidden = share === null;
     progress.update(share, link.get("progress_text"));

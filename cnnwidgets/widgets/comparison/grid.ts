@@ -25,46 +25,46 @@ interface RowView {
 
 export class GridView {
   readonly element: HTMLElement;
-  private readonly table = h("div", { class: "cnnw-cmp-grid" });
-  private readonly whole = new ColourBar("cnnw-cmp");
-  private grid: GridContent | null = null;
-  private rows: RowView[] = [];
+  readonly #table = h("div", { class: "cnnw-cmp-grid" });
+  readonly #whole = new ColourBar("cnnw-cmp");
+  #grid: GridContent | null = null;
+  #rows: RowView[] = [];
 
   constructor() {
-    this.whole.element.classList.add("is-whole");
-    this.element = h("div", { class: "cnnw-cmp-scroll" }, this.table, this.whole.element);
+    this.#whole.element.classList.add("is-whole");
+    this.element = h("div", { class: "cnnw-cmp-scroll" }, this.#table, this.#whole.element);
   }
 
   canvases(): Cells<HTMLCanvasElement> {
-    return this.rows.map(({ cells }) => cells.map(({ canvas }) => canvas));
+    return this.#rows.map(({ cells }) => cells.map(({ canvas }) => canvas));
   }
 
   update(grid: GridContent, cells: Cells<ShownCell>, look: CellLook, mode: Mode): void {
-    if (grid !== this.grid) this.build(grid);
-    for (const [i, row] of this.rows.entries()) {
+    if (grid !== this.#grid) this.#build(grid);
+    for (const [i, row] of this.#rows.entries()) {
       const shownCells = cells[i]!;
       for (const [j, view] of row.cells.entries()) view.update(shownCells[j]!, look);
       updateBar(row.bar, shownCells, mode === "method", look);
       const same = allSame(shownCells.map(({ map }) => map));
       row.note.textContent = [grid.rows[i]!.note, same && SAME].filter(Boolean).join(" ");
     }
-    updateBar(this.whole, cells.flat(), mode === "all", look);
+    updateBar(this.#whole, cells.flat(), mode === "all", look);
   }
 
-  private build(grid: GridContent): void {
-    this.grid = grid;
-    this.rows = grid.rows.map(({ label, single }, i) => ({
+  #build(grid: GridContent): void {
+    this.#grid = grid;
+    this.#rows = grid.rows.map(({ label, single }, i) => ({
       cells: (single ? [""] : grid.columns).map(
         (column, j) => new CellView([label, column].filter(Boolean).join(", "), `${i},${j}`),
       ),
       bar: new ColourBar("cnnw-cmp"),
       note: h("span", { class: "cnnw-cmp-note cnnw-small cnnw-soft", dir: "auto" }),
     }));
-    this.table.style.setProperty("--columns", String(Math.max(grid.columns.length, 1)));
+    this.#table.style.setProperty("--columns", String(Math.max(grid.columns.length, 1)));
     const column = { class: "cnnw-small cnnw-soft cnnw-cut", dir: "auto" };
-    this.table.replaceChildren(
+    this.#table.replaceChildren(
       ...grid.columns.map((name) => h("div", { ...column, title: name }, name)),
-      ...this.rows.flatMap(({ cells, bar, note }, i) => [
+      ...this.#rows.flatMap(({ cells, bar, note }, i) => [
         h("div", { class: "cnnw-cmp-row cnnw-wrap" }, h("b", { dir: "auto" }, grid.rows[i]!.label), " ", note),
         ...cells.map((cell) => cell.element),
         bar.element,

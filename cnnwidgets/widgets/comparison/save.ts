@@ -30,32 +30,32 @@ export function gridSheet(picture: GridPicture): HTMLCanvasElement {
 }
 
 class GridSheet {
-  private readonly sheet: Sheet;
+  readonly #sheet: Sheet;
   /** Of a map. */
-  private readonly height: number;
+  readonly #height: number;
 
   constructor(private readonly picture: GridPicture) {
     const { grid, size, mode, cells } = picture;
-    this.height = Math.round(Math.min(Math.max((SIDE * size[0]) / size[1], 60), 2 * SIDE));
-    this.sheet = new Sheet(Math.max(grid.columns.length, 1) * (SIDE + GAP) - GAP, 15, LINE);
-    const { sheet } = this;
+    this.#height = Math.round(Math.min(Math.max((SIDE * size[0]) / size[1], 60), 2 * SIDE));
+    this.#sheet = new Sheet(Math.max(grid.columns.length, 1) * (SIDE + GAP) - GAP, 15, LINE);
+    const sheet = this.#sheet;
     sheet.heading(picture.title);
     sheet.add(LINE, (top) => {
-      for (const [j, name] of grid.columns.entries()) this.caption(name, left(j), top);
+      for (const [j, name] of grid.columns.entries()) this.#caption(name, left(j), top);
     });
     for (const [i, row] of grid.rows.entries()) {
-      sheet.add(LINE + this.height + LINE + (mode === "all" ? 8 : 34) + 14, (top) => this.row(row, i, top));
+      sheet.add(LINE + this.#height + LINE + (mode === "all" ? 8 : 34) + 14, (top) => this.#row(row, i, top));
     }
-    if (mode === "all") sheet.add(44, (top) => this.bar(cells.flat(), MARGIN, top, sheet.width));
+    if (mode === "all") sheet.add(44, (top) => this.#bar(cells.flat(), MARGIN, top, sheet.width));
     for (const { text, warn } of picture.remarks) sheet.text(warn ? `⚠ ${text}` : text);
-    for (const warning of this.warnings()) sheet.text(warning);
+    for (const warning of this.#warnings()) sheet.text(warning);
   }
 
   finish(): HTMLCanvasElement {
-    return this.sheet.finish();
+    return this.#sheet.finish();
   }
 
-  private warnings(): string[] {
+  #warnings(): string[] {
     const { grid, cells } = this.picture;
     return grid.rows.flatMap(({ label, single }, i) =>
       cells[i]!.flatMap(({ result }, j) => {
@@ -65,29 +65,29 @@ class GridSheet {
     );
   }
 
-  private caption(text: string, x: number, top: number): void {
-    this.sheet.write(this.sheet.cut(text, SIDE), x, top, { colour: SOFT_INK }, SIDE);
+  #caption(text: string, x: number, top: number): void {
+    this.#sheet.write(this.#sheet.cut(text, SIDE), x, top, { colour: SOFT_INK }, SIDE);
   }
 
-  private row({ label, note, single }: GridRow, i: number, top: number): void {
-    const { sheet, height } = this;
+  #row({ label, note, single }: GridRow, i: number, top: number): void {
+    const [sheet, height] = [this.#sheet, this.#height];
     const { mode, cells } = this.picture;
     const name = [label, note].filter(Boolean).join(" · ");
     sheet.write(sheet.cut(name, sheet.width, true), MARGIN, top, { bold: true }, sheet.width);
     const row = cells[i]!;
-    for (const [j, cell] of row.entries()) this.cell(cell, i, j, top + LINE);
+    for (const [j, cell] of row.entries()) this.#cell(cell, i, j, top + LINE);
     const barTop = top + LINE + height + LINE + 4;
-    if (mode === "method") this.bar(row, MARGIN, barTop, single ? SIDE : sheet.width);
+    if (mode === "method") this.#bar(row, MARGIN, barTop, single ? SIDE : sheet.width);
     if (mode !== "own") return;
-    for (const [j, cell] of row.entries()) this.bar([{ ...cell, map: null }], left(j), barTop, SIDE);
+    for (const [j, cell] of row.entries()) this.#bar([{ ...cell, map: null }], left(j), barTop, SIDE);
   }
 
-  private cell({ result, map }: ShownCell, i: number, j: number, top: number): void {
-    const { sheet, height } = this;
+  #cell({ result, map }: ShownCell, i: number, j: number, top: number): void {
+    const [sheet, height] = [this.#sheet, this.#height];
     const { context } = sheet;
     if (map) {
       context.drawImage(this.picture.canvases[i]![j]!, left(j), top, SIDE, height);
-      this.caption(`${rangeOf(map)}${result?.notes.length ? "  ⚠" : ""}`, left(j), top + height);
+      this.#caption(`${rangeOf(map)}${result?.notes.length ? "  ⚠" : ""}`, left(j), top + height);
       return;
     }
     context.fillStyle = "#f0f2f4";
@@ -98,8 +98,9 @@ class GridSheet {
   }
 
   /** The bar of the scale that `cells` share, if there is one, with the units of their maps where there is room. */
-  private bar(cells: readonly ShownCell[], x: number, top: number, width: number): void {
-    const { sheet, picture } = this;
+  #bar(cells: readonly ShownCell[], x: number, top: number, width: number): void {
+    const { picture } = this;
+    const sheet = this.#sheet;
     const scale: SharedScale | undefined = cells.find((cell) => cell.scale)?.scale ?? undefined;
     if (!scale || scale.limit === 0) return;
     const [low, , high] = barLabels(scale.limit, picture.sign, scale.clipped);

@@ -7,6 +7,7 @@ import { entry } from "../_shared/entry";
 import type { Link } from "../_shared/link";
 import type { Png } from "../_shared/png";
 import { fileName, titleOf } from "../_shared/title";
+import { RootView } from "../_shared/view";
 import { type CellLook, type CellResult, cellResultOf, type ShownCell, scaledMapOf } from "./cell";
 import { Choices } from "./choices";
 import { GridView } from "./grid";
@@ -18,66 +19,65 @@ import "./widget.css";
 
 const LOOKS = ["sign", "scale", "clip", "opacity", "colormap", "diverging", "busy", "methods"] as const;
 
-class ComparisonView {
-  private photo: HTMLCanvasElement | null = null;
-  private grid: GridContent = { id: 0, rows: [], columns: [], caption: "" };
-  private results: (CellResult | null)[][] = [];
+class ComparisonView extends RootView<ComparisonState> {
+  #photo: HTMLCanvasElement | null = null;
+  #grid: GridContent = { id: 0, rows: [], columns: [], caption: "" };
+  #results: (CellResult | null)[][] = [];
   /** Of the cells that are listened to. */
-  private readonly kinds = new Set<string>();
-  private readonly frame = everyFrame(() => this.paint());
-  private readonly caption = h("span", { class: "cnnw-aside cnnw-caption", dir: "auto" });
-  private readonly looks: HTMLElement;
-  private readonly view = new GridView();
-  private readonly empty = h("div", { class: "cnnw-empty" });
-  private readonly remarks = h("div", { class: "cnnw-cmp-words" });
+  readonly #kinds = new Set<string>();
+  readonly #frame = everyFrame(() => this.#paint());
+  readonly #caption = h("span", { class: "cnnw-aside cnnw-caption", dir: "auto" });
+  readonly #looks = looks(this.link, () => this.#sheet());
+  readonly #view = new GridView();
+  readonly #empty = h("div", { class: "cnnw-empty" });
+  readonly #remarks = h("div", { class: "cnnw-cmp-words" });
 
-  constructor(
-    private readonly link: Link<ComparisonState>,
-    private readonly el: HTMLElement,
-  ) {
-    this.looks = looks(link, () => this.sheet());
-    const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Compare"), this.caption);
-    const parts = [new Choices(link).element, this.looks, this.view.element, this.remarks, this.empty];
+  constructor(link: Link<ComparisonState>, el: HTMLElement) {
+    super(link, el);
+    const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Compare"), this.#caption);
+    const parts = [new Choices(link).element, this.#looks, this.#view.element, this.#remarks, this.#empty];
     el.append(h("div", { class: "cnnw-stack cnnw-cmp-panel" }, heading, ...parts));
-    link.onClose(this.frame.cancel);
+    link.onClose(this.#frame.cancel);
     link.receive("picture", (data) => {
       const photo = photoOf(data);
-      this.photo = photo && photoCanvas(photo);
-      this.frame.request();
+      this.#photo = photo && photoCanvas(photo);
+      this.#frame.request();
     });
-    link.receive("grid", (data) => this.begin({ ...(data.content as unknown as GridContent), id: data.id }));
-    link.watch(LOOKS, this.frame.request);
+    link.receive("grid", (data) => this.#begin({ ...(data.content as unknown as GridContent), id: data.id }));
+    link.watch(LOOKS, this.#frame.request);
   }
 
   /** Waits for the cells of another grid. */
-  private begin(grid: GridContent): void {
-    this.grid = grid;
-    this.results = grid.rows.map(({ single }) => (single ? [null] : grid.columns.map(() => null)));
-    for (const [i, row] of this.results.entries()) for (const j of row.keys()) this.listenTo(i, j);
-    this.frame.request();
+  #begin(grid: GridContent): void {
+    this.#grid = grid;
+    this.#results = grid.rows.map(({ single }) => (single ? [null] : grid.columns.map(() => null)));
+    for (const [i, row] of this.#results.entries()) for (const j of row.keys()) this.#listenTo(i, j);
+    this.#frame.request();
   }
 
-  private listenTo(i: number, j: number): void {
+  #listenTo(i: number, j: number): void {
     const kind = `cell:${i}:${j}`;
-    if (this.kinds.has(kind)) return;
-    this.kinds.add(kind);
+    if (this.#kinds.has(kind)) return;
+    this.#kinds.add(kind);
     this.link.receive(kind, (data) => {
-      const result = cellResultOf(data, this.grid.id);
-      const row = this.results[i];
+      const result = cellResultOf(data, this.#grid.id);
+      const row = this.#results[i];
       if (!result || !row) return;
       row[j] = result;
-      this.frame.request();
+      this.#frame.request();
     });
   }
 
-  private cells(): ShownCell[][] {
+  #cells(): ShownCell[][] {
     const [sign, clip] = [this.link.get("sign"), this.link.get("clip")];
-    const maps = this.results.map((row) => row.map((result) => scaledMapOf(result, sign, clip)));
+    const maps = this.#results.map((row) => row.map((result) => scaledMapOf(result, sign, clip)));
     const scales = scalesOf(maps, this.link.get("scale"));
-    return this.results.map((row, i) => row.map((result, j) => ({ result, map: maps[i]![j]!, scale: scales[i]![j]! })));
+    return this.#results.map((row, i) =>
+      row.map((result, j) => ({ result, map: maps[i]![j]!, scale: scales[i]![j]! })),
+    );
   }
 
-  private remarksOn(cells: readonly ShownCell[][]): Remark[] {
+  #remarksOn(cells: readonly ShownCell[][]): Remark[] {
     const maps = cells.map((row) => row.map(({ map }) => map));
     const remarks = wordsOf(maps, this.link.get("scale"));
     if (cells.flat().some(({ result }) => (result?.heat?.channels ?? 0) > 1)) {
@@ -87,44 +87,47 @@ class ComparisonView {
     return remarks;
   }
 
-  private look(): CellLook {
-    const { link, photo } = this;
+  #look(): CellLook {
+    const { link } = this;
+    const photo = this.#photo;
     const sign = link.get("sign");
-    const heat = this.results.flat().find((result) => result?.heat)?.heat;
+    const heat = this.#results.flat().find((result) => result?.heat)?.heat;
     const size: Size = photo ? [photo.height, photo.width] : (heat?.size ?? [1, 1]);
     const [opacity, busy, bar] = [link.get("opacity"), link.get("busy"), link.get("scale") === "own"];
     return { sign, name: colourMapOf(link, sign), opacity, photo, size, busy, bar };
   }
 
-  private paint(): void {
-    const { link, grid } = this;
-    const cells = this.cells();
+  #paint(): void {
+    const { link } = this;
+    const grid = this.#grid;
+    const cells = this.#cells();
     const isEmpty = grid.rows.length === 0;
-    setText(this.caption, grid.caption);
-    this.view.element.hidden = this.remarks.hidden = this.looks.hidden = isEmpty;
-    this.empty.hidden = !isEmpty;
-    const hint = this.photo ? "Tick methods and layers or classes, and press Compare." : "No image yet";
-    this.empty.textContent = link.get("methods").length > 0 ? hint : "No maps yet";
-    this.view.update(grid, cells, this.look(), link.get("scale"));
-    const paragraphs = this.remarksOn(cells).map(({ text, warn }) =>
+    setText(this.#caption, grid.caption);
+    this.#view.element.hidden = this.#remarks.hidden = this.#looks.hidden = isEmpty;
+    this.#empty.hidden = !isEmpty;
+    const hint = this.#photo ? "Tick methods and layers or classes, and press Compare." : "No image yet";
+    this.#empty.textContent = link.get("methods").length > 0 ? hint : "No maps yet";
+    this.#view.update(grid, cells, this.#look(), link.get("scale"));
+    const paragraphs = this.#remarksOn(cells).map(({ text, warn }) =>
       h("p", { class: warn ? "cnnw-warning is-warn" : "cnnw-soft cnnw-wrap" }, text),
     );
-    this.remarks.replaceChildren(...paragraphs);
+    this.#remarks.replaceChildren(...paragraphs);
     this.el.dataset["grid"] = String(grid.id);
-    this.el.dataset["filled"] = String(this.results.flat().filter(Boolean).length);
+    this.el.dataset["filled"] = String(this.#results.flat().filter(Boolean).length);
   }
 
-  private sheet(): Png {
-    this.frame.cancel();
-    this.paint();
-    const { grid, link } = this;
+  #sheet(): Png {
+    this.#frame.cancel();
+    this.#paint();
+    const { link } = this;
+    const grid = this.#grid;
     const title = titleOf(link.model, "Compare", grid.caption);
-    const cells = this.cells();
-    const { sign, name, size } = this.look();
-    const parts = { grid, cells, canvases: this.view.canvases(), remarks: this.remarksOn(cells) };
+    const cells = this.#cells();
+    const { sign, name, size } = this.#look();
+    const parts = { grid, cells, canvases: this.#view.canvases(), remarks: this.#remarksOn(cells) };
     const canvas = gridSheet({ title, ...parts, size, mode: link.get("scale"), sign, name });
     return { canvas, name: fileName("compare", ...title.slice(1)) };
   }
 }
 
-export default entry<ComparisonState>("comparison", (link, el) => new ComparisonView(link, el));
+export default entry<ComparisonState>("comparison", ComparisonView);

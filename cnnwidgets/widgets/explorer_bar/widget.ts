@@ -4,6 +4,7 @@ import { entry } from "../_shared/entry";
 import type { Link } from "../_shared/link";
 import type { BaseState } from "../_shared/model";
 import { Progress } from "../_shared/progress";
+import { RootView } from "../_shared/view";
 import { goTo, isOutOfSight } from "./sight";
 import { tooLarge } from "./upload";
 import "./widget.css";
@@ -24,42 +25,48 @@ const PANELS = [
   ["maps", "Feature maps"],
 ] as const;
 
-class ExplorerBarView {
-  private readonly title = h("strong", { class: "cnnw-explorer-title cnnw-cut" });
-  private readonly summary = h("span", { class: "cnnw-soft cnnw-figures" });
-  private readonly picture: HTMLSelectElement;
-  private readonly file = h("input", { type: "file", accept: "image/*", hidden: true, "aria-label": "Image file" });
-  private readonly progress: Progress;
-  private readonly panels = h("span", { class: "cnnw-explorer-panels", role: "group", "aria-label": "Panels" });
-  private readonly notes = h("div");
+class ExplorerBarView extends RootView<ExplorerBarState> {
+  readonly #title = h("strong", { class: "cnnw-explorer-title cnnw-cut" });
+  readonly #summary = h("span", { class: "cnnw-soft cnnw-figures" });
+  readonly #picture = menu("Photograph", [], "", (picture) => this.link.set("picture", picture));
+  readonly #file = h("input", { type: "file", accept: "image/*", hidden: true, "aria-label": "Image file" });
+  readonly #progress = new Progress("Progress", () => this.link.command("cancel"), "Stop, and keep what is done");
+  readonly #panels = h("span", { class: "cnnw-explorer-panels", role: "group", "aria-label": "Panels" });
+  readonly #notes = h("div");
 
-  constructor(
-    private readonly link: Link<ExplorerBarState>,
-    el: HTMLElement,
-  ) {
-    this.picture = menu("Photograph", [], "", (picture) => link.set("picture", picture));
-    this.picture.title = "Choose a photograph";
-    this.progress = new Progress("Progress", () => link.command("cancel"), "Stop, and keep what is done");
-    this.progress.text.classList.add("cnnw-soft");
-    this.progress.text.setAttribute("role", "status");
-    const upload = button("Upload", () => this.file.click(), { title: "Explore an image file of yours" });
-    this.file.addEventListener("change", () => this.upload());
+  constructor(link: Link<ExplorerBarState>, el: HTMLElement) {
+    super(link, el);
+    this.#picture.title = "Choose a photograph";
+    this.#progress.text.classList.add("cnnw-soft");
+    this.#progress.text.setAttribute("role", "status");
+    const upload = button("Upload", () => this.#file.click(), { title: "Explore an image file of yours" });
+    this.#file.addEventListener("change", () => this.#upload());
     const gap = h("span", { class: "cnnw-explorer-gap" });
-    const parts = [this.title, this.summary, gap, this.progress.element, this.panels, this.picture, upload, this.file];
-    el.append(h("div", { class: "cnnw-row cnnw-explorer-line" }, ...parts), this.notes);
-    this.listen();
+    const parts = [
+      this.#title,
+      this.#summary,
+      gap,
+      this.#progress.element,
+      this.#panels,
+      this.#picture,
+      upload,
+      this.#file,
+    ];
+    el.append(h("div", { class: "cnnw-row cnnw-explorer-line" }, ...parts), this.#notes);
+    this.#listen();
     // The Explorer's root is an ipywidgets box, which cannot set attributes on itself.
     link.whenInside(el, ".cnnw-explorer", (root) => {
       link.showBusy(root);
-      this.panels.append(...PANELS.map(([name, label]) => panelButton(root, name, label)));
+      this.#panels.append(...PANELS.map(([name, label]) => panelButton(root, name, label)));
     });
   }
 
-  private listen(): void {
-    const { link, picture, progress } = this;
+  #listen(): void {
+    const { link } = this;
+    const [picture, progress] = [this.#picture, this.#progress];
     link.watch(["title", "summary"], () => {
-      setText(this.title, link.get("title"));
-      this.summary.textContent = link.get("summary");
+      setText(this.#title, link.get("title"));
+      this.#summary.textContent = link.get("summary");
     });
     link.watch(["pictures", "picture"], () => {
       picture.replaceChildren(...link.get("pictures").map((name) => h("option", { value: name }, name)));
@@ -74,12 +81,13 @@ class ExplorerBarView {
     });
     link.watch(["notes"], () => {
       const notes = link.get("notes").map((note) => h("p", { class: "cnnw-explorer-note cnnw-warning" }, note));
-      this.notes.replaceChildren(...notes);
+      this.#notes.replaceChildren(...notes);
     });
   }
 
-  private async upload(): Promise<void> {
-    const { link, file: input } = this;
+  async #upload(): Promise<void> {
+    const { link } = this;
+    const input = this.#file;
     const [file] = input.files ?? [];
     input.value = "";
     if (!file) return;
@@ -116,4 +124,4 @@ function panelButton(root: HTMLElement, name: string, label: string): HTMLElemen
   return toggle;
 }
 
-export default entry<ExplorerBarState>("explorer-bar", (link, el) => new ExplorerBarView(link, el));
+export default entry<ExplorerBarState>("explorer-bar", ExplorerBarView);

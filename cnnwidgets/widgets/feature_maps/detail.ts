@@ -22,62 +22,57 @@ export interface ChannelActions {
 }
 
 export class Detail {
-  readonly element: HTMLElement;
-  private readonly stage = new LargeStage();
-  private readonly title = h("span", { class: "cnnw-cut" });
-  private readonly bar = h("div");
-  private readonly values = h("dl", { class: "fm-values" });
-  private readonly spread = h("div");
-  private readonly previous: HTMLButtonElement;
-  private readonly next: HTMLButtonElement;
-  private readonly power: HTMLButtonElement;
-  private readonly slider = h("input", {
+  readonly #stage = new LargeStage();
+  readonly #title = h("span", { class: "cnnw-cut" });
+  readonly #bar = h("div");
+  readonly #values = h("dl", { class: "fm-values" });
+  readonly #spread = h("div");
+  readonly #previous = button("Previous channel", () => this.#step(-1), { label: "‹" });
+  readonly #next = button("Next channel", () => this.#step(1), { label: "›" });
+  readonly #power = button("Switch off", () => this.#togglePower());
+  readonly #slider = h("input", {
     type: "range",
     min: 0,
     max: 100,
     step: 1,
     "aria-label": "Opacity of the map",
   });
-  private readonly opacity = h("output", { class: "cnnw-figures" });
-  private readonly over = h("label", { class: "fm-opacity" }, "Opacity", this.slider, this.opacity);
-  private readonly smooth: ReturnType<typeof checkbox>;
-  private readonly hint = h("p", { class: "cnnw-empty" }, "Click a map to see it large.");
-  private readonly panel = h("div", { class: "fm-panel" });
-  private selection: { view: MapsView; channel: number } | null = null;
+  readonly #opacity = h("output", { class: "cnnw-figures" });
+  readonly #over = h("label", { class: "fm-opacity" }, "Opacity", this.#slider, this.#opacity);
+  readonly #smooth = checkbox("Smooth", (on) => this.actions.setSmooth(on));
+  readonly #hint = h("p", { class: "cnnw-empty" }, "Click a map to see it large.");
+  readonly #panel = h("div", { class: "fm-panel" });
+  readonly element = h("section", { class: "fm-detail" }, this.#hint, this.#panel);
+  #selection: { view: MapsView; channel: number } | null = null;
 
   constructor(private readonly actions: ChannelActions) {
-    this.previous = button("Previous channel", () => this.step(-1), { label: "‹" });
-    this.next = button("Next channel", () => this.step(1), { label: "›" });
-    this.power = button("Switch off", () => this.togglePower());
-    this.smooth = checkbox("Smooth", actions.setSmooth);
-    const opacity = () => Number(this.slider.value) / 100;
-    this.slider.addEventListener("input", () => actions.setOpacity(opacity(), false));
-    this.slider.addEventListener("change", () => actions.setOpacity(opacity(), true));
-    this.element = h("section", { class: "fm-detail" }, this.hint, this.panel);
-    this.build();
+    const opacity = () => Number(this.#slider.value) / 100;
+    this.#slider.addEventListener("input", () => actions.setOpacity(opacity(), false));
+    this.#slider.addEventListener("change", () => actions.setOpacity(opacity(), true));
+    this.#build();
   }
 
   show(view: MapsView, channel: number | null, look: LargeLook): void {
     const { maps } = view;
-    this.selection = channel !== null && channel < maps.count ? { view, channel } : null;
-    this.hint.hidden = this.selection !== null;
-    this.panel.hidden = this.selection === null;
-    this.element.setAttribute("aria-label", this.selection ? `Channel ${channel}` : "Selected channel");
-    if (!this.selection || channel === null) return;
-    this.title.textContent = `Channel ${channel}`;
-    this.title.title = maps.layer ? `Channel ${channel} of ${maps.layer}` : `Channel ${channel}`;
+    this.#selection = channel !== null && channel < maps.count ? { view, channel } : null;
+    this.#hint.hidden = this.#selection !== null;
+    this.#panel.hidden = this.#selection === null;
+    this.element.setAttribute("aria-label", this.#selection ? `Channel ${channel}` : "Selected channel");
+    if (!this.#selection || channel === null) return;
+    this.#title.textContent = `Channel ${channel}`;
+    this.#title.title = maps.layer ? `Channel ${channel} of ${maps.layer}` : `Channel ${channel}`;
     const at = view.position[channel] ?? 0;
-    this.previous.disabled = at === 0;
-    this.next.disabled = at === maps.count - 1;
-    this.bar.replaceChildren(...colourBar(view, channel));
-    this.values.replaceChildren(...facts(view, channel));
-    this.spread.replaceChildren(chart(maps, channel));
+    this.#previous.disabled = at === 0;
+    this.#next.disabled = at === maps.count - 1;
+    this.#bar.replaceChildren(...colourBar(view, channel));
+    this.#values.replaceChildren(...facts(view, channel));
+    this.#spread.replaceChildren(chart(maps, channel));
     this.restyle(look);
   }
 
   /** Whether the channel is switched off; null hides the switch. */
   setSwitch(off: boolean | null): void {
-    const { power } = this;
+    const power = this.#power;
     power.hidden = off === null;
     power.dataset["off"] = String(off === true);
     power.textContent = power.ariaLabel = off ? "Switch on" : "Switch off";
@@ -86,48 +81,48 @@ export class Detail {
 
   /** Redraws the large map alone. */
   restyle(look: LargeLook): void {
-    if (!this.selection) return;
-    this.stage.draw(this.selection.view, this.selection.channel, look);
-    this.over.hidden = !look.picture;
+    if (!this.#selection) return;
+    this.#stage.draw(this.#selection.view, this.#selection.channel, look);
+    this.#over.hidden = !look.picture;
     const whole = Math.round(look.opacity * 100);
-    if (Number(this.slider.value) !== whole) this.slider.value = String(whole);
-    this.opacity.textContent = `${whole} %`;
-    this.smooth.input.checked = look.smooth;
+    if (Number(this.#slider.value) !== whole) this.#slider.value = String(whole);
+    this.#opacity.textContent = `${whole} %`;
+    this.#smooth.input.checked = look.smooth;
   }
 
-  private build(): void {
-    const save = new SaveButton(() => this.sheet(), "Save the large map as a PNG");
+  #build(): void {
+    const save = new SaveButton(() => this.#sheet(), "Save the large map as a PNG");
     const close = button("Close", this.actions.close, { label: "✕", title: "Close (Escape)" });
-    const buttons = [this.power, this.previous, this.next, save.element, close];
-    const controls = h("div", { class: "fm-controls cnnw-soft" }, this.over, this.smooth.element);
-    this.panel.append(
-      h("div", { class: "cnnw-heading" }, this.title, h("span", { class: "cnnw-aside fm-actions" }, ...buttons)),
-      this.stage.element,
-      h("div", {}, this.bar, controls, this.values, this.spread),
+    const buttons = [this.#power, this.#previous, this.#next, save.element, close];
+    const controls = h("div", { class: "fm-controls cnnw-soft" }, this.#over, this.#smooth.element);
+    this.#panel.append(
+      h("div", { class: "cnnw-heading" }, this.#title, h("span", { class: "cnnw-aside fm-actions" }, ...buttons)),
+      this.#stage.element,
+      h("div", {}, this.#bar, controls, this.#values, this.#spread),
     );
   }
 
-  private isOff(): boolean {
-    return this.power.dataset["off"] === "true";
+  #isOff(): boolean {
+    return this.#power.dataset["off"] === "true";
   }
 
-  private togglePower(): void {
-    if (this.selection) this.actions.switchOff(this.selection.channel, !this.isOff());
+  #togglePower(): void {
+    if (this.#selection) this.actions.switchOff(this.#selection.channel, !this.#isOff());
   }
 
-  private step(by: number): void {
-    if (!this.selection) return;
-    const { view, channel } = this.selection;
+  #step(by: number): void {
+    if (!this.#selection) return;
+    const { view, channel } = this.#selection;
     const to = view.order[(view.position[channel] ?? 0) + by];
     if (to !== undefined) this.actions.choose(to);
   }
 
-  private sheet(): Png | null {
-    if (!this.selection) return null;
-    const { view, channel } = this.selection;
+  #sheet(): Png | null {
+    if (!this.#selection) return null;
+    const { view, channel } = this.#selection;
     const { layer } = view.maps;
     const title = this.actions.title(subject(layer, channel));
-    const canvas = mapSheet({ map: this.stage.canvas, view, channel, title, off: this.isOff() });
+    const canvas = mapSheet({ map: this.#stage.canvas, view, channel, title, off: this.#isOff() });
     return { canvas, name: mapFileName(layer, channel, title.slice(1)) };
   }
 }

@@ -9,173 +9,178 @@ const SPARE = 200;
 
 export class TileGrid {
   readonly element: HTMLElement;
-  private readonly inner = h("div", { class: "fm-inner" });
-  private readonly tiles = new Map<number, Tile>();
-  private readonly spare: Tile[] = [];
-  private view: MapsView | null = null;
-  private layout: Layout | null = null;
-  private paint: ReturnType<typeof painter> | null = null;
-  private selected: number | null = null;
-  private off: ReadonlySet<number> = new Set();
+  readonly #inner = h("div", { class: "fm-inner" });
+  readonly #tiles = new Map<number, Tile>();
+  readonly #spare: Tile[] = [];
+  #view: MapsView | null = null;
+  #layout: Layout | null = null;
+  #paint: ReturnType<typeof painter> | null = null;
+  #selected: number | null = null;
+  #off: ReadonlySet<number> = new Set();
   /** The channel that the keyboard is at. */
-  private active = 0;
+  #active = 0;
   /** The selected map may have left the screen for another reason than the reader's scrolling. */
-  private lost = false;
-  private width = 0;
-  private height = 0;
-  private readonly scrolling = everyFrame(() => this.update(false));
-  private readonly resizing = new ResizeObserver(() => this.onResize());
+  #lost = false;
+  #width = 0;
+  #height = 0;
+  readonly #scrolling = everyFrame(() => this.#update(false));
+  readonly #resizing = new ResizeObserver(() => this.#onResize());
 
   constructor(
     private readonly onchoose: (channel: number) => void,
     private readonly onpainted: (view: MapsView) => void,
   ) {
     const list = { role: "listbox", "aria-label": "Feature maps" };
-    this.element = h("div", { class: "fm-scroll", ...list }, this.inner);
-    this.element.addEventListener("scroll", this.scrolling.request, { passive: true });
-    this.element.addEventListener("click", (event) => this.onClick(event));
-    this.element.addEventListener("keydown", (event) => this.onKey(event));
-    this.resizing.observe(this.element);
+    this.element = h("div", { class: "fm-scroll", ...list }, this.#inner);
+    this.element.addEventListener("scroll", this.#scrolling.request, { passive: true });
+    this.element.addEventListener("click", (event) => this.#onClick(event));
+    this.element.addEventListener("keydown", (event) => this.#onKey(event));
+    this.#resizing.observe(this.element);
   }
 
   /** Lays out and paints `view` at once, if the grid is on screen; `channel` is the selected one. */
   show(view: MapsView, channel: number | null): void {
-    const { element, view: before } = this;
+    const { element } = this;
+    const before = this.#view;
     const other = before?.maps.layer !== view.maps.layer;
-    this.lost ||= other || (channel !== null && before?.position[channel] !== view.position[channel]);
-    this.view = view;
-    this.selected = channel;
-    if (channel !== null) this.active = channel;
-    else if (this.active >= view.maps.count) this.active = 0;
+    this.#lost ||= other || (channel !== null && before?.position[channel] !== view.position[channel]);
+    this.#view = view;
+    this.#selected = channel;
+    if (channel !== null) this.#active = channel;
+    else if (this.#active >= view.maps.count) this.#active = 0;
     if (other) element.scrollTop = 0;
     element.setAttribute("aria-label", `Feature maps of ${view.maps.layer}`);
-    [this.width, this.height] = [element.clientWidth, element.clientHeight];
-    this.repaint();
+    [this.#width, this.#height] = [element.clientWidth, element.clientHeight];
+    this.#repaint();
   }
 
   /** Marks a channel and brings it on screen. */
   select(channel: number | null): void {
-    this.selected = channel;
-    if (channel !== null && this.view && channel < this.view.maps.count) {
-      this.active = channel;
-      this.bring(this.positionOf(channel));
-      this.update(false);
-    } else this.markAll();
+    this.#selected = channel;
+    if (channel !== null && this.#view && channel < this.#view.maps.count) {
+      this.#active = channel;
+      this.#bring(this.#positionOf(channel));
+      this.#update(false);
+    } else this.#markAll();
   }
 
   /** Marks the channels that are switched off. */
   switchOff(channels: ReadonlySet<number>): void {
-    this.off = channels;
-    this.markAll();
+    this.#off = channels;
+    this.#markAll();
   }
 
   /** Gives the keyboard to the current tile. */
   focus(): void {
-    this.tiles.get(this.positionOf(this.active))?.element.focus({ preventScroll: true });
+    this.#tiles.get(this.#positionOf(this.#active))?.element.focus({ preventScroll: true });
   }
 
   close(): void {
-    this.scrolling.cancel();
-    this.resizing.disconnect();
+    this.#scrolling.cancel();
+    this.#resizing.disconnect();
   }
 
-  private positionOf(channel: number): number {
-    return this.view?.position[channel] ?? 0;
+  #positionOf(channel: number): number {
+    return this.#view?.position[channel] ?? 0;
   }
 
-  private markAll(): void {
-    for (const [position, tile] of this.tiles) this.mark(tile, position);
+  #markAll(): void {
+    for (const [position, tile] of this.#tiles) this.#mark(tile, position);
   }
 
-  private mark({ element }: Tile, position: number): void {
-    const channel = this.view?.order[position];
-    element.setAttribute("aria-selected", String(channel === this.selected));
-    element.tabIndex = channel === this.active ? 0 : -1;
-    element.classList.toggle("fm-off", channel !== undefined && this.off.has(channel));
+  #mark({ element }: Tile, position: number): void {
+    const channel = this.#view?.order[position];
+    element.setAttribute("aria-selected", String(channel === this.#selected));
+    element.tabIndex = channel === this.#active ? 0 : -1;
+    element.classList.toggle("fm-off", channel !== undefined && this.#off.has(channel));
   }
 
   /** Makes the tiles on screen, and that of the active channel, which must not lose the focus; frees all others. */
-  private update(refill: boolean): void {
-    const { layout: grid, element } = this;
+  #update(refill: boolean): void {
+    const { element } = this;
+    const grid = this.#layout;
     if (!grid) return;
     const [first, last] = visible(grid, element.scrollTop, element.clientHeight);
-    const focused = this.positionOf(this.active);
-    for (const [position, tile] of this.tiles) {
+    const focused = this.#positionOf(this.#active);
+    for (const [position, tile] of this.#tiles) {
       if ((position >= first && position < last) || position === focused) continue;
-      this.tiles.delete(position);
-      this.spare.push(tile);
+      this.#tiles.delete(position);
+      this.#spare.push(tile);
     }
-    for (let position = first; position < last; position += 1) this.fill(grid, position, refill);
-    if (focused < first || focused >= last) this.fill(grid, focused, refill);
-    for (const tile of this.spare) tile.element.remove();
-    this.spare.length = Math.min(this.spare.length, SPARE);
+    for (let position = first; position < last; position += 1) this.#fill(grid, position, refill);
+    if (focused < first || focused >= last) this.#fill(grid, focused, refill);
+    for (const tile of this.#spare) tile.element.remove();
+    this.#spare.length = Math.min(this.#spare.length, SPARE);
   }
 
-  private fill(grid: Layout, position: number, refill: boolean): void {
-    const { view, paint } = this;
+  #fill(grid: Layout, position: number, refill: boolean): void {
+    const [view, paint] = [this.#view, this.#paint];
     if (!view || !paint) return;
-    const present = this.tiles.get(position);
-    const tile = present ?? this.spare.pop() ?? new Tile();
-    this.tiles.set(position, tile);
+    const present = this.#tiles.get(position);
+    const tile = present ?? this.#spare.pop() ?? new Tile();
+    this.#tiles.set(position, tile);
     if (!present || refill) tile.fill(view, grid, position, paint);
-    if (!tile.element.isConnected) this.inner.append(tile.element);
-    this.mark(tile, position);
+    if (!tile.element.isConnected) this.#inner.append(tile.element);
+    this.#mark(tile, position);
   }
 
-  private repaint(): void {
-    const { view, element } = this;
+  #repaint(): void {
+    const { element } = this;
+    const view = this.#view;
     if (!view || element.clientWidth === 0) return;
     const { maps } = view;
-    this.paint = painter(view);
-    this.layout = layout(maps.count, this.inner.clientWidth, view.cellSize, maps.height / maps.width);
-    this.inner.style.height = `${this.layout.total}px`;
+    this.#paint = painter(view);
+    this.#layout = layout(maps.count, this.#inner.clientWidth, view.cellSize, maps.height / maps.width);
+    this.#inner.style.height = `${this.#layout.total}px`;
     // Shrinking a large map by dropping pixels would hide some of them.
-    element.classList.toggle("fm-blend", maps.width > this.layout.width * devicePixelRatio);
-    if (this.lost && this.selected !== null) this.bring(this.positionOf(this.selected));
-    this.lost = false;
-    this.update(true);
+    element.classList.toggle("fm-blend", maps.width > this.#layout.width * devicePixelRatio);
+    if (this.#lost && this.#selected !== null) this.#bring(this.#positionOf(this.#selected));
+    this.#lost = false;
+    this.#update(true);
     this.onpainted(view);
   }
 
-  private bring(position: number): void {
-    const { layout: grid, element } = this;
+  #bring(position: number): void {
+    const { element } = this;
+    const grid = this.#layout;
     if (!grid || element.clientHeight === 0) return;
     // The padding, 3 px at each end, is room for the selected tile's outline.
     const top = reveal(grid, position, element.scrollTop, element.clientHeight - 6);
     if (top !== element.scrollTop) element.scrollTop = top;
   }
 
-  private activate(position: number): void {
-    this.active = this.view?.order[position] ?? 0;
-    this.bring(position);
-    this.update(false);
+  #activate(position: number): void {
+    this.#active = this.#view?.order[position] ?? 0;
+    this.#bring(position);
+    this.#update(false);
     this.focus();
   }
 
-  private onClick(event: MouseEvent): void {
+  #onClick(event: MouseEvent): void {
     const tile = (event.target as Element).closest<HTMLElement>("[data-channel]");
     if (!tile) return;
     const channel = Number(tile.dataset["channel"]);
-    this.activate(this.positionOf(channel));
+    this.#activate(this.#positionOf(channel));
     this.onchoose(channel);
   }
 
-  private onKey(event: KeyboardEvent): void {
-    const { layout: grid, element } = this;
+  #onKey(event: KeyboardEvent): void {
+    const { element } = this;
+    const grid = this.#layout;
     if (!grid || event.altKey || event.ctrlKey || event.metaKey) return;
-    if (event.key === "Enter" || event.key === " ") this.onchoose(this.active);
+    if (event.key === "Enter" || event.key === " ") this.onchoose(this.#active);
     else {
-      const to = move(grid, this.positionOf(this.active), event.key, element.clientHeight);
+      const to = move(grid, this.#positionOf(this.#active), event.key, element.clientHeight);
       if (to === null) return;
-      this.activate(to);
+      this.#activate(to);
     }
     claim(event);
   }
 
-  private onResize(): void {
-    const before = [this.width, this.height];
-    [this.width, this.height] = [this.element.clientWidth, this.element.clientHeight];
-    if (this.width !== before[0]) this.repaint();
-    else if (this.height !== before[1]) this.update(false);
+  #onResize(): void {
+    const before = [this.#width, this.#height];
+    [this.#width, this.#height] = [this.element.clientWidth, this.element.clientHeight];
+    if (this.#width !== before[0]) this.#repaint();
+    else if (this.#height !== before[1]) this.#update(false);
   }
 }

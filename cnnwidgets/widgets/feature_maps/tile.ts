@@ -10,49 +10,50 @@ import type { MapsView } from "./view";
 
 export class Tile {
   readonly element: HTMLElement;
-  private readonly canvas = h("canvas");
-  private readonly context: CanvasRenderingContext2D;
-  private readonly name = document.createTextNode("");
-  private readonly bar = h("i");
+  readonly #canvas = h("canvas");
+  readonly #context: CanvasRenderingContext2D;
+  readonly #name = document.createTextNode("");
+  readonly #bar = h("i");
 
   constructor() {
-    const track = h("span", { class: "fm-track" }, this.bar);
-    const caption = h("span", { class: "fm-caption cnnw-small cnnw-soft" }, h("span", {}, this.name), track);
-    this.element = h("div", { role: "option", class: "fm-cell", tabindex: -1 }, this.canvas, caption);
+    const track = h("span", { class: "fm-track" }, this.#bar);
+    const caption = h("span", { class: "fm-caption cnnw-small cnnw-soft" }, h("span", {}, this.#name), track);
+    this.element = h("div", { role: "option", class: "fm-cell", tabindex: -1 }, this.#canvas, caption);
     // Kept in main memory: the tiles are written by the CPU and never drawn into.
-    const context = this.canvas.getContext("2d", { willReadFrequently: true });
+    const context = this.#canvas.getContext("2d", { willReadFrequently: true });
     if (!context) throw new Error("this browser has no 2D canvas");
-    this.context = context;
+    this.#context = context;
   }
 
   fill(view: MapsView, grid: Layout, position: number, paint: (channel: number) => ImageData): void {
     const channel = view.order[position] as number;
     const image = paint(channel);
-    this.move(grid, position);
-    if (this.canvas.width !== image.width) this.canvas.width = image.width;
-    if (this.canvas.height !== image.height) this.canvas.height = image.height;
-    this.context.putImageData(image, 0, 0);
-    this.describe(view, channel);
+    this.#move(grid, position);
+    if (this.#canvas.width !== image.width) this.#canvas.width = image.width;
+    if (this.#canvas.height !== image.height) this.#canvas.height = image.height;
+    this.#context.putImageData(image, 0, 0);
+    this.#describe(view, channel);
     this.element.setAttribute("aria-posinset", String(position + 1));
     this.element.setAttribute("aria-setsize", String(grid.count));
   }
 
-  private move(grid: Layout, position: number): void {
+  #move(grid: Layout, position: number): void {
     const { style } = this.element;
     const { left, top } = positionOf(grid, position);
     style.transform = `translate(${left}px, ${top}px)`;
     style.width = `${grid.width}px`;
     style.height = `${grid.height + CAPTION}px`;
-    this.canvas.style.height = `${grid.height}px`;
+    this.#canvas.style.height = `${grid.height}px`;
   }
 
-  private describe({ maps, quantity, quantityName, longest }: MapsView, channel: number): void {
-    const { element, bar } = this;
+  #describe({ maps, quantity, quantityName, longest }: MapsView, channel: number): void {
+    const { element } = this;
+    const bar = this.#bar;
     const value = quantity[channel] ?? Number.NaN;
     const part = share(value, longest);
     bar.style.width = `${(Math.abs(part) * 100).toFixed(1)}%`;
     bar.classList.toggle("fm-negative", part < 0);
-    this.name.data = element.dataset["channel"] = String(channel);
+    this.#name.data = element.dataset["channel"] = String(channel);
     element.setAttribute("aria-label", `channel ${channel}, ${quantityName} ${number(value)}`);
     const of = (values: ArrayLike<number>) => values[channel] ?? Number.NaN;
     const range = `${number(of(maps.minimum))} to ${number(of(maps.maximum))}`;

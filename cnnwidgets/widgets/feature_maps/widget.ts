@@ -6,6 +6,7 @@ import { button, everyFrame, h, menu } from "../_shared/dom";
 import { entry } from "../_shared/entry";
 import type { Link } from "../_shared/link";
 import { titleOf } from "../_shared/title";
+import { RootView } from "../_shared/view";
 import { Detail } from "./detail";
 import { TileGrid } from "./grid";
 import type { LargeLook } from "./large";
@@ -24,65 +25,60 @@ const SIZES = [
   ["medium", "medium"],
   ["large", "large"],
 ] as const;
+type MenuName = "sort" | "scale" | "colormap" | "cell_size";
 const HINT = "Select a layer in the graph.";
 
-class FeatureMapsView {
-  private maps: Maps | null = null;
-  private contribution: (Contribution & { mapsId: unknown }) | null = null;
-  private picture: HTMLCanvasElement | null = null;
-  private view: MapsView | null = null;
+class FeatureMapsView extends RootView<FeatureMapsState> {
+  #maps: Maps | null = null;
+  #contribution: (Contribution & { mapsId: unknown }) | null = null;
+  #picture: HTMLCanvasElement | null = null;
+  #view: MapsView | null = null;
   /** Id of the push that was last said to be painted. */
-  private announced = -1;
-  private readonly grid: TileGrid;
-  private readonly detail: Detail;
-  private readonly menus: Record<"sort" | "scale" | "colormap" | "cell_size", HTMLSelectElement>;
-  private readonly title = h("span", { class: "fm-title cnnw-cut" });
-  private readonly size = h("span", { class: "fm-size" });
-  private readonly bar: HTMLElement;
-  private readonly notes = h("div", { class: "fm-notes" });
-  private readonly effect = h("span", { "aria-live": "polite" });
-  private readonly switches: HTMLElement;
-  private readonly empty = h("p", { class: "cnnw-empty", role: "status" });
-  private readonly body: HTMLElement;
+  #announced = -1;
+  readonly #grid = new TileGrid(
+    (channel) => this.#choose(channel),
+    ({ maps }) => this.#announce(maps.layer, maps.id),
+  );
+  readonly #detail = new Detail({
+    title: (subject) => titleOf(this.link.model, subject),
+    choose: (channel) => this.#choose(channel),
+    close: () => this.#closeDetail(),
+    switchOff: (channel, off) => this.#switchOff(channel, off),
+    setSmooth: (smooth) => this.link.set("smooth", smooth),
+    setOpacity: (opacity, final) => {
+      this.link.model.set("opacity", opacity);
+      if (final) this.link.model.save_changes();
+    },
+  });
+  readonly #menus = {
+    sort: this.#menu("sort", "Sort", SORTS),
+    scale: this.#menu("scale", "Scale", SCALES),
+    colormap: this.#menu("colormap", "Colour map", [...SEQUENTIAL, ...DIVERGING]),
+    cell_size: this.#menu("cell_size", "Size", SIZES),
+  };
+  readonly #title = h("span", { class: "fm-title cnnw-cut" });
+  readonly #size = h("span", { class: "fm-size" });
+  readonly #bar = h("span", { class: "cnnw-aside fm-menus" }, this.#size, ...Object.values(this.#menus));
+  readonly #notes = h("div", { class: "fm-notes" });
+  readonly #effect = h("span", { "aria-live": "polite" });
+  readonly #switches = h("p", { class: "fm-switched cnnw-figures", hidden: true }, this.#effect);
+  readonly #empty = h("p", { class: "cnnw-empty", role: "status" });
+  readonly #body = h("div", { class: "fm-body" });
 
-  constructor(
-    private readonly link: Link<FeatureMapsState>,
-    private readonly el: HTMLElement,
-  ) {
-    this.grid = new TileGrid(
-      (channel) => this.choose(channel),
-      ({ maps }) => this.announce(maps.layer, maps.id),
-    );
-    this.detail = new Detail({
-      title: (subject) => titleOf(link.model, subject),
-      choose: (channel) => this.choose(channel),
-      close: () => this.closeDetail(),
-      switchOff: (channel, off) => this.switchOff(channel, off),
-      setSmooth: (smooth) => link.set("smooth", smooth),
-      setOpacity: (opacity, final) => {
-        link.model.set("opacity", opacity);
-        if (final) link.model.save_changes();
-      },
-    });
-    this.menus = {
-      sort: this.menu("sort", "Sort", SORTS),
-      scale: this.menu("scale", "Scale", SCALES),
-      colormap: this.menu("colormap", "Colour map", [...SEQUENTIAL, ...DIVERGING]),
-      cell_size: this.menu("cell_size", "Size", SIZES),
-    };
+  constructor(link: Link<FeatureMapsState>, el: HTMLElement) {
+    super(link, el);
     const allOn = { title: "Let the network have all its maps again" };
     const switchAllOn = button("Switch all on", () => link.command("switch_all_on"), allOn);
-    this.switches = h("p", { class: "fm-switched cnnw-figures", hidden: true }, this.effect, switchAllOn);
-    this.bar = h("span", { class: "cnnw-aside fm-menus" }, this.size, ...Object.values(this.menus));
-    const left = h("div", { class: "fm-maps" }, this.notes, this.switches, this.grid.element);
-    this.body = h("div", { class: "fm-body" }, left, this.detail.element);
-    const heading = h("div", { class: "cnnw-heading" }, this.title, this.bar);
-    el.append(h("div", { class: "fm-root" }, heading, this.empty, this.body));
-    this.paintHead("", HINT);
-    this.listen();
+    this.#switches.append(switchAllOn);
+    const left = h("div", { class: "fm-maps" }, this.#notes, this.#switches, this.#grid.element);
+    this.#body.append(left, this.#detail.element);
+    const heading = h("div", { class: "cnnw-heading" }, this.#title, this.#bar);
+    el.append(h("div", { class: "fm-root" }, heading, this.#empty, this.#body));
+    this.#paintHead("", HINT);
+    this.#listen();
   }
 
-  private menu<K extends "sort" | "scale" | "colormap" | "cell_size">(
+  #menu<K extends MenuName>(
     name: K,
     label: string,
     choices: readonly (readonly [FeatureMapsState[K], string])[],
@@ -91,32 +87,33 @@ class FeatureMapsView {
     return menu(label, choices, link.get(name), (value) => link.set(name, value as FeatureMapsState[K]));
   }
 
-  private listen(): void {
-    const { link, el, grid } = this;
-    const restyling = everyFrame(() => this.detail.restyle(this.look()));
+  #listen(): void {
+    const { link, el } = this;
+    const grid = this.#grid;
+    const restyling = everyFrame(() => this.#detail.restyle(this.#look()));
     link.receive("picture", (data) => {
       const photo = photoOf(data);
-      this.picture = photo && photoCanvas(photo);
-      if (this.view) this.detail.restyle(this.look());
+      this.#picture = photo && photoCanvas(photo);
+      if (this.#view) this.#detail.restyle(this.#look());
     });
     link.receive("contribution", ({ arrays: { values }, content }) => {
       const target = String(content["target"] ?? "");
-      this.contribution = values ? { values: values.data, target, mapsId: content["maps_id"] } : null;
-      this.refresh();
+      this.#contribution = values ? { values: values.data, target, mapsId: content["maps_id"] } : null;
+      this.#refresh();
     });
-    link.receive("maps", (data) => this.onMaps(data));
+    link.receive("maps", (data) => this.#onMaps(data));
     link.watch(["sort", "scale", "colormap", "cell_size"], () => {
-      for (const [name, select] of Object.entries(this.menus)) select.value = link.get(name as keyof typeof this.menus);
-      if (isColormap(link.get("colormap"))) this.refresh();
+      for (const [name, select] of Object.entries(this.#menus)) select.value = link.get(name as MenuName);
+      if (isColormap(link.get("colormap"))) this.#refresh();
     });
-    link.watch(["off", "effect", "switchable"], () => this.paintSwitches());
+    link.watch(["off", "effect", "switchable"], () => this.#paintSwitches());
     link.watch(["channel"], () => {
-      grid.select(this.channel());
-      this.paintSwitches();
-      this.paintDetail();
+      grid.select(this.#channel());
+      this.#paintSwitches();
+      this.#paintDetail();
     });
     link.watch(["opacity", "smooth"], restyling.request);
-    const onKey = (event: KeyboardEvent) => this.onKey(event);
+    const onKey = (event: KeyboardEvent) => this.#onKey(event);
     el.addEventListener("keydown", onKey);
     link.onClose(() => {
       el.removeEventListener("keydown", onKey);
@@ -125,33 +122,33 @@ class FeatureMapsView {
     });
   }
 
-  private onMaps(data: Data): void {
+  #onMaps(data: Data): void {
     const layer = String(data.content["layer"] ?? "");
-    this.maps = readMaps(data);
-    this.paintHead(layer, String(data.content["message"] || HINT));
-    this.refresh();
-    if (!this.maps) this.announce(layer, data.id);
+    this.#maps = readMaps(data);
+    this.#paintHead(layer, String(data.content["message"] || HINT));
+    this.#refresh();
+    if (!this.#maps) this.#announce(layer, data.id);
   }
 
-  private channel(): number | null {
+  #channel(): number | null {
     const channel = this.link.get("channel");
-    return channel !== null && this.maps && channel < this.maps.count ? channel : null;
+    return channel !== null && this.#maps && channel < this.#maps.count ? channel : null;
   }
 
-  private look(): LargeLook {
-    return { picture: this.picture, opacity: this.link.get("opacity"), smooth: this.link.get("smooth") };
+  #look(): LargeLook {
+    return { picture: this.#picture, opacity: this.link.get("opacity"), smooth: this.link.get("smooth") };
   }
 
-  private choose(channel: number): void {
+  #choose(channel: number): void {
     this.link.set("channel", channel);
   }
 
-  private closeDetail(): void {
+  #closeDetail(): void {
     this.link.set("channel", null);
-    this.grid.focus();
+    this.#grid.focus();
   }
 
-  private switchOff(channel: number, off: boolean): void {
+  #switchOff(channel: number, off: boolean): void {
     const others = this.link.get("off").filter((other) => other !== channel);
     const channels = off ? [...others, channel] : others;
     this.link.set(
@@ -161,63 +158,64 @@ class FeatureMapsView {
   }
 
   /** Once a push: for whoever measures from click to paint. */
-  private announce(layer: string, id: number): void {
-    if (id === this.announced) return;
-    this.announced = id;
+  #announce(layer: string, id: number): void {
+    if (id === this.#announced) return;
+    this.#announced = id;
     this.el.dataset["painted"] = layer;
     this.el.dataset["paintedId"] = String(id);
     this.el.dispatchEvent(new CustomEvent("cnnw-painted", { bubbles: true, detail: { layer, id } }));
   }
 
-  private refresh(): void {
-    const { maps, link } = this;
+  #refresh(): void {
+    const { link } = this;
+    const maps = this.#maps;
     if (!maps) return;
-    const contribution = this.contribution?.mapsId === maps.id ? this.contribution : null;
-    this.view = makeView(maps, contribution, (name) => link.get(name));
-    const byContribution = [...this.menus.sort.options].find((option) => option.value === "contribution");
+    const contribution = this.#contribution?.mapsId === maps.id ? this.#contribution : null;
+    this.#view = makeView(maps, contribution, (name) => link.get(name));
+    const byContribution = [...this.#menus.sort.options].find((option) => option.value === "contribution");
     if (byContribution) byContribution.disabled = contribution === null;
-    this.grid.show(this.view, this.channel());
-    this.paintDetail();
-    this.paintSwitches();
+    this.#grid.show(this.#view, this.#channel());
+    this.#paintDetail();
+    this.#paintSwitches();
   }
 
-  private paintDetail(): void {
-    if (this.view) this.detail.show(this.view, this.channel(), this.look());
+  #paintDetail(): void {
+    if (this.#view) this.#detail.show(this.#view, this.#channel(), this.#look());
   }
 
-  private paintHead(layer: string, message: string): void {
-    const { maps } = this;
-    this.title.replaceChildren("Feature maps", layer && " of ", layer && h("bdi", {}, layer));
-    this.title.title = layer;
-    this.body.hidden = this.bar.hidden = maps === null;
-    this.empty.hidden = maps !== null;
-    this.empty.textContent = message;
+  #paintHead(layer: string, message: string): void {
+    const maps = this.#maps;
+    this.#title.replaceChildren("Feature maps", layer && " of ", layer && h("bdi", {}, layer));
+    this.#title.title = layer;
+    this.#body.hidden = this.#bar.hidden = maps === null;
+    this.#empty.hidden = maps !== null;
+    this.#empty.textContent = message;
     const notes = maps?.notes ?? [];
-    this.notes.replaceChildren(...notes.map((note) => h("p", { class: "fm-note cnnw-warning" }, note)));
+    this.#notes.replaceChildren(...notes.map((note) => h("p", { class: "fm-note cnnw-warning" }, note)));
     const channels = maps && `${maps.count} ${maps.count === 1 ? "channel" : "channels"}`;
-    this.size.textContent = maps ? `${channels} · ${maps.height} × ${maps.width}` : "";
+    this.#size.textContent = maps ? `${channels} · ${maps.height} × ${maps.width}` : "";
   }
 
-  private paintSwitches(): void {
+  #paintSwitches(): void {
     const { link } = this;
-    const [off, channel] = [link.get("off"), this.channel()];
-    this.grid.switchOff(new Set(off));
-    this.detail.setSwitch(link.get("switchable") && channel !== null ? off.includes(channel) : null);
-    this.effect.textContent = link.get("effect");
-    this.switches.hidden = !link.get("effect");
+    const [off, channel] = [link.get("off"), this.#channel()];
+    this.#grid.switchOff(new Set(off));
+    this.#detail.setSwitch(link.get("switchable") && channel !== null ? off.includes(channel) : null);
+    this.#effect.textContent = link.get("effect");
+    this.#switches.hidden = !link.get("effect");
   }
 
-  private onKey(event: KeyboardEvent): void {
+  #onKey(event: KeyboardEvent): void {
     const { link } = this;
-    const channel = this.channel();
+    const channel = this.#channel();
     if (event.key === "0" && link.get("switchable") && channel !== null && !event.ctrlKey && !event.metaKey) {
-      this.switchOff(channel, !link.get("off").includes(channel));
+      this.#switchOff(channel, !link.get("off").includes(channel));
       event.stopPropagation();
     }
     if (event.key !== "Escape" || link.get("channel") === null) return;
     event.stopPropagation();
-    this.closeDetail();
+    this.#closeDetail();
   }
 }
 
-export default entry<FeatureMapsState>("feature-maps", (link, el) => new FeatureMapsView(link, el));
+export default entry<FeatureMapsState>("feature-maps", FeatureMapsView);

@@ -17,19 +17,19 @@ export function underBar({ unit, mixed, sign }: OverlayScale): string {
 }
 
 export class OverlayBar {
-  private readonly bar = new ColourBar("cnnw-ho");
-  private readonly unit = h("div", { class: "cnnw-ho-unit cnnw-wrap", dir: "auto" });
-  readonly element = this.bar.element;
+  readonly #bar = new ColourBar("cnnw-ho");
+  readonly #unit = h("div", { class: "cnnw-ho-unit cnnw-wrap", dir: "auto" });
+  readonly element = this.#bar.element;
 
   constructor() {
-    this.element.append(this.unit);
+    this.element.append(this.#unit);
   }
 
   update(scale: OverlayScale): void {
     const { unit, mixed } = scale;
     const sign = mixed ? "signed" : scale.sign;
-    this.bar.update({ ...scale, sign }, unit, mixed ? GREYS : undefined);
-    if (sign !== "signed") this.bar.middle.textContent = unit;
-    this.unit.textContent = underBar(scale);
+    this.#bar.update({ ...scale, sign }, unit, mixed ? GREYS : undefined);
+    if (sign !== "signed") this.#bar.middle.textContent = unit;
+    this.#unit.textContent = underBar(scale);
   }
 }

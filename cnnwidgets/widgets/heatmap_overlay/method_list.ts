@@ -3,6 +3,7 @@ import { byFamily } from "../_maps/families";
 import type { Method } from "../_maps/state";
 import { changes, claim, h } from "../_shared/dom";
 import { typed } from "./typeahead";
+import "../_shared/popup.css";
 
 /** Milliseconds between two letters of one word. */
 const PAUSE = 700;
@@ -12,63 +13,62 @@ let lists = 0;
 export class MethodList {
   readonly button: HTMLButtonElement;
   readonly element: HTMLElement;
-  private readonly id: string;
-  private readonly label = h("span", {}, "More");
+  readonly #id = `cnnw-methods-${lists}`;
+  readonly #label = h("span", {}, "More");
   // Not read out: the options themselves are.
-  private readonly cue = h("div", { class: "cnnw-ho-cue cnnw-small", "aria-hidden": "true" });
-  private readonly familiesChanged = changes();
-  private methods: readonly Method[] = [];
-  private method = "";
-  private at = -1;
-  private letters = "";
-  private typedAt = -Infinity;
+  readonly #cue = h("div", { class: "cnnw-ho-cue cnnw-small", "aria-hidden": "true" });
+  readonly #familiesChanged = changes();
+  #methods: readonly Method[] = [];
+  #method = "";
+  #at = -1;
+  #letters = "";
+  #typedAt = -Infinity;
 
   constructor(private readonly pick: (name: string) => void) {
     lists += 1;
-    this.id = `cnnw-methods-${lists}`;
-    const popup = { "aria-haspopup": "listbox", "aria-expanded": "false", "aria-controls": this.id };
+    const popup = { "aria-haspopup": "listbox", "aria-expanded": "false", "aria-controls": this.#id };
     const list = { role: "listbox", "aria-label": "Methods", tabindex: 0, popover: "manual" };
-    this.button = h("button", { type: "button", class: "cnnw-ho-more cnnw-plain cnnw-cut", ...popup }, this.label);
-    this.element = h("div", { id: this.id, class: "cnnw-ho-list cnnw-popup", ...list });
-    this.listenToButton();
-    this.listenToList();
+    this.button = h("button", { type: "button", class: "cnnw-ho-more cnnw-plain cnnw-cut", ...popup }, this.#label);
+    this.element = h("div", { id: this.#id, class: "cnnw-ho-list cnnw-popup", ...list });
+    this.#listenToButton();
+    this.#listenToList();
   }
 
   update(methods: readonly Method[], method: string): void {
     const families = byFamily(methods);
-    this.methods = families.flatMap(([, members]) => members);
-    this.method = method;
-    if (this.familiesChanged(JSON.stringify(families))) {
-      this.element.replaceChildren(...families.map((family, i) => this.group(family, i)), this.cue);
+    this.#methods = families.flatMap(([, members]) => members);
+    this.#method = method;
+    if (this.#familiesChanged(JSON.stringify(families))) {
+      this.element.replaceChildren(...families.map((family, i) => this.#group(family, i)), this.#cue);
     }
-    for (const option of this.options()) {
+    for (const option of this.#options()) {
       option.setAttribute("aria-selected", String(option.dataset["method"] === method));
     }
     const own = methods.find(([name]) => name === method);
-    this.label.textContent = own ? own[1] : "More";
+    this.#label.textContent = own ? own[1] : "More";
     this.button.setAttribute("aria-label", own ? `More methods: ${own[1]}` : "More methods");
     this.button.title = own ? own[2] : "All methods, by family";
     this.button.classList.toggle("is-chosen", own !== undefined);
   }
 
   close(): void {
-    if (!this.isOpen()) return;
+    if (!this.#isOpen()) return;
     this.button.setAttribute("aria-expanded", "false");
-    document.removeEventListener("scroll", this.onPageScroll, true);
-    window.removeEventListener("resize", this.onPageResize);
+    document.removeEventListener("scroll", this.#onPageScroll, true);
+    window.removeEventListener("resize", this.#onPageResize);
     const hadFocus = this.element.contains(document.activeElement);
     this.element.hidePopover();
     if (hadFocus) this.button.focus({ preventScroll: true });
   }
 
-  private readonly onPageResize = () => this.close();
+  readonly #onPageResize = () => this.close();
 
-  private readonly onPageScroll = (event: Event) => {
+  readonly #onPageScroll = (event: Event) => {
     if (event.target !== this.element) this.close();
   };
 
-  private group([family, members]: [heading: string, members: Method[]], index: number): HTMLElement {
-    const id = `${this.id}-f${index}`;
+  #group([family, members]: [heading: string, members: Method[]], index: number): HTMLElement {
+    const id = `${this.#id}-f${index}`;
     const heading = h("div", { id, class: "cnnw-ho-family cnnw-small cnnw-soft", role: "presentation" }, family);
     const options = members.map(([name, label, question], i) =>
       h(
@@ -81,46 +81,47 @@ export class MethodList {
     return h("div", { role: "group", "aria-labelledby": id }, heading, ...options);
   }
 
-  private options(): HTMLElement[] {
+  #options(): HTMLElement[] {
     return [...this.element.querySelectorAll<HTMLElement>("[role=option]")];
   }
 
-  private isOpen(): boolean {
+  #isOpen(): boolean {
     return this.button.getAttribute("aria-expanded") === "true";
   }
 
-  private open(): void {
+  #open(): void {
     this.button.setAttribute("aria-expanded", "true");
     this.element.showPopover();
-    this.putUnderButton();
+    this.#putUnderButton();
     this.element.focus({ preventScroll: true });
-    this.typedAt = -Infinity;
-    this.go(
+    this.#typedAt = -Infinity;
+    this.#go(
       Math.max(
-        this.methods.findIndex(([name]) => name === this.method),
+        this.#methods.findIndex(([name]) => name === this.#method),
         0,
       ),
     );
-    this.updateCue();
-    document.addEventListener("scroll", this.onPageScroll, true);
-    window.addEventListener("resize", this.onPageResize);
+    this.#updateCue();
+    document.addEventListener("scroll", this.#onPageScroll, true);
+    window.addEventListener("resize", this.#onPageResize);
   }
 
-  private choose(option: HTMLElement | null | undefined): void {
+  #choose(option: HTMLElement | null | undefined): void {
     const name = option?.dataset["method"];
     this.close();
     if (name !== undefined) this.pick(name);
   }
 
-  private go(to: number): void {
-    const { element: list, cue } = this;
-    const options = this.options();
-    this.at = Math.min(Math.max(to, 0), options.length - 1);
-    for (const [i, option] of options.entries()) option.classList.toggle("is-at", i === this.at);
-    const option = options[this.at];
+  #go(to: number): void {
+    const { element: list } = this;
+    const cue = this.#cue;
+    const options = this.#options();
+    this.#at = Math.min(Math.max(to, 0), options.length - 1);
+    for (const [i, option] of options.entries()) option.classList.toggle("is-at", i === this.#at);
+    const option = options[this.#at];
     if (!option) return;
     list.setAttribute("aria-activedescendant", option.id);
-    if (this.at === options.length - 1) {
+    if (this.#at === options.length - 1) {
       list.scrollTop = list.scrollHeight;
       return;
     }
@@ -131,19 +132,20 @@ export class MethodList {
   }
 
   /** The cue at the bottom says how many methods come after what is in sight. */
-  private updateCue(): void {
-    const { element: list, cue } = this;
+  #updateCue(): void {
+    const { element: list } = this;
+    const cue = this.#cue;
     const bottom = list.scrollTop + list.clientHeight;
     const end = bottom >= list.scrollHeight - 2;
     cue.textContent = end ? "" : "▾";
     if (end) return;
-    const below = this.options().filter(
+    const below = this.#options().filter(
       ({ offsetTop, offsetHeight }) => offsetTop + offsetHeight / 2 > bottom - cue.offsetHeight,
     );
     cue.textContent = `▾ ${below.length} more`;
   }
 
-  private putUnderButton(): void {
+  #putUnderButton(): void {
     const { scrollHeight, style } = this.element;
     const row = (this.button.parentElement ?? this.button).getBoundingClientRect();
     const [below, above] = [innerHeight - row.bottom - 8, row.top - 8];
@@ -155,52 +157,53 @@ export class MethodList {
     style.bottom = up ? `${innerHeight - row.top + 4}px` : "auto";
   }
 
-  private listenToButton(): void {
-    this.button.addEventListener("click", () => (this.isOpen() ? this.close() : this.open()));
+  #listenToButton(): void {
+    this.button.addEventListener("click", () => (this.#isOpen() ? this.close() : this.#open()));
     this.button.addEventListener("keydown", (event) => {
       if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
       claim(event);
-      this.open();
+      this.#open();
     });
   }
 
-  private listenToList(): void {
-    const { element: list, cue } = this;
+  #listenToList(): void {
+    const { element: list } = this;
+    const cue = this.#cue;
     list.addEventListener("focusout", (event) => {
       const to = event.relatedTarget as Node | null;
       // The button's own click closes.
       if (!to || !(list.contains(to) || this.button.contains(to))) this.close();
     });
-    list.addEventListener("scroll", () => this.updateCue());
+    list.addEventListener("scroll", () => this.#updateCue());
     cue.addEventListener("click", () => {
       list.scrollTop += list.clientHeight - 2 * cue.offsetHeight;
     });
     list.addEventListener("click", (event) => {
       const option = (event.target as Element).closest<HTMLElement>("[role=option]");
-      if (option) this.choose(option);
+      if (option) this.#choose(option);
     });
-    list.addEventListener("keydown", (event) => this.onKey(event));
+    list.addEventListener("keydown", (event) => this.#onKey(event));
   }
 
-  private onKey(event: KeyboardEvent): void {
+  #onKey(event: KeyboardEvent): void {
     const { key } = event;
-    const { at } = this;
+    const at = this.#at;
     if (key === "Tab") {
       this.close();
       return;
     }
-    const options = this.options();
+    const options = this.#options();
     const end = options.length - 1;
-    const typing = event.timeStamp - this.typedAt < PAUSE;
+    const typing = event.timeStamp - this.#typedAt < PAUSE;
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: end, PageDown: at + 5, PageUp: at - 5 }[key];
-    if (to !== undefined) this.go(to);
+    if (to !== undefined) this.#go(to);
     else if (key === "Escape") this.close();
-    else if (key === "Enter" || (key === " " && !typing)) this.choose(options[at]);
+    else if (key === "Enter" || (key === " " && !typing)) this.#choose(options[at]);
     else if (key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      this.letters = typing ? this.letters + key : key;
-      this.typedAt = event.timeStamp;
-      const labels = this.methods.map(([, label]) => label);
-      this.go(typed(labels, this.letters, at));
+      this.#letters = typing ? this.#letters + key : key;
+      this.#typedAt = event.timeStamp;
+      const labels = this.#methods.map(([, label]) => label);
+      this.#go(typed(labels, this.#letters, at));
     } else return;
     claim(event);
   }

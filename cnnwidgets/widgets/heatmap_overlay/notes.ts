@@ -5,17 +5,17 @@ import type { Sentence } from "./sentences";
 
 export class Notes {
   readonly element = h("div", { class: "cnnw-ho-notes cnnw-stack" });
-  private readonly sentencesChanged = changes();
+  readonly #sentencesChanged = changes();
 
   /** `look` shows the map with another sign. */
   constructor(private readonly look: (sign: Sign) => void) {}
 
   update(sentences: readonly Sentence[]): void {
-    if (!this.sentencesChanged(JSON.stringify(sentences))) return;
-    this.element.replaceChildren(...sentences.map((sentence) => this.note(sentence)));
+    if (!this.#sentencesChanged(JSON.stringify(sentences))) return;
+    this.element.replaceChildren(...sentences.map((sentence) => this.#note(sentence)));
   }
 
-  private note({ level, text, see }: Sentence): HTMLElement {
+  #note({ level, text, see }: Sentence): HTMLElement {
     const onclick = () => see && this.look(see);
     const name = `See ${see === "signed" ? "Signed" : "Positive"}.`;
     const link = see && h("button", { type: "button", class: "cnnw-plain cnnw-link", onclick }, name);

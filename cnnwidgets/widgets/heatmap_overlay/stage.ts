@@ -36,10 +36,10 @@ export class OverlayStage {
   readonly photo = h("canvas", { class: "cnnw-ho-photo cnnw-layer", "aria-hidden": "true" });
   readonly map = h("canvas", { class: "cnnw-ho-map cnnw-layer", role: "img", tabindex: 0 });
   readonly element: HTMLElement;
-  private readonly cross = h("div", { class: "cnnw-ho-cross", hidden: true });
-  private readonly tip = h("div", { class: "cnnw-ho-tip cnnw-small", hidden: true, "aria-hidden": "true" });
-  private readonly live = h("div", { class: "cnnw-spoken", "aria-live": "polite" });
-  private scene: Scene = {
+  readonly #cross = h("div", { class: "cnnw-ho-cross", hidden: true });
+  readonly #tip = h("div", { class: "cnnw-ho-tip cnnw-small", hidden: true, "aria-hidden": "true" });
+  readonly #live = h("div", { class: "cnnw-spoken", "aria-live": "polite" });
+  #scene: Scene = {
     photo: null,
     heat: null,
     view: null,
@@ -48,48 +48,48 @@ export class OverlayStage {
     name: "inferno",
     smooth: true,
   };
-  private readonly photoChanged = changes();
-  private readonly coloursChanged = changes();
-  private readonly valuesChanged = changes();
-  private values: Float32Array[] = [];
-  private pixel: Pixel | null = null;
+  readonly #photoChanged = changes();
+  readonly #coloursChanged = changes();
+  readonly #valuesChanged = changes();
+  #values: Float32Array[] = [];
+  #pixel: Pixel | null = null;
 
   constructor() {
-    const parts = [this.photo, this.map, this.cross, this.tip, this.live];
+    const parts = [this.photo, this.map, this.#cross, this.#tip, this.#live];
     this.element = h("div", { class: "cnnw-ho-stage" }, ...parts);
-    this.listenToPointer();
-    this.listenToKeys();
+    this.#listenToPointer();
+    this.#listenToKeys();
   }
 
   paint(scene: Scene): void {
-    this.scene = scene;
-    this.paintPhoto();
-    this.paintMap();
-    if (this.pixel) this.probe(this.pixel, !this.cross.hidden);
+    this.#scene = scene;
+    this.#paintPhoto();
+    this.#paintMap();
+    if (this.#pixel) this.#probe(this.#pixel, !this.#cross.hidden);
   }
 
   /** Of the picture, or of what the map would cover. */
   size(): Size {
-    const { photo, heat } = this.scene;
+    const { photo, heat } = this.#scene;
     return photo?.size ?? (heat ? wholeCells(heat.size, heat.extent ?? WHOLE) : [1, 1]);
   }
 
   crosshair(): Pixel | null {
-    return this.cross.hidden ? null : this.pixel;
+    return this.#cross.hidden ? null : this.#pixel;
   }
 
-  private paintPhoto(): void {
-    const { photo } = this.scene;
-    if (!this.photoChanged(photo) && photo) return;
+  #paintPhoto(): void {
+    const { photo } = this.#scene;
+    if (!this.#photoChanged(photo) && photo) return;
     const [height, width] = this.size();
     this.element.style.setProperty("--ratio", String(width / height));
     this.photo.classList.toggle("is-tiny", Math.max(height, width) < TINY);
     putImage(this.photo, photo ? photoImage(photo) : new ImageData(width, height));
   }
 
-  private paintMap(): void {
-    const { photo, heat, view, limit, colours, name, smooth } = this.scene;
-    if (!this.coloursChanged(photo, view, limit, colours, name, smooth)) return;
+  #paintMap(): void {
+    const { photo, heat, view, limit, colours, name, smooth } = this.#scene;
+    if (!this.#coloursChanged(photo, view, limit, colours, name, smooth)) return;
     this.map.classList.toggle("is-cells", !smooth);
     if (!heat || !view) {
       putImage(this.map, new ImageData(1, 1));
@@ -97,52 +97,52 @@ export class OverlayStage {
     }
     const extent = heat.extent ?? WHOLE;
     const target = paintSize(this.size(), wholeCells(heat.size, extent));
-    if (this.valuesChanged(photo, view, colours, smooth)) {
-      this.values = colours ? planes(colours, target, smooth) : [laid(view.part, heat.size, target, smooth, extent)];
+    if (this.#valuesChanged(photo, view, colours, smooth)) {
+      this.#values = colours ? planes(colours, target, smooth) : [laid(view.part, heat.size, target, smooth, extent)];
     }
     const colouring = { limit, sign: view.sign, name, partial: heat.partial };
-    const [values] = this.values as [Float32Array];
-    const image = colours ? mixedImage(this.values, target, limit) : colouredImage(values, target, colouring);
+    const [values] = this.#values as [Float32Array];
+    const image = colours ? mixedImage(this.#values, target, limit) : colouredImage(values, target, colouring);
     putImage(this.map, image);
   }
 
   /** Says what is at a pixel; of one beside the picture, at the nearest. Null: says nothing. */
-  private probe(to: Pixel | null, withCross: boolean): void {
+  #probe(to: Pixel | null, withCross: boolean): void {
     const [height, width] = this.size();
-    const { heat, view, colours, smooth } = this.scene;
+    const { heat, view, colours, smooth } = this.#scene;
     const pixel = to && ([Math.min(Math.max(to[0], 0), height - 1), Math.min(Math.max(to[1], 0), width - 1)] as const);
-    this.pixel = pixel;
-    this.tip.hidden = !pixel || !heat;
-    this.cross.hidden = !pixel || !withCross;
+    this.#pixel = pixel;
+    this.#tip.hidden = !pixel || !heat;
+    this.#cross.hidden = !pixel || !withCross;
     if (!pixel) return;
     const [x, y] = [(pixel[1] + 0.5) / width, (pixel[0] + 0.5) / height];
-    for (const { style } of [this.tip, this.cross]) {
+    for (const { style } of [this.#tip, this.#cross]) {
       style.left = `${x * 100}%`;
       style.top = `${y * 100}%`;
     }
-    this.tip.classList.toggle("is-left", x > 0.5);
-    this.tip.classList.toggle("is-below", y < 0.25);
+    this.#tip.classList.toggle("is-left", x > 0.5);
+    this.#tip.classList.toggle("is-below", y < 0.25);
     if (!heat || !view) return;
     const lines = colours
       ? channelsAt(colours, [height, width], ...pixel)
       : linesAt(heat, view, [height, width], ...pixel, smooth);
-    this.tip.replaceChildren(...lines.map((line) => h("div", {}, line)));
-    if (withCross) this.live.textContent = lines.join(", ");
+    this.#tip.replaceChildren(...lines.map((line) => h("div", {}, line)));
+    if (withCross) this.#live.textContent = lines.join(", ");
   }
 
-  private listenToPointer(): void {
+  #listenToPointer(): void {
     const { map } = this;
     map.addEventListener("pointermove", (event) => {
-      this.probe(pixelAt(event.clientX, event.clientY, map.getBoundingClientRect(), this.size()), false);
+      this.#probe(pixelAt(event.clientX, event.clientY, map.getBoundingClientRect(), this.size()), false);
     });
-    map.addEventListener("pointerleave", () => this.probe(null, false));
+    map.addEventListener("pointerleave", () => this.#probe(null, false));
     map.addEventListener("blur", () => {
-      this.probe(null, false);
+      this.#probe(null, false);
       this.element.classList.remove("is-bare");
     });
   }
 
-  private listenToKeys(): void {
+  #listenToKeys(): void {
     this.map.addEventListener("keyup", (event) => {
       if (event.key === " ") this.element.classList.remove("is-bare");
     });
@@ -157,11 +157,11 @@ export class OverlayStage {
       const move = moves[event.key as keyof typeof moves];
       if (move) {
         const [height, width] = this.size();
-        const { pixel } = this;
+        const pixel = this.#pixel;
         const middle: Pixel = [Math.floor(height / 2), Math.floor(width / 2)];
-        this.probe(pixel ? [pixel[0] + move[0], pixel[1] + move[1]] : middle, true);
+        this.#probe(pixel ? [pixel[0] + move[0], pixel[1] + move[1]] : middle, true);
       } else if (event.key === " ") this.element.classList.add("is-bare");
-      else if (event.key === "Escape") this.probe(null, false);
+      else if (event.key === "Escape") this.#probe(null, false);
       else return;
       claim(event);
     });

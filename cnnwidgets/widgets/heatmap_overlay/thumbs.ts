@@ -7,6 +7,7 @@ import { putImage } from "../_shared/canvas";
 import { changes, checkbox, claim, h } from "../_shared/dom";
 import { number } from "../_shared/format";
 import type { Link } from "../_shared/link";
+import { View } from "../_shared/view";
 import type { OverlayState } from "./state";
 import { greyMeans, type Strip, type StripLook, sharedLimit, tileSize } from "./strip";
 
@@ -19,57 +20,57 @@ function paintTile(canvas: HTMLCanvasElement, heat: Heat, limit: number, { sign,
   putImage(canvas, colouredImage(values, size, { limit, sign, name, partial: false }));
 }
 
-export class Thumbs {
+export class Thumbs extends View<OverlayState> {
   readonly element: HTMLElement;
-  private readonly row = h("div", { class: "cnnw-ho-thumbs", role: "radiogroup", "aria-label": "Maps of all layers" });
-  private readonly scale = h("span", { class: "cnnw-small cnnw-soft cnnw-figures" });
-  private readonly grey = h("p", { class: "cnnw-ho-grey cnnw-small cnnw-soft cnnw-figures" });
-  private readonly shared: ReturnType<typeof checkbox>;
-  private strip: Strip | null = null;
-  private lookChanged = changes();
-  private layer = "";
+  readonly #row = h("div", { class: "cnnw-ho-thumbs", role: "radiogroup", "aria-label": "Maps of all layers" });
+  readonly #scale = h("span", { class: "cnnw-small cnnw-soft cnnw-figures" });
+  readonly #grey = h("p", { class: "cnnw-ho-grey cnnw-small cnnw-soft cnnw-figures" });
+  readonly #shared = checkbox("One scale", (on) => this.link.set("strip_scale", on ? "shared" : "own"));
+  #strip: Strip | null = null;
+  #lookChanged = changes();
+  #layer = "";
 
   constructor(link: Link<OverlayState>) {
-    this.shared = checkbox("One scale", (on) => link.set("strip_scale", on ? "shared" : "own"));
-    const line = h("div", { class: "cnnw-row" }, this.scale, this.shared.element);
-    this.element = h("div", { class: "cnnw-ho-strips" }, this.row, line, this.grey);
-    this.row.addEventListener("click", (event) => {
+    super(link);
+    const line = h("div", { class: "cnnw-row" }, this.#scale, this.#shared.element);
+    this.element = h("div", { class: "cnnw-ho-strips" }, this.#row, line, this.#grey);
+    this.#row.addEventListener("click", (event) => {
       const layer = (event.target as Element).closest("button")?.value;
       if (layer !== undefined) link.set("layer", layer);
     });
-    this.row.addEventListener("keydown", (event) => this.onKey(event));
+    this.#row.addEventListener("keydown", (event) => this.#onKey(event));
     // Also when it is seen again: what is hidden has no width, and does not scroll. Ends with the row.
-    new ResizeObserver(() => this.centre()).observe(this.row);
+    new ResizeObserver(() => this.#centre()).observe(this.#row);
   }
 
   update(strip: Strip | null, layer: string, look: StripLook): void {
     this.element.hidden = !strip;
-    if (strip && strip !== this.strip) {
-      this.lookChanged = changes();
-      this.layer = "";
-      this.row.replaceChildren(...[...strip.maps.keys()].map((name) => this.tile(name)));
+    if (strip && strip !== this.#strip) {
+      this.#lookChanged = changes();
+      this.#layer = "";
+      this.#row.replaceChildren(...[...strip.maps.keys()].map((name) => this.#tile(name)));
     }
-    this.strip = strip;
+    this.#strip = strip;
     if (!strip) return;
-    if (this.lookChanged(JSON.stringify(look))) this.paint(strip, look);
-    this.choose(layer);
+    if (this.#lookChanged(JSON.stringify(look))) this.#paint(strip, look);
+    this.#choose(layer);
   }
 
-  private tile(layer: string): HTMLElement {
+  #tile(layer: string): HTMLElement {
     const canvas = h("canvas", { "aria-hidden": "true" });
     return h("button", { type: "button", role: "radio", value: layer, title: layer, "aria-label": layer }, canvas);
   }
 
-  private tiles(): HTMLButtonElement[] {
-    return [...this.row.querySelectorAll("button")];
+  #tiles(): HTMLButtonElement[] {
+    return [...this.#row.querySelectorAll("button")];
   }
 
-  private paint(strip: Strip, look: StripLook): void {
+  #paint(strip: Strip, look: StripLook): void {
     const { sign, clip } = look;
     const heats = [...strip.maps.values()];
     const limit = sharedLimit(strip, look);
     let empty = 0;
-    for (const [i, tile] of this.tiles().entries()) {
+    for (const [i, tile] of this.#tiles().entries()) {
       const view = viewOf(heats[i]!, sign);
       const own = scaleFor(view, clip).limit;
       // A map of nothing but NaN is hatched.
@@ -81,36 +82,36 @@ export class Thumbs {
       if (isGrey) tile.title += ` (${greyMeans(1, sign).slice("1 ".length)})`;
       tile.setAttribute("aria-label", isGrey ? tile.title : tile.value);
     }
-    this.grey.textContent = greyMeans(empty, sign);
-    this.grey.hidden = empty === 0;
-    this.centre();
+    this.#grey.textContent = greyMeans(empty, sign);
+    this.#grey.hidden = empty === 0;
+    this.#centre();
     const end = number(sign === "negative" ? -limit : limit);
     const start = sign === "signed" ? number(-limit) : "0";
-    this.scale.textContent = look.shared ? `All on one scale, ${start} to ${end}` : "Each map on its own scale";
-    this.shared.input.checked = look.shared;
+    this.#scale.textContent = look.shared ? `All on one scale, ${start} to ${end}` : "Each map on its own scale";
+    this.#shared.input.checked = look.shared;
   }
 
-  private choose(layer: string): void {
-    const tiles = this.tiles();
+  #choose(layer: string): void {
+    const tiles = this.#tiles();
     const stop = tiles.find(({ value }) => value === layer) ?? tiles[0];
     for (const tile of tiles) {
       tile.setAttribute("aria-checked", String(tile.value === layer));
       tile.tabIndex = tile === stop ? 0 : -1;
     }
-    const moved = layer !== this.layer;
-    this.layer = layer;
-    if (moved) this.centre();
+    const moved = layer !== this.#layer;
+    this.#layer = layer;
+    if (moved) this.#centre();
   }
 
   /** Scrolls the tile of the layer into the middle of the row. */
-  private centre(): void {
-    const { row } = this;
-    const tile = this.tiles().find(({ value }) => value === this.layer);
+  #centre(): void {
+    const row = this.#row;
+    const tile = this.#tiles().find(({ value }) => value === this.#layer);
     if (tile) row.scrollLeft = tile.offsetLeft + tile.offsetWidth / 2 - row.clientWidth / 2;
   }
 
-  private onKey(event: KeyboardEvent): void {
-    const tiles = this.tiles();
+  #onKey(event: KeyboardEvent): void {
+    const tiles = this.#tiles();
     const at = tiles.indexOf(document.activeElement as HTMLButtonElement);
     const end = tiles.length - 1;
     const steps = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: end };

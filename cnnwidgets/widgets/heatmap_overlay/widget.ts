@@ -10,6 +10,7 @@ import type { Link } from "../_shared/link";
 import { type Png, SaveButton } from "../_shared/png";
 import { Segmented } from "../_shared/segmented";
 import { fileName, titleOf } from "../_shared/title";
+import { RootView } from "../_shared/view";
 import { OverlayBar, type OverlayScale } from "./bar";
 import { coloursOf } from "./colours";
 import { layerSlider } from "./layers";
@@ -52,150 +53,143 @@ interface Current {
   early: boolean;
 }
 
-class OverlayView {
-  private photo: Photo | null = null;
-  private heat: Heat | null = null;
-  private channels: Data | null = null;
-  private newestStrip: Strip | null = null;
+class OverlayView extends RootView<OverlayState> {
+  #photo: Photo | null = null;
+  #heat: Heat | null = null;
+  #channels: Data | null = null;
+  #newestStrip: Strip | null = null;
   /** The slider has moved, and Python has not yet answered with that layer's map. */
-  private ahead = false;
-  private message = "";
+  #ahead = false;
+  #message = "";
   /** Id of a map that has come and is not painted yet. */
-  private arrival: number | null = null;
-  private resized = false;
-  private readonly frame = everyFrame(() => this.paint());
-  private readonly caption = h("span", { class: "cnnw-aside cnnw-ho-caption cnnw-caption", dir: "auto" });
-  private readonly stage = new OverlayStage();
-  private readonly picking: Picking;
-  private readonly bar = new OverlayBar();
-  private readonly empty = h("div", { class: "cnnw-empty cnnw-ho-none" });
-  private readonly sign: Segmented;
-  private readonly tones: Segmented;
-  private readonly notes: Notes;
-  private readonly thumbs: Thumbs;
-  private readonly opacity: ReturnType<typeof opacitySlider>;
-  private readonly colourMenu: ColourMenu;
-  private readonly smooth: ReturnType<typeof checkbox>;
-  private readonly save = new SaveButton(() => this.sheet(), "Save the picture with its colour bar as PNG");
+  #arrival: number | null = null;
+  #resized = false;
+  readonly #frame = everyFrame(() => this.#paint());
+  readonly #caption = h("span", { class: "cnnw-aside cnnw-ho-caption cnnw-caption", dir: "auto" });
+  readonly #stage = new OverlayStage();
+  readonly #picking = new Picking(this.link, this.#stage);
+  readonly #bar = new OverlayBar();
+  readonly #empty = h("div", { class: "cnnw-empty cnnw-ho-none" });
+  readonly #sign = signControl(this.link);
+  readonly #tones = new Segmented("Channels", (value) => this.link.set("rgb", value === "rgb"));
+  readonly #notes = new Notes((sign: Sign) => this.link.set("sign", sign));
+  readonly #thumbs = new Thumbs(this.link);
+  readonly #opacity = opacitySlider(this.link);
+  readonly #colourMenu = new ColourMenu(this.link);
+  readonly #smooth = checkbox("Smooth", (on) => this.link.set("smooth", on));
+  readonly #save = new SaveButton(() => this.#sheet(), "Save the picture with its colour bar as PNG");
 
-  constructor(
-    private readonly link: Link<OverlayState>,
-    private readonly el: HTMLElement,
-  ) {
-    this.picking = new Picking(link, this.stage);
-    this.sign = signControl(link);
-    this.tones = new Segmented("Channels", (value) => link.set("rgb", value === "rgb"));
-    this.notes = new Notes((sign: Sign) => link.set("sign", sign));
-    this.thumbs = new Thumbs(link);
-    this.opacity = opacitySlider(link);
-    this.colourMenu = new ColourMenu(link);
-    this.smooth = checkbox("Smooth", (on) => link.set("smooth", on));
-    this.build();
-    link.onClose(this.frame.cancel);
-    this.listen();
+  constructor(link: Link<OverlayState>, el: HTMLElement) {
+    super(link, el);
+    this.#build();
+    link.onClose(this.#frame.cancel);
+    this.#listen();
   }
 
-  private build(): void {
-    const { link, stage } = this;
-    const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Where did it look?"), this.caption);
+  #build(): void {
+    const { link } = this;
+    const stage = this.#stage;
+    const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Where did it look?"), this.#caption);
     const bare = checkbox("Photograph only", (on) => stage.element.classList.toggle("is-alone", on));
     const controls = h(
       "div",
       { class: "cnnw-ho-controls" },
       methodChoice(link),
-      this.opacity.element,
+      this.#opacity.element,
       clipSlider(link, CLIP).element,
-      layerSlider(link, this.thumbs.element),
-      this.sign.element,
-      this.tones.element,
-      h("div", { class: "cnnw-row" }, this.colourMenu.element, this.smooth.element, bare.element, this.save.element),
-      this.notes.element,
+      layerSlider(link, this.#thumbs.element),
+      this.#sign.element,
+      this.#tones.element,
+      h("div", { class: "cnnw-row" }, this.#colourMenu.element, this.#smooth.element, bare.element, this.#save.element),
+      this.#notes.element,
     );
-    const parts = [this.picking.element, stage.element, this.bar.element, this.empty];
+    const parts = [this.#picking.element, stage.element, this.#bar.element, this.#empty];
     const body = h("div", { class: "cnnw-ho-body" }, h("div", { class: "cnnw-ho-figure" }, ...parts), controls);
     this.el.append(h("div", { class: "cnnw-ho-panel" }, heading, body));
   }
 
-  private listen(): void {
-    const { link, frame } = this;
+  #listen(): void {
+    const { link } = this;
+    const frame = this.#frame;
     link.receive("picture", (data) => {
-      this.photo = photoOf(data);
+      this.#photo = photoOf(data);
       this.el.dataset["picture"] = String(data.id);
-      this.resized = true;
+      this.#resized = true;
       frame.request();
     });
     link.receive("map", (data) => {
       const { message = "", layer } = data.content as MapContent;
-      this.heat = heatOf(data);
-      this.message = message;
-      this.arrival = data.id;
+      this.#heat = heatOf(data);
+      this.#message = message;
+      this.#arrival = data.id;
       // A late answer about a layer that the slider has left is no reason to go back.
-      this.ahead &&= typeof layer === "string" && layer !== link.get("layer");
+      this.#ahead &&= typeof layer === "string" && layer !== link.get("layer");
       frame.request();
     });
     link.receive("colours", (data) => {
-      this.channels = data;
+      this.#channels = data;
       frame.request();
     });
     link.receive("strip", (data) => {
-      this.newestStrip = stripOf(data);
-      if (!this.heat || this.ahead) this.lookAhead();
+      this.#newestStrip = stripOf(data);
+      if (!this.#heat || this.#ahead) this.#lookAhead();
       frame.request();
     });
     link.watch(LOOKS, frame.request);
-    link.listen("change:layer", () => this.lookAhead());
+    link.listen("change:layer", () => this.#lookAhead());
   }
 
-  private lookAhead(): void {
+  #lookAhead(): void {
     const layer = this.link.get("layer");
-    const answered = this.heat ? this.heat.layer === layer : this.message !== "";
-    this.ahead = !answered && (this.strip()?.maps.has(layer) ?? false);
-    this.frame.request();
+    const answered = this.#heat ? this.#heat.layer === layer : this.#message !== "";
+    this.#ahead = !answered && (this.#strip()?.maps.has(layer) ?? false);
+    this.#frame.request();
   }
 
   /** The strip while its method is chosen, with the maps of the layers to choose from. */
-  private strip(): Strip | null {
-    const { link, newestStrip: strip } = this;
+  #strip(): Strip | null {
+    const { link } = this;
+    const strip = this.#newestStrip;
     const fits = strip && (strip.method === "" || strip.method === link.get("method"));
     return fits && link.get("layers").length > 0 ? strip : null;
   }
 
-  private current(): Current {
+  #current(): Current {
     const { link } = this;
-    const strip = this.ahead ? this.strip() : null;
+    const strip = this.#ahead ? this.#strip() : null;
     const guess = strip?.maps.get(link.get("layer")) ?? null;
-    const heat = guess ?? this.heat;
-    const colours = heat && heat === this.heat && link.get("rgb") ? coloursOf(this.channels, heat.id) : null;
+    const heat = guess ?? this.#heat;
+    const colours = heat && heat === this.#heat && link.get("rgb") ? coloursOf(this.#channels, heat.id) : null;
     return { heat, look: lookOf(link, heat, colours, guess && strip), early: guess !== null };
   }
 
   /** The colours of a photograph under the channels' own would be taken for theirs. */
-  private opacityOf(look: OverlayLook): number {
-    return this.photo && !look.colours ? this.link.get("opacity") : 1;
+  #opacityOf(look: OverlayLook): number {
+    return this.#photo && !look.colours ? this.link.get("opacity") : 1;
   }
 
-  private scaleOf({ scale: { limit, clip }, sign, name, unit, colours }: OverlayLook): OverlayScale {
+  #scaleOf({ scale: { limit, clip }, sign, name, unit, colours }: OverlayLook): OverlayScale {
     return { limit, sign, name, unit, clipped: clip > 0, mixed: colours !== null };
   }
 
-  private paint(): void {
-    const { heat, look, early } = this.current();
-    setText(this.caption, look.caption);
-    this.paintFigure(heat, look);
-    this.bar.update(this.scaleOf(look));
-    this.notes.update(look.sentences);
-    this.paintControls(heat, look);
+  #paint(): void {
+    const { heat, look, early } = this.#current();
+    setText(this.#caption, look.caption);
+    this.#paintFigure(heat, look);
+    this.#bar.update(this.#scaleOf(look));
+    this.#notes.update(look.sentences);
+    this.#paintControls(heat, look);
     this.el.classList.toggle("is-partial", heat?.partial ?? false);
     this.el.classList.toggle("is-early", early);
-    if (this.arrival === null) return;
-    const id = this.arrival;
-    this.arrival = null;
+    if (this.#arrival === null) return;
+    const id = this.#arrival;
+    this.#arrival = null;
     this.el.dataset["painted"] = String(id);
     this.el.dispatchEvent(new CustomEvent("cnnw-painted", { bubbles: true, detail: { id } }));
   }
 
-  private paintFigure(heat: Heat | null, look: OverlayLook): void {
-    const { photo, message, stage, bar, empty } = this;
+  #paintFigure(heat: Heat | null, look: OverlayLook): void {
+    const [photo, message, stage, bar, empty] = [this.#photo, this.#message, this.#stage, this.#bar, this.#empty];
     const anything = photo !== null || heat !== null;
     stage.element.hidden = !anything;
     // Its room is kept while a map is on its way, so that nothing jumps.
@@ -205,45 +199,46 @@ class OverlayView {
     empty.hidden = empty.textContent === "";
     const { view, colours, name, scale } = look;
     stage.paint({ photo, heat, view, limit: scale.limit, colours, name, smooth: this.link.get("smooth") });
-    if (this.resized) this.picking.paint();
-    this.resized = false;
-    stage.element.style.setProperty("--opacity", String(this.opacityOf(look)));
+    if (this.#resized) this.#picking.paint();
+    this.#resized = false;
+    stage.element.style.setProperty("--opacity", String(this.#opacityOf(look)));
     const what = photo ? "Heat map over the photograph" : "Heat map";
     const label = heat ? [what, look.caption].filter(Boolean).join(": ") : "Photograph";
     stage.map.setAttribute("aria-label", label);
   }
 
-  private paintControls(heat: Heat | null, { sign, name, colours }: OverlayLook): void {
+  #paintControls(heat: Heat | null, { sign, name, colours }: OverlayLook): void {
     const { link } = this;
     const label = heat?.magnitude ? "Magnitude" : "Positive";
     const off = heat?.unsigned ? { disabled: true, title: "This map has no sign" } : {};
-    this.sign.update(signChoices({ label, title: "Evidence for the class" }, off), sign);
-    this.opacity.disable(colours !== null);
-    this.sign.element.hidden = this.colourMenu.element.hidden = colours !== null;
-    this.tones.element.hidden = heat?.channels !== 3 || heat.partial;
-    this.tones.update(TONES, link.get("rgb") ? "rgb" : "merged");
-    this.smooth.input.checked = link.get("smooth");
-    this.save.allow(this.photo !== null || heat !== null);
-    this.colourMenu.update(sign);
+    this.#sign.update(signChoices({ label, title: "Evidence for the class" }, off), sign);
+    this.#opacity.disable(colours !== null);
+    this.#sign.element.hidden = this.#colourMenu.element.hidden = colours !== null;
+    this.#tones.element.hidden = heat?.channels !== 3 || heat.partial;
+    this.#tones.update(TONES, link.get("rgb") ? "rgb" : "merged");
+    this.#smooth.input.checked = link.get("smooth");
+    this.#save.allow(this.#photo !== null || heat !== null);
+    this.#colourMenu.update(sign);
     const [clip, smooth, shared] = [link.get("clip"), link.get("smooth"), link.get("strip_scale") === "shared"];
-    this.thumbs.update(this.strip(), link.get("layer"), { sign, name, clip, shared, smooth });
+    this.#thumbs.update(this.#strip(), link.get("layer"), { sign, name, clip, shared, smooth });
   }
 
-  private sheet(): Png {
-    const { link, stage } = this;
-    this.frame.cancel();
-    this.paint();
-    const { heat, look, early } = this.current();
-    const name = this.strip()?.method ?? "";
+  #sheet(): Png {
+    const { link } = this;
+    const stage = this.#stage;
+    this.#frame.cancel();
+    this.#paint();
+    const { heat, look, early } = this.#current();
+    const name = this.#strip()?.method ?? "";
     const method = early ? (link.get("methods").find(([own]) => own === name)?.[1] ?? name) : (heat?.by ?? "");
     // Of a method without a layer the caption begins with its name.
     const title = titleOf(link.model, look.caption.startsWith(method) ? "" : method, look.caption);
     const warnings = look.sentences.filter(({ level }) => level !== "ok");
     const canvas = overlaySheet({
-      ...this.scaleOf(look),
+      ...this.#scaleOf(look),
       photo: stage.photo,
       map: stage.map,
-      opacity: this.opacityOf(look),
+      opacity: this.#opacityOf(look),
       smooth: link.get("smooth"),
       title,
       lines: [
@@ -255,4 +250,4 @@ class OverlayView {
   }
 }
 
-export default entry<OverlayState>("heatmap-overlay", (link, el) => new OverlayView(link, el));
+export default entry<OverlayState>("heatmap-overlay", OverlayView);

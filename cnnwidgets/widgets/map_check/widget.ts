@@ -4,6 +4,7 @@ import { button, h } from "../_shared/dom";
 import { entry } from "../_shared/entry";
 import type { Link } from "../_shared/link";
 import { Progress } from "../_shared/progress";
+import { RootView } from "../_shared/view";
 import { numbers } from "./numbers";
 import type { MapCheckState, MapsContent } from "./state";
 import { strip } from "./strip";
@@ -12,44 +13,40 @@ import "./widget.css";
 const WHAT =
   "Randomise the network's weights, and hide what the map calls important: does the map react, does the score?";
 
-class MapCheckView {
-  private readonly start: HTMLButtonElement;
-  private readonly badge = h("span", { class: "mc-badge" });
-  private readonly what = h("span", { class: "mc-what cnnw-soft" });
-  private readonly top: HTMLElement;
-  private readonly progress: Progress;
-  private readonly sentence = h("p", { class: "mc-sentence cnnw-wrap", role: "status" });
-  private readonly notes = h("ul", { class: "mc-notes cnnw-soft cnnw-wrap" });
-  private readonly maps = h("div");
-  private readonly table = h("div");
+class MapCheckView extends RootView<MapCheckState> {
+  readonly #start = button("Check this map", () => this.link.command("check"));
+  readonly #badge = h("span", { class: "mc-badge" });
+  readonly #what = h("span", { class: "mc-what cnnw-soft" });
+  readonly #top = h("div", { class: "cnnw-row" }, this.#start, this.#badge, this.#what);
+  readonly #progress = new Progress("Progress of the check", () => {
+    this.#progress.cancel.disabled = true;
+    this.link.command("cancel");
+  });
+  readonly #sentence = h("p", { class: "mc-sentence cnnw-wrap", role: "status" });
+  readonly #notes = h("ul", { class: "mc-notes cnnw-soft cnnw-wrap" });
+  readonly #maps = h("div");
+  readonly #table = h("div");
 
-  constructor(
-    private readonly link: Link<MapCheckState>,
-    private readonly el: HTMLElement,
-  ) {
-    this.start = button("Check this map", () => link.command("check"));
-    this.progress = new Progress("Progress of the check", () => {
-      this.progress.cancel.disabled = true;
-      link.command("cancel");
-    });
-    this.top = h("div", { class: "cnnw-row" }, this.start, this.badge, this.what);
-    const parts = [this.progress.element, this.sentence, this.notes, this.maps, this.table];
-    el.append(h("div", { class: "cnnw-stack" }, this.top, ...parts));
-    link.watch(["state", "hint", "badge", "level", "sentence", "notes"], () => this.paint());
+  constructor(link: Link<MapCheckState>, el: HTMLElement) {
+    super(link, el);
+    const parts = [this.#progress.element, this.#sentence, this.#notes, this.#maps, this.#table];
+    el.append(h("div", { class: "cnnw-stack" }, this.#top, ...parts));
+    link.watch(["state", "hint", "badge", "level", "sentence", "notes"], () => this.#paint());
     link.watch(["progress", "progress_text"], () => {
-      this.progress.update(link.get("progress"), link.get("progress_text"));
+      this.#progress.update(link.get("progress"), link.get("progress_text"));
     });
-    link.receive("maps", (data) => this.paintMaps(data));
+    link.receive("maps", (data) => this.#paintMaps(data));
     // The charts are siblings under the same root.
     link.whenInside(el, ".cnnw-map-check", (root) => link.showBusy(root));
   }
 
-  private paint(): void {
-    const { link, sentence, notes } = this;
+  #paint(): void {
+    const { link } = this;
+    const [sentence, notes] = [this.#sentence, this.#notes];
     const state = link.get("state");
-    this.paintTop();
-    this.progress.element.hidden = state !== "running";
-    if (state !== "running") this.progress.cancel.disabled = false;
+    this.#paintTop();
+    this.#progress.element.hidden = state !== "running";
+    if (state !== "running") this.#progress.cancel.disabled = false;
     sentence.textContent = link.get("sentence");
     sentence.hidden = !link.get("sentence");
     const warns = link.get("level") === "warn";
@@ -59,8 +56,9 @@ class MapCheckView {
     this.el.dataset["state"] = state;
   }
 
-  private paintTop(): void {
-    const { link, start, badge, what } = this;
+  #paintTop(): void {
+    const { link } = this;
+    const [start, badge, what] = [this.#start, this.#badge, this.#what];
     const state = link.get("state");
     start.hidden = state === "running" || state === "done";
     start.disabled = state === "empty";
@@ -71,16 +69,16 @@ class MapCheckView {
     badge.dataset["level"] = link.get("level");
     what.textContent = [state === "idle" && WHAT, link.get("hint")].filter(Boolean).join(" ");
     what.hidden = what.textContent === "";
-    this.top.hidden = start.hidden && badge.hidden && what.hidden;
+    this.#top.hidden = start.hidden && badge.hidden && what.hidden;
   }
 
-  private paintMaps({ id, arrays: { maps }, content }: Data): void {
-    const open = this.table.querySelector("details")?.open ?? false;
+  #paintMaps({ id, arrays: { maps }, content }: Data): void {
+    const open = this.#table.querySelector("details")?.open ?? false;
     const table = maps && numbers(content as MapsContent, open);
-    this.maps.replaceChildren(...(maps ? [strip(maps, content as MapsContent)] : []));
-    this.table.replaceChildren(...(table ? [table] : []));
+    this.#maps.replaceChildren(...(maps ? [strip(maps, content as MapsContent)] : []));
+    this.#table.replaceChildren(...(table ? [table] : []));
     this.el.dataset["painted"] = String(id);
   }
 }
 
-export default entry<MapCheckState>("map-check-panel", (link, el) => new MapCheckView(link, el));
+export default entry<MapCheckState>("map-check-panel", MapCheckView);

@@ -5,17 +5,17 @@ const PAUSE = 400;
 
 export class Announcer {
   readonly element = h("div", { class: "cnnw-spoken", "aria-live": "polite" });
-  private timer = 0;
+  #timer = 0;
 
   /** Not every step of a drag: `text` is asked for after a pause. */
   say(text: () => string): void {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
       this.element.textContent = text();
     }, PAUSE);
   }
 
   stop(): void {
-    clearTimeout(this.timer);
+    clearTimeout(this.#timer);
   }
 }

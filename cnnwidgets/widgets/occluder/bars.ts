@@ -13,12 +13,12 @@ export function shareOf(value: number | null, scores: Scores): number {
 }
 
 class ScoreBar {
-  private readonly name = h("bdi", { class: "oc-name cnnw-cut" });
-  private readonly fill = h("i");
-  private readonly mark = h("b");
-  private readonly value = h("span", { class: "oc-value" });
-  private readonly track = h("span", { class: "oc-track", "aria-hidden": "true" }, this.fill, this.mark);
-  readonly element = h("li", { class: "cnnw-figures" }, this.name, this.track, this.value);
+  readonly #name = h("bdi", { class: "oc-name cnnw-cut" });
+  readonly #fill = h("i");
+  readonly #mark = h("b");
+  readonly #value = h("span", { class: "oc-value" });
+  readonly #track = h("span", { class: "oc-track", "aria-hidden": "true" }, this.#fill, this.#mark);
+  readonly element = h("li", { class: "cnnw-figures" }, this.#name, this.#track, this.#value);
 
   update(row: ScoreRow, scores: Scores): void {
     const { element } = this;
@@ -28,23 +28,23 @@ class ScoreBar {
     element.title = changeText(row, scores.unit);
     element.classList.toggle("is-target", index === scores.target);
     element.classList.toggle("is-now", index === scores.now);
-    this.name.textContent = label;
-    this.value.textContent = valueText(after, scores.unit);
-    this.fill.style.width = `${100 * shareOf(after, scores)}%`;
-    this.mark.style.left = `${100 * shareOf(before, scores)}%`;
+    this.#name.textContent = label;
+    this.#value.textContent = valueText(after, scores.unit);
+    this.#fill.style.width = `${100 * shareOf(after, scores)}%`;
+    this.#mark.style.left = `${100 * shareOf(before, scores)}%`;
   }
 }
 
 export class ScoreBars {
   readonly element = h("ul", { class: "oc-bars", "aria-label": "Scores of the edited picture" });
-  private bars: ScoreBar[] = [];
+  #bars: ScoreBar[] = [];
 
   update(scores: Scores): void {
     const { rows } = scores;
-    if (rows.length !== this.bars.length) {
-      this.bars = rows.map(() => new ScoreBar());
-      this.element.replaceChildren(...this.bars.map(({ element }) => element));
+    if (rows.length !== this.#bars.length) {
+      this.#bars = rows.map(() => new ScoreBar());
+      this.element.replaceChildren(...this.#bars.map(({ element }) => element));
     }
-    for (const [i, row] of rows.entries()) this.bars[i]!.update(row, scores);
+    for (const [i, row] of rows.entries()) this.#bars[i]!.update(row, scores);
   }
 }

@@ -54,56 +54,57 @@ export class SweepMap {
   readonly photoCanvas = h("canvas", { class: "cnnw-layer" });
   readonly canvas = h("canvas", { class: "oc-map-layer cnnw-layer" });
   readonly element: HTMLElement;
-  private readonly lines = s("svg", { class: "oc-lines cnnw-layer", preserveAspectRatio: "none" });
-  private swept: Swept | null = null;
-  private photo: Photo | null = null;
+  readonly #lines = s("svg", { class: "oc-lines cnnw-layer", preserveAspectRatio: "none" });
+  #swept: Swept | null = null;
+  #photo: Photo | null = null;
   /** The place that the keys begin from. */
-  private current = 0;
+  #current = 0;
 
   /** `onprobe` gets the place that the reader points at; null: none. */
   constructor(private readonly onprobe: (place: number | null) => void) {
     const role = { role: "application", "aria-roledescription": "map" };
-    const parts = [this.photoCanvas, this.canvas, this.lines];
+    const parts = [this.photoCanvas, this.canvas, this.#lines];
     this.element = h("div", { class: "oc-map", tabindex: 0, ...role }, ...parts);
-    this.listen();
+    this.#listen();
   }
 
   update(photo: Photo, swept: Swept, view: SweepView, colours: ReadonlyMap<number, string>): void {
-    if (this.current >= swept.drop.length) this.current = 0;
-    this.swept = swept;
+    if (this.#current >= swept.drop.length) this.#current = 0;
+    this.#swept = swept;
     const [height, width] = photo.size;
-    if (this.photo?.id !== photo.id) {
+    if (this.#photo?.id !== photo.id) {
       putImage(this.photoCanvas, photoImage(photo));
-      this.lines.setAttribute("viewBox", `0 0 ${width} ${height}`);
+      this.#lines.setAttribute("viewBox", `0 0 ${width} ${height}`);
       this.element.style.aspectRatio = `${width} / ${height}`;
     }
-    this.photo = photo;
+    this.#photo = photo;
     putImage(this.canvas, new ImageData(mapPixels(swept, view, colours, photo.size), width, height));
     const what = view === "drop" ? `Drop of ${swept.target}` : "Predicted class";
     const grid = `${swept.rows} × ${swept.columns} places`;
     this.element.setAttribute("aria-label", `${what} with the patch at ${grid}; arrow keys move over them`);
   }
 
-  private listen(): void {
+  #listen(): void {
     const { element } = this;
-    element.addEventListener("pointermove", (event) => this.probe(this.placeUnder(event)));
-    element.addEventListener("pointerleave", () => this.probe(null));
+    element.addEventListener("pointermove", (event) => this.#probe(this.#placeUnder(event)));
+    element.addEventListener("pointerleave", () => this.#probe(null));
     element.addEventListener("focus", () => {
-      const { swept } = this;
-      if (swept && element.matches(":focus-visible")) this.probe(Math.min(this.current, swept.drop.length - 1));
+      const swept = this.#swept;
+      if (swept && element.matches(":focus-visible")) this.#probe(Math.min(this.#current, swept.drop.length - 1));
     });
-    element.addEventListener("blur", () => this.probe(null));
+    element.addEventListener("blur", () => this.#probe(null));
     element.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.probe(null);
-      const next = this.swept && nextPlace(this.swept, this.current, event.key);
+      if (event.key === "Escape") this.#probe(null);
+      const next = this.#swept && nextPlace(this.#swept, this.#current, event.key);
       if (next === null) return;
       event.preventDefault();
-      this.probe(next);
+      this.#probe(next);
     });
   }
 
-  private placeUnder(event: PointerEvent): number | null {
-    const { swept, photo, canvas } = this;
+  #placeUnder(event: PointerEvent): number | null {
+    const { canvas } = this;
+    const [swept, photo] = [this.#swept, this.#photo];
     if (!swept || !photo) return null;
     const box = canvas.getBoundingClientRect();
     const [height, width] = photo.size;
@@ -113,11 +114,11 @@ export class SweepMap {
     return inside ? placeAt(swept, photo.size, row, column) : null;
   }
 
-  private probe(place: number | null): void {
-    const { swept } = this;
-    if (place !== null) this.current = place;
+  #probe(place: number | null): void {
+    const swept = this.#swept;
+    if (place !== null) this.#current = place;
     const isOnMap = place !== null && swept !== null && place < swept.drop.length;
-    this.lines.replaceChildren(...(isOnMap ? patchOutline(patchAt(swept, place), "is-selected") : []));
+    this.#lines.replaceChildren(...(isOnMap ? patchOutline(patchAt(swept, place), "is-selected") : []));
     this.onprobe(place);
   }
 }

@@ -35,14 +35,14 @@ export class PatchStage {
   readonly element: HTMLElement;
   /** Where the pointer hovers, in pixels of the picture; null: not over it, or it presses. */
   pointer: readonly [row: number, column: number] | null = null;
-  private readonly lines = s("svg", { class: "oc-lines cnnw-layer", preserveAspectRatio: "none" });
-  private readonly tip = h("div", { class: "oc-tip cnnw-small cnnw-wrap cnnw-figures", dir: "auto" });
-  private readonly heatChanged = changes();
-  private scene: PatchScene | null = null;
-  private base: { photo: Photo; image: ImageData } | null = null;
-  private heatImage: ImageData | null = null;
-  private pressed: number | null = null;
-  private turned = 0;
+  readonly #lines = s("svg", { class: "oc-lines cnnw-layer", preserveAspectRatio: "none" });
+  readonly #tip = h("div", { class: "oc-tip cnnw-small cnnw-wrap cnnw-figures", dir: "auto" });
+  readonly #heatChanged = changes();
+  #scene: PatchScene | null = null;
+  #base: { photo: Photo; image: ImageData } | null = null;
+  #heatImage: ImageData | null = null;
+  #pressed: number | null = null;
+  #turned = 0;
 
   /** `onhover` is called when the pointer hovers elsewhere. */
   constructor(
@@ -50,34 +50,34 @@ export class PatchStage {
     private readonly onhover: () => void,
   ) {
     const role = { role: "application", "aria-roledescription": "picture with patches" };
-    const parts = [this.canvas, this.heat, this.lines, this.tip];
+    const parts = [this.canvas, this.heat, this.#lines, this.#tip];
     this.element = h("div", { class: "oc-stage", tabindex: 0, ...role }, ...parts);
-    this.listenToPointer();
-    this.element.addEventListener("wheel", (event) => this.onWheel(event), { passive: false });
-    this.element.addEventListener("keydown", (event) => this.onKey(event));
+    this.#listenToPointer();
+    this.element.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
+    this.element.addEventListener("keydown", (event) => this.#onKey(event));
   }
 
   update(scene: PatchScene): void {
-    this.scene = scene;
+    this.#scene = scene;
     this.element.classList.toggle("is-picking", this.editor.picking);
     this.element.classList.toggle("is-held", this.editor.dragging);
-    this.paintPhoto(scene);
-    this.paintHeat(scene);
+    this.#paintPhoto(scene);
+    this.#paintHeat(scene);
     const { patches, selected, ghost } = scene;
     const outlines = patches.flatMap((patch, i) => patchOutline(patch, i === selected ? "is-selected" : "is-other"));
-    this.lines.replaceChildren(...outlines, ...(ghost ? patchOutline(ghost, "is-ghost") : []));
-    this.putTip(scene);
+    this.#lines.replaceChildren(...outlines, ...(ghost ? patchOutline(ghost, "is-ghost") : []));
+    this.#putTip(scene);
   }
 
-  private paintPhoto({ photo, patches }: PatchScene): void {
+  #paintPhoto({ photo, patches }: PatchScene): void {
     const [height, width] = photo.size;
-    if (this.base?.photo.id !== photo.id) {
-      this.lines.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    if (this.#base?.photo.id !== photo.id) {
+      this.#lines.setAttribute("viewBox", `0 0 ${width} ${height}`);
       this.element.style.aspectRatio = `${width} / ${height}`;
       this.element.classList.toggle("is-tiny", Math.max(height, width) < TINY);
-      this.base = { photo, image: photoImage(photo) };
+      this.#base = { photo, image: photoImage(photo) };
     }
-    putImage(this.canvas, this.base.image);
+    putImage(this.canvas, this.#base.image);
     const context = contextOf(this.canvas);
     for (const patch of patches) {
       const image = new ImageData(pixelsOf(photo, patch), patch.width, patch.height);
@@ -85,22 +85,22 @@ export class PatchStage {
     }
   }
 
-  private paintHeat({ heat, photo: { size }, patches }: PatchScene): void {
+  #paintHeat({ heat, photo: { size }, patches }: PatchScene): void {
     this.heat.hidden = !heat;
     if (!heat) return;
     const [height, width] = size;
-    if (this.heatChanged(heat, height, width) || !this.heatImage) {
+    if (this.#heatChanged(heat, height, width) || !this.#heatImage) {
       const values = laid(heat.values, heat.size, size, true, heat.extent ?? WHOLE);
-      this.heatImage = new ImageData(heatPixels(values), width, height);
+      this.#heatImage = new ImageData(heatPixels(values), width, height);
     }
-    putImage(this.heat, this.heatImage);
+    putImage(this.heat, this.#heatImage);
     const context = contextOf(this.heat);
     // A patch is seen as the network sees it.
     for (const patch of patches) context.clearRect(patch.left, patch.top, patch.width, patch.height);
   }
 
-  private putTip({ photo, patches, selected, tip: texts }: PatchScene): void {
-    const { tip } = this;
+  #putTip({ photo, patches, selected, tip: texts }: PatchScene): void {
+    const tip = this.#tip;
     const patch = patches[selected ?? patches.length - 1];
     tip.hidden = texts.length === 0 || !patch;
     if (tip.hidden || !patch) return;
@@ -115,59 +115,59 @@ export class PatchStage {
     tip.classList.toggle("is-below", below);
   }
 
-  private pixelAt(event: MouseEvent): [row: number, column: number] {
+  #pixelAt(event: MouseEvent): [row: number, column: number] {
     const box = this.canvas.getBoundingClientRect();
-    const [height, width] = this.scene?.photo.size ?? [1, 1];
+    const [height, width] = this.#scene?.photo.size ?? [1, 1];
     return [((event.clientY - box.top) / box.height) * height, ((event.clientX - box.left) / box.width) * width];
   }
 
-  private listenToPointer(): void {
+  #listenToPointer(): void {
     const { element, editor } = this;
     element.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0 || !this.scene) return;
-      this.pressed = event.pointerId;
+      if (event.button !== 0 || !this.#scene) return;
+      this.#pressed = event.pointerId;
       element.setPointerCapture(event.pointerId);
       element.focus({ preventScroll: true });
       this.pointer = null;
-      editor.press(...this.pixelAt(event));
+      editor.press(...this.#pixelAt(event));
     });
     element.addEventListener("pointermove", (event) => {
-      if (this.pressed === event.pointerId) editor.drag(...this.pixelAt(event));
-      else if (this.pressed === null) this.hover(this.pixelAt(event));
+      if (this.#pressed === event.pointerId) editor.drag(...this.#pixelAt(event));
+      else if (this.#pressed === null) this.#hover(this.#pixelAt(event));
     });
     const release = (event: PointerEvent) => {
-      if (this.pressed !== event.pointerId) return;
-      this.pressed = null;
+      if (this.#pressed !== event.pointerId) return;
+      this.#pressed = null;
       editor.release();
     };
     for (const end of ["pointerup", "pointercancel", "lostpointercapture"] as const) {
       element.addEventListener(end, release);
     }
-    element.addEventListener("pointerleave", () => this.hover(null));
+    element.addEventListener("pointerleave", () => this.#hover(null));
   }
 
-  private hover(pointer: readonly [number, number] | null): void {
+  #hover(pointer: readonly [number, number] | null): void {
     this.pointer = pointer;
     this.onhover();
   }
 
-  private onWheel(event: WheelEvent): void {
+  #onWheel(event: WheelEvent): void {
     const { editor } = this;
     const turn = event.deltaY * (WHEEL_UNITS[event.deltaMode] ?? 1);
     // A notch is one step, whatever it counts here; a touchpad sends many small turns.
-    this.turned = Math.abs(turn) >= NOTCH / 2 ? NOTCH * Math.sign(turn) : this.turned + turn;
-    const over = hit(editor.patches, ...this.pixelAt(event)) !== null || document.activeElement === this.element;
+    this.#turned = Math.abs(turn) >= NOTCH / 2 ? NOTCH * Math.sign(turn) : this.#turned + turn;
+    const over = hit(editor.patches, ...this.#pixelAt(event)) !== null || document.activeElement === this.element;
     if (!editor.current || !over) {
-      this.turned = 0;
+      this.#turned = 0;
       return;
     }
-    const steps = -Math.trunc(this.turned / NOTCH);
+    const steps = -Math.trunc(this.#turned / NOTCH);
     editor.grow(steps);
-    this.turned += steps * NOTCH;
+    this.#turned += steps * NOTCH;
     event.preventDefault();
   }
 
-  private onKey(event: KeyboardEvent): void {
+  #onKey(event: KeyboardEvent): void {
     const control = event.ctrlKey || event.metaKey;
     if (!event.altKey && this.editor.key(event.key, { shift: event.shiftKey, control })) claim(event);
   }

@@ -18,6 +18,9 @@ const VIEWS = [
   { value: "counts", label: "Counts", title: "At how many places each class has the highest score" },
 ];
 
+const SWEEP = "Put the patch at each place of a grid, and note the scores";
+const STRIDE = "Pixels from one place to the next; empty: half the patch";
+
 interface SweepActions {
   start: (settings: Settings) => void;
   /** Gets the place that the reader points at; null: none. */
@@ -25,111 +28,105 @@ interface SweepActions {
 }
 
 export class SweepPanel {
-  readonly element: HTMLElement;
-  readonly figure: SweepMap;
+  readonly element = h("div", { class: "oc-sweep cnnw-stack" });
+  readonly figure = new SweepMap((place) => this.actions.probe(place));
   /** Of the classes of the map. */
   colours: ReadonlyMap<number, string> = new Map();
-  private photo: Photo | null = null;
-  private swept: Swept | null = null;
-  private readonly start: HTMLButtonElement;
-  private readonly stride: HTMLInputElement;
-  private readonly places = h("span", { class: "cnnw-soft" });
-  private readonly form: HTMLElement;
-  private readonly progress: Progress;
-  private readonly status = h("p", { class: "cnnw-soft", role: "status" });
-  private readonly views: Segmented;
-  private readonly legend = h("div", { class: "oc-legend cnnw-stack" });
-  private readonly reading = h("p", { class: "oc-reading cnnw-soft cnnw-wrap cnnw-figures" });
-  private readonly source = h("p", { class: "cnnw-small cnnw-soft" });
-  private readonly stale = h("p", { class: "oc-stale", role: "status" });
-  private readonly result: HTMLElement;
+  #photo: Photo | null = null;
+  #swept: Swept | null = null;
+  readonly #start = button("Sweep", () => this.actions.start(this.#settings()), { title: SWEEP });
+  readonly #stride = pixelField("Stride of the sweep in pixels", STRIDE, (pixels) => this.#setStride(pixels));
+  readonly #places = h("span", { class: "cnnw-soft" });
+  readonly #form = h("div", { class: "cnnw-row" });
+  readonly #progress = new Progress("Progress of the sweep", () => {
+    this.#progress.cancel.disabled = true;
+    this.link.command("cancel");
+  });
+  readonly #status = h("p", { class: "cnnw-soft", role: "status" });
+  readonly #views = new Segmented("View of the sweep", (value) => this.link.set("view", value as SweepView));
+  readonly #legend = h("div", { class: "oc-legend cnnw-stack" });
+  readonly #reading = h("p", { class: "oc-reading cnnw-soft cnnw-wrap cnnw-figures" });
+  readonly #source = h("p", { class: "cnnw-small cnnw-soft" });
+  readonly #stale = h("p", { class: "oc-stale", role: "status" });
+  readonly #result = h("div", { class: "oc-found oc-columns" });
 
   constructor(
     private readonly link: Link<OccluderState>,
-    actions: SweepActions,
+    private readonly actions: SweepActions,
   ) {
-    const title = "Put the patch at each place of a grid, and note the scores";
-    this.start = button("Sweep", () => actions.start(this.settings()), { title });
-    const strideTitle = "Pixels from one place to the next; empty: half the patch";
-    this.stride = pixelField("Stride of the sweep in pixels", strideTitle, (pixels) => this.setStride(pixels));
-    this.progress = new Progress("Progress of the sweep", () => {
-      this.progress.cancel.disabled = true;
-      link.command("cancel");
-    });
-    this.views = new Segmented("View of the sweep", (value) => link.set("view", value as SweepView));
-    this.figure = new SweepMap(actions.probe);
-    const strideLabel = h("label", { class: "oc-label cnnw-soft" }, "Stride ", this.stride, " px");
-    this.form = h("div", { class: "cnnw-row" }, this.start, strideLabel, this.places);
-    const left = h("div", { class: "oc-left cnnw-stack" }, this.figure.element, this.source, this.stale);
-    const beside = h("div", { class: "cnnw-stack" }, this.views.element, this.legend, this.reading);
-    this.result = h("div", { class: "oc-found oc-columns" }, left, beside);
-    const parts = [this.form, this.progress.element, this.status, this.result];
-    this.element = h("div", { class: "oc-sweep cnnw-stack" }, ...parts);
+    const strideLabel = h("label", { class: "oc-label cnnw-soft" }, "Stride ", this.#stride, " px");
+    this.#form.append(this.#start, strideLabel, this.#places);
+    const left = h("div", { class: "oc-left cnnw-stack" }, this.figure.element, this.#source, this.#stale);
+    const beside = h("div", { class: "cnnw-stack" }, this.#views.element, this.#legend, this.#reading);
+    this.#result.append(left, beside);
+    this.element.append(this.#form, this.#progress.element, this.#status, this.#result);
     link.watch(["progress", "progress_text"], () => {
-      this.progress.update(link.get("progress"), link.get("progress_text"));
+      this.#progress.update(link.get("progress"), link.get("progress_text"));
     });
-    link.watch(["sweep", "sweep_text", "view", "can_sweep", "size", "stride", "fill", "color"], () => this.paint());
+    link.watch(["sweep", "sweep_text", "view", "can_sweep", "size", "stride", "fill", "color"], () => this.#paint());
   }
 
   update(photo: Photo | null, swept: Swept | null): void {
     if (!swept) this.colours = new Map();
-    this.photo = photo;
-    this.swept = swept;
-    this.paint();
+    this.#photo = photo;
+    this.#swept = swept;
+    this.#paint();
   }
 
   read(text: string): void {
-    this.reading.textContent = text;
+    this.#reading.textContent = text;
   }
 
-  private settings(): Settings {
+  #settings(): Settings {
     const { link } = this;
     const size = link.get("size");
     const stride = link.get("stride") ?? Math.max(1, Math.floor(size / 2));
     return { size, stride, fill: link.get("fill"), color: link.get("color") };
   }
 
-  private setStride(pixels: number): void {
+  #setStride(pixels: number): void {
     this.link.set("stride", pixels >= 1 ? pixels : null);
-    this.paintForm();
+    this.#paintForm();
   }
 
-  private paint(): void {
-    const { link, photo, swept, progress } = this;
+  #paint(): void {
+    const { link } = this;
+    const [photo, swept, progress] = [this.#photo, this.#swept, this.#progress];
     const state = link.get("sweep");
     const running = state === "running";
     this.element.hidden = !photo || (!link.get("can_sweep") && state === "none");
-    this.form.hidden = !link.get("can_sweep");
+    this.#form.hidden = !link.get("can_sweep");
     progress.element.hidden = !running;
     if (!running) progress.cancel.disabled = false;
-    this.status.textContent = link.get("sweep_text");
-    this.status.hidden = !this.status.textContent;
-    this.paintForm();
-    this.result.hidden = !swept || !photo;
+    this.#status.textContent = link.get("sweep_text");
+    this.#status.hidden = !this.#status.textContent;
+    this.#paintForm();
+    this.#result.hidden = !swept || !photo;
     const view = link.get("view");
-    this.views.update(VIEWS, view);
+    this.#views.update(VIEWS, view);
     if (!swept || !photo) return;
-    this.source.textContent = madeOf(swept);
+    this.#source.textContent = madeOf(swept);
     this.colours = classColours(countsOf(swept), swept.first, this.colours);
     this.figure.update(photo, swept, view === "drop" ? "drop" : "class", this.colours);
     const legend = view === "drop" ? dropScale(swept) : classList(swept, this.colours, view === "counts");
-    this.legend.replaceChildren(legend);
+    this.#legend.replaceChildren(legend);
     this.element.dataset["drawn"] = String(swept.id);
   }
 
-  private paintForm(): void {
-    const { link, photo, swept, stale } = this;
-    const settings = this.settings();
+  #paintForm(): void {
+    const { link } = this;
+    const [photo, swept, stale] = [this.#photo, this.#swept, this.#stale];
+    const settings = this.#settings();
     const { size, stride, fill } = settings;
     const fits = photo !== null && size <= Math.min(...photo.size);
     const count = photo ? photo.size.reduce((product, side) => product * starts(side, size, stride).length, 1) : 0;
-    if (document.activeElement !== this.stride) this.stride.value = String(stride);
+    if (document.activeElement !== this.#stride) this.#stride.value = String(stride);
     const running = link.get("sweep") === "running";
-    this.start.disabled = !fits || fill === "copy" || count < 2 || running;
+    this.#start.disabled = !fits || fill === "copy" || count < 2 || running;
     const hint = count < 2 ? ": choose a smaller one, or a smaller stride." : "";
     const places = fits ? `${size} px patch at ${placesText(count)}${hint}` : "The patch is larger than the picture.";
     const copies = "A sweep cannot copy another place: choose another fill.";
-    this.places.textContent = fill === "copy" ? copies : places;
+    this.#places.textContent = fill === "copy" ? copies : places;
     const differs = swept !== null && photo !== null && !isMadeWith(swept, settings, photo.size);
     const text = differs && link.get("can_sweep") && !running ? "Settings changed: press Sweep again." : "";
     if (stale.textContent !== text) stale.textContent = text;

@@ -8,6 +8,7 @@ import { entry } from "../_shared/entry";
 import type { Link } from "../_shared/link";
 import { type Png, SaveButton } from "../_shared/png";
 import { fileName, titleOf } from "../_shared/title";
+import { RootView } from "../_shared/view";
 import { Announcer } from "./announcer";
 import { ScoreBars } from "./bars";
 import { PatchControls } from "./controls";
@@ -35,147 +36,139 @@ interface Current {
   selected: number | null;
 }
 
-class OccluderView {
-  private photo: Photo | null = null;
-  private scores: Scores | null = null;
-  private heat: Heat | null = null;
-  private swept: Swept | null = null;
-  private probed: number | null = null;
-  private timer = 0;
+class OccluderView extends RootView<OccluderState> {
+  #photo: Photo | null = null;
+  #scores: Scores | null = null;
+  #heat: Heat | null = null;
+  #swept: Swept | null = null;
+  #probed: number | null = null;
+  #timer = 0;
   /** The patches that Python knows, as JSON. */
-  private synced: string;
-  private readonly frame = everyFrame(() => this.paint());
-  private readonly editor: Editor;
-  private readonly questions: Newest<readonly Patch[]>;
-  private readonly stage: PatchStage;
-  private readonly controls: PatchControls;
-  private readonly sweep: SweepPanel;
-  private readonly bars = new ScoreBars();
-  private readonly now = h("p", { class: "oc-now" });
-  private readonly unconnected: HTMLElement;
-  private readonly announcer = new Announcer();
-  private readonly withHeat: ReturnType<typeof checkbox>;
-  private readonly notes = h("ul", { class: "oc-notes cnnw-wrap" });
-  private readonly save = new SaveButton(() => this.sheet(), "Save what is seen as a PNG");
-  private readonly hint: HTMLElement;
-  private readonly caption = h("span", { class: "cnnw-aside cnnw-cut", dir: "auto" });
-  private readonly main = h("div", { class: "oc-columns" });
-  private readonly empty = h("div", { class: "cnnw-empty" }, "No image yet");
+  #synced = JSON.stringify(this.link.get("patches"));
+  readonly #frame = everyFrame(() => this.#paint());
+  readonly #editor = new Editor(
+    this.link.get("patches"),
+    this.link.get("selected"),
+    () => this.#size(),
+    () => this.#pattern(),
+    () => this.#onEdit(),
+  );
+  readonly #questions = new Newest((patches: readonly Patch[]) =>
+    this.link.command("score", { patches, selected: this.#editor.selected }),
+  );
+  readonly #stage = new PatchStage(this.#editor, this.#frame.request);
+  readonly #controls = new PatchControls(this.link, this.#editor);
+  readonly #sweep = new SweepPanel(this.link, {
+    start: (settings) => this.#startSweep(settings),
+    probe: (place) => this.#probe(place),
+  });
+  readonly #bars = new ScoreBars();
+  readonly #now = h("p", { class: "oc-now" });
+  readonly #unconnected = h("p", { class: "cnnw-soft" });
+  readonly #announcer = new Announcer();
+  readonly #withHeat = checkbox("Show Grad-CAM of the edited picture", (on) => this.#setHeat(on));
+  readonly #notes = h("ul", { class: "oc-notes cnnw-wrap" });
+  readonly #save = new SaveButton(() => this.#sheet(), "Save what is seen as a PNG");
+  readonly #hint = h("p", { class: "cnnw-small cnnw-soft" }, HINT);
+  readonly #caption = h("span", { class: "cnnw-aside cnnw-cut", dir: "auto" });
+  readonly #main = h("div", { class: "oc-columns" });
+  readonly #empty = h("div", { class: "cnnw-empty" }, "No image yet");
 
-  constructor(
-    private readonly link: Link<OccluderState>,
-    private readonly el: HTMLElement,
-  ) {
-    const [patches, selected] = [link.get("patches"), link.get("selected")];
-    const edited = () => this.onEdit();
-    this.editor = new Editor(
-      patches,
-      selected,
-      () => this.size(),
-      () => this.pattern(),
-      edited,
-    );
-    this.synced = JSON.stringify(this.editor.patches);
-    this.questions = new Newest((patches) => link.command("score", { patches, selected: this.editor.selected }));
-    this.stage = new PatchStage(this.editor, this.frame.request);
-    this.controls = new PatchControls(link, this.editor);
-    this.sweep = new SweepPanel(link, {
-      start: (settings) => this.startSweep(settings),
-      probe: (place) => this.probe(place),
-    });
-    this.withHeat = checkbox("Show Grad-CAM of the edited picture", (on) => this.setHeat(on));
-    const observe = ["Nothing is connected: observe ", h("code", {}, "patches"), "."];
-    this.unconnected = h("p", { class: "cnnw-soft" }, ...observe);
-    const id = `oc-hint-${Math.random().toString(36).slice(2)}`;
-    this.hint = h("p", { class: "cnnw-small cnnw-soft", id }, HINT);
-    this.stage.element.setAttribute("aria-describedby", id);
-    this.build();
-    this.listenToPushes();
-    this.listenToTraits();
+  constructor(link: Link<OccluderState>, el: HTMLElement) {
+    super(link, el);
+    this.#unconnected.append("Nothing is connected: observe ", h("code", {}, "patches"), ".");
+    this.#hint.id = `oc-hint-${Math.random().toString(36).slice(2)}`;
+    this.#stage.element.setAttribute("aria-describedby", this.#hint.id);
+    this.#build();
+    this.#listenToPushes();
+    this.#listenToTraits();
   }
 
-  private build(): void {
-    const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Hide a part"), this.caption);
-    const line = h("div", { class: "cnnw-row" }, this.withHeat.element, this.save.element);
-    const parts = [this.controls.element, this.bars.element, this.now, this.unconnected, line, this.notes];
-    const left = h("div", { class: "oc-left cnnw-stack" }, this.stage.element, this.hint);
-    this.main.append(left, h("div", { class: "oc-side cnnw-stack" }, ...parts));
-    const panels = [heading, this.main, this.sweep.element, this.announcer.element, this.empty];
+  #build(): void {
+    const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Hide a part"), this.#caption);
+    const line = h("div", { class: "cnnw-row" }, this.#withHeat.element, this.#save.element);
+    const parts = [this.#controls.element, this.#bars.element, this.#now, this.#unconnected, line, this.#notes];
+    const left = h("div", { class: "oc-left cnnw-stack" }, this.#stage.element, this.#hint);
+    this.#main.append(left, h("div", { class: "oc-side cnnw-stack" }, ...parts));
+    const panels = [heading, this.#main, this.#sweep.element, this.#announcer.element, this.#empty];
     this.el.append(h("div", { class: "oc-root" }, ...panels));
   }
 
-  private listenToPushes(): void {
-    const { link, frame } = this;
+  #listenToPushes(): void {
+    const { link } = this;
+    const frame = this.#frame;
     link.receive("picture", (data) => {
-      if (data.id === this.photo?.id) return; // another view asked for it
-      this.photo = photoOf(data);
-      this.editor.reset(link.get("patches"), link.get("selected"));
-      this.synced = JSON.stringify(this.editor.patches);
-      this.questions.forget();
-      this.sweep.update(this.photo, this.swept);
+      if (data.id === this.#photo?.id) return; // another view asked for it
+      this.#photo = photoOf(data);
+      this.#editor.reset(link.get("patches"), link.get("selected"));
+      this.#synced = JSON.stringify(this.#editor.patches);
+      this.#questions.forget();
+      this.#sweep.update(this.#photo, this.#swept);
       frame.request();
     });
-    link.receive("scores", (data) => this.onScores(data));
+    link.receive("scores", (data) => this.#onScores(data));
     link.receive("heat", (data) => {
-      this.heat = heatOf(data);
+      this.#heat = heatOf(data);
       frame.request();
     });
     link.receive("sweep", (data) => {
-      this.swept = sweptOf(data);
-      if (!this.swept || (this.probed !== null && this.probed >= this.swept.drop.length)) this.probed = null;
-      this.sweep.update(this.photo, this.swept);
+      this.#swept = sweptOf(data);
+      if (!this.#swept || (this.#probed !== null && this.#probed >= this.#swept.drop.length)) this.#probed = null;
+      this.#sweep.update(this.#photo, this.#swept);
       frame.request();
     });
   }
 
-  private listenToTraits(): void {
-    const { link, frame, questions } = this;
+  #listenToTraits(): void {
+    const { link } = this;
+    const [frame, questions] = [this.#frame, this.#questions];
     link.watch(["patches", "selected"], () => {
       const patches = JSON.stringify(link.get("patches"));
-      if (patches !== this.synced && !this.editor.dragging) {
-        this.synced = patches;
-        this.editor.adopt(link.get("patches"));
+      if (patches !== this.#synced && !this.#editor.dragging) {
+        this.#synced = patches;
+        this.#editor.adopt(link.get("patches"));
       }
       frame.request();
     });
     link.watch(["target_name", "with_heat", "connected", "notes", "fill", "color", "size"], frame.request);
     link.listen("change:busy", () => {
-      clearTimeout(this.timer);
+      clearTimeout(this.#timer);
       const open = questions.asked;
       if (link.get("busy") || open === null) return;
       // The answer should have come; a question that failed must not keep the next ones waiting.
-      this.timer = setTimeout(() => questions.answered(open), GRACE);
+      this.#timer = setTimeout(() => questions.answered(open), GRACE);
     });
     link.listen("change:error", () => {
       if (link.get("error")) questions.release();
     });
     link.onClose(() => {
       frame.cancel();
-      clearTimeout(this.timer);
-      this.announcer.stop();
+      clearTimeout(this.#timer);
+      this.#announcer.stop();
     });
   }
 
-  private size(): Size {
-    return this.photo?.size ?? [1, 1];
+  #size(): Size {
+    return this.#photo?.size ?? [1, 1];
   }
 
-  private pattern(): Pattern {
+  #pattern(): Pattern {
     const { link } = this;
-    return { side: Math.min(link.get("size"), ...this.size()), fill: link.get("fill"), color: link.get("color") };
+    return { side: Math.min(link.get("size"), ...this.#size()), fill: link.get("fill"), color: link.get("color") };
   }
 
-  private onEdit(): void {
-    const { link, editor } = this;
+  #onEdit(): void {
+    const { link } = this;
+    const editor = this.#editor;
     const patches = JSON.stringify(editor.patches);
-    if (patches !== this.synced) {
-      this.synced = patches;
+    if (patches !== this.#synced) {
+      this.#synced = patches;
       link.model.set("patches", [...editor.patches]);
       link.model.set("selected", editor.selected);
       // Who answers is asked, and gets the patches with the question.
-      if (link.get("connected")) this.questions.want(editor.patches);
+      if (link.get("connected")) this.#questions.want(editor.patches);
       else link.model.save_changes();
-      if (editor.patches.length === 0) this.heat = null;
+      if (editor.patches.length === 0) this.#heat = null;
     } else if (link.get("selected") !== editor.selected && !editor.dragging) {
       link.set("selected", editor.selected);
     }
@@ -184,104 +177,107 @@ class OccluderView {
       link.model.set("size", side);
       if (!link.get("connected")) link.model.save_changes();
     }
-    this.frame.request();
+    this.#frame.request();
   }
 
-  private onScores(data: Data): void {
+  #onScores(data: Data): void {
     const { rows, move = 0, ...rest } = data.content as unknown as Scores & { move?: number };
-    this.scores = rows ? { rows, ...rest } : null;
+    this.#scores = rows ? { rows, ...rest } : null;
     this.el.dataset["scored"] = String(data.id);
     // Before painting: the network may work meanwhile.
-    if (rows) this.questions.answered(move);
-    else this.questions.forget();
+    if (rows) this.#questions.answered(move);
+    else this.#questions.forget();
     // Not before: an update that waits in a queue would put Python's patches back to where they were.
-    if (this.questions.asked === null && !this.editor.dragging) this.link.model.save_changes();
-    this.frame.request();
-    this.announcer.say(() => (this.scores && this.editor.patches.length > 0 ? spoken(this.scores) : ""));
+    if (this.#questions.asked === null && !this.#editor.dragging) this.link.model.save_changes();
+    this.#frame.request();
+    this.#announcer.say(() => (this.#scores && this.#editor.patches.length > 0 ? spoken(this.#scores) : ""));
   }
 
-  private setHeat(on: boolean): void {
-    const { link, editor } = this;
+  #setHeat(on: boolean): void {
+    const { link } = this;
+    const editor = this.#editor;
     link.set("with_heat", on);
-    if (on && link.get("connected") && editor.patches.length > 0) this.questions.want(editor.patches);
+    if (on && link.get("connected") && editor.patches.length > 0) this.#questions.want(editor.patches);
   }
 
-  private startSweep(settings: Settings): void {
-    this.editor.stopPicking();
+  #startSweep(settings: Settings): void {
+    this.#editor.stopPicking();
     this.link.command("sweep", { ...settings });
   }
 
-  private probe(place: number | null): void {
-    this.probed = place;
-    this.frame.request();
+  #probe(place: number | null): void {
+    this.#probed = place;
+    this.#frame.request();
   }
 
-  private current(): Current {
-    const { probed, swept, scores, editor } = this;
+  #current(): Current {
+    const [probed, swept, scores, editor] = [this.#probed, this.#swept, this.#scores, this.#editor];
     if (probed === null || !swept) return { scores, patches: editor.patches, selected: editor.selected };
     return { scores: scoresAt(swept, probed), patches: [patchAt(swept, probed)], selected: 0 };
   }
 
-  private ghost(size: Size): Patch | null {
-    const { editor } = this;
-    const { pointer } = this.stage;
-    if (this.probed !== null) return null;
+  #ghost(size: Size): Patch | null {
+    const editor = this.#editor;
+    const { pointer } = this.#stage;
+    if (this.#probed !== null) return null;
     if (editor.picking) return pointer && centred(editor.current ?? editor.fresh(...pointer), ...pointer, size);
     if (editor.patches.length > 0) return null;
     return editor.fresh(...(pointer ?? [size[0] / 2, size[1] / 2]));
   }
 
-  private paint(): void {
-    const { photo, link } = this;
-    this.main.hidden = photo === null;
-    this.empty.hidden = photo !== null;
-    setText(this.caption, photo ? link.get("target_name") : "");
+  #paint(): void {
+    const { link } = this;
+    const photo = this.#photo;
+    this.#main.hidden = photo === null;
+    this.#empty.hidden = photo !== null;
+    setText(this.#caption, photo ? link.get("target_name") : "");
     if (!photo) return;
-    const current = this.current();
-    this.paintStage(photo, current);
-    this.controls.update(photo.size);
-    this.paintScores(current);
+    const current = this.#current();
+    this.#paintStage(photo, current);
+    this.#controls.update(photo.size);
+    this.#paintScores(current);
     const notes = link.get("notes");
-    this.notes.replaceChildren(...notes.map((note) => h("li", {}, note)));
-    this.notes.hidden = notes.length === 0;
-    const { probed, swept } = this;
-    this.sweep.read(swept ? (probed === null ? POINT : readingAt(swept, probed)) : "");
-    this.el.dataset["patches"] = this.synced;
+    this.#notes.replaceChildren(...notes.map((note) => h("li", {}, note)));
+    this.#notes.hidden = notes.length === 0;
+    const [probed, swept] = [this.#probed, this.#swept];
+    this.#sweep.read(swept ? (probed === null ? POINT : readingAt(swept, probed)) : "");
+    this.el.dataset["patches"] = this.#synced;
   }
 
-  private paintStage(photo: Photo, { scores, patches, selected }: Current): void {
-    const { editor, stage } = this;
+  #paintStage(photo: Photo, { scores, patches, selected }: Current): void {
+    const [editor, stage] = [this.#editor, this.#stage];
     const edits = patches.length > 0;
     const row = scores && edits ? rowOf(scores, scores.target) : null;
     const tip = row && scores ? [changeText(row, scores.unit), nowText(scores)].filter(Boolean) : [];
-    const heat = edits && this.probed === null && this.link.get("with_heat") ? this.heat : null;
-    stage.update({ photo, patches, selected, ghost: this.ghost(photo.size), heat, tip });
-    this.hint.textContent = editor.picking ? PICKING : HINT;
+    const heat = edits && this.#probed === null && this.link.get("with_heat") ? this.#heat : null;
+    stage.update({ photo, patches, selected, ghost: this.#ghost(photo.size), heat, tip });
+    this.#hint.textContent = editor.picking ? PICKING : HINT;
     const patch = editor.current;
     const number = `patch ${(editor.selected ?? 0) + 1} of ${editor.patches.length}`;
     const what = patch ? `${number} at row ${patch.top}, column ${patch.left}` : "no patch";
     stage.element.setAttribute("aria-label", `Picture of ${photo.size[0]} by ${photo.size[1]} pixels, ${what}`);
   }
 
-  private paintScores({ scores }: Current): void {
+  #paintScores({ scores }: Current): void {
     const { link } = this;
-    const { element, input } = this.withHeat;
-    this.bars.element.hidden = this.now.hidden = !scores;
-    if (scores) this.bars.update(scores);
-    this.now.textContent = scores ? nowText(scores) : "";
-    this.unconnected.hidden = scores !== null || link.get("connected");
+    const { element, input } = this.#withHeat;
+    this.#bars.element.hidden = this.#now.hidden = !scores;
+    if (scores) this.#bars.update(scores);
+    this.#now.textContent = scores ? nowText(scores) : "";
+    this.#unconnected.hidden = scores !== null || link.get("connected");
     element.hidden = !link.get("connected");
     input.checked = link.get("with_heat");
-    input.disabled = this.editor.patches.length === 0;
+    input.disabled = this.#editor.patches.length === 0;
     element.title = input.disabled ? "Add a patch first" : "";
   }
 
-  private sheet(): Png | null {
-    this.frame.cancel();
-    this.paint();
-    if (!this.photo) return null;
-    const { link, stage, swept, sweep } = this;
-    const { scores, patches } = this.current();
+  #sheet(): Png | null {
+    this.#frame.cancel();
+    this.#paint();
+    if (!this.#photo) return null;
+    const { link } = this;
+    const [stage, swept, sweep] = [this.#stage, this.#swept, this.#sweep];
+    const { scores, patches } = this.#current();
     const view = link.get("view");
     const title = titleOf(link.model, swept ? "Occlusion sweep" : "Hidden", link.get("target_name"));
     const overHeat = !stage.heat.hidden;
@@ -307,4 +303,4 @@ class OccluderView {
   }
 }
 
-export default entry<OccluderState>("occluder", (link, el) => new OccluderView(link, el));
+export default entry<OccluderState>("occluder", OccluderView);

@@ -3,6 +3,7 @@ import { h } from "../_shared/dom";
 import { entry } from "../_shared/entry";
 import type { Link } from "../_shared/link";
 import type { BaseState } from "../_shared/model";
+import { RootView } from "../_shared/view";
 import { moved } from "./keys";
 import "./widget.css";
 
@@ -14,47 +15,45 @@ export interface PanelTabsState extends BaseState {
 
 const PREFIX = "cnnw-tab-";
 
-class PanelTabsView {
-  private readonly list = h("div", {
+class PanelTabsView extends RootView<PanelTabsState> {
+  readonly #list = h("div", {
     class: "cnnw-tab-list",
     role: "tablist",
     "aria-label": "Panels of the image",
   });
 
-  constructor(
-    private readonly link: Link<PanelTabsState>,
-    private readonly el: HTMLElement,
-  ) {
-    el.append(this.list);
-    this.list.addEventListener("keydown", (event) => this.onKey(event));
+  constructor(link: Link<PanelTabsState>, el: HTMLElement) {
+    super(link, el);
+    el.append(this.#list);
+    this.#list.addEventListener("keydown", (event) => this.#onKey(event));
     link.watch(["tabs"], () => {
-      this.list.replaceChildren(...link.get("tabs").map((tab) => this.tab(tab)));
-      this.show();
+      this.#list.replaceChildren(...link.get("tabs").map((tab) => this.#tab(tab)));
+      this.#show();
     });
-    link.watch(["active", "working"], () => this.show());
+    link.watch(["active", "working"], () => this.#show());
     // The neighbours come after this widget, one by one.
     link.whenInside(el, "*", () => {
-      this.show();
+      this.#show();
       if (!el.parentElement) return;
-      const arrivals = new MutationObserver(() => this.show());
+      const arrivals = new MutationObserver(() => this.#show());
       arrivals.observe(el.parentElement, { childList: true });
       link.onClose(() => arrivals.disconnect());
     });
   }
 
-  private tab([value, label, title]: [name: string, label: string, hint: string]): HTMLElement {
+  #tab([value, label, title]: [name: string, label: string, hint: string]): HTMLElement {
     const onclick = () => this.link.set("active", value);
     return h("button", { type: "button", class: "cnnw-plain", role: "tab", value, title, onclick }, label);
   }
 
-  private tabs(): HTMLButtonElement[] {
-    return [...this.list.querySelectorAll("button")];
+  #tabs(): HTMLButtonElement[] {
+    return [...this.#list.querySelectorAll("button")];
   }
 
-  private show(): void {
+  #show(): void {
     const { link } = this;
     const active = link.get("active");
-    for (const tab of this.tabs()) {
+    for (const tab of this.#tabs()) {
       const on = tab.value === active;
       tab.setAttribute("aria-selected", String(on));
       tab.tabIndex = on ? 0 : -1;
@@ -68,8 +67,8 @@ class PanelTabsView {
     window.dispatchEvent(new Event("resize"));
   }
 
-  private onKey(event: KeyboardEvent): void {
-    const tabs = this.tabs();
+  #onKey(event: KeyboardEvent): void {
+    const tabs = this.#tabs();
     const next = tabs[moved(event.key, tabs.indexOf(document.activeElement as HTMLButtonElement), tabs.length)];
     if (!next) return;
     event.preventDefault();
@@ -78,4 +77,4 @@ class PanelTabsView {
   }
 }
 
-export default entry<PanelTabsState>("panel-tabs", (link, el) => new PanelTabsView(link, el));
+export default entry<PanelTabsState>("panel-tabs", PanelTabsView);
