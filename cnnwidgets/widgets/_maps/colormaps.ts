@@ -45,7 +45,8 @@ export function table(name: ColormapName): Uint8Array {
   if (present) return present;
   const hex = ANCHORS[name];
   const count = hex.length / 6;
-  const channel = (anchor: number, c: number) => parseInt(hex.slice(anchor * 6 + c * 2, anchor * 6 + c * 2 + 2), 16);
+  const channel = (anchor: number, c: number) =>
+    Number.parseInt(hex.slice(anchor * 6 + c * 2, anchor * 6 + c * 2 + 2), 16);
   const rgb = new Uint8Array(256 * 3);
   for (let i = 0; i < 256; i += 1) {
     const at = (i / 255) * (count - 1);

@@ -39,12 +39,11 @@ export function colourise(
   for (let row = 0, at = 0; row < height; row += 1) {
     for (let column = 0; column < width; column += 1, at += 1) {
       const value = part[at]!;
-      if (value === OUTSIDE) pixels[at] = 0;
-      else if (Number.isNaN(value)) pixels[at] = (row + column) % period < thickness ? stripe : between;
-      else if (limit === 0) pixels[at] = 0;
+      if (Number.isNaN(value)) pixels[at] = (row + column) % period < thickness ? stripe : between;
+      else if (value === OUTSIDE || limit === 0) pixels[at] = 0;
       else {
         const index = (value * factor + offset) | 0;
-        pixels[at] = colours[index < 0 ? 0 : index > 255 ? 255 : index]!;
+        pixels[at] = colours[index < 0 ? 0 : Math.min(index, 255)]!;
       }
     }
   }

@@ -7,25 +7,6 @@ import type { Size } from "./resample";
 import { limitOf, partOf, type Scale, type Stats, scaleOf, statsOf } from "./scale";
 import type { Sign } from "./state";
 
-export interface Heat {
-  id: number;
-  size: Size;
-  values: Float32Array;
-  /** What stands in for the positive part, or null where that is max(v, 0). */
-  magnitude: Float32Array | null;
-  partial: boolean;
-  unsigned: boolean;
-  channels: number;
-  /** The layer that it is a map of, where that was said. */
-  layer: string | null;
-  /** The method's name for a reader; empty: not said. */
-  by: string;
-  /** How it was made, for a reader; empty: nothing to say. */
-  made: string;
-  /** Where it lies in the picture; undefined: over all of it. */
-  extent?: Extent;
-}
-
 /** The content of a push of a map beside its arrays. */
 export interface MapContent {
   /** In place of a map: why there is none. */
@@ -42,6 +23,16 @@ export interface MapContent {
   by?: string;
   /** How it was made: patch, places and fill of an occlusion. */
   made?: string;
+}
+
+export interface Heat extends Omit<Required<MapContent>, "message"> {
+  id: number;
+  size: Size;
+  values: Float32Array;
+  /** What stands in for the positive part, or null where that is max(v, 0). */
+  magnitude: Float32Array | null;
+  /** Where it lies in the picture; undefined: over all of it. */
+  extent?: Extent;
 }
 
 /** The map in a push; null if it holds none. */

@@ -3,7 +3,7 @@ import { type Extent, WHOLE } from "./extent";
 import { cell, resample, type Size, valueAt } from "./resample";
 
 /** In place of a value: the map has no cell there. */
-export const OUTSIDE = Infinity;
+export const OUTSIDE = Number.POSITIVE_INFINITY;
 
 /** The cell that target pixel `index` lies in; -1 where there is none. */
 export function cellIn(index: number, source: number, target: number, low: number, high: number): number {

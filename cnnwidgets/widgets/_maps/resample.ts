@@ -27,7 +27,7 @@ export function valueAt(
   smooth: boolean,
 ): number {
   const home = values[cell(row, h, height) * w + cell(column, w, width)] as number;
-  if (!Number.isFinite(home)) return NaN;
+  if (!Number.isFinite(home)) return Number.NaN;
   if (!smooth) return home;
   const y = centre(row, h, height);
   const x = centre(column, w, width);
@@ -70,7 +70,7 @@ export function resample(values: Float32Array, source: Size, target: Size, smoot
     target,
   );
   const homes = nearest(values, source, target);
-  for (let i = 0; i < sums.length; i += 1) sums[i] = homes[i]! !== homes[i]! ? NaN : sums[i]! / weights[i]!;
+  for (let i = 0; i < sums.length; i += 1) sums[i] = Number.isNaN(homes[i]!) ? Number.NaN : sums[i]! / weights[i]!;
   return sums;
 }
 
@@ -81,7 +81,7 @@ function nearest(values: Float32Array, [h, w]: Size, [height, width]: Size): Flo
     const start = cell(row, h, height) * w;
     for (let column = 0; column < width; column += 1, at += 1) {
       const value = values[start + columns[column]!]!;
-      out[at] = value - value === 0 ? value : NaN;
+      out[at] = value - value === 0 ? value : Number.NaN;
     }
   }
   return out;

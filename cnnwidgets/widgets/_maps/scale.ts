@@ -12,20 +12,20 @@ export interface Stats {
 }
 
 export function statsOf(values: Float32Array): Stats {
-  let min = Infinity;
-  let max = -Infinity;
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
   let nan = 0;
   let infinite = 0;
   for (let i = 0; i < values.length; i += 1) {
     const value = values[i]!;
     if (Number.isNaN(value)) nan += 1;
-    else if (value === Infinity || value === -Infinity) infinite += 1;
+    else if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) infinite += 1;
     else {
       if (value < min) min = value;
       if (value > max) max = value;
     }
   }
-  if (min > max) min = max = NaN;
+  if (min > max) min = max = Number.NaN;
   return { min, max, total: values.length, nan, infinite };
 }
 
@@ -40,11 +40,11 @@ export function limitOf({ min, max }: Stats, sign: Sign): number {
 export function partOf(values: Float32Array, sign: Sign): Float32Array {
   const part = new Float32Array(values.length);
   const factor = sign === "negative" ? -1 : 1;
-  const least = sign === "signed" ? -Infinity : 0;
+  const least = sign === "signed" ? Number.NEGATIVE_INFINITY : 0;
   for (let i = 0; i < values.length; i += 1) {
     const value = values[i]! * factor;
     // The difference is NaN for what is not finite.
-    part[i] = value - value !== 0 ? NaN : value > least ? value : least;
+    part[i] = value - value === 0 ? Math.max(value, least) : Number.NaN;
   }
   return part;
 }
@@ -54,7 +54,7 @@ export function percentileOf(values: Float32Array, percent: number): number {
   const sizes = values.filter(Number.isFinite).map(Math.abs).sort();
   const rank = ((sizes.length - 1) * percent) / 100;
   const low = Math.floor(rank);
-  const least = sizes[low] ?? NaN;
+  const least = sizes[low] ?? Number.NaN;
   return least + ((sizes[low + 1] ?? least) - least) * (rank - low);
 }
 

@@ -17,7 +17,7 @@ interface TextStyle {
 export function wrapped(text: string, width: number, measure: (text: string) => number): string[] {
   const lines: string[] = [];
   let line = "";
-  for (const piece of text.match(/\S+\s*/g) ?? []) {
+  for (const piece of text.match(/\S+\s*/gu) ?? []) {
     if (line && measure((line + piece).trimEnd()) > width) {
       lines.push(line.trimEnd());
       line = "";

@@ -100,5 +100,7 @@ export function subscribe<State extends object>(
   const newest = latest.get(kind);
   if (newest) handler(newest);
   else model.send({ op: "pull", kind });
-  return () => void group.delete(handler);
+  return () => {
+    group.delete(handler);
+  };
 }

@@ -7,7 +7,7 @@ type Properties = Record<string, string | number | boolean | EventListener | und
 function build<E extends Element>(element: E, properties: Properties, children: Child[]): E {
   for (const [name, value] of Object.entries(properties)) {
     if (value === undefined || value === false) continue;
-    if (typeof value === "function") element.addEventListener(name.replace(/^on/, ""), value);
+    if (typeof value === "function") element.addEventListener(name.replace(/^on/u, ""), value);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
   for (const child of children) if (child !== null && child !== undefined && child !== false) element.append(child);

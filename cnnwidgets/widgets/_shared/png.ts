@@ -8,7 +8,7 @@ export interface Png {
   name: string;
 }
 
-const READ = 8_000; // ms that the outcome is told
+const READ = 8000; // ms that the outcome is told
 const BACKGROUND = 200; // ms; a page that is not seen draws no frames
 
 /** Until the reader sees what was changed. */

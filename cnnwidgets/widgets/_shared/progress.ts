@@ -1,21 +1,40 @@
 /** How far a piece of work is, and the button that ends it. */
 import { button, h } from "./dom";
+import type { Link } from "./link";
+import type { BaseState } from "./model";
+import { View } from "./view";
 import "./progress.css";
 
-export class Progress {
-  readonly element: HTMLElement;
+interface ProgressState extends BaseState {
+  progress: number | null;
+  progress_text: string;
+}
+
+export class Progress extends View<ProgressState> {
   readonly bar: HTMLProgressElement;
   readonly text = h("span", { class: "cnnw-figures" });
-  readonly cancel: HTMLButtonElement;
+  readonly cancel = button("Cancel", () => this.#cancel());
+  readonly element = h("div", { class: "cnnw-row cnnw-work" });
 
-  constructor(label: string, oncancel: () => void, title = "Cancel") {
+  constructor(link: Link<ProgressState>, label: string) {
+    super(link);
     this.bar = h("progress", { class: "cnnw-progress", max: 1, value: 0, "aria-label": label });
-    this.cancel = button("Cancel", oncancel, { title });
-    this.element = h("div", { class: "cnnw-row cnnw-work" }, this.bar, this.text, this.cancel);
+    this.element.append(this.bar, this.text, this.cancel);
+    link.watch(["progress", "progress_text"], () => {
+      const share = link.get("progress");
+      this.bar.value = share ?? 0;
+      this.text.textContent = link.get("progress_text");
+      if (share === null) this.cancel.disabled = false;
+    });
   }
 
-  update(share: number | null, text: string): void {
-    this.bar.value = share ?? 0;
-    this.text.textContent = text;
+  show(running: boolean): void {
+    this.element.hidden = !running;
+    if (!running) this.cancel.disabled = false;
+  }
+
+  #cancel(): void {
+    this.cancel.disabled = true;
+    this.link.command("cancel");
   }
 }

@@ -17,11 +17,11 @@ const MOST_BYTES = 220;
 const MOST_LETTERS = 80;
 
 function slug(text: string, letters: number, bytes: number): string {
-  const safe = text.replace(/(?:[^\p{L}\p{N}._]|\.\.)+/gu, "-").replace(/^[-.]+|[-.]+$/g, "");
+  const safe = text.replace(/(?:[^\p{L}\p{N}._]|\.\.)+/gu, "-").replace(/^[-.]+|[-.]+$/gu, "");
   const encoder = new TextEncoder();
-  let size = 0;
-  const fitting = [...safe].slice(0, letters).filter((letter) => (size += encoder.encode(letter).length) <= bytes);
-  return fitting.join("");
+  let fitting = [...safe].slice(0, letters).join("");
+  while (encoder.encode(fitting).length > bytes) fitting = [...fitting].slice(0, -1).join("");
+  return fitting;
 }
 
 /** A file name out of the parts of a title: letters, digits, dots and underscores of any script. */

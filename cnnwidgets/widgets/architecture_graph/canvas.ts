@@ -30,9 +30,9 @@ export class Canvas {
   readonly element = h("div", { class: "cnnw-ag-scroll" });
   readonly svg = s("svg", { role: "tree", "aria-label": "Architecture" });
   /** Called after elements were made, with those that are new. */
-  onDrawn: () => void = () => {};
+  onDrawn: (() => void) | null = null;
   /** Called when a view that had no size gets one, as in a notebook tab that comes to the front. */
-  onAppear: () => void = () => {};
+  onAppear: (() => void) | null = null;
 
   drawing: Drawing | undefined;
   zoom = 1;
@@ -45,7 +45,7 @@ export class Canvas {
   #routed: Line[] = [];
   #returning: Line[] = [];
   #items = new Map<string, Item>();
-  #elements = new Map<string, SVGGElement>();
+  readonly #elements = new Map<string, SVGGElement>();
   /** What has elements. */
   #covered: Rect | undefined;
   #far = false;
@@ -208,7 +208,7 @@ export class Canvas {
     this.#covered = undefined;
     if (appeared) this.#centre();
     this.#refresh();
-    if (appeared) this.onAppear();
+    if (appeared) this.onAppear?.();
   }
 
   /** Around a drawing that is narrower than the view. */
@@ -287,7 +287,7 @@ export class Canvas {
     const inside = (lines: Line[]) => lines.filter((line) => overlaps(line.bounds, rect)).map((line) => line.path);
     this.#lines.setAttribute("d", inside(this.#routed).join(""));
     this.#back.setAttribute("d", inside(this.#returning).join(""));
-    this.onDrawn();
+    this.onDrawn?.();
   }
 
   #onWheel(event: WheelEvent): void {

@@ -14,10 +14,10 @@ export function factsOf(item: Item): [string, string][] {
   if (!card) return rows;
   add("Parameters", card.params ? count(card.params) : "none");
   if (card.macs) add("Multiply-adds", count(card.macs));
-  if (card.field.length) add("Receptive field", `${card.field.join(" × ")} px`);
+  if (card.field.length > 0) add("Receptive field", `${card.field.join(" × ")} px`);
   if (card.calls > 1) add("Called", `${card.calls} times; the last one is shown`);
   const others = (item.members ?? []).filter((name) => name !== item.layer);
-  if (others.length && item.group === undefined) add("Holds", [...others, item.layer].join(", "));
+  if (others.length > 0 && item.group === undefined) add("Holds", [...others, item.layer].join(", "));
   return rows;
 }
 

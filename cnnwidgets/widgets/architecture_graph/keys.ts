@@ -19,7 +19,7 @@ export function action(key: string, items: readonly Item[], at: Item): Action | 
     case "Home":
       return focus(items[0]);
     case "End":
-      return focus(items[items.length - 1]);
+      return focus(items.at(-1));
     case "ArrowRight":
       if (folded) return { do: "expand", item: at };
       return at.open ? focus(items[index + 1]) : undefined;

@@ -20,21 +20,23 @@ const KINDS = ["conv", "norm", "activation", "pool", "linear", "attention"];
 /** How far from its left edge a group's marker takes clicks. */
 const MARKER = 27;
 
-export function colourClass(kind: string): string {
-  return `cnnw-ag-${KINDS.includes(kind) ? kind : "other"}`;
+/** The style that gives an item the colour of its kind. */
+export function colourStyle(kind: string): string {
+  return `--cnnw-ag-colour: var(--cnnw-${KINDS.includes(kind) ? kind : "other"})`;
 }
 
 /** What a screen reader says. */
 export function itemLabel(item: Item): string {
   if (item.kind === "join") return `${item.title} ${item.detail}`;
-  const size = item.shape.length ? `, output ${item.shape.join(" × ")}` : "";
+  const size = item.shape.length > 0 ? `, output ${item.shape.join(" × ")}` : "";
   return `${item.title}, ${item.detail}${size}`;
 }
 
 export function drawItem(item: Item, fonts: Fonts, far: boolean): SVGGElement {
   if (item.kind === "join") return drawJoin(item, far);
   const root = s("g", {
-    class: `cnnw-ag-item ${item.open ? "cnnw-ag-frame" : `cnnw-ag-node ${colourClass(item.kind)}`}`,
+    class: `cnnw-ag-item ${item.open ? "cnnw-ag-frame" : "cnnw-ag-node"}`,
+    style: colourStyle(item.kind),
     transform: `translate(${item.x} ${item.y})`,
     role: "treeitem",
     tabindex: -1,

@@ -40,7 +40,7 @@ export function measurer(font: string): Measure {
     let width = widths.get(text);
     if (width === undefined) {
       // 500 letters never fit: no need to know by how much
-      width = text.length > 400 ? Infinity : context.measureText(text).width;
+      width = text.length > 400 ? Number.POSITIVE_INFINITY : context.measureText(text).width;
       if (widths.size > 20_000) widths.clear();
       widths.set(text, width);
     }

@@ -83,7 +83,7 @@ class GraphView extends RootView<GraphState> {
     // the widget may grow with its drawing but never shrinks under the pointer
     this.#tallest = Math.max(this.#tallest, canvas.naturalHeight());
     this.#view.style.setProperty("--cnnw-ag-natural", `${this.#tallest}px`);
-    if (!canvas.find(this.#focused)) {
+    if (canvas.find(this.#focused) === undefined) {
       this.#focused = holder(drawing.nodes, this.link.get("selected"))?.id ?? this.#ordered[0]?.id ?? "";
     }
     canvas.hold(this.#focused);

@@ -35,7 +35,7 @@ export class ClassSearch {
   #onInput(): void {
     const { names } = this;
     const input = this.#input;
-    const listed = Number(/^(\d+): /.exec(input.value)?.[1]);
+    const listed = Number(/^(\d+): /u.exec(input.value)?.[1]);
     if (names[listed] !== undefined) {
       this.#pick(listed);
       return;

@@ -20,7 +20,7 @@ export class Choices extends View<ComparisonState> {
   readonly #classes = new Ticks("Classes", (values) => this.link.set("chosen_classes", values.map(Number)));
   readonly #axis = new Segmented("Columns", (value) => this.link.set("axis", value as ComparisonState["axis"]));
   readonly #start = button("Compare", () => this.#compare());
-  readonly #progress = new Progress("Progress", () => this.link.command("cancel"));
+  readonly #progress = new Progress(this.link, "Progress");
 
   constructor(link: Link<ComparisonState>) {
     super(link);
@@ -31,7 +31,7 @@ export class Choices extends View<ComparisonState> {
     this.element = h("div", { class: "cnnw-stack" }, ...lists, line);
     link.watch(["methods", "layers", "classes", "axis"], () => this.#paint());
     link.watch(["chosen_methods", "chosen_layers", "chosen_classes"], () => this.#paint());
-    link.watch(["busy", "progress", "progress_text"], () => this.#paintWork());
+    link.watch(["busy", "progress"], () => this.#paintWork());
   }
 
   /** Traits may still be on their way; the command carries the choice. */
@@ -49,9 +49,9 @@ export class Choices extends View<ComparisonState> {
     const { link } = this;
     const methods = link.get("methods");
     this.element.hidden = methods.length === 0;
-    const families = byFamily(methods).map(([heading, members]): OptionGroup => {
-      return [heading, members.map(([name, label, question]) => [name, label, question])];
-    });
+    const families = byFamily(methods).map(
+      ([heading, members]): OptionGroup => [heading, members.map(([name, label, question]) => [name, label, question])],
+    );
     this.#methods.update(families, link.get("chosen_methods"));
     const layers = link.get("layers").map((name): Option => [name, name, name]);
     this.#layers.update([["", layers]], link.get("chosen_layers"));
@@ -66,10 +66,8 @@ export class Choices extends View<ComparisonState> {
   #paintWork(): void {
     const { link } = this;
     const progress = this.#progress;
-    const share = link.get("progress");
     this.#start.disabled = link.get("busy");
-    progress.element.hidden = !link.get("busy");
-    progress.bar.hidden = share === null;
-    progress.update(share, link.get("progress_text"));
+    progress.show(link.get("busy"));
+    progress.bar.hidden = link.get("progress") === null;
   }
 }

@@ -55,7 +55,7 @@ export class GridView {
     this.#grid = grid;
     this.#rows = grid.rows.map(({ label, single }, i) => ({
       cells: (single ? [""] : grid.columns).map(
-        (column, j) => new CellView([label, column].filter(Boolean).join(", "), `${i},${j}`),
+        (name, j) => new CellView([label, name].filter(Boolean).join(", "), `${i},${j}`),
       ),
       bar: new ColourBar("cnnw-cmp"),
       note: h("span", { class: "cnnw-cmp-note cnnw-small cnnw-soft", dir: "auto" }),

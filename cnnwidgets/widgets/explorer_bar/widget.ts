@@ -30,7 +30,7 @@ class ExplorerBarView extends RootView<ExplorerBarState> {
   readonly #summary = h("span", { class: "cnnw-soft cnnw-figures" });
   readonly #picture = menu("Photograph", [], "", (picture) => this.link.set("picture", picture));
   readonly #file = h("input", { type: "file", accept: "image/*", hidden: true, "aria-label": "Image file" });
-  readonly #progress = new Progress("Progress", () => this.link.command("cancel"), "Stop, and keep what is done");
+  readonly #progress = new Progress(this.link, "Progress");
   readonly #panels = h("span", { class: "cnnw-explorer-panels", role: "group", "aria-label": "Panels" });
   readonly #notes = h("div");
 
@@ -39,6 +39,7 @@ class ExplorerBarView extends RootView<ExplorerBarState> {
     this.#picture.title = "Choose a photograph";
     this.#progress.text.classList.add("cnnw-soft");
     this.#progress.text.setAttribute("role", "status");
+    this.#progress.cancel.title = "Stop, and keep what is done";
     const upload = button("Upload", () => this.#file.click(), { title: "Explore an image file of yours" });
     this.#file.addEventListener("change", () => this.#upload());
     const gap = h("span", { class: "cnnw-explorer-gap" });
@@ -73,11 +74,9 @@ class ExplorerBarView extends RootView<ExplorerBarState> {
       picture.value = link.get("picture");
     });
     link.watch(["progress", "progress_text"], () => {
-      const share = link.get("progress");
-      const text = link.get("progress_text");
-      progress.element.hidden = share === null && !text;
-      progress.bar.hidden = progress.cancel.hidden = share === null;
-      progress.update(share, text);
+      const isCounted = link.get("progress") !== null;
+      progress.show(isCounted || link.get("progress_text") !== "");
+      progress.bar.hidden = progress.cancel.hidden = !isCounted;
     });
     link.watch(["notes"], () => {
       const notes = link.get("notes").map((note) => h("p", { class: "cnnw-explorer-note cnnw-warning" }, note));

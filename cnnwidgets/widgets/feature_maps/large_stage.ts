@@ -2,7 +2,7 @@
 import { claim, h } from "../_shared/dom";
 import { number } from "../_shared/format";
 import { drawLarge, type LargeLook, ratio, rectOf } from "./large";
-import { levelsOf, valueOf } from "./maps";
+import { levelsOf, levelValue } from "./maps";
 import type { MapsView } from "./view";
 
 const HINT = "Point at the map to read a value.";
@@ -58,7 +58,7 @@ export class LargeStage {
     style.width = `${across / maps.width}%`;
     style.height = `${down / maps.height}%`;
     const level = levelsOf(maps, channel)[this.#row * maps.width + this.#column] ?? 255;
-    const value = valueOf(maps, channel, level);
+    const value = levelValue(maps, channel, level);
     const text = Number.isNaN(value) ? "NaN or infinite" : `≈ ${number(value)}`;
     this.#reading.textContent = `${text} at row ${this.#row}, column ${this.#column}`;
     this.#reading.title = "Rounded to 1/254 of the map's range";

@@ -69,7 +69,7 @@ export function levelsOf(maps: Maps, channel: number): Uint8Array {
 }
 
 /** The number behind a level, to 1/254 of the map's range; NaN for what is not finite. */
-export function valueOf(maps: Maps, channel: number, level: number): number {
+export function levelValue(maps: Maps, channel: number, level: number): number {
   if (level > TOP_LEVEL) return Number.NaN;
   const low = maps.minimum[channel] ?? Number.NaN;
   const high = maps.maximum[channel] ?? Number.NaN;

@@ -39,7 +39,7 @@ export function mapSheet({ map, view, channel, title, off }: MapPicture): HTMLCa
 export function mapFileName(layer: string, channel: number, about: readonly string[] = []): string {
   const safe = layer
     .replace(/[^\p{L}\p{N}._-]+/gu, "_")
-    .replace(/^\.+/, "")
+    .replace(/^\.+/u, "")
     .slice(0, about.length > 0 ? 60 : 100);
   const rest = about.length > 0 ? `-${fileName(...about).slice(0, -".png".length)}` : "";
   return `${safe || "maps"}-${channel}${rest}.png`;

@@ -22,7 +22,7 @@ export class MethodList {
   #method = "";
   #at = -1;
   #letters = "";
-  #typedAt = -Infinity;
+  #typedAt = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly pick: (name: string) => void) {
     lists += 1;
@@ -94,7 +94,7 @@ export class MethodList {
     this.element.showPopover();
     this.#putUnderButton();
     this.element.focus({ preventScroll: true });
-    this.#typedAt = -Infinity;
+    this.#typedAt = Number.NEGATIVE_INFINITY;
     this.#go(
       Math.max(
         this.#methods.findIndex(([name]) => name === this.#method),

@@ -52,7 +52,7 @@ export function sentencesOf(stats: Stats, sign: Sign, partial: boolean): Sentenc
   return sentences;
 }
 
-const clauseOf = (text: string) => text.toLowerCase().replace(/^the /, "").split(/[:.]/, 1)[0]!;
+const clauseOf = (text: string) => text.toLowerCase().replace(/^the /u, "").split(/[:.]/u, 1)[0]!;
 
 /** Python's notes after the panel's own sentences, without those that say what one of these says already. */
 export function once(own: readonly Sentence[], notes: readonly Sentence[]): Sentence[] {

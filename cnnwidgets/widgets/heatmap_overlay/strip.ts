@@ -25,7 +25,8 @@ export function stripOf({ id, arrays, content }: Data): Strip | null {
   let start = 0;
   names.forEach((layer, i) => {
     const [rows, columns] = [sizes[i * 2]!, sizes[i * 2 + 1]!];
-    const own = values.subarray(start, (start += rows * columns));
+    const own = values.subarray(start, start + rows * columns);
+    start += rows * columns;
     const size = [rows, columns] as const;
     const extent = extentOf({ extent: extents[i] });
     const plain = { magnitude: null, partial: false, unsigned: false, channels: 0, by: "", made: "" };

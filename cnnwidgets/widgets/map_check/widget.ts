@@ -18,10 +18,7 @@ class MapCheckView extends RootView<MapCheckState> {
   readonly #badge = h("span", { class: "mc-badge" });
   readonly #what = h("span", { class: "mc-what cnnw-soft" });
   readonly #top = h("div", { class: "cnnw-row" }, this.#start, this.#badge, this.#what);
-  readonly #progress = new Progress("Progress of the check", () => {
-    this.#progress.cancel.disabled = true;
-    this.link.command("cancel");
-  });
+  readonly #progress = new Progress(this.link, "Progress of the check");
   readonly #sentence = h("p", { class: "mc-sentence cnnw-wrap", role: "status" });
   readonly #notes = h("ul", { class: "mc-notes cnnw-soft cnnw-wrap" });
   readonly #maps = h("div");
@@ -32,9 +29,6 @@ class MapCheckView extends RootView<MapCheckState> {
     const parts = [this.#progress.element, this.#sentence, this.#notes, this.#maps, this.#table];
     el.append(h("div", { class: "cnnw-stack" }, this.#top, ...parts));
     link.watch(["state", "hint", "badge", "level", "sentence", "notes"], () => this.#paint());
-    link.watch(["progress", "progress_text"], () => {
-      this.#progress.update(link.get("progress"), link.get("progress_text"));
-    });
     link.receive("maps", (data) => this.#paintMaps(data));
     // The charts are siblings under the same root.
     link.whenInside(el, ".cnnw-map-check", (root) => link.showBusy(root));
@@ -45,8 +39,7 @@ class MapCheckView extends RootView<MapCheckState> {
     const [sentence, notes] = [this.#sentence, this.#notes];
     const state = link.get("state");
     this.#paintTop();
-    this.#progress.element.hidden = state !== "running";
-    if (state !== "running") this.#progress.cancel.disabled = false;
+    this.#progress.show(state === "running");
     sentence.textContent = link.get("sentence");
     sentence.hidden = !link.get("sentence");
     const warns = link.get("level") === "warn";

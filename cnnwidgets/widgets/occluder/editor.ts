@@ -21,7 +21,7 @@ export class Editor {
   #held: { row: number; column: number; gesture: string } | null = null;
   #source: [number, number] | null = null;
   #gestures = 0;
-  #last = { kind: "", time: -Infinity };
+  #last = { kind: "", time: Number.NEGATIVE_INFINITY };
 
   /** `changed` is called after each change, `pattern` asked for new patches. */
   constructor(
@@ -204,7 +204,7 @@ export class Editor {
     this.stopPicking();
     if (to === this.history) return picked;
     this.history = to;
-    this.#last.time = -Infinity;
+    this.#last.time = Number.NEGATIVE_INFINITY;
     this.selected = this.#existing(this.selected);
     this.changed();
     return true;

@@ -75,7 +75,8 @@ export function movedBy(key: string, patch: Patch, far: boolean, size: Size): Pa
 export function freePlace(patches: readonly Patch[], fresh: Patch, size: Size): Patch {
   let patch = centred(fresh, size[0] / 2, size[1] / 2, size);
   const step = Math.max(1, Math.round(fresh.height / 2));
-  for (let i = 0; i < 64 && patches.some(({ top, left }) => top === patch.top && left === patch.left); i += 1) {
+  const isTaken = (at: Patch) => patches.some(({ top, left }) => top === at.top && left === at.left);
+  for (let i = 0; i < 64 && isTaken(patch); i += 1) {
     const [top, left] = [patch.top + step, patch.left + step];
     const inside = top + fresh.height <= size[0] && left + fresh.width <= size[1];
     patch = within({ ...patch, top: inside ? top : (i * 7) % size[0], left: inside ? left : (i * 13) % size[1] }, size);
@@ -87,7 +88,7 @@ export function freePlace(patches: readonly Patch[], fresh: Patch, size: Size): 
 export function starts(side: number, patch: number, stride: number): number[] {
   const places: number[] = [];
   for (let at = 0; at + patch <= side; at += stride) places.push(at);
-  if (places.length > 0 && places[places.length - 1] !== side - patch) places.push(side - patch);
+  if (places.length > 0 && places.at(-1) !== side - patch) places.push(side - patch);
   return places;
 }
 

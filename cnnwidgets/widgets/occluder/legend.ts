@@ -35,7 +35,7 @@ export function dropLabels({ drop, unit }: Swept): [string, string, string] | nu
 /** The classes with their colours; `asBars` with a bar for the number of places of each. */
 export function classList(swept: Swept, colours: ReadonlyMap<number, string>, asBars: boolean): HTMLElement {
   const counts = countsOf(swept);
-  const sum = (classes: readonly ClassCount[]) => classes.reduce((total, { places }) => total + places, 0);
+  const sum = (classes: readonly ClassCount[]) => classes.reduce((total, count) => total + count.places, 0);
   const most = counts[0]?.places ?? 1;
   const rows = counts.slice(0, LISTED_CLASSES).map(({ index, name, places }) => {
     const fill = h("i");
@@ -45,13 +45,13 @@ export function classList(swept: Swept, colours: ReadonlyMap<number, string>, as
     const track = asBars && h("span", { class: "oc-track", "aria-hidden": "true" }, fill);
     const label = index === swept.first ? `${name} (as without patch)` : name;
     const text = h("bdi", { class: "oc-name cnnw-cut", title: label }, label);
-    const count = h("span", { class: "oc-value" }, String(places));
+    const value = h("span", { class: "oc-value" }, String(places));
     const data = { "data-class": index, "data-places": places };
-    return h("li", { class: "cnnw-figures", ...data }, swatch, text, track, count);
+    return h("li", { class: "cnnw-figures", ...data }, swatch, text, track, value);
   });
   const more = counts.slice(LISTED_CLASSES);
   const rest = more.length > 0 && `and ${more.length} more classes at ${placesText(sum(more))}`;
-  const name = `Highest score at ${placesText(sum(counts))}`;
-  const list = h("ul", { class: `oc-counts ${asBars ? "has-bars" : ""}`, "aria-label": name }, ...rows);
+  const title = `Highest score at ${placesText(sum(counts))}`;
+  const list = h("ul", { class: `oc-counts ${asBars ? "has-bars" : ""}`, "aria-label": title }, ...rows);
   return h("div", {}, list, rest && h("p", { class: "cnnw-soft" }, rest));
 }

@@ -1,9 +1,9 @@
 /** What is seen as a PNG: the edited picture, the map of the sweep if there is one, and the words with them. */
 import { INK, MARGIN, Sheet } from "../_maps/sheet";
 import { dropLabels, LISTED_CLASSES } from "./legend";
-import type { Patch, SweepView } from "./state";
+import type { Patch, Scores, SweepView } from "./state";
 import { countsOf, madeOf, type Swept } from "./swept";
-import { fillText } from "./words";
+import { fillText, spoken } from "./words";
 
 export interface OccluderPicture {
   /** Stands above: what is hidden from which class, photograph, network. */
@@ -12,7 +12,11 @@ export interface OccluderPicture {
   edited: [HTMLCanvasElement, ...HTMLCanvasElement[]];
   map: HTMLCanvasElement[];
   patches: readonly Patch[];
-  sentences: string[];
+  /** Of the bars. */
+  scores: Scores | null;
+  notes: readonly string[];
+  /** What is said of the sweep. */
+  status: string;
   swept: Swept | null;
   view: SweepView;
   colours: ReadonlyMap<number, string>;
@@ -21,16 +25,16 @@ export interface OccluderPicture {
 const SIDE = 480;
 
 /** How a sweep's map was made, and what its colours stand for. */
-export function sweepSentence(swept: Swept, view: SweepView): string {
+function sweepSentence(swept: Swept, view: SweepView): string {
   const shows = view === "drop" ? `drop of ${swept.target}` : "predicted class";
   return `Sweep: ${madeOf(swept)}, ${swept.rows} × ${swept.columns} places: ${shows}.`;
 }
 
 /** What the patches are; empty where there is none. */
-export function patchesSentence(patches: readonly Patch[]): string {
-  const texts = patches.map(({ height, width, fill, color }) => {
-    return `${height} × ${width} px (height × width), ${fillText(fill, color)} fill`;
-  });
+function patchesSentence(patches: readonly Patch[]): string {
+  const texts = patches.map(
+    ({ height, width, fill, color }) => `${height} × ${width} px (height × width), ${fillText(fill, color)} fill`,
+  );
   return texts.length > 0 ? `${texts.length === 1 ? "Patch" : "Patches"}: ${[...new Set(texts)].join("; ")}.` : "";
 }
 
@@ -54,7 +58,15 @@ export function occluderSheet(picture: OccluderPicture): HTMLCanvasElement {
     outlinePatches(context, picture.patches, top, factor);
   });
   if (swept) addLegend(sheet, swept, view, picture.colours, right, width);
-  for (const sentence of picture.sentences) sheet.text(sentence);
+  const sentences = [
+    picture.scores && picture.patches.length > 0 ? spoken(picture.scores) : "",
+    ...picture.notes,
+    swept ? picture.status : "",
+    edited.length > 1 ? "Over the picture: its Grad-CAM with the patches on it." : "",
+    swept ? sweepSentence(swept, view) : "",
+    patchesSentence(picture.patches),
+  ];
+  for (const sentence of sentences) sheet.text(sentence);
   return sheet.finish();
 }
 

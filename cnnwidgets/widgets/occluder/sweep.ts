@@ -4,6 +4,7 @@ import { button, h } from "../_shared/dom";
 import type { Link } from "../_shared/link";
 import { Progress } from "../_shared/progress";
 import { Segmented } from "../_shared/segmented";
+import { View } from "../_shared/view";
 import { pixelField } from "./controls";
 import { starts } from "./geometry";
 import { classList, dropScale } from "./legend";
@@ -27,7 +28,7 @@ interface SweepActions {
   probe: (place: number | null) => void;
 }
 
-export class SweepPanel {
+export class SweepPanel extends View<OccluderState> {
   readonly element = h("div", { class: "oc-sweep cnnw-stack" });
   readonly figure = new SweepMap((place) => this.actions.probe(place));
   /** Of the classes of the map. */
@@ -38,10 +39,7 @@ export class SweepPanel {
   readonly #stride = pixelField("Stride of the sweep in pixels", STRIDE, (pixels) => this.#setStride(pixels));
   readonly #places = h("span", { class: "cnnw-soft" });
   readonly #form = h("div", { class: "cnnw-row" });
-  readonly #progress = new Progress("Progress of the sweep", () => {
-    this.#progress.cancel.disabled = true;
-    this.link.command("cancel");
-  });
+  readonly #progress = new Progress(this.link, "Progress of the sweep");
   readonly #status = h("p", { class: "cnnw-soft", role: "status" });
   readonly #views = new Segmented("View of the sweep", (value) => this.link.set("view", value as SweepView));
   readonly #legend = h("div", { class: "oc-legend cnnw-stack" });
@@ -51,18 +49,16 @@ export class SweepPanel {
   readonly #result = h("div", { class: "oc-found oc-columns" });
 
   constructor(
-    private readonly link: Link<OccluderState>,
+    link: Link<OccluderState>,
     private readonly actions: SweepActions,
   ) {
+    super(link);
     const strideLabel = h("label", { class: "oc-label cnnw-soft" }, "Stride ", this.#stride, " px");
     this.#form.append(this.#start, strideLabel, this.#places);
     const left = h("div", { class: "oc-left cnnw-stack" }, this.figure.element, this.#source, this.#stale);
     const beside = h("div", { class: "cnnw-stack" }, this.#views.element, this.#legend, this.#reading);
     this.#result.append(left, beside);
     this.element.append(this.#form, this.#progress.element, this.#status, this.#result);
-    link.watch(["progress", "progress_text"], () => {
-      this.#progress.update(link.get("progress"), link.get("progress_text"));
-    });
     link.watch(["sweep", "sweep_text", "view", "can_sweep", "size", "stride", "fill", "color"], () => this.#paint());
   }
 
@@ -91,13 +87,11 @@ export class SweepPanel {
 
   #paint(): void {
     const { link } = this;
-    const [photo, swept, progress] = [this.#photo, this.#swept, this.#progress];
+    const [photo, swept] = [this.#photo, this.#swept];
     const state = link.get("sweep");
-    const running = state === "running";
     this.element.hidden = !photo || (!link.get("can_sweep") && state === "none");
     this.#form.hidden = !link.get("can_sweep");
-    progress.element.hidden = !running;
-    if (!running) progress.cancel.disabled = false;
+    this.#progress.show(state === "running");
     this.#status.textContent = link.get("sweep_text");
     this.#status.hidden = !this.#status.textContent;
     this.#paintForm();

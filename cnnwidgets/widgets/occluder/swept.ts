@@ -103,13 +103,13 @@ const LISTED = 5;
 /** The bars at one place: the best classes of the whole picture, and those that matter here; null without scores. */
 export function scoresAt(swept: Swept, place: number): Scores | null {
   const { classes, baseline, scores } = swept;
-  const target = classes[0];
+  const [target] = classes;
   if (!scores || target === undefined) return null;
   const all = classes.map((index, k): ScoreRow => {
     const after = scores[place * classes.length + k]!;
     return [index, className(swept, index), baseline[k]!, Number.isFinite(after) ? after : null];
   });
-  const byBefore = all.sort((a, b) => (b[2] ?? -Infinity) - (a[2] ?? -Infinity));
+  const byBefore = all.sort((a, b) => (b[2] ?? Number.NEGATIVE_INFINITY) - (a[2] ?? Number.NEGATIVE_INFINITY));
   const now = swept.predicted[place]!;
   const rows = byBefore.filter(([index], i) => i < LISTED || index === target || index === now);
   return { rows, target, first: swept.first ?? byBefore[0]![0], now, unit: swept.unit };
@@ -123,7 +123,7 @@ export function readingAt(swept: Swept, place: number): string {
   const name = index >= 0 ? className(swept, index) : "class unknown";
   const { unit, target } = swept;
   const before = swept.baseline[0] ?? Number.NaN;
-  const after = Math.max(before - drop, unit === "probability" ? 0 : -Infinity);
+  const after = Math.max(before - drop, unit === "probability" ? 0 : Number.NEGATIVE_INFINITY);
   const change = Number.isFinite(after) ? changeText([0, target, before, after], unit) : target;
   const how = swept.known[place] ? "" : ", estimated";
   return `y ${top}, x ${left}: ${change} (drop ${signedText(drop, unit)}${how}); ${name}`;

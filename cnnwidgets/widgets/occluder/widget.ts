@@ -15,7 +15,7 @@ import { PatchControls } from "./controls";
 import { Editor, type Pattern } from "./editor";
 import { centred } from "./geometry";
 import { Newest } from "./requests";
-import { occluderSheet, patchesSentence, sweepSentence } from "./save";
+import { occluderSheet } from "./save";
 import { PatchStage } from "./stage";
 import type { OccluderState, Patch, Scores } from "./state";
 import { SweepPanel } from "./sweep";
@@ -278,25 +278,18 @@ class OccluderView extends RootView<OccluderState> {
     const { link } = this;
     const [stage, swept, sweep] = [this.#stage, this.#swept, this.#sweep];
     const { scores, patches } = this.#current();
-    const view = link.get("view");
     const title = titleOf(link.model, swept ? "Occlusion sweep" : "Hidden", link.get("target_name"));
     const overHeat = !stage.heat.hidden;
-    const sentences = [
-      scores && patches.length > 0 ? spoken(scores) : "",
-      ...link.get("notes"),
-      swept ? link.get("sweep_text") : "",
-      overHeat ? "Over the picture: its Grad-CAM with the patches on it." : "",
-      swept ? sweepSentence(swept, view) : "",
-      patchesSentence(patches),
-    ].filter(Boolean);
     const canvas = occluderSheet({
       title,
       edited: overHeat ? [stage.canvas, stage.heat] : [stage.canvas],
       map: swept ? [sweep.figure.photoCanvas, sweep.figure.canvas] : [],
       patches,
-      sentences,
+      scores,
+      notes: link.get("notes"),
+      status: link.get("sweep_text"),
       swept,
-      view,
+      view: link.get("view"),
       colours: sweep.colours,
     });
     return { canvas, name: fileName("hidden", ...title.slice(1)) };

@@ -20,7 +20,7 @@ test("0 has the first colour, the limit the last, and half of it the middle", ()
 });
 
 test("a rounding error past the limit stays inside the table", () => {
-  assert.deepEqual(paint([10.000001, -0.000001], 10), [
+  assert.deepEqual(paint([10.000_001, -0.000_001], 10), [
     [255, 255, 255, 255],
     [0, 0, 0, 255],
   ]);
@@ -40,14 +40,14 @@ test("without a scale nothing is painted", () => {
 });
 
 test("NaN is striped in a colour of no map, and the data beside it is not", () => {
-  const pixels = paint([...Array<number>(8).fill(NaN), 1], 1);
+  const pixels = paint([...new Array(8).fill(Number.NaN), 1], 1);
   const stripes = pixels.slice(0, 8).filter((pixel) => pixel[3] === 255);
-  assert.deepEqual(stripes, Array(4).fill([...NOT_FINITE, 255]));
+  assert.deepEqual(stripes, new Array(4).fill([...NOT_FINITE, 255]));
   assert.deepEqual(pixels[8], [255, 255, 255, 255]);
 });
 
 test("what is not known yet is a pale hatch that lets the photograph through", () => {
-  const pixels = paint(Array<number>(8).fill(NaN), 1, "positive", true);
+  const pixels = paint(new Array(8).fill(Number.NaN), 1, "positive", true);
   assert.ok(pixels.every(([r, g, b, alpha]) => r === 255 && g === 255 && b === 255 && alpha! < 255));
   assert.equal(new Set(pixels.map((pixel) => pixel[3])).size, 2);
 });

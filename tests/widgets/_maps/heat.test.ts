@@ -49,7 +49,7 @@ test("the tooltip: what is painted, where, and the cell's own number", () => {
 });
 
 test("the tooltip of a map as fine as the picture", () => {
-  const fine = heat([-2, 6, NaN, Infinity], [1, 4]);
+  const fine = heat([-2, 6, Number.NaN, Number.POSITIVE_INFINITY], [1, 4]);
   const at = (column: number, map = fine) => linesAt(map, viewOf(map, "positive"), [1, 4], 0, column, true);
   assert.deepEqual(at(1), ["6.00", "row 0, column 1"]);
   assert.deepEqual(at(0), ["0", "row 0, column 0", "map: −2.00"]);

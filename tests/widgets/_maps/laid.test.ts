@@ -54,7 +54,7 @@ test("a cell, or none", () => {
 test("what is outside is not painted, though NaN is hatched", () => {
   const pixels = new Uint32Array(3);
   colourise(
-    Float32Array.of(OUTSIDE, 1, NaN),
+    Float32Array.of(OUTSIDE, 1, Number.NaN),
     3,
     { limit: 1, sign: "positive", name: "inferno", partial: false },
     pixels,
@@ -74,7 +74,7 @@ test("the tooltip follows", () => {
 });
 
 test("an extent that is none is the whole", () => {
-  for (const extent of [undefined, null, [0, 1], [0, 0, 0, 1], [0, "x", 1, 1], [0, 0, NaN, 1]]) {
+  for (const extent of [undefined, null, [0, 1], [0, 0, 0, 1], [0, "x", 1, 1], [0, 0, Number.NaN, 1]]) {
     assert.deepEqual(extentOf({ extent }), WHOLE);
   }
   assert.deepEqual(heat({}).extent, WHOLE);

@@ -20,9 +20,9 @@ test("two by two stretched to four by four is the product of the two directions"
 
 test("odd factors agree with torch.nn.functional.interpolate(align_corners=False)", () => {
   const wanted = [
-    0, 0.428571, 1.714286, 3, 1.285714, -0.428572, -1, 0.4, 0.842857, 2.171429, 3.5, 1.7, -0.1, -0.7, 2, 2.5, 4, 5.5,
-    3.357143, 1.214285, 0.5, 3.6, 4.157143, 5.828572, 7.5, 5.014286, 2.528571, 1.7, 4, 4.571429, 6.285715, 8, 5.428571,
-    2.857142, 2,
+    0, 0.428_571, 1.714_286, 3, 1.285_714, -0.428_572, -1, 0.4, 0.842_857, 2.171_429, 3.5, 1.7, -0.1, -0.7, 2, 2.5, 4,
+    5.5, 3.357_143, 1.214_285, 0.5, 3.6, 4.157_143, 5.828_572, 7.5, 5.014_286, 2.528_571, 1.7, 4, 4.571_429, 6.285_715,
+    8, 5.428_571, 2.857_142, 2,
   ];
   close(resample(Float32Array.of(0, 3, -1, 4, 8, 2), [2, 3], [5, 7], true), wanted);
 });
@@ -45,13 +45,16 @@ test("not smooth: true cells", () => {
 });
 
 test("a NaN cell makes NaN of itself only, and of none of its neighbours", () => {
-  const out = resample(Float32Array.of(5, NaN, 9, 1), [1, 4], [1, 8], true);
+  const out = resample(Float32Array.of(5, Number.NaN, 9, 1), [1, 4], [1, 8], true);
   // The last two cells interpolate: centres at 2.25 and 2.75 between 9 and 1.
-  assert.deepEqual([...out], [5, 5, NaN, NaN, 9, 7, 3, 1]);
+  assert.deepEqual([...out], [5, 5, Number.NaN, Number.NaN, 9, 7, 3, 1]);
 });
 
 test("infinity does not spread either", () => {
-  assert.deepEqual([...resample(Float32Array.of(-Infinity, 4), [1, 2], [1, 4], true)], [NaN, NaN, 4, 4]);
+  assert.deepEqual(
+    [...resample(Float32Array.of(Number.NEGATIVE_INFINITY, 4), [1, 2], [1, 4], true)],
+    [Number.NaN, Number.NaN, 4, 4],
+  );
 });
 
 test("one value alone agrees with the whole", () => {

@@ -9,7 +9,7 @@ const texts = (values: Float32Array, sign: Sign, partial = false) =>
   sentencesOf(statsOf(values), sign, partial).map(({ text }) => text);
 
 test("statistics are of the finite values", () => {
-  assert.deepEqual(statsOf(map(1, NaN, -3, Infinity, 2, -Infinity)), {
+  assert.deepEqual(statsOf(map(1, Number.NaN, -3, Number.POSITIVE_INFINITY, 2, Number.NEGATIVE_INFINITY)), {
     min: -3,
     max: 2,
     total: 6,
@@ -28,20 +28,20 @@ test("the scale is the map's own", () => {
 test("a side with nothing on it has no scale", () => {
   assert.equal(limitOf(statsOf(map(-4, -1)), "positive"), 0);
   assert.equal(limitOf(statsOf(map(4, 1)), "negative"), 0);
-  assert.equal(limitOf(statsOf(map(NaN, NaN)), "signed"), 0);
+  assert.equal(limitOf(statsOf(map(Number.NaN, Number.NaN)), "signed"), 0);
 });
 
 test("parts", () => {
-  const values = map(-4, 0, 2.5, Infinity);
-  assert.deepEqual([...partOf(values, "positive")], [0, 0, 2.5, NaN]);
-  assert.deepEqual([...partOf(values, "negative")].map(Math.abs), [4, 0, 0, NaN]);
-  assert.deepEqual([...partOf(values, "signed")], [-4, 0, 2.5, NaN]);
+  const values = map(-4, 0, 2.5, Number.POSITIVE_INFINITY);
+  assert.deepEqual([...partOf(values, "positive")], [0, 0, 2.5, Number.NaN]);
+  assert.deepEqual([...partOf(values, "negative")].map(Math.abs), [4, 0, 0, Number.NaN]);
+  assert.deepEqual([...partOf(values, "signed")], [-4, 0, 2.5, Number.NaN]);
 });
 
 test("the bar carries true numbers, with their sign", () => {
   assert.deepEqual(barLabels(4.8125, "positive"), ["0", "", "4.81"]);
   assert.deepEqual(barLabels(4.8125, "negative"), ["0", "", "−4.81"]);
-  assert.deepEqual(barLabels(0.00321, "signed"), ["−0.00321", "0", "+0.00321"]);
+  assert.deepEqual(barLabels(0.003_21, "signed"), ["−0.00321", "0", "+0.00321"]);
   assert.deepEqual(barLabels(0, "signed"), ["", "", ""]);
 });
 
@@ -63,22 +63,26 @@ test("constant maps say so", () => {
 });
 
 test("what is not finite is counted", () => {
-  assert.deepEqual(texts(map(1, NaN, -Infinity, 4), "positive"), [
+  assert.deepEqual(texts(map(1, Number.NaN, Number.NEGATIVE_INFINITY, 4), "positive"), [
     "2 of 4 values are not finite numbers (NaN or infinity); hatched in magenta.",
   ]);
-  assert.deepEqual(texts(map(1, NaN, 4), "positive"), [
+  assert.deepEqual(texts(map(1, Number.NaN, 4), "positive"), [
     "1 of 3 values is not a finite number (NaN or infinity); hatched in magenta.",
   ]);
-  assert.deepEqual(texts(map(NaN, NaN), "positive"), ["No value of the map is a finite number: it shows nothing."]);
+  assert.deepEqual(texts(map(Number.NaN, Number.NaN), "positive"), [
+    "No value of the map is a finite number: it shows nothing.",
+  ]);
 });
 
 test("a map that fills in passes no judgement yet", () => {
-  assert.deepEqual(texts(map(-1, NaN, NaN, NaN), "positive", true), [
+  assert.deepEqual(texts(map(-1, Number.NaN, Number.NaN, Number.NaN), "positive", true), [
     "25.0 % of the map is known; the rest is hatched.",
   ]);
-  assert.deepEqual(texts(map(NaN, NaN), "positive", true), ["0 % of the map is known; the rest is hatched."]);
+  assert.deepEqual(texts(map(Number.NaN, Number.NaN), "positive", true), [
+    "0 % of the map is known; the rest is hatched.",
+  ]);
   assert.deepEqual(texts(map(1, 2), "positive", true), ["This map is not final."]);
-  assert.equal(texts(map(1, Infinity, NaN, 2), "positive", true).length, 2);
+  assert.equal(texts(map(1, Number.POSITIVE_INFINITY, Number.NaN, 2), "positive", true).length, 2);
 });
 
 test("one fact is said once", () => {

@@ -36,7 +36,7 @@ test("floats at an odd offset are copied, not misread", () => {
 });
 
 test("a buffer that is too short is an error, not a smaller picture", () => {
-  assert.throws(() => decode(new ArrayBuffer(3), "uint8", [2, 2]), /needs 4 bytes, got 3/);
+  assert.throws(() => decode(new ArrayBuffer(3), "uint8", [2, 2]), /needs 4 bytes, got 3/u);
 });
 
 test("a first view pulls; a second one gets what has come", () => {

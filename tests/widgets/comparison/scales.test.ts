@@ -66,12 +66,12 @@ test("what the scale allows is said, and one scale for two units is warned of", 
     wordsOf(two, "all").map(({ warn }) => warn),
     [true],
   );
-  assert.match(wordsOf(two, "all")[0]!.text, /gradient; activation/);
+  assert.match(wordsOf(two, "all")[0]!.text, /gradient; activation/u);
   assert.deepEqual(wordsOf([[shown([2]), shown([3])]], "all"), [
     { text: "All maps share one scale: the same colour is the same number.", warn: false },
   ]);
-  assert.match(wordsOf(two, "own")[0]!.text, /compare places, not colours/);
-  assert.match(wordsOf(two, "method")[0]!.text, /within a method/);
+  assert.match(wordsOf(two, "own")[0]!.text, /compare places, not colours/u);
+  assert.match(wordsOf(two, "method")[0]!.text, /within a method/u);
   assert.deepEqual(wordsOf([[null]], "method"), []);
 });
 
@@ -82,7 +82,7 @@ test("maps too faint to be seen are pointed out", () => {
 });
 
 test("a row of the very same map is noticed", () => {
-  assert.equal(allSame([shown([1, NaN]), shown([1, NaN])]), true);
+  assert.equal(allSame([shown([1, Number.NaN]), shown([1, Number.NaN])]), true);
   assert.equal(allSame([shown([1, 2]), shown([1, 3])]), false);
   assert.equal(allSame([shown([1]), null]), false);
   assert.equal(allSame([shown([1])]), false);

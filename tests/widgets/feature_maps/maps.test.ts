@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ends, levelsOf, type Maps, readMaps, span, valueOf } from "../../../cnnwidgets/widgets/feature_maps/maps";
+import { ends, levelsOf, levelValue, type Maps, readMaps, span } from "../../../cnnwidgets/widgets/feature_maps/maps";
 import { farthest, order, quantity, share } from "../../../cnnwidgets/widgets/feature_maps/order";
 import type { FeatureMapsState } from "../../../cnnwidgets/widgets/feature_maps/state";
 import { makeView } from "../../../cnnwidgets/widgets/feature_maps/view";
@@ -34,10 +34,10 @@ test("a level stands for minimum + level / 254 of the range", () => {
   const maps = three();
   assert.deepEqual([...levelsOf(maps, 1)], [254, 255]);
   assert.deepEqual(
-    [0, 127, 254].map((level) => valueOf(maps, 0, level)),
+    [0, 127, 254].map((level) => levelValue(maps, 0, level)),
     [-2, 0, 2],
   );
-  assert.ok(Number.isNaN(valueOf(maps, 0, 255)));
+  assert.ok(Number.isNaN(levelValue(maps, 0, 255)));
 });
 
 test("the colours span the map, the layer, or both sides of zero", () => {

@@ -23,10 +23,10 @@ const swept: Swept = {
   columns: 2,
   tops: Int32Array.of(0, 2),
   lefts: Int32Array.of(0, 3),
-  drop: Float32Array.of(0.25, -0.125, NaN, 0),
+  drop: Float32Array.of(0.25, -0.125, Number.NaN, 0),
   predicted: Int32Array.of(7, 9, -1, 7),
   known: Uint8Array.of(1, 1, 0, 0),
-  scores: Float32Array.of(0.25, 0.5, 0.625, 0.25, NaN, NaN, 0.5, 0.5),
+  scores: Float32Array.of(0.25, 0.5, 0.625, 0.25, Number.NaN, Number.NaN, 0.5, 0.5),
   classes: [7, 9],
   baseline: [0.5, 0.25],
   names: { 7: "cat", 9: "dog" },
@@ -40,7 +40,7 @@ const swept: Swept = {
 
 test("the scale ends at the largest change", () => {
   assert.equal(largestDrop(swept.drop), 0.25);
-  assert.equal(largestDrop(Float32Array.of(NaN, 0)), 0);
+  assert.equal(largestDrop(Float32Array.of(Number.NaN, 0)), 0);
 });
 
 test("classes are counted, unknown places not", () => {
