@@ -28,7 +28,7 @@ function functionName(node, source) {
 }
 
 function namesOf(name) {
-  if (ts.isIdentifier(name)) return [name.text];
+  if (ts.isIdentifier(name) || ts.isPrivateIdentifier(name)) return [name.text.replace("#", "")];
   return name.elements.flatMap((element) => (ts.isOmittedExpression(element) ? [] : namesOf(element.name)));
 }
 
@@ -46,7 +46,12 @@ function boundNames(node) {
     ts.isMethodDeclaration(node) ||
     ts.isMethodSignature(node);
   if (!binds || !node.name) return [];
-  if (ts.isIdentifier(node.name) || ts.isObjectBindingPattern(node.name) || ts.isArrayBindingPattern(node.name)) {
+  if (
+    ts.isIdentifier(node.name) ||
+    ts.isPrivateIdentifier(node.name) ||
+    ts.isObjectBindingPattern(node.name) ||
+    ts.isArrayBindingPattern(node.name)
+  ) {
     return namesOf(node.name);
   }
   return [];

@@ -1,6 +1,7 @@
 /** From the numbers of a map to pixels. */
 import { type ColormapName, NOT_FINITE, table } from "./colormaps";
-import { OUTSIDE } from "./laid";
+import type { Heat, HeatView } from "./heat";
+import { laid, OUTSIDE } from "./laid";
 import { pack } from "./paint";
 import type { Size } from "./resample";
 import type { Sign } from "./state";
@@ -47,6 +48,11 @@ export function colourise(
       }
     }
   }
+}
+
+/** A view of `heat`, stretched over a picture of height × width pixels, as an image. */
+export function heatImage(heat: Heat, view: HeatView, target: Size, smooth: boolean, colouring: Colouring): ImageData {
+  return colouredImage(laid(view.part, heat.size, target, smooth, heat.extent), target, colouring);
 }
 
 /** `part`, resampled to height × width, as an image. */

@@ -1,10 +1,13 @@
 /** The controls of how maps are coloured. */
 import { h, menu } from "../_shared/dom";
-import type { Link } from "../_shared/link";
 import { type Choice, Segmented } from "../_shared/segmented";
 import { Slider } from "../_shared/slider";
+import type { Link } from "../_shared/view";
 import { type ColormapName, DIVERGING, isColormap, SEQUENTIAL } from "./colormaps";
 import type { ColouringState, Sign } from "./state";
+
+/** What changes how maps are coloured. */
+export const COLOURING = ["sign", "clip", "opacity", "colormap", "diverging"] as const;
 
 /** The colour map chosen for maps with this sign. */
 export function colourMapOf(link: Link<ColouringState>, sign: Sign): ColormapName {

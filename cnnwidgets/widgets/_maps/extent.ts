@@ -11,6 +11,9 @@ export function extentOf(content: Readonly<Record<string, unknown>>): Extent {
 }
 
 /** How many cells of a map of `size` would cover all of the picture. */
-export function across([h, w]: readonly [number, number], [top, left, bottom, right]: Extent): [number, number] {
+export function across(
+  [h, w]: readonly [number, number],
+  [top, left, bottom, right]: Extent = WHOLE,
+): [number, number] {
   return [h / (bottom - top), w / (right - left)];
 }

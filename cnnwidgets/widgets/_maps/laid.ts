@@ -20,7 +20,7 @@ export function valueIn(
   row: number,
   column: number,
   smooth: boolean,
-  [top, left, bottom, right]: Extent,
+  [top, left, bottom, right]: Extent = WHOLE,
 ): number {
   if (cellIn(row, h, height, top, bottom) < 0 || cellIn(column, w, width, left, right) < 0) return OUTSIDE;
   const part = [(bottom - top) * height, (right - left) * width] as const;
@@ -28,7 +28,7 @@ export function valueIn(
 }
 
 /** As resample; OUTSIDE where the map has no cell. */
-export function laid(values: Float32Array, source: Size, target: Size, smooth: boolean, extent: Extent): Float32Array {
+export function laid(values: Float32Array, source: Size, target: Size, smooth: boolean, extent = WHOLE): Float32Array {
   if (extent.every((side, i) => side === WHOLE[i])) return resample(values, source, target, smooth);
   const [height, width] = target;
   const out = new Float32Array(height * width);

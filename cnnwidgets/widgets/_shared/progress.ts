@@ -1,8 +1,7 @@
 /** How far a piece of work is, and the button that ends it. */
 import { button, h } from "./dom";
-import type { Link } from "./link";
 import type { BaseState } from "./model";
-import { View } from "./view";
+import { type Link, View } from "./view";
 import "./progress.css";
 
 interface ProgressState extends BaseState {

@@ -1,13 +1,13 @@
 /** What a saved picture is called, in it and as a file: what it shows, of which photograph and network. */
 import type { BaseState, Model } from "./model";
 
-/** `shown` (method, layer and class), then photograph and network, without what is not known or already said. */
-export function titleOf<State extends BaseState>(model: Model<State>, ...shown: string[]): string[] {
+/** `subjects` (method, layer and class), then photograph and network, without what is not known or already said. */
+export function titleOf<State extends BaseState>(model: Model<State>, ...subjects: string[]): string[] {
   const base = model as unknown as Model<BaseState>;
-  const parts = shown.filter(Boolean);
+  const parts = subjects.filter(Boolean);
   for (const name of [base.get("photograph"), base.get("network")]) {
-    const said = parts.some((part) => part === name || part.startsWith(`${name} → `));
-    if (name && !said) parts.push(name);
+    const isThere = parts.some((part) => part === name || part.startsWith(`${name} → `));
+    if (name && !isThere) parts.push(name);
   }
   return parts;
 }

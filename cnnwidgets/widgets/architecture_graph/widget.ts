@@ -1,8 +1,6 @@
 /** "Architecture": the drawing of the network, with its search, its legend and a card for each layer. */
 import { button, claim, h } from "../_shared/dom";
-import { entry } from "../_shared/entry";
-import type { Link } from "../_shared/link";
-import { RootView } from "../_shared/view";
+import { entry, type Link, RootView } from "../_shared/view";
 import { Canvas } from "./canvas";
 import { HoverCard } from "./card";
 import { Finder } from "./finder";
@@ -66,7 +64,7 @@ class GraphView extends RootView<GraphState> {
     const canvas = this.#canvas;
     return h(
       "div",
-      { class: "cnnw-ag-zoom" },
+      { class: "cnnw-ag-zoom cnnw-end" },
       button("Zoom out", () => canvas.zoomBy(1 / 1.25), { label: "−" }),
       button("Zoom in", () => canvas.zoomBy(1.25), { label: "+" }),
       button("Fit", () => canvas.fit()),

@@ -35,9 +35,9 @@ export class ClassSearch {
   #onInput(): void {
     const { names } = this;
     const input = this.#input;
-    const listed = Number(/^(\d+): /u.exec(input.value)?.[1]);
-    if (names[listed] !== undefined) {
-      this.#pick(listed);
+    const exact = Number(/^(\d+): /u.exec(input.value)?.[1]);
+    if (names[exact] !== undefined) {
+      this.#pick(exact);
       return;
     }
     const indices = search(names, input.value, MOST);

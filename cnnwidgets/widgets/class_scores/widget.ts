@@ -1,11 +1,10 @@
 /** "What did it say?": a search over the classes, and the rows of the bars for keyboard and screen reader. */
 import { h, menu } from "../_shared/dom";
-import { entry } from "../_shared/entry";
-import type { Link } from "../_shared/link";
 import type { BaseState } from "../_shared/model";
-import { RootView } from "../_shared/view";
+import { entry, type Link, RootView } from "../_shared/view";
 import { rawName, rowAt } from "./rows";
 import { ClassSearch } from "./search";
+import "../_shared/bqplot.css";
 import "./widget.css";
 
 export interface ClassScoresState extends BaseState {
@@ -31,11 +30,7 @@ class ClassScoresView extends RootView<ClassScoresState> {
   readonly #search = new ClassSearch((target) => this.link.set("target", target));
   readonly #empty = h("p", { class: "cnnw-empty" });
   readonly #remark = h("p", { class: "cnnw-class-scores-remark cnnw-soft" });
-  readonly #spoken = h("div", {
-    class: "cnnw-class-scores-spoken",
-    role: "list",
-    "aria-label": "Class scores",
-  });
+  readonly #spoken = h("div", { class: "cnnw-class-scores-spoken", role: "list", "aria-label": "Class scores" });
 
   constructor(link: Link<ClassScoresState>, el: HTMLElement) {
     super(link, el);

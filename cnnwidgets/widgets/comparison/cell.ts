@@ -1,10 +1,8 @@
 /** One cell: the photograph with a map over it, its range, what to know of it; or why there is none. */
 
 import { type ColormapName, gradient } from "../_maps/colormaps";
-import { colouredImage } from "../_maps/colourise";
-import { WHOLE } from "../_maps/extent";
+import { heatImage } from "../_maps/colourise";
 import { type Heat, heatOf, viewOf } from "../_maps/heat";
-import { laid } from "../_maps/laid";
 import { paintSize, type Size } from "../_maps/resample";
 import { barLabels } from "../_maps/scale";
 import type { Sign } from "../_maps/state";
@@ -102,8 +100,7 @@ export class CellView {
     const recoloured = this.#coloursChanged(heat, map.view, limit, name, size[0], size[1]);
     if (heat && recoloured) {
       const target = paintSize(photo ? size : heat.size, heat.size, 160, 320);
-      const values = laid(map.view.part, heat.size, target, true, heat.extent ?? WHOLE);
-      putImage(this.#map, colouredImage(values, target, { limit, sign, name, partial: false }));
+      putImage(this.#map, heatImage(heat, map.view, target, true, { limit, sign, name, partial: false }));
     }
     if (!this.#blendChanged(photo, opacity) && !recoloured) return;
     [this.canvas.height, this.canvas.width] = [this.#map.height, this.#map.width];

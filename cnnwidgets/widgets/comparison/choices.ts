@@ -1,10 +1,9 @@
 /** What to compare: methods by family, and layers or classes; and the buttons that begin and stop it. */
 import { byFamily } from "../_maps/families";
 import { button, h } from "../_shared/dom";
-import type { Link } from "../_shared/link";
 import { Progress } from "../_shared/progress";
 import { Segmented } from "../_shared/segmented";
-import { View } from "../_shared/view";
+import { type Link, View } from "../_shared/view";
 import type { ComparisonState } from "./state";
 import { type Option, type OptionGroup, Ticks } from "./ticks";
 
@@ -26,6 +25,7 @@ export class Choices extends View<ComparisonState> {
     super(link);
     this.#start.classList.add("cnnw-cmp-go");
     this.#progress.text.classList.add("cnnw-soft");
+    this.#progress.cancel.classList.add("cnnw-end");
     const line = h("div", { class: "cnnw-row" }, this.#axis.element, this.#start, this.#progress.element);
     const lists = [this.#methods, this.#layers, this.#classes].map(({ element }) => element);
     this.element = h("div", { class: "cnnw-stack" }, ...lists, line);

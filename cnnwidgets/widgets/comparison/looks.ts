@@ -1,8 +1,8 @@
 /** How the maps are drawn; nothing here asks Python for anything. */
 import { ColourMenu, clipSlider, opacitySlider, signChoices, signControl } from "../_maps/controls";
 import { h, menu } from "../_shared/dom";
-import type { Link } from "../_shared/link";
 import { type Png, SaveButton } from "../_shared/png";
+import type { Link } from "../_shared/view";
 import type { ComparisonState, Mode } from "./state";
 
 const MODES = [

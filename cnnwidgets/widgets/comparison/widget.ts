@@ -1,13 +1,11 @@
 /** "Compare": a grid of maps over one photograph, and what to put in it. */
-import { colourMapOf } from "../_maps/controls";
+import { COLOURING, colourMapOf } from "../_maps/controls";
 import { photoCanvas, photoOf } from "../_maps/photo";
 import type { Size } from "../_maps/resample";
 import { everyFrame, h, setText } from "../_shared/dom";
-import { entry } from "../_shared/entry";
-import type { Link } from "../_shared/link";
 import type { Png } from "../_shared/png";
 import { fileName, titleOf } from "../_shared/title";
-import { RootView } from "../_shared/view";
+import { entry, type Link, RootView } from "../_shared/view";
 import { type CellLook, type CellResult, cellResultOf, type ShownCell, scaledMapOf } from "./cell";
 import { Choices } from "./choices";
 import { GridView } from "./grid";
@@ -17,7 +15,7 @@ import { type Remark, scalesOf, wordsOf } from "./scales";
 import type { ComparisonState, GridContent } from "./state";
 import "./widget.css";
 
-const LOOKS = ["sign", "scale", "clip", "opacity", "colormap", "diverging", "busy", "methods"] as const;
+const LOOKS = [...COLOURING, "scale", "busy", "methods"] as const;
 
 class ComparisonView extends RootView<ComparisonState> {
   #photo: HTMLCanvasElement | null = null;

@@ -1,10 +1,8 @@
 /** The line over the panels: the network, the photograph, what is being computed, and which panels are shown. */
 import { button, h, menu, setText } from "../_shared/dom";
-import { entry } from "../_shared/entry";
-import type { Link } from "../_shared/link";
 import type { BaseState } from "../_shared/model";
 import { Progress } from "../_shared/progress";
-import { RootView } from "../_shared/view";
+import { entry, type Link, RootView } from "../_shared/view";
 import { goTo, isOutOfSight } from "./sight";
 import { tooLarge } from "./upload";
 import "./widget.css";

@@ -30,13 +30,7 @@ export class Detail {
   readonly #previous = button("Previous channel", () => this.#step(-1), { label: "‹" });
   readonly #next = button("Next channel", () => this.#step(1), { label: "›" });
   readonly #power = button("Switch off", () => this.#togglePower());
-  readonly #slider = h("input", {
-    type: "range",
-    min: 0,
-    max: 100,
-    step: 1,
-    "aria-label": "Opacity of the map",
-  });
+  readonly #slider = h("input", { type: "range", min: 0, max: 100, step: 1, "aria-label": "Opacity of the map" });
   readonly #opacity = h("output", { class: "cnnw-figures" });
   readonly #over = h("label", { class: "fm-opacity" }, "Opacity", this.#slider, this.#opacity);
   readonly #smooth = checkbox("Smooth", (on) => this.actions.setSmooth(on));

@@ -37,10 +37,7 @@ export function visible(grid: Layout, top: number, height: number, spare = 1): [
 }
 
 export function positionOf(grid: Layout, position: number): { left: number; top: number } {
-  return {
-    left: (position % grid.columns) * grid.stepX,
-    top: Math.floor(position / grid.columns) * grid.stepY,
-  };
+  return { left: (position % grid.columns) * grid.stepX, top: Math.floor(position / grid.columns) * grid.stepY };
 }
 
 /** The scroll offset nearest to `top` that shows the whole cell at `position`. */

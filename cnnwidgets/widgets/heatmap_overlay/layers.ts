@@ -1,7 +1,7 @@
 /** A slider over the layers, whose maps Python has at hand; the name is shown below. */
 import { checkbox, h, setText } from "../_shared/dom";
-import type { Link } from "../_shared/link";
 import { Slider } from "../_shared/slider";
+import type { Link } from "../_shared/view";
 import type { OverlayState } from "./state";
 
 export function layerSlider(link: Link<OverlayState>, thumbs: HTMLElement): HTMLElement {

@@ -4,7 +4,7 @@ import { colourMapOf } from "../_maps/controls";
 import { type Heat, type HeatView, mergedBy, scaleFor, viewOf } from "../_maps/heat";
 import { type Scale, scaleOf } from "../_maps/scale";
 import type { Sign } from "../_maps/state";
-import type { Link } from "../_shared/link";
+import type { Link } from "../_shared/view";
 import type { Colours } from "./colours";
 import { clipSentence, once, type Sentence, sentencesOf } from "./sentences";
 import type { OverlayState } from "./state";

@@ -1,7 +1,7 @@
 /** The choice of method: the first few as segments, the rest in a list, and the question the chosen one answers. */
 import { h } from "../_shared/dom";
-import type { Link } from "../_shared/link";
 import { Segmented } from "../_shared/segmented";
+import type { Link } from "../_shared/view";
 import { MethodList } from "./method_list";
 import type { OverlayState } from "./state";
 

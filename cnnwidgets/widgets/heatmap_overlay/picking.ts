@@ -2,7 +2,7 @@
 import { putImage } from "../_shared/canvas";
 import type { Data } from "../_shared/channel";
 import { claim, h } from "../_shared/dom";
-import type { Link } from "../_shared/link";
+import type { Link } from "../_shared/view";
 import { type Box, boxBetween, type Mark, markAt, type Pixel, pixelAt, placed, regionImage } from "./boxes";
 import type { OverlayStage } from "./stage";
 import type { OverlayState } from "./state";

@@ -1,7 +1,7 @@
 /** Photograph and map, one over the other, and the value under the pointer or the crosshair. */
 import type { ColormapName } from "../_maps/colormaps";
 import { colouredImage } from "../_maps/colourise";
-import { across, type Extent, WHOLE } from "../_maps/extent";
+import { across } from "../_maps/extent";
 import { type Heat, type HeatView, linesAt } from "../_maps/heat";
 import { laid } from "../_maps/laid";
 import { type Photo, photoImage } from "../_maps/photo";
@@ -24,8 +24,8 @@ export interface Scene {
 }
 
 /** The cells, in whole numbers, that would cover the picture. */
-function wholeCells(cells: Size, extent: Extent): Size {
-  const [rows, columns] = across(cells, extent);
+function wholeCells({ size, extent }: Heat): Size {
+  const [rows, columns] = across(size, extent);
   return [Math.round(rows), Math.round(columns)];
 }
 
@@ -39,15 +39,7 @@ export class OverlayStage {
   readonly #cross = h("div", { class: "cnnw-ho-cross", hidden: true });
   readonly #tip = h("div", { class: "cnnw-ho-tip cnnw-small", hidden: true, "aria-hidden": "true" });
   readonly #live = h("div", { class: "cnnw-spoken", "aria-live": "polite" });
-  #scene: Scene = {
-    photo: null,
-    heat: null,
-    view: null,
-    limit: 0,
-    colours: null,
-    name: "inferno",
-    smooth: true,
-  };
+  #scene: Scene = { photo: null, heat: null, view: null, limit: 0, colours: null, name: "inferno", smooth: true };
   readonly #photoChanged = changes();
   readonly #coloursChanged = changes();
   readonly #valuesChanged = changes();
@@ -71,7 +63,7 @@ export class OverlayStage {
   /** Of the picture, or of what the map would cover. */
   size(): Size {
     const { photo, heat } = this.#scene;
-    return photo?.size ?? (heat ? wholeCells(heat.size, heat.extent ?? WHOLE) : [1, 1]);
+    return photo?.size ?? (heat ? wholeCells(heat) : [1, 1]);
   }
 
   crosshair(): Pixel | null {
@@ -95,10 +87,11 @@ export class OverlayStage {
       putImage(this.map, new ImageData(1, 1));
       return;
     }
-    const extent = heat.extent ?? WHOLE;
-    const target = paintSize(this.size(), wholeCells(heat.size, extent));
+    const target = paintSize(this.size(), wholeCells(heat));
     if (this.#valuesChanged(photo, view, colours, smooth)) {
-      this.#values = colours ? planes(colours, target, smooth) : [laid(view.part, heat.size, target, smooth, extent)];
+      this.#values = colours
+        ? planes(colours, target, smooth)
+        : [laid(view.part, heat.size, target, smooth, heat.extent)];
     }
     const colouring = { limit, sign: view.sign, name, partial: heat.partial };
     const [values] = this.#values as [Float32Array];

@@ -1,23 +1,19 @@
 /** The row of small maps, one a layer: which one the large map is of, and where else to look. */
-import { colouredImage } from "../_maps/colourise";
-import { across, WHOLE } from "../_maps/extent";
+import { heatImage } from "../_maps/colourise";
+import { across } from "../_maps/extent";
 import { type Heat, scaleFor, viewOf } from "../_maps/heat";
-import { laid } from "../_maps/laid";
 import { putImage } from "../_shared/canvas";
 import { changes, checkbox, claim, h } from "../_shared/dom";
 import { number } from "../_shared/format";
-import type { Link } from "../_shared/link";
-import { View } from "../_shared/view";
+import { type Link, View } from "../_shared/view";
 import type { OverlayState } from "./state";
 import { greyMeans, type Strip, type StripLook, sharedLimit, tileSize } from "./strip";
 
 const SIDE = 44;
 
 function paintTile(canvas: HTMLCanvasElement, heat: Heat, limit: number, { sign, name, smooth }: StripLook): void {
-  const extent = heat.extent ?? WHOLE;
-  const size = tileSize(across(heat.size, extent), Math.round(SIDE * Math.min(devicePixelRatio || 1, 2)));
-  const values = laid(viewOf(heat, sign).part, heat.size, size, smooth, extent);
-  putImage(canvas, colouredImage(values, size, { limit, sign, name, partial: false }));
+  const size = tileSize(across(heat.size, heat.extent), Math.round(SIDE * Math.min(devicePixelRatio || 1, 2)));
+  putImage(canvas, heatImage(heat, viewOf(heat, sign), size, smooth, { limit, sign, name, partial: false }));
 }
 
 export class Thumbs extends View<OverlayState> {
@@ -32,6 +28,7 @@ export class Thumbs extends View<OverlayState> {
 
   constructor(link: Link<OverlayState>) {
     super(link);
+    this.#shared.element.classList.add("cnnw-end");
     const line = h("div", { class: "cnnw-row" }, this.#scale, this.#shared.element);
     this.element = h("div", { class: "cnnw-ho-strips" }, this.#row, line, this.#grey);
     this.#row.addEventListener("click", (event) => {

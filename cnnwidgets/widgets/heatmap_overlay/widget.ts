@@ -1,16 +1,14 @@
 /** "Where did it look?": photograph, map and controls. */
-import { ColourMenu, clipSlider, opacitySlider, signChoices, signControl } from "../_maps/controls";
+import { COLOURING, ColourMenu, clipSlider, opacitySlider, signChoices, signControl } from "../_maps/controls";
 import { type Heat, heatOf, type MapContent } from "../_maps/heat";
 import { type Photo, photoOf } from "../_maps/photo";
 import type { Sign } from "../_maps/state";
 import type { Data } from "../_shared/channel";
 import { checkbox, everyFrame, h, setText } from "../_shared/dom";
-import { entry } from "../_shared/entry";
-import type { Link } from "../_shared/link";
 import { type Png, SaveButton } from "../_shared/png";
 import { Segmented } from "../_shared/segmented";
 import { fileName, titleOf } from "../_shared/title";
-import { RootView } from "../_shared/view";
+import { entry, type Link, RootView } from "../_shared/view";
 import { OverlayBar, type OverlayScale } from "./bar";
 import { coloursOf } from "./colours";
 import { layerSlider } from "./layers";
@@ -25,21 +23,8 @@ import { type Strip, stripOf } from "./strip";
 import { Thumbs } from "./thumbs";
 import "./widget.css";
 
-const LOOKS = [
-  "opacity",
-  "colormap",
-  "diverging",
-  "sign",
-  "clip",
-  "rgb",
-  "smooth",
-  "caption",
-  "unit",
-  "notes",
-  "method",
-  "layers",
-  "strip_scale",
-] as const;
+const TEXTS = ["caption", "unit", "notes"] as const;
+const LOOKS = [...COLOURING, ...TEXTS, "rgb", "smooth", "method", "layers", "strip_scale"] as const;
 const CLIP = "Percent of the places, those of the largest magnitudes, that all get the largest colour";
 const TONES = [
   { value: "merged", label: "Merged", title: "One number a place: the three channels merged" },

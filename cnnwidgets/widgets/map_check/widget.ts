@@ -1,13 +1,12 @@
 /** "Check this map": the button, the progress, the maps and what they mean. */
 import type { Data } from "../_shared/channel";
 import { button, h } from "../_shared/dom";
-import { entry } from "../_shared/entry";
-import type { Link } from "../_shared/link";
 import { Progress } from "../_shared/progress";
-import { RootView } from "../_shared/view";
+import { entry, type Link, RootView } from "../_shared/view";
 import { numbers } from "./numbers";
 import type { MapCheckState, MapsContent } from "./state";
 import { strip } from "./strip";
+import "../_shared/bqplot.css";
 import "./widget.css";
 
 const WHAT =

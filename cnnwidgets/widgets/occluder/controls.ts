@@ -1,6 +1,6 @@
 /** What a patch shows and how large it is; add, remove, undo. */
 import { button, h, menu } from "../_shared/dom";
-import type { Link } from "../_shared/link";
+import type { Link } from "../_shared/view";
 import type { Editor } from "./editor";
 import { FILLS, type Fill, type OccluderState } from "./state";
 

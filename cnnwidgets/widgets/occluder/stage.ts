@@ -1,6 +1,5 @@
 /** The picture with its patches: pixels on a canvas, outlines above it, and what the pointer does. */
 import { table } from "../_maps/colormaps";
-import { WHOLE } from "../_maps/extent";
 import type { Heat } from "../_maps/heat";
 import { laid, OUTSIDE } from "../_maps/laid";
 import { type Photo, photoImage } from "../_maps/photo";
@@ -90,7 +89,7 @@ export class PatchStage {
     if (!heat) return;
     const [height, width] = size;
     if (this.#heatChanged(heat, height, width) || !this.#heatImage) {
-      const values = laid(heat.values, heat.size, size, true, heat.extent ?? WHOLE);
+      const values = laid(heat.values, heat.size, size, true, heat.extent);
       this.#heatImage = new ImageData(heatPixels(values), width, height);
     }
     putImage(this.heat, this.#heatImage);

@@ -1,10 +1,9 @@
 /** The sweep: ask for it, follow it, look at it in three ways. */
 import type { Photo } from "../_maps/photo";
 import { button, h } from "../_shared/dom";
-import type { Link } from "../_shared/link";
 import { Progress } from "../_shared/progress";
 import { Segmented } from "../_shared/segmented";
-import { View } from "../_shared/view";
+import { type Link, View } from "../_shared/view";
 import { pixelField } from "./controls";
 import { starts } from "./geometry";
 import { classList, dropScale } from "./legend";

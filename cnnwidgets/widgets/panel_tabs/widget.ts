@@ -1,9 +1,7 @@
 /** Tabs of which one shows its panels; the panels are the neighbours of this widget in its box. */
 import { h } from "../_shared/dom";
-import { entry } from "../_shared/entry";
-import type { Link } from "../_shared/link";
 import type { BaseState } from "../_shared/model";
-import { RootView } from "../_shared/view";
+import { entry, type Link, RootView } from "../_shared/view";
 import { moved } from "./keys";
 import "./widget.css";
 
@@ -16,11 +14,7 @@ export interface PanelTabsState extends BaseState {
 const PREFIX = "cnnw-tab-";
 
 class PanelTabsView extends RootView<PanelTabsState> {
-  readonly #list = h("div", {
-    class: "cnnw-tab-list",
-    role: "tablist",
-    "aria-label": "Panels of the image",
-  });
+  readonly #list = h("div", { class: "cnnw-tab-list", role: "tablist", "aria-label": "Panels of the image" });
 
   constructor(link: Link<PanelTabsState>, el: HTMLElement) {
     super(link, el);
