@@ -194,11 +194,10 @@ export class Canvas {
   }
 
   #onResize(): void {
-    const { drawing } = this;
     const appeared = this.#hidden && this.element.clientWidth > 0;
     this.#hidden = this.element.clientWidth === 0;
-    if (!drawing || this.#hidden) return;
-    const zoom = this.#modeZoom(drawing);
+    if (!this.drawing || this.#hidden) return;
+    const zoom = this.#modeZoom(this.drawing);
     if (zoom !== this.zoom) {
       this.zoom = zoom;
       this.#fonts = this.#setFonts();
@@ -257,11 +256,10 @@ export class Canvas {
   }
 
   #refresh(): void {
-    const { drawing } = this;
     const fonts = this.#fonts;
-    if (!drawing || !fonts) return;
+    if (!this.drawing || !fonts) return;
     const sight = this.#inSight();
-    if (!this.#covered || !contains(this.#covered, sight)) this.#draw(drawing, fonts, sight);
+    if (!this.#covered || !contains(this.#covered, sight)) this.#draw(this.drawing, fonts, sight);
     for (const element of this.#frames.children) {
       const item = this.find(element.getAttribute("data-id") ?? "");
       if (item) stick(item, element as SVGGElement, sight.x, sight.x + sight.w);

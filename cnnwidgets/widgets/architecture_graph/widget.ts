@@ -61,13 +61,12 @@ class GraphView extends RootView<GraphState> {
   }
 
   #zoomButtons(): HTMLElement {
-    const canvas = this.#canvas;
     return h(
       "div",
       { class: "cnnw-ag-zoom cnnw-end" },
-      button("Zoom out", () => canvas.zoomBy(1 / 1.25), { label: "−" }),
-      button("Zoom in", () => canvas.zoomBy(1.25), { label: "+" }),
-      button("Fit", () => canvas.fit()),
+      button("Zoom out", () => this.#canvas.zoomBy(1 / 1.25), { label: "−" }),
+      button("Zoom in", () => this.#canvas.zoomBy(1.25), { label: "+" }),
+      button("Fit", () => this.#canvas.fit()),
     );
   }
 
@@ -92,22 +91,20 @@ class GraphView extends RootView<GraphState> {
   }
 
   #reveal(): void {
-    const canvas = this.#canvas;
     const name = this.link.get("selected");
-    const item = holder(canvas.drawing?.nodes ?? [], name);
+    const item = holder(this.#canvas.drawing?.nodes ?? [], name);
     if (!this.#mustReveal || !item) return;
-    canvas.reveal(item);
+    this.#canvas.reveal(item);
     const exact = item.group === name || item.layer === name || item.members?.includes(name);
     if (exact) this.#mustReveal = false;
   }
 
   /** Classes and aria of what is drawn, from the selection, the search and the focus. */
   #mark(): void {
-    const canvas = this.#canvas;
-    const selected = holder(canvas.drawing?.nodes ?? [], this.link.get("selected"));
+    const selected = holder(this.#canvas.drawing?.nodes ?? [], this.link.get("selected"));
     const matches = new Set(this.#finder.matches);
-    for (const [id, element] of canvas.all()) {
-      const item = canvas.find(id);
+    for (const [id, element] of this.#canvas.all()) {
+      const item = this.#canvas.find(id);
       if (!item || item.kind === "join") continue;
       element.classList.toggle("cnnw-ag-selected", item === selected);
       element.classList.toggle("cnnw-ag-found", matches.size > 0 && this.#holdsMatch(item, matches));
@@ -139,12 +136,11 @@ class GraphView extends RootView<GraphState> {
   }
 
   #focus(item: Item): void {
-    const canvas = this.#canvas;
     this.#focused = item.id;
-    canvas.hold(item.id);
-    canvas.reveal(item);
+    this.#canvas.hold(item.id);
+    this.#canvas.reveal(item);
     this.#mark();
-    canvas.elementOf(item.id)?.focus({ preventScroll: true });
+    this.#canvas.elementOf(item.id)?.focus({ preventScroll: true });
   }
 
   #itemAt(event: Event): Item | undefined {

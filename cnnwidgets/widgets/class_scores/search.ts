@@ -33,16 +33,14 @@ export class ClassSearch {
   }
 
   #onInput(): void {
-    const { names } = this;
-    const input = this.#input;
-    const exact = Number(/^(\d+): /u.exec(input.value)?.[1]);
-    if (names[exact] !== undefined) {
+    const exact = Number(/^(\d+): /u.exec(this.#input.value)?.[1]);
+    if (this.names[exact] !== undefined) {
       this.#pick(exact);
       return;
     }
-    const indices = search(names, input.value, MOST);
-    this.#list.replaceChildren(...indices.map((index) => h("option", { value: `${index}: ${names[index]}` })));
-    input.setCustomValidity("");
+    const indices = search(this.names, this.#input.value, MOST);
+    this.#list.replaceChildren(...indices.map((index) => h("option", { value: `${index}: ${this.names[index]}` })));
+    this.#input.setCustomValidity("");
   }
 
   #onEnter(): void {

@@ -64,10 +64,8 @@ export class Choices extends View<ComparisonState> {
   }
 
   #paintWork(): void {
-    const { link } = this;
-    const progress = this.#progress;
-    this.#start.disabled = link.get("busy");
-    progress.show(link.get("busy"));
-    progress.bar.hidden = link.get("progress") === null;
+    this.#start.disabled = this.link.get("busy");
+    this.#progress.show(this.link.get("busy"));
+    this.#progress.bar.hidden = this.link.get("progress") === null;
   }
 }

@@ -99,15 +99,13 @@ class GridSheet {
 
   /** The bar of the scale that `cells` share, if there is one, with the units of their maps where there is room. */
   #bar(cells: readonly ShownCell[], x: number, top: number, width: number): void {
-    const { picture } = this;
-    const sheet = this.#sheet;
     const scale: SharedScale | undefined = cells.find((cell) => cell.scale)?.scale ?? undefined;
     if (!scale || scale.limit === 0) return;
-    const [low, , high] = barLabels(scale.limit, picture.sign, scale.clipped);
-    sheet.ramp(picture.name, [low, "", high], x, top, width, 9);
-    if (width <= SIDE && picture.grid.columns.length > 1) return;
-    const unit = sheet.cut(unitsOf(cells.map(({ map }) => map)), width / 2);
-    sheet.write(unit, x + width / 2, top + 9, { colour: SOFT_INK, align: "center" }, width / 2);
+    const [low, , high] = barLabels(scale.limit, this.picture.sign, scale.clipped);
+    this.#sheet.ramp(this.picture.name, [low, "", high], x, top, width, 9);
+    if (width <= SIDE && this.picture.grid.columns.length > 1) return;
+    const unit = this.#sheet.cut(unitsOf(cells.map(({ map }) => map)), width / 2);
+    this.#sheet.write(unit, x + width / 2, top + 9, { colour: SOFT_INK, align: "center" }, width / 2);
   }
 }
 

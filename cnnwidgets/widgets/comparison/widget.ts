@@ -96,7 +96,6 @@ class ComparisonView extends RootView<ComparisonState> {
   }
 
   #paint(): void {
-    const { link } = this;
     const grid = this.#grid;
     const cells = this.#cells();
     const isEmpty = grid.rows.length === 0;
@@ -104,8 +103,8 @@ class ComparisonView extends RootView<ComparisonState> {
     this.#view.element.hidden = this.#remarks.hidden = this.#looks.hidden = isEmpty;
     this.#empty.hidden = !isEmpty;
     const hint = this.#photo ? "Tick methods and layers or classes, and press Compare." : "No image yet";
-    this.#empty.textContent = link.get("methods").length > 0 ? hint : "No maps yet";
-    this.#view.update(grid, cells, this.#look(), link.get("scale"));
+    this.#empty.textContent = this.link.get("methods").length > 0 ? hint : "No maps yet";
+    this.#view.update(grid, cells, this.#look(), this.link.get("scale"));
     const paragraphs = this.#remarksOn(cells).map(({ text, warn }) =>
       h("p", { class: warn ? "cnnw-warning is-warn" : "cnnw-soft cnnw-wrap" }, text),
     );
@@ -117,13 +116,12 @@ class ComparisonView extends RootView<ComparisonState> {
   #sheet(): Png {
     this.#frame.cancel();
     this.#paint();
-    const { link } = this;
     const grid = this.#grid;
-    const title = titleOf(link.model, "Compare", grid.caption);
+    const title = titleOf(this.link.model, "Compare", grid.caption);
     const cells = this.#cells();
     const { sign, name, size } = this.#look();
     const parts = { grid, cells, canvases: this.#view.canvases(), remarks: this.#remarksOn(cells) };
-    const canvas = gridSheet({ title, ...parts, size, mode: link.get("scale"), sign, name });
+    const canvas = gridSheet({ title, ...parts, size, mode: this.link.get("scale"), sign, name });
     return { canvas, name: fileName("compare", ...title.slice(1)) };
   }
 }

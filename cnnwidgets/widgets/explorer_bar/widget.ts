@@ -83,18 +83,16 @@ class ExplorerBarView extends RootView<ExplorerBarState> {
   }
 
   async #upload(): Promise<void> {
-    const { link } = this;
-    const input = this.#file;
-    const [file] = input.files ?? [];
-    input.value = "";
+    const [file] = this.#file.files ?? [];
+    this.#file.value = "";
     if (!file) return;
     const refusal = tooLarge(file.size);
     if (refusal) {
-      link.set("error_details", "");
-      link.set("error", refusal);
+      this.link.set("error_details", "");
+      this.link.set("error", refusal);
       return;
     }
-    link.command("upload", { name: file.name }, [await file.arrayBuffer()]);
+    this.link.command("upload", { name: file.name }, [await file.arrayBuffer()]);
   }
 }
 

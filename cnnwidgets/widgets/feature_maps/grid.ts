@@ -41,9 +41,8 @@ export class TileGrid {
   /** Lays out and paints `view` at once, if the grid is on screen; `channel` is the selected one. */
   show(view: MapsView, channel: number | null): void {
     const { element } = this;
-    const before = this.#view;
-    const other = before?.maps.layer !== view.maps.layer;
-    this.#lost ||= other || (channel !== null && before?.position[channel] !== view.position[channel]);
+    const other = this.#view?.maps.layer !== view.maps.layer;
+    this.#lost ||= other || (channel !== null && this.#view?.position[channel] !== view.position[channel]);
     this.#view = view;
     this.#selected = channel;
     if (channel !== null) this.#active = channel;
@@ -97,10 +96,9 @@ export class TileGrid {
 
   /** Makes the tiles on screen, and that of the active channel, which must not lose the focus; frees all others. */
   #update(refill: boolean): void {
-    const { element } = this;
     const grid = this.#layout;
     if (!grid) return;
-    const [first, last] = visible(grid, element.scrollTop, element.clientHeight);
+    const [first, last] = visible(grid, this.element.scrollTop, this.element.clientHeight);
     const focused = this.#positionOf(this.#active);
     for (const [position, tile] of this.#tiles) {
       if ((position >= first && position < last) || position === focused) continue;
@@ -125,15 +123,14 @@ export class TileGrid {
   }
 
   #repaint(): void {
-    const { element } = this;
     const view = this.#view;
-    if (!view || element.clientWidth === 0) return;
+    if (!view || this.element.clientWidth === 0) return;
     const { maps } = view;
     this.#paint = painter(view);
     this.#layout = layout(maps.count, this.#inner.clientWidth, view.cellSize, maps.height / maps.width);
     this.#inner.style.height = `${this.#layout.total}px`;
     // Shrinking a large map by dropping pixels would hide some of them.
-    element.classList.toggle("fm-blend", maps.width > this.#layout.width * devicePixelRatio);
+    this.element.classList.toggle("fm-blend", maps.width > this.#layout.width * devicePixelRatio);
     if (this.#lost && this.#selected !== null) this.#bring(this.#positionOf(this.#selected));
     this.#lost = false;
     this.#update(true);
@@ -142,10 +139,9 @@ export class TileGrid {
 
   #bring(position: number): void {
     const { element } = this;
-    const grid = this.#layout;
-    if (!grid || element.clientHeight === 0) return;
+    if (!this.#layout || element.clientHeight === 0) return;
     // The padding, 3 px at each end, is room for the selected tile's outline.
-    const top = reveal(grid, position, element.scrollTop, element.clientHeight - 6);
+    const top = reveal(this.#layout, position, element.scrollTop, element.clientHeight - 6);
     if (top !== element.scrollTop) element.scrollTop = top;
   }
 
@@ -165,12 +161,10 @@ export class TileGrid {
   }
 
   #onKey(event: KeyboardEvent): void {
-    const { element } = this;
-    const grid = this.#layout;
-    if (!grid || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (!this.#layout || event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "Enter" || event.key === " ") this.onchoose(this.#active);
     else {
-      const to = move(grid, this.#positionOf(this.#active), event.key, element.clientHeight);
+      const to = move(this.#layout, this.#positionOf(this.#active), event.key, this.element.clientHeight);
       if (to === null) return;
       this.#activate(to);
     }

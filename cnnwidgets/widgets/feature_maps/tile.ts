@@ -47,19 +47,17 @@ export class Tile {
   }
 
   #describe({ maps, quantity, quantityName, longest }: MapsView, channel: number): void {
-    const { element } = this;
-    const bar = this.#bar;
     const value = quantity[channel] ?? Number.NaN;
     const part = share(value, longest);
-    bar.style.width = `${(Math.abs(part) * 100).toFixed(1)}%`;
-    bar.classList.toggle("fm-negative", part < 0);
-    this.#name.data = element.dataset["channel"] = String(channel);
-    element.setAttribute("aria-label", `channel ${channel}, ${quantityName} ${number(value)}`);
+    this.#bar.style.width = `${(Math.abs(part) * 100).toFixed(1)}%`;
+    this.#bar.classList.toggle("fm-negative", part < 0);
+    this.#name.data = this.element.dataset["channel"] = String(channel);
+    this.element.setAttribute("aria-label", `channel ${channel}, ${quantityName} ${number(value)}`);
     const of = (values: ArrayLike<number>) => values[channel] ?? Number.NaN;
     const range = `${number(of(maps.minimum))} to ${number(of(maps.maximum))}`;
     const facts = [`Channel ${channel}: ${range}`, `mean ${number(of(maps.mean))}`, `zeros ${percent(of(maps.zeros))}`];
     if (quantityName === "contribution") facts.push(`contribution ${number(value)}`);
-    element.title = facts.join(", ");
+    this.element.title = facts.join(", ");
   }
 }
 

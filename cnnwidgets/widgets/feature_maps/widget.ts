@@ -82,13 +82,11 @@ class FeatureMapsView extends RootView<FeatureMapsState> {
     label: string,
     choices: readonly (readonly [FeatureMapsState[K], string])[],
   ): HTMLSelectElement {
-    const { link } = this;
-    return menu(label, choices, link.get(name), (value) => link.set(name, value as FeatureMapsState[K]));
+    return menu(label, choices, this.link.get(name), (value) => this.link.set(name, value as FeatureMapsState[K]));
   }
 
   #listen(): void {
     const { link, el } = this;
-    const grid = this.#grid;
     const restyling = everyFrame(() => this.#detail.restyle(this.#look()));
     link.receive("picture", (data) => {
       const photo = photoOf(data);
@@ -107,7 +105,7 @@ class FeatureMapsView extends RootView<FeatureMapsState> {
     });
     link.watch(["off", "effect", "switchable"], () => this.#paintSwitches());
     link.watch(["channel"], () => {
-      grid.select(this.#channel());
+      this.#grid.select(this.#channel());
       this.#paintSwitches();
       this.#paintDetail();
     });
@@ -117,7 +115,7 @@ class FeatureMapsView extends RootView<FeatureMapsState> {
     link.onClose(() => {
       el.removeEventListener("keydown", onKey);
       restyling.cancel();
-      grid.close();
+      this.#grid.close();
     });
   }
 
@@ -166,11 +164,9 @@ class FeatureMapsView extends RootView<FeatureMapsState> {
   }
 
   #refresh(): void {
-    const { link } = this;
-    const maps = this.#maps;
-    if (!maps) return;
-    const contribution = this.#contribution?.mapsId === maps.id ? this.#contribution : null;
-    this.#view = makeView(maps, contribution, (name) => link.get(name));
+    if (!this.#maps) return;
+    const contribution = this.#contribution?.mapsId === this.#maps.id ? this.#contribution : null;
+    this.#view = makeView(this.#maps, contribution, (name) => this.link.get(name));
     const byContribution = [...this.#menus.sort.options].find((option) => option.value === "contribution");
     if (byContribution) byContribution.disabled = contribution === null;
     this.#grid.show(this.#view, this.#channel());
@@ -205,13 +201,12 @@ class FeatureMapsView extends RootView<FeatureMapsState> {
   }
 
   #onKey(event: KeyboardEvent): void {
-    const { link } = this;
     const channel = this.#channel();
-    if (event.key === "0" && link.get("switchable") && channel !== null && !event.ctrlKey && !event.metaKey) {
-      this.#switchOff(channel, !link.get("off").includes(channel));
+    if (event.key === "0" && this.link.get("switchable") && channel !== null && !event.ctrlKey && !event.metaKey) {
+      this.#switchOff(channel, !this.link.get("off").includes(channel));
       event.stopPropagation();
     }
-    if (event.key !== "Escape" || link.get("channel") === null) return;
+    if (event.key !== "Escape" || this.link.get("channel") === null) return;
     event.stopPropagation();
     this.#closeDetail();
   }

@@ -134,15 +134,14 @@ export class MethodList {
   /** The cue at the bottom says how many methods come after what is in sight. */
   #updateCue(): void {
     const { element: list } = this;
-    const cue = this.#cue;
     const bottom = list.scrollTop + list.clientHeight;
     const end = bottom >= list.scrollHeight - 2;
-    cue.textContent = end ? "" : "▾";
+    this.#cue.textContent = end ? "" : "▾";
     if (end) return;
     const below = this.#options().filter(
-      ({ offsetTop, offsetHeight }) => offsetTop + offsetHeight / 2 > bottom - cue.offsetHeight,
+      ({ offsetTop, offsetHeight }) => offsetTop + offsetHeight / 2 > bottom - this.#cue.offsetHeight,
     );
-    cue.textContent = `▾ ${below.length} more`;
+    this.#cue.textContent = `▾ ${below.length} more`;
   }
 
   #putUnderButton(): void {
@@ -168,15 +167,14 @@ export class MethodList {
 
   #listenToList(): void {
     const { element: list } = this;
-    const cue = this.#cue;
     list.addEventListener("focusout", (event) => {
       const to = event.relatedTarget as Node | null;
       // The button's own click closes.
       if (!to || !(list.contains(to) || this.button.contains(to))) this.close();
     });
     list.addEventListener("scroll", () => this.#updateCue());
-    cue.addEventListener("click", () => {
-      list.scrollTop += list.clientHeight - 2 * cue.offsetHeight;
+    this.#cue.addEventListener("click", () => {
+      list.scrollTop += list.clientHeight - 2 * this.#cue.offsetHeight;
     });
     list.addEventListener("click", (event) => {
       const option = (event.target as Element).closest<HTMLElement>("[role=option]");

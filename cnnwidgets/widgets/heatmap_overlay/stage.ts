@@ -150,9 +150,8 @@ export class OverlayStage {
       const move = moves[event.key as keyof typeof moves];
       if (move) {
         const [height, width] = this.size();
-        const pixel = this.#pixel;
         const middle: Pixel = [Math.floor(height / 2), Math.floor(width / 2)];
-        this.#probe(pixel ? [pixel[0] + move[0], pixel[1] + move[1]] : middle, true);
+        this.#probe(this.#pixel ? [this.#pixel[0] + move[0], this.#pixel[1] + move[1]] : middle, true);
       } else if (event.key === " ") this.element.classList.add("is-bare");
       else if (event.key === "Escape") this.#probe(null, false);
       else return;

@@ -102,9 +102,8 @@ export class Thumbs extends View<OverlayState> {
 
   /** Scrolls the tile of the layer into the middle of the row. */
   #centre(): void {
-    const row = this.#row;
     const tile = this.#tiles().find(({ value }) => value === this.#layer);
-    if (tile) row.scrollLeft = tile.offsetLeft + tile.offsetWidth / 2 - row.clientWidth / 2;
+    if (tile) this.#row.scrollLeft = tile.offsetLeft + tile.offsetWidth / 2 - this.#row.clientWidth / 2;
   }
 
   #onKey(event: KeyboardEvent): void {

@@ -72,23 +72,21 @@ class OverlayView extends RootView<OverlayState> {
   }
 
   #build(): void {
-    const { link } = this;
-    const stage = this.#stage;
     const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Where did it look?"), this.#caption);
-    const bare = checkbox("Photograph only", (on) => stage.element.classList.toggle("is-alone", on));
+    const bare = checkbox("Photograph only", (on) => this.#stage.element.classList.toggle("is-alone", on));
     const controls = h(
       "div",
       { class: "cnnw-ho-controls" },
-      methodChoice(link),
+      methodChoice(this.link),
       this.#opacity.element,
-      clipSlider(link, CLIP).element,
-      layerSlider(link, this.#thumbs.element),
+      clipSlider(this.link, CLIP).element,
+      layerSlider(this.link, this.#thumbs.element),
       this.#sign.element,
       this.#tones.element,
       h("div", { class: "cnnw-row" }, this.#colourMenu.element, this.#smooth.element, bare.element, this.#save.element),
       this.#notes.element,
     );
-    const parts = [this.#picking.element, stage.element, this.#bar.element, this.#empty];
+    const parts = [this.#picking.element, this.#stage.element, this.#bar.element, this.#empty];
     const body = h("div", { class: "cnnw-ho-body" }, h("div", { class: "cnnw-ho-figure" }, ...parts), controls);
     this.el.append(h("div", { class: "cnnw-ho-panel" }, heading, body));
   }
@@ -133,19 +131,17 @@ class OverlayView extends RootView<OverlayState> {
 
   /** The strip while its method is chosen, with the maps of the layers to choose from. */
   #strip(): Strip | null {
-    const { link } = this;
     const strip = this.#newestStrip;
-    const fits = strip && (strip.method === "" || strip.method === link.get("method"));
-    return fits && link.get("layers").length > 0 ? strip : null;
+    const fits = strip && (strip.method === "" || strip.method === this.link.get("method"));
+    return fits && this.link.get("layers").length > 0 ? strip : null;
   }
 
   #current(): Current {
-    const { link } = this;
     const strip = this.#ahead ? this.#strip() : null;
-    const guess = strip?.maps.get(link.get("layer")) ?? null;
+    const guess = strip?.maps.get(this.link.get("layer")) ?? null;
     const heat = guess ?? this.#heat;
-    const colours = heat && heat === this.#heat && link.get("rgb") ? coloursOf(this.#channels, heat.id) : null;
-    return { heat, look: lookOf(link, heat, colours, guess && strip), early: guess !== null };
+    const colours = heat && heat === this.#heat && this.link.get("rgb") ? coloursOf(this.#channels, heat.id) : null;
+    return { heat, look: lookOf(this.link, heat, colours, guess && strip), early: guess !== null };
   }
 
   /** The colours of a photograph under the channels' own would be taken for theirs. */
@@ -210,7 +206,6 @@ class OverlayView extends RootView<OverlayState> {
 
   #sheet(): Png {
     const { link } = this;
-    const stage = this.#stage;
     this.#frame.cancel();
     this.#paint();
     const { heat, look, early } = this.#current();
@@ -221,8 +216,8 @@ class OverlayView extends RootView<OverlayState> {
     const warnings = look.sentences.filter(({ level }) => level !== "ok");
     const canvas = overlaySheet({
       ...this.#scaleOf(look),
-      photo: stage.photo,
-      map: stage.map,
+      photo: this.#stage.photo,
+      map: this.#stage.map,
       opacity: this.#opacityOf(look),
       smooth: link.get("smooth"),
       title,

@@ -151,17 +151,16 @@ export class PatchStage {
   }
 
   #onWheel(event: WheelEvent): void {
-    const { editor } = this;
     const turn = event.deltaY * (WHEEL_UNITS[event.deltaMode] ?? 1);
     // A notch is one step, whatever it counts here; a touchpad sends many small turns.
     this.#turned = Math.abs(turn) >= NOTCH / 2 ? NOTCH * Math.sign(turn) : this.#turned + turn;
-    const over = hit(editor.patches, ...this.#pixelAt(event)) !== null || document.activeElement === this.element;
-    if (!editor.current || !over) {
+    const over = hit(this.editor.patches, ...this.#pixelAt(event)) !== null || document.activeElement === this.element;
+    if (!this.editor.current || !over) {
       this.#turned = 0;
       return;
     }
     const steps = -Math.trunc(this.#turned / NOTCH);
-    editor.grow(steps);
+    this.editor.grow(steps);
     this.#turned += steps * NOTCH;
     event.preventDefault();
   }

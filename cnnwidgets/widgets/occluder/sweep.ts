@@ -107,21 +107,20 @@ export class SweepPanel extends View<OccluderState> {
   }
 
   #paintForm(): void {
-    const { link } = this;
     const [photo, swept, stale] = [this.#photo, this.#swept, this.#stale];
     const settings = this.#settings();
     const { size, stride, fill } = settings;
     const fits = photo !== null && size <= Math.min(...photo.size);
     const count = photo ? photo.size.reduce((product, side) => product * starts(side, size, stride).length, 1) : 0;
     if (document.activeElement !== this.#stride) this.#stride.value = String(stride);
-    const running = link.get("sweep") === "running";
+    const running = this.link.get("sweep") === "running";
     this.#start.disabled = !fits || fill === "copy" || count < 2 || running;
     const hint = count < 2 ? ": choose a smaller one, or a smaller stride." : "";
     const places = fits ? `${size} px patch at ${placesText(count)}${hint}` : "The patch is larger than the picture.";
     const copies = "A sweep cannot copy another place: choose another fill.";
     this.#places.textContent = fill === "copy" ? copies : places;
     const differs = swept !== null && photo !== null && !isMadeWith(swept, settings, photo.size);
-    const text = differs && link.get("can_sweep") && !running ? "Settings changed: press Sweep again." : "";
+    const text = differs && this.link.get("can_sweep") && !running ? "Settings changed: press Sweep again." : "";
     if (stale.textContent !== text) stale.textContent = text;
     stale.hidden = !text;
   }

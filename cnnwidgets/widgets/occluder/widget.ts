@@ -94,7 +94,6 @@ class OccluderView extends RootView<OccluderState> {
 
   #listenToPushes(): void {
     const { link } = this;
-    const frame = this.#frame;
     link.receive("picture", (data) => {
       if (data.id === this.#photo?.id) return; // another view asked for it
       this.#photo = photoOf(data);
@@ -102,18 +101,18 @@ class OccluderView extends RootView<OccluderState> {
       this.#synced = JSON.stringify(this.#editor.patches);
       this.#questions.forget();
       this.#sweep.update(this.#photo, this.#swept);
-      frame.request();
+      this.#frame.request();
     });
     link.receive("scores", (data) => this.#onScores(data));
     link.receive("heat", (data) => {
       this.#heat = heatOf(data);
-      frame.request();
+      this.#frame.request();
     });
     link.receive("sweep", (data) => {
       this.#swept = sweptOf(data);
       if (!this.#swept || (this.#probed !== null && this.#probed >= this.#swept.drop.length)) this.#probed = null;
       this.#sweep.update(this.#photo, this.#swept);
-      frame.request();
+      this.#frame.request();
     });
   }
 
@@ -192,10 +191,8 @@ class OccluderView extends RootView<OccluderState> {
   }
 
   #setHeat(on: boolean): void {
-    const { link } = this;
-    const editor = this.#editor;
-    link.set("with_heat", on);
-    if (on && link.get("connected") && editor.patches.length > 0) this.#questions.want(editor.patches);
+    this.link.set("with_heat", on);
+    if (on && this.link.get("connected") && this.#editor.patches.length > 0) this.#questions.want(this.#editor.patches);
   }
 
   #startSweep(settings: Settings): void {
@@ -224,17 +221,16 @@ class OccluderView extends RootView<OccluderState> {
   }
 
   #paint(): void {
-    const { link } = this;
     const photo = this.#photo;
     this.#main.hidden = photo === null;
     this.#empty.hidden = photo !== null;
-    setText(this.#caption, photo ? link.get("target_name") : "");
+    setText(this.#caption, photo ? this.link.get("target_name") : "");
     if (!photo) return;
     const current = this.#current();
     this.#paintStage(photo, current);
     this.#controls.update(photo.size);
     this.#paintScores(current);
-    const notes = link.get("notes");
+    const notes = this.link.get("notes");
     this.#notes.replaceChildren(...notes.map((note) => h("li", {}, note)));
     this.#notes.hidden = notes.length === 0;
     const [probed, swept] = [this.#probed, this.#swept];
@@ -257,14 +253,13 @@ class OccluderView extends RootView<OccluderState> {
   }
 
   #paintScores({ scores }: Current): void {
-    const { link } = this;
     const { element, input } = this.#withHeat;
     this.#bars.element.hidden = this.#now.hidden = !scores;
     if (scores) this.#bars.update(scores);
     this.#now.textContent = scores ? nowText(scores) : "";
-    this.#unconnected.hidden = scores !== null || link.get("connected");
-    element.hidden = !link.get("connected");
-    input.checked = link.get("with_heat");
+    this.#unconnected.hidden = scores !== null || this.link.get("connected");
+    element.hidden = !this.link.get("connected");
+    input.checked = this.link.get("with_heat");
     input.disabled = this.#editor.patches.length === 0;
     element.title = input.disabled ? "Add a patch first" : "";
   }

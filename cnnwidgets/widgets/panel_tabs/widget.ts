@@ -45,13 +45,12 @@ class PanelTabsView extends RootView<PanelTabsState> {
   }
 
   #show(): void {
-    const { link } = this;
-    const active = link.get("active");
+    const active = this.link.get("active");
     for (const tab of this.#tabs()) {
       const on = tab.value === active;
       tab.setAttribute("aria-selected", String(on));
       tab.tabIndex = on ? 0 : -1;
-      tab.classList.toggle("is-working", link.get("working").includes(tab.value));
+      tab.classList.toggle("is-working", this.link.get("working").includes(tab.value));
     }
     for (const panel of this.el.parentElement?.children ?? []) {
       const names = [...panel.classList].filter((name) => name.startsWith(PREFIX));
