@@ -1,10 +1,10 @@
 /** What a key does on a focused item, as in any tree. */
 import type { Item } from "./state";
 
-export type Action =
-  | { do: "focus"; item: Item }
-  | { do: "select" | "expand" | "collapse"; item: Item }
-  | { do: "select-expand"; item: Item };
+export interface Action {
+  do: "focus" | "select" | "expand" | "collapse" | "select-expand";
+  item: Item;
+}
 
 /** `items` in reading order, joins left out. */
 export function action(key: string, items: readonly Item[], at: Item): Action | undefined {

@@ -6,7 +6,7 @@ export type OptionGroup = readonly [heading: string, options: readonly Option[]]
 
 export class Ticks {
   readonly element: HTMLElement;
-  readonly #summary = h("span", { class: "cnnw-caption", dir: "auto" });
+  readonly #summary = h("span", { class: "cnnw-cut", dir: "auto" });
   readonly #body = h("div", { class: "cnnw-cmp-ticks" });
   readonly #groupsChanged = changes();
 

@@ -24,7 +24,7 @@ class ComparisonView extends RootView<ComparisonState> {
   /** Of the cells that are listened to. */
   readonly #kinds = new Set<string>();
   readonly #frame = everyFrame(() => this.#paint());
-  readonly #caption = h("span", { class: "cnnw-aside cnnw-caption", dir: "auto" });
+  readonly #caption = h("span", { class: "cnnw-aside cnnw-cut", dir: "auto" });
   readonly #looks = looks(this.link, () => this.#sheet());
   readonly #view = new GridView();
   readonly #empty = h("div", { class: "cnnw-empty" });

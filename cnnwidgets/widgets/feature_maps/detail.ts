@@ -3,25 +3,27 @@ import { gradient } from "../_maps/colormaps";
 import { button, checkbox, h } from "../_shared/dom";
 import { number, percent } from "../_shared/format";
 import { type Png, SaveButton } from "../_shared/png";
+import { titleOf } from "../_shared/title";
+import { type Link, View } from "../_shared/view";
 import { chart } from "./chart";
 import type { LargeLook } from "./large";
 import { LargeStage } from "./large_stage";
 import { span } from "./maps";
 import { mapFileName, mapSheet, subject } from "./save";
+import type { FeatureMapsState } from "./state";
 import type { MapsView } from "./view";
 
-export interface ChannelActions {
-  /** The parts of a title: what is shown, then photograph and network. */
-  title: (subject: string) => string[];
-  choose: (channel: number) => void;
-  close: () => void;
-  /** `final` is false while the slider is dragged. */
-  setOpacity: (opacity: number, final: boolean) => void;
-  setSmooth: (smooth: boolean) => void;
-  switchOff: (channel: number, off: boolean) => void;
+/** Switches a channel off or on. */
+export function switchChannel(link: Link<FeatureMapsState>, channel: number, off: boolean): void {
+  const others = link.get("off").filter((other) => other !== channel);
+  const channels = off ? [...others, channel] : others;
+  link.set(
+    "off",
+    channels.sort((a, b) => a - b),
+  );
 }
 
-export class Detail {
+export class Detail extends View<FeatureMapsState> {
   readonly #stage = new LargeStage();
   readonly #title = h("span", { class: "cnnw-cut" });
   readonly #bar = h("div");
@@ -33,16 +35,20 @@ export class Detail {
   readonly #slider = h("input", { type: "range", min: 0, max: 100, step: 1, "aria-label": "Opacity of the map" });
   readonly #opacity = h("output", { class: "cnnw-figures" });
   readonly #over = h("label", { class: "fm-opacity" }, "Opacity", this.#slider, this.#opacity);
-  readonly #smooth = checkbox("Smooth", (on) => this.actions.setSmooth(on));
+  readonly #smooth = checkbox("Smooth", (on) => this.link.set("smooth", on));
   readonly #hint = h("p", { class: "cnnw-empty" }, "Click a map to see it large.");
   readonly #panel = h("div", { class: "fm-panel" });
   readonly element = h("section", { class: "fm-detail" }, this.#hint, this.#panel);
   #selection: { view: MapsView; channel: number } | null = null;
 
-  constructor(private readonly actions: ChannelActions) {
-    const opacity = () => Number(this.#slider.value) / 100;
-    this.#slider.addEventListener("input", () => actions.setOpacity(opacity(), false));
-    this.#slider.addEventListener("change", () => actions.setOpacity(opacity(), true));
+  constructor(
+    link: Link<FeatureMapsState>,
+    private readonly onclose: () => void,
+  ) {
+    super(link);
+    this.#slider.addEventListener("input", () => link.model.set("opacity", Number(this.#slider.value) / 100));
+    // Python hears of it when the slider has come to rest.
+    this.#slider.addEventListener("change", () => link.model.save_changes());
     this.#build();
   }
 
@@ -86,7 +92,7 @@ export class Detail {
 
   #build(): void {
     const save = new SaveButton(() => this.#sheet(), "Save the large map as a PNG");
-    const close = button("Close", this.actions.close, { label: "✕", title: "Close (Escape)" });
+    const close = button("Close", this.onclose, { label: "✕", title: "Close (Escape)" });
     const buttons = [this.#power, this.#previous, this.#next, save.element, close];
     const controls = h("div", { class: "fm-controls cnnw-soft" }, this.#over, this.#smooth.element);
     this.#panel.append(
@@ -101,21 +107,21 @@ export class Detail {
   }
 
   #togglePower(): void {
-    if (this.#selection) this.actions.switchOff(this.#selection.channel, !this.#isOff());
+    if (this.#selection) switchChannel(this.link, this.#selection.channel, !this.#isOff());
   }
 
   #step(by: number): void {
     if (!this.#selection) return;
     const { view, channel } = this.#selection;
     const to = view.order[(view.position[channel] ?? 0) + by];
-    if (to !== undefined) this.actions.choose(to);
+    if (to !== undefined) this.link.set("channel", to);
   }
 
   #sheet(): Png | null {
     if (!this.#selection) return null;
     const { view, channel } = this.#selection;
     const { layer } = view.maps;
-    const title = this.actions.title(subject(layer, channel));
+    const title = titleOf(this.link.model, subject(layer, channel));
     const canvas = mapSheet({ map: this.#stage.canvas, view, channel, title, off: this.#isOff() });
     return { canvas, name: mapFileName(layer, channel, title.slice(1)) };
   }

@@ -3,9 +3,8 @@ import { DIVERGING, isColormap, SEQUENTIAL } from "../_maps/colormaps";
 import { photoCanvas, photoOf } from "../_maps/photo";
 import type { Data } from "../_shared/channel";
 import { button, everyFrame, h, menu } from "../_shared/dom";
-import { titleOf } from "../_shared/title";
 import { entry, type Link, RootView } from "../_shared/view";
-import { Detail } from "./detail";
+import { Detail, switchChannel } from "./detail";
 import { TileGrid } from "./grid";
 import type { LargeLook } from "./large";
 import { type Contribution, type Maps, readMaps } from "./maps";
@@ -34,20 +33,10 @@ class FeatureMapsView extends RootView<FeatureMapsState> {
   /** Id of the push that was last said to be painted. */
   #announced = -1;
   readonly #grid = new TileGrid(
-    (channel) => this.#choose(channel),
+    (channel) => this.link.set("channel", channel),
     ({ maps }) => this.#announce(maps.layer, maps.id),
   );
-  readonly #detail = new Detail({
-    title: (subject) => titleOf(this.link.model, subject),
-    choose: (channel) => this.#choose(channel),
-    close: () => this.#closeDetail(),
-    switchOff: (channel, off) => this.#switchOff(channel, off),
-    setSmooth: (smooth) => this.link.set("smooth", smooth),
-    setOpacity: (opacity, final) => {
-      this.link.model.set("opacity", opacity);
-      if (final) this.link.model.save_changes();
-    },
-  });
+  readonly #detail = new Detail(this.link, () => this.#closeDetail());
   readonly #menus = {
     sort: this.#menu("sort", "Sort", SORTS),
     scale: this.#menu("scale", "Scale", SCALES),
@@ -136,22 +125,9 @@ class FeatureMapsView extends RootView<FeatureMapsState> {
     return { picture: this.#picture, opacity: this.link.get("opacity"), smooth: this.link.get("smooth") };
   }
 
-  #choose(channel: number): void {
-    this.link.set("channel", channel);
-  }
-
   #closeDetail(): void {
     this.link.set("channel", null);
     this.#grid.focus();
-  }
-
-  #switchOff(channel: number, off: boolean): void {
-    const others = this.link.get("off").filter((other) => other !== channel);
-    const channels = off ? [...others, channel] : others;
-    this.link.set(
-      "off",
-      channels.sort((a, b) => a - b),
-    );
   }
 
   /** Once a push: for whoever measures from click to paint. */
@@ -203,7 +179,7 @@ class FeatureMapsView extends RootView<FeatureMapsState> {
   #onKey(event: KeyboardEvent): void {
     const channel = this.#channel();
     if (event.key === "0" && this.link.get("switchable") && channel !== null && !event.ctrlKey && !event.metaKey) {
-      this.#switchOff(channel, !this.link.get("off").includes(channel));
+      switchChannel(this.link, channel, !this.link.get("off").includes(channel));
       event.stopPropagation();
     }
     if (event.key !== "Escape" || this.link.get("channel") === null) return;

@@ -50,7 +50,7 @@ class OverlayView extends RootView<OverlayState> {
   #arrival: number | null = null;
   #resized = false;
   readonly #frame = everyFrame(() => this.#paint());
-  readonly #caption = h("span", { class: "cnnw-aside cnnw-ho-caption cnnw-caption", dir: "auto" });
+  readonly #caption = h("span", { class: "cnnw-aside cnnw-ho-caption cnnw-cut", dir: "auto" });
   readonly #stage = new OverlayStage();
   readonly #picking = new Picking(this.link, this.#stage);
   readonly #bar = new OverlayBar();

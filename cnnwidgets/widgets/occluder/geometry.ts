@@ -49,26 +49,21 @@ export function resized(patch: Patch, side: number, size: Size): Patch {
   return within({ ...patch, top, left, height, width }, size);
 }
 
-const STEPS: Record<string, readonly [number, number]> = {
-  ArrowUp: [-1, 0],
-  ArrowDown: [1, 0],
-  ArrowLeft: [0, -1],
-  ArrowRight: [0, 1],
-};
-
 /** Where a key moves the patch; null if the key moves nothing. `far`: by the patch's own side. */
 export function movedBy(key: string, patch: Patch, far: boolean, size: Size): Patch | null {
-  const step = STEPS[key];
-  if (step) {
-    const top = patch.top + step[0] * (far ? patch.height : 1);
-    const left = patch.left + step[1] * (far ? patch.width : 1);
-    return within({ ...patch, top, left }, size);
-  }
-  if (key === "Home") return { ...patch, left: 0 };
-  if (key === "End") return { ...patch, left: Math.max(0, size[1] - patch.width) };
-  if (key === "PageUp") return { ...patch, top: 0 };
-  if (key === "PageDown") return { ...patch, top: Math.max(0, size[0] - patch.height) };
-  return null;
+  const { top, left, height, width } = patch;
+  const [down, right] = far ? [height, width] : [1, 1];
+  const moves: Record<string, Partial<Patch>> = {
+    ArrowUp: { top: top - down },
+    ArrowDown: { top: top + down },
+    ArrowLeft: { left: left - right },
+    ArrowRight: { left: left + right },
+    Home: { left: 0 },
+    End: { left: Math.max(0, size[1] - width) },
+    PageUp: { top: 0 },
+    PageDown: { top: Math.max(0, size[0] - height) },
+  };
+  return Object.hasOwn(moves, key) ? within({ ...patch, ...moves[key] }, size) : null;
 }
 
 /** Where another patch goes: in the middle, or diagonally beside what is there. */

@@ -5,6 +5,7 @@ import { Progress } from "../_shared/progress";
 import { Segmented } from "../_shared/segmented";
 import { type Link, View } from "../_shared/view";
 import { pixelField } from "./controls";
+import type { Editor } from "./editor";
 import { starts } from "./geometry";
 import { classList, dropScale } from "./legend";
 import { SweepMap } from "./map";
@@ -21,20 +22,14 @@ const VIEWS = [
 const SWEEP = "Put the patch at each place of a grid, and note the scores";
 const STRIDE = "Pixels from one place to the next; empty: half the patch";
 
-interface SweepActions {
-  start: (settings: Settings) => void;
-  /** Gets the place that the reader points at; null: none. */
-  probe: (place: number | null) => void;
-}
-
 export class SweepPanel extends View<OccluderState> {
   readonly element = h("div", { class: "oc-sweep cnnw-stack" });
-  readonly figure = new SweepMap((place) => this.actions.probe(place));
+  readonly figure = new SweepMap((place) => this.onprobe(place));
   /** Of the classes of the map. */
   colours: ReadonlyMap<number, string> = new Map();
   #photo: Photo | null = null;
   #swept: Swept | null = null;
-  readonly #start = button("Sweep", () => this.actions.start(this.#settings()), { title: SWEEP });
+  readonly #start = button("Sweep", () => this.#sweep(), { title: SWEEP });
   readonly #stride = pixelField("Stride of the sweep in pixels", STRIDE, (pixels) => this.#setStride(pixels));
   readonly #places = h("span", { class: "cnnw-soft" });
   readonly #form = h("div", { class: "cnnw-row" });
@@ -49,7 +44,9 @@ export class SweepPanel extends View<OccluderState> {
 
   constructor(
     link: Link<OccluderState>,
-    private readonly actions: SweepActions,
+    private readonly editor: Editor,
+    /** Gets the place that the reader points at; null: none. */
+    private readonly onprobe: (place: number | null) => void,
   ) {
     super(link);
     const strideLabel = h("label", { class: "oc-label cnnw-soft" }, "Stride ", this.#stride, " px");
@@ -70,6 +67,11 @@ export class SweepPanel extends View<OccluderState> {
 
   read(text: string): void {
     this.#reading.textContent = text;
+  }
+
+  #sweep(): void {
+    this.editor.stopPicking();
+    this.link.command("sweep", { ...this.#settings() });
   }
 
   #settings(): Settings {

@@ -17,7 +17,7 @@ import { occluderSheet } from "./save";
 import { PatchStage } from "./stage";
 import type { OccluderState, Patch, Scores } from "./state";
 import { SweepPanel } from "./sweep";
-import { patchAt, readingAt, type Settings, type Swept, scoresAt, sweptOf } from "./swept";
+import { patchAt, readingAt, type Swept, scoresAt, sweptOf } from "./swept";
 import { changeText, nowText, rowOf, spoken } from "./words";
 import "./widget.css";
 
@@ -56,10 +56,7 @@ class OccluderView extends RootView<OccluderState> {
   );
   readonly #stage = new PatchStage(this.#editor, this.#frame.request);
   readonly #controls = new PatchControls(this.link, this.#editor);
-  readonly #sweep = new SweepPanel(this.link, {
-    start: (settings) => this.#startSweep(settings),
-    probe: (place) => this.#probe(place),
-  });
+  readonly #sweep = new SweepPanel(this.link, this.#editor, (place) => this.#probe(place));
   readonly #bars = new ScoreBars();
   readonly #now = h("p", { class: "oc-now" });
   readonly #unconnected = h("p", { class: "cnnw-soft" });
@@ -193,11 +190,6 @@ class OccluderView extends RootView<OccluderState> {
   #setHeat(on: boolean): void {
     this.link.set("with_heat", on);
     if (on && this.link.get("connected") && this.#editor.patches.length > 0) this.#questions.want(this.#editor.patches);
-  }
-
-  #startSweep(settings: Settings): void {
-    this.#editor.stopPicking();
-    this.link.command("sweep", { ...settings });
   }
 
   #probe(place: number | null): void {
