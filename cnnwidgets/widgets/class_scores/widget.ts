@@ -64,14 +64,13 @@ class ClassScoresView extends RootView<ClassScoresState> {
 
   /** The bars are a picture; these buttons are the same rows for the keyboard and for screen readers. */
   #paintRows(): void {
-    const { link } = this;
     const spoken = this.#spoken;
     const buttons = () => [...spoken.querySelectorAll("button")];
     const focused = buttons().indexOf(document.activeElement as HTMLButtonElement);
-    const items = link.get("rows").map((index, row) => {
-      const data = { "data-class": index, "aria-pressed": String(index === link.get("target")) };
-      const onclick = () => link.set("target", index);
-      const text = `${link.get("names")[row]}, ${link.get("values")[row]}`;
+    const items = this.link.get("rows").map((index, row) => {
+      const data = { "data-class": index, "aria-pressed": String(index === this.link.get("target")) };
+      const onclick = () => this.link.set("target", index);
+      const text = `${this.link.get("names")[row]}, ${this.link.get("values")[row]}`;
       return h(
         "div",
         { role: "listitem" },
@@ -84,30 +83,29 @@ class ClassScoresView extends RootView<ClassScoresState> {
 
   /** The whole of a row takes clicks: the bar of an unlikely class is less than a pixel wide. */
   #makeRowsClickable(root: HTMLElement): void {
-    const { link } = this;
     const rowUnder = (event: MouseEvent, figure: HTMLElement): number | null => {
       if (!figure.contains(event.target as Node)) return null;
       const box = figure.getBoundingClientRect();
-      return rowAt(event.clientY - box.top, box.height, link.get("rows").length);
+      return rowAt(event.clientY - box.top, box.height, this.link.get("rows").length);
     };
     const onClick = (event: MouseEvent) => {
       const figure = root.querySelector<HTMLElement>(".bqplot");
       // bqplot's own selection takes the bar
       if (!figure || (event.target as Element).classList.contains("bar")) return;
       const row = rowUnder(event, figure);
-      const index = row === null ? undefined : link.get("rows")[row];
-      if (index !== undefined) link.set("target", index);
+      const index = row === null ? undefined : this.link.get("rows")[row];
+      if (index !== undefined) this.link.set("target", index);
     };
     const onMove = (event: MouseEvent) => {
       const figure = root.querySelector<HTMLElement>(".bqplot");
       if (!figure) return;
       const row = rowUnder(event, figure);
-      const of = (name: "names" | "rows" | "values") => (row === null ? "" : link.get(name)[row]);
+      const of = (name: "names" | "rows" | "values") => (row === null ? "" : this.link.get(name)[row]);
       figure.title = row === null ? "" : `${of("names")} (class ${of("rows")}): ${of("values")}`;
     };
     root.addEventListener("click", onClick);
     root.addEventListener("mousemove", onMove);
-    link.onClose(() => {
+    this.link.onClose(() => {
       root.removeEventListener("click", onClick);
       root.removeEventListener("mousemove", onMove);
     });

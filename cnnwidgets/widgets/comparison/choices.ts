@@ -36,12 +36,11 @@ export class Choices extends View<ComparisonState> {
 
   /** Traits may still be on their way; the command carries the choice. */
   #compare(): void {
-    const { link } = this;
-    link.command("compare", {
-      methods: link.get("chosen_methods"),
-      axis: link.get("axis"),
-      layers: link.get("chosen_layers"),
-      classes: link.get("chosen_classes"),
+    this.link.command("compare", {
+      methods: this.link.get("chosen_methods"),
+      axis: this.link.get("axis"),
+      layers: this.link.get("chosen_layers"),
+      classes: this.link.get("chosen_classes"),
     });
   }
 

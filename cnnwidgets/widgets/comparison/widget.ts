@@ -86,13 +86,12 @@ class ComparisonView extends RootView<ComparisonState> {
   }
 
   #look(): CellLook {
-    const { link } = this;
     const photo = this.#photo;
-    const sign = link.get("sign");
+    const sign = this.link.get("sign");
     const heat = this.#results.flat().find((result) => result?.heat)?.heat;
     const size: Size = photo ? [photo.height, photo.width] : (heat?.size ?? [1, 1]);
-    const [opacity, busy, bar] = [link.get("opacity"), link.get("busy"), link.get("scale") === "own"];
-    return { sign, name: colourMapOf(link, sign), opacity, photo, size, busy, bar };
+    const [opacity, busy, bar] = [this.link.get("opacity"), this.link.get("busy"), this.link.get("scale") === "own"];
+    return { sign, name: colourMapOf(this.link, sign), opacity, photo, size, busy, bar };
   }
 
   #paint(): void {

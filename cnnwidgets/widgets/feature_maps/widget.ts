@@ -168,12 +168,11 @@ class FeatureMapsView extends RootView<FeatureMapsState> {
   }
 
   #paintSwitches(): void {
-    const { link } = this;
-    const [off, channel] = [link.get("off"), this.#channel()];
+    const [off, channel] = [this.link.get("off"), this.#channel()];
     this.#grid.switchOff(new Set(off));
-    this.#detail.setSwitch(link.get("switchable") && channel !== null ? off.includes(channel) : null);
-    this.#effect.textContent = link.get("effect");
-    this.#switches.hidden = !link.get("effect");
+    this.#detail.setSwitch(this.link.get("switchable") && channel !== null ? off.includes(channel) : null);
+    this.#effect.textContent = this.link.get("effect");
+    this.#switches.hidden = !this.link.get("effect");
   }
 
   #onKey(event: KeyboardEvent): void {

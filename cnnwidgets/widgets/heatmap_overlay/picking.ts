@@ -48,12 +48,11 @@ export class Picking {
   }
 
   paint(): void {
-    const { link } = this;
-    const kind = link.get("picking");
-    this.#explains.textContent = link.get("explains");
+    const kind = this.link.get("picking");
+    this.#explains.textContent = this.link.get("explains");
     this.element.hidden = this.#explains.textContent === "";
-    this.#hint.textContent = kind === "marks" && link.get("marks").length === 0 ? "" : HINTS[kind];
-    this.#whole.hidden = link.get("region").length === 0;
+    this.#hint.textContent = kind === "marks" && this.link.get("marks").length === 0 ? "" : HINTS[kind];
+    this.#whole.hidden = this.link.get("region").length === 0;
     this.stage.element.classList.toggle("is-region", kind === "region");
     this.#paintMarks();
     this.#paintRegion();
@@ -64,10 +63,9 @@ export class Picking {
   }
 
   #pickAt(pixel: Pixel): void {
-    const { link } = this;
-    if (link.get("picking") === "region") this.#pick(pixel);
-    const mark = link.get("picking") === "marks" ? markAt(link.get("marks"), pixel) : null;
-    if (mark) link.set("marked", mark.index);
+    if (this.link.get("picking") === "region") this.#pick(pixel);
+    const mark = this.link.get("picking") === "marks" ? markAt(this.link.get("marks"), pixel) : null;
+    if (mark) this.link.set("marked", mark.index);
   }
 
   #put(element: HTMLElement, box: Box): void {

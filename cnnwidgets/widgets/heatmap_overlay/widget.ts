@@ -205,24 +205,23 @@ class OverlayView extends RootView<OverlayState> {
   }
 
   #sheet(): Png {
-    const { link } = this;
     this.#frame.cancel();
     this.#paint();
     const { heat, look, early } = this.#current();
     const name = this.#strip()?.method ?? "";
-    const method = early ? (link.get("methods").find(([own]) => own === name)?.[1] ?? name) : (heat?.by ?? "");
+    const method = early ? (this.link.get("methods").find(([own]) => own === name)?.[1] ?? name) : (heat?.by ?? "");
     // Of a method without a layer the caption begins with its name.
-    const title = titleOf(link.model, look.caption.startsWith(method) ? "" : method, look.caption);
+    const title = titleOf(this.link.model, look.caption.startsWith(method) ? "" : method, look.caption);
     const warnings = look.sentences.filter(({ level }) => level !== "ok");
     const canvas = overlaySheet({
       ...this.#scaleOf(look),
       photo: this.#stage.photo,
       map: this.#stage.map,
       opacity: this.#opacityOf(look),
-      smooth: link.get("smooth"),
+      smooth: this.link.get("smooth"),
       title,
       lines: [
-        ...[link.get("explains"), heat?.made ?? ""].filter(Boolean),
+        ...[this.link.get("explains"), heat?.made ?? ""].filter(Boolean),
         ...warnings.map(({ level, text }) => (level === "warn" ? `⚠ ${text}` : text)),
       ],
     });

@@ -49,17 +49,16 @@ class MapCheckView extends RootView<MapCheckState> {
   }
 
   #paintTop(): void {
-    const { link } = this;
     const [start, badge, what] = [this.#start, this.#badge, this.#what];
-    const state = link.get("state");
+    const state = this.link.get("state");
     start.hidden = state === "running" || state === "done";
     start.disabled = state === "empty";
     const label = state === "stopped" ? "Check again" : "Check this map";
     if (start.textContent !== label) start.textContent = start.ariaLabel = start.title = label;
-    badge.textContent = link.get("badge");
-    badge.hidden = !link.get("badge");
-    badge.dataset["level"] = link.get("level");
-    what.textContent = [state === "idle" && WHAT, link.get("hint")].filter(Boolean).join(" ");
+    badge.textContent = this.link.get("badge");
+    badge.hidden = !this.link.get("badge");
+    badge.dataset["level"] = this.link.get("level");
+    what.textContent = [state === "idle" && WHAT, this.link.get("hint")].filter(Boolean).join(" ");
     what.hidden = what.textContent === "";
     this.#top.hidden = start.hidden && badge.hidden && what.hidden;
   }

@@ -75,10 +75,9 @@ export class SweepPanel extends View<OccluderState> {
   }
 
   #settings(): Settings {
-    const { link } = this;
-    const size = link.get("size");
-    const stride = link.get("stride") ?? Math.max(1, Math.floor(size / 2));
-    return { size, stride, fill: link.get("fill"), color: link.get("color") };
+    const size = this.link.get("size");
+    const stride = this.link.get("stride") ?? Math.max(1, Math.floor(size / 2));
+    return { size, stride, fill: this.link.get("fill"), color: this.link.get("color") };
   }
 
   #setStride(pixels: number): void {
@@ -87,17 +86,16 @@ export class SweepPanel extends View<OccluderState> {
   }
 
   #paint(): void {
-    const { link } = this;
     const [photo, swept] = [this.#photo, this.#swept];
-    const state = link.get("sweep");
-    this.element.hidden = !photo || (!link.get("can_sweep") && state === "none");
-    this.#form.hidden = !link.get("can_sweep");
+    const state = this.link.get("sweep");
+    this.element.hidden = !photo || (!this.link.get("can_sweep") && state === "none");
+    this.#form.hidden = !this.link.get("can_sweep");
     this.#progress.show(state === "running");
-    this.#status.textContent = link.get("sweep_text");
+    this.#status.textContent = this.link.get("sweep_text");
     this.#status.hidden = !this.#status.textContent;
     this.#paintForm();
     this.#result.hidden = !swept || !photo;
-    const view = link.get("view");
+    const view = this.link.get("view");
     this.#views.update(VIEWS, view);
     if (!swept || !photo) return;
     this.#source.textContent = madeOf(swept);

@@ -90,22 +90,21 @@ class OccluderView extends RootView<OccluderState> {
   }
 
   #listenToPushes(): void {
-    const { link } = this;
-    link.receive("picture", (data) => {
+    this.link.receive("picture", (data) => {
       if (data.id === this.#photo?.id) return; // another view asked for it
       this.#photo = photoOf(data);
-      this.#editor.reset(link.get("patches"), link.get("selected"));
+      this.#editor.reset(this.link.get("patches"), this.link.get("selected"));
       this.#synced = JSON.stringify(this.#editor.patches);
       this.#questions.forget();
       this.#sweep.update(this.#photo, this.#swept);
       this.#frame.request();
     });
-    link.receive("scores", (data) => this.#onScores(data));
-    link.receive("heat", (data) => {
+    this.link.receive("scores", (data) => this.#onScores(data));
+    this.link.receive("heat", (data) => {
       this.#heat = heatOf(data);
       this.#frame.request();
     });
-    link.receive("sweep", (data) => {
+    this.link.receive("sweep", (data) => {
       this.#swept = sweptOf(data);
       if (!this.#swept || (this.#probed !== null && this.#probed >= this.#swept.drop.length)) this.#probed = null;
       this.#sweep.update(this.#photo, this.#swept);
@@ -260,10 +259,9 @@ class OccluderView extends RootView<OccluderState> {
     this.#frame.cancel();
     this.#paint();
     if (!this.#photo) return null;
-    const { link } = this;
     const [stage, swept, sweep] = [this.#stage, this.#swept, this.#sweep];
     const { scores, patches } = this.#current();
-    const title = titleOf(link.model, swept ? "Occlusion sweep" : "Hidden", link.get("target_name"));
+    const title = titleOf(this.link.model, swept ? "Occlusion sweep" : "Hidden", this.link.get("target_name"));
     const overHeat = !stage.heat.hidden;
     const canvas = occluderSheet({
       title,
@@ -271,10 +269,10 @@ class OccluderView extends RootView<OccluderState> {
       map: swept ? [sweep.figure.photoCanvas, sweep.figure.canvas] : [],
       patches,
       scores,
-      notes: link.get("notes"),
-      status: link.get("sweep_text"),
+      notes: this.link.get("notes"),
+      status: this.link.get("sweep_text"),
       swept,
-      view: link.get("view"),
+      view: this.link.get("view"),
       colours: sweep.colours,
     });
     return { canvas, name: fileName("hidden", ...title.slice(1)) };
