@@ -17,12 +17,12 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from . import checks, demo, explainers, incremental
-    from .core.architecture import Architecture, LayerInfo, trace
     from .core.capture import capture
     from .core.errors import Cancelled, CnnWidgetsError, InputError, LayerNotFound, NotSpatial, TargetError
-    from .core.results import Attribution
+    from .explainers.attribution import Attribution
     from .explorer.explore import explore
     from .explorer.explorer import Explorer
+    from .tracing.architecture import Architecture, LayerInfo, trace
     from .widgets.architecture_graph import ArchitectureGraph
     from .widgets.class_scores import ClassScores
     from .widgets.comparison import Comparison
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "explore": "explorer",
     "Explorer": "explorer",
-    "trace": "core.architecture",
-    "Architecture": "core.architecture",
-    "LayerInfo": "core.architecture",
+    "trace": "tracing.architecture",
+    "Architecture": "tracing.architecture",
+    "LayerInfo": "tracing.architecture",
     "capture": "core.capture",
-    "Attribution": "core.results",
+    "Attribution": "explainers.attribution",
     "CnnWidgetsError": "core.errors",
     "LayerNotFound": "core.errors",
     "NotSpatial": "core.errors",

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import nn
 
 from .core.errors import CnnWidgetsError
-from .core.preprocess import Preprocess, labels_for, preprocess_for
+from .pictures.preprocess import Preprocess, labels_for, preprocess_for
 
 _PHOTOGRAPHS = {
     "chelsea": ("skimage", "data/chelsea.png"),

@@ -11,7 +11,7 @@ import torch
 
 from cnnwidgets import demo
 from cnnwidgets.core.errors import CnnWidgetsError
-from cnnwidgets.core.images import load_picture
+from cnnwidgets.pictures.picture import load_picture
 
 
 @pytest.fixture(scope="module")

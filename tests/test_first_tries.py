@@ -13,7 +13,7 @@ from torch import nn
 
 import cnnwidgets as cw
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
-from cnnwidgets.core.images import load_picture
+from cnnwidgets.pictures.picture import load_picture
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
 PIL = Image.fromarray(PIXELS)

@@ -1,10 +1,11 @@
-// Prints what tools/house.py judges of the TypeScript, as JSON: for each file under ../widgets its lines, its
-// functions with their lines of code, the names that it exports and every name that it binds.
+// Prints what tools/house.py judges of the TypeScript, as JSON: for each file its functions of more than 50 lines of
+// code as [name, line, count], the names that it exports, and every name that it binds as [name, line].
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 
+const MOST_LINES = 50;
 const widgets = join(dirname(fileURLToPath(import.meta.url)), "..", "widgets");
 
 /** Numbers of the lines that hold a token; comments are none. */
@@ -67,19 +68,19 @@ function exportedNames(statement) {
 function measure(path) {
   const text = readFileSync(join(widgets, path), "utf8");
   const source = ts.createSourceFile(path, text, ts.ScriptTarget.ES2022, true);
-  const functions = [];
-  const bound = [];
+  const lineOf = (node) => source.getLineAndCharacterOfPosition(node.getStart(source)).line + 1;
+  const long = [];
+  const names = [];
   const visit = (node) => {
     if (ts.isFunctionLike(node) && node.body) {
-      const line = source.getLineAndCharacterOfPosition(node.getStart(source)).line + 1;
-      functions.push({ name: functionName(node, source), line, code: codeLines(node, source) });
+      const count = codeLines(node, source);
+      if (count > MOST_LINES) long.push([functionName(node, source), lineOf(node), count]);
     }
-    bound.push(...boundNames(node));
+    names.push(...boundNames(node).map((name) => [name, lineOf(node)]));
     ts.forEachChild(node, visit);
   };
   visit(source);
-  const exported = source.statements.flatMap(exportedNames);
-  return { path, lines: text.split("\n").length - 1, functions, exported, bound };
+  return { path: `widgets/${path}`, long, exports: source.statements.flatMap(exportedNames), names };
 }
 
 const paths = readdirSync(widgets, { recursive: true }).filter((path) => path.endsWith(".ts"));

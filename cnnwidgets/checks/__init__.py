@@ -5,6 +5,6 @@ from __future__ import annotations
 from .cascade import Randomisation, Stage
 from .curves import Curves, insertion_deletion
 from .randomisation import randomised
-from .reading import Reading, read, sentence
+from .verdict import Reading, read, sentence
 
 __all__ = ["Curves", "Randomisation", "Reading", "Stage", "insertion_deletion", "randomised", "read", "sentence"]

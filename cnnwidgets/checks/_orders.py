@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from cnnwidgets.core.placement import Placement
+from cnnwidgets.tracing.placement import Placement
 
 from ._similarity import merged
 

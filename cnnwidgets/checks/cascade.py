@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from cnnwidgets.core.results import Attribution
+from cnnwidgets.explainers.attribution import Attribution
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -16,7 +16,7 @@ class Stage:
     Attributes:
         layer: dotted name of the layer nearest to the input that was randomised in this stage.
         layers: the layers randomised in this stage; those of the stages before stay random.
-        values: the map, as in :class:`~cnnwidgets.core.results.Attribution`.
+        values: the map, as in :class:`~cnnwidgets.explainers.attribution.Attribution`.
         scores: (N,) the target's score now.
         magnitude: (N,) float64, Spearman's rank correlation of absolute values with the original's.
         signed: (N,) the same of signed values.

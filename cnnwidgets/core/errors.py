@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .notebook_traceback import rendered
+from .short_traceback import rendered
 
 
 class CnnWidgetsError(Exception):
@@ -60,3 +60,14 @@ def message_of(error: BaseException) -> str:
         return str(error) or type(error).__name__
     except Exception:  # its own __str__ raised
         return type(error).__name__
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a smaller batch might have worked."""
+    import torch  # which the package does without until it is needed
+
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        words in str(error) for words in ("can't allocate memory", "not enough memory", "out of memory")
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from . import targets
-from ._registry import Info, get, info, names, on_change, register, unregister
 from .ablation_cam import ablation_cam
 from .cam import cam
 from .deconvnet import deconvnet
@@ -19,7 +18,8 @@ from .hires_cam import hires_cam
 from .input_x_gradient import input_x_gradient
 from .integrated_gradients import integrated_gradients
 from .layer_cam import layer_cam
-from .occlusion import Occlusion, occlusion
+from .occlusion.explainer import Occlusion, occlusion
+from .registry import Info, get, info, names, on_change, register, unregister
 from .saliency import saliency
 from .score_cam import score_cam
 from .smooth_grad import smooth_grad

@@ -7,21 +7,22 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import nn
 
-from cnnwidgets.core.batches_of_one import ONE_BY_ONE
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.progress import Meter, ProgressCallback
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Target, class_scores
-from cnnwidgets.core.tokens import Tokens
 from cnnwidgets.incremental.layer_edits import LayerEdits
+from cnnwidgets.outputs.scorer import Scorer
+from cnnwidgets.outputs.targets import Target, class_scores
+from cnnwidgets.running.batches_of_one import ONE_BY_ONE
+from cnnwidgets.tracing.layouts.token_layout import Tokens
 
-from ._batches import estimated_batch
-from ._chunks import Chunks, batch_size
-from ._edits import Scorer, limit_notes, strongest
-from ._inputs import which_images
-from ._layer_pass import LayerPass, layer_pass
-from ._registry import register
-from ._values import COMPLEX
+from .attribution import Attribution
+from .engine.batches import estimated_batch
+from .engine.channels import limit_notes, strongest
+from .engine.chunks import Chunks, batch_size
+from .engine.inputs import which_images
+from .engine.one_layer import LayerPass, layer_pass
+from .engine.values import COMPLEX
+from .registry import register
 
 # Numbers of one batch of edited maps: 64 MB on a CPU in float32, where larger batches are no faster.
 _NUMBERS_CPU = 2**24
@@ -35,6 +36,8 @@ _NO_REUSE = "the model does not allow what precedes the layer to be reused; all 
     "ablation_cam",
     family="cam",
     question="Which places does the score need: what if maps of this layer are switched off?",
+    label="Ablation-CAM",
+    unit="weighted activation",
     needs_layer=True,
 )
 def ablation_cam(
@@ -103,7 +106,7 @@ class _Ablations:
 
     def __init__(self, model: nn.Module, images: torch.Tensor, seen: LayerPass, channels: int | None) -> None:
         self._model, self._images, self._seen, self._channels = model, images, seen, channels
-        self._scorer = Scorer(seen)
+        self._scorer = Scorer(seen.outputs, seen.chosen, seen.score, len(seen.scores))
         self._reused, self._one_by_one = True, False
         dtype = torch.float64 if seen.scores.dtype == torch.float64 else torch.float32
         self._scores = seen.scores.to(dtype)

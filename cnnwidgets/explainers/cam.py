@@ -8,13 +8,13 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, TargetError
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Target, class_scores
-from cnnwidgets.core.tokens import Tokens
+from cnnwidgets.outputs.targets import Target, class_scores
+from cnnwidgets.tracing.layouts.token_layout import Tokens
 
-from ._layer_pass import LayerPass, layer_pass
-from ._linear_heads import LinearHeads
-from ._registry import register
+from .attribution import Attribution
+from .engine.linear_heads import LinearHeads
+from .engine.one_layer import LayerPass, layer_pass
+from .registry import register
 
 Head = tuple[torch.Tensor, torch.Tensor | None]
 
@@ -23,6 +23,8 @@ Head = tuple[torch.Tensor, torch.Tensor | None]
     "cam",
     family="cam",
     question="How much of the score comes from each place? Exact, where one pooled linear layer makes it.",
+    label="CAM",
+    unit="share of the logit, before the mean over places",
     needs_layer=True,
 )
 def cam(

@@ -5,17 +5,18 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Target
+from cnnwidgets.outputs.targets import Target
 
-from ._input_gradient import input_gradient
-from ._registry import register
+from .attribution import Attribution
+from .engine.input_gradient import input_gradient
+from .registry import register
 
 
 @register(
     "deconvnet",
     family="gradient",
     question="Which pattern do the filters that speak for the score draw, run backwards?",
+    unit="rectified gradient of the score",
 )
 def deconvnet(model: nn.Module, images: torch.Tensor, target: Target = None, *, score: str = "logit") -> Attribution:
     """The score sent back to the input with a ReLU on the way back in place of each ReLU on the way up.

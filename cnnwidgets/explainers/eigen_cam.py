@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Target
-from cnnwidgets.core.tokens import Tokens
+from cnnwidgets.outputs.targets import Target
+from cnnwidgets.tracing.layouts.token_layout import Tokens
 
-from ._inputs import which_images
-from ._layer_pass import layer_pass
-from ._registry import register
+from .attribution import Attribution
+from .engine.inputs import which_images
+from .engine.one_layer import layer_pass
+from .registry import register
 
 _TIE = 0.999
 """Ratio of the second to the first singular value from which on the first component is arbitrary."""
@@ -21,6 +21,8 @@ _TIE = 0.999
     "eigen_cam",
     family="cam",
     question="Where does this layer react most, whatever the class?",
+    label="Eigen-CAM",
+    unit="first principal component of the activations",
     needs_layer=True,
 )
 def eigen_cam(

@@ -10,18 +10,18 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, LayerNotFound, NotSpatial
-from cnnwidgets.core.names import find_layer
-from cnnwidgets.core.output_choice import OutputChoice
-from cnnwidgets.core.output_kinds import Kind
-from cnnwidgets.core.placement import UNKNOWN
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Target
+from cnnwidgets.core.network import Network
+from cnnwidgets.outputs.choice import OutputChoice
+from cnnwidgets.outputs.kinds import Kind
+from cnnwidgets.outputs.targets import Target
+from cnnwidgets.tracing.placement import UNKNOWN
 
-from ._inputs import result_notes
-from ._layer_pass import map_notes, no_gradient
-from ._observe import Observation, observe
-from ._registry import info
-from ._watch import unsure_note
+from .attribution import Attribution
+from .engine.all_layers import Observation, observe
+from .engine.inputs import result_notes
+from .engine.layer_outputs import unsure_note
+from .engine.one_layer import map_notes, no_gradient
+from .registry import info
 
 
 def every_layer(
@@ -93,7 +93,7 @@ def explained(seen: Observation) -> list[str]:
 def _name(model: nn.Module, layer: str | nn.Module) -> str:
     """The dotted name; a name that no module has may be that of a torch call, which only running can tell."""
     try:
-        return find_layer(model, layer)[0]
+        return Network.of(model).find(layer)[0]
     except LayerNotFound:
         if isinstance(layer, str):
             return layer

@@ -5,19 +5,21 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Target
-from cnnwidgets.core.tokens import Tokens
+from cnnwidgets.outputs.targets import Target
+from cnnwidgets.tracing.layouts.token_layout import Tokens
 
-from ._layer_pass import layer_pass
-from ._registry import register
-from ._rules import Rule
+from .attribution import Attribution
+from .engine.one_layer import layer_pass
+from .engine.relu_rules import Rule
+from .registry import register
 
 
 @register(
     "grad_cam",
     family="cam",
     question="Which places of this layer's maps speak for the score?",
+    label="Grad-CAM",
+    unit="weighted activation",
     needs_layer=True,
 )
 def grad_cam(

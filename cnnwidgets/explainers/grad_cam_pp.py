@@ -7,19 +7,21 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Target
-from cnnwidgets.core.tokens import Tokens
+from cnnwidgets.outputs.targets import Target
+from cnnwidgets.tracing.layouts.token_layout import Tokens
 
-from ._inputs import which_images
-from ._layer_pass import layer_pass
-from ._registry import register
+from .attribution import Attribution
+from .engine.inputs import which_images
+from .engine.one_layer import layer_pass
+from .registry import register
 
 
 @register(
     "grad_cam_pp",
     family="cam",
     question="Which places speak for the score, if there may be several objects of the class?",
+    label="Grad-CAM++",
+    unit="weighted activation",
     needs_layer=True,
 )
 def grad_cam_pp(

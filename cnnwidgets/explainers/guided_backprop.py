@@ -5,17 +5,18 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Target
+from cnnwidgets.outputs.targets import Target
 
-from ._input_gradient import input_gradient
-from ._registry import register
+from .attribution import Attribution
+from .engine.input_gradient import input_gradient
+from .registry import register
 
 
 @register(
     "guided_backprop",
     family="gradient",
     question="Which details of the image excite the filters that speak for the score?",
+    unit="guided gradient of the score",
 )
 def guided_backprop(
     model: nn.Module, images: torch.Tensor, target: Target = None, *, score: str = "logit"

@@ -5,20 +5,22 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnwidgets.core.placement import enlarged
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Target
-from cnnwidgets.core.tokens import Tokens
+from cnnwidgets.outputs.targets import Target
+from cnnwidgets.tracing.layouts.token_layout import Tokens
+from cnnwidgets.tracing.placement import enlarged
 
-from ._input_gradient import input_gradient, precise
-from ._layer_pass import layer_pass
-from ._registry import register
+from .attribution import Attribution
+from .engine.input_gradient import input_gradient, precise
+from .engine.one_layer import layer_pass
+from .registry import register
 
 
 @register(
     "guided_grad_cam",
     family="gradient",
     question="Which details of the image, at the places that speak for the score, excite the filters?",
+    label="Guided Grad-CAM",
+    unit="guided gradient times Grad-CAM",
     needs_layer=True,
 )
 def guided_grad_cam(

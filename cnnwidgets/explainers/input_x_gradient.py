@@ -5,14 +5,20 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Target
+from cnnwidgets.outputs.targets import Target
 
-from ._input_gradient import input_gradient, precise
-from ._registry import register
+from .attribution import Attribution
+from .engine.input_gradient import input_gradient, precise
+from .registry import register
 
 
-@register("input_x_gradient", family="gradient", question="What does each input value add to the score?")
+@register(
+    "input_x_gradient",
+    family="gradient",
+    question="What does each input value add to the score?",
+    label="Input × gradient",
+    unit="input times gradient",
+)
 def input_x_gradient(
     model: nn.Module, images: torch.Tensor, target: Target = None, *, score: str = "logit"
 ) -> Attribution:

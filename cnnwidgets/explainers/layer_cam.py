@@ -5,18 +5,20 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Target
-from cnnwidgets.core.tokens import Tokens
+from cnnwidgets.outputs.targets import Target
+from cnnwidgets.tracing.layouts.token_layout import Tokens
 
-from ._layer_pass import layer_pass
-from ._registry import register
+from .attribution import Attribution
+from .engine.one_layer import layer_pass
+from .registry import register
 
 
 @register(
     "layer_cam",
     family="cam",
     question="At which places, also of an early layer, would stronger maps raise the score?",
+    label="LayerCAM",
+    unit="activation times positive gradient",
     needs_layer=True,
 )
 def layer_cam(

@@ -5,14 +5,19 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Target
+from cnnwidgets.outputs.targets import Target
 
-from ._input_gradient import input_gradient
-from ._registry import register
+from .attribution import Attribution
+from .engine.input_gradient import input_gradient
+from .registry import register
 
 
-@register("saliency", family="gradient", question="Which pixels would change the score most if they changed a little?")
+@register(
+    "saliency",
+    family="gradient",
+    question="Which pixels would change the score most if they changed a little?",
+    unit="gradient of the score",
+)
 def saliency(model: nn.Module, images: torch.Tensor, target: Target = None, *, score: str = "logit") -> Attribution:
     """The gradient of the score with respect to the input.
 

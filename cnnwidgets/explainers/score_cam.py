@@ -7,25 +7,28 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from cnnwidgets.core.forward import run
-from cnnwidgets.core.placement import Placement, enlarged
 from cnnwidgets.core.progress import Meter, ProgressCallback
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Target
-from cnnwidgets.core.tokens import Tokens
+from cnnwidgets.outputs.scorer import Scorer
+from cnnwidgets.outputs.targets import Target
+from cnnwidgets.running.forward import run
+from cnnwidgets.tracing.layouts.token_layout import Tokens
+from cnnwidgets.tracing.placement import Placement, enlarged
 
-from ._batches import estimated_batch
-from ._chunks import Chunks, batch_size
-from ._edits import Scorer, limit_notes, strongest
-from ._inputs import which_images
-from ._layer_pass import LayerPass, layer_pass
-from ._registry import register
+from .attribution import Attribution
+from .engine.batches import estimated_batch
+from .engine.channels import limit_notes, strongest
+from .engine.chunks import Chunks, batch_size
+from .engine.inputs import which_images
+from .engine.one_layer import LayerPass, layer_pass
+from .registry import register
 
 
 @register(
     "score_cam",
     family="cam",
     question="Which places suffice for the score, if the image is seen through this layer's maps?",
+    label="Score-CAM",
+    unit="weighted activation",
     needs_layer=True,
 )
 def score_cam(
@@ -94,7 +97,7 @@ class _Masked:
     ) -> None:
         self._chunks = chunks
         self._model, self._images, self._seen, self._channels = model, images, seen, channels
-        self._scorer = Scorer(seen)
+        self._scorer = Scorer(seen.outputs, seen.chosen, seen.score, len(seen.scores))
         flat = seen.maps.amin((2, 3)) == seen.maps.amax((2, 3))
         self._todo = [
             [channel for channel in strongest(maps, channels).tolist() if not same[channel]]

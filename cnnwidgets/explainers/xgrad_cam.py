@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Target
-from cnnwidgets.core.tokens import Tokens
+from cnnwidgets.outputs.targets import Target
+from cnnwidgets.tracing.layouts.token_layout import Tokens
 
-from ._inputs import which_images
-from ._layer_pass import layer_pass
-from ._registry import register
+from .attribution import Attribution
+from .engine.inputs import which_images
+from .engine.one_layer import layer_pass
+from .registry import register
 
 _CANCELS = 0.01
 """A map whose sum is below this share of the sum of its magnitudes has no weight worth the name."""
@@ -23,6 +23,8 @@ _CANCELS = 0.01
     "xgrad_cam",
     family="cam",
     question="Which places speak for the score, with gradients counted where the maps are active?",
+    label="XGrad-CAM",
+    unit="weighted activation",
     needs_layer=True,
 )
 def xgrad_cam(

@@ -17,8 +17,8 @@ from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import StillPicture, title
 
 from .sentences import model_title
-from .session import Scene, Session
 from .still import still
+from .work.session import Scene, Session
 
 PANELS = ("look", "hide", "compare")
 

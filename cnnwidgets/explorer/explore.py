@@ -11,13 +11,13 @@ from torch import nn
 
 from cnnwidgets import demo
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
-from cnnwidgets.core.names import unwrapped
-from cnnwidgets.core.output_choice import OutputChoice
-from cnnwidgets.core.output_kinds import Kind
-from cnnwidgets.core.targets import Target
+from cnnwidgets.core.network import Network
+from cnnwidgets.outputs.choice import OutputChoice
+from cnnwidgets.outputs.kinds import Kind
+from cnnwidgets.outputs.targets import Target
 
 from .explorer import Explorer
-from .session import Session
+from .work.session import Session
 
 
 def explore(
@@ -66,7 +66,7 @@ def explore(
         image = loaded.images if image is None else image
     elif image is None:
         image = _photographs()
-    unwrapped(model)
+    Network.of(model)
     return Explorer(
         Session(model, _named(image), labels=labels, preprocess=preprocess, outputs=outputs, output=output), target
     )

@@ -11,21 +11,22 @@ import torch
 
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import Cancelled, InputError, NotSpatial, message_of
-from cnnwidgets.core.images import load_picture
 from cnnwidgets.core.progress import Step
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.core.targets import Target
+from cnnwidgets.explainers.attribution import Attribution
+from cnnwidgets.outputs.targets import Target
+from cnnwidgets.pictures.picture import load_picture
+from cnnwidgets.widgets.heatmap_overlay.names import method_label
 
-from . import awake
 from .choices import Choices
 from .no_grad_cam import first_method, why_not
-from .panels import Panels
-from .report import Report
-from .sentences import method_choices, method_label, model_title, work_left
-from .session import ATTEMPTS, Scene, Session, changed_meanwhile
+from .panels.all_panels import Panels
+from .sentences import method_choices, model_title, work_left
 from .ties import guarded, tie
 from .view import View
-from .worker import Worker
+from .work import awake
+from .work.report import Report
+from .work.session import ATTEMPTS, Scene, Session, changed_meanwhile
+from .work.worker import Worker
 
 _LONGEST_RENEWAL = 60.0  # seconds that a panel waits for the photograph to be looked at again
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cnnwidgets import explainers
-from cnnwidgets.explainers._observe import Observation
+from cnnwidgets.explainers.engine.all_layers import Observation
 
 NO_MAPS = "This network has no layer whose output is a stack of maps"
 _CUT = (

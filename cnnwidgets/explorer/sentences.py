@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from cnnwidgets import explainers
-from cnnwidgets.core.architecture import Architecture
-from cnnwidgets.core.output_kinds import COMPETING, Kind, has_probabilities
 from cnnwidgets.core.progress import Step
-from cnnwidgets.core.targets import Chosen, probabilities
-from cnnwidgets.widgets.heatmap_overlay.names import method_label as method_label
+from cnnwidgets.outputs.kinds import COMPETING, Kind, has_probabilities
+from cnnwidgets.outputs.targets import Chosen, probabilities
+from cnnwidgets.tracing.architecture import Architecture
+from cnnwidgets.widgets.heatmap_overlay.names import method_label
 
 _ORDER = ["grad_cam", "saliency", "occlusion"]
 # Two classes are called close when the second has at least this share of the first one's probability.
@@ -119,7 +119,7 @@ def percent(share: float) -> str:
 
 
 def in_words(value: float, kind: Kind) -> str:
-    """One of :func:`~cnnwidgets.core.output_kinds.probabilities` for a reader: a percentage, if it is one.
+    """One of :func:`~cnnwidgets.outputs.kinds.probabilities` for a reader: a percentage, if it is one.
 
     >>> in_words(0.25, "sigmoid"), in_words(-31.5, "number")
     ('25.0 %', '−31.50')

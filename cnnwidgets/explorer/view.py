@@ -9,21 +9,22 @@ from typing import Any
 import ipywidgets
 import torch
 
-from cnnwidgets.core.architecture import Architecture, LayerInfo
-from cnnwidgets.core.placement import UNKNOWN
-from cnnwidgets.core.results import Attribution
+from cnnwidgets.explainers.attribution import Attribution
+from cnnwidgets.tracing.architecture import Architecture, LayerInfo
+from cnnwidgets.tracing.placement import UNKNOWN
 from cnnwidgets.widgets.architecture_graph import ArchitectureGraph
 from cnnwidgets.widgets.class_scores import ClassScores
 from cnnwidgets.widgets.explorer_bar import ExplorerBar
 from cnnwidgets.widgets.heatmap_overlay import HeatmapOverlay
+from cnnwidgets.widgets.heatmap_overlay.names import method_label
 from cnnwidgets.widgets.heatmap_overlay.units import unit_of
 from cnnwidgets.widgets.panel_tabs import PanelTabs
 
 from .no_grad_cam import why_not
-from .panels import Panels
-from .sentences import all_well, closeness, explained, method_choices, method_label, model_summary, unlikely
-from .session import Scene
+from .panels.all_panels import Panels
+from .sentences import all_well, closeness, explained, method_choices, model_summary, unlikely
 from .tasks import function_sentence
+from .work.session import Scene
 
 Label = Callable[[int], str]
 

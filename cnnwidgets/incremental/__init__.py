@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from . import (  # noqa: F401  # each adds its rules
+from .edited import Edited
+from .rules import (  # noqa: F401  # each adds its rules
     by_image,
     channels,
     pointwise,
@@ -12,7 +13,6 @@ from . import (  # noqa: F401  # each adds its rules
     shapes,
     sliding,
 )
-from .edited import Edited
-from .registry import function_rule, rule
+from .rules.registry import function_rule, rule
 
 __all__ = ["Edited", "function_rule", "rule"]

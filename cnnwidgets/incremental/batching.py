@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import torch
 
-from .kept import Kept
 from .run import Run
+from .values.recomputable import Kept
 
 _MOST = 49
 _MOST_ON_GPU = 128

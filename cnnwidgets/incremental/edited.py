@@ -12,23 +12,24 @@ import numpy as np
 import torch
 from torch import nn
 
-from cnnwidgets.core.batches_of_one import ONE_BY_ONE, may_be_the_batch
-from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError, TargetError
-from cnnwidgets.core.forward import fitted, is_out_of_memory
-from cnnwidgets.core.output_choice import OutputChoice
-from cnnwidgets.core.outputs import class_scores, outputs_of
+from cnnwidgets.core.arguments import checked_batch
+from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError, TargetError, is_out_of_memory
 from cnnwidgets.core.plain import plain_tensor
-from cnnwidgets.core.readout import reading, readout_of
-from cnnwidgets.core.state import preserved
+from cnnwidgets.outputs.choice import OutputChoice
+from cnnwidgets.outputs.readout import reading, readout_of
+from cnnwidgets.outputs.scores import class_scores, outputs_of
+from cnnwidgets.running.batches_of_one import ONE_BY_ONE, may_be_the_batch
+from cnnwidgets.running.forward import fitted
+from cnnwidgets.state.preserved import preserved
 
-from . import checks
+from . import agreement as checks
 from .batching import Batching
-from .boxes import Ints
 from .memo import Memo
 from .model import Model, plain
-from .pictures import Layer, Patch, edits, in_sight, layer, pictures
+from .patches import Layer, Patch, edits, in_sight, layer, pictures
 from .run import WHOLE, ReadsValues, Run
-from .value import untouched
+from .values.boxes import Ints
+from .values.edits import untouched
 from .work import Work
 
 _MOST_VALUES = 2**28  # in a batch of images, however many are asked for
@@ -184,8 +185,7 @@ class Edited:
         self.close()
 
     def _batches(self, layers: list[Layer], batch: int | None) -> Iterator[tuple[slice, torch.Tensor]]:
-        if batch is not None and (not isinstance(batch, int) or isinstance(batch, bool) or batch < 1):
-            raise InputError(f"batch is {batch!r}; expected an int of at least 1, or None.")
+        batch = checked_batch(batch)
         done, count = 0, len(layers[0].tops)
         size = None if batch is None else min(batch, max(1, _MOST_VALUES // self._model.start.numel()))
         engine = self.engine

@@ -9,11 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnwidgets.core.batches_of_one import may_be_the_batch
-from cnnwidgets.core.errors import Cancelled
-from cnnwidgets.core.forward import is_out_of_memory
-from cnnwidgets.core.state import preserved
-from cnnwidgets.core.tokens import AnyForm
+from cnnwidgets.core.errors import Cancelled, is_out_of_memory
+from cnnwidgets.running.batches_of_one import may_be_the_batch
+from cnnwidgets.state.preserved import preserved
+from cnnwidgets.tracing.layouts.token_layout import AnyForm
 
 from .layer_call import Functions
 from .memo import Memo

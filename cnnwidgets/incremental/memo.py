@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from .kept import Kept
+from .values.recomputable import Kept
 
 _KEPT_UNUSED = 3
 """Runs that a value is kept for without being used: edits of other sizes may need other ones."""

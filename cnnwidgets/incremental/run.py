@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from cnnwidgets.core.macs import count
+from cnnwidgets.core.nested import mapped
+from cnnwidgets.tracing.macs import count
 
-from .kept import Kept, Step
 from .memo import Memo
+from .values.recomputable import Kept, Step
 from .work import Work
 
 if TYPE_CHECKING:
-    from .value import Edits
+    from .values.edits import Edits
 
 WHOLE = 0.85
 """A window that covers more than this share of its map becomes whole."""
@@ -107,7 +108,7 @@ class Run:
 
     def base(self, function: Any, *args: Any, **kwargs: Any) -> Any:
         """``function`` on the unedited values, done the first time only: a :class:`Kept`, or a list of them."""
-        args, kwargs = _unedited(args), _unedited(kwargs)
+        args, kwargs = mapped((args, kwargs), _unedited)
 
         def done(real: Any, output: Any, again: bool) -> None:
             self.work.once(count(getattr(function, "overloadpacket", None), real, output), again=again)
@@ -124,10 +125,4 @@ def _storage(tensor: torch.Tensor) -> StorageWeakRef:
 
 
 def _unedited(value: Any) -> Any:
-    if _is_edits(value):
-        return value.unedited
-    if isinstance(value, tuple | list):
-        return type(value)(_unedited(item) for item in value)
-    if isinstance(value, dict):
-        return {key: _unedited(item) for key, item in value.items()}
-    return value
+    return value.unedited if _is_edits(value) else value

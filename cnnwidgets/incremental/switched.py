@@ -9,23 +9,23 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnwidgets.core.forward import fitted
-from cnnwidgets.core.forward import run as forward
-from cnnwidgets.core.layouts import Layouts
-from cnnwidgets.core.output_choice import OutputChoice
-from cnnwidgets.core.outputs import class_scores
-from cnnwidgets.core.own_gradients import again
-from cnnwidgets.core.readout import reading, readout_of
-from cnnwidgets.core.state import preserved
-from cnnwidgets.core.switched_off import Change, switched_off
+from cnnwidgets.outputs.choice import OutputChoice
+from cnnwidgets.outputs.readout import reading, readout_of
+from cnnwidgets.outputs.scores import class_scores
+from cnnwidgets.running.forward import fitted
+from cnnwidgets.running.forward import run as forward
+from cnnwidgets.running.own_gradients import again
+from cnnwidgets.state.preserved import preserved
+from cnnwidgets.tracing.layouts.layouts import Layouts
 
-from . import checks
+from . import agreement as checks
 from .memo import Memo
 from .model import Model, plain
 from .run import Run
-from .sharing import strides_like
-from .value import Edits, untouched, whole
-from .windows import laid
+from .switched_off import Change, switched_off
+from .values.edits import Edits, untouched, whole
+from .values.sharing import strides_like
+from .values.windows import laid
 from .work import Work
 
 Off = Mapping[str, Sequence[int]]
@@ -67,7 +67,7 @@ class Switched:
         self.reuses = True
 
     def scores(self, off: Off, counts: Mapping[str, int]) -> torch.Tensor:
-        """The scores (1, classes); arguments as for :func:`~cnnwidgets.core.switched_off.switched_off`.
+        """The scores (1, classes); arguments as for :func:`~cnnwidgets.incremental.switched_off.switched_off`.
 
         Raises:
             LayerNotFound, InputError: there are no such maps.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .boxes import Box
+from .values.boxes import Box
 
 
 @dataclass

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 import cnnwidgets as cw
-from cnnwidgets.core.images import load_picture
+from cnnwidgets.pictures.picture import load_picture
 from tests.browser.cells import explore, prepare, run_cell
 from tests.browser.explorer_page import ExplorerPage, pixels
 from tests.browser.lab import Lab, Trouble

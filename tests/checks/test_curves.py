@@ -14,7 +14,7 @@ from cnnwidgets.checks import insertion_deletion
 from cnnwidgets.checks._orders import elsewhere, importance, ranks
 from cnnwidgets.core.errors import Cancelled, InputError, TargetError
 from cnnwidgets.core.progress import Step
-from cnnwidgets.explainers._patches import blurred
+from cnnwidgets.explainers.engine.patches import blurred
 from tests.checks import nets
 
 

@@ -18,8 +18,8 @@ from torch import nn
 from cnnwidgets import demo, explainers
 from cnnwidgets.checks import randomised, read
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError, LayerNotFound
-from cnnwidgets.core.images import load_picture
 from cnnwidgets.core.progress import Step
+from cnnwidgets.pictures.picture import load_picture
 from tests.checks import nets
 
 

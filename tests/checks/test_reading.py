@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cnnwidgets.checks import Curves, Randomisation, Stage, read, sentence
-from cnnwidgets.core.results import Attribution
+from cnnwidgets.explainers.attribution import Attribution
 
 
 def randomisation(

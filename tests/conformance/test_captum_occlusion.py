@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from cnnwidgets.explainers.occlusion import occlusion
+from cnnwidgets.explainers.occlusion.explainer import occlusion
 
 
 def net() -> nn.Sequential:

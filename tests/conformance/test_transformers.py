@@ -14,7 +14,7 @@ from torch import nn
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import NotSpatial
 from cnnwidgets.explainers import every_layer
-from cnnwidgets.explainers._observe import observe
+from cnnwidgets.explainers.engine.all_layers import observe
 
 models = pytest.importorskip("torchvision.models")
 timm = pytest.importorskip("timm")

@@ -15,8 +15,8 @@ import torchvision
 from torch import nn
 from torch.nn import functional
 
-from cnnwidgets.core.architecture import Architecture, trace
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, LayerNotFound, NotSpatial
+from cnnwidgets.tracing.architecture import Architecture, trace
 
 X = torch.linspace(-1, 1, 3 * 16 * 16).reshape(1, 3, 16, 16)
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError
-from cnnwidgets.core.forward import fitted, run
+from cnnwidgets.running.forward import fitted, run
 
 
 class Raises(nn.Module):

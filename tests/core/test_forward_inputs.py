@@ -11,7 +11,7 @@ from torch import nn
 import cnnwidgets as cw
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.core.forward import run
+from cnnwidgets.running.forward import run
 
 X = torch.rand(1, 3, 8, 8)
 

@@ -16,7 +16,7 @@ from torchvision import models, transforms
 from torchvision.transforms import v2
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.core.images import load_picture
+from cnnwidgets.pictures.picture import load_picture
 
 CROPPED = [transforms.CenterCrop(8), transforms.ToTensor()]
 RGB = np.random.default_rng(3).integers(0, 256, (12, 10, 3), dtype=np.uint8)

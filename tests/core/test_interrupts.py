@@ -17,12 +17,16 @@ from torch import nn
 from torch.nn.utils import prune
 
 from cnnwidgets import capture, explainers, trace
-from cnnwidgets.core import _buffers, attributes, names, readout, state
 from cnnwidgets.core import capture as capture_module
+from cnnwidgets.core import network as names
 from cnnwidgets.core.capture import attached
 from cnnwidgets.core.interrupts import Deferral
-from cnnwidgets.core.state import preserved
 from cnnwidgets.incremental import Edited
+from cnnwidgets.outputs import readout
+from cnnwidgets.state import attributes
+from cnnwidgets.state import buffers as _buffers
+from cnnwidgets.state import preserved as state
+from cnnwidgets.state.preserved import preserved
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called")
 UNDOING = {module.__file__ for module in (state, capture_module, _buffers, attributes)}

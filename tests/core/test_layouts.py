@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from cnnwidgets.core.architecture import trace
-from cnnwidgets.core.layouts import followed_layouts
+from cnnwidgets.tracing.architecture import trace
+from cnnwidgets.tracing.layouts.layouts import followed_layouts
 
 Step = Callable[[torch.Tensor], torch.Tensor]
 

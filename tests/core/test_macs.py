@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from cnnwidgets.core.architecture import trace
+from cnnwidgets.tracing.architecture import trace
 
 
 def counted(net: nn.Module, x: torch.Tensor) -> int:

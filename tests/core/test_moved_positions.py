@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from cnnwidgets import explainers
-from cnnwidgets.core.architecture import trace
 from cnnwidgets.core.errors import NotSpatial
-from cnnwidgets.core.layouts import Layout, followed_layouts
+from cnnwidgets.tracing.architecture import trace
+from cnnwidgets.tracing.layouts.layouts import Layout, followed_layouts
 
 Step = Callable[[torch.Tensor], torch.Tensor]
 SIZE = (8, 12)

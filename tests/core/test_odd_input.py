@@ -17,10 +17,10 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import cnnwidgets as cw
-from cnnwidgets.core._files import shortened
-from cnnwidgets.core.class_names import class_names
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.core.images import load_picture
+from cnnwidgets.outputs.class_names import class_names
+from cnnwidgets.pictures.files import shortened
+from cnnwidgets.pictures.picture import load_picture
 from tests.bounds import bounded
 
 X = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))

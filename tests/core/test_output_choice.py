@@ -15,11 +15,11 @@ from torch import nn
 from torch.nn import functional
 
 from cnnwidgets.core.errors import TargetError
-from cnnwidgets.core.forward import run
-from cnnwidgets.core.output_choice import leaves
-from cnnwidgets.core.outputs import class_scores
-from cnnwidgets.core.readout import Readout, reading, readout_of
-from cnnwidgets.core.targets import resolve
+from cnnwidgets.outputs.choice import leaves
+from cnnwidgets.outputs.readout import Readout, reading, readout_of
+from cnnwidgets.outputs.scores import class_scores
+from cnnwidgets.outputs.targets import resolve
+from cnnwidgets.running.forward import run
 
 
 class Named(NamedTuple):

@@ -14,9 +14,9 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from cnnwidgets.core.forward import run
-from cnnwidgets.core.readout import reading, readout_of
-from cnnwidgets.core.targets import class_scores, kind_of, probabilities
+from cnnwidgets.outputs.readout import reading, readout_of
+from cnnwidgets.outputs.targets import class_scores, kind_of, probabilities
+from cnnwidgets.running.forward import run
 
 IMAGES = torch.rand(2, 3, 12, 12, generator=torch.Generator().manual_seed(0))
 

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cnnwidgets.core.layouts import followed_layouts
-from cnnwidgets.core.placement import Placement, enlarged
+from cnnwidgets.tracing.layouts.layouts import followed_layouts
+from cnnwidgets.tracing.placement import Placement, enlarged
 
 Step = Callable[[torch.Tensor], torch.Tensor]
 

@@ -15,7 +15,7 @@ from timm.data.transforms_factory import create_transform
 from torch import nn
 from torchvision import models
 
-from cnnwidgets.core.preprocess import Preprocess, labels_for, preprocess_for
+from cnnwidgets.pictures.preprocess import Preprocess, labels_for, preprocess_for
 
 _ROOT = Path(__file__).parents[2]
 _SIZES = [(451, 300), (300, 451), (256, 256), (31, 97), (640, 225)]
@@ -172,7 +172,7 @@ def test_it_works_without_torchvision_and_timm() -> None:
     code = (
         "import sys; sys.modules['torchvision'] = None; sys.modules['timm'] = None\n"
         "import torch, numpy as np; from torch import nn\n"
-        "from cnnwidgets.core.images import load_picture\n"
+        "from cnnwidgets.pictures.picture import load_picture\n"
         "net = nn.Conv2d(3, 2, 3)\n"
         "print(load_picture(torch.zeros(1, 3, 8, 8), net).pixels.shape,"
         " load_picture(np.zeros((8, 9, 3), np.uint8), net, lambda pil: torch.ones(3, 5, 6)).pixels.shape,"

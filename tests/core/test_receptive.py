@@ -8,8 +8,8 @@ import torchvision
 from torch import nn
 from torch.nn import functional
 
-from cnnwidgets.core.architecture import Architecture, trace
-from cnnwidgets.core.receptive import Field, of_input, pixels, plain, reshaped, whole
+from cnnwidgets.tracing.architecture import Architecture, trace
+from cnnwidgets.tracing.receptive.field import Field, of_input, pixels, plain, reshaped, whole
 
 
 def ones(net: nn.Module) -> nn.Module:

@@ -10,9 +10,9 @@ import torch
 import torchvision
 from torch import nn
 
-from cnnwidgets.core.architecture import trace
 from cnnwidgets.core.errors import CnnWidgetsError
-from cnnwidgets.core.recording import plain_name, record
+from cnnwidgets.tracing.architecture import trace
+from cnnwidgets.tracing.recording import plain_name, record
 
 
 class Awkward(nn.Module):

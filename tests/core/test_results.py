@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from cnnwidgets.core.display import coloured
 from cnnwidgets.core.errors import CnnWidgetsError
-from cnnwidgets.core.results import Attribution
+from cnnwidgets.explainers.attribution import Attribution
+from cnnwidgets.explainers.display import coloured
 
 NAN, INF = math.nan, math.inf
 

@@ -179,7 +179,7 @@ def test_a_widget_folds_the_same_under_its_message() -> None:
     error = raised(lambda: cw.trace(Broken(), torch.rand(1, 3, 8, 8)))
     text = details(error)
     assert "return x @ torch.rand(3, 3)" in text
-    assert "core/forward.py" not in text
+    assert "running/forward.py" not in text
     assert "torch/nn" not in text
     assert details(CnnWidgetsError("No image.")).splitlines()[1:] == ["CnnWidgetsError: No image."]
 
@@ -189,7 +189,7 @@ def test_a_fault_of_the_package_is_folded_whole(monkeypatch: pytest.MonkeyPatch)
     assert details(error) == "RuntimeError: inside\n"  # no line of a reader's: Python's own form
     own = raised(lambda: cw.trace(nn.Linear(2, 2), torch.rand(1, 3)))
     monkeypatch.setenv("CNNWIDGETS_TRACEBACK", "full")
-    assert "core/forward.py" in details(own)
+    assert "running/forward.py" in details(own)
 
 
 def test_a_script_has_pythons_own_traceback() -> None:
@@ -197,7 +197,7 @@ def test_a_script_has_pythons_own_traceback() -> None:
         [sys.executable, "-c", f"{NET}\n{ASK}"], capture_output=True, text=True, check=False, timeout=120
     )
     assert "The above exception was the direct cause" in done.stderr
-    assert "core/forward.py" in done.stderr
+    assert "running/forward.py" in done.stderr
 
 
 def test_a_cause_that_the_message_holds_already_is_not_repeated() -> None:

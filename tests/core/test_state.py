@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, TargetError
-from cnnwidgets.core.outputs import score_tensor
-from cnnwidgets.core.state import generators_now, have_moved, in_training_mode, preserved
+from cnnwidgets.outputs.scores import score_tensor
+from cnnwidgets.state.preserved import generators_now, have_moved, in_training_mode, preserved
 
 
 def mixed_flags() -> nn.Sequential:

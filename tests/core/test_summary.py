@@ -9,7 +9,7 @@ import torch
 import torchvision
 from torch import nn
 
-from cnnwidgets.core.architecture import trace
+from cnnwidgets.tracing.architecture import trace
 
 # Keras draws the same two networks with these numbers in its own summary.
 DIGITS = nn.Sequential(

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, LayerNotFound
-from cnnwidgets.core.forward import run
-from cnnwidgets.core.layouts import followed_layouts
-from cnnwidgets.core.switched_off import switched_off
+from cnnwidgets.incremental.switched_off import switched_off
+from cnnwidgets.running.forward import run
+from cnnwidgets.tracing.layouts.layouts import followed_layouts
 
 
 class Twice(nn.Module):

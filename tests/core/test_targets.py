@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from cnnwidgets.core.errors import TargetError
-from cnnwidgets.core.readout import Readout, reading
-from cnnwidgets.core.targets import kind_of, probabilities, resolve
+from cnnwidgets.outputs.readout import Readout, reading
+from cnnwidgets.outputs.targets import kind_of, probabilities, resolve
 
 
 def are_probabilities(outputs: torch.Tensor) -> bool:

@@ -14,9 +14,9 @@ from torch import nn
 from torch.nn.utils import parametrizations, prune
 
 from cnnwidgets.core.capture import capture
-from cnnwidgets.core.fingerprint import fingerprint
-from cnnwidgets.core.state import preserved
-from cnnwidgets.core.twin import Twin
+from cnnwidgets.state.fingerprint import fingerprint
+from cnnwidgets.state.preserved import preserved
+from cnnwidgets.state.twin import Twin
 
 X = torch.rand(2, 3, 12, 12, generator=torch.Generator().manual_seed(0))
 

@@ -9,7 +9,7 @@ from torch import nn
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import NotSpatial
 from cnnwidgets.explainers import every_layer, grad_cam
-from cnnwidgets.explainers._observe import observe
+from cnnwidgets.explainers.engine.all_layers import observe
 
 
 class Turned(nn.Module):

@@ -13,8 +13,8 @@ from torch.nn import functional
 import cnnwidgets as cw
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import CnnWidgetsError, NotSpatial
-from cnnwidgets.explainers._default_layer import Graph
-from cnnwidgets.explainers._observe import observe
+from cnnwidgets.explainers.engine.all_layers import observe
+from cnnwidgets.explainers.engine.default_layer import Graph
 
 IMAGES = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(5))
 CAMS = [name for name in explainers.names() if explainers.info(name).needs_layer and name != "cam"]
@@ -283,8 +283,8 @@ def test_timms_dla_whose_projection_no_gradient_reaches(side: int, layer: str) -
 
 
 def test_the_graph_is_looked_through_from_the_score_on() -> None:
-    from cnnwidgets.core.layouts import Layout
-    from cnnwidgets.explainers._outputs import Output, get_gradient_edge
+    from cnnwidgets.explainers.engine.call_outputs import Output, get_gradient_edge
+    from cnnwidgets.tracing.layouts.layouts import Layout
 
     x = torch.ones(1, 2, 2, 2, requires_grad=True)
     left, right = (x * 2).chunk(2, 1)

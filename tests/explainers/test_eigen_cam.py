@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import LayerNotFound, NotSpatial
-from cnnwidgets.core.placement import UNKNOWN
 from cnnwidgets.explainers import eigen_cam
+from cnnwidgets.tracing.placement import UNKNOWN
 
 CLASS_FREE = "the map does not depend on the class"
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 from cnnwidgets.core.capture import capture
 from cnnwidgets.core.errors import CnnWidgetsError, LayerNotFound, NotSpatial
 from cnnwidgets.explainers import every_layer, get, grad_cam, register, saliency, unregister
-from cnnwidgets.explainers._observe import observe
+from cnnwidgets.explainers.engine.all_layers import observe
 
 
 class Small(nn.Module):

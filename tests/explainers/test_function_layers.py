@@ -5,10 +5,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cnnwidgets.core.architecture import trace
 from cnnwidgets.core.errors import LayerNotFound
 from cnnwidgets.explainers import every_layer, grad_cam
-from cnnwidgets.explainers._observe import observe
+from cnnwidgets.explainers.engine.all_layers import observe
+from cnnwidgets.tracing.architecture import trace
 
 
 class Functional(nn.Module):

@@ -11,8 +11,8 @@ from torch import nn
 import cnnwidgets as cw
 from cnnwidgets.checks import insertion_deletion, randomised
 from cnnwidgets.core.errors import CnnWidgetsError
-from cnnwidgets.core.forward import fitted
 from cnnwidgets.incremental import Edited
+from cnnwidgets.running.forward import fitted
 
 X = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 METHODS = ("grad_cam", "saliency", "occlusion", "score_cam", "ablation_cam", "integrated_gradients")

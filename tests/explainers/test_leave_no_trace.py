@@ -11,7 +11,7 @@ from torch import nn
 
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError
-from cnnwidgets.explainers._observe import observe
+from cnnwidgets.explainers.engine.all_layers import observe
 
 HOOKS = (
     "_forward_hooks",

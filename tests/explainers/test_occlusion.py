@@ -10,10 +10,10 @@ from torch import nn
 
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError, TargetError
 from cnnwidgets.core.progress import Step
-from cnnwidgets.explainers._batches import estimated_batch
-from cnnwidgets.explainers._occlusion import sweep
-from cnnwidgets.explainers._patches import blurred, starts
-from cnnwidgets.explainers.occlusion import Occlusion, occlusion
+from cnnwidgets.explainers.engine.batches import estimated_batch
+from cnnwidgets.explainers.engine.patches import blurred, starts
+from cnnwidgets.explainers.occlusion import sweep
+from cnnwidgets.explainers.occlusion.explainer import Occlusion, occlusion
 
 torch.set_num_threads(2)
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from cnnwidgets.explainers.occlusion import occlusion
+from cnnwidgets.explainers.occlusion.explainer import occlusion
 
 torch.set_num_threads(2)
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from cnnwidgets.core.progress import Step
-from cnnwidgets.explainers._occlusion.cover import Covering, mask_of
-from cnnwidgets.explainers._occlusion.display import filled_in, nearest
-from cnnwidgets.explainers._occlusion.estimates import Estimates
-from cnnwidgets.explainers._occlusion.kriging import compared, fitting_lengths, weights
-from cnnwidgets.explainers._occlusion.order import Order, coarse_step
-from cnnwidgets.explainers.occlusion import occlusion
+from cnnwidgets.explainers.occlusion.cover import Covering, mask_of
+from cnnwidgets.explainers.occlusion.display import filled_in, nearest
+from cnnwidgets.explainers.occlusion.estimates import Estimates
+from cnnwidgets.explainers.occlusion.explainer import occlusion
+from cnnwidgets.explainers.occlusion.kriging import compared, fitting_lengths, weights
+from cnnwidgets.explainers.occlusion.order import Order, coarse_step
 
 torch.set_num_threads(2)
 

@@ -11,8 +11,8 @@ from torch import nn
 
 import cnnwidgets as cw
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.explainers._observe import observe
+from cnnwidgets.explainers.attribution import Attribution
+from cnnwidgets.explainers.engine.all_layers import observe
 
 
 class Fourier(nn.Module):

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from cnnwidgets import checks, explainers
-from cnnwidgets.core.batches_of_one import ONE_BY_ONE
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, TargetError
 from cnnwidgets.incremental import Edited
+from cnnwidgets.running.batches_of_one import ONE_BY_ONE
 
 IMAGES = torch.rand(3, 3, 12, 12, generator=torch.Generator().manual_seed(5))
 IMAGE = IMAGES[:1]

@@ -15,7 +15,7 @@ from torch.nn import functional
 from cnnwidgets import checks, explainers
 from cnnwidgets.core.errors import TargetError
 from cnnwidgets.explainers import every_layer, names, register, unregister
-from cnnwidgets.explainers._observe import observe
+from cnnwidgets.explainers.engine.all_layers import observe
 from cnnwidgets.incremental import Edited
 
 IMAGE = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(5))

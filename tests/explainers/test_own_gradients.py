@@ -9,9 +9,9 @@ from torch import nn
 import cnnwidgets as cw
 from cnnwidgets.checks import insertion_deletion, randomised
 from cnnwidgets.core.errors import CnnWidgetsError
-from cnnwidgets.core.own_gradients import needs_gradients
-from cnnwidgets.core.switched_off import switched_off
 from cnnwidgets.incremental import Edited
+from cnnwidgets.incremental.switched_off import switched_off
+from cnnwidgets.running.own_gradients import needs_gradients
 
 X = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 KINDS = ("register_hook", "retain_grad", "grad_fn", "energy", "of the input", "multi hook", "asserts", "own words")

@@ -10,9 +10,9 @@ from torch import nn
 
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
-from cnnwidgets.core.results import Attribution
 from cnnwidgets.explainers import info, names, register, unregister
-from cnnwidgets.explainers._registry import on_change
+from cnnwidgets.explainers.attribution import Attribution
+from cnnwidgets.explainers.registry import on_change
 
 
 @pytest.fixture
@@ -71,6 +71,19 @@ def test_a_registered_function_is_an_explainer() -> None:
     assert torch.equal(result.values, images * 2)
     assert (result.method, result.target) == ("brightness", (1, 2))
     torch.testing.assert_close(result.scores, model(images).detach()[[0, 1], [1, 2]])
+
+
+@pytest.mark.usefixtures("forget")
+def test_what_it_is_called_and_measures_is_said_once_and_carried_by_its_results() -> None:
+    register("brightness", label="Brightness!", unit="grey levels")(brightness)
+    result = explainers.brightness(net(), torch.rand(1, 3, 5, 5), 1)
+    assert (result.label, result.unit) == (info("brightness").label, info("brightness").unit)
+    assert (result.label, result.unit) == ("Brightness!", "grey levels")
+    register("own_brightness")(brightness)
+    plain = explainers.own_brightness(net(), torch.rand(1, 3, 5, 5), 1)
+    assert (plain.label, plain.unit) == (info("own_brightness").label, "") == ("Own brightness", "")
+    by_hand = Attribution(torch.zeros(1, 2, 2), "grad_cam", (0,), "conv", torch.zeros(1))
+    assert (by_hand.label, by_hand.unit) == ("Grad-CAM", "weighted activation")
 
 
 @pytest.mark.usefixtures("forget")

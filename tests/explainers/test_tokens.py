@@ -12,7 +12,7 @@ from torch import nn
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, NotSpatial
 from cnnwidgets.explainers import every_layer, grad_cam
-from cnnwidgets.explainers._observe import observe
+from cnnwidgets.explainers.engine.all_layers import observe
 
 Turn = Callable[[torch.Tensor], torch.Tensor]
 CAMS = {

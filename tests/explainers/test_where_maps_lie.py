@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from cnnwidgets import checks, explainers
 from cnnwidgets.core.errors import NotSpatial
-from cnnwidgets.core.layout_memory import remembered
-from cnnwidgets.explainers._observe import observe
+from cnnwidgets.explainers.engine.all_layers import observe
+from cnnwidgets.tracing.layouts.memory import remembered
 
 Step = Callable[[torch.Tensor], torch.Tensor]
 PIXEL = (20, 13)

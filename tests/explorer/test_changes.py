@@ -214,7 +214,7 @@ def test_users_lists_are_not_written_to_by_the_explorer(net: Trained) -> None:
 
 
 def test_a_model_that_cannot_be_copied_takes_turns(monkeypatch: pytest.MonkeyPatch, net: Trained) -> None:
-    from cnnwidgets.core import twin
+    from cnnwidgets.state import twin
 
     def refuse(_: nn.Module) -> nn.Module:
         raise TypeError("no copies")

@@ -15,9 +15,9 @@ import torch
 
 from cnnwidgets import explainers
 from cnnwidgets.checks import insertion_deletion, randomised, read
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.explorer.checking import Checking
-from cnnwidgets.explorer.session import Session
+from cnnwidgets.explainers.attribution import Attribution
+from cnnwidgets.explorer.panels.check import Checking
+from cnnwidgets.explorer.work.session import Session
 from tests.explorer import nets
 
 Register = Callable[[str, Callable[..., Any]], None]

@@ -12,9 +12,9 @@ import torch
 
 import cnnwidgets as cw
 from cnnwidgets.core.progress import Meter
-from cnnwidgets.core.results import Attribution
-from cnnwidgets.explorer.comparing import Comparing, spread
-from cnnwidgets.explorer.session import Scene, Session
+from cnnwidgets.explainers.attribution import Attribution
+from cnnwidgets.explorer.panels.compare import Comparing, spread
+from cnnwidgets.explorer.work.session import Scene, Session
 from tests.explorer import nets
 from tests.explorer.shown import pushed
 

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import nn
 
 import cnnwidgets as cw
-from cnnwidgets.explorer.session import Session
+from cnnwidgets.explorer.work.session import Session
 from tests.explorer import nets
 from tests.explorer.shown import pushed, shown_map
 

@@ -7,7 +7,7 @@ from itertools import chain, repeat
 import torch
 from torch import nn
 
-from cnnwidgets.explorer.fastest import Fastest
+from cnnwidgets.explorer.panels.fastest import Fastest
 from tests.explorer import nets
 
 PATCH = torch.zeros(3, 4, 4)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from cnnwidgets.explainers._patches import blurred
-from cnnwidgets.explorer.filling import Filling
+from cnnwidgets.explainers.engine.patches import blurred
+from cnnwidgets.explorer.panels.filling import Filling
 
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
 

@@ -14,9 +14,9 @@ import torch
 
 from cnnwidgets import explainers
 from cnnwidgets.core.progress import Step
-from cnnwidgets.core.targets import probabilities
-from cnnwidgets.explorer.hiding import Hiding
-from cnnwidgets.explorer.session import Session
+from cnnwidgets.explorer.panels.hide import Hiding
+from cnnwidgets.explorer.work.session import Session
+from cnnwidgets.outputs.targets import probabilities
 from tests.explorer import nets
 from tests.explorer.shown import pushed
 

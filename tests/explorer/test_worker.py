@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from cnnwidgets.explorer.worker import Worker
+from cnnwidgets.explorer.work.worker import Worker
 
 
 def test_the_newest_job_stops_the_one_before_and_each_is_called() -> None:
@@ -74,7 +74,7 @@ def test_after_closing_waiting_ends() -> None:
 
 
 def test_a_thread_without_work_ends_and_the_next_job_gets_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cnnwidgets.explorer.worker._IDLE", 0.05)
+    monkeypatch.setattr("cnnwidgets.explorer.work.worker._IDLE", 0.05)
     worker, threads = Worker(), []
     for _ in range(2):
         worker.submit(lambda stop: threads.append(threading.current_thread()))  # noqa: ARG005

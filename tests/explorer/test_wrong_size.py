@@ -11,7 +11,7 @@ from torch import nn
 
 import cnnwidgets as cw
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
-from cnnwidgets.explorer.input_size import input_sizes
+from cnnwidgets.explorer.fitting.input_size import input_sizes
 from tests.explorer import nets
 
 PHOTOGRAPH = np.full((30, 45, 3), 99, np.uint8)

@@ -16,7 +16,7 @@ from torch import nn
 
 import cnnwidgets as cw
 from cnnwidgets.core.errors import CnnWidgetsError
-from cnnwidgets.core.images import load_picture
+from cnnwidgets.pictures.picture import load_picture
 from tests.fuzz.budget import rounds
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "TGA")

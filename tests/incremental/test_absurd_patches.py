@@ -12,7 +12,7 @@ from torch import nn
 import cnnwidgets as cw
 from cnnwidgets.checks import insertion_deletion
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.explorer.filling import Filling
+from cnnwidgets.explorer.panels.filling import Filling
 from cnnwidgets.incremental import Edited
 from tests.bounds import bounded
 

@@ -7,9 +7,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cnnwidgets.core.tokens import Form
-from cnnwidgets.incremental import Edited, by_image  # noqa: F401  # adds its rules
+from cnnwidgets.incremental import Edited
 from cnnwidgets.incremental.layer_edits import LayerEdits
+from cnnwidgets.incremental.rules import by_image  # noqa: F401  # adds its rules
+from cnnwidgets.tracing.layouts.token_layout import Form
 
 
 class Block(nn.Module):

@@ -297,8 +297,8 @@ def test_a_model_that_the_engine_cannot_run() -> None:
 
 
 def test_a_wrong_rule_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    from cnnwidgets.incremental import registry
-    from cnnwidgets.incremental.value import untouched, windowed
+    from cnnwidgets.incremental.rules import registry
+    from cnnwidgets.incremental.values.edits import untouched, windowed
 
     def wrong(run: Any, function: Any, x: Any) -> Any:
         if x.is_untouched:

@@ -7,8 +7,8 @@ import sys
 import pytest
 import torch
 
-from cnnwidgets.incremental.kept import Kept, Step
 from cnnwidgets.incremental.memo import Memo
+from cnnwidgets.incremental.values.recomputable import Kept, Step
 from cnnwidgets.incremental.work import Work
 
 

@@ -11,10 +11,10 @@ from torch import nn
 from torch.nn import functional
 
 from cnnwidgets.core.errors import NotSpatial
-from cnnwidgets.core.function_layers import function_layers
-from cnnwidgets.core.tokens import Form
 from cnnwidgets.incremental import Edited
 from cnnwidgets.incremental.layer_edits import LayerEdits
+from cnnwidgets.tracing.function_layers import function_layers
+from cnnwidgets.tracing.layouts.token_layout import Form
 
 
 def score(outputs: Any, count: int) -> torch.Tensor:

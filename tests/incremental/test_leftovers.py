@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from cnnwidgets import explainers
-from cnnwidgets.incremental import Edited, dispatch, registry
+from cnnwidgets.incremental import Edited, dispatch
+from cnnwidgets.incremental.rules import registry
 from cnnwidgets.incremental.switched import Switched
-from cnnwidgets.incremental.value import untouched, windowed
+from cnnwidgets.incremental.values.edits import untouched, windowed
 
 from . import nets
 from .nets import Call
@@ -171,7 +172,7 @@ def test_a_late_error_of_ablation_cam() -> None:
 
 
 def test_switches_keep_nothing_of_an_engine_that_was_wrong(rule_for_atan: Callable[[Wrong, Wrong], None]) -> None:
-    from cnnwidgets.core.layouts import Layouts
+    from cnnwidgets.tracing.layouts.layouts import Layouts
 
     rule_for_atan(lambda base: base * 1.5, lambda win: win.atan() * 1.5)
     model = net(Call(torch.atan))

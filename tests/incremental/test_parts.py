@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnwidgets.incremental.boxes import Box
-from cnnwidgets.incremental.parts import parts
+from cnnwidgets.incremental.values.boxes import Box
+from cnnwidgets.incremental.values.parts import parts
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 20)] * 4), min_size=1, max_size=20))

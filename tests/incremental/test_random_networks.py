@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from torch import nn
 from torch.nn import functional
 
-from cnnwidgets.incremental import Edited, pointwise, sliding
+from cnnwidgets.incremental import Edited
+from cnnwidgets.incremental.rules import pointwise, sliding
 
 from . import nets
 from .nets import Call, ChannelsLast, Residual, Steps

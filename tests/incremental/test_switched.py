@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.core.layouts import Layouts, followed_layouts
 from cnnwidgets.incremental.switched import Switched
+from cnnwidgets.tracing.layouts.layouts import Layouts, followed_layouts
 
 IMAGE = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(1))
 Off = dict[str, list[int]]

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import torch
 
-from cnnwidgets.core.detections import detections
 from cnnwidgets.core.errors import TargetError
-from cnnwidgets.core.outputs import shown
 from cnnwidgets.explainers.targets import detection_score
+from cnnwidgets.outputs.detections import detections
+from cnnwidgets.outputs.scores import shown
 
 from .regions import beyond_the_part
 from .task import Mark, Task
@@ -60,7 +60,7 @@ def detection_task(
     """The task of a detector that returned ``outputs`` for one photograph.
 
     Args:
-        outputs: what :func:`~cnnwidgets.core.detections.detections` takes.
+        outputs: what :func:`~cnnwidgets.outputs.detections.detections` takes.
         labels: names of the labels, by number.
         objects_of: makes that of what the model returns; None: the model returns it.
 

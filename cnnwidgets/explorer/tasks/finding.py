@@ -9,16 +9,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnwidgets.core.detections import lies_beside_boxes
 from cnnwidgets.core.errors import InputError, TargetError
-from cnnwidgets.core.forward import fitted, run
-from cnnwidgets.core.names import unwrapped
-from cnnwidgets.core.output_choice import OutputChoice
-from cnnwidgets.core.output_kinds import Kind
-from cnnwidgets.core.outputs import class_scores, holds_detections, images_in, outputs_of, score_tensor, shown
-from cnnwidgets.core.readout import Readout, reading
-from cnnwidgets.core.state import preserved
-from cnnwidgets.core.targets import Target
+from cnnwidgets.core.network import Network
+from cnnwidgets.outputs.choice import OutputChoice
+from cnnwidgets.outputs.detections import lies_beside_boxes
+from cnnwidgets.outputs.kinds import Kind
+from cnnwidgets.outputs.readout import Readout, reading
+from cnnwidgets.outputs.scores import class_scores, holds_detections, images_in, outputs_of, score_tensor, shown
+from cnnwidgets.outputs.targets import Target
+from cnnwidgets.running.forward import fitted, run
+from cnnwidgets.state.preserved import preserved
 
 from .detection import detection_task
 from .numbers import NumberTask, function_task, is_unit
@@ -64,7 +64,7 @@ def other_task(
     Raises:
         InputError: nothing in it can be explained; says what there is.
     """
-    plain = Readout(outputs, output, base=unwrapped(model))
+    plain = Readout(outputs, output, base=Network.of(model).base)
     with reading(plain):
         raw = _returned(model, image)
     with reading(plain), contextlib.suppress(TargetError):

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import torch
 
 from cnnwidgets.core.errors import TargetError
-from cnnwidgets.core.outputs import outputs_of, shown
-from cnnwidgets.core.readout import Readout, reading
+from cnnwidgets.outputs.readout import Readout, reading
+from cnnwidgets.outputs.scores import outputs_of, shown
 
 from .task import Task
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from cnnwidgets.core.output_kinds import Kind, decided
+from cnnwidgets.outputs.kinds import Kind, decided
 
 from .regions import Size, beyond_the_part, box_weights, checked_region, mean_over, segment_around
 from .task import Region, Task
@@ -148,7 +148,7 @@ def segmentation_task(
 
     Args:
         maps_of: takes maps (N, K, h, w) out of what the model returns.
-        origin: what made the maps; see :func:`~cnnwidgets.core.output_kinds.decided`.
+        origin: what made the maps; see :func:`~cnnwidgets.outputs.kinds.decided`.
         outputs: what somebody said that the numbers are.
         labels: a name for each map.
         notes: what else the reader must know of how the outputs are read.

@@ -9,9 +9,9 @@ from typing import ClassVar
 import torch
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.core.output_choice import OutputChoice
-from cnnwidgets.core.output_kinds import Kind
-from cnnwidgets.core.readout import Readout, reading
+from cnnwidgets.outputs.choice import OutputChoice
+from cnnwidgets.outputs.kinds import Kind
+from cnnwidgets.outputs.readout import Readout, reading
 
 Region = tuple[int, ...]
 """In pixels of the picture: () all of it, (row, column) the segment there, (top, left, height, width) a box."""

@@ -208,6 +208,6 @@ def _in_order(network: Network, known: Collection[str]) -> list[str]:
 
 def _unknown(name: str, known: list[str]) -> CnnWidgetsError:
     # names.py needs torch, a widget does not
-    from cnnwidgets.core.names import unknown_layer
+    from cnnwidgets.core.network import unknown_layer
 
     return LayerNotFound(unknown_layer(name, known))

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from cnnwidgets.core import output_kinds
-from cnnwidgets.core.output_kinds import Kind
+from cnnwidgets.outputs import kinds as output_kinds
+from cnnwidgets.outputs.kinds import Kind
 
 Floats = npt.NDArray[np.float64]
 

@@ -9,9 +9,9 @@ import ipywidgets
 import numpy as np
 import traitlets
 
-from cnnwidgets.core.class_names import class_names
 from cnnwidgets.core.errors import InputError, TargetError
-from cnnwidgets.core.output_kinds import KINDS, Kind
+from cnnwidgets.outputs.class_names import class_names
+from cnnwidgets.outputs.kinds import KINDS, Kind
 from cnnwidgets.widgets._bqplot import bqplot
 from cnnwidgets.widgets._page_state import PageState
 from cnnwidgets.widgets._still.parts import Block

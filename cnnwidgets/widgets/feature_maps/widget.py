@@ -110,7 +110,7 @@ class FeatureMaps(CnnWidget):
             channel: the channel to select.
             note: a sentence shown above the maps.
             off: maps that are switched off.
-            placement: where they lie in the photograph, a :class:`~cnnwidgets.core.placement.Placement`; None: over
+            placement: where they lie in the photograph, a :class:`~cnnwidgets.tracing.placement.Placement`; None: over
                 all of it.
 
         Raises:

@@ -44,7 +44,7 @@ class HeatmapOverlay(Picking):
 
     Args:
         picture: what the network sees: (H, W, 3) uint8, a PIL image, a path, or what
-            :func:`~cnnwidgets.core.images.load_picture` returns; or None, to be set later.
+            :func:`~cnnwidgets.pictures.picture.load_picture` returns; or None, to be set later.
         values: (h, w) or (1, h, w) real numbers, larger = more evidence, of any size in proportion to the picture's;
             or an :class:`Attribution`, whose first image is shown.
         **traits: any trait, by name.

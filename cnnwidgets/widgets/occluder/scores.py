@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from cnnwidgets.core.arrays import as_array
-from cnnwidgets.core.class_names import class_names
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.core.output_kinds import COMPETING, Kind
+from cnnwidgets.outputs.class_names import class_names
+from cnnwidgets.outputs.kinds import COMPETING, Kind
 from cnnwidgets.widgets.class_scores.ranking import are_shares, probabilities
 
 TOP = 5

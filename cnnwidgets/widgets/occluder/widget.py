@@ -9,7 +9,7 @@ import numpy.typing as npt
 import traitlets
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.core.output_kinds import Kind
+from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.widgets._base import CnnWidget, bundle
 from cnnwidgets.widgets._extent import extent_of
 from cnnwidgets.widgets._messages import MOST_NUMBER, as_sent, command, one_of, several, whole

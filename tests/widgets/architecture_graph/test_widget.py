@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cnnwidgets.core.architecture import trace
 from cnnwidgets.core.errors import CnnWidgetsError, LayerNotFound
+from cnnwidgets.tracing.architecture import trace
 from cnnwidgets.widgets.architecture_graph import ArchitectureGraph
 from tests.widgets.parity import WIDGETS, python_keys, typescript_keys
 

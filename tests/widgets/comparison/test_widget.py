@@ -9,7 +9,7 @@ import torch
 import traitlets
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.core.results import Attribution
+from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.widgets.comparison import Comparison, Wanted
 from cnnwidgets.widgets.comparison.cells import MOST
 from tests.explorer.shown import pushed

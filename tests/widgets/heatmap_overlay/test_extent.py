@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.core.placement import Placement
-from cnnwidgets.core.results import Attribution
+from cnnwidgets.explainers.attribution import Attribution
+from cnnwidgets.tracing.placement import Placement
 from cnnwidgets.widgets.comparison import Comparison
 from cnnwidgets.widgets.feature_maps import FeatureMaps
 from cnnwidgets.widgets.heatmap_overlay import HeatmapOverlay

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.core.results import Attribution
+from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.widgets.heatmap_overlay import HeatmapOverlay
 from cnnwidgets.widgets.heatmap_overlay._fit import in_proportion, nearly, stretched
 

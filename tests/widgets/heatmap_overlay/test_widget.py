@@ -9,7 +9,7 @@ import torch
 import traitlets
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.core.results import Attribution
+from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.widgets.heatmap_overlay import HeatmapOverlay
 from cnnwidgets.widgets.heatmap_overlay.widget import DIVERGING, SEQUENTIAL
 from tests.widgets.parity import WIDGETS, python_keys, typescript_keys

@@ -1,1 +1,0 @@
-"""The parts of an occlusion map: order of places, sweep, estimates in between, and the result."""

@@ -1,0 +1,1 @@
+"""The panels of an Explorer that compute on their own."""

@@ -1,0 +1,1 @@
+"""What an Explorer works on, and the thread that does it."""

@@ -1,0 +1,1 @@
+"""How each operation of torch is followed, window by window."""

@@ -1,0 +1,272 @@
+"""Operations that look at one place at a time: activations, arithmetic, normalisation with fixed statistics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from cnnwidgets.incremental.dispatch import edits_in, everything, layout
+from cnnwidgets.incremental.run import Run
+from cnnwidgets.incremental.values.boxes import Box, Ints, union
+from cnnwidgets.incremental.values.edits import Edits, piece, untouched, whole, windowed
+from cnnwidgets.incremental.values.recomputable import Kept
+from cnnwidgets.incremental.values.sharing import strides_like
+from cnnwidgets.incremental.values.windows import Axes, windows
+
+from .registry import OPERATIONS, rule
+
+_UNARY = """relu gelu silu sigmoid hardtanh hardswish hardsigmoid leaky_relu elu celu selu tanh exp exp2 expm1 neg mish
+softplus softshrink hardshrink threshold sqrt rsqrt square log log1p log_sigmoid erf sin cos atan abs sign round floor
+ceil trunc frac reciprocal logical_not isnan isinf isfinite clone nan_to_num _to_copy relu6 log2 log10 sinc logit
+native_dropout positive fill zero conj_physical"""
+_SEVERAL = """add sub mul div pow clamp clamp_min clamp_max maximum minimum fmod remainder rsub atan2 eq ne lt le gt ge
+where addcmul addcdiv lerp logical_and logical_or logical_xor bitwise_and bitwise_or masked_fill _prelu_kernel fmax fmin
+copysign hypot"""
+_FEW_NUMBERS = 1 << 19
+"""Normalised kernels of at most this size are kept."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the result of an operation on windowed values may differ, and the windows that hold it."""
+
+    box: Box
+    size: tuple[int, int]
+    corners: tuple[Ints, Ints]
+    side: tuple[int, int]
+    axes: Axes
+    shape: tuple[int, ...]
+
+    def part(self, value: Any) -> Any:
+        """What of an operand the windows need; it broadcasts against them."""
+        if isinstance(value, Edits) and value.is_windowed:
+            return piece(value, self.corners, self.size)
+        value = value.base if isinstance(value, Edits) else value
+        if not isinstance(value, torch.Tensor):
+            return value
+        rows, columns = (axis - len(self.shape) for axis in self.axes)
+        if value.dim() < -rows and value.dim() < -columns:
+            return value
+        value = value.reshape((1,) * (len(self.shape) - value.dim()) + value.shape)
+        if self.size == self.side or value.shape[rows] == value.shape[columns] == 1:
+            return value
+        full = list(value.shape)
+        full[rows], full[columns] = self.side
+        return windows(value.expand(full), *self.corners, self.size, self.axes)
+
+
+def _place(run: Run, args: tuple[Any, ...]) -> _Place | None:
+    """None: the operands do not lie on each other."""
+    touched = [value for value in edits_in(args) if value.is_windowed]
+    shape = torch.broadcast_shapes(*[value.shape for value in args if isinstance(value, torch.Tensor)])  # type: ignore[no-untyped-call]
+    axes = touched[0].axes
+    side = (shape[axes[0]], shape[axes[1]])
+    if any(value.dim() != len(shape) or value.axes != axes or value.side != side for value in touched):
+        return None
+    box = touched[0].reach if len(touched) == 1 else union(value.reach for value in touched)
+    alike = all(same_place(value, touched[0]) for value in touched)
+    size = _size(touched[0]) if alike else box.window(side, run.threshold)
+    corners = (touched[0].y, touched[0].x) if alike else box.corners(size, side)
+    return _Place(box, size, corners, side, axes, tuple(shape))
+
+
+@rule(*_SEVERAL.split())
+def several(run: Run, function: Any, *args: Any, **kwargs: Any) -> Any:
+    """Arithmetic on several values, broadcast against each other."""
+    given = edits_in(args)
+    if any(value.is_whole for value in given) or _varies(args):
+        return _everywhere(run, function, given, args, kwargs)
+    touched = [value for value in given if value.is_windowed]
+    if not touched:
+        base = run.base(function, *args, **kwargs)
+        return untouched(run, base) if base.shape[0] == 1 else NotImplemented
+    place = _place(run, args)
+    if place is None:
+        return NotImplemented
+    base = run.base(function, *args, **kwargs)
+    win = function(*map(place.part, args), **kwargs)
+    return windowed(run, base, win, place.corners, place.box, place.axes, strides=_strides(place.shape, touched[0]))
+
+
+def _several_into(run: Run, function: Any, functional: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Write the result into the windows of the first of ``args``, if they are its own and hold it; else False.
+
+    Args:
+        function, functional: the operation, in place and not.
+    """
+    value = args[0]
+    if not value.owned or not value.is_windowed or any(v.is_whole for v in edits_in(args)) or _varies(args):
+        return False
+    place = _place(run, args)
+    if place is None or place.shape != tuple(value.shape) or place.size != _size(value):
+        return False
+    if any((one != other).any() for one, other in zip(place.corners, (value.y, value.x), strict=True)):
+        return False
+    base = run.base(functional, *args, **kwargs)
+    if base.dtype != value.dtype:
+        return False
+    function(*map(place.part, args), **kwargs)
+    value.unedited, value.filled, value.box = base, None, place.box
+    return True
+
+
+several.into = _several_into  # type: ignore[attr-defined]
+
+
+def same_place(value: Edits, other: Edits) -> bool:
+    """Whether the windows of two values are the same."""
+    if value is other:
+        return True
+    same_corners = value.y is other.y and value.x is other.x
+    return _size(value) == _size(other) and (
+        same_corners or (bool((value.y == other.y).all()) and bool((value.x == other.x).all()))
+    )
+
+
+def _size(value: Edits) -> tuple[int, int]:
+    return value.win.shape[value.axes[0]], value.win.shape[value.axes[1]]
+
+
+def _strides(shape: Any, like: Edits) -> tuple[int, ...] | None:
+    return strides_like(like) if tuple(shape) == tuple(like.shape) else None
+
+
+def _varies(args: Any) -> bool:
+    """Whether a plain tensor holds one value an edit, as far as its shape tells."""
+    dims = max(value.dim() for value in args if isinstance(value, torch.Tensor))
+    return any(
+        isinstance(value, torch.Tensor)
+        and not isinstance(value, Edits)
+        and value.dim() == dims
+        and dims > 0
+        and value.shape[0] > 1
+        for value in args
+    )
+
+
+def _everywhere(run: Run, function: Any, given: list[Edits], args: Any, kwargs: Any) -> Any:
+    output = everything(run, function, args, kwargs)
+    if isinstance(output, Edits):
+        output.box, output.axes = box_of_all(given, args, output), _axes_of(given)
+    return output
+
+
+def _axes_of(given: list[Edits]) -> tuple[int, int]:
+    return next((value.axes for value in given if value.box is not None), given[0].axes)
+
+
+def box_of_all(given: list[Edits], args: Any, output: torch.Tensor) -> Box | None:
+    """Where the result of a pointwise operation may differ; None: everywhere."""
+    plain = any(
+        isinstance(v, torch.Tensor)
+        and not isinstance(v, Edits)
+        and v.dim() == output.dim()
+        and v.dim()
+        and v.shape[0] > 1
+        for v in args
+    )
+    reached = [value for value in given if not value.is_untouched]
+    axes = _axes_of(given)
+    for value in reached:
+        if value.box is None or value.axes != axes or value.dim() != output.dim():
+            return None
+        if value.side != (output.shape[axes[0]], output.shape[axes[1]]):
+            return None
+    if plain or not reached:
+        return None
+    return union(value.reach for value in reached)
+
+
+def by_window(run: Run, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+    """An operation on one value that may be done on its window alone."""
+    if not isinstance(x, Edits) or edits_in(args, kwargs):
+        return NotImplemented
+    if x.is_whole:
+        return keep_box(everything(run, function, (x, *args), kwargs), x)
+    base = run.base(function, x, *args, **kwargs)
+    strides = _strides((run.count, *base.shape[1:]), x)
+    if "memory_format" in kwargs:
+        strides = function(layout(x), *args, **{**kwargs, "device": "meta"} if "device" in kwargs else kwargs).stride()
+        kwargs = {name: value for name, value in kwargs.items() if name != "memory_format"}
+    if x.is_untouched:
+        x.source.let_go()
+        return untouched(run, base, strides)
+    win = function(x.win, *args, **kwargs)
+    return windowed(run, base, win, (x.y, x.x), x.reach, x.axes, strides=strides)
+
+
+def _by_window_into(run: Run, function: Any, functional: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """The same as for arithmetic, on the windows that are there."""
+    x = args[0]
+    if not x.owned or not x.is_windowed or len(edits_in(args, kwargs)) > 1:
+        return False
+    function(x.win, *args[1:], **kwargs)
+    x.unedited, x.filled = run.base(functional, *args, **kwargs), None
+    return True
+
+
+def keep_box(output: Any, x: Edits) -> Any:
+    """``output``, whole, may differ where ``x`` may."""
+    if isinstance(output, Edits):
+        output.box, output.axes = x.box, x.axes
+    return output
+
+
+by_window.into = _by_window_into  # type: ignore[attr-defined]
+for _name in _UNARY.split():
+    if hasattr(torch.ops.aten, _name):
+        OPERATIONS[getattr(torch.ops.aten, _name)] = by_window
+
+
+@rule("native_batch_norm", "_native_batch_norm_legit_no_training", "_native_batch_norm_legit", "cudnn_batch_norm")
+def batch_norm(run: Run, _: Any, x: Any, weight: Any, bias: Any, mean: Any, variance: Any, *rest: Any) -> Any:
+    """Batch normalisation with running statistics."""
+    training = isinstance(rest[0], bool) and rest[0]  # the variant without training has no such argument
+    if training or not isinstance(x, Edits) or edits_in((weight, bias, mean, variance)) or x.axes[0] == 1:
+        return NotImplemented
+    eps = rest[-1] if isinstance(rest[-1], float) else rest[-2]
+    fixed = (mean, variance, weight, bias, eps)
+    nothing = torch.empty(0, device=x.device), torch.empty(0, device=x.device)
+    if x.is_untouched:
+        base = run.base(_normalised, x, *fixed)
+        x.source.let_go()
+        return untouched(run, base), *nothing
+    base = None if x.is_whole else run.base(_normalised, x, *fixed)
+    folded = _folded(run, x, fixed, base)
+    if base is None:
+        real = _normalised(x.every, *fixed) if folded is None else folded
+        return whole(run, real, x.box, x.axes, strides=strides_like(x)), *nothing
+    win = _normalised(x.win, *fixed) if folded is None else folded
+    return windowed(run, base, win, (x.y, x.x), x.reach, x.axes, strides=strides_like(x)), *nothing
+
+
+def _normalised(x: Any, mean: Any, variance: Any, weight: Any, bias: Any, eps: float) -> torch.Tensor:
+    return torch.nn.functional.batch_norm(x, mean, variance, weight, bias, False, 0.0, eps)
+
+
+def _folded(run: Run, x: Edits, fixed: tuple[Any, ...], rest: Kept | None) -> torch.Tensor | None:
+    """The convolution that ``x`` waits for, with kernels that also normalise.
+
+    None if ``x`` is no such value, or if there are more kernels to multiply than results.
+    """
+    pending, mean = x.pending, fixed[0]
+    if pending is None or x.dtype not in (torch.float32, torch.float64) or mean.dtype != x.dtype:
+        return None
+    size = pending.weight.numel()
+    if size > _FEW_NUMBERS and size > pending.places * x.shape[1]:
+        return None
+
+    def kernels() -> tuple[torch.Tensor, torch.Tensor]:
+        _, variance, gain, shift, eps = fixed
+        scale = (variance + eps).rsqrt()
+        scale = scale if gain is None else scale * gain
+        offset = (-mean if pending.bias is None else pending.bias - mean) * scale
+        return pending.weight * scale[:, None, None, None], offset if shift is None else offset + shift
+
+    if size > _FEW_NUMBERS:  # to keep them all would double the model
+        weight, bias = kernels()
+    else:
+        weight, bias = run.memo.get("folded", (pending.weight, pending.bias, *fixed), {}, kernels)
+    return pending.compute(weight, bias, rest)

@@ -1,0 +1,1 @@
+"""What the edits of one value are made of."""

@@ -1,0 +1,281 @@
+"""A tensor that stands for many edits of one value."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import torch
+
+from cnnwidgets.incremental.run import Pending, Run
+
+from .boxes import Box, Ints
+from .recomputable import Kept
+from .windows import MAPS, Axes, paste, repeated, windows
+
+T = TypeVar("T")
+
+
+@dataclass
+class Family:
+    """Values that share memory: the one they are views of, as it was, and how each was made of it."""
+
+    root: Edits
+    members: list[weakref.ref[Edits]] = field(default_factory=list)
+
+    def others(self, value: Edits) -> list[Edits]:
+        alive = [reference() for reference in self.members]
+        return [member for member in alive if member is not None and member is not value]
+
+
+class Edits(torch.Tensor):
+    """B variants of one value, in one of three states.
+
+    Untouched by any edit: only ``base``. Windowed: ``win`` at rows ``y``, columns ``x``. Whole: ``every``.
+
+    Attributes:
+        run: the forward pass that it belongs to.
+        unedited: (1, ...), the value without edits; None when whole.
+        kept: (B, ...), what differs from it, of one size for all edits.
+        pending: how to compute the window, or the whole, if it has not been yet.
+        y, x: (B,), top and left of the windows.
+        box: where exactly each edit may differ; None: everywhere. Whole values keep it too, for counting.
+        axes: which axes are rows and columns.
+        owned: whether nobody else looks at ``kept``.
+        known: (B, ...), when whole; ``thunk`` makes it if it is None.
+        filled: (B, ...), the whole of a windowed value, if somebody asked for it.
+        shared: whether ``known`` is memory of other values too.
+        family, path: the values that share the memory of this one, and how it is made of the first of them.
+    """
+
+    run: Run
+    unedited: Kept | None
+    pending: Pending | None
+    kept: torch.Tensor | None
+    y: Ints
+    x: Ints
+    box: Box | None
+    axes: Axes
+    owned: bool
+    known: torch.Tensor | None
+    thunk: Callable[[], torch.Tensor] | None
+    filled: torch.Tensor | None
+    shared: bool
+    family: Family | None
+    path: tuple[Callable[[torch.Tensor], torch.Tensor], ...]
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
+        state = "whole" if self.is_whole else "windowed" if self.is_windowed else "untouched"
+        return f"Edits({tuple(self.shape)}, {state})"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether each edit has all of its values."""
+        return self.unedited is None
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether no edit has reached this value."""
+        return self.unedited is not None and self.kept is None and self.pending is None
+
+    @property
+    def is_windowed(self) -> bool:
+        """Whether edits differ in a window only."""
+        return self.unedited is not None and (self.kept is not None or self.pending is not None)
+
+    @property
+    def base(self) -> torch.Tensor:
+        """(1, ...), the value without edits, unless whole."""
+        return self.source.tensor
+
+    @property
+    def source(self) -> Kept:
+        """The same, whether its numbers are at hand or not."""
+        return _there(self.unedited)
+
+    @property
+    def win(self) -> torch.Tensor:
+        """(B, ...), what differs from the base, of one size for all edits, when windowed."""
+        if self.pending is not None and self.unedited is not None:
+            self.settle()
+        return _there(self.kept)
+
+    @property
+    def reach(self) -> Box:
+        """Where each edit may differ, when windowed."""
+        return _there(self.box)
+
+    def settle(self) -> None:
+        """Compute what waits."""
+        pending, self.pending = self.pending, None
+        if pending is not None and self.unedited is not None:
+            self.kept = self.run.made(pending.plain())
+        elif pending is not None:
+            self.known = self.run.made(pending.plain())
+
+    @property
+    def covers(self) -> bool:
+        """Whether the windows of a windowed value hold all of its rows and columns."""
+        return (self.win.shape[self.axes[0]], self.win.shape[self.axes[1]]) == self.side
+
+    @property
+    def side(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.shape[self.axes[0]], self.shape[self.axes[1]]
+
+    def whole(self) -> torch.Tensor:
+        """(B, ...): every value of every edit; not to be written to."""
+        if self.is_whole:
+            return self.every
+        if self.is_windowed and self.covers:
+            return self.win
+        if self.filled is None:
+            self.filled = repeated(self.base, self.run.count)
+            if self.is_windowed:
+                paste(self.filled, self.win, self.y, self.x, self.axes)
+        return self.filled
+
+    @property
+    def every(self) -> torch.Tensor:
+        """(B, ...), when whole."""
+        if self.pending is not None:
+            self.settle()
+        if self.known is None:
+            self.known, self.thunk = _there(self.thunk)(), None
+        return self.known
+
+    @classmethod
+    def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        from cnnwidgets.incremental.dispatch import called
+
+        return called(function, args, kwargs or {})
+
+    @classmethod
+    def __torch_dispatch__(  # type: ignore[override]
+        cls,
+        function: Any,
+        types: Any,
+        args: Any = (),
+        kwargs: Any = None,
+    ) -> Any:
+        from cnnwidgets.incremental.dispatch import dispatched
+
+        return dispatched(function, args, kwargs or {})
+
+
+def _there(value: T | None) -> T:
+    if value is None:
+        raise RuntimeError("a rule asked for what this value is not")
+    return value
+
+
+def blank(
+    run: Run,
+    shape: Sequence[int],
+    like: Kept | torch.Tensor,
+    strides: Sequence[int] | None = None,
+    device: torch.device | None = None,
+) -> Edits:
+    """A value that stands for nothing yet, of the type of ``like``; ``strides`` None: contiguous."""
+    if strides is None:
+        strides = [math.prod(shape[axis + 1 :]) or 1 for axis in range(len(shape))]
+    made: Edits = torch.Tensor._make_wrapper_subclass(  # noqa: SLF001
+        Edits, shape, strides=strides, dtype=like.dtype, device=device or like.device
+    )
+    made.run = run
+    made.unedited = made.pending = made.kept = made.box = made.known = made.thunk = made.filled = made.family = None
+    made.axes, made.owned, made.path, made.shared = MAPS, True, (), False
+    return made
+
+
+def untouched(run: Run, base: Kept | torch.Tensor, strides: tuple[int, ...] | None = None) -> Edits:
+    """A value (1, ...) that no edit has reached."""
+    base = run.memo.kept(base) if isinstance(base, torch.Tensor) else base
+    made = blank(run, (run.count, *base.shape[1:]), base, strides)
+    made.unedited = base
+    return made
+
+
+def windowed(
+    run: Run,
+    base: Kept | torch.Tensor,
+    win: torch.Tensor | None,
+    corners: tuple[Ints, Ints],
+    box: Box,
+    axes: Axes = MAPS,
+    *,
+    owned: bool = True,
+    strides: tuple[int, ...] | None = None,
+) -> Edits:
+    """A value that differs from ``base`` (1, ...) in ``win`` (B, ...), whose top left ``corners`` are rows, columns."""
+    base = run.memo.kept(base) if isinstance(base, torch.Tensor) else base
+    made = blank(run, (run.count, *base.shape[1:]), base, strides)
+    if win is not None:
+        run.made(win)
+    made.unedited, made.kept, (made.y, made.x), made.box, made.axes, made.owned = base, win, corners, box, axes, owned
+    return made
+
+
+def whole(
+    run: Run,
+    real: torch.Tensor | None,
+    box: Box | None = None,
+    axes: Axes = MAPS,
+    *,
+    strides: tuple[int, ...] | None = None,
+    shared: bool = False,
+    like: torch.Tensor | None = None,
+    device: torch.device | None = None,
+) -> Edits:
+    """A value (B, ...), or one derived of all edits, that is known everywhere; ``shared``: as a view of another.
+
+    ``real`` may be None if the value waits; it will then have the shape of ``like`` (meta), and its type.
+    """
+    like = _there(real if like is None else like)
+    made = blank(run, like.shape, like, strides, device)
+    if real is not None:
+        run.made(real)
+    made.known, made.box, made.axes, made.shared = real, box, axes, shared
+    return made
+
+
+def waiting(value: Edits, pending: Pending) -> Edits:
+    """``value``, made without its window or its whole, is computed when it is looked at; returns it."""
+    value.pending = pending
+    value.run.waiting.append(weakref.ref(value))
+    return value
+
+
+def later(
+    run: Run, shape: tuple[int, ...], dtype: torch.dtype, of: Edits, compute: Callable[[], torch.Tensor]
+) -> Edits:
+    """A value that is computed only if somebody looks at it."""
+    made = blank(run, shape, torch.empty(0, dtype=dtype, device=of.device))
+    made.thunk = compute
+    return made
+
+
+def piece(value: Edits, corners: tuple[Ints, Ints], size: tuple[int, int]) -> torch.Tensor:
+    """The windows of ``size`` at ``corners`` of each edit, (B, ...); not to be written to."""
+    if value.is_untouched:
+        return windows(value.base, *corners, size, value.axes)
+    return cut(value.source, value, corners, size)
+
+
+def cut(
+    base: Kept | torch.Tensor,
+    value: Edits,
+    corners: tuple[Ints, Ints],
+    size: tuple[int, int],
+    shift: tuple[int, int] = (0, 0),
+) -> torch.Tensor:
+    """Windows of ``value`` in the coordinates of ``base``, in which it begins at ``shift`` (what a padding adds)."""
+    (y, x), win = corners, value.win
+    down, right = value.y + shift[0] - y, value.x + shift[1] - x
+    if size == (win.shape[value.axes[0]], win.shape[value.axes[1]]) and not down.any() and not right.any():
+        return win
+    base = base.tensor if isinstance(base, Kept) else base
+    return paste(windows(base, y, x, size, value.axes), win, down, right, value.axes)

@@ -1,0 +1,108 @@
+"""Values that share memory, as views do, and what writing to one of them does to the others."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+
+import torch
+
+from .edits import Edits, Family, blank
+
+
+def snapshot(value: Edits) -> Edits:
+    """``value`` as it is now, whatever is done to it later."""
+    made = blank(value.run, value.shape, value, value.stride())
+    value.owned = False
+    take(made, value)
+    return made
+
+
+def strides_like(value: Edits) -> tuple[int, ...] | None:
+    """The layout that an operation on each place of ``value`` gives its result: the same, unless it has gaps."""
+    strides, covered = value.stride(), 1
+    for step, length in sorted(zip(strides, value.shape, strict=True)):
+        if length > 1:
+            if step != covered:
+                return None
+            covered *= length
+    return strides
+
+
+def take(value: Edits, other: Edits) -> Edits:
+    """Give ``value`` what ``other`` stands for, as an in-place operation does; returns ``value``."""
+    other.settle()
+    value.pending = None
+    value.unedited, value.kept, value.box, value.axes, value.owned = (
+        other.unedited,
+        other.kept,
+        other.box,
+        other.axes,
+        other.owned,
+    )
+    if other.kept is not None:
+        value.y, value.x = other.y, other.x
+    value.known, value.thunk, value.filled = other.known, other.thunk, None
+    return value
+
+
+def conform(value: Edits) -> torch.Tensor:
+    """The memory of a whole value, laid out as the model believes it to be, so that views of it can be taken."""
+    real = value.every
+    if real.stride() != value.stride():
+        apart = torch.empty_strided(value.shape, value.stride(), dtype=real.dtype, device=real.device).copy_(real)
+        if value.shared:
+            value.run.part(real, apart)
+        value.known = real = apart
+    return real
+
+
+def related(view: Edits, parent: Edits, replay: Callable[[torch.Tensor], torch.Tensor]) -> Edits:
+    """Note that ``view`` shares the memory of ``parent``; ``replay`` makes it of the whole parent. Returns ``view``."""
+    if parent.family is None:
+        parent.family = Family(snapshot(parent))
+        parent.family.members.append(weakref.ref(parent))
+    view.family, view.path, view.owned = parent.family, (*parent.path, replay), False
+    view.family.members.append(weakref.ref(view))
+    return view
+
+
+def about_to_change(value: Edits) -> None:
+    """Before ``value`` is written to: if others share its memory, all of them become whole, and share it for real."""
+    family = value.family
+    if family is None:
+        return
+    if family.others(value):
+        materialise(value)
+    else:
+        value.family, value.path = None, ()
+
+
+def materialise(value: Edits) -> None:
+    """Make ``value``, and all that share its memory, whole."""
+    family = value.family
+    if family is None:
+        if not value.is_whole:
+            _become(value, _own(value))
+        return
+    root = family.root
+    _become(root, _own(root))
+    memory = conform(root)
+    for member in [value, *family.others(value)]:
+        real = memory
+        for step in member.path:
+            real = step(real)
+        _become(member, real)
+        member.shared = True
+        member.family, member.path = None, ()
+
+
+def _own(value: Edits) -> torch.Tensor:
+    """The whole of ``value``, as memory that no other value looks at."""
+    real = value.whole()
+    return real.clone() if real is value.kept else real
+
+
+def _become(value: Edits, real: torch.Tensor) -> None:
+    value.unedited = value.pending = value.kept = value.filled = value.thunk = None
+    value.known, value.shared = real, False

@@ -1,0 +1,120 @@
+"""What made the numbers that a model returns: a softmax, a sigmoid, a linear layer, however they were written.
+
+Every operation of one forward pass is seen below autograd, where ``nn.Sigmoid``, ``torch.special.expit`` and a compiled
+script all come down to the same few operations. A tensor is known by its memory, so that views need no rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from cnnwidgets.core.nested import tensors
+
+from .origin_rules import CONSTANT, MIXING, SHARES, Made, made_by
+
+
+class Origins(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Follows the operations of the block; afterwards it is asked about tensors that are still there."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._made: dict[int, Made] = {}
+        self._from: dict[int, set[int]] = {}
+        self._mixed: set[int] = set()
+        # Their addresses are not given to others while these references are held; the numbers are let go.
+        self._held: dict[int, StorageWeakRef] = {}
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        sources = tensors((args, kwargs))
+        name = func.overloadpacket.__name__
+        made = made_by(name, args, self.of)
+        writes = name.endswith("_") or "out" in kwargs
+        output = func(*args, **kwargs)
+        there = set() if writes else {_key(source) for source in sources}
+        for result in tensors(output):
+            if _key(result) not in there:  # else it is a view
+                self._note(result, made, sources)
+                if name in MIXING:
+                    self._mixed.add(_key(result))
+        return output
+
+    def of(self, tensor: Any) -> Made:
+        """What made ``tensor``; "constant" for what was there before the block, and for what is no tensor."""
+        return self._made.get(_key(tensor), CONSTANT) if isinstance(tensor, torch.Tensor) else CONSTANT
+
+    def tell(self, tensor: torch.Tensor, made: Made) -> None:
+        """What made a tensor that was there before the block."""
+        self._note(tensor, made, [])
+
+    def uses(self, later: torch.Tensor, earlier: torch.Tensor) -> bool:
+        """Whether layers made ``later`` of ``earlier``, in memory of its own; squashed, scaled or sorted it is not."""
+        goal, start = _key(earlier), _key(later)
+        if goal == start:
+            return False
+        pending, reached = [(start, start in self._mixed)], set()
+        while pending:
+            now, mixed = pending.pop()
+            if (now, mixed) in reached:
+                continue
+            reached.add((now, mixed))
+            for source in self._from.get(now, ()):
+                if source != goal:
+                    pending.append((source, mixed or source in self._mixed))
+                elif mixed:
+                    return True
+        return False
+
+    def _note(self, result: torch.Tensor, made: Made, sources: Iterable[torch.Tensor]) -> None:
+        key = _key(result)
+        if key == 0:
+            return
+        if key in self._held:
+            made = self._joined(result, made, self._made[key])
+        else:
+            self._held[key] = StorageWeakRef(result.untyped_storage())  # type: ignore[no-untyped-call]
+        self._made[key] = made
+        self._from.setdefault(key, set()).update(_key(source) for source in sources)
+
+    @staticmethod
+    def _joined(result: torch.Tensor, made: Made, before: Made) -> Made:
+        """What memory holds of which ``result``, a part or all, is written, or only looked at, once more."""
+        whole = result.numel() * result.element_size() >= result.untyped_storage().nbytes()
+        if made == before or whole or before == CONSTANT:
+            return made
+        return "sigmoid" if made in SHARES and before in SHARES else None
+
+
+_BY_GRAPH = {
+    "Softmax": "softmax", "LogSoftmax": "log_softmax", "Sigmoid": "sigmoid", "Addmm": "linear", "Mm": "linear",
+    "Convolution": "linear",
+}  # fmt: skip
+# They only arrange what another operation computed.
+_ARRANGE = {"View", "UnsafeView", "Squeeze", "Unsqueeze", "Clone", "Select", "Slice", "Alias", "Expand", "Reshape"}
+_ARRANGE |= {"ToCopy", "Transpose", "Permute", "T"}
+
+
+def from_graph(table: torch.Tensor) -> str | None:
+    """What made ``table``, as far as its last operation tells; for who was not there when it was made."""
+    node = table.grad_fn
+    while node is not None:
+        kind = node.name().rstrip("0123456789").removesuffix("Backward")
+        if kind not in _ARRANGE or not node.next_functions:
+            return _BY_GRAPH.get(kind)
+        node = node.next_functions[0][0]
+    return None
+
+
+def _key(tensor: torch.Tensor) -> int:
+    """The address of its memory; 0 for what has none of its own, such as a sparse tensor."""
+    try:
+        return int(tensor.untyped_storage()._cdata)  # noqa: SLF001 (data_ptr is 0 for all that are empty)
+    except (NotImplementedError, RuntimeError):
+        return 0

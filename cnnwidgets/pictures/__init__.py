@@ -1,0 +1,1 @@
+"""Images in, and how networks want them."""

@@ -1,0 +1,209 @@
+"""One picture: the tensor for the network, and the pixels that show what the network sees."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import nn
+
+from cnnwidgets.core.errors import CnnWidgetsError, InputError
+from cnnwidgets.core.plain import conversion, plain_tensor
+from cnnwidgets.running.forward import fitted, run
+from cnnwidgets.running.own_gradients import again
+from cnnwidgets.state.preserved import preserved
+
+from .decode import LEAST_SIDE, from_array, read_file, rgb
+from .denormalise import seen
+from .files import check_size
+from .preprocess import Preprocess, input_channels, preprocess_for
+
+_LONGEST_NAME = 120
+_MOST_CHANNELS = 10_000
+ImageLike = Any
+"""A PIL image, a path, the bytes of an image file, an array, or a preprocessed (1, C, H, W) tensor."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """What :func:`load_picture` returns.
+
+    Attributes:
+        tensor: (1, C, H, W) float32 on the CPU, ready for the model.
+        pixels: (H, W, 3) uint8, exactly what the network sees: same crop, same size as ``tensor``.
+        name: the file's name, or "image".
+        notes: what was assumed or changed on the way, one sentence each.
+    """
+
+    tensor: torch.Tensor = field(repr=False)
+    pixels: npt.NDArray[np.uint8] = field(repr=False)
+    name: str = "image"
+    notes: tuple[str, ...] = ()
+
+
+def load_picture(image: ImageLike, model: nn.Module | None = None, preprocess: Any = None) -> Picture:
+    """Read ``image`` and prepare it for ``model``.
+
+    Args:
+        image: a PIL image; the path or the bytes of an image file; an array (H, W) or (H, W, 1 | 3 | 4) of uint8,
+            uint16, bool, or float in [0, 1]; or an already preprocessed float tensor (1, C, H, W), taken as it is.
+            All but a tensor are read as 8 bits a channel, upright, transparent parts on white.
+        model: tells how many channels are wanted, and its preprocessing where that is known.
+        preprocess: a function from a PIL image to a tensor (C, H, W) or (1, C, H, W), such as torchvision's or timm's
+            transforms; a torchvision ``WeightsEnum`` member; a :class:`Preprocess`; None: found for ``model``.
+
+    Raises:
+        InputError: the image cannot be read or used; says why, and what to do.
+
+    Example:
+        >>> picture = load_picture(np.zeros((300, 400, 3), np.uint8))
+        >>> tuple(picture.tensor.shape), picture.pixels.shape
+        ((1, 3, 224, 224), (224, 224, 3))
+    """
+    transform = _transform(preprocess)
+    name = "image"
+    notes: tuple[str, ...] = ()
+    if isinstance(image, torch.Tensor):
+        tensor = _checked(image)
+        notes = tuple(note for note in [conversion(image)] if note)
+        undo: Any = transform or preprocess_for(model)
+    else:
+        picture, notes, name = _read(image)
+        if transform is None:
+            own = preprocess_for(model)
+            undo, tensor, notes = own, own.apply(picture), notes + own.notes
+        else:
+            undo = transform
+            tensor = _transformed(transform, picture.convert("L") if input_channels(model) == 1 else picture)
+    if model is not None:
+        _check_channels(model, tensor)
+    bad = tensor.numel() - int(torch.isfinite(tensor).sum())
+    if bad:
+        notes = (*notes, f"{bad:,} of {tensor.numel():,} input values are NaN or infinite; results may be NaN.")
+    guessed = isinstance(image, torch.Tensor) and isinstance(undo, Preprocess) and undo.source == "assumed"
+    pixels, more = seen(tensor, undo, sure=not guessed)
+    return Picture(tensor, pixels, name, (*notes, *more))
+
+
+def _read(image: Any) -> tuple[Image.Image, tuple[str, ...], str]:
+    if isinstance(image, Image.Image):
+        path = getattr(image, "filename", "")
+        return *rgb(image), name_of(path) if isinstance(path, str) and path else "image"
+    if isinstance(image, str | os.PathLike):
+        return *rgb(read_file(image)), name_of(image)
+    if isinstance(image, bytes | bytearray | memoryview):
+        return *rgb(read_file(image)), "image"
+    if isinstance(image, np.ndarray):
+        return *from_array(image), "image"
+    if hasattr(image, "__array__") and not isinstance(image, type):
+        return *from_array(_as_array(image)), "image"
+    hint = " It looks like a model: the model comes first, then the image." if isinstance(image, nn.Module) else ""
+    if isinstance(image, list | tuple):
+        hint = ' Of several images pass one, or to explore() a mapping of names, {"first": image}.'
+    raise InputError(
+        f"Got a {type(image).__name__} as image; expected a PIL image, a path, the bytes of an image file, "
+        f"a numpy array (H, W, 3), or a preprocessed tensor (1, C, H, W).{hint}"
+    )
+
+
+def _as_array(image: Any) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(image)
+    except Exception as error:  # its own code
+        raise InputError(
+            f"The image is a {type(image).__name__} that gives no array ({type(error).__name__}: {str(error)[:200]}). "
+            "Pass a numpy array (H, W, 3)."
+        ) from error
+
+
+def name_of(path: str | os.PathLike[str]) -> str:
+    """The file's name, in letters that can be shown and sent.
+
+    >>> name_of("photos/cat.png"), len(name_of("x" * 5000))
+    ('cat.png', 120)
+    """
+    text = os.fsdecode(path)
+    name = Path(text).name or text
+    name = name.encode("utf-8", "replace").decode("utf-8")
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 21]}…{name[-20:]}"
+
+
+def _transform(preprocess: Any) -> Callable[[Image.Image], Any] | Preprocess | None:
+    if preprocess is None or isinstance(preprocess, Preprocess):
+        return preprocess
+    if hasattr(preprocess, "meta") and callable(getattr(preprocess, "transforms", None)):
+        made: Callable[[Image.Image], Any] = preprocess.transforms()
+        return made
+    if isinstance(preprocess, type) or not callable(preprocess):
+        raise InputError(
+            f"preprocess is {preprocess!r}; expected a function from a PIL image to a tensor, such as "
+            "torchvision.transforms.Compose([...]), or a member of a torchvision weights enum."
+        )
+    return preprocess  # type: ignore[no-any-return]
+
+
+def _transformed(transform: Callable[[Image.Image], Any] | Preprocess, picture: Image.Image) -> torch.Tensor:
+    if isinstance(transform, Preprocess):
+        return transform.apply(picture)
+    try:
+        made = transform(picture)
+    except Exception as error:  # the caller's own code
+        raise InputError(
+            f"preprocess raised {type(error).__name__}: {error} (given a PIL image, mode {picture.mode}, "
+            f"{picture.width}x{picture.height})."
+        ) from error
+    if not isinstance(made, torch.Tensor):
+        raise InputError(
+            f"preprocess returned a {type(made).__name__}; expected a tensor (C, H, W). End it with ToTensor()."
+        )
+    return _checked(made.unsqueeze(0) if made.ndim == 3 else made, "The tensor from preprocess")
+
+
+def _checked(tensor: torch.Tensor, what: str = "The tensor") -> torch.Tensor:
+    tensor = plain_tensor(tensor, what)
+    shape = tuple(tensor.shape)
+    if tensor.ndim == 3:
+        raise InputError(f"{what} has shape {shape}; expected (1, C, H, W). Pass tensor[None].")
+    if tensor.ndim != 4:
+        raise InputError(f"{what} has shape {shape}; expected (1, C, H, W), one preprocessed image.")
+    if tensor.numel() == 0:
+        raise InputError(
+            f"{what} is empty, shape {shape}; expected (1, C, H, W) with at least {LEAST_SIDE} pixels a side."
+        )
+    if shape[0] != 1:
+        raise InputError(
+            f"{what} holds {shape[0]} images, shape {shape}; expected one. Pass tensor[:1], or one at a time."
+        )
+    if not tensor.is_floating_point():
+        raise InputError(
+            f"{what} is {str(tensor.dtype).removeprefix('torch.')}; a tensor is taken as already preprocessed and "
+            "must be float. Pass a picture as a uint8 numpy array (H, W, 3) instead."
+        )
+    if min(shape[2:]) < LEAST_SIDE:
+        raise InputError(f"{what} is {shape[3]}x{shape[2]} pixels; expected at least {LEAST_SIDE}x{LEAST_SIDE}.")
+    check_size(shape[3], shape[2])
+    if shape[1] > _MOST_CHANNELS:
+        raise InputError(f"{what} has {shape[1]:,} channels, shape {shape}; expected at most {_MOST_CHANNELS:,}.")
+    # a copy, so that an in-place operation of the model cannot reach the caller's tensor
+    return tensor.detach().to(device="cpu", dtype=torch.float32, copy=True).contiguous()
+
+
+def _check_channels(model: nn.Module, tensor: torch.Tensor) -> None:
+    expected, got = input_channels(model), tensor.shape[1]
+    if expected is None or expected == got:
+        return
+    try:  # a network may make its own channels (repeat grey, add coordinates): its forward has the last word
+        with preserved(model, evaluate=True), torch.no_grad():
+            again(lambda: run(model, fitted(model, tensor)))
+    except CnnWidgetsError as error:
+        raise InputError(
+            f"The image has {got} channel{'s' if got != 1 else ''}; the network's first convolution takes {expected}. "
+            f"Pass a tensor (1, {expected}, H, W), or preprocess= that makes one."
+        ) from error

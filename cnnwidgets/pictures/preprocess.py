@@ -1,0 +1,79 @@
+"""How a picture becomes the tensor a network was trained on, as far as that can be found out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from torch import nn
+
+from cnnwidgets.core.network import Network
+
+from .presets import categories, known_in_timm, known_in_torchvision
+from .transform import IMAGENET_MEAN, IMAGENET_STD, Preprocess
+
+__all__ = ["Preprocess", "input_channels", "labels_for", "preprocess_for"]
+
+
+def input_channels(model: nn.Module | None) -> int | None:
+    """What the first convolution registered in ``model`` takes, None if there is none to be seen."""
+    if model is not None:
+        for _, module in Network.of(model).layers:
+            if isinstance(module, nn.Conv2d) and module.in_channels > 0:
+                return module.in_channels
+    return None
+
+
+def preprocess_for(model: nn.Module | None) -> Preprocess:
+    """The preprocessing ``model`` was trained with, as far as it can be known without a network connection.
+
+    timm's networks carry it; torchvision's are recognised by their number of parameters; the same holds for such a
+    network inside a module of your own. Else it is assumed: a square of at most 224 pixels, ImageNet's mean and
+    standard deviation for three channels, values in [0, 1] for one; ``notes`` then says so.
+
+    Example:
+        >>> preprocess_for(nn.Conv2d(1, 4, 3)).mean
+        (0.0,)
+    """
+    grey = input_channels(model) == 1
+    if model is not None:
+        for name, module in Network.of(model).layers:
+            found = known_in_timm(module) or known_in_torchvision(module, whole=not name)
+            if found is not None:
+                return _adapted(found, name, grey)
+    how = "divided by 255" if grey else "normalised with ImageNet's mean and standard deviation"
+    note = (
+        f"Preprocessing is not known for this network: assumed a centre square of at most 224 pixels, {how}; "
+        "pass preprocess= to change it."
+    )
+    return Preprocess(
+        resize=(224, 224),
+        mean=(0.0,) if grey else IMAGENET_MEAN,
+        std=(1.0,) if grey else IMAGENET_STD,
+        channels=1 if grey else 3,
+        enlarge=False,
+        notes=(note,),
+    )
+
+
+def _adapted(found: Preprocess, part: str, grey: bool) -> Preprocess:
+    notes = list(found.notes)
+    if part:
+        notes.append(f"Preprocessing taken from the part {part!r} of the network ({found.source}).")
+    mean, std = found.mean, found.std
+    if grey and len(mean) != 1:
+        mean, std = (math.fsum(mean) / len(mean),), (math.fsum(std) / len(std),)
+        notes.append("The network takes one channel: the picture is grey, the mean and deviation those of the colours.")
+    return replace(found, mean=mean, std=std, channels=1 if grey else 3, notes=tuple(notes))
+
+
+def labels_for(model: nn.Module) -> tuple[str, ...] | None:
+    """ImageNet's 1000 class names if ``model`` is torchvision's or timm's and has 1000 outputs, else None."""
+    base = Network.of(model).base
+    if known_in_timm(base) is None and known_in_torchvision(base) is None:
+        return None
+    outputs = getattr(base, "num_classes", None)
+    if not isinstance(outputs, int):
+        last = [m for m in base.modules() if isinstance(m, nn.Linear | nn.Conv2d)][-1:]
+        outputs = next((m.out_features if isinstance(m, nn.Linear) else m.out_channels for m in last), 0)
+    return categories() if outputs == 1000 else None

@@ -1,0 +1,1 @@
+"""Running a model, whatever it takes: its inputs, its types, batches of one, forwards with gradients of their own."""

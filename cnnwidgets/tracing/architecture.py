@@ -1,0 +1,158 @@
+"""The architecture of a network, seen in one forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from cnnwidgets.core.errors import LayerNotFound, NotSpatial
+from cnnwidgets.core.network import Network, unknown_layer
+from cnnwidgets.core.plain import check_example
+
+from . import summary as text
+from .graph import build
+from .inventory import take
+from .layers import Join, LayerInfo, Node
+from .receptive.field import Field
+from .recording import Recording, record
+
+__all__ = ["Architecture", "Join", "LayerInfo", "Node", "trace"]
+
+
+def trace(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> Architecture:
+    """Look at ``model`` while it runs once on ``example``.
+
+    The model runs in evaluation mode and without gradients; afterwards it is as it was. Control flow, functional
+    calls, in-place operations and modules used several times are all seen, since nothing is parsed: only what the
+    forward pass does counts.
+
+    Args:
+        model: any module that runs; ``DataParallel`` and compiled wrappers are looked through.
+        example: what the model takes, usually (1, C, H, W); a tuple for a model with several inputs.
+
+    Raises:
+        InputError: ``example`` is not a tensor or a tuple of tensors.
+        CnnWidgetsError: the model's forward raised, or it cannot be looked into (a ScriptModule).
+
+    Example:
+        >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2))
+        >>> architecture = trace(net, torch.zeros(1, 1, 8, 8))
+        >>> [(layer.detail, layer.output_shape, layer.receptive_field) for layer in architecture.layers]
+        [('Conv 3×3', (1, 4, 6, 6), (3, 3)), ('ReLU', (1, 4, 6, 6), (3, 3)), ('Max pool 2×2 /2', (1, 4, 3, 3), (4, 4))]
+        >>> architecture.edges
+        [('input', '0'), ('0', '1'), ('1', '2')]
+    """
+    check_example(example)
+    return described(record(model, example))
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Layers of a network, in the order in which they first ran, and the graph between them."""
+
+    name: str
+    """The model's class."""
+    input_shape: tuple[int, ...]
+    layers: list[LayerInfo]
+    """The modules that call no other module; torch calls where there is no module to name (``functional``)."""
+    containers: list[LayerInfo]
+    """The modules that do call others, without the model itself."""
+    edges: list[tuple[str, str]]
+    """(source, target) names of layers, straight through adds, cats and functional calls. The network's input is the
+    first source, usually ``"input"``. A layer used twice may close a cycle; ``links`` has none."""
+    outputs: list[str]
+    """The layers that feed what the model returns."""
+    joins: list[Join]
+    nodes: list[Node]
+    """The graph to draw: the input, each call of a layer, each join."""
+    links: list[tuple[str, str]]
+    """(source id, target id) between ``nodes``."""
+    total_params: int
+    """All of the model's parameters, shared ones once."""
+    trainable_params: int
+    total_macs: int
+    """Multiply-adds of the whole forward pass."""
+    unattributed_params: int
+    """Parameters that belong to no layer that ran, such as a class token or a layer that was not called."""
+    _fields: dict[str, Field | None] = field(repr=False, compare=False)
+
+    def find(self, name: str) -> LayerInfo:
+        """The layer or container called ``name``.
+
+        Raises:
+            LayerNotFound: none that ran is called so; names the closest.
+        """
+        for layer in (*self.layers, *self.containers):
+            if layer.name == name:
+                return layer
+        raise LayerNotFound(unknown_layer(name, [layer.name for layer in (*self.layers, *self.containers)]))
+
+    def receptive_box(self, name: str, row: int, column: int) -> tuple[int, int, int, int]:
+        """The input pixels that one unit of a layer's map sees: top, left, bottom, right, the last two exclusive.
+
+        Raises:
+            LayerNotFound: no such layer.
+            NotSpatial: its output is not a stack of maps.
+
+        Example:
+            >>> architecture = trace(nn.Conv2d(1, 1, 3, stride=2, padding=1), torch.zeros(1, 1, 8, 8))
+            >>> architecture.receptive_box("", 1, 0)
+            (1, 0, 4, 2)
+        """
+        layer = self.find(name)
+        if layer.receptive_field is None:
+            raise NotSpatial(f"The output of {name!r} has shape {layer.output_shape}; expected maps (N, C, H, W).")
+        reached = self._fields[name]
+        box: list[tuple[int, int]] = []
+        for axis, position in enumerate((row, column)):
+            size = self.input_shape[axis - 2]
+            reach = reached.along(axis) if reached is not None else None
+            first, last = (0, size - 1) if reach is None or reach.is_whole else reach.at(position)
+            box.append((max(first, 0), min(last + 1, size)))
+        return box[0][0], box[1][0], box[0][1], box[1][1]
+
+    def summary(self, width: int = 100) -> str:
+        """The familiar text table: a line a layer, and the totals.
+
+        Args:
+            width: characters in a line at most, 60 or more; long names are cut.
+        """
+        return text.table(self, width)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def __repr__(self) -> str:
+        return (
+            f"<Architecture of {self.name}: {len(self.layers)} layers, {self.total_params:,} parameters, "
+            f"{text.macs(self.total_macs)}, input {text.shape(self.input_shape)}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return text.page(self)
+
+
+def described(recording: Recording) -> Architecture:
+    """The architecture that a recording shows."""
+    graph = build(recording)
+    found = take(recording, graph)
+    params = [value for _, value in Network.of(recording.model).weights]
+    return Architecture(
+        name=type(recording.model).__name__,
+        input_shape=recording.input_shape,
+        layers=found.layers,
+        containers=found.containers,
+        edges=graph.edges,
+        outputs=graph.outputs,
+        joins=graph.joins,
+        nodes=graph.nodes,
+        links=graph.links,
+        total_params=sum(value.numel() for value in params),
+        trainable_params=sum(value.numel() for value in params if value.requires_grad),
+        total_macs=sum(frame.macs for frame in recording.frames),
+        unattributed_params=sum(value.numel() for value in params if id(value) not in found.counted),
+        _fields=found.fields,
+    )

@@ -1,0 +1,144 @@
+"""From the calls of layers to what there is to say about each layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from torch import nn
+
+from cnnwidgets.core.network import Network
+
+from .graph import Graph, LayerCall
+from .kinds import detail_of_module, kind_of_call, kind_of_module
+from .layers import LayerInfo
+from .layouts.layouts import Layout, judged
+from .receptive.field import Field
+from .recording import Frame, Recording
+
+
+@dataclass
+class Inventory:
+    """Layers and containers, the receptive field of each, and which parameters they account for."""
+
+    layers: list[LayerInfo]
+    containers: list[LayerInfo]
+    fields: dict[str, Field | None]
+    counted: set[int]
+    """``id`` of each parameter that belongs to a layer."""
+
+
+def take(recording: Recording, graph: Graph) -> Inventory:
+    """Describe every layer and container of a recording."""
+    params = dict(Network.of(recording.model).weights)
+    by_layer: dict[str, list[LayerCall]] = {}
+    for call in graph.calls:
+        by_layer.setdefault(call.layer, []).append(call)
+    by_container: dict[str, list[Frame]] = {}
+    for frame in graph.containers:
+        by_container.setdefault(frame.name, []).append(frame)
+    fields = {name: frames[-1].field for name, frames in by_container.items()}
+    layouts = judged(recording, graph)
+    counted: set[int] = set()
+    layers = []
+    for name, calls in by_layer.items():
+        owned = [value for value in _owned(calls, params) if id(value) not in counted]
+        counted.update(id(value) for value in owned)
+        layers.append(_layer(name, calls, owned, recording.input_shape, layouts[calls[-1].seen.id]))
+        fields[name] = calls[-1].seen.field
+    containers = [
+        _container(name, frames, recording.input_shape, layouts[frames[-1].id]) for name, frames in by_container.items()
+    ]
+    return Inventory(layers, containers, fields, counted)
+
+
+def _owned(calls: Iterable[LayerCall], params: dict[str, nn.Parameter]) -> list[nn.Parameter]:
+    owned: list[nn.Parameter] = []
+    for call in calls:
+        if isinstance(call.seen, Frame):
+            owned += [value for _, value in Network.of(call.seen.module).weights]
+        else:
+            owned += [params[name] for name in call.seen.params]
+    return list({id(value): value for value in owned}.values())
+
+
+def _layer(
+    name: str, calls: list[LayerCall], owned: list[nn.Parameter], input_shape: tuple[int, ...], layout: Layout
+) -> LayerInfo:
+    seen = calls[-1].seen
+    reached = seen.field
+    if isinstance(seen, Frame):
+        module = seen.module
+        ops = [op for op in seen.ops if op.name]
+        names = [op.name for op in ops]
+        has_params = bool(Network.of(module).weights)
+        kind = kind_of_module(module, names, has_params=has_params)
+        title, detail = type(module).__name__, detail_of_module(module, kind, [op.detail for op in ops], names)
+    else:
+        title, kind, detail = seen.name, kind_of_call(seen.name), seen.detail
+        if kind in ("attention", "linear") and reached is not None and not reached.axes():
+            reached = None  # (N, heads, tokens, width) is no stack of maps, though it has four axes
+    shape = seen.output_shape
+    return LayerInfo(
+        name=name,
+        type=title,
+        output_shape=shape,
+        params=sum(value.numel() for value in owned),
+        trainable=sum(value.numel() for value in owned if value.requires_grad),
+        macs=sum(call.seen.macs for call in calls),
+        receptive_field=_seen(reached, shape, input_shape),
+        calls=len(calls),
+        fields=tuple(_uncut(call.seen.field, call.seen.output_shape, input_shape) for call in calls),
+        input_shape=seen.input_shape,
+        kind=kind,
+        detail=detail,
+        functions=tuple(calls[-1].functions),
+        spatial=layout.spatial,
+        functional=not isinstance(seen, Frame),
+    )
+
+
+def _container(name: str, frames: list[Frame], input_shape: tuple[int, ...], layout: Layout) -> LayerInfo:
+    last = frames[-1]
+    owned = [value for _, value in Network.of(last.module).weights]
+    return LayerInfo(
+        name=name,
+        type=type(last.module).__name__,
+        output_shape=last.output_shape,
+        params=sum(value.numel() for value in owned),
+        trainable=sum(value.numel() for value in owned if value.requires_grad),
+        macs=sum(_all_macs(frame) for frame in frames),
+        receptive_field=_seen(last.field, last.output_shape, input_shape),
+        calls=len(frames),
+        fields=tuple(_uncut(frame.field, frame.output_shape, input_shape) for frame in frames),
+        input_shape=last.input_shape,
+        kind="other",
+        detail=type(last.module).__name__,
+        spatial=layout.spatial,
+    )
+
+
+def _all_macs(frame: Frame) -> int:
+    return frame.macs + sum(_all_macs(child) for child in frame.children)
+
+
+def _seen(reached: Field | None, shape: tuple[int, ...], input_shape: tuple[int, ...]) -> tuple[int, int] | None:
+    """Height and width of the receptive field, if the output has a height and a width."""
+    sides = _uncut(reached, shape, input_shape)
+    if sides is None:
+        return None
+    height, width = (input_shape[axis - 2] if side is None else side for axis, side in enumerate(sides))
+    return height, width
+
+
+def _uncut(
+    reached: Field | None, shape: tuple[int, ...], input_shape: tuple[int, ...]
+) -> tuple[int | None, int | None] | None:
+    """The same, with None for a side of which everything is seen."""
+    if reached is None or len(input_shape) < 3:
+        return None
+    along = [reached.along(0), reached.along(1)]
+    if len(shape) < 4 and None in along:
+        return None
+    height, width = (None if reach is None or reach.is_whole else reach.size for reach in along)
+    return height, width

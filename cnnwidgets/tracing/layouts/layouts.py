@@ -1,0 +1,194 @@
+"""Which outputs are maps (N, C, H, W), which hold maps in another order, and which only happen to have four axes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import nn
+
+from cnnwidgets.core.errors import Cancelled, CnnWidgetsError
+from cnnwidgets.tracing.graph import Graph, build
+from cnnwidgets.tracing.placement import Placement, placement_of
+from cnnwidgets.tracing.recording import Frame, Op, Recording, record
+
+from .grids import Grids, Joins
+from .rules import NO_BATCH, Reading, reading
+from .token_layout import AnyForm, CustomForm, Form
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the axes of a tensor are.
+
+    Attributes:
+        shape: of the tensor.
+        why_not: why it is no stack of maps (N, C, H, W), as words to put after its shape; None if it is one.
+        sure: False where the axes could not be followed, so that only the shape speaks.
+        form: how it holds maps all the same, in another order; None if it does not, or needs no turning.
+        placement: where its maps lie in the image; None if it holds none, or that is not known.
+    """
+
+    shape: tuple[int, ...]
+    why_not: str | None = None
+    sure: bool = True
+    form: AnyForm | None = None
+    placement: Placement | None = None
+
+    @property
+    def spatial(self) -> bool:
+        """Whether it is, as it stands, a stack of maps with more than one place."""
+        return self.why_not is None and len(self.shape) == 4 and self.shape[2] * self.shape[3] > 1
+
+    @property
+    def stacked(self) -> bool:
+        """Whether it is, or holds, a stack of maps."""
+        return self.form is not None or (self.why_not is None and len(self.shape) == 4)
+
+    @property
+    def mapped(self) -> bool:
+        """Whether it is, or holds, a stack of maps with more than one place."""
+        return self.form.several if self.form is not None else self.spatial
+
+    def maps(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The maps (N, C, h, w) in ``tensor``."""
+        return tensor if self.form is None else self.form.maps(tensor)
+
+
+@dataclass(frozen=True)
+class Layouts:
+    """The layouts of what a model's layers return, as far as they have been followed.
+
+    Attributes:
+        batch: number of images.
+        calls: (name, which of its calls, from 0) -> layout for one image; None if no forward pass was followed.
+        note: what to tell the reader, None if there is nothing.
+        given: rows and columns of tokens, of which the user says that they form this grid.
+        lost: the scores do not depend on the image, as far as it was followed.
+        custom: layer -> how the user says that it holds maps.
+    """
+
+    batch: int
+    calls: Mapping[tuple[str, int], Layout] | None = None
+    note: str | None = None
+    given: tuple[int, int] | None = None
+    lost: bool = False
+    custom: Mapping[str, CustomForm] = field(default_factory=dict)
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether some layer's maps lie in it as tokens."""
+        forms = (layout.form for layout in (self.calls or {}).values())
+        return any(form is not None and form.has_tokens and form.several for form in forms)
+
+    def of(self, name: str, index: int, shape: tuple[int, ...]) -> Layout:
+        """The layout of what call ``index`` of layer ``name`` returned."""
+        if name in self.custom:
+            return Layout(shape, "read by a function", form=self.custom[name])
+        known = self.calls.get((name, index)) if self.calls is not None else None
+        if known is not None and _same_but_for_batch(known, shape):
+            if known.form is not None and shape[known.form.images_at] != self.batch:
+                return Layout(shape, NO_BATCH)
+            if known.why_not is not None or shape[0] == self.batch or len(shape) != 4:
+                return replace(known, shape=shape)
+        if len(shape) == 4:
+            return Layout(shape, NO_BATCH) if shape[0] != self.batch else Layout(shape, sure=self.calls is None)
+        if self.calls is None and self.given is not None and len(shape) == 3 and shape[0] == self.batch:
+            return Layout(shape, form=Grids(given=self.given).form((1, *shape[1:])))
+        return Layout(shape)
+
+
+def _same_but_for_batch(known: Layout, shape: tuple[int, ...]) -> bool:
+    at = known.form.images_at if known.form is not None else 0
+    before = known.shape
+    return len(before) == len(shape) and before[:at] + before[at + 1 :] == shape[:at] + shape[at + 1 :]
+
+
+def followed_layouts(model: nn.Module, images: torch.Tensor, grid: tuple[int, int] | None = None) -> Layouts:
+    """The layouts of ``model`` by a recorded forward pass of one image; ``grid`` is what tokens are said to form."""
+    joins = Joins()
+    try:
+        with joins:
+            recording = record(model, images[:1])
+    except Cancelled:
+        raise
+    except CnnWidgetsError as error:
+        note = f"axes could not be followed, every output of four axes was read as (N, C, H, W): {error}"
+        return Layouts(len(images), note=note, given=grid)
+    graph = build(recording)
+    found = judged(recording, graph, Grids(joins, grid))
+    made: Counter[str] = Counter()
+    calls = {}
+    for name, seen in _returned(recording, graph):
+        calls[name, made[name]] = found[seen.id]
+        made[name] += 1
+    return Layouts(len(images), calls, given=grid, lost=not recording.outputs)
+
+
+def judged(recording: Recording, graph: Graph, grids: Grids | None = None) -> dict[int, Layout]:
+    """The layout of what each module call and each functional layer returned, by ``id``.
+
+    Where the axes could not be followed, other outputs of the same shape decide, or the number of tokens; if there is
+    no such thing, the shape does.
+    """
+    grids = grids or Grids()
+    found: dict[int, Layout] = {}
+    same_shape: dict[tuple[int, ...], set[Reading]] = {}
+    unknown = []
+    for seen in _by_completion(seen for _, seen in _returned(recording, graph)):
+        known = reading(seen, recording.input_shape, grids)
+        if known is None:
+            unknown.append(seen)
+            if isinstance(seen, Frame) and isinstance(seen.module, nn.Conv2d):
+                grids.add((seen.output_shape[2], seen.output_shape[3]))  # tokens that were laid out for it
+            continue
+        why_not, form = known
+        layout = Layout(seen.output_shape, why_not, form=form)
+        layout = found[seen.id] = replace(layout, placement=_placement(seen, layout, recording.input_shape, grids))
+        if layout.spatial:
+            grids.add((layout.shape[2], layout.shape[3]), layout.placement)
+        elif form is not None and form.followed:
+            grids.add(form.grid, layout.placement)
+        same_shape.setdefault(layout.shape, set()).add(known)
+    for seen in unknown:
+        among = same_shape.get(seen.output_shape, set())
+        refused = {known for known in among if known[0] is not None}
+        agreed = bool(among) and len(refused) in (0, len(among))
+        if agreed and len(refused) == 1:
+            why_not, form = refused.pop()
+        else:
+            why_not, form = min((str(reason) for reason, _ in refused), default=None) if agreed else None, None
+        found[seen.id] = Layout(seen.output_shape, why_not, sure=agreed, form=form)
+    return found
+
+
+def _placement(seen: Frame | Op, layout: Layout, image: tuple[int, ...], grids: Grids) -> Placement | None:
+    if isinstance(layout.form, Form):
+        if not layout.form.followed:
+            return grids.placements.get(layout.form.grid)
+        return placement_of(seen.field, layout.form.grid, image)
+    if not layout.stacked:
+        return None
+    return placement_of(seen.field, (layout.shape[2], layout.shape[3]), image)
+
+
+def _returned(recording: Recording, graph: Graph) -> list[tuple[str, Frame | Op]]:
+    modules: list[tuple[str, Frame | Op]] = [(frame.name, frame) for frame in recording.frames]
+    return modules + [(call.layer, call.seen) for call in graph.calls if isinstance(call.seen, Op)]
+
+
+def _by_completion(all_seen: Iterable[Frame | Op]) -> list[Frame | Op]:
+    """In the order in which they returned; a module after what it called."""
+    ends: dict[int, int] = {}
+
+    def end(frame: Frame) -> int:
+        if frame.id not in ends:
+            ends[frame.id] = max([frame.id, *(op.id for op in frame.ops), *(end(child) for child in frame.children)])
+        return ends[frame.id]
+
+    def key(seen: Frame | Op) -> tuple[int, int]:
+        return (end(seen), -seen.id) if isinstance(seen, Frame) else (seen.id, -seen.id)
+
+    return sorted(all_seen, key=key)

@@ -1,0 +1,110 @@
+"""The layouts of a network, found out once an input shape and remembered for as long as it runs the same way."""
+
+from __future__ import annotations
+
+import re
+import weakref
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from cnnwidgets.core.network import Network
+
+from .layouts import Layout, Layouts, followed_layouts
+from .rules import INDEPENDENT
+
+_MOST = 8
+"""Input shapes remembered for a network."""
+_OTHER_AXES = re.compile(
+    "permute|transpose|rearrange|channels_?last|layernorm|rmsnorm|attention|attn|swin", re.IGNORECASE
+)
+"""Names of classes that hint at other axes than (N, C, H, W): a plain pass would only find out that it is none."""
+
+
+@dataclass
+class Memory:
+    """What is known of a network, for one input shape.
+
+    Attributes:
+        layouts: of what its layers return.
+        complete: whether those are all layers.
+        modules: what the network was made of.
+        signature: of the pathway of the first pass that was read by them; None until there was one.
+    """
+
+    layouts: Layouts
+    complete: bool = True
+    modules: tuple[tuple[str, weakref.ref[nn.Module]], ...] = ()
+    signature: int | None = None
+
+    def fits(self, base: nn.Module) -> bool:
+        """Whether the network is still made of the same modules."""
+        now = Network.of(base).layers
+        return len(now) == len(self.modules) and all(
+            name == before and kept() is module
+            for (name, module), (before, kept) in zip(now, self.modules, strict=True)
+        )
+
+    def answers(self, name: str | None) -> bool:
+        """Whether the layouts of this layer are known; None: of all."""
+        return self.complete or (name is not None and (name, 0) in (self.layouts.calls or {}))
+
+    def agrees(self, signature: int) -> bool:
+        """Whether a pass went the way that the layouts are about; the first one does."""
+        if self.signature is None:
+            self.signature = signature
+        return self.signature == signature
+
+    def learn(self, layouts: Mapping[str, list[Layout]], signature: int, *, complete: bool) -> None:
+        """Take in what a pass has shown of these layers."""
+        calls = {(name, index): layout for name, of_it in layouts.items() for index, layout in enumerate(of_it)}
+        known = self.layouts.calls or {}
+        if signature == self.signature:
+            calls = {**known, **calls}
+        self.layouts = replace(self.layouts, calls=calls)
+        self.complete, self.signature = complete, signature
+
+    def forget(self) -> None:
+        """The network runs another way now."""
+        self.layouts = Layouts(self.layouts.batch)
+        self.complete, self.signature = False, None
+
+
+_memories: weakref.WeakKeyDictionary[nn.Module, OrderedDict[Any, Memory]] = weakref.WeakKeyDictionary()
+
+
+def remembered(
+    model: nn.Module, images: torch.Tensor, grid: tuple[int, int] | None = None, *, recorded: bool = False
+) -> Memory:
+    """What is known of ``model`` for such images; nothing at first, unless a recording is worth it.
+
+    Args:
+        grid: what tokens are said to form.
+        recorded: forget what is known, and follow a recorded forward pass of one image.
+    """
+    network = Network.of(model)
+    base = network.base
+    memories = _memories.setdefault(base, OrderedDict())
+    key = (tuple(images.shape), images.dtype, images.device, grid, torch.is_grad_enabled())
+    memory = memories.get(key)
+    if memory is None or recorded or not memory.fits(base):
+        modules = tuple((name, weakref.ref(module)) for name, module in network.layers)
+        recorded |= grid is not None or any(_OTHER_AXES.search(type(module).__name__) for _, module in network.layers)
+        layouts = followed_layouts(model, images, grid) if recorded else Layouts(len(images))
+        if layouts.lost and layouts.calls is not None:
+            # The image was lost on the way, in numpy say: nothing can be told of what comes behind.
+            calls = {call: _doubted(layout) for call, layout in layouts.calls.items()}
+            layouts = replace(layouts, calls=calls)
+        memory = memories[key] = Memory(layouts, recorded, modules)
+    memories.move_to_end(key)
+    while len(memories) > _MOST:
+        memories.popitem(last=False)
+    return memory
+
+
+def _doubted(layout: Layout) -> Layout:
+    return Layout(layout.shape, sure=False) if layout.why_not == INDEPENDENT else layout

@@ -1,0 +1,79 @@
+"""What a forward pass does that decides where positions lie, so that another one can be told to have done the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from .receptive.call import is_pointwise, words
+from .torch_calls import plain_name
+
+_NEVER_MOVES = words(
+    "view_as detach clone contiguous to type type_as dim size stride numel item tolist is_floating_point get_device",
+    "batch_norm layer_norm group_norm instance_norm linear softmax log_softmax dropout requires_grad is_contiguous",
+    "is_complex is_inference element_size data_ptr storage_offset register_hook",
+    "new_zeros new_ones new_empty new_full zeros ones",
+)
+_BY_CONTENT = words("getitem setitem index_select gather take_along_dim take index_put scatter index_add roll")
+_AXES_TURNED = ("T", "mT", "H", "mH")
+_LONGEST_INDEX = 1 << 16
+
+
+class Pathway(TorchFunctionMode):
+    """Sees the calls of a forward pass.
+
+    Attributes:
+        signature: the same for two passes that moved, cut, padded and resampled alike.
+        busy: set by whoever wants its own torch calls unseen.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.signature = 0
+        self.busy = False
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if not self.busy:
+            name = _moving_name(func)
+            if name:
+                by_content = name in _BY_CONTENT
+                seen = [_plain(value, by_content) for value in (*args, *kwargs.values())]
+                self.signature = hash((self.signature, name, *kwargs, *seen))
+        return func(*args, **kwargs)
+
+
+_names: dict[str, str] = {}
+
+
+def _moving_name(func: Any) -> str:
+    """The function's name; empty if it leaves every position where it is."""
+    raw = getattr(func, "__name__", "")
+    if raw == "__get__":
+        attribute = str(getattr(getattr(func, "__self__", None), "__name__", ""))
+        return attribute if attribute in _AXES_TURNED else ""
+    if raw not in _names:
+        name = plain_name(raw)
+        moves = not raw.startswith("__set__") and name not in _NEVER_MOVES
+        _names[raw] = name if moves and (name in _BY_CONTENT or not is_pointwise(name)) else ""
+    return _names[raw]
+
+
+def _plain(value: Any, by_content: bool) -> Any:
+    if isinstance(value, torch.Tensor):
+        shape = tuple(value.shape)
+        counts = by_content and not value.is_floating_point() and not value.is_complex() and value.device.type != "meta"
+        if counts and value.numel() <= _LONGEST_INDEX:
+            return (*shape, *value.flatten().tolist())
+        return shape
+    if isinstance(value, list | tuple):
+        return tuple(_plain(part, by_content) for part in value)
+    if isinstance(value, slice):
+        return tuple(_plain(part, by_content) for part in (value.start, value.stop, value.step))
+    plain = isinstance(value, int | float | str | bool) or value is None or value is Ellipsis
+    return value if plain else type(value).__name__
