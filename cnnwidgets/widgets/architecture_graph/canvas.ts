@@ -73,7 +73,7 @@ export class Canvas {
   /** Shows `drawing`; what has the id `anchor` stays where it is on the screen. */
   show(drawing: Drawing, anchor: string | undefined): void {
     const before = anchor === undefined ? undefined : this.find(anchor);
-    const held = before && this.#onScreen(before);
+    const screenPoint = before && this.#onScreen(before);
     this.drawing = drawing;
     this.#items = new Map(drawing.nodes.map((item) => [item.id, item]));
     const read = (line: number[]): Line => ({ bounds: boundsOf(line), path: rounded(line) });
@@ -85,10 +85,10 @@ export class Canvas {
     this.#clear();
     this.#resize();
     const after = anchor === undefined ? undefined : this.find(anchor);
-    if (held && after) {
+    if (screenPoint && after) {
       const [x, y] = this.#onScreen(after);
-      this.element.scrollLeft += x - held[0];
-      this.element.scrollTop += y - held[1];
+      this.element.scrollLeft += x - screenPoint[0];
+      this.element.scrollTop += y - screenPoint[1];
     } else if (first) {
       this.#centre();
     }

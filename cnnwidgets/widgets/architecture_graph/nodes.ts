@@ -83,12 +83,12 @@ function words(item: Item, { title, small, scale }: Fonts, left: SVGGElement, ri
   }
   if (size && wide) right.append(s("text", { class: "cnnw-ag-small cnnw-ag-size", x: item.w - 8, y }, size));
   else if (size) left.append(s("text", { class: "cnnw-ag-small", x: 12, y: SIZE_Y }, size));
-  const needed = 36 + title(name) * scale + sizeRoom;
-  if (!marker) return needed;
+  const widthOfTexts = 36 + title(name) * scale + sizeRoom;
+  if (!marker) return widthOfTexts;
   const hit = s("rect", { class: "cnnw-ag-toggle", width: MARKER, height: item.open ? HEADER : item.h });
   hit.append(s("title", {}, item.open ? "Collapse" : "Expand"));
   left.append(hit);
-  return needed;
+  return widthOfTexts;
 }
 
 /** The header of a frame that is wider than the view stays in it, between `from` and `to`. */

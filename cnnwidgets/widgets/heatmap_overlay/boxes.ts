@@ -26,9 +26,9 @@ export function pixelAt(x: number, y: number, screen: ScreenBox, [height, width]
 }
 
 /** The smallest box that holds both pixels. */
-export function boxBetween(one: Pixel, other: Pixel): Box {
-  const [top, left] = [Math.min(one[0], other[0]), Math.min(one[1], other[1])];
-  return [top, left, Math.abs(one[0] - other[0]) + 1, Math.abs(one[1] - other[1]) + 1];
+export function boxBetween(corner: Pixel, opposite: Pixel): Box {
+  const [top, left] = [Math.min(corner[0], opposite[0]), Math.min(corner[1], opposite[1])];
+  return [top, left, Math.abs(corner[0] - opposite[0]) + 1, Math.abs(corner[1] - opposite[1]) + 1];
 }
 
 /** The mark under a pixel; of several, the smallest. */
@@ -74,7 +74,7 @@ export function regionImage(inside: Uint8Array, size: Size): ImageData {
   const image = new ImageData(width, height);
   const line = outline(inside, size);
   const beyond = outline(
-    inside.map((one) => 1 - one),
+    inside.map((value) => 1 - value),
     size,
   );
   for (let at = 0; at < line.length; at += 1) {

@@ -183,8 +183,8 @@ class OverlayView extends RootView<OverlayState> {
     if (this.#resized) this.#picking.paint();
     this.#resized = false;
     stage.element.style.setProperty("--opacity", String(this.#opacityOf(look)));
-    const what = photo ? "Heat map over the photograph" : "Heat map";
-    const label = heat ? [what, look.caption].filter(Boolean).join(": ") : "Photograph";
+    const subject = photo ? "Heat map over the photograph" : "Heat map";
+    const label = heat ? [subject, look.caption].filter(Boolean).join(": ") : "Photograph";
     stage.map.setAttribute("aria-label", label);
   }
 

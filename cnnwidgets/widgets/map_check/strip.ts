@@ -30,16 +30,16 @@ export function strip(maps: ArrayData, content: MapsContent): HTMLElement {
   );
 }
 
-function cell({ title, layer, place, similarity }: CheckStage, image: ImageData): HTMLElement {
+function cell({ title, layer, number, similarity }: CheckStage, image: ImageData): HTMLElement {
   const canvas = h("canvas", { role: "img", "aria-label": title });
   putImage(canvas, image);
   const name = h("span", { class: "mc-layer cnnw-cut" }, h("bdi", {}, layer));
-  const number = h("span", { class: "cnnw-soft" }, String(place));
+  const stage = h("span", { class: "cnnw-soft" }, String(number));
   return h(
     "div",
-    { class: "mc-cell cnnw-small", role: "listitem", title, "data-stage": place },
+    { class: "mc-cell cnnw-small", role: "listitem", title, "data-stage": number },
     canvas,
-    place > 0 ? h("span", { class: "mc-line" }, number, name) : name,
+    number > 0 ? h("span", { class: "mc-line" }, stage, name) : name,
     h("b", { class: "cnnw-figures" }, similarity),
   );
 }

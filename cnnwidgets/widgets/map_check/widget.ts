@@ -1,4 +1,4 @@
-/** "Check this map": the button, the progress, the maps and what they mean. */
+/** "Check this map": the button, the progress, the maps and hint they mean. */
 import type { Data } from "../_shared/channel";
 import { button, h } from "../_shared/dom";
 import { Progress } from "../_shared/progress";
@@ -10,13 +10,13 @@ import "../_shared/bqplot.css";
 import "./widget.css";
 
 const WHAT =
-  "Randomise the network's weights, and hide what the map calls important: does the map react, does the score?";
+  "Randomise the network's weights, and hide hint the map calls important: does the map react, does the score?";
 
 class MapCheckView extends RootView<MapCheckState> {
   readonly #start = button("Check this map", () => this.link.command("check"));
   readonly #badge = h("span", { class: "mc-badge" });
-  readonly #what = h("span", { class: "mc-what cnnw-soft" });
-  readonly #top = h("div", { class: "cnnw-row" }, this.#start, this.#badge, this.#what);
+  readonly #hint = h("span", { class: "mc-what cnnw-soft" });
+  readonly #top = h("div", { class: "cnnw-row" }, this.#start, this.#badge, this.#hint);
   readonly #progress = new Progress(this.link, "Progress of the check");
   readonly #sentence = h("p", { class: "mc-sentence cnnw-wrap", role: "status" });
   readonly #notes = h("ul", { class: "mc-notes cnnw-soft cnnw-wrap" });
@@ -49,7 +49,7 @@ class MapCheckView extends RootView<MapCheckState> {
   }
 
   #paintTop(): void {
-    const [start, badge, what] = [this.#start, this.#badge, this.#what];
+    const [start, badge, hint] = [this.#start, this.#badge, this.#hint];
     const state = this.link.get("state");
     start.hidden = state === "running" || state === "done";
     start.disabled = state === "empty";
@@ -58,9 +58,9 @@ class MapCheckView extends RootView<MapCheckState> {
     badge.textContent = this.link.get("badge");
     badge.hidden = !this.link.get("badge");
     badge.dataset["level"] = this.link.get("level");
-    what.textContent = [state === "idle" && WHAT, this.link.get("hint")].filter(Boolean).join(" ");
-    what.hidden = what.textContent === "";
-    this.#top.hidden = start.hidden && badge.hidden && what.hidden;
+    hint.textContent = [state === "idle" && WHAT, this.link.get("hint")].filter(Boolean).join(" ");
+    hint.hidden = hint.textContent === "";
+    this.#top.hidden = start.hidden && badge.hidden && hint.hidden;
   }
 
   #paintMaps({ id, arrays: { maps }, content }: Data): void {

@@ -18,7 +18,7 @@ export class Editor {
   selected: number | null;
   /** The next click says which place is copied. */
   picking = false;
-  #held: { row: number; column: number; gesture: string } | null = null;
+  #grip: { row: number; column: number; gesture: string } | null = null;
   #source: [number, number] | null = null;
   #gestures = 0;
   #last = { kind: "", time: Number.NEGATIVE_INFINITY };
@@ -45,14 +45,14 @@ export class Editor {
   }
 
   get dragging(): boolean {
-    return this.#held !== null;
+    return this.#grip !== null;
   }
 
   /** Other patches, from outside. */
   reset(patches: readonly Patch[], selected: number | null): void {
     this.history = begin(patches);
     this.selected = this.#existing(selected);
-    this.#held = null;
+    this.#grip = null;
     this.picking = false;
   }
 
@@ -83,19 +83,19 @@ export class Editor {
     } else if (under === null) {
       this.#put(centred(patch, row, column, this.size()), gesture);
     } else this.changed();
-    const held = this.current!;
-    this.#held = { row: row - held.top, column: column - held.left, gesture };
+    const patchUnder = this.current!;
+    this.#grip = { row: row - patchUnder.top, column: column - patchUnder.left, gesture };
   }
 
   drag(row: number, column: number): void {
     const patch = this.current;
-    if (!this.#held || !patch) return;
-    const moved = within({ ...patch, top: row - this.#held.row, left: column - this.#held.column }, this.size());
-    if (moved.top !== patch.top || moved.left !== patch.left) this.#put(moved, this.#held.gesture);
+    if (!this.#grip || !patch) return;
+    const moved = within({ ...patch, top: row - this.#grip.row, left: column - this.#grip.column }, this.size());
+    if (moved.top !== patch.top || moved.left !== patch.left) this.#put(moved, this.#grip.gesture);
   }
 
   release(): void {
-    this.#held = null;
+    this.#grip = null;
     this.changed();
   }
 
@@ -200,9 +200,9 @@ export class Editor {
   }
 
   #travel(to: History<readonly Patch[]>): boolean {
-    const picked = this.picking;
+    const wasPicking = this.picking;
     this.stopPicking();
-    if (to === this.history) return picked;
+    if (to === this.history) return wasPicking;
     this.history = to;
     this.#last.time = Number.NEGATIVE_INFINITY;
     this.selected = this.#existing(this.selected);

@@ -18,13 +18,13 @@ const ESTIMATED = 95;
 function placeColours(swept: Swept, view: SweepView, colours: ReadonlyMap<number, string>): Uint32Array {
   const limit = largestDrop(swept.drop);
   const ramp = table("blue-red");
-  return Uint32Array.from({ length: swept.rows * swept.columns }, (_, place) => {
-    const alpha = swept.known[place] ? MEASURED : ESTIMATED;
+  return Uint32Array.from({ length: swept.rows * swept.columns }, (_, position) => {
+    const alpha = swept.known[position] ? MEASURED : ESTIMATED;
     if (view !== "drop") {
-      const colour = colours.get(swept.predicted[place]!);
+      const colour = colours.get(swept.predicted[position]!);
       return colour ? pack(...rgbOf(colour), alpha) : 0;
     }
-    const value = swept.drop[place]!;
+    const value = swept.drop[position]!;
     if (!Number.isFinite(value)) return 0;
     const at = Math.round(127.5 + (limit > 0 ? (127.5 * value) / limit : 0)) * 3;
     return pack(ramp[at]!, ramp[at + 1]!, ramp[at + 2]!, alpha);
@@ -61,7 +61,7 @@ export class SweepMap {
   #current = 0;
 
   /** `onprobe` gets the place that the reader points at; null: none. */
-  constructor(private readonly onprobe: (place: number | null) => void) {
+  constructor(private readonly onprobe: (position: number | null) => void) {
     const role = { role: "application", "aria-roledescription": "map" };
     const parts = [this.photoCanvas, this.canvas, this.#lines];
     this.element = h("div", { class: "oc-map", tabindex: 0, ...role }, ...parts);
@@ -79,9 +79,9 @@ export class SweepMap {
     }
     this.#photo = photo;
     putImage(this.canvas, new ImageData(mapPixels(swept, view, colours, photo.size), width, height));
-    const what = view === "drop" ? `Drop of ${swept.target}` : "Predicted class";
+    const subject = view === "drop" ? `Drop of ${swept.target}` : "Predicted class";
     const grid = `${swept.rows} × ${swept.columns} places`;
-    this.element.setAttribute("aria-label", `${what} with the patch at ${grid}; arrow keys move over them`);
+    this.element.setAttribute("aria-label", `${subject} with the patch at ${grid}; arrow keys move over them`);
   }
 
   #listen(): void {
@@ -114,11 +114,11 @@ export class SweepMap {
     return inside ? placeAt(swept, photo.size, row, column) : null;
   }
 
-  #probe(place: number | null): void {
+  #probe(position: number | null): void {
     const swept = this.#swept;
-    if (place !== null) this.#current = place;
-    const isOnMap = place !== null && swept !== null && place < swept.drop.length;
-    this.#lines.replaceChildren(...(isOnMap ? patchOutline(patchAt(swept, place), "is-selected") : []));
-    this.onprobe(place);
+    if (position !== null) this.#current = position;
+    const isOnMap = position !== null && swept !== null && position < swept.drop.length;
+    this.#lines.replaceChildren(...(isOnMap ? patchOutline(patchAt(swept, position), "is-selected") : []));
+    this.onprobe(position);
   }
 }

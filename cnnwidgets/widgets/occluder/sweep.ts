@@ -24,7 +24,7 @@ const STRIDE = "Pixels from one place to the next; empty: half the patch";
 
 export class SweepPanel extends View<OccluderState> {
   readonly element = h("div", { class: "oc-sweep cnnw-stack" });
-  readonly figure = new SweepMap((place) => this.onprobe(place));
+  readonly figure = new SweepMap((position) => this.onprobe(position));
   /** Of the classes of the map. */
   colours: ReadonlyMap<number, string> = new Map();
   #photo: Photo | null = null;
@@ -46,7 +46,7 @@ export class SweepPanel extends View<OccluderState> {
     link: Link<OccluderState>,
     private readonly editor: Editor,
     /** Gets the place that the reader points at; null: none. */
-    private readonly onprobe: (place: number | null) => void,
+    private readonly onprobe: (position: number | null) => void,
   ) {
     super(link);
     const strideLabel = h("label", { class: "oc-label cnnw-soft" }, "Stride ", this.#stride, " px");

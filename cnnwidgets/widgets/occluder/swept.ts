@@ -86,11 +86,11 @@ export function placeAt(swept: Swept, size: readonly [number, number], row: numb
   return down * swept.columns + (nearestPlace(swept.lefts, swept.patch[1], size[1])[column] ?? 0);
 }
 
-export function patchAt(swept: Swept, place: number): Patch {
+export function patchAt(swept: Swept, position: number): Patch {
   const [height, width] = swept.patch;
   const patch: Patch = {
-    top: swept.tops[Math.floor(place / swept.columns)]!,
-    left: swept.lefts[place % swept.columns]!,
+    top: swept.tops[Math.floor(position / swept.columns)]!,
+    left: swept.lefts[position % swept.columns]!,
     height,
     width,
     fill: swept.fill,
@@ -101,31 +101,31 @@ export function patchAt(swept: Swept, place: number): Patch {
 const LISTED = 5;
 
 /** The bars at one place: the best classes of the whole picture, and those that matter here; null without scores. */
-export function scoresAt(swept: Swept, place: number): Scores | null {
+export function scoresAt(swept: Swept, position: number): Scores | null {
   const { classes, baseline, scores } = swept;
   const [target] = classes;
   if (!scores || target === undefined) return null;
   const all = classes.map((index, k): ScoreRow => {
-    const after = scores[place * classes.length + k]!;
+    const after = scores[position * classes.length + k]!;
     return [index, className(swept, index), baseline[k]!, Number.isFinite(after) ? after : null];
   });
   const byBefore = all.sort((a, b) => (b[2] ?? Number.NEGATIVE_INFINITY) - (a[2] ?? Number.NEGATIVE_INFINITY));
-  const now = swept.predicted[place]!;
+  const now = swept.predicted[position]!;
   const rows = byBefore.filter(([index], i) => i < LISTED || index === target || index === now);
   return { rows, target, first: swept.first ?? byBefore[0]![0], now, unit: swept.unit };
 }
 
 /** The line under the map. */
-export function readingAt(swept: Swept, place: number): string {
-  const { top, left } = patchAt(swept, place);
-  const drop = swept.drop[place]!;
-  const index = swept.predicted[place]!;
+export function readingAt(swept: Swept, position: number): string {
+  const { top, left } = patchAt(swept, position);
+  const drop = swept.drop[position]!;
+  const index = swept.predicted[position]!;
   const name = index >= 0 ? className(swept, index) : "class unknown";
   const { unit, target } = swept;
   const before = swept.baseline[0] ?? Number.NaN;
   const after = Math.max(before - drop, unit === "probability" ? 0 : Number.NEGATIVE_INFINITY);
   const change = Number.isFinite(after) ? changeText([0, target, before, after], unit) : target;
-  const how = swept.known[place] ? "" : ", estimated";
+  const how = swept.known[position] ? "" : ", estimated";
   return `y ${top}, x ${left}: ${change} (drop ${signedText(drop, unit)}${how}); ${name}`;
 }
 
@@ -157,9 +157,9 @@ export function isMadeWith(
 }
 
 /** The next place for a key; null if it is none of the map's keys. */
-export function nextPlace(swept: Pick<Swept, "rows" | "columns">, place: number, key: string): number | null {
+export function nextPlace(swept: Pick<Swept, "rows" | "columns">, position: number, key: string): number | null {
   const { rows, columns } = swept;
-  const [row, column] = [Math.floor(place / columns), place % columns];
+  const [row, column] = [Math.floor(position / columns), position % columns];
   const targets = {
     ArrowUp: [row - 1, column],
     ArrowDown: [row + 1, column],

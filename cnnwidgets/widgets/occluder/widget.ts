@@ -56,7 +56,7 @@ class OccluderView extends RootView<OccluderState> {
   );
   readonly #stage = new PatchStage(this.#editor, this.#frame.request);
   readonly #controls = new PatchControls(this.link, this.#editor);
-  readonly #sweep = new SweepPanel(this.link, this.#editor, (place) => this.#probe(place));
+  readonly #sweep = new SweepPanel(this.link, this.#editor, (position) => this.#probe(position));
   readonly #bars = new ScoreBars();
   readonly #now = h("p", { class: "oc-now" });
   readonly #unconnected = h("p", { class: "cnnw-soft" });
@@ -191,8 +191,8 @@ class OccluderView extends RootView<OccluderState> {
     if (on && this.link.get("connected") && this.#editor.patches.length > 0) this.#questions.want(this.#editor.patches);
   }
 
-  #probe(place: number | null): void {
-    this.#probed = place;
+  #probe(position: number | null): void {
+    this.#probed = position;
     this.#frame.request();
   }
 
@@ -239,8 +239,8 @@ class OccluderView extends RootView<OccluderState> {
     this.#hint.textContent = editor.picking ? PICKING : HINT;
     const patch = editor.current;
     const number = `patch ${(editor.selected ?? 0) + 1} of ${editor.patches.length}`;
-    const what = patch ? `${number} at row ${patch.top}, column ${patch.left}` : "no patch";
-    stage.element.setAttribute("aria-label", `Picture of ${photo.size[0]} by ${photo.size[1]} pixels, ${what}`);
+    const subject = patch ? `${number} at row ${patch.top}, column ${patch.left}` : "no patch";
+    stage.element.setAttribute("aria-label", `Picture of ${photo.size[0]} by ${photo.size[1]} pixels, ${subject}`);
   }
 
   #paintScores({ scores }: Current): void {

@@ -13,7 +13,7 @@ test("similarities have two digits and a true minus sign, and say when there is 
 test("the original comes first, then one stage a layer", () => {
   const stages = stagesOf({ layers: ["fc", "blocks.0"], similarity: [0.5, null] });
   assert.deepEqual(
-    stages.map(({ place, layer, similarity }) => [place, layer, similarity]),
+    stages.map(({ number, layer, similarity }) => [number, layer, similarity]),
     [
       [0, "original", ""],
       [1, "fc", "0.50"],
