@@ -1,4 +1,4 @@
-/** "Check this map": the button, the progress, the maps and hint they mean. */
+/** "Check this map": the button, the progress, the maps and what they mean. */
 import type { Data } from "../_shared/channel";
 import { button, h } from "../_shared/dom";
 import { Progress } from "../_shared/progress";
@@ -10,7 +10,7 @@ import "../_shared/bqplot.css";
 import "./widget.css";
 
 const WHAT =
-  "Randomise the network's weights, and hide hint the map calls important: does the map react, does the score?";
+  "Randomise the network's weights, and hide what the map calls important: does the map react, does the score?";
 
 class MapCheckView extends RootView<MapCheckState> {
   readonly #start = button("Check this map", () => this.link.command("check"));
