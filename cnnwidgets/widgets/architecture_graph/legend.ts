@@ -24,7 +24,7 @@ export function kindsOf(items: readonly Item[]): (typeof NAMES)[number][] {
 export function drawLegend(legend: HTMLElement, items: readonly Item[]): void {
   legend.replaceChildren(
     ...kindsOf(items).map(([kind, name]) =>
-      h("li", {}, h("i", { style: colourStyle(kind), "aria-hidden": "true" }), name),
+      h("li", { class: "cnnw-line" }, h("i", { style: colourStyle(kind), "aria-hidden": "true" }), name),
     ),
   );
 }

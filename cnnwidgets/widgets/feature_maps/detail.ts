@@ -34,7 +34,7 @@ export class Detail extends View<FeatureMapsState> {
   readonly #power = button("Switch off", () => this.#togglePower());
   readonly #slider = h("input", { type: "range", min: 0, max: 100, step: 1, "aria-label": "Opacity of the map" });
   readonly #opacity = h("output", { class: "cnnw-figures" });
-  readonly #over = h("label", { class: "fm-opacity" }, "Opacity", this.#slider, this.#opacity);
+  readonly #over = h("label", { class: "fm-opacity cnnw-line" }, "Opacity", this.#slider, this.#opacity);
   readonly #smooth = checkbox("Smooth", (on) => this.link.set("smooth", on));
   readonly #hint = h("p", { class: "cnnw-empty" }, "Click a map to see it large.");
   readonly #panel = h("div", { class: "fm-panel" });
@@ -94,9 +94,14 @@ export class Detail extends View<FeatureMapsState> {
     const save = new SaveButton(() => this.#sheet(), "Save the large map as a PNG");
     const close = button("Close", this.onclose, { label: "✕", title: "Close (Escape)" });
     const buttons = [this.#power, this.#previous, this.#next, save.element, close];
-    const controls = h("div", { class: "fm-controls cnnw-soft" }, this.#over, this.#smooth.element);
+    const controls = h("div", { class: "fm-controls cnnw-line cnnw-soft" }, this.#over, this.#smooth.element);
     this.#panel.append(
-      h("div", { class: "cnnw-heading" }, this.#title, h("span", { class: "cnnw-aside fm-actions" }, ...buttons)),
+      h(
+        "div",
+        { class: "cnnw-heading" },
+        this.#title,
+        h("span", { class: "cnnw-aside fm-actions cnnw-line" }, ...buttons),
+      ),
       this.#stage.element,
       h("div", {}, this.#bar, controls, this.#values, this.#spread),
     );
@@ -143,7 +148,7 @@ function facts(view: MapsView, channel: number): Node[] {
     value &&
     h(
       "div",
-      { class: wide ? "fm-wide" : "" },
+      { class: wide ? "fm-wide cnnw-line" : "cnnw-line" },
       h("dt", { class: "cnnw-cut cnnw-soft", title: name }, h("bdi", {}, name)),
       h("dd", { class: "cnnw-cut cnnw-figures", title: value }, h("bdi", {}, value)),
     );

@@ -17,7 +17,7 @@ export class Tile {
 
   constructor() {
     const track = h("span", { class: "fm-track" }, this.#bar);
-    const caption = h("span", { class: "fm-caption cnnw-small cnnw-soft" }, h("span", {}, this.#name), track);
+    const caption = h("span", { class: "fm-caption cnnw-line cnnw-small cnnw-soft" }, h("span", {}, this.#name), track);
     this.element = h("div", { role: "option", class: "fm-cell", tabindex: -1 }, this.#canvas, caption);
     // Kept in main memory: the tiles are written by the CPU and never drawn into.
     const context = this.#canvas.getContext("2d", { willReadFrequently: true });

@@ -39,7 +39,7 @@ function cell({ title, layer, number, similarity }: CheckStage, image: ImageData
     "div",
     { class: "mc-cell cnnw-small", role: "listitem", title, "data-stage": number },
     canvas,
-    number > 0 ? h("span", { class: "mc-line" }, stage, name) : name,
+    number > 0 ? h("span", { class: "cnnw-line" }, stage, name) : name,
     h("b", { class: "cnnw-figures" }, similarity),
   );
 }

@@ -37,8 +37,8 @@ export class PatchControls {
   ) {
     this.#color.addEventListener("input", () => this.#setColor(this.#color.value));
     const add = button("Add patch", () => editor.add());
-    const fillLabel = h("label", { class: "oc-label cnnw-soft" }, "Fill ", this.#fill);
-    const sizeLabel = h("label", { class: "oc-label cnnw-soft" }, "Size ", this.#size, " px");
+    const fillLabel = h("label", { class: "cnnw-line cnnw-soft" }, "Fill ", this.#fill);
+    const sizeLabel = h("label", { class: "cnnw-line cnnw-soft" }, "Size ", this.#size, " px");
     this.element.append(
       h("div", { class: "cnnw-row" }, fillLabel, this.#color, this.#pick, sizeLabel),
       h("div", { class: "cnnw-row" }, add, this.#remove, this.#undo, this.#redo, this.#clear),
