@@ -50,7 +50,7 @@ class FeatureMapsView extends RootView<FeatureMapsState> {
   readonly #effect = h("span", { "aria-live": "polite" });
   readonly #switches = h("p", { class: "fm-switched cnnw-figures", hidden: true }, this.#effect);
   readonly #empty = h("p", { class: "cnnw-empty", role: "status" });
-  readonly #body = h("div", { class: "fm-body" });
+  readonly #body = h("div", { class: "fm-body cnnw-stack" });
 
   constructor(link: Link<FeatureMapsState>, el: HTMLElement) {
     super(link, el);

@@ -76,7 +76,7 @@ class OverlayView extends RootView<OverlayState> {
     const bare = checkbox("Photograph only", (on) => this.#stage.element.classList.toggle("is-alone", on));
     const controls = h(
       "div",
-      { class: "cnnw-ho-controls" },
+      { class: "cnnw-ho-controls cnnw-stack" },
       methodChoice(this.link),
       this.#opacity.element,
       clipSlider(this.link, CLIP).element,

@@ -40,7 +40,7 @@ export class SweepPanel extends View<OccluderState> {
   readonly #reading = h("p", { class: "oc-reading cnnw-soft cnnw-wrap cnnw-figures" });
   readonly #source = h("p", { class: "cnnw-small cnnw-soft" });
   readonly #stale = h("p", { class: "oc-stale", role: "status" });
-  readonly #result = h("div", { class: "oc-found oc-columns" });
+  readonly #result = h("div", { class: "oc-found oc-columns cnnw-stack" });
 
   constructor(
     link: Link<OccluderState>,

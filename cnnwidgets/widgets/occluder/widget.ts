@@ -66,7 +66,7 @@ class OccluderView extends RootView<OccluderState> {
   readonly #save = new SaveButton(() => this.#sheet(), "Save what is seen as a PNG");
   readonly #hint = h("p", { class: "cnnw-small cnnw-soft" }, HINT);
   readonly #caption = h("span", { class: "cnnw-aside cnnw-cut", dir: "auto" });
-  readonly #main = h("div", { class: "oc-columns" });
+  readonly #main = h("div", { class: "oc-columns cnnw-stack" });
   readonly #empty = h("div", { class: "cnnw-empty" }, "No image yet");
 
   constructor(link: Link<OccluderState>, el: HTMLElement) {
