@@ -33,29 +33,29 @@ def importance(values: torch.Tensor, size: tuple[int, int], placement: Placement
     return stretched.masked_fill(lost, -torch.inf)
 
 
-def ranks(wanted: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def ranks(importances: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """The place of each pixel of (H, W) in the order from the largest to the smallest; equal ones in random order.
 
     Example:
         >>> ranks(torch.tensor([[0.0, 3.0], [5.0, -1.0]]), torch.Generator()).tolist()
         [[2, 1], [0, 3]]
     """
-    shuffled = torch.randperm(wanted.numel(), generator=generator)
-    order = shuffled[wanted.flatten()[shuffled].argsort(descending=True, stable=True)]
-    places = torch.empty_like(order)
-    places[order] = torch.arange(len(order))
-    return places.view(wanted.shape)
+    shuffled = torch.randperm(importances.numel(), generator=generator)
+    order = shuffled[importances.flatten()[shuffled].argsort(descending=True, stable=True)]
+    positions = torch.empty_like(order)
+    positions[order] = torch.arange(len(order))
+    return positions.view(importances.shape)
 
 
-def elsewhere(wanted: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def elsewhere(importances: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """The map (H, W) at another place: mirrored by chance, and moved around the edges by a quarter to three quarters.
 
     It stays as coarse as it is. Single pixels at random would be another thing: they hide far more of an image than a
     patch of the same area.
     """
     flips = torch.randint(2, (2,), generator=generator).tolist()
-    mirrored = wanted.flip([axis for axis, flip in enumerate(flips) if flip])
-    return mirrored.roll([_far(side, generator) for side in wanted.shape], (0, 1))
+    mirrored = importances.flip([axis for axis, flip in enumerate(flips) if flip])
+    return mirrored.roll([_far(side, generator) for side in importances.shape], (0, 1))
 
 
 def _far(side: int, generator: torch.Generator) -> int:

@@ -33,7 +33,7 @@ class ComparableScores:
             whole, self.classes = resolve(target, outputs, score=score, batch=len(images))
             self._scorer = Scorer(outputs, self.classes, score, len(images))
         self.whole = whole.detach().float().cpu()
-        self.unit = _unit(self._scorer.kind, score, stated=readout.outputs is not None)
+        self.unit = _score_unit(self._scorer.kind, score, stated=readout.outputs is not None)
         self.notes = readout.notes
 
     def of(self, index: int, edited: torch.Tensor) -> torch.Tensor:
@@ -42,7 +42,7 @@ class ComparableScores:
             return self._scorer(run(self._model, edited), index, len(edited)).detach().float().cpu()
 
 
-def _unit(kind: Kind | None, score: str, *, stated: bool) -> str:
+def _score_unit(kind: Kind | None, score: str, *, stated: bool) -> str:
     if kind is None:
         return "score"
     if kind == "number":

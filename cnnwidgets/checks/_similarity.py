@@ -39,10 +39,10 @@ def rank_correlation(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         >>> round(rank_correlation(torch.tensor([1.0, 2.0, 9.0]), torch.tensor([10.0, 20.0, 21.0])).item(), 12)
         1.0
     """
-    known = a.isfinite() & b.isfinite()
-    if int(known.sum()) < 3:
+    finite = a.isfinite() & b.isfinite()
+    if int(finite.sum()) < 3:
         return torch.tensor(torch.nan, dtype=torch.float64)
-    first, second = (_ranks(values[known]) for values in (a, b))
+    first, second = (_mean_ranks(values[finite]) for values in (a, b))
     first, second = first - first.mean(), second - second.mean()
     scale = (first.square().sum() * second.square().sum()).sqrt()
     return (first * second).sum() / scale if scale > 0 else torch.tensor(torch.nan, dtype=torch.float64)
@@ -83,15 +83,15 @@ def structural_similarity(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return (likeness / ((mean_x**2 + mean_y**2 + _K1**2) * (variance_x + variance_y + _K2**2))).mean()
 
 
-def scaled(magnitude: torch.Tensor) -> torch.Tensor:
+def over_largest(magnitude: torch.Tensor) -> torch.Tensor:
     """A map (h, w) of magnitudes over the largest finite one."""
     largest = magnitude[magnitude.isfinite()].max() if bool(magnitude.isfinite().any()) else torch.tensor(0.0)
     return magnitude / largest if largest > 0 else magnitude
 
 
-def _ranks(values: torch.Tensor) -> torch.Tensor:
+def _mean_ranks(values: torch.Tensor) -> torch.Tensor:
     """Ranks from 1, float64; equal values share the mean of theirs."""
-    _, place, counts = torch.unique(values, return_inverse=True, return_counts=True)
+    _, index_of_value, counts = torch.unique(values, return_inverse=True, return_counts=True)
     last = counts.cumsum(0)
-    ranks: torch.Tensor = (last.double() - (counts.double() - 1) / 2)[place]
+    ranks: torch.Tensor = (last.double() - (counts.double() - 1) / 2)[index_of_value]
     return ranks

@@ -16,7 +16,7 @@ from cnnwidgets.state.preserved import preserved
 
 
 @dataclass(frozen=True, eq=False)
-class Unit:
+class WeightedModule:
     """A module that runs, and what it computes with.
 
     Attributes:
@@ -28,7 +28,7 @@ class Unit:
     parameters: tuple[nn.Parameter, ...]
 
 
-def units(model: nn.Module, images: torch.Tensor, but: nn.Module | None = None) -> list[Unit]:
+def units(model: nn.Module, images: torch.Tensor, but: nn.Module | None = None) -> list[WeightedModule]:
     """The modules with parameters, from the one that runs last to the one that runs first.
 
     Parameters of modules that are never called (their parent reads them, or they are not used) belong to the nearest
@@ -58,30 +58,30 @@ def units(model: nn.Module, images: torch.Tensor, but: nn.Module | None = None) 
         if own:
             owned.setdefault(_running(name, by_name, entered), []).extend(own)
     order = sorted(owned, key=lambda name: (name != "", entered.get(by_name[name], 0)), reverse=True)
-    found, known = list[Unit](), set[int]()
+    modules, counted = list[WeightedModule](), set[int]()
     for name in order:
-        new = [value for value in owned[name] if id(value) not in known]
-        known.update(map(id, new))
-        if new and not name and found:
-            found[-1] = Unit(found[-1].name, (*found[-1].parameters, *new))
+        new = [value for value in owned[name] if id(value) not in counted]
+        counted.update(map(id, new))
+        if new and not name and modules:
+            modules[-1] = WeightedModule(modules[-1].name, (*modules[-1].parameters, *new))
         elif new:
-            found.append(Unit(name or type(model).__name__, tuple(new)))
-    return found
+            modules.append(WeightedModule(name or type(model).__name__, tuple(new)))
+    return modules
 
 
-def grouped(found: list[Unit], stages: int) -> list[list[Unit]]:
+def grouped(modules: list[WeightedModule], stages: int) -> list[list[WeightedModule]]:
     """At most ``stages`` groups of neighbours; the first unit, the output layer, stays alone where there are more.
 
     Example:
-        >>> names = [Unit(name, ()) for name in "edcba"]
+        >>> names = [WeightedModule(name, ()) for name in "edcba"]
         >>> [[unit.name for unit in group] for group in grouped(names, 3)]
         [['e'], ['d', 'c'], ['b', 'a']]
     """
-    if len(found) <= stages:
-        return [[unit] for unit in found]
+    if len(modules) <= stages:
+        return [[unit] for unit in modules]
     if stages == 1:
-        return [found]
-    first, rest, parts = found[:1], found[1:], stages - 1
+        return [modules]
+    first, rest, parts = modules[:1], modules[1:], stages - 1
     cuts = [round(part * len(rest) / parts) for part in range(parts + 1)]
     return [first, *(rest[begin:end] for begin, end in pairwise(cuts))]
 

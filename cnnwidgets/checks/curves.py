@@ -164,8 +164,8 @@ def insertion_deletion(
         live = callable(progress)
         with Meter(progress, len(sweep.edits) * len(images)) as meter:
             for index in range(len(images)):
-                for done in sweep.measure(index, chunks):
-                    meter.advance(done, sweep.result() if live else None)
+                for count in sweep.measure(index, chunks):
+                    meter.advance(count, sweep.result() if live else None)
     return sweep.result()
 
 
@@ -187,7 +187,7 @@ class _Sweep:
         seed: int,
     ) -> None:
         self.scores, self.images, self._hidden, self._seed = scores, images, hidden, seed
-        self._wanted = importance(values, (images.shape[2], images.shape[3]), placement)
+        self._importances = importance(values, (images.shape[2], images.shape[3]), placement)
         self._lost = int((~values.isfinite()).sum())
         pixels = images.shape[2] * images.shape[3]
         self.counts = [round(step * pixels / steps) for step in range(steps + 1)]
@@ -203,9 +203,9 @@ class _Sweep:
     def measure(self, index: int, chunks: Chunks) -> Iterator[int]:
         """Answer all edits of image ``index``; yields how many were answered."""
         generator = torch.Generator().manual_seed(self._seed)
-        wanted = self._wanted[index].cpu()
-        maps = [wanted, *(elsewhere(wanted, generator) for _ in range(self.answers.shape[1] - 1))]
-        orders = torch.stack([ranks(one, generator) for one in maps]).to(self.images.device)
+        importances = self._importances[index].cpu()
+        maps = [importances, *(elsewhere(importances, generator) for _ in range(self.answers.shape[1] - 1))]
+        orders = torch.stack([ranks(order_map, generator) for order_map in maps]).to(self.images.device)
 
         def work(now: list[int]) -> torch.Tensor:
             edited = torch.stack([self._edited(index, orders, *self.edits[edit]) for edit in now])
@@ -245,7 +245,7 @@ class _Sweep:
         if self._lost:
             which = "value of the map is" if self._lost == 1 else "values of the map are"
             yield f"{self._lost} {which} not finite: last in the order"
-        if bool((self._wanted == self._wanted.flatten(1)[:, :1, None]).all()):
+        if bool((self._importances == self._importances.flatten(1)[:, :1, None]).all()):
             yield "the map is the same everywhere: its order is random"
         if not bool(self.scores.whole.isfinite().all()):
             yield "the score of the whole image is not a finite number"
@@ -263,9 +263,9 @@ def _baselines(images: torch.Tensor, baseline: float | str | None) -> tuple[torc
 def _values(attribution: Attribution | torch.Tensor, images: torch.Tensor) -> torch.Tensor:
     values = attribution.values if isinstance(attribution, Attribution) else attribution
     if not isinstance(values, torch.Tensor) or values.ndim not in (3, 4) or len(values) != len(images):
-        got = f"shape {tuple(values.shape)}" if isinstance(values, torch.Tensor) else type(values).__name__
+        arrived = f"shape {tuple(values.shape)}" if isinstance(values, torch.Tensor) else type(values).__name__
         raise InputError(
-            f"The map has {got}; expected an Attribution of these {len(images)} images, or values (N, h, w) or "
+            f"The map has {arrived}; expected an Attribution of these {len(images)} images, or values (N, h, w) or "
             "(N, C, H, W), one map an image."
         )
     return values.detach().float().cpu()

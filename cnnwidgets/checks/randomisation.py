@@ -23,8 +23,8 @@ from cnnwidgets.outputs.readout import reading, readout_of
 from cnnwidgets.outputs.targets import Target
 from cnnwidgets.state.copying import private_copy
 
-from ._similarity import merged, rank_correlation, scaled, structural_similarity
-from ._stages import Unit, grouped, redraw, units
+from ._similarity import merged, over_largest, rank_correlation, structural_similarity
+from ._stages import WeightedModule, grouped, redraw, units
 from .cascade import Randomisation, Stage
 
 MOST_STAGES = 8
@@ -86,83 +86,85 @@ def randomised(
         checked_count(stages, "stages", alternative=", or None")
     readout = readout_of(model, outputs, output)
     images = checked(model, images)
-    given = attribution if isinstance(attribution, Attribution) else None
-    info = explainers.info(given.method if given is not None else str(attribution))
-    if given is not None:
-        if len(given.values) != len(images):
-            raise InputError(f"There are {len(given.values)} maps for {len(images)} images; pass the images explained.")
-        target, layer = given.target if target is None else target, given.layer if layer is None else layer
+    earlier = attribution if isinstance(attribution, Attribution) else None
+    info = explainers.info(earlier.method if earlier is not None else str(attribution))
+    if earlier is not None:
+        if len(earlier.values) != len(images):
+            raise InputError(
+                f"There are {len(earlier.values)} maps for {len(images)} images; pass the images explained."
+            )
+        target, layer = earlier.target if target is None else target, earlier.layer if layer is None else layer
     if info.needs_layer:
         options["layer"] = layer if layer is None else Network.of(model).find(layer)[0]
-    copied = private_copy(model)
-    explain = functools.partial(info.function, copied, images)
-    groups = grouped(units(copied, images, but=model), stages or MOST_STAGES)
+    duplicate = private_copy(model)
+    explain = functools.partial(info.function, duplicate, images)
+    groups = grouped(units(duplicate, images, but=model), stages or MOST_STAGES)
     if not groups:
-        raise CnnWidgetsError(f"This {type(copied).__name__} has no floating-point parameters to randomise.")
+        raise CnnWidgetsError(f"This {type(duplicate).__name__} has no floating-point parameters to randomise.")
     # One for all stages: what the outputs are is decided on the trained network, not on numbers at random.
-    readout = readout.alike(Network.of(copied).base)
+    readout = readout.alike(Network.of(duplicate).base)
     tells = "progress" in inspect.signature(info.function).parameters
     with Meter(progress, _PARTS * (len(groups) + 1)) as meter, reading(readout):
         show = _Share(meter, tells)
         original = show.during(explain, target, options, None)
-        done = Randomisation(original, (), len(groups), tuple(_first_notes(given, original)))
-        meter.advance(show.rest(), done)
+        randomisation = Randomisation(original, (), len(groups), tuple(_first_notes(earlier, original)))
+        meter.advance(show.rest(), randomisation)
         generator = torch.Generator().manual_seed(seed)
         for group in groups:
             for parameter in (parameter for unit in group for parameter in unit.parameters):
                 redraw(parameter, generator)
-            made = show.during(explain, original.target, options, done)
-            done = _with(done, _compared(original, made, group))
-            meter.advance(show.rest(), done)
-    return done
+            redrawn = show.during(explain, original.target, options, randomisation)
+            randomisation = _with(randomisation, _compared(original, redrawn, group))
+            meter.advance(show.rest(), randomisation)
+    return randomisation
 
 
 class _Share:
     """Turns an explainer's own progress into a part of the whole."""
 
     def __init__(self, meter: Meter, tells: bool) -> None:
-        self._meter, self._tells, self._told = meter, tells, 0
+        self._meter, self._tells, self._reported = meter, tells, 0
 
     def during(
         self, explain: Callable[..., Attribution], target: Any, options: dict[str, Any], partial: Any
     ) -> Attribution:
-        self._told = 0
+        self._reported = 0
 
         def tell(step: Step) -> None:
             now = min(_PARTS * step.done // max(step.total, 1), _PARTS - 1)
-            if now > self._told:
-                new, self._told = now - self._told, now
+            if now > self._reported:
+                new, self._reported = now - self._reported, now
                 self._meter.advance(new, partial)
 
         return explain(target, **options, **({"progress": tell} if self._tells else {}))
 
     def rest(self) -> int:
-        return _PARTS - self._told
+        return _PARTS - self._reported
 
 
-def _compared(original: Attribution, made: Attribution, group: list[Unit]) -> Stage:
-    if made.values.shape != original.values.shape:
+def _compared(original: Attribution, redrawn: Attribution, group: list[WeightedModule]) -> Stage:
+    if redrawn.values.shape != original.values.shape:
         raise CnnWidgetsError(
-            f"{original.method} gave a map of shape {tuple(original.values.shape)}, and {tuple(made.values.shape)} "
+            f"{original.method} gave a map of shape {tuple(original.values.shape)}, and {tuple(redrawn.values.shape)} "
             "with random weights: they cannot be compared. Pass layer=, so that the same layer is explained each time."
         )
     rows = []
-    for (magnitude, signed), (now, now_signed) in zip(_each(original.values), _each(made.values), strict=True):
-        structure = structural_similarity(scaled(magnitude), scaled(now))
+    for (magnitude, signed), (now, now_signed) in zip(_each(original.values), _each(redrawn.values), strict=True):
+        structure = structural_similarity(over_largest(magnitude), over_largest(now))
         rows.append((rank_correlation(magnitude, now), rank_correlation(signed, now_signed), structure))
     first, second, third = (torch.stack(list(column)) for column in zip(*rows, strict=True))
     names = tuple(unit.name for unit in group)
-    return Stage(names[-1], names, made.values, made.scores, first, second, third, _problem(made))
+    return Stage(names[-1], names, redrawn.values, redrawn.scores, first, second, third, _problem(redrawn))
 
 
 def _each(values: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     return zip(*merged(values), strict=True)
 
 
-def _problem(made: Attribution) -> str:
-    if not bool(made.scores.isfinite().all()):
+def _problem(attribution: Attribution) -> str:
+    if not bool(attribution.scores.isfinite().all()):
         return "the score is not a finite number"
-    maps = made.values.flatten(1)
+    maps = attribution.values.flatten(1)
     finite = maps.isfinite()
     if not bool(finite.any(1).all()):
         return "no value of the map is a finite number"
@@ -171,36 +173,36 @@ def _problem(made: Attribution) -> str:
     return "the map is the same everywhere" if bool((low == high).any()) else ""
 
 
-def _with(done: Randomisation, stage: Stage) -> Randomisation:
-    notes, original = list(done.notes), done.original
-    before = done.stages[-1].problem if done.stages else ""
+def _with(randomisation: Randomisation, stage: Stage) -> Randomisation:
+    notes, original = list(randomisation.notes), randomisation.original
+    before = randomisation.stages[-1].problem if randomisation.stages else ""
     if stage.problem and stage.problem != before and not _problem(original):
         notes.append(
             f"with random weights down to {stage.layer!r} {stage.problem}: the network's signal has died there, which "
             "says nothing about the map"
         )
-    made = Randomisation(original, (*done.stages, stage), done.total)
-    if made.complete:
-        if all(torch.equal(one.scores, original.scores) for one in made.stages):
+    extended = Randomisation(original, (*randomisation.stages, stage), randomisation.total)
+    if extended.complete:
+        if all(torch.equal(step.scores, original.scores) for step in extended.stages):
             notes.append(
                 "the score does not change when the weights are randomised: the model does not compute with the "
                 "weights of its copy (a forward that is bound to the original?), so the check says nothing"
             )
-        elif made.unmoved:
+        elif extended.unmoved:
             notes.append(
                 "the map does not change at all: it does not depend on the weights, or the method looks at another "
                 "model than the one it is given"
             )
-    return Randomisation(original, made.stages, done.total, tuple(notes))
+    return Randomisation(original, extended.stages, randomisation.total, tuple(notes))
 
 
-def _first_notes(given: Attribution | None, original: Attribution) -> Iterator[str]:
+def _first_notes(earlier: Attribution | None, original: Attribution) -> Iterator[str]:
     problem = _problem(original)
     if problem:
         yield f"{problem}, before any weight was randomised: there is nothing to compare with"
-    if given is None:
+    if earlier is None:
         return
-    size = float(given.values.abs().nan_to_num(0.0, 0.0, 0.0).max())
-    same = given.values.shape == original.values.shape
-    if not same or not torch.allclose(given.values, original.values, rtol=0, atol=1e-3 * size, equal_nan=True):
+    size = float(earlier.values.abs().nan_to_num(0.0, 0.0, 0.0).max())
+    same = earlier.values.shape == original.values.shape
+    if not same or not torch.allclose(earlier.values, original.values, rtol=0, atol=1e-3 * size, equal_nan=True):
         yield "the map was computed again for this check, and differs from the one given: with other options?"

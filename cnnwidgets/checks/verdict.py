@@ -70,52 +70,54 @@ def read(randomisation: Randomisation | None = None, curves: Curves | None = Non
     return Reading(f"{clause}.", _badge(randomisation), _LEVELS[verdict], notes)
 
 
-def _badge(done: Randomisation) -> str:
-    last, early = done.similarity, _halfway(done)
+def _badge(check: Randomisation) -> str:
+    last, early = check.similarity, _halfway(check)
     if last != last:
         return "checked: no similarity could be measured"
-    if not done.complete:
-        return f"checked in part: similarity {_short(last)} so far"
-    half = f"{_short(early)} half-way, " if early > max(last, CHANGED) else ""
-    return f"checked: similarity {half}{_short(last)} after randomisation"
+    if not check.complete:
+        return f"checked in part: similarity {_round(last)} so far"
+    half = f"{_round(early)} half-way, " if early > max(last, CHANGED) else ""
+    return f"checked: similarity {half}{_round(last)} after randomisation"
 
 
-def _halfway(done: Randomisation) -> float:
-    return float(done.halfway.similarity.nanmean()) if done.halfway is not None else float("-inf")
+def _halfway(check: Randomisation) -> float:
+    return float(check.halfway.similarity.nanmean()) if check.halfway is not None else float("-inf")
 
 
-def _of_randomisation(done: Randomisation) -> tuple[str, int]:
+def _of_randomisation(check: Randomisation) -> tuple[str, int]:
     """A clause, and 1 for a map that changes, -1 for one that does not, 0 where one cannot tell."""
-    value, early = done.similarity, _halfway(done)
-    if not done.complete:
-        return f"The check was stopped after {len(done.stages)} of {done.total} stages and tells little yet", 0
-    if any("score does not change" in note for note in done.notes):
+    value, early = check.similarity, _halfway(check)
+    if not check.complete:
+        return f"The check was stopped after {len(check.stages)} of {check.total} stages and tells little yet", 0
+    if any("score does not change" in note for note in check.notes):
         return "The network's score does not change when its weights are randomised, so this check says nothing", 0
-    if value != value or done.last is None:
+    if value != value or check.last is None:
         return "The maps with random weights cannot be compared with this one, so the check says nothing", 0
-    where = "after the last stage" if done.last is done.stages[-1] else f"with random weights down to {done.last.layer}"
-    shown = f"similarity {_short(value)} {where}"
-    if done.unmoved:
+    where = (
+        "after the last stage" if check.last is check.stages[-1] else f"with random weights down to {check.last.layer}"
+    )
+    number = f"similarity {_round(value)} {where}"
+    if check.unmoved:
         return "The map is exactly the same with random weights: do not read it as evidence", -1
     if value > UNCHANGED:
         return (
-            f"The map hardly changes when the weights are randomised ({shown}): it would look much the same for an "
+            f"The map hardly changes when the weights are randomised ({number}): it would look much the same for an "
             "untrained network, so do not read it as evidence"
         ), -1
-    if early > UNCHANGED and done.halfway is not None:
+    if early > UNCHANGED and check.halfway is not None:
         return (
-            f"The map hardly changes until the first layers are randomised too (similarity {_short(early)} with random "
-            f"weights down to {done.halfway.layer}): it shows what those layers see, not how the network decides"
+            f"The map hardly changes until the first layers are randomised too (similarity {_round(early)} with random "
+            f"weights down to {check.halfway.layer}): it shows what those layers see, not how the network decides"
         ), -1
     if value < -UNCHANGED:
-        return f"The map is turned upside down when the weights are randomised ({shown}): read its sign with care", 0
+        return f"The map is turned upside down when the weights are randomised ({number}): read its sign with care", 0
     if max(value, early) > CHANGED:
-        half = f"{_short(early)} half-way, " if early > value else ""
+        half = f"{_round(early)} half-way, " if early > value else ""
         return (
-            f"The map changes only in part when the weights are randomised (similarity {half}{_short(value)} {where}): "
+            f"The map changes only in part when the weights are randomised (similarity {half}{_round(value)} {where}): "
             "some of it would be there in an untrained network too"
         ), 0
-    return f"The map changes when the weights are randomised ({shown}): it depends on what the network has learned", 1
+    return f"The map changes when the weights are randomised ({number}): it depends on what the network has learned", 1
 
 
 def _of_curves(curves: Curves) -> tuple[str, int]:
@@ -138,6 +140,6 @@ def _of_curves(curves: Curves) -> tuple[str, int]:
     return "the places it marks matter little more to the score than others", 0
 
 
-def _short(value: float) -> str:
+def _round(value: float) -> str:
     text = f"{value:.2f}"
     return "0.00" if text == "-0.00" else text.replace("-", "−")

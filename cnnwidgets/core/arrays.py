@@ -17,28 +17,30 @@ _EXACT = 2**24
 """Whole numbers beyond it are rounded in float32."""
 
 
-def as_array(data: Any, what: str, expected: str = "an array, a tensor or a regular nested list") -> npt.NDArray[Any]:
+def as_array(
+    data: Any, subject: str, expected: str = "an array, a tensor or a regular nested list"
+) -> npt.NDArray[Any]:
     """``data`` (array, tensor on any device, in any graph, nested list) as a numpy array.
 
     Raises:
         InputError: it cannot be read, or is a view that would grow beyond memory.
     """
     if is_tensor(data):
-        data = plain_tensor(data, what).cpu()
+        data = plain_tensor(data, subject).cpu()
         # numpy has no bfloat16 and no float8, and float16 is slow on a CPU
         narrow = data.is_floating_point() and data.element_size() < 4
         return np.asarray((data.float() if narrow else data).numpy())
     try:
         array = np.asarray(data)
     except MemoryError:
-        raise InputError(f"{what} does not fit into memory. Crop or shrink it first.") from None
+        raise InputError(f"{subject} does not fit into memory. Crop or shrink it first.") from None
     except Exception as error:  # a ragged list, or an __array__ of the caller's
         raise InputError(
-            f"{what} is a {type(data).__name__} that gives no array: expected {expected} ({type(error).__name__}: "
+            f"{subject} is a {type(data).__name__} that gives no array: expected {expected} ({type(error).__name__}: "
             f"{str(error)[:200]})."
         ) from error
     if array.size > MOST_EXPANDED and 0 in array.strides:
-        raise InputError(f"{what} has shape {array.shape}, expanded from fewer values. Crop or shrink it first.")
+        raise InputError(f"{subject} has shape {array.shape}, expanded from fewer values. Crop or shrink it first.")
     if isinstance(array, np.ma.MaskedArray):
         array = array.filled(np.nan) if array.dtype.kind == "f" else array.filled()
     return np.asarray(array)
@@ -75,7 +77,7 @@ def as_float32(array: npt.NDArray[Any]) -> tuple[Floats, tuple[str, ...]]:
     return scaled.astype(np.float32), (note,)
 
 
-def real(array: npt.NDArray[Any], what: str, expected: str) -> npt.NDArray[Any]:
+def real(array: npt.NDArray[Any], subject: str, expected: str) -> npt.NDArray[Any]:
     """``array``, if its values are real numbers.
 
     Raises:
@@ -83,5 +85,5 @@ def real(array: npt.NDArray[Any], what: str, expected: str) -> npt.NDArray[Any]:
     """
     if array.dtype.kind not in _REAL:
         how = " Pass its modulus, abs(...), or its real part." if array.dtype.kind == "c" else ""
-        raise InputError(f"{what} holds {array.dtype} values; expected real numbers {expected}.{how}")
+        raise InputError(f"{subject} holds {array.dtype} values; expected real numbers {expected}.{how}")
     return array

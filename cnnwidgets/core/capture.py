@@ -64,7 +64,7 @@ def _detach(modules: list[nn.Module], observer: _Observer) -> None:
             (module._forward_pre_hooks, [module._forward_pre_hooks_with_kwargs]),  # noqa: SLF001
             (module._forward_hooks, [module._forward_hooks_with_kwargs, module._forward_hooks_always_called]),  # noqa: SLF001
         ):
-            for key in [key for key, hook in list(hooks.items()) if any(hook is one for one in observer.hooks)]:
+            for key in [key for key, hook in list(hooks.items()) if any(hook is own for own in observer.hooks)]:
                 for extra in extras:
                     extra.pop(key, None)
                 hooks.pop(key, None)
@@ -125,7 +125,7 @@ class _Observer:
         part = announced or self._is_part(module, level)
         self._inside.append((module, level))
         try:
-            return function(*args, **kwargs) if part else self._told(module, function, args, kwargs)
+            return function(*args, **kwargs) if part else self._announce_call(module, function, args, kwargs)
         finally:
             self._inside.pop()
 
@@ -133,7 +133,7 @@ class _Observer:
         """Whether a call of ``module`` that is under way has come to ``level``, rather than another one begun."""
         return bool(self._inside) and self._inside[-1][0] is module and self._inside[-1][1] < level
 
-    def _told(
+    def _announce_call(
         self, module: nn.Module, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
         inputs, output = (*args, *kwargs.values()), None
@@ -192,12 +192,12 @@ def capture(model: nn.Module, layers: str | nn.Module | Iterable[str | nn.Module
     """
     if not isinstance(layers, str | nn.Module | Iterable):
         raise LayerNotFound(f"layers is {layers!r}; expected a dotted name, a module, or several of them.")
-    wanted = [layers] if isinstance(layers, str | nn.Module) else list(layers)
+    requested = [layers] if isinstance(layers, str | nn.Module) else list(layers)
     network = Network.of(model)
-    found = dict(network.find(layer) for layer in wanted)
-    outputs: dict[str, list[Any]] = {name: [] for name in found}
+    modules = dict(network.find(layer) for layer in requested)
+    outputs: dict[str, list[Any]] = {name: [] for name in modules}
     by_module: dict[nn.Module, list[str]] = {}
-    for name, module in found.items():
+    for name, module in modules.items():
         by_module.setdefault(module, []).append(name)
 
     def leave(module: nn.Module, _: tuple[Any, ...], output: Any) -> None:

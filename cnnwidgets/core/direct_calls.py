@@ -36,7 +36,7 @@ class Forward:
         functools.update_wrapper(self, self._original, updated=())
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        return _through(self.observers, self._module, FORWARD, self._original)(*args, **kwargs)
+        return _observed_call(self.observers, self._module, FORWARD, self._original)(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name not in ("__self__", "__func__", "__code__"):
@@ -75,7 +75,7 @@ class OwnCall:
             if not observers:
                 return bound(*args, **kwargs)
             level = 100 * _INHERITED.index(name) + type(module).__mro__.index(owner)
-            return _through(observers, module, level, bound)(*args, **kwargs)
+            return _observed_call(observers, module, level, bound)(*args, **kwargs)
 
         self.stand_in = call
 
@@ -150,7 +150,7 @@ def _overridden(kind: type) -> list[tuple[type, str]]:
     return [(base, name) for base in bases for name in _INHERITED if callable(vars(base).get(name))]
 
 
-def _through(observers: list[Observe], module: nn.Module, level: int, function: Callable[..., Any]) -> Any:
+def _observed_call(observers: list[Observe], module: nn.Module, level: int, function: Callable[..., Any]) -> Any:
     """``function`` seen by all observers, the last to come being the first to be told."""
     for observe in tuple(observers):
         function = functools.partial(observe, module, level, function)

@@ -46,7 +46,7 @@ def held_modules(module: nn.Module, of_classes: dict[type, list[tuple[str, nn.Mo
             yield from _in_value(name, value, _DEPTH, visited)
     if kind not in of_classes:
         own = [base for base in kind.__mro__ if base.__module__.split(".", 1)[0] not in _LIBRARIES]
-        of_classes[kind] = [held for base in own for held in _in_class(base, visited)]
+        of_classes[kind] = [held_module for base in own for held_module in _in_class(base, visited)]
     yield from of_classes[kind]
 
 
@@ -78,7 +78,7 @@ def _in_value(path: str, value: Any, depth: int, visited: set[int]) -> Held:
     if depth == 0 or isinstance(value, _ATOMS) or id(value) in visited or len(visited) > _OBJECTS:
         return
     visited.add(id(value))
-    for name, item in _parts(value):
+    for name, item in _named_parts(value):
         if type(item) not in _PLAIN:
             yield from _in_value(f"{path}.{name}" if name else path, item, depth - 1, visited)
     if isinstance(value, types.FunctionType):
@@ -86,12 +86,12 @@ def _in_value(path: str, value: Any, depth: int, visited: set[int]) -> Held:
 
 
 def _in_function(path: str, function: types.FunctionType, depth: int, visited: set[int]) -> Held:
-    for name, item in _parts(function):
+    for name, item in _named_parts(function):
         if type(item) not in _PLAIN:
             yield from _in_value(f"{path}.{name}" if path else name, item, depth - 1, visited)
 
 
-def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+def _named_parts(value: Any) -> Iterator[tuple[str, Any]]:
     """What a container holds, with the name of each part."""
     if isinstance(value, Mapping):
         for key, item in islice(_pairs(value), _ITEMS):

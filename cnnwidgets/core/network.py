@@ -31,7 +31,7 @@ class Network:
     def __init__(self, base: nn.Module) -> None:
         self.base = base
         self._layers: list[tuple[str, nn.Module]] = []
-        self._sizes: list[tuple[int, int]] = []
+        self._module_sizes: list[tuple[int, int]] = []
 
     @classmethod
     def of(cls, model: nn.Module) -> Network:
@@ -71,9 +71,9 @@ class Network:
             ['', '0', 'others.0', 'others.1', 'others.1.0']
         """
         # A forward may have added or removed modules since.
-        if not self._layers or self._sizes != _sizes(self._layers):
+        if not self._layers or self._module_sizes != _module_sizes(self._layers):
             self._layers = list(_walked(self.base))
-            self._sizes = _sizes(self._layers)
+            self._module_sizes = _module_sizes(self._layers)
         return self._layers
 
     @property
@@ -95,7 +95,7 @@ class Network:
         for name, module in self.layers:
             for own, value in module._parameters.items():  # noqa: SLF001 (named_parameters takes several times as long)
                 if value is not None:
-                    named.setdefault(id(value), (_joined(name, own), value))
+                    named.setdefault(id(value), (_dotted(name, own), value))
         return list(named.values())
 
     @property
@@ -124,7 +124,7 @@ class Network:
             raise LayerNotFound(f"A layer is a dotted name or a module of the model; got {layer!r}.")
         modules = dict(self.layers)
         for name in _spellings(layer):
-            named = modules[name] if name in modules else _at(self.base, name)
+            named = modules[name] if name in modules else _registered(self.base, name)
             if named is not None and (name or len(modules) == 1):
                 name = next(own for own, module in modules.items() if module is named)
                 if isinstance(named, torch.jit.ScriptModule):
@@ -168,7 +168,7 @@ def _walked(base: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             if inner in listed:
                 continue
             before = len(listed)
-            _list(inner, _free(_joined(listed[owner], path), names), listed)
+            _list(inner, _free(_dotted(listed[owner], path), names), listed)
             new = list(listed.items())[before:]
             names.update(name for _, name in new)
             waiting += [module for module, _ in new]
@@ -185,7 +185,7 @@ def _without_wrappers(model: nn.Module) -> nn.Module:
             return model
 
 
-def _sizes(layers: list[tuple[str, nn.Module]]) -> list[tuple[int, int]]:
+def _module_sizes(layers: list[tuple[str, nn.Module]]) -> list[tuple[int, int]]:
     """How much each module holds."""
     return [(len(vars(module)), len(module._modules)) for _, module in layers]  # noqa: SLF001
 
@@ -198,7 +198,7 @@ def _list(module: nn.Module, name: str, listed: dict[nn.Module, str]) -> None:
     listed[module] = name
     for own, child in module._modules.items():  # noqa: SLF001
         if child is not None:
-            _list(child, _joined(name, own), listed)
+            _list(child, _dotted(name, own), listed)
 
 
 def _inside(module: nn.Module) -> nn.Module:
@@ -213,13 +213,13 @@ def _child(module: nn.Module, name: str) -> nn.Module | None:
     return children[name] if name in children else None  # noqa: SIM401
 
 
-def _joined(path: str, name: str) -> str:
+def _dotted(path: str, name: str) -> str:
     return f"{path}.{name}" if path and name else path or name
 
 
-def _free(name: str, taken: set[str]) -> str:
+def _free(name: str, used_names: set[str]) -> str:
     number, candidate = 0, name
-    while candidate in taken:
+    while candidate in used_names:
         number += 1
         candidate = f"{name}_{number}"
     return candidate
@@ -236,7 +236,7 @@ def _spellings(layer: str) -> Iterator[str]:
         yield ".".join(parts)
 
 
-def _at(base: nn.Module, name: str) -> nn.Module | None:
+def _registered(base: nn.Module, name: str) -> nn.Module | None:
     """The module that is registered as ``name``, also where it has another name that comes first."""
     module = base
     for part in name.split("."):
@@ -247,10 +247,10 @@ def _at(base: nn.Module, name: str) -> nn.Module | None:
     return module
 
 
-def unknown_layer(wanted: str, names: list[str]) -> str:
+def unknown_layer(layer: str, names: list[str]) -> str:
     """The message for a name that no layer has."""
-    known = [name for name in names if name]
-    close = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4) or known[:3]
-    shown = ", ".join(repr(name) for name in close) if close else "none, the model has no submodules"
-    quoted = repr(wanted if len(wanted) <= 120 else wanted[:117] + "...")
-    return f"No layer {quoted}. Closest: {shown}. All names: trace(model, x).summary()."
+    named = [name for name in names if name]
+    close = difflib.get_close_matches(layer, named, n=3, cutoff=0.4) or named[:3]
+    closest = ", ".join(repr(name) for name in close) if close else "none, the model has no submodules"
+    quoted = repr(layer if len(layer) <= 120 else layer[:117] + "...")
+    return f"No layer {quoted}. Closest: {closest}. All names: trace(model, x).summary()."

@@ -42,7 +42,7 @@ def check_example(example: Any) -> None:
             raise InputError(f"example {reason}")
 
 
-def plain_tensor(tensor: Any, what: str, *, expanded: bool = False) -> Any:
+def plain_tensor(tensor: Any, subject: str, *, expanded: bool = False) -> Any:
     """``tensor`` out of any graph and of torch's own class, without being copied where it is that already.
 
     Quantised tensors are dequantised; :func:`conversion` says so.
@@ -58,13 +58,13 @@ def plain_tensor(tensor: Any, what: str, *, expanded: bool = False) -> Any:
     try:
         reason = _why_not(tensor, expanded=expanded)
         if reason:
-            raise InputError(f"{what} {reason}")
-        return _plain(tensor)
+            raise InputError(f"{subject} {reason}")
+        return _as_plain(tensor)
     except InputError:
         raise
     except Exception as error:  # a subclass may refuse anything
         raise InputError(
-            f"{what} is a {type(tensor).__name__} whose values cannot be read ({type(error).__name__}: "
+            f"{subject} is a {type(tensor).__name__} whose values cannot be read ({type(error).__name__}: "
             f"{str(error)[:200]}). Pass a plain torch.Tensor."
         ) from error
 
@@ -91,21 +91,21 @@ def _why_not(tensor: Any, *, values: bool = True, expanded: bool = False) -> str
         return f"is {str(tensor.dtype).removeprefix('torch.')}; expected real numbers: pass its .abs() or .real."
     if tensor.layout != torch.strided or _empty_handed(tensor):
         return ""
-    held = tensor.untyped_storage().nbytes() // max(tensor.element_size(), 1)
+    stored = tensor.untyped_storage().nbytes() // max(tensor.element_size(), 1)
     steps = zip(tensor.shape, tensor.stride(), strict=True)
-    if tensor.numel() and held <= tensor.storage_offset() + sum((size - 1) * step for size, step in steps):
+    if tensor.numel() and stored <= tensor.storage_offset() + sum((size - 1) * step for size, step in steps):
         return "has given its memory away (untyped_storage().resize_, as sharded training does); pass one with values."
-    if not expanded and tensor.numel() > max(held, MOST_EXPANDED):
+    if not expanded and tensor.numel() > max(stored, MOST_EXPANDED):
         shape = tuple(tensor.shape)
-        return f"has shape {shape}: {tensor.numel():,} values, expanded from {held:,}. Crop or shrink it first."
+        return f"has shape {shape}: {tensor.numel():,} values, expanded from {stored:,}. Crop or shrink it first."
     return ""
 
 
 def _empty_handed(tensor: Any) -> bool:
-    return bool(tensor.is_meta) or any(one.__name__ == "FakeTensor" for one in type(tensor).__mro__)
+    return bool(tensor.is_meta) or any(kind.__name__ == "FakeTensor" for kind in type(tensor).__mro__)
 
 
-def _plain(tensor: Any) -> Any:
+def _as_plain(tensor: Any) -> Any:
     torch = sys.modules["torch"]
     tensor = tensor.detach()
     if tensor.is_quantized:

@@ -49,18 +49,18 @@ def short_traceback(error: BaseException, *, colours: bool = False) -> list[str]
     chain = list(_chain(error))
     lines = [
         line
-        for one in chain
-        for frame, number in _readers_own(one)
+        for link in chain
+        for frame, number in _readers_own(link)
         for line in _frame_lines(frame, number, green, plain)
     ]
-    lines.append(f"{red}{type(error).__name__}{plain}: {_said(error)}")
-    lines += _notes(error)
+    lines.append(f"{red}{type(error).__name__}{plain}: {_text_of(error)}")
+    lines += _note_lines(error)
     for before, cause in itertools.pairwise(chain):
-        if _repeated(cause, before):
+        if _says_again(cause, before):
             continue
-        said = _one_line(_said(cause))
-        lines.append(f"Caused by {red}{type(cause).__name__}{plain}{': ' if said else ''}{said}")
-        lines += _notes(cause)
+        cause_text = _one_line(_text_of(cause))
+        lines.append(f"Caused by {red}{type(cause).__name__}{plain}{': ' if cause_text else ''}{cause_text}")
+        lines += _note_lines(cause)
     return lines
 
 
@@ -70,7 +70,7 @@ def details(error: BaseException) -> str:
     An error that is none of ours and comes out of none of the reader's lines is a fault of the package: it is told
     in full.
     """
-    own = any(_readers_own(one) for one in _chain(error))
+    own = any(_readers_own(link) for link in _chain(error))
     if is_full() or not (own or _is_ours(error)):
         return "".join(traceback.format_exception(error))
     return "\n".join([_HEADING, *short_traceback(error)])
@@ -96,16 +96,16 @@ def rendered(error: BaseException) -> list[str]:
     return [*short_traceback(error, colours=colours), *([_REST] if tracer is not None else [])]
 
 
-def _said(error: BaseException) -> str:
+def _text_of(error: BaseException) -> str:
     try:
         return str(error)
     except Exception:  # its own __str__ raised
         return "(its text cannot be had: its __str__ raises)"
 
 
-def _repeated(cause: BaseException, error: BaseException) -> bool:
+def _says_again(cause: BaseException, error: BaseException) -> bool:
     """Whether ``error`` is one of ours that says all of ``cause``, another of ours."""
-    return _is_ours(cause) and _is_ours(error) and _said(cause) in _said(error) and not _notes(cause)
+    return _is_ours(cause) and _is_ours(error) and _text_of(cause) in _text_of(error) and not _note_lines(cause)
 
 
 def _is_ours(error: BaseException) -> bool:
@@ -121,16 +121,16 @@ def is_full() -> bool:
 def _chain(error: BaseException) -> Iterator[BaseException]:
     """``error``, what it was raised from, and so on; members of a group after the group."""
     waiting: list[BaseException | None] = [error]
-    told: set[int] = set()
-    while waiting and len(told) < _MOST_ERRORS:
-        one = waiting.pop(0)
-        if one is None or id(one) in told:
+    visited: set[int] = set()
+    while waiting and len(visited) < _MOST_ERRORS:
+        link = waiting.pop(0)
+        if link is None or id(link) in visited:
             continue
-        told.add(id(one))
-        yield one
-        if isinstance(one, BaseExceptionGroup):
-            waiting += one.exceptions
-        waiting.append(one.__cause__ if one.__cause__ or one.__suppress_context__ else one.__context__)
+        visited.add(id(link))
+        yield link
+        if isinstance(link, BaseExceptionGroup):
+            waiting += link.exceptions
+        waiting.append(link.__cause__ if link.__cause__ or link.__suppress_context__ else link.__context__)
 
 
 def _readers_own(error: BaseException) -> list[tuple[FrameType, int]]:
@@ -169,11 +169,11 @@ def _frame_lines(frame: FrameType, number: int, green: str, plain: str) -> list[
     code = frame.f_code
     called = "" if code.co_name == "<module>" else f", in {getattr(code, 'co_qualname', code.co_name)}"
     source = linecache.getline(code.co_filename, number, frame.f_globals).strip()
-    where = f"{green}{_place(code.co_filename)}, line {number}{plain}{called}"
+    where = f"{green}{_file_title(code.co_filename)}, line {number}{plain}{called}"
     return [where, f"    {source}"] if source else [where]
 
 
-def _place(file: str) -> str:
+def _file_title(file: str) -> str:
     """``Cell In[3]`` for a cell of a notebook, else the file."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     cells = getattr(getattr(shell, "compile", None), "format_code_name", None)
@@ -181,7 +181,7 @@ def _place(file: str) -> str:
     return " ".join(named) if named else f"File {file}"
 
 
-def _notes(error: BaseException) -> list[str]:
+def _note_lines(error: BaseException) -> list[str]:
     return [f"  {_one_line(str(note))}" for note in getattr(error, "__notes__", ())]
 
 

@@ -428,7 +428,7 @@ class Edited:
         with reading(self._readout):
             outputs = self._alone() if outputs is None else outputs
             # Which of several outputs holds the scores is told by what made them, in a run of the whole model.
-            if self._read is None and not self._readout.asked:
+            if self._read is None and not self._readout.is_read:
                 self._readout.settle(outputs, 1)
         return outputs
 

@@ -120,7 +120,7 @@ class Switched:
             self._memo.end_of_run()
 
     def _read(self, outputs: Any) -> torch.Tensor:
-        if not self._readout.asked:
+        if not self._readout.is_read:
             self._readout.settle(outputs, 1)
         return class_scores(outputs, batch=1)
 

@@ -48,7 +48,7 @@ class Leaf(NamedTuple):
         return repr(".".join(map(str, self.path)))
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         """The same with its shape."""
         return f"{self.title} {tuple(self.tensor.shape)}"
 
@@ -65,21 +65,21 @@ class Pick(NamedTuple):
         if not self.others:
             return ""
         more = f" and {len(self.others) - 2} more" if len(self.others) > 2 else ""
-        rest = ", ".join(other.said for other in self.others[:2])
+        rest = ", ".join(other.text for other in self.others[:2])
         return (
-            f"the model returns several tensors that may be scores: output {self.leaf.said} is taken, not "
+            f"the model returns several tensors that may be scores: output {self.leaf.text} is taken, not "
             f"{rest}{more}; output={self.others[0].title} chooses another"
         )
 
 
 def leaves(raw: Any) -> list[Leaf]:
     """Every tensor in what a model returned: in tuples, mappings, data classes and other objects, nested or not."""
-    found: list[Leaf] = []
+    gathered: list[Leaf] = []
     for leaf in _walk(raw, (), set()):
-        found.append(leaf)
-        if len(found) == _MOST:
+        gathered.append(leaf)
+        if len(gathered) == _MOST:
             break
-    return found
+    return gathered
 
 
 def _walk(value: Any, path: tuple[Any, ...], around: set[int]) -> Iterator[Leaf]:
@@ -139,7 +139,7 @@ def listed(raw: Any) -> str:
         return f"one tensor, of shape {tuple(raw.shape)}: leave output= out"
     every = leaves(raw)
     more = f" and {len(every) - 8} more" if len(every) > 8 else ""
-    return ", ".join(leaf.said for leaf in every[:8]) + more if every else f"no tensor, but a {type(raw).__name__}"
+    return ", ".join(leaf.text for leaf in every[:8]) + more if every else f"no tensor, but a {type(raw).__name__}"
 
 
 def picked(
@@ -147,7 +147,7 @@ def picked(
     *,
     batch: int | None,
     classes: int | None,
-    made: Callable[[torch.Tensor], str | None],
+    maker: Callable[[torch.Tensor], str | None],
     uses: Callable[[torch.Tensor, torch.Tensor], bool],
 ) -> Pick | None:
     """The tensor that holds the scores, by its name, its shape and what made it; None if there is none.
@@ -156,7 +156,7 @@ def picked(
         every: all tensors that the model returned.
         batch: how many images went in, if that is known.
         classes: how many classes have names, if that is known.
-        made, uses: see :class:`~cnnwidgets.outputs.origins.Origins`.
+        maker, uses: see :class:`~cnnwidgets.outputs.origins.Origins`.
     """
     if len(every) < 2:
         return Pick(every[0]) if every else None
@@ -180,7 +180,7 @@ def picked(
             named = [*named, *(leaf for leaf in rest if _is_wide(leaf) and _rank(leaf.path) == _SILENT)]
         return Pick(best, tuple(leaf for leaf in named if leaf is not best))
     heads = _last(rest, uses)
-    heads = [leaf for leaf in heads if made(leaf.tensor) in _HEADS] or heads
+    heads = [leaf for leaf in heads if maker(leaf.tensor) in _HEADS] or heads
     heads = [leaf for leaf in heads if _is_wide(leaf)] or heads
     pictures = [
         leaf for leaf in able if leaf not in tables and leaf.tensor.ndim > 2 and uses(leaf.tensor, heads[0].tensor)
@@ -225,8 +225,8 @@ def _rank(path: tuple[Any, ...]) -> int:
     elif words[-1] & _PARTS_SAY_IT:
         rank = len(_SAY_IT)
     else:
-        known = [_SAY_IT.index(name) for name in names if name in _SAY_IT]
-        rank = len(_SAY_IT) + 1 + known[0] if known else _SILENT
+        spoken = [_SAY_IT.index(name) for name in names if name in _SAY_IT]
+        rank = len(_SAY_IT) + 1 + spoken[0] if spoken else _SILENT
     says_no = any(part.rstrip("0123456789") in _SAY_NO for some in words for part in some)
     return rank + _NOT if says_no and names[-1] not in _SAY_IT else rank + _NOT if _is_aside(words) else rank
 

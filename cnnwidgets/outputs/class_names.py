@@ -40,25 +40,25 @@ def class_names(labels: Any) -> list[str]:
         raise InputError(f"labels is a {type(labels).__name__} that cannot be read: {str(error)[:200]}") from error
     if len(names) > _MOST:
         raise InputError(f"There are more than {_MOST:,} labels; expected one name a class.")
-    return [_text(name) for name in names]
+    return [_name_text(name) for name in names]
 
 
 def _of_mapping(labels: Mapping[Any, Any]) -> list[str]:
-    by_index = {_index(key): value for key, value in labels.items()}
+    by_index = {_class_index(key): value for key, value in labels.items()}
     if len(by_index) == len(labels) and set(by_index) == set(range(len(labels))):
-        return [_text(by_index[index]) for index in range(len(labels))]
+        return [_name_text(by_index[index]) for index in range(len(labels))]
     turned = " Turn it round: {index: name}." if all(isinstance(value, int) for value in labels.values()) else ""
     raise InputError(
         f"labels is a mapping of {str(list(labels)[:4])[:100]}…; expected the classes 0, 1, 2, … as its keys.{turned}"
     )
 
 
-def _index(key: Any) -> Any:
+def _class_index(key: Any) -> Any:
     """``"3"``, which is what JSON makes of 3, is a class; True is none."""
     if isinstance(key, str) and key.isdecimal() and key.isascii() and len(key) < 8:
         return int(key)
     return key if isinstance(key, str) or not isinstance(key, bool) else None
 
 
-def _text(name: Any) -> str:
+def _name_text(name: Any) -> str:
     return name.decode(errors="replace") if isinstance(name, bytes) else str(name)

@@ -35,15 +35,15 @@ def detections(raw: Any, depth: int = _DEPTH) -> list[dict[str, torch.Tensor]] |
         return None
     if _is_detection(raw):
         try:
-            whole = _checked(raw)
+            whole = _checked_detections(raw)
         except TargetError:  # scores of classes beside a box, say
             return None
         if whole["boxes"].ndim == 2:
             return [whole]
         return [{key: value[image] for key, value in whole.items()} for image in range(len(whole["boxes"]))]
     if isinstance(raw, list | tuple) and raw and all(_is_detection(item) for item in raw):
-        every = [_checked(item) for item in raw]
-        if all(one["boxes"].ndim == 2 for one in every):
+        every = [_checked_detections(item) for item in raw]
+        if all(detection["boxes"].ndim == 2 for detection in every):
             return every
     inner = [detections(item, depth - 1) for _, item in members(raw)] if depth else []
     some = [item for item in inner if item is not None]
@@ -69,11 +69,11 @@ def _is_detection(item: Any) -> bool:
     return not isinstance(item, torch.Tensor) and {"boxes", "scores"} <= {name for name, _ in members(item)}
 
 
-def _checked(item: Any) -> dict[str, torch.Tensor]:
-    held: Mapping[Any, Any] = dict(members(item))
+def _checked_detections(item: Any) -> dict[str, torch.Tensor]:
+    attributes: Mapping[Any, Any] = dict(members(item))
     try:
-        boxes, scores = (torch.as_tensor(held[key]) for key in ("boxes", "scores"))
-        labels = held.get("labels")
+        boxes, scores = (torch.as_tensor(attributes[key]) for key in ("boxes", "scores"))
+        labels = attributes.get("labels")
         labels = (
             torch.zeros(scores.shape, dtype=torch.long, device=scores.device)
             if labels is None

@@ -26,11 +26,11 @@ def made_by(name: str, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made
     if plain in _FRESH or not tensors(args):
         return CONSTANT
     if plain in ("copy", "where"):
-        return of(args[1]) if plain == "copy" else _together([of(one) for one in args[1:3]])
+        return of(args[1]) if plain == "copy" else _together([of(argument) for argument in args[1:3]])
     if isinstance(first, list | tuple):
-        return _together([of(one) for one in first]) if plain in ("cat", "stack", "_unsafe_index") else None
+        return _together([of(argument) for argument in first]) if plain in ("cat", "stack", "_unsafe_index") else None
     if plain in _WITHIN and _shares_only(args, of):
-        return _together([of(one) for one in tensors(args)])
+        return _together([of(argument) for argument in tensors(args)])
     if plain == "pow":
         return _pow(args, of)
     if not isinstance(first, torch.Tensor):
@@ -81,8 +81,8 @@ _WITHIN = frozenset(_SHARING.split())
 Rule = Callable[[Made, tuple[Any, ...], Callable[[Any], Made]], Made]
 
 
-def _together(made: list[Made]) -> Made:
-    kinds = {one for one in made if one != CONSTANT}
+def _together(origins: list[Made]) -> Made:
+    kinds = {origin for origin in origins if origin != CONSTANT}
     if len(kinds) <= 1:
         return kinds.pop() if kinds else CONSTANT
     return "sigmoid" if kinds <= SHARES else None
@@ -158,8 +158,8 @@ def _div(first: Made, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made:
     if first == CONSTANT and other == "one_plus_exp":
         return "sigmoid"
     if first in _DIVIDED:
-        number, made = _DIVIDED[first]
-        return made if _number(args[1]) == number else None
+        number, origin = _DIVIDED[first]
+        return origin if _number(args[1]) == number else None
     if first in SHARES and other in (CONSTANT, *SHARES):
         return first if other == CONSTANT else "softmax"  # over their sum
     if first == "log_softmax" and _number(args[1]) == -1:
@@ -171,8 +171,8 @@ def _add(first: Made, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made:
     other, kinds = of(args[1]), {first, of(args[1])}
     kind = first if other == CONSTANT else other
     if CONSTANT in kinds and kind in _ADDED:
-        number, made = _ADDED[kind]
-        return made if number in (_number(args[0]), _number(args[1])) else None
+        number, origin = _ADDED[kind]
+        return origin if number in (_number(args[0]), _number(args[1])) else None
     if kinds <= {"linear", CONSTANT}:
         return kind
     if kinds <= {"softmax", CONSTANT}:

@@ -23,11 +23,11 @@ class Origins(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._made: dict[int, Made] = {}
+        self._origins: dict[int, Made] = {}
         self._from: dict[int, set[int]] = {}
         self._mixed: set[int] = set()
         # Their addresses are not given to others while these references are held; the numbers are let go.
-        self._held: dict[int, StorageWeakRef] = {}
+        self._memory: dict[int, StorageWeakRef] = {}
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -35,36 +35,36 @@ class Origins(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs = kwargs or {}
         sources = tensors((args, kwargs))
         name = func.overloadpacket.__name__
-        made = made_by(name, args, self.of)
+        origin = made_by(name, args, self.of)
         writes = name.endswith("_") or "out" in kwargs
         output = func(*args, **kwargs)
-        there = set() if writes else {_key(source) for source in sources}
+        there = set() if writes else {_memory_key(source) for source in sources}
         for result in tensors(output):
-            if _key(result) not in there:  # else it is a view
-                self._note(result, made, sources)
+            if _memory_key(result) not in there:  # else it is a view
+                self._note(result, origin, sources)
                 if name in MIXING:
-                    self._mixed.add(_key(result))
+                    self._mixed.add(_memory_key(result))
         return output
 
     def of(self, tensor: Any) -> Made:
         """What made ``tensor``; "constant" for what was there before the block, and for what is no tensor."""
-        return self._made.get(_key(tensor), CONSTANT) if isinstance(tensor, torch.Tensor) else CONSTANT
+        return self._origins.get(_memory_key(tensor), CONSTANT) if isinstance(tensor, torch.Tensor) else CONSTANT
 
-    def tell(self, tensor: torch.Tensor, made: Made) -> None:
+    def tell(self, tensor: torch.Tensor, origin: Made) -> None:
         """What made a tensor that was there before the block."""
-        self._note(tensor, made, [])
+        self._note(tensor, origin, [])
 
     def uses(self, later: torch.Tensor, earlier: torch.Tensor) -> bool:
         """Whether layers made ``later`` of ``earlier``, in memory of its own; squashed, scaled or sorted it is not."""
-        goal, start = _key(earlier), _key(later)
+        goal, start = _memory_key(earlier), _memory_key(later)
         if goal == start:
             return False
-        pending, reached = [(start, start in self._mixed)], set()
+        pending, visited = [(start, start in self._mixed)], set()
         while pending:
             now, mixed = pending.pop()
-            if (now, mixed) in reached:
+            if (now, mixed) in visited:
                 continue
-            reached.add((now, mixed))
+            visited.add((now, mixed))
             for source in self._from.get(now, ()):
                 if source != goal:
                     pending.append((source, mixed or source in self._mixed))
@@ -72,24 +72,24 @@ class Origins(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     return True
         return False
 
-    def _note(self, result: torch.Tensor, made: Made, sources: Iterable[torch.Tensor]) -> None:
-        key = _key(result)
+    def _note(self, result: torch.Tensor, origin: Made, sources: Iterable[torch.Tensor]) -> None:
+        key = _memory_key(result)
         if key == 0:
             return
-        if key in self._held:
-            made = self._joined(result, made, self._made[key])
+        if key in self._memory:
+            origin = self._joined(result, origin, self._origins[key])
         else:
-            self._held[key] = StorageWeakRef(result.untyped_storage())  # type: ignore[no-untyped-call]
-        self._made[key] = made
-        self._from.setdefault(key, set()).update(_key(source) for source in sources)
+            self._memory[key] = StorageWeakRef(result.untyped_storage())  # type: ignore[no-untyped-call]
+        self._origins[key] = origin
+        self._from.setdefault(key, set()).update(_memory_key(source) for source in sources)
 
     @staticmethod
-    def _joined(result: torch.Tensor, made: Made, before: Made) -> Made:
+    def _joined(result: torch.Tensor, origin: Made, before: Made) -> Made:
         """What memory holds of which ``result``, a part or all, is written, or only looked at, once more."""
         whole = result.numel() * result.element_size() >= result.untyped_storage().nbytes()
-        if made == before or whole or before == CONSTANT:
-            return made
-        return "sigmoid" if made in SHARES and before in SHARES else None
+        if origin == before or whole or before == CONSTANT:
+            return origin
+        return "sigmoid" if origin in SHARES and before in SHARES else None
 
 
 _TAIL = 64
@@ -127,7 +127,7 @@ def graph_tail(raw: Any) -> tuple[str, ...]:
     return tuple(node.name() for node in nodes)
 
 
-def _key(tensor: torch.Tensor) -> int:
+def _memory_key(tensor: torch.Tensor) -> int:
     """The address of its memory; 0 for what has none of its own, such as a sparse tensor."""
     try:
         return int(tensor.untyped_storage()._cdata)  # noqa: SLF001 (data_ptr is 0 for all that are empty)

@@ -6,6 +6,7 @@ probabilities must not switch it.
 
 from __future__ import annotations
 
+import operator
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,13 +61,13 @@ class Readout:
     choice: str = ""
     table: torch.Tensor | None = None
     explained: tuple[int, ...] | None = None
-    asked: bool = False
+    is_read: bool = False
     by_function: bool = False
     around: Readout | None = field(default=None, repr=False)
     path: tuple[Any, ...] | None = None
     _origins: Origins | None = field(default=None, repr=False)
     _unwatched: Callable[[], Any] | None = field(default=None, repr=False)
-    _made: list[weakref.ref[torch.Tensor]] = field(default_factory=list, repr=False)
+    _outputs: list[weakref.ref[torch.Tensor]] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
         if self.outputs is not None:
@@ -78,11 +79,6 @@ class Readout:
                 f"output is {self.output!r}; expected the index or the name of one of the model's outputs, or a "
                 "function of what the model returns."
             )
-
-    @property
-    def told(self) -> bool:
-        """Whether somebody said something of the outputs."""
-        return self.outputs is not None or self.output is not None
 
     def alike(self, base: nn.Module | None) -> Readout:
         """One for another module that returns the same; nothing is decided yet."""
@@ -98,7 +94,7 @@ class Readout:
 
     def watched(self, forward: Callable[[torch.Tensor], Any], x: torch.Tensor) -> Any:
         """``forward(x)``; what makes the outputs is watched until it is known what they are."""
-        if self.kind is not None or self.asked:
+        if self.kind is not None or self.is_read:
             return forward(x)
         self._origins = self._unwatched = None
         tails = _tails.get(self.base) if self.base is not None and not callable(self.output) else None
@@ -111,7 +107,7 @@ class Readout:
                 raw = forward(x)
             with torch._C.DisableTorchFunction():  # noqa: SLF001
                 self._remember(raw, raw)
-        self._made = [weakref.ref(leaf.tensor) for leaf in leaves(raw)]
+        self._outputs = [weakref.ref(leaf.tensor) for leaf in leaves(raw)]
         return raw
 
     def _remember(self, raw: Any, watched: Any) -> None:
@@ -155,18 +151,18 @@ class Readout:
                 return inside
         if self.path is not None:
             try:
-                kept = at(inside, self.path)
+                remembered = at(inside, self.path)
             except KeyError:
-                kept = None
-            if isinstance(kept, torch.Tensor):
-                return kept
-        known = self._knows(raw)
+                remembered = None
+            if isinstance(remembered, torch.Tensor):
+                return remembered
+        origins = self._knows(raw)
         pick = picked(
             leaves(inside),
             batch=batch,
             classes=self.classes,
-            made=known.of if known else _nothing,
-            uses=known.uses if known else _never,
+            maker=origins.of if origins else _unknown_maker,
+            uses=origins.uses if origins else _never,
         )
         if pick is None:
             raise TargetError(
@@ -182,7 +178,7 @@ class Readout:
     def settle(self, raw: Any, batch: int) -> None:
         """Decide which tensor it is, and watch no more: nobody will ask what its numbers are."""
         self.tensor(raw, batch)
-        self.asked, self._origins, self._unwatched, self._made = True, None, None, []
+        self.is_read, self._origins, self._unwatched, self._outputs = True, None, None, []
 
     def decide(self, raw: Any, table: torch.Tensor) -> Kind:
         """What the numbers in ``table`` (N, K) are, the scores in ``raw``; decided once.
@@ -192,12 +188,12 @@ class Readout:
         """
         if self.kind is None:
             if self.outputs is not None:
-                found = Decision(checked_kind(self.outputs, table.shape[1]))
+                decision = Decision(checked_kind(self.outputs, table.shape[1]))
             else:
-                found = decided(table, self.origin(raw, table))
-            self.kind = found.kind
-            self._note(found.note)
-            self._origins, self._unwatched, self._made = None, None, []
+                decision = decided(table, self.origin(raw, table))
+            self.kind = decision.kind
+            self._note(decision.note)
+            self._origins, self._unwatched, self._outputs = None, None, []
             if self.around is not None and self.around.kind is None:
                 self.around.kind, self.around.notes, self.around.path = self.kind, self.notes, self.path
                 self.around.choice = self.choice
@@ -205,13 +201,13 @@ class Readout:
 
     def _by_function(self, function: Callable[[Any], Any], raw: Any) -> torch.Tensor:
         name = getattr(function, "__name__", None) or type(function).__name__
-        known = self._knows(raw)
+        origins = self._knows(raw)
         try:
-            if known is None:
-                found = function(raw)
+            if origins is None:
+                scores = function(raw)
             else:
-                with known:
-                    found = function(raw)
+                with origins:
+                    scores = function(raw)
         except CnnWidgetsError:
             raise
         except Exception as error:
@@ -221,26 +217,26 @@ class Readout:
                 f"output={name} raised {type(error).__name__}: {error}. It was given what the model returned, "
                 f"{_described(raw)}, and must return a tensor of scores (N, K)."
             ) from error
-        if not isinstance(found, torch.Tensor):
-            raise TargetError(f"output={name} returned {type(found).__name__}; expected a tensor of scores (N, K).")
-        return found
+        if not isinstance(scores, torch.Tensor):
+            raise TargetError(f"output={name} returned {type(scores).__name__}; expected a tensor of scores (N, K).")
+        return scores
 
     def _knows(self, raw: Any) -> Origins | None:
         """What was seen of the forward pass that returned ``raw``; None if it was another one."""
         if self._origins is None and self._unwatched is None:
             return None
-        alive = [reference() for reference in self._made]
+        alive = [reference() for reference in self._outputs]
         same = [leaf.tensor for leaf in leaves(raw)]
-        fits = len(alive) == len(same) and all(one is other for one, other in zip(alive, same, strict=True))
+        fits = len(alive) == len(same) and all(map(operator.is_, alive, same))
         if fits and self._origins is None:
             self._look_again(raw)
         return self._origins if fits else None
 
     def origin(self, raw: Any, table: torch.Tensor) -> str | None:
         """What made ``table``, which lies in what the model returned or is computed from it."""
-        known = self._knows(raw)
-        if known is not None:
-            return known.of(table)
+        origins = self._knows(raw)
+        if origins is not None:
+            return origins.of(table)
         return from_graph(table)
 
     def _note(self, note: str) -> None:
@@ -296,7 +292,7 @@ def _described(raw: Any) -> str:
     return f"a {type(raw).__name__}"
 
 
-def _nothing(_: torch.Tensor) -> None:
+def _unknown_maker(_: torch.Tensor) -> None:
     return None
 
 

@@ -42,7 +42,7 @@ def remember(outputs: Any, batch: int | None, *, by_function: bool = False) -> N
         by_function: the score is a function of all of it.
     """
     readout = current()
-    if readout.asked:
+    if readout.is_read:
         return
     readout.by_function = by_function
     try:
@@ -53,7 +53,7 @@ def remember(outputs: Any, batch: int | None, *, by_function: bool = False) -> N
             raise
     else:  # no segmentation map, say, explained by a function
         readout.table = table.detach()
-    readout.asked = True
+    readout.is_read = True
 
 
 def explains(classes: tuple[int, ...]) -> None:

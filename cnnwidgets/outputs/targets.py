@@ -51,13 +51,13 @@ def resolve(
     by_function = callable(target) and not isinstance(target, torch.Tensor)
     remember(outputs, batch, by_function=by_function)
     if callable(target) and by_function:
-        return _called(target, outputs, batch), target
+        return _scores_by_function(target, outputs, batch), target
     table = class_scores(outputs, batch=batch)
-    chosen = _classes(target, table)
-    explains(chosen)
+    classes = _classes(target, table)
+    explains(classes)
     if score == "probability":
         table = probabilities(table, kind_of(outputs, batch=batch))
-    return table[torch.arange(len(table), device=table.device), torch.tensor(chosen, device=table.device)], chosen
+    return table[torch.arange(len(table), device=table.device), torch.tensor(classes, device=table.device)], classes
 
 
 def _classes(target: Target, table: torch.Tensor) -> tuple[int, ...]:
@@ -65,12 +65,12 @@ def _classes(target: Target, table: torch.Tensor) -> tuple[int, ...]:
     if target is None:
         return tuple(table.argmax(1).tolist())
     single = _as_int(target)
-    wanted = [single] * images if single is not None else _sequence(target, images)
-    for value in wanted:
+    indices = [single] * images if single is not None else _sequence(target, images)
+    for value in indices:
         if not 0 <= value < classes:
             has = "one output: pass None or 0" if classes == 1 else f"{classes} classes: pass 0 to {classes - 1}"
             raise TargetError(f"target {value} is out of range. The model has {has}.")
-    return tuple(wanted)
+    return tuple(indices)
 
 
 def _sequence(target: Any, images: int) -> list[int]:
@@ -105,7 +105,7 @@ def _as_int(value: Any) -> int | None:
         return None
 
 
-def _called(target: Callable[[Any], torch.Tensor], outputs: Any, batch: int | None) -> torch.Tensor:
+def _scores_by_function(target: Callable[[Any], torch.Tensor], outputs: Any, batch: int | None) -> torch.Tensor:
     name = getattr(target, "__name__", None) or type(target).__name__
     try:
         scores = target(outputs)
@@ -122,9 +122,11 @@ def _called(target: Callable[[Any], torch.Tensor], outputs: Any, batch: int | No
     if images == 1 and getattr(outputs, "shape", None) == getattr(scores, "shape", None) == torch.Size(()):
         scores = scores[None]  # a model that squeezes its one number
     if not isinstance(scores, torch.Tensor) or tuple(scores.shape) != (images,) or not scores.is_floating_point():
-        got = f"shape {tuple(scores.shape)}, {scores.dtype}" if isinstance(scores, torch.Tensor) else repr(type(scores))
+        result = (
+            f"shape {tuple(scores.shape)}, {scores.dtype}" if isinstance(scores, torch.Tensor) else repr(type(scores))
+        )
         raise TargetError(
-            f"The target function {name!r} returned {got}; expected floating-point scores of shape ({images},), one an "
-            f"image. It was given what the model returned: {shown(outputs)}."
+            f"The target function {name!r} returned {result}; expected floating-point scores of shape ({images},), one "
+            f"an image. It was given what the model returned: {shown(outputs)}."
         )
     return scores

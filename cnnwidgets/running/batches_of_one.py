@@ -68,7 +68,7 @@ def refuse_several(model: nn.Module, images: torch.Tensor, error: BaseException)
 def _runs(model: nn.Module, images: torch.Tensor) -> bool:
     try:
         with torch.no_grad(), preserved(model, evaluate=True):
-            rows = _rows(run(model, images.clone()))
+            rows = _image_rows(run(model, images.clone()))
     except Exception as error:
         if not may_be_the_batch(error):
             raise
@@ -76,7 +76,7 @@ def _runs(model: nn.Module, images: torch.Tensor) -> bool:
     return rows is None or rows == len(images)
 
 
-def _rows(outputs: Any) -> int | None:
+def _image_rows(outputs: Any) -> int | None:
     """How many images the outputs speak of, if they say so."""
     scores = score_tensor(outputs)
     return len(scores) if scores.ndim > 1 else None

@@ -43,7 +43,7 @@ def run(model: nn.Module, x: torch.Tensor) -> Any:
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        explained = _explained(base, x, error, *_deepest(base, x, error))
+        explained = _layer_error(base, x, error, *_deepest(base, x, error))
         if is_first_to_ask(base, (x,)):
             raise NeedsGradients(str(explained)) from error
         raise explained from error
@@ -98,7 +98,7 @@ def _tried(base: nn.Module, images: torch.Tensor, kinds: list[Kind]) -> Kind:
     return kinds[0]
 
 
-def _explained(
+def _layer_error(
     base: nn.Module, x: torch.Tensor, error: Exception, module: nn.Module, inputs: tuple[Any, ...]
 ) -> CnnWidgetsError:
     advice = wrapping_advice(base, error) if module is base else ""
@@ -107,14 +107,14 @@ def _explained(
     name = next((name for name, candidate in Network.of(base).layers if candidate is module), "")
     where = f"layer {name!r} ({type(module).__name__})" if name else f"{type(module).__name__}.forward"
     shape = next((tuple(value.shape) for value in inputs if isinstance(value, torch.Tensor)), None)
-    wanted = getattr(module, "in_channels", None)
-    if isinstance(module, nn.Conv2d) and shape == tuple(x.shape) and len(shape) == 4 and shape[1] != wanted:
+    channels = getattr(module, "in_channels", None)
+    if isinstance(module, nn.Conv2d) and shape == tuple(x.shape) and len(shape) == 4 and shape[1] != channels:
         return InputError(
             f"The input has {shape[1]} {'channel' if shape[1] == 1 else 'channels'}, shape {shape}; "
-            f"{where} expects {wanted}. Pass images of shape (N, {wanted}, H, W)."
+            f"{where} expects {channels}. Pass images of shape (N, {channels}, H, W)."
         )
-    got = f", which got input of shape {shape}" if shape is not None else ""
-    return CnnWidgetsError(f"The model raised {type(error).__name__}: {error} — in {where}{got}.{_advice(error)}")
+    arrived = f", which got input of shape {shape}" if shape is not None else ""
+    return CnnWidgetsError(f"The model raised {type(error).__name__}: {error} — in {where}{arrived}.{_advice(error)}")
 
 
 def _advice(error: Exception) -> str:

@@ -34,18 +34,18 @@ def wrapping_advice(model: nn.Module, error: Exception) -> str:
     except (TypeError, ValueError):
         return ""
     name = type(model).__name__
-    required = [one for one in parameters if one.default is one.empty and one.kind in _PLAIN]
-    keywords = [one for one in parameters if one.default is one.empty and one.kind is one.KEYWORD_ONLY]
+    required = [entry for entry in parameters if entry.default is entry.empty and entry.kind in _PLAIN]
+    keywords = [entry for entry in parameters if entry.default is entry.empty and entry.kind is entry.KEYWORD_ONLY]
     if isinstance(error, TypeError) and (len(required) > 1 or (required and keywords)):
-        return _several(name, [one.name for one in required], [one.name for one in keywords])
-    optional = [one.name for one in parameters if one.default is None and one.kind in _PLAIN]
+        return _several(name, [entry.name for entry in required], [entry.name for entry in keywords])
+    optional = [entry.name for entry in parameters if entry.default is None and entry.kind in _PLAIN]
     if "NoneType" in str(error) and len(required) == 1 and optional:  # it cannot do without
-        return _several(name, [required[0].name, *optional], [one.name for one in keywords])
-    takes_none = not any(one.kind in (*_PLAIN, one.VAR_POSITIONAL) for one in parameters)
-    if isinstance(error, TypeError) and takes_none and any(one.kind is one.KEYWORD_ONLY for one in parameters):
-        first, *others = [one.name for one in keywords or parameters]
+        return _several(name, [required[0].name, *optional], [entry.name for entry in keywords])
+    takes_none = not any(entry.kind in (*_PLAIN, entry.VAR_POSITIONAL) for entry in parameters)
+    if isinstance(error, TypeError) and takes_none and any(entry.kind is entry.KEYWORD_ONLY for entry in parameters):
+        first, *others = [entry.name for entry in keywords or parameters]
         return _several(name, [], [first, *others])
-    container = _container(parameters[0]) if parameters else ""
+    container = _expected_container(parameters[0]) if parameters else ""
     if container:
         return (
             f"{name}.forward takes {container[0]}, not a tensor of images ({type(error).__name__}: {error}). "
@@ -56,41 +56,41 @@ def wrapping_advice(model: nn.Module, error: Exception) -> str:
     return ""
 
 
-def _several(name: str, required: list[str], keywords: list[str]) -> str:
+def _several(owner: str, required: list[str], keywords: list[str]) -> str:
     image, *others = [*required, *keywords]
-    by_name = [f"{one}={image if one == image else f'self.{one}'}" for one in keywords]
-    call = ", ".join([*(one if one == image else f"self.{one}" for one in required), *by_name])
+    by_name = [f"{name}={image if name == image else f'self.{name}'}" for name in keywords]
+    call = ", ".join([*(name if name == image else f"self.{name}" for name in required), *by_name])
     if not others:
         return (
-            f"{name}.forward takes its image by name only, as {image}=. Wrap it:\n\n"
+            f"{owner}.forward takes its image by name only, as {image}=. Wrap it:\n\n"
             + _module("model", "", f"self.model({call})", image)
             + "\n\nand pass OneInput(model) for the model."
         )
     listed = f"{', '.join([image, *others[:-1]])} and {others[-1]}"
-    given = ", ".join(others)
+    arguments = ", ".join(others)
     return (
-        f"{name}.forward takes more than an image: {listed}. The other inputs must be held fixed; wrap it:\n\n"
-        + _module("model", given, f"self.model({call})", image)
-        + f"\n\nand pass OneInput(model, {given}) for the model."
+        f"{owner}.forward takes more than an image: {listed}. The other inputs must be held fixed; wrap it:\n\n"
+        + _module("model", arguments, f"self.model({call})", image)
+        + f"\n\nand pass OneInput(model, {arguments}) for the model."
     )
 
 
 def _module(model: str, others: str, call: str, image: str) -> str:
     names = [model, *(others.split(", ") if others else [])]
-    held = f"{', '.join(f'self.{one}' for one in names)} = {', '.join(names)}"
+    assignment = f"{', '.join(f'self.{name}' for name in names)} = {', '.join(names)}"
     return (
         "    class OneInput(nn.Module):\n"
-        f"        def __init__(self, {', '.join(names)}): super().__init__(); {held}\n"
+        f"        def __init__(self, {', '.join(names)}): super().__init__(); {assignment}\n"
         f"        def forward(self, {image}): return {call}"
     )
 
 
-def _container(parameter: inspect.Parameter) -> tuple[str, str] | None:
+def _expected_container(parameter: inspect.Parameter) -> tuple[str, str] | None:
     """What a parameter says that it takes instead of a tensor, and how to make it of one: by its annotation."""
-    said = parameter.annotation if isinstance(parameter.annotation, str) else str(parameter.annotation)
-    said = said.lower() if parameter.annotation is not parameter.empty else ""
-    if "dict" in said or "mapping" in said:
+    annotation = parameter.annotation if isinstance(parameter.annotation, str) else str(parameter.annotation)
+    annotation = annotation.lower() if parameter.annotation is not parameter.empty else ""
+    if "dict" in annotation or "mapping" in annotation:
         return "a mapping", f'{{"image": {parameter.name}}}'
-    if ("list" in said or "tuple" in said or "sequence" in said) and "tensor" in said:
+    if ("list" in annotation or "tuple" in annotation or "sequence" in annotation) and "tensor" in annotation:
         return "a list of images", f"list({parameter.name})"
     return None

@@ -40,7 +40,7 @@ class Contents:
         self.modules: list[nn.Module] = []
         self.complete = True
         modules = list(modules)
-        self._seen = {id(module) for module in modules}
+        self._visited = {id(module) for module in modules}
         self._left = _MOST
         pending: list[Any] = list(also)
         for module in modules:
@@ -52,19 +52,19 @@ class Contents:
 
     def _look(self, value: Any, pending: list[Any]) -> None:
         # What a proxy stands for is held elsewhere; one whose object is gone raises at every look.
-        if type(value) in ProxyTypes or isinstance(value, _LEAVES) or id(value) in self._seen:
+        if type(value) in ProxyTypes or isinstance(value, _LEAVES) or id(value) in self._visited:
             return
-        self._seen.add(id(value))
+        self._visited.add(id(value))
         if isinstance(value, torch.Tensor):
             if not isinstance(value, nn.Parameter):
                 self.tensors.append(value)
             return
         if isinstance(value, nn.Module):
-            for one in value.modules():
-                if one is value or id(one) not in self._seen:
-                    self._seen.add(id(one))
-                    self.modules.append(one)
-                    pending += own_attributes(one).values()
+            for inner in value.modules():
+                if inner is value or id(inner) not in self._visited:
+                    self._visited.add(id(inner))
+                    self.modules.append(inner)
+                    pending += own_attributes(inner).values()
             return
         box = _box(value)
         if box is not None:
@@ -84,8 +84,8 @@ def _box(value: Any) -> Any:
         return value
     if type(value).__module__.split(".")[0] in _FOREIGN or isinstance(value, tuple):
         return None
-    held = getattr(value, "__dict__", None)
-    return held if type(held) is dict else None
+    attributes = getattr(value, "__dict__", None)
+    return attributes if type(attributes) is dict else None
 
 
 class Attributes:
@@ -105,14 +105,14 @@ class Attributes:
 
     def restore(self) -> None:
         """Put everything back; what is as it was is not touched."""
-        for held, before, count in self._attributes:
-            if len(held) != count or any(held.get(name, before) is not value for name, value in before.items()):
-                for name in [name for name in held if name not in _OF_TORCH and name not in before]:
-                    del held[name]
-                held.update(before)
+        for table, before, count in self._attributes:
+            if len(table) != count or any(table.get(name, before) is not value for name, value in before.items()):
+                for name in [name for name in table if name not in _OF_TORCH and name not in before]:
+                    del table[name]
+                table.update(before)
         for box, content in self._boxes:
             if not _same_content(box, content):
-                _refill(box, content)
+                refill(box, content)
         for value, content in self._tensors:
             if value.shape == content.shape and not torch.equal(_bits(value), _bits(content)):
                 with torch.inference_mode(value.is_inference()), torch.no_grad():
@@ -131,8 +131,8 @@ def _bits(value: torch.Tensor) -> torch.Tensor:
 
 def _same_items(now: dict[Any, Any], before: dict[Any, Any]) -> bool:
     return len(now) == len(before) and all(
-        name == other and value is known
-        for (name, value), (other, known) in zip(now.items(), before.items(), strict=True)
+        name == other and value is earlier
+        for (name, value), (other, earlier) in zip(now.items(), before.items(), strict=True)
     )
 
 
@@ -141,10 +141,10 @@ def _same_content(box: Any, content: Any) -> bool:
         return _same_items(box, content)
     if isinstance(box, set):
         return set(map(id, box)) == set(map(id, content))
-    return len(box) == len(content) and all(one is other for one, other in zip(box, content, strict=True))
+    return len(box) == len(content) and all(item is earlier for item, earlier in zip(box, content, strict=True))
 
 
-def _refill(box: Any, content: Any) -> None:
+def refill(box: Any, content: Any) -> None:
     box.clear()
     if isinstance(box, dict | set):
         box.update(content)

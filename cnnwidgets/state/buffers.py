@@ -49,7 +49,7 @@ class _Group:
             if getattr(module, name, None) is not buffer:
                 setattr(module, name, buffer)
                 yield module, name
-        if len(self._entries) > 1 and _same(self._now(), self._before):
+        if len(self._entries) > 1 and _same_bits(self._now(), self._before):
             return
         start = 0
         for (module, name, buffer), shape in zip(self._entries, self._shapes, strict=True):
@@ -57,7 +57,7 @@ class _Group:
             if len(self._entries) > 1:
                 before = before[start : start + shape.numel()].view(shape)
                 start += shape.numel()
-            if buffer.shape != shape or not _same(buffer, before):
+            if buffer.shape != shape or not _same_bits(buffer, before):
                 _write(buffer, before)
                 yield module, name
 
@@ -69,25 +69,25 @@ def _grouped(modules: Iterable[nn.Module]) -> Iterator[list[Entry]]:
         for name, buffer in module._buffers.items():  # noqa: SLF001 (named_buffers takes ten times as long)
             if buffer is None or buffer.is_meta:
                 continue
-            if _plain(buffer) and buffer.numel() <= _SMALL:
+            if _is_dense(buffer) and buffer.numel() <= _SMALL:
                 together.setdefault((buffer.dtype, buffer.device), []).append((module, name, buffer))
             else:
                 yield [(module, name, buffer)]
     yield from together.values()
 
 
-def _plain(tensor: torch.Tensor) -> bool:
+def _is_dense(tensor: torch.Tensor) -> bool:
     return tensor.layout == torch.strided and not tensor.is_quantized
 
 
-def _same(now: torch.Tensor, before: torch.Tensor) -> bool:
+def _same_bits(now: torch.Tensor, before: torch.Tensor) -> bool:
     """Bit by bit, where that can be asked."""
     if now.shape != before.shape:
         return False
     now, before = now.detach(), before.detach()
     if now.layout != torch.strided:  # torch compares no sparse tensors
         now, before = now.to_dense(), before.to_dense()
-    if _plain(now) and now.numel() and now.dtype != torch.uint8:
+    if _is_dense(now) and now.numel() and now.dtype != torch.uint8:
         now, before = (tensor.contiguous().view(-1).view(torch.uint8) for tensor in (now, before))
     return torch.equal(now, before)
 

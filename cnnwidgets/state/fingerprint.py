@@ -65,8 +65,8 @@ def fingerprint(model: nn.Module, *, thorough: bool = False) -> Fingerprint:
     modules = list(base.modules())
     contents = Contents(modules)
     modules += contents.modules
-    parameters = _present(value for one in modules for value in list(one._parameters.values()))  # noqa: SLF001
-    buffers = _present(value for one in modules for value in list(one._buffers.values()))  # noqa: SLF001
+    parameters = _present(value for module in modules for value in list(module._parameters.values()))  # noqa: SLF001
+    buffers = _present(value for module in modules for value in list(module._buffers.values()))  # noqa: SLF001
     buffers += _present(contents.tensors)
     few = sum(value.numel() for value in parameters) <= _SUMMED
     return Fingerprint(
@@ -122,24 +122,24 @@ def outside_values(function: Any) -> Iterator[tuple[str, Any]]:
 def _module_mark(module: nn.Module) -> Hashable:
     if isinstance(module, torch.jit.ScriptModule):
         return type(module).__name__, module.original_name
-    held = vars(module)
-    children = tuple((name, id(child)) for name, child in held["_modules"].copy().items())
+    tables = vars(module)
+    children = tuple((name, id(child)) for name, child in tables["_modules"].copy().items())
     # What stands for a forward while it is observed is there for the moment only, as our hooks are.
     own = {name: value for name, value in own_attributes(module).items() if not isinstance(value, Forward)}
-    hooks = list(user_hooks(module)) if any(held[table] for table in _HOOKS) else []
+    hooks = list(user_hooks(module)) if any(tables[name] for name in _HOOKS) else []
     functions = tuple(
         tuple((name, _deep_mark(value)) for name, value in outside_values(function))
         for function in _functions(own, [hook for _, hook in hooks])
     )
     attributes = tuple((name, _mark(value)) for name, value in own.items())
-    parameters = tuple(map(id, held["_parameters"].copy().values()))
+    parameters = tuple(map(id, tables["_parameters"].copy().values()))
     marks = tuple((key, id(hook)) for key, hook in hooks)
     return id(module), id(type(module)), children, parameters, attributes, marks, functions
 
 
 def _methods(modules: Iterable[nn.Module]) -> Hashable:
     """The functions of their classes, which a cell may have replaced."""
-    kinds = dict.fromkeys(kind for one in dict.fromkeys(map(type, modules)) for kind in one.__mro__)
+    kinds = dict.fromkeys(kind for module in dict.fromkeys(map(type, modules)) for kind in module.__mro__)
     functions = (value for kind in kinds for value in vars(kind).copy().values() if isinstance(value, FunctionType))
     return tuple(map(id, functions))
 
@@ -161,10 +161,10 @@ def _mark(value: Any) -> Hashable:
         return type(value), value
     if isinstance(value, tuple):
         return tuple(map(_mark, value))
-    return _array_mark(value) if isinstance(value, np.ndarray) else id(value)
+    return _numpy_mark(value) if isinstance(value, np.ndarray) else id(value)
 
 
-def _array_mark(value: Any) -> Hashable:
+def _numpy_mark(value: Any) -> Hashable:
     small = value.size <= _SMALL
     if value.dtype.hasobject or not (small or value.flags.c_contiguous):  # or looking at it would copy it
         return id(value)
@@ -183,7 +183,7 @@ def _address(value: torch.Tensor) -> int:
         return 0
 
 
-def _line(value: torch.Tensor) -> torch.Tensor | None:
+def _memory_line(value: torch.Tensor) -> torch.Tensor | None:
     """Its numbers in memory order, as integers, without a copy where possible; None: cannot be read so."""
     if value.layout != torch.strided or value.is_quantized or value.is_meta or not value.numel():
         return None
@@ -198,7 +198,7 @@ def _line(value: torch.Tensor) -> torch.Tensor | None:
 def _sample(tensors: list[torch.Tensor], *, rows_too: bool) -> int:
     parts = []
     for value in tensors:
-        line = _line(value)
+        line = _memory_line(value)
         if line is None:
             continue
         parts.append(line[:: max(1, len(line) // _PER_TENSOR)])
@@ -216,7 +216,7 @@ def _sample(tensors: list[torch.Tensor], *, rows_too: bool) -> int:
 def _total(tensors: list[torch.Tensor]) -> int:
     sums: dict[torch.device, list[torch.Tensor]] = {}
     for value in tensors:
-        line = _line(value)
+        line = _memory_line(value)
         if line is None:
             continue
         whole = 8 // line.element_size()

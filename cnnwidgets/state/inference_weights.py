@@ -23,8 +23,8 @@ class OrdinaryWeights:
         self._swapped: list[tuple[Table, str, torch.Tensor, torch.Tensor]] = []
         tables: Iterable[Table] = (
             table
-            for one in modules
-            for table in (one._parameters, one._buffers)  # noqa: SLF001
+            for module in modules
+            for table in (module._parameters, module._buffers)  # noqa: SLF001
         )
         for table in tables:
             for name, value in table.items():

@@ -29,7 +29,7 @@ from .new_hooks import NewHooks
 
 
 @dataclass
-class Kept:
+class Restored:
     """What :func:`preserved` found when its block had ended.
 
     Attributes:
@@ -41,7 +41,7 @@ class Kept:
 
 @careful
 @contextmanager
-def preserved(model: nn.Module, *, evaluate: bool = False) -> Iterator[Kept]:
+def preserved(model: nn.Module, *, evaluate: bool = False) -> Iterator[Restored]:
     """Whatever happens in the block, ``model`` and the random number generators are afterwards as before.
 
     Restored, also after an error or a ``KeyboardInterrupt`` at any moment: the ``training`` flag of each submodule,
@@ -66,19 +66,19 @@ def preserved(model: nn.Module, *, evaluate: bool = False) -> Iterator[Kept]:
     _refuse_lazy(base, modules)
     # Elsewhere than on the main thread, going back would rewind what the user draws meanwhile.
     on_main = threading.current_thread() is threading.main_thread()
-    block = _Block(base, Deferral(), generators() if on_main else _nothing)
+    block = _Block(base, Deferral(), generators() if on_main else _no_generators)
     # Twice, so that an interrupt in the middle of the one is made good by the other.
     try:
         try:
             block.begin(modules, evaluate)
-            yield block.kept
+            yield block.restored
         finally:
             block.end()
     finally:
         block.end()
 
 
-def _nothing() -> None:
+def _no_generators() -> None:
     """What is done on threads that do not own the generators."""
 
 
@@ -86,7 +86,7 @@ class _Block:
     """One use of :func:`preserved`."""
 
     def __init__(self, base: nn.Module, deferral: Deferral, restore_generators: Callable[[], None]) -> None:
-        self.kept = Kept()
+        self.restored = Restored()
         self._base, self._deferral, self._restore_generators = base, deferral, restore_generators
         self._ended = False
 
@@ -95,7 +95,7 @@ class _Block:
         """Remember, and only then change."""
         self._deferral.open()
         with _guard:
-            _held.setdefault(self._base, _Held()).enter(self, modules, evaluate)
+            _states.setdefault(self._base, _ModelState()).enter(self, modules, evaluate)
 
     @careful
     def end(self) -> None:
@@ -104,17 +104,17 @@ class _Block:
         if self._ended:
             return
         with _guard:
-            held = _held.get(self._base)
-            changed = None if held is None else held.leave(self)
+            state = _states.get(self._base)
+            changed = None if state is None else state.leave(self)
             if changed is not None:
-                _held.pop(self._base, None)
-                self.kept.changed = _names(self._base, changed)
+                _states.pop(self._base, None)
+                self.restored.changed = _names(self._base, changed)
         self._restore_generators()
         self._deferral.close()
         self._ended = True
 
 
-class _Held:
+class _ModelState:
     """How a model was before the first of several computations that overlap; the last to leave puts it back.
 
     Each restoring what it found itself, one would take the other's evaluation mode for the user's.
@@ -173,7 +173,7 @@ def _names(base: nn.Module, changed: list[tuple[nn.Module, str]]) -> tuple[str, 
 
 
 _guard = threading.RLock()
-_held: dict[nn.Module, _Held] = {}
+_states: dict[nn.Module, _ModelState] = {}
 
 
 def in_training_mode(model: nn.Module) -> bool:
@@ -206,10 +206,11 @@ def _all_modules(model: nn.Module) -> list[nn.Module]:
 
 def _refuse_lazy(base: nn.Module, modules: Iterable[nn.Module]) -> None:
     # Told apart by hand first: naming all parameters takes longer than everything else here.
-    tensors = (value for one in modules for table in (one._parameters, one._buffers) for value in table.values())  # noqa: SLF001
+    tables = (table for module in modules for table in (module._parameters, module._buffers))  # noqa: SLF001
+    tensors = (value for table in tables for value in table.values())
     if any(is_lazy(value) for value in tensors if value is not None):
-        found = (name for name, value in [*base.named_parameters(), *base.named_buffers()] if is_lazy(value))
-        raise CnnWidgetsError(f"{next(found)!r} has no shape yet: the model is lazy. Run it once on an input first.")
+        lazy = (name for name, value in [*base.named_parameters(), *base.named_buffers()] if is_lazy(value))
+        raise CnnWidgetsError(f"{next(lazy)!r} has no shape yet: the model is lazy. Run it once on an input first.")
 
 
 def generators_now() -> tuple[Any, ...]:

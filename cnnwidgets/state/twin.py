@@ -46,13 +46,13 @@ class Twin:
         why: Exception | None = None
         for attempt in (_by_deepcopy, _by_dict):
             try:
-                made = undisturbed(functools.partial(attempt, base))
+                duplicate = undisturbed(functools.partial(attempt, base))
             except Exception as error:
                 if is_out_of_memory(error):
                     raise
                 why = why or error
                 continue
-            self.module = made
+            self.module = duplicate
             return
         self.note = (
             f"This {type(base).__name__} cannot be copied ({type(why).__name__}: {why}), so the Explorer computes on "
@@ -100,7 +100,7 @@ def _copied(base: nn.Module, make: Callable[[dict[int, Any]], nn.Module]) -> nn.
     memo: dict[int, Any] = {}
     for module in every:
         memo.update({id(value): value for value in list(module._parameters.values()) if value is not None})  # noqa: SLF001
-        memo.update({id(hook): _nothing for hook in _our_hooks(module)})
+        memo.update({id(hook): _hook_stand_in for hook in _our_hooks(module)})
         memo.update(
             {id(value): _LOCKS[type(value)]() for value in own_attributes(module).values() if type(value) in _LOCKS}
         )
@@ -109,7 +109,7 @@ def _copied(base: nn.Module, make: Callable[[dict[int, Any]], nn.Module]) -> nn.
     for function in functions:
         rebound.announce(function)
     with torch.inference_mode(False), torch.no_grad():
-        made = make(memo)
+        duplicate = make(memo)
         rebound.fill()
     pairs: list[tuple[nn.Module, nn.Module]] = []
     for module in every:
@@ -123,7 +123,7 @@ def _copied(base: nn.Module, make: Callable[[dict[int, Any]], nn.Module]) -> nn.
         for name, child in module.named_children():
             if isinstance(child, torch.jit.ScriptModule):
                 _share_memory(child, getattr(new, name))
-    return made
+    return duplicate
 
 
 def _take_parameters(module: nn.Module, new: Any) -> None:
@@ -151,11 +151,11 @@ def _our_hooks(module: nn.Module) -> list[Any]:
 
 def _drop_our_hooks(module: nn.Module) -> None:
     for table in (module._forward_hooks, module._forward_pre_hooks):  # noqa: SLF001
-        for key in [key for key, hook in table.items() if hook is _nothing]:
+        for key in [key for key, hook in table.items() if hook is _hook_stand_in]:
             del table[key]
 
 
-def _nothing(*_: object) -> None:
+def _hook_stand_in(*_: object) -> None:
     """Stands for a hook of ours, while it is copied."""
 
 
@@ -175,7 +175,7 @@ class _Rebound:
 
     def __init__(self, memo: dict[int, Any]) -> None:
         self._memo = memo
-        self._made: list[tuple[FunctionType, FunctionType, _Globals]] = []
+        self._functions: list[tuple[FunctionType, FunctionType, _Globals]] = []
 
     def announce(self, function: Any) -> None:
         """Let ``copy.deepcopy`` put another in the place of ``function``, filled later by :meth:`fill`."""
@@ -188,18 +188,18 @@ class _Rebound:
             return
         own = _Globals(function.__globals__, dict.fromkeys(names))
         cells = tuple(CellType() for _ in function.__closure__ or ())
-        made = FunctionType(function.__code__, own, function.__name__, function.__defaults__, cells)
-        made.__kwdefaults__, made.__module__ = function.__kwdefaults__, function.__module__
-        self._memo[id(function)] = made
-        self._made.append((function, made, own))
+        rebound = FunctionType(function.__code__, own, function.__name__, function.__defaults__, cells)
+        rebound.__kwdefaults__, rebound.__module__ = function.__kwdefaults__, function.__module__
+        self._memo[id(function)] = rebound
+        self._functions.append((function, rebound, own))
         for value in values.values():
             if isinstance(value, FunctionType) and value.__closure__:
                 self.announce(value)
 
     def fill(self) -> None:
         """Once the modules have been copied."""
-        for function, made, own in self._made:
-            for cell, old in zip(made.__closure__ or (), function.__closure__ or (), strict=True):
+        for function, rebound, own in self._functions:
+            for cell, old in zip(rebound.__closure__ or (), function.__closure__ or (), strict=True):
                 try:
                     cell.cell_contents = self._own(old.cell_contents)
                 except ValueError:  # not filled yet
@@ -219,7 +219,7 @@ class _Rebound:
             new: Any = copy.copy(value)
             self._memo[id(value)] = new
             if isinstance(value, dict):
-                new.update({key: self._own(one) for key, one in value.items()})
+                new.update({key: self._own(item) for key, item in value.items()})
             elif not isinstance(value, set):
                 new.clear()
                 new.extend(map(self._own, value))

@@ -8,7 +8,7 @@ import torch
 from scipy.stats import spearmanr
 from skimage.metrics import structural_similarity as peer
 
-from cnnwidgets.checks._similarity import merged, rank_correlation, scaled, structural_similarity
+from cnnwidgets.checks._similarity import merged, over_largest, rank_correlation, structural_similarity
 
 
 def test_rank_correlation_by_hand() -> None:
@@ -62,5 +62,5 @@ def test_channels_are_merged_as_they_are_shown() -> None:
 
 
 def test_scaled_leaves_zeros_and_nan() -> None:
-    assert scaled(torch.zeros(2, 2)).tolist() == [[0, 0], [0, 0]]
-    assert scaled(torch.tensor([[4.0, torch.nan, 2.0]]))[0, [0, 2]].tolist() == [1.0, 0.5]
+    assert over_largest(torch.zeros(2, 2)).tolist() == [[0, 0], [0, 0]]
+    assert over_largest(torch.tensor([[4.0, torch.nan, 2.0]]))[0, [0, 2]].tolist() == [1.0, 0.5]

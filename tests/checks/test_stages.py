@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cnnwidgets.checks._stages import Unit, grouped, redraw, units
+from cnnwidgets.checks._stages import WeightedModule, grouped, redraw, units
 from tests.checks import nets
 
 
@@ -74,7 +74,7 @@ def test_attention_whose_projection_is_never_called_is_randomised_whole() -> Non
 @pytest.mark.parametrize("count", [1, 3, 8, 9, 50])
 @pytest.mark.parametrize("stages", [1, 2, 8])
 def test_groups_hold_every_unit_once_in_order(count: int, stages: int) -> None:
-    found = [Unit(str(place), ()) for place in range(count)]
+    found = [WeightedModule(str(place), ()) for place in range(count)]
     groups = grouped(found, stages)
     assert [unit for group in groups for unit in group] == found
     assert len(groups) == min(count, stages)
