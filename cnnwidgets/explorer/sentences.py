@@ -52,13 +52,31 @@ def model_summary(architecture: Architecture) -> str:
 
 def work_left(method: str, step: Step) -> str:
     """ "Occlusion 62 % · 3 s left"."""
-    share = 100 * step.done / max(step.total, 1)
-    text = f"{method_label(method)} {share:.0f} %"
-    if step.remaining is None:
-        return text
-    seconds = round(step.remaining)
-    left = f"{seconds} s" if seconds < 100 else f"{round(seconds / 60)} min"
-    return f"{text} · {left} left"
+    text = f"{method_label(method)} {100 * step.done / max(step.total, 1):.0f} %"
+    return text if step.remaining is None else f"{text} · {time_left(step.remaining)}"
+
+
+def time_left(seconds: float) -> str:
+    """ "3 s left"."""
+    seconds = round(seconds)
+    return f"{seconds} s left" if seconds < 100 else f"{round(seconds / 60)} min left"
+
+
+def target_text(target: Chosen | int, label: Callable[[int], str]) -> str:
+    """What a map explains: "tiger cat (282)", or the name of a function.
+
+    >>> target_text((3,), lambda index: "cat")
+    'cat (3)'
+    """
+    if callable(target):
+        return function_name(target)
+    index = int(target if isinstance(target, int) else target[0])
+    return f"{label(index)} ({index})"
+
+
+def function_name(target: Callable[..., Any]) -> str:
+    """What a function that is explained is called."""
+    return str(getattr(target, "__name__", "your target"))
 
 
 def closeness(logits: torch.Tensor, target: int, label: Any, kind: Kind | None = None) -> str:
@@ -78,34 +96,21 @@ def closeness(logits: torch.Tensor, target: int, label: Any, kind: Kind | None =
     )
 
 
-def explained(chosen: Chosen, label: Callable[[int], str]) -> str:
-    """What a map explains: "tiger cat (282)", or the name of a function.
-
-    >>> explained((3,), lambda index: "cat")
-    'cat (3)'
-    """
-    if callable(chosen):
-        return str(getattr(chosen, "__name__", "your target"))
-    return f"{label(int(chosen[0]))} ({int(chosen[0])})"
-
-
 def unlikely(logits: torch.Tensor, target: int, label: Any, kind: Kind | None = None) -> str:
     """A reminder that the class explained is far from what the network says; else empty."""
     if kind == "number" or not torch.isfinite(logits).all() or len(logits) < 2:
         return ""
     shares = probabilities(logits[None], kind)[0]
+    share, highest = float(shares[target]), float(shares.max())
     if kind not in (None, *COMPETING):
-        hardly = float(shares[target]) < _UNLIKELY
-        share = percent(float(shares[target]))
-        return (
-            f"The network does not see {label(target)} ({share}); this map explains it all the same." if hardly else ""
-        )
-    best = int(shares.argmax())
-    if float(shares[target]) >= _UNLIKELY * float(shares[best]):
+        if share >= _UNLIKELY:
+            return ""
+        return f"The network does not see {label(target)} ({percent(share)}); this map explains it all the same."
+    if share >= _UNLIKELY * highest:
         return ""
     return (
-        f"The network says {label(best)} ({percent(float(shares[best]))}); this map explains {label(target)}, which "
-        f"has {percent(float(shares[target]))}."
+        f"The network says {label(int(shares.argmax()))} ({percent(highest)}); this map explains {label(target)}, "
+        f"which has {percent(share)}."
     )
 
 

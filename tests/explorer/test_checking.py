@@ -16,7 +16,7 @@ import torch
 from cnnwidgets import explainers
 from cnnwidgets.checks import insertion_deletion, randomised, read
 from cnnwidgets.explainers.attribution import Attribution
-from cnnwidgets.explorer.panels.check import Checking
+from cnnwidgets.explorer.panels.check import CheckPanel
 from cnnwidgets.explorer.work.session import Session
 from tests.explorer import nets
 
@@ -30,9 +30,9 @@ class Host:
         torch.manual_seed(1)
         self.session = Session(nets.plain(), {"one": torch.rand(1, 3, 24, 24), "two": torch.rand(1, 3, 24, 24)})
         self.scene = self.session.open("one")
-        self.shown: Attribution | None = None
+        self.overlay_map: Attribution | None = None
         self.told: list[bool] = []
-        self.part: Checking | None = None
+        self.part: CheckPanel | None = None
 
     without_maps = switched_scores = None
 
@@ -42,21 +42,21 @@ class Host:
     def show_scores(self, logits: torch.Tensor | None) -> None:
         raise AssertionError("the check shows no scores")
 
-    def part_changed(self) -> None:
+    def busy_changed(self) -> None:
         if self.part is not None:
             self.told.append(self.part.busy)
 
     def show(self, method: str | None, layer: str = "4") -> Attribution | None:
-        self.shown = None if method is None else self.session.explain(self.scene, method, layer, lambda _: None)
+        self.overlay_map = None if method is None else self.session.explain(self.scene, method, layer, lambda _: None)
         assert self.part is not None
-        self.part.map_changed(self.shown)
-        return self.shown
+        self.part.map_changed(self.overlay_map)
+        return self.overlay_map
 
 
 @pytest.fixture
 def host() -> Iterator[Host]:
     made = Host()
-    made.part = Checking(made)
+    made.part = CheckPanel(made)
     yield made
     made.part.close()
     made.part.widget.layout.close()
@@ -243,7 +243,7 @@ def test_progress_tells_the_part_and_the_time_left(host: Host) -> None:
     texts = [text for _, text in told]
     assert texts[0] == "Copying the network …"
     assert any(text.startswith("Randomising the weights (1 of 2) ") and text.endswith(" s left") for text in texts)
-    assert any(text.startswith("Hiding and revealing places (2 of 2) ") for text in texts)
+    assert any(text.startswith("HidePanel and revealing places (2 of 2) ") for text in texts)
     shares = [share for share, _ in told if share is not None]
     assert shares == sorted(shares)
 
@@ -278,7 +278,7 @@ def test_closing_stops_the_work_and_leaves_nothing(slow: Slow) -> None:
 
     before = alive()
     host = Host()
-    host.part = Checking(host)
+    host.part = CheckPanel(host)
     host.show("slow")
     click(host)
     assert slow.waiting.wait(20)

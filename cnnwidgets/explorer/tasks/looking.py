@@ -24,8 +24,8 @@ from .task import Region, Task
 
 
 @dataclass
-class Said:
-    """What somebody said of a model's outputs.
+class OutputHints:
+    """What somebody hints of a model's outputs.
 
     Attributes:
         labels: names of the classes.
@@ -58,7 +58,7 @@ class Said:
 
 
 def look(
-    model: nn.Module, image: torch.Tensor, target: Target, region: Region, said: Said, before: Task
+    model: nn.Module, image: torch.Tensor, target: Target, region: Region, hints: OutputHints, before: Task
 ) -> tuple[Task, Observation]:
     """What the network does with ``image`` (1, C, H, W), and what one forward and one backward say about ``target``.
 
@@ -71,10 +71,10 @@ def look(
         TargetError: there is no such class, or the target function failed.
     """
     if callable(target) and _is_function(target):
-        said.function = target
+        hints.function = target
     refused: TargetError | None = None
     if type(before) is Task or before.output is None:
-        readout = said.readout(model)
+        readout = hints.readout(model)
         try:
             with reading(readout):
                 observation = observe(model, image, target)
@@ -82,17 +82,17 @@ def look(
             refused = error
         else:
             if observation.outputs is not None:
-                labels = said.labels_of(model, observation.outputs.shape[1])
+                labels = hints.labels_of(model, observation.outputs.shape[1])
                 task = table_task(observation.outputs, observation.kind, labels).at(region)
                 if task.outputs not in (None, observation.kind):
                     readout = dataclasses.replace(readout, outputs=task.outputs, kind=task.outputs)
-                task = dataclasses.replace(task, output=said.output, readout=readout)
+                task = dataclasses.replace(task, output=hints.output, readout=readout)
                 return task, dataclasses.replace(observation, kind=task.outputs or observation.kind)
-    other = _other(model, image, target, said, refused)
+    other = _other(model, image, target, hints, refused)
     if other is None:  # a table after all
         if refused is not None:
             raise refused
-        return look(model, image, target, region, said, Task())
+        return look(model, image, target, region, hints, Task())
     task = other.at(region)
     task = dataclasses.replace(task, readout=Readout(task.outputs, task.output))
     if task.first is not None and (target is None or _is_function(target)):
@@ -102,13 +102,13 @@ def look(
 
 
 def _other(
-    model: nn.Module, image: torch.Tensor, target: Target, said: Said, refused: TargetError | None
+    model: nn.Module, image: torch.Tensor, target: Target, hints: OutputHints, refused: TargetError | None
 ) -> Task | None:
-    explained = target if said.function is None else said.function
+    explained = target if hints.function is None else hints.function
     try:
-        return other_task(model, image, explained, labels=said.labels, outputs=said.outputs, output=said.output)
+        return other_task(model, image, explained, labels=hints.labels, outputs=hints.outputs, output=hints.output)
     except InputError:
-        if refused is not None and (said.output is not None or said.outputs is not None):
+        if refused is not None and (hints.output is not None or hints.outputs is not None):
             raise refused from None
         raise
 

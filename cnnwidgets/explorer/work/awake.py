@@ -24,7 +24,7 @@ _awake: list[weakref.ref[Sleeper]] = []
 def woken(explorer: Sleeper) -> None:
     """``explorer`` holds maps from now on; those that were used longest ago let go of theirs."""
     with _lock:
-        others = [one for one in _awake if one() not in (None, explorer)]
+        others = _others(explorer)
         _awake[:] = [*others, weakref.ref(explorer)]
         too_many = others[: max(0, len(others) + 1 - MOST)]
     for reference in too_many:
@@ -38,4 +38,8 @@ def woken(explorer: Sleeper) -> None:
 def gone(explorer: Sleeper) -> None:
     """``explorer`` is closed."""
     with _lock:
-        _awake[:] = [one for one in _awake if one() not in (None, explorer)]
+        _awake[:] = _others(explorer)
+
+
+def _others(explorer: Sleeper) -> list[weakref.ref[Sleeper]]:
+    return [reference for reference in _awake if reference() not in (None, explorer)]

@@ -56,7 +56,7 @@ class Worker:
                     self._thread.start()
                 self._changed.notify_all()
         if self._turns:
-            _called(contextvars.copy_context(), job, stop)
+            _perform(contextvars.copy_context(), job, stop)
 
     def cancel(self) -> None:
         """Ask the running job to stop."""
@@ -88,26 +88,25 @@ class Worker:
 
     def close(self, timeout: float = _AT_CLOSE) -> None:
         """Ask the running job to stop, take no more, and give it a moment."""
-        with self._changed:
-            self._closed = True
-            self._stop.set()
-            self._jobs.clear()
-            self._changed.notify_all()
+        self._refuse_more()
         if threading.current_thread() is threading.main_thread():
             with contextlib.suppress(TimeoutError):
                 self.wait(timeout)
 
     def abandon(self) -> threading.Thread | None:
         """End the running job at its next line: nobody waits for it. Returns the thread that will end."""
+        thread = self._refuse_more()
+        if thread is not None and thread.ident is not None:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Cancelled))
+        return thread
+
+    def _refuse_more(self) -> threading.Thread | None:
         with self._changed:
             self._closed = True
             self._stop.set()
             self._jobs.clear()
             self._changed.notify_all()
-            thread = self._thread
-        if thread is not None and thread.ident is not None:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Cancelled))
-        return thread
+            return self._thread
 
     def _work(self) -> None:
         with contextlib.suppress(Cancelled):  # of a process that ends
@@ -121,11 +120,17 @@ class Worker:
                         return
                     context, job, stop = self._jobs.popleft()
                     self._running = True
-                _called(context, job, stop)
+                _perform(context, job, stop)
                 del context, job, stop  # an idle thread keeps no model alive
 
 
-def _called(context: contextvars.Context, job: Job, stop: threading.Event) -> None:
+def refuse_stopped(stop: threading.Event) -> None:
+    """Raise ``Cancelled`` where a job was asked to stop."""
+    if stop.is_set():
+        raise Cancelled("Stopped.")
+
+
+def _perform(context: contextvars.Context, job: Job, stop: threading.Event) -> None:
     try:
         context.run(job, stop)
     except Cancelled:
