@@ -18,7 +18,7 @@ from .still import still_explorer
 from .work.layers import layer_with_maps
 from .work.scene import Scene
 from .work.session import Session
-from .work.stage import Stage
+from .work.showcase import Showcase
 
 PANELS = ("look", "hide", "compare")
 
@@ -46,17 +46,17 @@ class Choices(PageState, StillPicture, ipywidgets.Box):
     )
     message = traitlets.Unicode("", help="The same for a reader: the work and the time left, or what went wrong.")
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, showcase: Showcase) -> None:
+        self._showcase = showcase
         super().__init__()
 
     @property
     def _scene(self) -> Scene:
-        return self._stage.scene
+        return self._showcase.scene
 
     @property
     def _session(self) -> Session:
-        return self._stage.session
+        return self._showcase.session
 
     @property
     def pictures(self) -> list[str]:
@@ -114,9 +114,9 @@ class Choices(PageState, StillPicture, ipywidgets.Box):
 
     def _live(self) -> bool:
         """Whether values are to be checked: not while the view itself sets them."""
-        with self._stage.lock:  # not between two steps of the worker's own setting
+        with self._showcase.lock:  # not between two steps of the worker's own setting
             self._open_session()
-            return self._stage.checking
+            return self._showcase.checking
 
     def _open_session(self) -> Session:
         if self.status == "closed":

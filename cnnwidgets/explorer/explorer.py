@@ -16,11 +16,11 @@ from .panels.all_panels import Panels
 from .requests import Requests
 from .sentences import model_title
 from .ties import guarded, tie
-from .view import View
+from .view import ExplorerView
 from .work import awake
 from .work.layers import layer_with_maps
 from .work.session import Session
-from .work.stage import Stage
+from .work.showcase import Showcase
 
 
 class Explorer(Choices):
@@ -35,17 +35,19 @@ class Explorer(Choices):
 
     def __init__(self, session: Session, target: Target = None) -> None:
         scene = session.open(next(iter(session.images)), target)
-        stage = Stage(session, scene)
-        super().__init__(stage)
+        showcase = Showcase(session, scene)
+        super().__init__(showcase)
         panels = self._panels = Panels(
-            stage,
+            showcase,
             show_scores=lambda logits: self._display.show_scores(logits),
             busy_changed=lambda: self._display.mark_busy(),
             renew=lambda: self._requests.renew(),
         )
-        view = self._view = View(model_title(session.original), scene.architecture, list(session.images), panels)
-        self._display = Display(self, stage, view, panels)
-        self._requests = Requests(self, stage, view, panels, self._display, target)
+        view = self._view = ExplorerView(
+            model_title(session.original), scene.architecture, list(session.images), panels
+        )
+        self._display = Display(self, showcase, view, panels)
+        self._requests = Requests(self, showcase, view, panels, self._display, target)
         self.graph, self.feature_maps = view.graph, view.feature_maps
         self.overlay, self.scores = view.overlay, view.scores
         self.occluder, self.comparison = panels.hiding.widget, panels.comparing.widget
@@ -57,7 +59,7 @@ class Explorer(Choices):
         self._display.show_grad_cam()
         awake.woken(self._requests)
         self._listen()
-        stage.checking = True
+        showcase.checking = True
         self.method = first_method(scene.now)
 
     def __repr__(self) -> str:
@@ -115,16 +117,15 @@ class Explorer(Choices):
         if "_requests" not in self.__dict__:  # its making failed, and ipywidgets closes what is left of it
             super().close()
             return
-        self._stage.checking = False
+        self._showcase.checking = False
         self._stop_listening()
         self._requests.close()
         self._panels.close()
-        with self._stage.lock:
+        with self._showcase.lock:
             self.status, self.message = "closed", "This Explorer is closed."
             self.unobserve_all()
             self._view.close()
-            self._view.bar.on_cancel = self._view.bar.on_upload = lambda *_: None
-            self._stage.clear()
+            self._showcase.clear()
             self._requests.clear()
             del self._view, self._panels, self._display
         self.layout.close()

@@ -8,17 +8,17 @@ from collections.abc import Callable
 
 from cnnwidgets.core.errors import Cancelled, message_of
 from cnnwidgets.explainers.attribution import Attribution
+from cnnwidgets.explainers.labels import label_of
 from cnnwidgets.outputs.targets import Target
-from cnnwidgets.widgets.heatmap_overlay.names import method_label
 
 from .choices import Choices
 from .display import Display
 from .panels.all_panels import Panels
-from .view import View
+from .view import ExplorerView
 from .work import awake
 from .work.report import Report
 from .work.scene import Scene
-from .work.stage import Stage
+from .work.showcase import Showcase
 from .work.worker import Worker, refuse_stopped
 
 _LONGEST_RENEWAL = 60.0  # seconds that a panel waits for the photograph to be looked at again
@@ -33,70 +33,70 @@ class Requests:
     """
 
     def __init__(
-        self, choices: Choices, stage: Stage, view: View, panels: Panels, display: Display, target: Target
+        self, choices: Choices, showcase: Showcase, view: ExplorerView, panels: Panels, display: Display, target: Target
     ) -> None:
-        self._choices, self._stage, self._session = choices, stage, stage.session
+        self._choices, self._showcase, self._session = choices, showcase, showcase.session
         self._view, self._panels, self._display = view, panels, display
-        self._worker = Worker(turns=stage.session.turns)
+        self._worker = Worker(turns=showcase.session.turns)
         # None: explain the predicted class, whichever it is. A class that somebody chose is kept, whatever kind of
         # number was given.
-        chosen_class = stage.scene.target_class
+        chosen_class = showcase.scene.target_class
         self._requested_target: Target = target if target is None or chosen_class is None else chosen_class
 
     def target_changed(self, target: int) -> None:
         """Somebody chose a class, or the view followed the predicted one."""
-        with self._stage.lock:
-            if self._stage.checking:
+        with self._showcase.lock:
+            if self._showcase.checking:
                 self._requested_target = target
                 if self._choices.target != target:  # the worker set it meanwhile
-                    with self._stage.unchecked():
+                    with self._showcase.unchecked():
                         self._choices.target = target
             self.refresh()
 
     def refresh(self) -> None:
         """Bring the view up to date with the traits."""
-        with self._stage.lock:
-            if not self._stage.checking:
+        with self._showcase.lock:
+            if not self._showcase.checking:
                 return
             self._display.offer_methods()
-            if not self._needs_work(self._stage.scene):
+            if not self._needs_work(self._showcase.scene):
                 self._worker.supersede()
                 self._display.show_grad_cam()
                 return
-            self._display.set_status("busy", f"{method_label(self._choices.method)} …")
+            self._display.set_status("busy", f"{label_of(self._choices.method)} …")
         self._worker.submit(self._work)
 
     def refresh_if_stale(self) -> None:
         """Look at the photograph again if the network or the image is not what it was."""
-        if not self._stage.checking:
+        if not self._showcase.checking:
             return
-        if not self._stage.scene.asleep:
+        if not self._showcase.scene.asleep:
             awake.woken(self)
-        if self._choices.status != "busy" and self._session.is_stale(self._stage.scene):
+        if self._choices.status != "busy" and self._session.is_stale(self._showcase.scene):
             self.refresh()
 
     def renew(self) -> None:
         """The same for a panel, on its thread: returns when there is a new scene, or none to come."""
-        before, until = self._stage.scene, time.monotonic() + _LONGEST_RENEWAL
+        before, until = self._showcase.scene, time.monotonic() + _LONGEST_RENEWAL
         self.refresh()
-        while self._stage.scene is before and self._choices.status == "busy" and time.monotonic() < until:
+        while self._showcase.scene is before and self._choices.status == "busy" and time.monotonic() < until:
             time.sleep(0.01)
 
     def sleep(self) -> bool:
         """Let go of the maps, which are made again at the next click; False: it is being used just now."""
-        stage, panels = self._stage, self._panels
-        if not stage.lock.acquire(blocking=False):
+        showcase, panels = self._showcase, self._panels
+        if not showcase.lock.acquire(blocking=False):
             return False
         try:
             if self._choices.status == "closed":
                 return True
-            if self._choices.status == "busy" or not stage.checking or panels.working or panels.switching.busy:
+            if self._choices.status == "busy" or not showcase.checking or panels.working or panels.switching.busy:
                 return False
             self._session.forget()
             self._display.fall_asleep()
             return True
         finally:
-            stage.lock.release()
+            showcase.lock.release()
 
     def wait(self, timeout: float | None = None) -> None:
         """Block until nothing is being computed."""
@@ -125,9 +125,9 @@ class Requests:
         return scene.name != self._choices.picture or list(scene.task.region) != self._choices.region
 
     def _is_other_target(self, scene: Scene) -> bool:
-        if callable(self._requested_target) or callable(scene.target):
+        if callable(self._requested_target) or scene.target_class is None:
             return self._requested_target is not scene.target
-        return self._requested_target is not None and self._requested_target != scene.target
+        return self._requested_target not in (None, scene.target_class)
 
     def _work(self, stop: threading.Event) -> None:
         """On the worker's thread: whatever is missing between what is shown and what the traits ask for."""
@@ -142,7 +142,7 @@ class Requests:
             self._if_newest(stop, lambda: self._fail(failure))
 
     def _catch_up(self, stop: threading.Event) -> None:
-        scene = self._stage.scene
+        scene = self._showcase.scene
         if self._is_other(scene) or self._session.is_stale(scene):
             self._reopen(stop)
             return
@@ -158,14 +158,14 @@ class Requests:
 
     def _reopen(self, stop: threading.Event) -> None:
         """Look at the photograph that is asked for; what is on show already is said to have changed."""
-        scene, region = self._stage.scene, tuple(self._choices.region)
+        scene, region = self._showcase.scene, tuple(self._choices.region)
         if scene.name != self._choices.picture:
             region = ()  # a photograph of another size has other parts
             if not scene.task.columns_stay:
                 self._requested_target = None
 
         def show(scene: Scene) -> None:
-            before = self._stage.scene
+            before = self._showcase.scene
             if not self._is_other(before) and not scene.looks_like(before):
                 scene = scene.with_note(before.version.change_to(scene.version))
             self._apply_unless_stopped(stop, lambda: self._display.show_scene(scene))
@@ -191,14 +191,14 @@ class Requests:
         self._apply_unless_stopped(stop, lambda: self._display.show_map(scene, attribution))
 
     def _apply_unless_stopped(self, stop: threading.Event, change: Callable[[], None]) -> None:
-        with self._stage.lock:
+        with self._showcase.lock:
             if stop.is_set() or self._choices.status == "closed":
                 raise Cancelled("Stopped.")
             change()
 
     def _if_newest(self, stop: threading.Event, change: Callable[[], None]) -> None:
         """A job that another one replaced says nothing any more."""
-        with self._stage.lock:
+        with self._showcase.lock:
             if self._worker.is_newest(stop) and self._choices.status != "closed":
                 change()
 
@@ -207,6 +207,6 @@ class Requests:
         self._fall_back("error", message_of(error))
 
     def _fall_back(self, status: str, message: str) -> None:
-        if self._requested_target is not None and self._stage.scene.target_class is not None:
-            self._requested_target = self._stage.scene.target_class
+        if self._requested_target is not None and self._showcase.scene.target_class is not None:
+            self._requested_target = self._showcase.scene.target_class
         self._display.fall_back(status, message)

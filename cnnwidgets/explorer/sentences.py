@@ -10,10 +10,10 @@ from torch import nn
 
 from cnnwidgets import explainers
 from cnnwidgets.core.progress import Step
+from cnnwidgets.explainers.labels import label_of
 from cnnwidgets.outputs.kinds import COMPETING, Kind, has_probabilities
 from cnnwidgets.outputs.targets import Chosen, probabilities
 from cnnwidgets.tracing.architecture import Architecture
-from cnnwidgets.widgets.heatmap_overlay.names import method_label
 
 _ORDER = ["grad_cam", "saliency", "occlusion"]
 # Two classes are called close when the second has at least this share of the first one's probability.
@@ -26,7 +26,7 @@ def method_choices() -> list[list[str]]:
     """[name, label, question, family] of every explainer, those most asked for first."""
     names = sorted(explainers.names(), key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
     infos = [explainers.info(name) for name in names]
-    return [[info.name, method_label(info.name), info.question, info.family] for info in infos]
+    return [[info.name, info.label, info.question, info.family] for info in infos]
 
 
 def model_title(model: nn.Module) -> str:
@@ -36,7 +36,7 @@ def model_title(model: nn.Module) -> str:
     return str(architecture or type(model).__name__)
 
 
-def _short(amount: float) -> str:
+def _in_units(amount: float) -> str:
     for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if amount >= unit:
             return f"{amount / unit:.2f} {name}"
@@ -46,13 +46,13 @@ def _short(amount: float) -> str:
 def model_summary(architecture: Architecture) -> str:
     """Its size: "4.65 M parameters · 0.39 GMACs"."""
     macs = architecture.total_macs
-    amount = f"{macs / 1e9:.2f} G" if macs >= 1e8 else _short(macs)
-    return f"{_short(architecture.total_params)} parameters · {amount}{'' if amount[-1].isalpha() else ' '}MACs"
+    amount = f"{macs / 1e9:.2f} G" if macs >= 1e8 else _in_units(macs)
+    return f"{_in_units(architecture.total_params)} parameters · {amount}{'' if amount[-1].isalpha() else ' '}MACs"
 
 
 def work_left(method: str, step: Step) -> str:
     """ "Occlusion 62 % · 3 s left"."""
-    text = f"{method_label(method)} {100 * step.done / max(step.total, 1):.0f} %"
+    text = f"{label_of(method)} {100 * step.done / max(step.total, 1):.0f} %"
     return text if step.remaining is None else f"{text} · {time_left(step.remaining)}"
 
 

@@ -9,20 +9,20 @@ import ipywidgets
 import torch
 
 from cnnwidgets.explainers.attribution import Attribution
+from cnnwidgets.explainers.labels import label_of, unit_of
 from cnnwidgets.tracing.architecture import Architecture, LayerInfo
 from cnnwidgets.tracing.placement import UNKNOWN
 from cnnwidgets.widgets.architecture_graph import ArchitectureGraph
 from cnnwidgets.widgets.class_scores import ClassScores
 from cnnwidgets.widgets.explorer_bar import ExplorerBar
 from cnnwidgets.widgets.heatmap_overlay import HeatmapOverlay
-from cnnwidgets.widgets.heatmap_overlay.names import method_label
-from cnnwidgets.widgets.heatmap_overlay.units import unit_of
 from cnnwidgets.widgets.panel_tabs import PanelTabs
 
 from .no_grad_cam import why_not
 from .panels.all_panels import Panels
 from .sentences import all_well, closeness, method_choices, model_summary, target_text, unlikely
 from .tasks import function_sentence
+from .ties import close_widget
 from .work.scene import Scene
 
 _TABS = [
@@ -35,7 +35,7 @@ _TABS = [
 _SWITCHED = "this map is of the network with all its maps; the class bars are without those that are switched off"
 
 
-class View:
+class ExplorerView:
     """The panels and the boxes around them."""
 
     def __init__(self, title: str, architecture: Architecture, pictures: list[str], panels: Panels) -> None:
@@ -147,7 +147,7 @@ class View:
             texts.append({"level": "ok", "text": all_well(attribution.layer)})
         self.overlay.show_attribution(
             replace(attribution, notes=()),
-            caption=f"{attribution.layer or method_label(method)} → {target_text(target, scene.label)}",
+            caption=f"{attribution.layer or label_of(method)} → {target_text(target, scene.label)}",
             partial=partial,
             notes=texts,
         )
@@ -190,16 +190,7 @@ class View:
 
     def close(self) -> None:
         """Close every widget."""
-        for widget in (
-            self.bar,
-            self.graph,
-            self.feature_maps,
-            self.overlay,
-            self.scores,
-            self.tabs,
-            self.middle,
-            self.grid,
-        ):
-            widget.unobserve_all()
-            widget.layout.close()  # ipywidgets closes a widget, and leaves its layout
-            widget.close()
+        self.bar.on_cancel, self.bar.on_upload = lambda: None, lambda _name, _content: None
+        own = [self.bar, self.graph, self.overlay, self.scores, self.tabs, self.middle, self.grid]
+        for widget in own:
+            close_widget(widget)

@@ -38,9 +38,9 @@ def preprocess_for(model: nn.Module | None) -> Preprocess:
     grey = input_channels(model) == 1
     if model is not None:
         for name, module in named_layers(model):
-            found = known_in_timm(module) or known_in_torchvision(module, whole=not name)
-            if found is not None:
-                return _adapted(found, name, grey)
+            preprocess = known_in_timm(module) or known_in_torchvision(module, whole=not name)
+            if preprocess is not None:
+                return _adapted_to(preprocess, name, grey)
     how = "divided by 255" if grey else "normalised with ImageNet's mean and standard deviation"
     note = (
         f"Preprocessing is not known for this network: assumed a centre square of at most 224 pixels, {how}; "
@@ -56,15 +56,15 @@ def preprocess_for(model: nn.Module | None) -> Preprocess:
     )
 
 
-def _adapted(found: Preprocess, part: str, grey: bool) -> Preprocess:
-    notes = list(found.notes)
+def _adapted_to(preprocess: Preprocess, part: str, grey: bool) -> Preprocess:
+    notes = list(preprocess.notes)
     if part:
-        notes.append(f"Preprocessing taken from the part {part!r} of the network ({found.source}).")
-    mean, std = found.mean, found.std
+        notes.append(f"Preprocessing taken from the part {part!r} of the network ({preprocess.source}).")
+    mean, std = preprocess.mean, preprocess.std
     if grey and len(mean) != 1:
         mean, std = (math.fsum(mean) / len(mean),), (math.fsum(std) / len(std),)
         notes.append("The network takes one channel: the picture is grey, the mean and deviation those of the colours.")
-    return replace(found, mean=mean, std=std, channels=1 if grey else 3, notes=tuple(notes))
+    return replace(preprocess, mean=mean, std=std, channels=1 if grey else 3, notes=tuple(notes))
 
 
 def labels_for(model: nn.Module) -> tuple[str, ...] | None:

@@ -54,31 +54,33 @@ def known_in_torchvision(module: nn.Module, whole: bool = True) -> Preprocess | 
     if not exact and not whole:
         return None
     fitting = exact or list(weights)
-    transforms = {_key(w.transforms()): w for w in fitting}
+    transforms = {_transform_key(w.transforms()): w for w in fitting}
     if len(transforms) > 1 and not exact:
         kind = type(module).__name__
         usual = "assumed ImageNet's usual preprocessing (256, centre 224)"
         note = f"No published weights fit this {kind}: {usual}; pass preprocess= to change it."
         return Preprocess(source=f"torchvision {kind}, no weights known for it", notes=(note,))
-    chosen = next((w for w in fitting if w is type(w).DEFAULT), fitting[0])
-    made = chosen.transforms()
-    others = ", ".join(str(w) for key, w in transforms.items() if key != _key(made))
-    note = f"Preprocessing of {chosen} was assumed; {others} fit this network too. Pass preprocess= to be sure."
-    crop = getattr(made, "crop_size", None)
-    resize = made.resize_size
+    weights_member = next((w for w in fitting if w is type(w).DEFAULT), fitting[0])
+    transform = weights_member.transforms()
+    others = ", ".join(str(w) for key, w in transforms.items() if key != _transform_key(transform))
+    note = f"Preprocessing of {weights_member} was assumed; {others} fit this network too. Pass preprocess= to be sure."
+    crop = getattr(transform, "crop_size", None)
+    resize = transform.resize_size
     return Preprocess(
         size=None if crop is None else (crop[0], crop[-1]),
         resize=None if resize is None else (resize[0], resize[-1]),
-        mean=tuple(made.mean),
-        std=tuple(made.std),
-        interpolation=str(made.interpolation.value),
-        source=f"torchvision {chosen}",
+        mean=tuple(transform.mean),
+        std=tuple(transform.std),
+        interpolation=str(transform.interpolation.value),
+        source=f"torchvision {weights_member}",
         notes=(note,) if others else (),
     )
 
 
-def _key(made: Any) -> str:
-    return repr([getattr(made, name, None) for name in ("crop_size", "resize_size", "mean", "std", "interpolation")])
+def _transform_key(transform: Any) -> str:
+    return repr(
+        [getattr(transform, name, None) for name in ("crop_size", "resize_size", "mean", "std", "interpolation")]
+    )
 
 
 @functools.cache

@@ -55,8 +55,8 @@ class Preprocess:
 
     def apply(self, image: Image.Image) -> torch.Tensor:
         """The (1, C, H, W) float32 tensor for ``image``, ready for the network."""
-        wanted = "L" if self.channels == 1 else "RGB"
-        cut = self._geometry(image if image.mode == wanted else image.convert(wanted))
+        mode = "L" if self.channels == 1 else "RGB"
+        cut = self._geometry(image if image.mode == mode else image.convert(mode))
         levels = torch.from_numpy(np.array(cut, dtype=np.uint8)).reshape(cut.height, cut.width, -1)
         values = levels.permute(2, 0, 1).contiguous().float() / 255
         mean, std = (torch.tensor(numbers, dtype=torch.float32).view(-1, 1, 1) for numbers in (self.mean, self.std))

@@ -15,11 +15,11 @@ from cnnwidgets.checks import Curves, Randomisation, Reading, insertion_deletion
 from cnnwidgets.checks.randomisation import MOST_STAGES
 from cnnwidgets.core.progress import ProgressCallback, Step
 from cnnwidgets.explainers.attribution import Attribution
+from cnnwidgets.explainers.labels import label_of
 from cnnwidgets.explorer.sentences import work_left
 from cnnwidgets.explorer.work.report import share_of
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job, refuse_stopped
-from cnnwidgets.widgets.heatmap_overlay.names import method_label
 from cnnwidgets.widgets.map_check import MapCheck
 
 from .panel import Panel, PanelHost
@@ -256,4 +256,4 @@ def _hint(method: str) -> str:
     if not _takes_long(method):
         return ""
     activity = "puts patches side by side, and makes" if method == "occlusion" else "makes"
-    return f"{method_label(method)} takes long: the check {activity} {_FEW_STAGES + 1} maps."
+    return f"{label_of(method)} takes long: the check {activity} {_FEW_STAGES + 1} maps."

@@ -11,13 +11,13 @@ from typing import Any
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import Cancelled, InputError, message_of
 from cnnwidgets.core.progress import Step
+from cnnwidgets.explainers.labels import label_of
 from cnnwidgets.explorer.sentences import method_choices, target_text, time_left
 from cnnwidgets.explorer.work.layers import explained_layers
 from cnnwidgets.explorer.work.report import Report, share_of
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job
 from cnnwidgets.widgets.comparison import Comparison, Wanted
-from cnnwidgets.widgets.heatmap_overlay.names import method_label
 
 from .panel import Panel, PanelHost
 
@@ -102,7 +102,7 @@ class ComparePanel(Panel):
             needs_layer = explainers.info(method).needs_layer
             single = by_layer and not needs_layer
             note = _INPUT_ONLY if single else f"Layer {layer}" if needs_layer and not by_layer else ""
-            rows.append({"label": method_label(method), "note": note, "single": single})
+            rows.append({"label": label_of(method), "note": note, "single": single})
         if by_layer:
             caption = f"{scene.name} → {target_text(scene.target, scene.label)}"
             return _Grid(scene, choice.methods, rows, list(choice.layers), caption, list(choice.layers), None)

@@ -49,7 +49,7 @@ class _Photograph:
 
 
 @dataclass(eq=False)
-class _Sweep:
+class _SweepOnShow:
     """A sweep of the photograph on show, and what it has measured by now."""
 
     wish: SweepWish
@@ -68,7 +68,7 @@ class HidePanel(Panel):
         self.widget.on_sweep(self._sweep)
         self.widget.on_cancel(self.cancel)
         self._open: _Photograph | None = None
-        self._on_show: _Sweep | None = None
+        self._on_show: _SweepOnShow | None = None
 
     def scene_opened(self, scene: Scene) -> None:
         """Patches, scores and the sweep of the photograph before are taken away."""
@@ -231,12 +231,12 @@ class HidePanel(Panel):
                 f"The patch is {wish.size}x{wish.size} pixels, the image {height}x{width} (height x width): choose "
                 f"a patch of at most {min(height, width)}."
             )
-        sweep = self._on_show = _Sweep(wish)
+        sweep = self._on_show = _SweepOnShow(wish)
         self.widget.begin_sweep("Starting …")
         self.widget.notes = self._notes(photograph, Move(0, tuple(self.widget.patches)))
         return lambda stop: self._run_sweep(stop, photograph, sweep)
 
-    def _run_sweep(self, stop: threading.Event, photograph: _Photograph, sweep: _Sweep) -> None:
+    def _run_sweep(self, stop: threading.Event, photograph: _Photograph, sweep: _SweepOnShow) -> None:
         def tell(step: Step) -> None:
             self.widget.show_progress(share_of(step), work_left("occlusion", step).removeprefix("Occlusion "))
 
@@ -260,13 +260,13 @@ class HidePanel(Panel):
             raise
         self._if_on_show(sweep, lambda: self._end_sweep(occlusion, sweep))
 
-    def _if_on_show(self, sweep: _Sweep, show: Callable[[], None]) -> None:
+    def _if_on_show(self, sweep: _SweepOnShow, show: Callable[[], None]) -> None:
         """Also when a newer wish has stopped it: what is done is kept."""
         with self._lock:
             if self._on_show is sweep and not self._closed:
                 show()
 
-    def _stop_sweep(self, sweep: _Sweep, report: Report, why: str) -> None:
+    def _stop_sweep(self, sweep: _SweepOnShow, report: Report, why: str) -> None:
         if report.partial is None:
             self.widget.end_sweep(f"Stopped{why} before there was a result.")
             return
@@ -275,11 +275,11 @@ class HidePanel(Panel):
             f"Stopped{why} at {100 * report.share:.0f} %. What was not measured is interpolated (fainter)."
         )
 
-    def _end_sweep(self, occlusion: Occlusion, sweep: _Sweep) -> None:
+    def _end_sweep(self, occlusion: Occlusion, sweep: _SweepOnShow) -> None:
         self._draw(occlusion, sweep, complete=True)
         self.widget.end_sweep()
 
-    def _draw(self, occlusion: Occlusion, sweep: _Sweep, *, complete: bool = False) -> None:
+    def _draw(self, occlusion: Occlusion, sweep: _SweepOnShow, *, complete: bool = False) -> None:
         """``occlusion`` of the class explained now, which may be another one than when the sweep began."""
         if self._open is None:
             return

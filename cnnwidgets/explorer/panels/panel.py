@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -14,43 +14,75 @@ from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explorer.work.report import Report
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.session import Session, changed_meanwhile
+from cnnwidgets.explorer.work.showcase import Showcase
 from cnnwidgets.explorer.work.worker import Job, Worker
 
 
-class PanelHost(Protocol):
-    """What a panel sees of its Explorer."""
+class PanelHost:
+    """What a panel sees of its Explorer.
+
+    Args:
+        showcase: what is on show.
+        show_scores: lets the class bars show other scores, or (None) those of the photograph.
+        busy_changed: to be called when :attr:`Panel.busy` changed.
+        renew: looks at the photograph again, because the network has changed; returns when it has.
+
+    Attributes:
+        overlay_map: the map on the overlay, if it is complete.
+        switched_scores: (classes,) scores of the photograph without the maps that are switched off; None: not known,
+            or none is.
+        without_maps: what scores an image (1, C, H, W) without the maps that are switched off; None: none is.
+    """
+
+    def __init__(
+        self,
+        showcase: Showcase,
+        show_scores: Callable[[torch.Tensor | None], None],
+        busy_changed: Callable[[], None],
+        renew: Callable[[], None],
+    ) -> None:
+        self._showcase, self._show_on_bars = showcase, show_scores
+        self.busy_changed, self.renew = busy_changed, renew
+        self.overlay_map: Attribution | None = None
+        self.switched_scores: torch.Tensor | None = None
+        self.without_maps: Callable[[torch.Tensor], torch.Tensor] | None = None
+        self._patched_scores: torch.Tensor | None = None
+        self._hiding_on_show = False
 
     @property
     def session(self) -> Session:
         """The model, the images, and the functions that look at them."""
+        return self._showcase.session
 
     @property
     def scene(self) -> Scene:
         """The photograph on show, and what was computed for it and the class explained."""
-
-    @property
-    def overlay_map(self) -> Attribution | None:
-        """The map on the overlay, if it is complete."""
+        return self._showcase.scene
 
     def show_scores(self, logits: torch.Tensor | None) -> None:
         """(classes,) scores of the image with patches on it, for the class bars; None: there are none."""
+        self._patched_scores = logits
+        self._update_bars()
 
     def show_switched(self, logits: torch.Tensor | None) -> None:
         """(classes,) scores of the network without some of its maps, for the class bars; None: it has all."""
+        self.switched_scores = logits
+        self._update_bars()
 
-    @property
-    def switched_scores(self) -> torch.Tensor | None:
-        """(classes,) scores of the photograph without the maps that are switched off; None: not known, or none is."""
+    def panel_changed(self, panel: str) -> None:
+        """The bars speak of the patches only where the patches are seen."""
+        self._hiding_on_show = panel == "hide"
+        self._update_bars()
 
-    @property
-    def without_maps(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
-        """What scores an image (1, C, H, W) without the maps that are switched off; None: none is."""
+    def let_go(self) -> None:
+        """Tell the Explorer nothing any more."""
+        self.busy_changed = self.renew = lambda: None
+        self._show_on_bars = lambda _: None
+        self.overlay_map = self.without_maps = None
 
-    def renew(self) -> None:
-        """Look at the photograph again, because the network has changed; returns when that is done."""
-
-    def busy_changed(self) -> None:
-        """To be called when :attr:`Panel.busy` changed."""
+    def _update_bars(self) -> None:
+        patched = self._patched_scores if self._hiding_on_show else None
+        self._show_on_bars(self.switched_scores if patched is None else patched)
 
 
 class Panel:

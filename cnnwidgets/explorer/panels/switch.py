@@ -90,6 +90,7 @@ class SwitchPanel(Panel):
         self.request(self._prepared)
 
     def _prepared(self) -> Job | None:
+        self._host.without_maps = self.scores_of if self.off else None
         if self.off:
             return self._run_without
         self.drop()

@@ -2,7 +2,6 @@
 
 from .looking import OutputHints, look
 from .numbers import function_sentence
-from .regions import checked_region
 from .task import Mark, Region, Task
 
-__all__ = ["Mark", "OutputHints", "Region", "Task", "checked_region", "function_sentence", "look"]
+__all__ = ["Mark", "OutputHints", "Region", "Task", "function_sentence", "look"]

@@ -66,14 +66,14 @@ def other_task(
     """
     plain = Readout(outputs, output, base=unwrapped(model))
     with reading(plain):
-        raw = _returned(model, image)
+        raw = _raw_outputs(model, image)
     with reading(plain), contextlib.suppress(TargetError):
         class_scores(raw, batch=1)
         return None
     if callable(target) and not isinstance(target, torch.Tensor):
         return function_task(target, plain, raw)
     objects_of = output if callable(output) else None
-    if holds_detections(raw if objects_of is None else _by(objects_of, raw)):
+    if holds_detections(raw if objects_of is None else _or_none(objects_of, raw)):
         return detection_task(raw, labels, objects_of)
 
     def maps_of(returned: Any) -> torch.Tensor:
@@ -97,12 +97,12 @@ def other_task(
     return segmentation_task(maps, maps_of, image, origin=origin, outputs=outputs, labels=labels, notes=plain.notes)
 
 
-def _returned(model: nn.Module, image: torch.Tensor) -> Any:
+def _raw_outputs(model: nn.Module, image: torch.Tensor) -> Any:
     with torch.inference_mode(False), torch.no_grad(), preserved(model, evaluate=True):
         return run(model, fitted(model, image.clone()))
 
 
-def _by(function: Callable[[Any], Any], raw: Any) -> Any:
+def _or_none(function: Callable[[Any], Any], raw: Any) -> Any:
     try:
         return function(raw)
     except Exception:

@@ -51,11 +51,11 @@ class SegmentationTask(Task):
     def sentence(self, index: int) -> str:
         """Which mean is explained."""
         value = "probability" if self.outputs in _PROBABILITIES else "value" if self.classes is None else "score"
-        said = f"Explains the mean {value} of {self.label(index)} {self._where()}"
+        text = f"Explains the mean {value} of {self.label(index)} {self._where()}"
         share = self._share(index)
         if share is None:
-            return f"{said}."
-        return f"{said}; {self.label(index)} is predicted at {100 * share:.0f} % of its places{self._compared(index)}."
+            return f"{text}."
+        return f"{text}; {self.label(index)} is predicted at {100 * share:.0f} % of its places{self._compared(index)}."
 
     def caution(self, method: str) -> str:
         """Some methods mark places that a region's score does not depend on."""

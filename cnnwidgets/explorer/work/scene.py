@@ -60,8 +60,8 @@ class Scene:
     @property
     def target(self) -> int | Callable[[Any], torch.Tensor]:
         """What is explained: a class, or a function of what the model returns."""
-        chosen = self.now.chosen
-        return chosen if callable(chosen) else int(chosen[0])
+        targets = self.now.chosen
+        return targets if callable(targets) else int(targets[0])
 
     @property
     def target_class(self) -> int | None:
@@ -83,12 +83,14 @@ class Scene:
     def looks_like(self, other: Scene) -> bool:
         """Whether both hold the same numbers, bit for bit."""
         ours, theirs = self.first, other.first
-        if not torch.equal(self.picture.tensor, other.picture.tensor) or not _alike(ours.outputs, theirs.outputs):
+        if not torch.equal(self.picture.tensor, other.picture.tensor) or not _same_numbers(
+            ours.outputs, theirs.outputs
+        ):
             return False
         if self.asleep or other.asleep:
             return True
         same_layers = ours.maps.keys() == theirs.maps.keys()
-        return same_layers and all(_alike(maps, theirs.maps[name]) for name, maps in ours.maps.items())
+        return same_layers and all(_same_numbers(maps, theirs.maps[name]) for name, maps in ours.maps.items())
 
     def sleeping(self) -> Scene:
         """The same without the content of the maps, which is most of it."""
@@ -101,7 +103,7 @@ class Scene:
         return replace(self, picture=replace(self.picture, notes=(*self.picture.notes, note)))
 
 
-def _alike(values: torch.Tensor | None, others: torch.Tensor | None) -> bool:
+def _same_numbers(values: torch.Tensor | None, others: torch.Tensor | None) -> bool:
     if values is None or others is None:
         return values is others
     same_shape = values.shape == others.shape

@@ -10,7 +10,7 @@ from .scene import Scene
 from .session import Session
 
 
-class Stage:
+class Showcase:
     """The scene on show, and whether the traits speak for the reader.
 
     Attributes:
