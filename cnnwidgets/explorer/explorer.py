@@ -37,17 +37,13 @@ class Explorer(Choices):
         scene = session.open(next(iter(session.images)), target)
         showcase = Showcase(session, scene)
         super().__init__(showcase)
-        panels = self._panels = Panels(
-            showcase,
-            show_scores=lambda logits: self._display.show_scores(logits),
-            busy_changed=lambda: self._display.mark_busy(),
-            renew=lambda: self._requests.renew(),
-        )
+        panels = self._panels = Panels(showcase)
         view = self._view = ExplorerView(
             model_title(session.original), scene.architecture, list(session.images), panels
         )
-        self._display = Display(self, showcase, view, panels)
-        self._requests = Requests(self, showcase, view, panels, self._display, target)
+        display = self._display = Display(self, showcase, view, panels)
+        self._requests = Requests(self, showcase, view, panels, display, target)
+        panels.tell(display.show_scores, display.mark_busy, self._requests.renew)
         self.graph, self.feature_maps = view.graph, view.feature_maps
         self.overlay, self.scores = view.overlay, view.scores
         self.occluder, self.comparison = panels.hiding.widget, panels.comparing.widget
@@ -55,8 +51,8 @@ class Explorer(Choices):
         self.children = view.children
         for name in ("cnnw", "cnnw-explorer"):
             self.add_class(name)
-        self._display.show_scene(scene)
-        self._display.show_grad_cam()
+        display.show_scene(scene)
+        display.show_grad_cam()
         awake.woken(self._requests)
         self._listen()
         showcase.checking = True

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
 from cnnwidgets.explainers.attribution import Attribution
@@ -21,14 +19,8 @@ from .switch import SwitchPanel
 class Panels(PanelHost):
     """Hiding parts of the image, comparing maps, checking one, switching filters off."""
 
-    def __init__(
-        self,
-        showcase: Showcase,
-        show_scores: Callable[[torch.Tensor | None], None],
-        busy_changed: Callable[[], None],
-        renew: Callable[[], None],
-    ) -> None:
-        super().__init__(showcase, show_scores, busy_changed, renew)
+    def __init__(self, showcase: Showcase) -> None:
+        super().__init__(showcase)
         self.checking, self.hiding = CheckPanel(self), HidePanel(self)
         self.comparing, self.switching = ComparePanel(self), SwitchPanel(self)
         self._panels: tuple[Panel, ...] = (self.checking, self.hiding, self.comparing, self.switching)
@@ -80,9 +72,10 @@ class Panels(PanelHost):
 
     def close(self) -> None:
         """Stop, and free everything."""
-        self.let_go()
+        self.tell_nobody()
         for panel in self._panels:
             panel.close()
             close_widget(panel.widget)
+        self.overlay_map = self.without_maps = None
         del self._panels
         del self.checking, self.hiding, self.comparing, self.switching

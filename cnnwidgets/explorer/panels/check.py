@@ -125,39 +125,33 @@ class CheckPanel(Panel):
         def keep_curves(partial: Any) -> None:
             results.curves = partial
 
-        def draw_maps() -> None:
-            self._draw_randomisation(results)
-
+        # An occlusion map made with another stride is another map: only its name is passed on.
+        again = attribution.method if options else attribution
+        stages = _FEW_STAGES if _takes_long(attribution.method) else MOST_STAGES
+        progress = self._progress(stop, "Randomising the weights (1 of 2)", 0.0, keep_maps, results)
         results.randomisation = randomised(
             model,
             images,
-            # An occlusion map made with another stride is another map: only its name is passed on.
-            attribution.method if options else attribution,
+            again,
             attribution.target,
             layer=attribution.layer,
-            stages=_FEW_STAGES if _takes_long(attribution.method) else MOST_STAGES,
-            progress=self._progress(stop, "Randomising the weights (1 of 2)", 0.0, keep_maps, draw_maps),
+            stages=stages,
+            progress=progress,
             **options,
         )
-        self.apply(stop, draw_maps)
-        activity = "Hiding and revealing places (2 of 2)"
-        progress = self._progress(stop, activity, 0.5, keep_curves, lambda: self._draw_curves(results))
+        self.apply(stop, lambda: self._draw_newest(results))
+        progress = self._progress(stop, "Hiding and revealing places (2 of 2)", 0.5, keep_curves, results)
         results.curves = insertion_deletion(model, images, attribution, progress=progress)
         results.changed = self._host.session.is_stale(scene)
         self.apply(stop, lambda: self._finish(results, attribution))
 
     def _progress(
-        self,
-        stop: threading.Event,
-        activity: str,
-        begun: float,
-        keep: Callable[[Any], None],
-        draw: Callable[[], None],
+        self, stop: threading.Event, activity: str, begun: float, keep: Callable[[Any], None], results: _Results
     ) -> ProgressCallback:
         def tell(step: Step) -> None:
             self.widget.show_progress(begun + 0.5 * share_of(step), work_left(activity, step))
 
-        report = self.report(stop, tell, lambda _: draw())
+        report = self.report(stop, tell, lambda _: self._draw_newest(results))
 
         def take_note(step: Step) -> None:
             keep(step.partial)  # also what is not drawn any more, because the check was stopped
@@ -181,6 +175,13 @@ class CheckPanel(Panel):
         if _options(attribution):
             notes.append(_hint(attribution.method))
         self.widget.conclude(reading.sentence, reading.badge, reading.level, notes)
+
+    def _draw_newest(self, results: _Results) -> None:
+        """What is being measured; the maps do not change any more when the curves are."""
+        if results.curves is None:
+            self._draw_randomisation(results)
+        else:
+            self._draw_curves(results)
 
     def _draw_randomisation(self, results: _Results) -> None:
         randomisation = results.randomisation

@@ -23,31 +23,37 @@ class PanelHost:
 
     Args:
         showcase: what is on show.
-        show_scores: lets the class bars show other scores, or (None) those of the photograph.
-        busy_changed: to be called when :attr:`Panel.busy` changed.
-        renew: looks at the photograph again, because the network has changed; returns when it has.
 
     Attributes:
         overlay_map: the map on the overlay, if it is complete.
         switched_scores: (classes,) scores of the photograph without the maps that are switched off; None: not known,
             or none is.
         without_maps: what scores an image (1, C, H, W) without the maps that are switched off; None: none is.
+        busy_changed: to be called when :attr:`Panel.busy` changed.
+        renew: looks at the photograph again, because the network has changed; returns when it has.
     """
 
-    def __init__(
-        self,
-        showcase: Showcase,
-        show_scores: Callable[[torch.Tensor | None], None],
-        busy_changed: Callable[[], None],
-        renew: Callable[[], None],
-    ) -> None:
-        self._showcase, self._show_on_bars = showcase, show_scores
-        self.busy_changed, self.renew = busy_changed, renew
+    def __init__(self, showcase: Showcase) -> None:
+        self._showcase = showcase
         self.overlay_map: Attribution | None = None
         self.switched_scores: torch.Tensor | None = None
         self.without_maps: Callable[[torch.Tensor], torch.Tensor] | None = None
         self._patched_scores: torch.Tensor | None = None
         self._hiding_on_show = False
+        self.tell_nobody()
+
+    def tell(
+        self,
+        show_on_bars: Callable[[torch.Tensor | None], None],
+        busy_changed: Callable[[], None],
+        renew: Callable[[], None],
+    ) -> None:
+        """Have the Explorer do these; ``show_on_bars`` takes scores, or None for those of the photograph."""
+        self._show_on_bars, self.busy_changed, self.renew = show_on_bars, busy_changed, renew
+
+    def tell_nobody(self) -> None:
+        """Before there is an Explorer, and when it is closed."""
+        self.tell(lambda _: None, lambda: None, lambda: None)
 
     @property
     def session(self) -> Session:
@@ -73,12 +79,6 @@ class PanelHost:
         """The bars speak of the patches only where the patches are seen."""
         self._hiding_on_show = panel == "hide"
         self._update_bars()
-
-    def let_go(self) -> None:
-        """Tell the Explorer nothing any more."""
-        self.busy_changed = self.renew = lambda: None
-        self._show_on_bars = lambda _: None
-        self.overlay_map = self.without_maps = None
 
     def _update_bars(self) -> None:
         patched = self._patched_scores if self._hiding_on_show else None

@@ -1,6 +1,7 @@
 """What networks do, each read as a table of scores."""
 
-from .looking import OutputHints, look
+from .hints import OutputHints
+from .looking import look
 from .numbers import function_sentence
 from .task import Mark, Region, Task
 

@@ -10,17 +10,16 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import InputError, TargetError
-from cnnwidgets.core.network import unwrapped
-from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.detections import lies_beside_boxes
 from cnnwidgets.outputs.kinds import Kind
-from cnnwidgets.outputs.readout import Readout, reading
+from cnnwidgets.outputs.readout import reading
 from cnnwidgets.outputs.scores import class_scores, holds_detections, images_in, outputs_of, score_tensor, shown
 from cnnwidgets.outputs.targets import Target
 from cnnwidgets.running.forward import fitted, run
 from cnnwidgets.state.preserved import preserved
 
 from .detection import detection_task
+from .hints import OutputHints
 from .numbers import NumberTask, function_task, is_unit
 from .segmentation import segmentation_task
 from .task import Task
@@ -44,27 +43,17 @@ def table_task(table: torch.Tensor, kind: Kind, labels: Sequence[str] | None) ->
     return Task(labels=names)
 
 
-def other_task(
-    model: nn.Module,
-    image: torch.Tensor,
-    target: Target,
-    *,
-    labels: Sequence[str] | None = None,
-    outputs: Kind | None = None,
-    output: OutputChoice = None,
-) -> Task | None:
+def other_task(model: nn.Module, image: torch.Tensor, target: Target, hints: OutputHints) -> Task | None:
     """The task of a network that returns no table of scores for ``image`` (1, C, H, W); None if it returns one.
 
     Args:
         model: it is run once.
         target: what is to be explained: a function of what it returns is a task of its own.
-        labels: names that somebody gave.
-        outputs, output: what somebody said of the outputs.
 
     Raises:
         InputError: nothing in it can be explained; says what there is.
     """
-    plain = Readout(outputs, output, base=unwrapped(model))
+    plain = hints.readout(model)
     with reading(plain):
         raw = _raw_outputs(model, image)
     with reading(plain), contextlib.suppress(TargetError):
@@ -72,9 +61,9 @@ def other_task(
         return None
     if callable(target) and not isinstance(target, torch.Tensor):
         return function_task(target, plain, raw)
-    objects_of = output if callable(output) else None
+    objects_of = hints.output if callable(hints.output) else None
     if holds_detections(raw if objects_of is None else _or_none(objects_of, raw)):
-        return detection_task(raw, labels, objects_of)
+        return detection_task(raw, hints.labels, objects_of)
 
     def maps_of(returned: Any) -> torch.Tensor:
         with reading(plain):
@@ -92,9 +81,10 @@ def other_task(
                 "image, or target= a function that makes one score an image, (N,)."
             ) from error
         raise InputError(f"{error} The Explorer takes {_EXPECTED}. {_WAY_OUT}.") from error
-    if labels is not None and len(labels) != maps.shape[1]:
-        raise InputError(f"There are {len(labels)} labels for {maps.shape[1]} classes; pass one name a class.")
-    return segmentation_task(maps, maps_of, image, origin=origin, outputs=outputs, labels=labels, notes=plain.notes)
+    hints.check_labels(maps.shape[1])
+    return segmentation_task(
+        maps, maps_of, image, origin=origin, outputs=hints.outputs, labels=hints.labels, notes=plain.notes
+    )
 
 
 def _raw_outputs(model: nn.Module, image: torch.Tensor) -> Any:

@@ -3,58 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
 
 from cnnwidgets.core.errors import InputError, TargetError
-from cnnwidgets.core.network import unwrapped
 from cnnwidgets.explainers.engine.all_layers import Observation, observe
-from cnnwidgets.outputs.choice import OutputChoice
-from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.readout import Readout, reading
 from cnnwidgets.outputs.targets import Target
-from cnnwidgets.pictures.preprocess import labels_for
 
 from .finding import other_task, table_task
+from .hints import OutputHints
 from .task import Region, Task
-
-
-@dataclass
-class OutputHints:
-    """What somebody hints of a model's outputs.
-
-    Attributes:
-        labels: names of the classes.
-        outputs, output: what the numbers are, and which output holds the scores.
-        function: the function that is explained.
-    """
-
-    labels: list[str] | None = None
-    outputs: Kind | None = None
-    output: OutputChoice = None
-    function: Callable[[Any], torch.Tensor] | None = None
-
-    def readout(self, model: nn.Module) -> Readout:
-        """How the outputs are read before the task is known."""
-        classes = None if self.labels is None else len(self.labels)
-        return Readout(self.outputs, self.output, classes, unwrapped(model))
-
-    def labels_of(self, model: nn.Module, classes: int) -> list[str] | None:
-        """One name a class; the model's own where nobody gave any.
-
-        Raises:
-            InputError: there are more labels, or fewer.
-        """
-        if self.labels is None:
-            own = labels_for(model)
-            return list(own) if own is not None and len(own) == classes else None
-        if len(self.labels) != classes:
-            raise InputError(f"There are {len(self.labels)} labels for {classes} classes; pass one name a class.")
-        return self.labels
 
 
 def look(
@@ -70,11 +30,12 @@ def look(
         InputError: nothing in what the model returns can be explained; or the region does not fit.
         TargetError: there is no such class, or the target function failed.
     """
-    if callable(target) and _is_function(target):
+    is_function = callable(target) and not isinstance(target, torch.Tensor)
+    if callable(target) and is_function:
         hints.function = target
     refused: TargetError | None = None
     if type(before) is Task or before.output is None:
-        readout = hints.readout(model)
+        readout = hints.readout(model, None if hints.labels is None else len(hints.labels))
         try:
             with reading(readout):
                 observation = observe(model, image, target)
@@ -88,30 +49,19 @@ def look(
                     readout = dataclasses.replace(readout, outputs=task.outputs, kind=task.outputs)
                 task = dataclasses.replace(task, output=hints.output, readout=readout)
                 return task, dataclasses.replace(observation, kind=task.outputs or observation.kind)
-    other = _other(model, image, target, hints, refused)
+    try:
+        other = other_task(model, image, target if hints.function is None else hints.function, hints)
+    except InputError:
+        if refused is not None and (hints.output is not None or hints.outputs is not None):
+            raise refused from None
+        raise
     if other is None:  # a table after all
         if refused is not None:
             raise refused
         return look(model, image, target, region, hints, Task())
     task = other.at(region)
     task = dataclasses.replace(task, readout=Readout(task.outputs, task.output))
-    if task.first is not None and (target is None or _is_function(target)):
+    if task.first is not None and (target is None or is_function):
         target = task.first
     with task.reading():
         return task, observe(model, image, target)
-
-
-def _other(
-    model: nn.Module, image: torch.Tensor, target: Target, hints: OutputHints, refused: TargetError | None
-) -> Task | None:
-    explained = target if hints.function is None else hints.function
-    try:
-        return other_task(model, image, explained, labels=hints.labels, outputs=hints.outputs, output=hints.output)
-    except InputError:
-        if refused is not None and (hints.output is not None or hints.outputs is not None):
-            raise refused from None
-        raise
-
-
-def _is_function(target: Target) -> bool:
-    return callable(target) and not isinstance(target, torch.Tensor)
