@@ -11,7 +11,7 @@ from torch import nn
 
 from cnnwidgets import demo
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
-from cnnwidgets.core.network import unwrapped
+from cnnwidgets.core.network import Network
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.targets import Target
@@ -69,7 +69,7 @@ def explore(
             image = demo.photographs()
         except CnnWidgetsError as error:
             raise InputError(f"There is no image to explore: pass image=. (Without one: {error})") from error
-    unwrapped(model)
+    Network.of(model)
     images = _images_by_name(image)
     return Explorer(
         Session(model, images, labels=labels, preprocess=preprocess, outputs=outputs, output=output), target

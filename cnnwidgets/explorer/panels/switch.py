@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from cnnwidgets.core.network import layer_names
+from cnnwidgets.core.network import Network
 from cnnwidgets.explorer.sentences import in_words
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job, refuse_stopped
@@ -52,7 +52,7 @@ class SwitchPanel(Panel):
 
     def can_switch(self, layer: str) -> bool:
         """Whether ``layer`` is a module, whose output can be replaced; a torch call is not."""
-        return layer in layer_names(self._host.session.model)
+        return layer in Network.of(self._host.session.model).names
 
     def switch_all_on(self) -> None:
         """Let the network have all its maps again."""

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.core.network import unwrapped
+from cnnwidgets.core.network import Network
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.readout import Readout
@@ -34,7 +34,7 @@ class OutputHints:
 
     def readout(self, model: nn.Module, classes: int | None = None) -> Readout:
         """How the outputs are read before the task is known."""
-        return Readout(self.outputs, self.output, classes, unwrapped(model))
+        return Readout(self.outputs, self.output, classes, Network.of(model).base)
 
     def check_labels(self, classes: int) -> None:
         """Raise InputError where there are more labels than classes, or fewer."""
