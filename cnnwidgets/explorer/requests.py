@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 
 from cnnwidgets.core.errors import Cancelled, message_of
 from cnnwidgets.explainers.attribution import Attribution
@@ -37,7 +36,7 @@ class Requests:
     ) -> None:
         self._choices, self._showcase, self._session = choices, showcase, showcase.session
         self._view, self._panels, self._display = view, panels, display
-        self._worker = Worker(turns=showcase.session.turns)
+        self._worker = Worker(showcase.lock, turns=showcase.session.turns)
         # None: explain the predicted class, whichever it is. A class that somebody chose is kept, whatever kind of
         # number was given.
         chosen_class = showcase.scene.target_class
@@ -134,12 +133,12 @@ class Requests:
         try:
             refuse_stopped(stop)
             self._catch_up(stop)
-            self._apply_unless_stopped(stop, lambda: self._display.set_status("ready"))
+            self._worker.apply_unless_stopped(stop, lambda: self._display.set_status("ready"))
         except Cancelled:
-            self._if_newest(stop, lambda: self._fall_back("cancelled", "Cancelled."))
+            self._worker.apply_if_newest(stop, lambda: self._fall_back("cancelled", "Cancelled."))
         except BaseException as error:  # SystemExit too would end the thread with the view still busy
             failure = error
-            self._if_newest(stop, lambda: self._fail(failure))
+            self._worker.apply_if_newest(stop, lambda: self._fail(failure))
 
     def _catch_up(self, stop: threading.Event) -> None:
         scene = self._showcase.scene
@@ -149,7 +148,7 @@ class Requests:
         try:
             if self._is_other_target(scene):
                 scene = self._session.retarget(scene, self._requested_target)
-                self._apply_unless_stopped(stop, lambda: self._display.show_retargeted(scene))
+                self._worker.apply_unless_stopped(stop, lambda: self._display.show_retargeted(scene))
             self._explain(scene, stop)
         except Exception as error:
             if isinstance(error, Cancelled) or not self._session.is_stale(scene):
@@ -168,7 +167,7 @@ class Requests:
             before = self._showcase.scene
             if not self._is_other(before) and not scene.looks_like(before):
                 scene = scene.with_note(before.version.change_to(scene.version))
-            self._apply_unless_stopped(stop, lambda: self._display.show_scene(scene))
+            self._worker.apply_unless_stopped(stop, lambda: self._display.show_scene(scene))
             awake.woken(self)
             self._explain(scene, stop)
 
@@ -178,29 +177,19 @@ class Requests:
         method = self._choices.method
 
         def draw(partial: Attribution) -> None:
-            self._apply_unless_stopped(stop, lambda: self._display.show_map(scene, partial, partial=True))
+            self._worker.apply_unless_stopped(stop, lambda: self._display.show_map(scene, partial, partial=True))
 
         report = Report(stop, lambda step: self._display.show_step(method, step), draw)
         try:
             attribution = self._session.explain(scene, method, self._view.overlay.layer, report)
         except Cancelled:
-            partial, stopped = report.partial, f"Stopped at {100 * report.share:.0f} %: this map is not final."
-            if partial is not None:
-                self._if_newest(stop, lambda: self._display.show_map(scene, partial, partial=True, stopped=stopped))
+            stopped = f"Stopped at {100 * report.share:.0f} %: this map is not final."
+            if report.partial is not None:
+                self._worker.apply_if_newest(
+                    stop, lambda: self._display.show_map(scene, report.partial, partial=True, stopped=stopped)
+                )
             raise
-        self._apply_unless_stopped(stop, lambda: self._display.show_map(scene, attribution))
-
-    def _apply_unless_stopped(self, stop: threading.Event, change: Callable[[], None]) -> None:
-        with self._showcase.lock:
-            if stop.is_set() or self._choices.status == "closed":
-                raise Cancelled("Stopped.")
-            change()
-
-    def _if_newest(self, stop: threading.Event, change: Callable[[], None]) -> None:
-        """A job that another one replaced says nothing any more."""
-        with self._showcase.lock:
-            if self._worker.is_newest(stop) and self._choices.status != "closed":
-                change()
+        self._worker.apply_unless_stopped(stop, lambda: self._display.show_map(scene, attribution))
 
     def _fail(self, error: BaseException) -> None:
         self._view.bar.show_error(error)

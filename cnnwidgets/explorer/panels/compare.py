@@ -119,9 +119,7 @@ class ComparePanel(Panel):
                 self.apply(stop, show)
                 clock.cells_ready += 1
         finally:
-            with self._lock:
-                if not self._closed and self._worker.is_newest(stop):
-                    self._show_progress(None, "")
+            self._worker.apply_if_newest(stop, lambda: self._show_progress(None, ""))
 
     def _cell(self, grid: _Grid, row: int, column: int, report: Report) -> Callable[[], None]:
         """Compute a cell; returns what shows it."""

@@ -16,7 +16,7 @@ from cnnwidgets.core.progress import Step
 from cnnwidgets.explainers.occlusion.explainer import Occlusion
 from cnnwidgets.explorer.sentences import function_name, work_left
 from cnnwidgets.explorer.work.layers import explained_layers, first_layer
-from cnnwidgets.explorer.work.report import Report, share_of
+from cnnwidgets.explorer.work.report import share_of
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job, refuse_stopped
 from cnnwidgets.running.forward import fitted
@@ -174,7 +174,7 @@ class HidePanel(Panel):
         """Not under this panel's lock: the Explorer holds its own when it tells the panels of another photograph."""
         if not stop.is_set():
             self._host.show_scores(logits)
-            if photograph is not self._open and not self._closed:  # it came just now
+            if photograph is not self._open and not self._worker.closed:  # it came just now
                 self._host.show_scores(None)
 
     def _heat(self, stop: threading.Event, photograph: _Photograph, move: Move) -> None:
@@ -255,29 +255,26 @@ class HidePanel(Panel):
                 progress=report,
             )
         except BaseException as error:
-            why = "" if isinstance(error, Cancelled) else " by an error"
-            self._if_on_show(sweep, lambda: self._stop_sweep(sweep, report, why))
+            stopped = "Stopped" if isinstance(error, Cancelled) else "Stopped by an error"
+            if report.partial is None:
+                stopped = f"{stopped} before there was a result."
+            else:
+                share = f"{100 * report.share:.0f} %"
+                stopped = f"{stopped} at {share}. What was not measured is interpolated (fainter)."
+            self._if_on_show(sweep, lambda: self._end_sweep(sweep, report.partial, stopped))
             raise
-        self._if_on_show(sweep, lambda: self._end_sweep(occlusion, sweep))
+        self._if_on_show(sweep, lambda: self._end_sweep(sweep, occlusion))
 
     def _if_on_show(self, sweep: _SweepOnShow, show: Callable[[], None]) -> None:
         """Also when a newer wish has stopped it: what is done is kept."""
         with self._lock:
-            if self._on_show is sweep and not self._closed:
+            if self._on_show is sweep and not self._worker.closed:
                 show()
 
-    def _stop_sweep(self, sweep: _SweepOnShow, report: Report, why: str) -> None:
-        if report.partial is None:
-            self.widget.end_sweep(f"Stopped{why} before there was a result.")
-            return
-        self._draw(report.partial, sweep)
-        self.widget.end_sweep(
-            f"Stopped{why} at {100 * report.share:.0f} %. What was not measured is interpolated (fainter)."
-        )
-
-    def _end_sweep(self, occlusion: Occlusion, sweep: _SweepOnShow) -> None:
-        self._draw(occlusion, sweep, complete=True)
-        self.widget.end_sweep()
+    def _end_sweep(self, sweep: _SweepOnShow, occlusion: Occlusion | None, stopped: str = "") -> None:
+        if occlusion is not None:
+            self._draw(occlusion, sweep, complete=not stopped)
+        self.widget.end_sweep(stopped)
 
     def _draw(self, occlusion: Occlusion, sweep: _SweepOnShow, *, complete: bool = False) -> None:
         """``occlusion`` of the class explained now, which may be another one than when the sweep began."""

@@ -96,9 +96,8 @@ class Panel:
 
     def __init__(self, host: PanelHost) -> None:
         self._host = host
-        self._worker = Worker(turns=host.session.turns)
         self._lock = threading.RLock()
-        self._closed = False
+        self._worker = Worker(self._lock, turns=host.session.turns)
         self.busy = False
         """Whether a job runs or waits."""
 
@@ -140,15 +139,8 @@ class Panel:
         )
 
     def apply(self, stop: threading.Event, change: Callable[[], None]) -> None:
-        """Change the view, unless the job was asked to stop.
-
-        Raises:
-            Cancelled: it was.
-        """
-        with self._lock:
-            if stop.is_set() or self._closed:
-                raise Cancelled("Stopped.")
-            change()
+        """Change the view, unless the job was asked to stop; it ends there if it was."""
+        self._worker.apply_unless_stopped(stop, change)
 
     def cancel(self) -> None:
         """Stop what is being computed."""
@@ -166,7 +158,6 @@ class Panel:
 
     def close(self) -> None:
         """Stop, and let go of everything. A subclass frees what it keeps, too."""
-        self._closed = True
         self._worker.close()
 
     def _submit(self, job: Job, prepare: Callable[[], Job | None] | None) -> None:
@@ -175,7 +166,7 @@ class Panel:
 
     def _run(self, job: Job, stop: threading.Event, prepare: Callable[[], Job | None] | None) -> None:
         """``prepare``: None where the job has been prepared again already."""
-        if self._closed:
+        if self._worker.closed:
             return
         scene, stale = self._host.scene, self._host.session.is_stale
         current = stop.is_set() or not stale(scene)
@@ -183,7 +174,7 @@ class Panel:
             if prepare is not None and not current:
                 self._host.renew()
                 with self._lock:
-                    job_now = None if self._closed else prepare()
+                    job_now = None if self._worker.closed else prepare()
                     if job_now is not None:
                         self._submit(job_now, None)
                         return
@@ -195,17 +186,17 @@ class Panel:
             self._at_the_end(stop, self.stopped)
         except BaseException as error:  # SystemExit too would end the thread with the view still busy
             failure = error
-            if isinstance(error, Exception) and current and not self._closed and stale(scene):
+            if isinstance(error, Exception) and current and not self._worker.closed and stale(scene):
                 failure = changed_meanwhile()
                 failure.__cause__ = error
             self._at_the_end(stop, lambda: self.widget.show_error(failure))
 
     def _at_the_end(self, stop: threading.Event, show: Callable[[], None]) -> None:
-        """A job that another one replaced says nothing any more."""
-        with self._lock:
-            if not self._closed and self._worker.is_newest(stop):
-                show()
-                self._set_busy(False)
+        def change() -> None:
+            show()
+            self._set_busy(False)
+
+        self._worker.apply_if_newest(stop, change)
 
     def _set_busy(self, busy: bool) -> None:
         self.busy = self.widget.busy = busy

@@ -12,6 +12,8 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
 
 from cnnwidgets.core.errors import Cancelled
 
@@ -29,22 +31,24 @@ class Worker:
     Submitting a job asks the ones before to stop; each is called, also when it was asked to stop before it began.
 
     Args:
+        lock: held while a job changes the view.
         turns: run each job at once, on the thread that submits it.
     """
 
-    def __init__(self, *, turns: bool = False) -> None:
+    def __init__(self, lock: AbstractContextManager[Any] | None = None, *, turns: bool = False) -> None:
+        self._lock = threading.RLock() if lock is None else lock
         self._changed = threading.Condition()
         self._turns = turns
         self._jobs: deque[tuple[contextvars.Context, Job, threading.Event]] = deque()
         self._stop = threading.Event()
-        self._running = self._closed = False
+        self._running = self.closed = False
         self._thread: threading.Thread | None = None
         _WORKERS.add(self)
 
     def submit(self, job: Job) -> None:
         """Run ``job`` as soon as the one before has stopped."""
         with self._changed:
-            if self._closed:
+            if self.closed:
                 raise RuntimeError("This worker is closed.")
             self._stop.set()
             self._stop = stop = threading.Event()
@@ -74,6 +78,22 @@ class Worker:
         with self._changed:
             return stop is self._stop
 
+    def apply_unless_stopped(self, stop: threading.Event, change: Callable[[], None]) -> None:
+        """Let the job that got ``stop`` change the view.
+
+        Raises:
+            Cancelled: it was asked to stop.
+        """
+        with self._lock:
+            refuse_stopped(stop)
+            change()
+
+    def apply_if_newest(self, stop: threading.Event, change: Callable[[], None]) -> None:
+        """The same at the job's end: one that another has replaced says nothing any more."""
+        with self._lock:
+            if not self.closed and self.is_newest(stop):
+                change()
+
     def wait(self, timeout: float | None = None) -> None:
         """Block until nothing runs or waits.
 
@@ -102,7 +122,7 @@ class Worker:
 
     def _refuse_more(self) -> threading.Thread | None:
         with self._changed:
-            self._closed = True
+            self.closed = True
             self._stop.set()
             self._jobs.clear()
             self._changed.notify_all()
@@ -114,7 +134,7 @@ class Worker:
                 with self._changed:
                     self._running = False
                     self._changed.notify_all()
-                    self._changed.wait_for(lambda: self._jobs or self._closed, _IDLE)
+                    self._changed.wait_for(lambda: self._jobs or self.closed, _IDLE)
                     if not self._jobs:
                         self._thread = None
                         return
