@@ -65,7 +65,8 @@ class Display:
         self._view.show_task(scene, self._choices.target)
         self._view.show_contribution(scene, self._choices.layer, self._choices.target)
         self._view.show_strip(scene, self.layers)
-        self._panels.target_changed(scene)
+        for panel in self._panels:
+            panel.target_changed(scene)
 
     def show_layer(self, name: str) -> None:
         """Nothing is computed here: the maps of every layer are there since the photograph was opened."""
@@ -122,7 +123,8 @@ class Display:
         self._showcase.scene = awake.sleeping()
         if self._on_overlay is not None and self._on_overlay[0] is awake.now:
             self._on_overlay = (self._showcase.scene.now, *self._on_overlay[1:])
-        self._panels.sleep()
+        for panel in self._panels:
+            panel.sleep()
 
     def _clear_overlay(self, message: str) -> None:
         self._panels.map_changed(None)

@@ -13,6 +13,7 @@ from .choices import Choices
 from .display import Display
 from .no_grad_cam import first_method
 from .panels.all_panels import Panels
+from .panels.panel import Panel
 from .requests import Requests
 from .sentences import model_title
 from .ties import guarded, tie
@@ -92,15 +93,13 @@ class Explorer(Choices):
             TimeoutError: it took longer than ``timeout`` seconds.
         """
         for _ in range(2):  # a panel may have let the photograph be looked at again
-            self._requests.wait(timeout)
-            if self.status != "closed":
-                self._panels.wait(timeout)
+            for worker in self._workers:
+                worker.wait(timeout)
 
     def cancel(self) -> None:
         """Stop what is being computed; what is done stays on show."""
-        self._requests.cancel()
-        if self.status != "closed":
-            self._panels.cancel()
+        for worker in self._workers:
+            worker.cancel()
 
     def sleep(self) -> bool:
         """Let go of the maps, which are made again at the next click; False: it is being used just now."""
@@ -136,6 +135,10 @@ class Explorer(Choices):
         """Show what went wrong in the answer to the page."""
         if self.status != "closed":
             self._view.bar.say_failed(error)
+
+    @property
+    def _workers(self) -> list[Requests | Panel]:
+        return [self._requests, *([] if self.status == "closed" else self._panels)]
 
     def _listen(self) -> None:
         """Tie the panels to the traits, both ways."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 
 from cnnwidgets.explainers.attribution import Attribution
@@ -25,6 +27,9 @@ class Panels(PanelHost):
         self.comparing, self.switching = ComparePanel(self), SwitchPanel(self)
         self._panels: tuple[Panel, ...] = (self.checking, self.hiding, self.comparing, self.switching)
 
+    def __iter__(self) -> Iterator[Panel]:
+        return iter(self._panels)
+
     def show_switched(self, logits: torch.Tensor | None) -> None:
         """Patches are judged by the network as it is now, too."""
         super().show_switched(logits)
@@ -40,42 +45,21 @@ class Panels(PanelHost):
         """Another photograph is on show."""
         self._patched_scores = self.switched_scores = None
         self.map_changed(None)
-        for panel in self._panels:
+        for panel in self:
             panel.scene_opened(scene)
-
-    def target_changed(self, scene: Scene) -> None:
-        """Another class is explained."""
-        for panel in self._panels:
-            panel.target_changed(scene)
 
     def map_changed(self, attribution: Attribution | None) -> None:
         """Another map is on the overlay; None: none that is complete."""
         if attribution is not self.overlay_map:
             self.overlay_map = attribution
-            for panel in self._panels:
+            for panel in self:
                 panel.map_changed(attribution)
-
-    def cancel(self) -> None:
-        """Stop what they compute."""
-        for panel in self._panels:
-            panel.cancel()
-
-    def wait(self, timeout: float | None = None) -> None:
-        """Block until none of them computes."""
-        for panel in self._panels:
-            panel.wait(timeout)
-
-    def sleep(self) -> None:
-        """Let go of what can be made again."""
-        for panel in self._panels:
-            panel.sleep()
 
     def close(self) -> None:
         """Stop, and free everything."""
         self.tell_nobody()
-        for panel in self._panels:
+        for panel in self:
             panel.close()
             close_widget(panel.widget)
         self.overlay_map = self.without_maps = None
-        del self._panels
-        del self.checking, self.hiding, self.comparing, self.switching
+        del self._panels, self.checking, self.hiding, self.comparing, self.switching

@@ -1,6 +1,6 @@
 """What networks do, each read as a table of scores."""
 
-from .hints import OutputHints
+from .finding import OutputHints
 from .looking import look
 from .numbers import function_sentence
 from .task import Mark, Region, Task

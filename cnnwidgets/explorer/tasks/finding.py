@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
 from cnnwidgets.core.errors import InputError, TargetError
+from cnnwidgets.core.network import Network
+from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.detections import lies_beside_boxes
 from cnnwidgets.outputs.kinds import Kind
-from cnnwidgets.outputs.readout import reading
+from cnnwidgets.outputs.readout import Readout, reading
 from cnnwidgets.outputs.scores import class_scores, holds_detections, images_in, outputs_of, score_tensor, shown
 from cnnwidgets.outputs.targets import Target
+from cnnwidgets.pictures.preprocess import labels_for
 from cnnwidgets.running.forward import fitted, run
 from cnnwidgets.state.preserved import preserved
 
 from .detection import detection_task
-from .hints import OutputHints
 from .numbers import NumberTask, function_task, is_unit
 from .segmentation import segmentation_task
 from .task import Task
@@ -32,6 +35,43 @@ _WAY_OUT = (
     "Pass output= a function that makes (N, K) of it, for example output=lambda raw: raw.mean(1), or target= a "
     "function that makes one score an image, (N,)"
 )
+
+
+@dataclass
+class OutputHints:
+    """What somebody said of a model's outputs.
+
+    Attributes:
+        labels: names of the classes.
+        outputs, output: what the numbers are, and which output holds the scores.
+        function: the function that is explained.
+    """
+
+    labels: list[str] | None = None
+    outputs: Kind | None = None
+    output: OutputChoice = None
+    function: Callable[[Any], torch.Tensor] | None = None
+
+    def readout(self, model: nn.Module, classes: int | None = None) -> Readout:
+        """How the outputs are read before the task is known."""
+        return Readout(self.outputs, self.output, classes, Network.of(model).base)
+
+    def check_labels(self, classes: int) -> None:
+        """Raise InputError where there are more labels than classes, or fewer."""
+        if self.labels is not None and len(self.labels) != classes:
+            raise InputError(f"There are {len(self.labels)} labels for {classes} classes; pass one name a class.")
+
+    def labels_of(self, model: nn.Module, classes: int) -> list[str] | None:
+        """One name a class; the model's own where nobody gave any.
+
+        Raises:
+            InputError: there are more labels, or fewer.
+        """
+        self.check_labels(classes)
+        if self.labels is not None:
+            return self.labels
+        own = labels_for(model)
+        return list(own) if own is not None and len(own) == classes else None
 
 
 def table_task(table: torch.Tensor, kind: Kind, labels: Sequence[str] | None) -> Task:

@@ -12,8 +12,7 @@ from cnnwidgets.explainers.engine.all_layers import Observation, observe
 from cnnwidgets.outputs.readout import Readout, reading
 from cnnwidgets.outputs.targets import Target
 
-from .finding import other_task, table_task
-from .hints import OutputHints
+from .finding import OutputHints, other_task, table_task
 from .task import Region, Task
 
 
