@@ -13,12 +13,12 @@ from cnnwidgets.widgets._page_state import PageState
 from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import StillPicture, title
 
+from .panels.host import PanelHost
 from .sentences import model_title
 from .still import still_explorer
 from .work.layers import layer_with_maps
 from .work.scene import Scene
 from .work.session import Session
-from .work.showcase import Showcase
 
 PANELS = ("look", "hide", "compare")
 
@@ -46,17 +46,17 @@ class Choices(PageState, StillPicture, ipywidgets.Box):
     )
     message = traitlets.Unicode("", help="The same for a reader: the work and the time left, or what went wrong.")
 
-    def __init__(self, showcase: Showcase) -> None:
-        self._showcase = showcase
+    def __init__(self, host: PanelHost) -> None:
+        self._host = host
         super().__init__()
 
     @property
     def _scene(self) -> Scene:
-        return self._showcase.scene
+        return self._host.scene
 
     @property
     def _session(self) -> Session:
-        return self._showcase.session
+        return self._host.session
 
     @property
     def pictures(self) -> list[str]:
@@ -114,9 +114,9 @@ class Choices(PageState, StillPicture, ipywidgets.Box):
 
     def _live(self) -> bool:
         """Whether values are to be checked: not while the view itself sets them."""
-        with self._showcase.lock:  # not between two steps of the worker's own setting
+        with self._host.lock:  # not between two steps of the worker's own setting
             self._open_session()
-            return self._showcase.checking
+            return self._host.checking
 
     def _open_session(self) -> Session:
         if self.status == "closed":

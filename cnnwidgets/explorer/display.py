@@ -12,12 +12,12 @@ from cnnwidgets.explainers.labels import label_of
 from .choices import Choices
 from .no_grad_cam import NO_MAPS, why_not
 from .panels.all_panels import Panels
+from .panels.host import PanelHost
 from .sentences import method_choices, work_left
 from .view import ExplorerView
 from .work.layers import explained_layers, first_layer, layers_with_maps, same_maps
 from .work.report import share_of
 from .work.scene import Scene
-from .work.showcase import Showcase
 
 
 class Display:
@@ -27,17 +27,16 @@ class Display:
         layers: those whose maps of the score can be shown, in order.
     """
 
-    def __init__(self, choices: Choices, showcase: Showcase, view: ExplorerView, panels: Panels) -> None:
-        self._choices, self._showcase, self._view, self._panels = choices, showcase, view, panels
+    def __init__(self, choices: Choices, host: PanelHost, view: ExplorerView, panels: Panels) -> None:
+        self._choices, self._host, self._view, self._panels = choices, host, view, panels
         self.layers: list[str] = []
         self._on_overlay: tuple[object, str, str | None] | None = None
 
     def show_scene(self, scene: Scene) -> None:
         """Another photograph, or the same of a network that has changed."""
         choices, view = self._choices, self._view
-        self._showcase.scene = scene
         self._panels.scene_opened(scene)
-        with self._showcase.unchecked():
+        with self._host.unchecked():
             view.show_architecture(scene.architecture)
             choices.picture, choices.region = scene.name, list(scene.task.region)
             choices.target = scene.predicted if scene.target_class is None else scene.target_class
@@ -61,7 +60,7 @@ class Display:
 
     def show_retargeted(self, scene: Scene) -> None:
         """The same photograph, and what was computed for another target."""
-        self._showcase.scene = scene
+        self._host.scene = scene
         self._view.show_task(scene, self._choices.target)
         self._view.show_contribution(scene, self._choices.layer, self._choices.target)
         self._view.show_strip(scene, self.layers)
@@ -70,8 +69,8 @@ class Display:
 
     def show_layer(self, name: str) -> None:
         """Nothing is computed here: the maps of every layer are there since the photograph was opened."""
-        with self._showcase.lock:
-            scene = self._showcase.scene
+        with self._host.lock:
+            scene = self._host.scene
             if scene.asleep:
                 return  # they are being made, and shown then
             self._view.show_maps(scene, scene.architecture.find(name), self._choices.target)
@@ -83,7 +82,7 @@ class Display:
         """Let the overlay show the layer whose feature maps are on show, where it is to follow them."""
         overlay = self._view.overlay
         if overlay.follow:
-            overlay.layer = same_maps(self._showcase.scene, self._choices.layer, self.layers) or overlay.layer
+            overlay.layer = same_maps(self._host.scene, self._choices.layer, self.layers) or overlay.layer
 
     def show_map(self, scene: Scene, attribution: Attribution, *, partial: bool = False, stopped: str = "") -> None:
         """An explainer's map on the overlay."""
@@ -93,22 +92,22 @@ class Display:
 
     def show_grad_cam(self) -> None:
         """Grad-CAM of any layer is part of the scene."""
-        with self._showcase.lock:
-            scene, overlay = self._showcase.scene, self._view.overlay
+        with self._host.lock:
+            scene, overlay = self._host.scene, self._view.overlay
             if overlay.layer in scene.now.cam:
-                grad_cam = self._showcase.session.explain(scene, "grad_cam", overlay.layer, lambda _: None)
+                grad_cam = self._host.session.explain(scene, "grad_cam", overlay.layer, lambda _: None)
                 self.show_map(scene, grad_cam)
             else:
                 self._clear_overlay(why_not(scene.now, overlay.layer))
                 self._on_overlay = None
-            with self._showcase.unchecked():
+            with self._host.unchecked():
                 overlay.method = self._choices.method
             self.set_status("ready")
 
     def fall_back(self, status: str, message: str) -> None:
         """No map came: the photograph and the class named are those on show."""
-        choices, scene, overlay = self._choices, self._showcase.scene, self._view.overlay
-        with self._showcase.unchecked():
+        choices, scene, overlay = self._choices, self._host.scene, self._view.overlay
+        with self._host.unchecked():
             choices.picture, choices.region = scene.name, list(scene.task.region)
             if scene.target_class is not None:
                 choices.target = scene.target_class
@@ -119,10 +118,10 @@ class Display:
 
     def fall_asleep(self) -> None:
         """Let go of the maps that can be made again."""
-        awake = self._showcase.scene
-        self._showcase.scene = awake.sleeping()
+        awake = self._host.scene
+        self._host.scene = awake.sleeping()
         if self._on_overlay is not None and self._on_overlay[0] is awake.now:
-            self._on_overlay = (self._showcase.scene.now, *self._on_overlay[1:])
+            self._on_overlay = (self._host.scene.now, *self._on_overlay[1:])
         for panel in self._panels:
             panel.sleep()
 
@@ -159,5 +158,5 @@ class Display:
         """The scores of an edited image, while it is being edited; None: those of the photograph."""
         # Without the lock: a panel calls this holding its own, and is told of other scenes by who holds this one.
         if self._choices.status != "closed":
-            self._view.show_scores(self._showcase.scene.logits if logits is None else logits)
-            self._view.note_switched(self._panels.without_maps is not None)
+            self._view.show_scores(self._host.scene.logits if logits is None else logits)
+            self._view.note_switched(self._host.without_maps is not None)

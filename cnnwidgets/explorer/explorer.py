@@ -13,6 +13,7 @@ from .choices import Choices
 from .display import Display
 from .no_grad_cam import first_method
 from .panels.all_panels import Panels
+from .panels.host import PanelHost
 from .panels.panel import Panel
 from .requests import Requests
 from .sentences import model_title
@@ -21,7 +22,6 @@ from .view import ExplorerView
 from .work import awake
 from .work.layers import layer_with_maps
 from .work.session import Session
-from .work.showcase import Showcase
 
 
 class Explorer(Choices):
@@ -36,15 +36,15 @@ class Explorer(Choices):
 
     def __init__(self, session: Session, target: Target = None) -> None:
         scene = session.open(next(iter(session.images)), target)
-        showcase = Showcase(session, scene)
-        super().__init__(showcase)
-        panels = self._panels = Panels(showcase)
+        host = PanelHost(session, scene)
+        super().__init__(host)
+        panels = self._panels = Panels(host)
         view = self._view = ExplorerView(
             model_title(session.original), scene.architecture, list(session.images), panels
         )
-        display = self._display = Display(self, showcase, view, panels)
-        self._requests = Requests(self, showcase, view, panels, display, target)
-        panels.tell(display.show_scores, display.mark_busy, self._requests.renew)
+        display = self._display = Display(self, host, view, panels)
+        self._requests = Requests(self, host, view, panels, display, target)
+        host.update_bars, host.busy_changed, host.renew = display.show_scores, display.mark_busy, self._requests.renew
         self.graph, self.feature_maps = view.graph, view.feature_maps
         self.overlay, self.scores = view.overlay, view.scores
         self.occluder, self.comparison = panels.hiding.widget, panels.comparing.widget
@@ -56,7 +56,7 @@ class Explorer(Choices):
         display.show_grad_cam()
         awake.woken(self._requests)
         self._listen()
-        showcase.checking = True
+        host.checking = True
         self.method = first_method(scene.now)
 
     def __repr__(self) -> str:
@@ -112,15 +112,15 @@ class Explorer(Choices):
         if "_requests" not in self.__dict__:  # its making failed, and ipywidgets closes what is left of it
             super().close()
             return
-        self._showcase.checking = False
+        self._host.checking = False
         self._stop_listening()
         self._requests.close()
         self._panels.close()
-        with self._showcase.lock:
+        with self._host.lock:
             self.status, self.message = "closed", "This Explorer is closed."
             self.unobserve_all()
             self._view.close()
-            self._showcase.clear()
+            self._host.clear()
             self._requests.clear()
             del self._view, self._panels, self._display
         self.layout.close()
@@ -159,7 +159,7 @@ class Explorer(Choices):
             ("panel", view.tabs, "active"),
         ):
             tie(self, mine, widget, its, show_error)
-        self.observe(lambda change: self._panels.panel_changed(change["new"]), "panel")
+        self.observe(lambda change: self._host.panel_changed(change["new"]), "panel")
         self.graph.observe(guarded(self._graph_clicked, show_error), "selected")
         self.overlay.observe(guarded(lambda _: requests.refresh(), show_error), "layer")
         self.overlay.observe(guarded(lambda _: display.follow_layer(), show_error), "follow")

@@ -13,11 +13,11 @@ from cnnwidgets.outputs.targets import Target
 from .choices import Choices
 from .display import Display
 from .panels.all_panels import Panels
+from .panels.host import PanelHost
 from .view import ExplorerView
 from .work import awake
 from .work.report import Report
 from .work.scene import Scene
-from .work.showcase import Showcase
 from .work.worker import Worker, refuse_stopped
 
 _LONGEST_RENEWAL = 60.0  # seconds that a panel waits for the photograph to be looked at again
@@ -32,33 +32,33 @@ class Requests:
     """
 
     def __init__(
-        self, choices: Choices, showcase: Showcase, view: ExplorerView, panels: Panels, display: Display, target: Target
+        self, choices: Choices, host: PanelHost, view: ExplorerView, panels: Panels, display: Display, target: Target
     ) -> None:
-        self._choices, self._showcase, self._session = choices, showcase, showcase.session
+        self._choices, self._host, self._session = choices, host, host.session
         self._view, self._panels, self._display = view, panels, display
-        self._worker = Worker(showcase.lock, turns=showcase.session.turns)
+        self._worker = Worker(host.lock, turns=host.session.turns)
         # None: explain the predicted class, whichever it is. A class that somebody chose is kept, whatever kind of
         # number was given.
-        chosen_class = showcase.scene.target_class
+        chosen_class = host.scene.target_class
         self._requested_target: Target = target if target is None or chosen_class is None else chosen_class
 
     def target_changed(self, target: int) -> None:
         """Somebody chose a class, or the view followed the predicted one."""
-        with self._showcase.lock:
-            if self._showcase.checking:
+        with self._host.lock:
+            if self._host.checking:
                 self._requested_target = target
                 if self._choices.target != target:  # the worker set it meanwhile
-                    with self._showcase.unchecked():
+                    with self._host.unchecked():
                         self._choices.target = target
             self.refresh()
 
     def refresh(self) -> None:
         """Bring the view up to date with the traits."""
-        with self._showcase.lock:
-            if not self._showcase.checking:
+        with self._host.lock:
+            if not self._host.checking:
                 return
             self._display.offer_methods()
-            if not self._needs_work(self._showcase.scene):
+            if not self._needs_work(self._host.scene):
                 self._worker.supersede()
                 self._display.show_grad_cam()
                 return
@@ -67,35 +67,35 @@ class Requests:
 
     def refresh_if_stale(self) -> None:
         """Look at the photograph again if the network or the image is not what it was."""
-        if not self._showcase.checking:
+        if not self._host.checking:
             return
-        if not self._showcase.scene.asleep:
+        if not self._host.scene.asleep:
             awake.woken(self)
-        if self._choices.status != "busy" and self._session.is_stale(self._showcase.scene):
+        if self._choices.status != "busy" and self._session.is_stale(self._host.scene):
             self.refresh()
 
     def renew(self) -> None:
         """The same for a panel, on its thread: returns when there is a new scene, or none to come."""
-        before, until = self._showcase.scene, time.monotonic() + _LONGEST_RENEWAL
+        before, until = self._host.scene, time.monotonic() + _LONGEST_RENEWAL
         self.refresh()
-        while self._showcase.scene is before and self._choices.status == "busy" and time.monotonic() < until:
+        while self._host.scene is before and self._choices.status == "busy" and time.monotonic() < until:
             time.sleep(0.01)
 
     def sleep(self) -> bool:
         """Let go of the maps, which are made again at the next click; False: it is being used just now."""
-        showcase, panels = self._showcase, self._panels
-        if not showcase.lock.acquire(blocking=False):
+        host, panels = self._host, self._panels
+        if not host.lock.acquire(blocking=False):
             return False
         try:
             if self._choices.status == "closed":
                 return True
-            if self._choices.status == "busy" or not showcase.checking or panels.working or panels.switching.busy:
+            if self._choices.status == "busy" or not host.checking or panels.working or panels.switching.busy:
                 return False
             self._session.forget()
             self._display.fall_asleep()
             return True
         finally:
-            showcase.lock.release()
+            host.lock.release()
 
     def wait(self, timeout: float | None = None) -> None:
         """Block until nothing is being computed."""
@@ -141,7 +141,7 @@ class Requests:
             self._worker.apply_if_newest(stop, lambda: self._fail(failure))
 
     def _catch_up(self, stop: threading.Event) -> None:
-        scene = self._showcase.scene
+        scene = self._host.scene
         if self._is_other(scene) or self._session.is_stale(scene):
             self._reopen(stop)
             return
@@ -157,14 +157,14 @@ class Requests:
 
     def _reopen(self, stop: threading.Event) -> None:
         """Look at the photograph that is asked for; what is on show already is said to have changed."""
-        scene, region = self._showcase.scene, tuple(self._choices.region)
+        scene, region = self._host.scene, tuple(self._choices.region)
         if scene.name != self._choices.picture:
             region = ()  # a photograph of another size has other parts
             if not scene.task.columns_stay:
                 self._requested_target = None
 
         def show(scene: Scene) -> None:
-            before = self._showcase.scene
+            before = self._host.scene
             if not self._is_other(before) and not scene.looks_like(before):
                 scene = scene.with_note(before.version.change_to(scene.version))
             self._worker.apply_unless_stopped(stop, lambda: self._display.show_scene(scene))
@@ -196,6 +196,6 @@ class Requests:
         self._fall_back("error", message_of(error))
 
     def _fall_back(self, status: str, message: str) -> None:
-        if self._requested_target is not None and self._showcase.scene.target_class is not None:
-            self._requested_target = self._showcase.scene.target_class
+        if self._requested_target is not None and self._host.scene.target_class is not None:
+            self._requested_target = self._host.scene.target_class
         self._display.fall_back(status, message)

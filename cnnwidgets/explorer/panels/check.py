@@ -22,7 +22,8 @@ from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job, refuse_stopped
 from cnnwidgets.widgets.map_check import MapCheck
 
-from .panel import Panel, PanelHost
+from .host import PanelHost
+from .panel import Panel
 
 _FEW_STAGES = 4  # for methods that take long
 _MOST_RESULTS = 4  # of the photograph on show

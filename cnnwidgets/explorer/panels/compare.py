@@ -19,7 +19,8 @@ from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job
 from cnnwidgets.widgets.comparison import Comparison, Wanted
 
-from .panel import Panel, PanelHost
+from .host import PanelHost
+from .panel import Panel
 
 _FIRST_METHODS = ("grad_cam", "layer_cam", "guided_backprop")
 _LAYERS = 4  # columns to begin with

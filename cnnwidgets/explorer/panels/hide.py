@@ -24,7 +24,8 @@ from cnnwidgets.widgets.occluder import Move, Occluder, SweepWish
 
 from .fastest import Fastest
 from .filling import Filling
-from .panel import Panel, PanelHost
+from .host import PanelHost
+from .panel import Panel
 from .sweeps import show_sweep, sweep_for
 
 _BATCH = 32  # of a sweep: a drag that interrupts it waits for one

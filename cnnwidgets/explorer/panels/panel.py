@@ -6,83 +6,15 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
 from cnnwidgets.core.errors import Cancelled
 from cnnwidgets.core.progress import Step
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explorer.work.report import Report
 from cnnwidgets.explorer.work.scene import Scene
-from cnnwidgets.explorer.work.session import Session, changed_meanwhile
-from cnnwidgets.explorer.work.showcase import Showcase
+from cnnwidgets.explorer.work.session import changed_meanwhile
 from cnnwidgets.explorer.work.worker import Job, Worker
 
-
-class PanelHost:
-    """What a panel sees of its Explorer.
-
-    Args:
-        showcase: what is on show.
-
-    Attributes:
-        overlay_map: the map on the overlay, if it is complete.
-        switched_scores: (classes,) scores of the photograph without the maps that are switched off; None: not known,
-            or none is.
-        without_maps: what scores an image (1, C, H, W) without the maps that are switched off; None: none is.
-        busy_changed: to be called when :attr:`Panel.busy` changed.
-        renew: looks at the photograph again, because the network has changed; returns when it has.
-    """
-
-    def __init__(self, showcase: Showcase) -> None:
-        self._showcase = showcase
-        self.overlay_map: Attribution | None = None
-        self.switched_scores: torch.Tensor | None = None
-        self.without_maps: Callable[[torch.Tensor], torch.Tensor] | None = None
-        self._patched_scores: torch.Tensor | None = None
-        self._hiding_on_show = False
-        self.tell_nobody()
-
-    def tell(
-        self,
-        show_on_bars: Callable[[torch.Tensor | None], None],
-        busy_changed: Callable[[], None],
-        renew: Callable[[], None],
-    ) -> None:
-        """Have the Explorer do these; ``show_on_bars`` takes scores, or None for those of the photograph."""
-        self._show_on_bars, self.busy_changed, self.renew = show_on_bars, busy_changed, renew
-
-    def tell_nobody(self) -> None:
-        """Before there is an Explorer, and when it is closed."""
-        self.tell(lambda _: None, lambda: None, lambda: None)
-
-    @property
-    def session(self) -> Session:
-        """The model, the images, and the functions that look at them."""
-        return self._showcase.session
-
-    @property
-    def scene(self) -> Scene:
-        """The photograph on show, and what was computed for it and the class explained."""
-        return self._showcase.scene
-
-    def show_scores(self, logits: torch.Tensor | None) -> None:
-        """(classes,) scores of the image with patches on it, for the class bars; None: there are none."""
-        self._patched_scores = logits
-        self._update_bars()
-
-    def show_switched(self, logits: torch.Tensor | None) -> None:
-        """(classes,) scores of the network without some of its maps, for the class bars; None: it has all."""
-        self.switched_scores = logits
-        self._update_bars()
-
-    def panel_changed(self, panel: str) -> None:
-        """The bars speak of the patches only where the patches are seen."""
-        self._hiding_on_show = panel == "hide"
-        self._update_bars()
-
-    def _update_bars(self) -> None:
-        patched = self._patched_scores if self._hiding_on_show else None
-        self._show_on_bars(self.switched_scores if patched is None else patched)
+from .host import PanelHost
 
 
 class Panel:

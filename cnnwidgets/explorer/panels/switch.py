@@ -20,7 +20,8 @@ from cnnwidgets.running.forward import fitted, run
 from cnnwidgets.state.preserved import preserved
 from cnnwidgets.widgets.feature_maps import FeatureMaps
 
-from .panel import Panel, PanelHost
+from .host import PanelHost
+from .panel import Panel
 
 
 @dataclass(frozen=True, eq=False)
