@@ -134,7 +134,7 @@ def test_another_target_or_layer_is_another_map(host: Host) -> None:
     assert finished(host).state == "done"
     host.show("grad_cam", "1")
     assert finished(host).state == "idle"
-    host.scene = host.session.aim(host.scene, (host.scene.predicted + 1) % 5)
+    host.scene = host.session.retarget(host.scene, (host.scene.predicted + 1) % 5)
     host.show("grad_cam", "4")
     assert finished(host).state == "idle"
 
@@ -263,7 +263,7 @@ def test_a_callable_target_is_checked_too(host: Host) -> None:
     def margin(out: torch.Tensor) -> torch.Tensor:
         return out[:, 0] - out[:, 1]
 
-    host.scene = host.session.aim(host.scene, margin)
+    host.scene = host.session.retarget(host.scene, margin)
     host.show("saliency")
     click(host)
     assert finished(host).state == "done"

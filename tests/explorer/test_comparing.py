@@ -14,6 +14,7 @@ import cnnwidgets as cw
 from cnnwidgets.core.progress import Meter
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explorer.panels.compare import ComparePanel, spread
+from cnnwidgets.explorer.work.layers import explained_layers
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.session import Session
 from tests.explorer import nets
@@ -70,7 +71,7 @@ def shown(part: ComparePanel, row: int, column: int) -> np.ndarray:
 
 def test_what_is_offered(part: ComparePanel, host: FakeHost) -> None:
     widget = part.widget
-    assert widget.layers == host.session.explained_layers(host.scene, set()) == ["1", "2", "4"]
+    assert widget.layers == explained_layers(host.scene) == ["1", "2", "4"]
     assert widget.chosen_layers == ["1", "2", "4"]
     order = host.scene.logits.argsort(descending=True).tolist()
     assert widget.classes == [[i, LABELS[i]] for i in order]
@@ -189,11 +190,11 @@ def test_another_photograph_clears_the_grid(part: ComparePanel, host: FakeHost) 
 
 def test_another_class_is_ticked_unless_the_reader_chose(part: ComparePanel, host: FakeHost) -> None:
     last = part.widget.classes[-1][0]
-    host.scene = host.session.aim(host.scene, last)
+    host.scene = host.session.retarget(host.scene, last)
     part.target_changed(host.scene)
     assert last in part.widget.chosen_classes
     part.widget.chosen_classes = [0]
-    host.scene = host.session.aim(host.scene, 1)
+    host.scene = host.session.retarget(host.scene, 1)
     part.target_changed(host.scene)
     assert part.widget.chosen_classes == [0]
 

@@ -15,6 +15,7 @@ import torch
 from cnnwidgets import explainers
 from cnnwidgets.core.progress import Step
 from cnnwidgets.explorer.panels.hide import HidePanel
+from cnnwidgets.explorer.work.layers import explained_layers
 from cnnwidgets.explorer.work.session import Session
 from cnnwidgets.outputs.targets import probabilities
 from tests.explorer import nets
@@ -114,7 +115,7 @@ def test_a_step_shows_the_scores_of_the_edited_image_here_and_in_the_explorer(ho
 def test_the_map_follows_unless_it_is_not_wanted(host: Host, part: HidePanel) -> None:
     drag(part, patch(4, 4), id=3)
     content, arrays = pushed(part.widget, "heat")
-    layer = host.session.explained_layers(host.scene, set())[-1]
+    layer = explained_layers(host.scene)[-1]
     image = painted(host, (slice(4, 10), slice(4, 10)))
     expected = explainers.grad_cam(host.session.model, image, host.scene.predicted, layer=layer).values[0]
     np.testing.assert_allclose(arrays["values"], expected.numpy(), atol=1e-5)
@@ -187,7 +188,7 @@ def test_another_photograph_and_another_class(host: Host, part: HidePanel) -> No
     drag(part, patch(4, 4))
     sweep(part)
     other = (host.scene.predicted + 1) % 5
-    host.scene = host.session.aim(host.scene, other)
+    host.scene = host.session.retarget(host.scene, other)
     part.target_changed(host.scene)
     part.wait(30)
     assert part.widget.target_name == LABELS[other]
@@ -301,7 +302,7 @@ def test_a_function_as_target(host: Host, part: HidePanel) -> None:
     def margin(outputs: torch.Tensor) -> torch.Tensor:
         return outputs[:, 0] - outputs[:, 1]
 
-    host.scene = host.session.aim(host.scene, margin)
+    host.scene = host.session.retarget(host.scene, margin)
     part.target_changed(host.scene)
     drag(part, patch(4, 4))
     sweep(part)
@@ -309,12 +310,12 @@ def test_a_function_as_target(host: Host, part: HidePanel) -> None:
     assert (part.widget.error, part.widget.target_name) == ("", "margin")
     assert (content["unit"], content["classes"], "scores" in arrays) == ("score", [], False)
     assert np.isfinite(arrays["drop"]).all()
-    host.scene = host.session.aim(host.scene, 2)
+    host.scene = host.session.retarget(host.scene, 2)
     part.target_changed(host.scene)
     part.wait(30)
     assert (part.widget.sweep, "sweep" in part.widget._pushed) == ("none", False), "only the function was measured"
     sweep(part)
-    host.scene = host.session.aim(host.scene, margin)
+    host.scene = host.session.retarget(host.scene, margin)
     part.target_changed(host.scene)
     assert (part.widget.sweep, "sweep" in part.widget._pushed) == ("none", False), "nor was the function now"
 
@@ -339,7 +340,7 @@ def test_a_class_chosen_during_a_sweep_is_told_of_at_its_end(
     sweep(part, 4, 2, wait=False)
     assert held.begun.wait(20)
     other = (host.scene.predicted + 1) % 5
-    host.scene = host.session.aim(host.scene, other)
+    host.scene = host.session.retarget(host.scene, other)
     part.target_changed(host.scene)
     held.go.set()
     part.wait(30)
