@@ -243,7 +243,7 @@ def test_progress_tells_the_part_and_the_time_left(host: Host) -> None:
     texts = [text for _, text in told]
     assert texts[0] == "Copying the network …"
     assert any(text.startswith("Randomising the weights (1 of 2) ") and text.endswith(" s left") for text in texts)
-    assert any(text.startswith("HidePanel and revealing places (2 of 2) ") for text in texts)
+    assert any(text.startswith("Hiding and revealing places (2 of 2) ") for text in texts)
     shares = [share for share, _ in told if share is not None]
     assert shares == sorted(shares)
 
