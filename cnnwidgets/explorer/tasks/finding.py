@@ -8,19 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
 
 from cnnwidgets.core.errors import InputError, TargetError
-from cnnwidgets.core.network import Network
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.detections import lies_beside_boxes
 from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.readout import Readout, reading
 from cnnwidgets.outputs.scores import class_scores, holds_detections, images_in, outputs_of, score_tensor, shown
 from cnnwidgets.outputs.targets import Target
-from cnnwidgets.pictures.preprocess import labels_for
-from cnnwidgets.running.forward import fitted, run
-from cnnwidgets.state.preserved import preserved
 
 from .detection import detection_task
 from .numbers import NumberTask, function_task, is_unit
@@ -52,26 +47,10 @@ class OutputHints:
     output: OutputChoice = None
     function: Callable[[Any], torch.Tensor] | None = None
 
-    def readout(self, model: nn.Module, classes: int | None = None) -> Readout:
-        """How the outputs are read before the task is known."""
-        return Readout(self.outputs, self.output, classes, Network.of(model).base)
-
     def check_labels(self, classes: int) -> None:
         """Raise InputError where there are more labels than classes, or fewer."""
         if self.labels is not None and len(self.labels) != classes:
             raise InputError(f"There are {len(self.labels)} labels for {classes} classes; pass one name a class.")
-
-    def labels_of(self, model: nn.Module, classes: int) -> list[str] | None:
-        """One name a class; the model's own where nobody gave any.
-
-        Raises:
-            InputError: there are more labels, or fewer.
-        """
-        self.check_labels(classes)
-        if self.labels is not None:
-            return self.labels
-        own = labels_for(model)
-        return list(own) if own is not None and len(own) == classes else None
 
 
 def table_task(table: torch.Tensor, kind: Kind, labels: Sequence[str] | None) -> Task:
@@ -83,19 +62,17 @@ def table_task(table: torch.Tensor, kind: Kind, labels: Sequence[str] | None) ->
     return Task(labels=names)
 
 
-def other_task(model: nn.Module, image: torch.Tensor, target: Target, hints: OutputHints) -> Task | None:
+def other_task(raw: Any, image: torch.Tensor, target: Target, plain: Readout, hints: OutputHints) -> Task | None:
     """The task of a network that returns no table of scores for ``image`` (1, C, H, W); None if it returns one.
 
     Args:
-        model: it is run once.
+        raw: what it returned.
         target: what is to be explained: a function of what it returns is a task of its own.
+        plain: how that is read as far as ``hints`` and the network tell.
 
     Raises:
         InputError: nothing in it can be explained; says what there is.
     """
-    plain = hints.readout(model)
-    with reading(plain):
-        raw = _raw_outputs(model, image)
     with reading(plain), contextlib.suppress(TargetError):
         class_scores(raw, batch=1)
         return None
@@ -125,11 +102,6 @@ def other_task(model: nn.Module, image: torch.Tensor, target: Target, hints: Out
     return segmentation_task(
         maps, maps_of, image, origin=origin, outputs=hints.outputs, labels=hints.labels, notes=plain.notes
     )
-
-
-def _raw_outputs(model: nn.Module, image: torch.Tensor) -> Any:
-    with torch.inference_mode(False), torch.no_grad(), preserved(model, evaluate=True):
-        return run(model, fitted(model, image.clone()))
 
 
 def _or_none(function: Callable[[Any], Any], raw: Any) -> Any:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import torch
 from torch import nn
 
 from cnnwidgets.core.errors import InputError, TargetError
+from cnnwidgets.core.network import Network
 from cnnwidgets.explainers.engine.all_layers import Observation, observe
 from cnnwidgets.outputs.readout import Readout, reading
 from cnnwidgets.outputs.targets import Target
+from cnnwidgets.pictures.preprocess import labels_for
+from cnnwidgets.running.forward import fitted, run
+from cnnwidgets.state.preserved import preserved
 
 from .finding import OutputHints, other_task, table_task
 from .task import Region, Task
@@ -34,7 +39,7 @@ def look(
         hints.function = target
     refused: TargetError | None = None
     if type(before) is Task or before.output is None:
-        readout = hints.readout(model, None if hints.labels is None else len(hints.labels))
+        readout = _readout(model, hints, None if hints.labels is None else len(hints.labels))
         try:
             with reading(readout):
                 observation = observe(model, image, target)
@@ -42,14 +47,17 @@ def look(
             refused = error
         else:
             if observation.outputs is not None:
-                labels = hints.labels_of(model, observation.outputs.shape[1])
+                labels = _labels(model, hints, observation.outputs.shape[1])
                 task = table_task(observation.outputs, observation.kind, labels).at(region)
                 if task.outputs not in (None, observation.kind):
                     readout = dataclasses.replace(readout, outputs=task.outputs, kind=task.outputs)
                 task = dataclasses.replace(task, output=hints.output, readout=readout)
                 return task, dataclasses.replace(observation, kind=task.outputs or observation.kind)
+    plain = _readout(model, hints)
     try:
-        other = other_task(model, image, target if hints.function is None else hints.function, hints)
+        with reading(plain):
+            raw = _raw_outputs(model, image)
+        other = other_task(raw, image, target if hints.function is None else hints.function, plain, hints)
     except InputError:
         if refused is not None and (hints.output is not None or hints.outputs is not None):
             raise refused from None
@@ -64,3 +72,22 @@ def look(
         target = task.first
     with task.reading():
         return task, observe(model, image, target)
+
+
+def _readout(model: nn.Module, hints: OutputHints, classes: int | None = None) -> Readout:
+    """How the outputs are read before the task is known."""
+    return Readout(hints.outputs, hints.output, classes, Network.of(model).base)
+
+
+def _labels(model: nn.Module, hints: OutputHints, classes: int) -> list[str] | None:
+    """One name a class; the model's own where nobody gave any."""
+    hints.check_labels(classes)
+    if hints.labels is not None:
+        return hints.labels
+    own = labels_for(model)
+    return list(own) if own is not None and len(own) == classes else None
+
+
+def _raw_outputs(model: nn.Module, image: torch.Tensor) -> Any:
+    with torch.inference_mode(False), torch.no_grad(), preserved(model, evaluate=True):
+        return run(model, fitted(model, image.clone()))
