@@ -28,7 +28,7 @@ def denormalised(tensor: torch.Tensor, undo: Any, sure: bool = True) -> tuple[np
     for mean, std in _normalisations(undo):
         if len(mean) in (1, values.shape[0]) and values.shape[0] in (1, 3):
             preprocess = Preprocess(mean=mean, std=std)
-            if _in_range(_undone(values, mean, std)):
+            if _in_range(preprocess.colours(values)):
                 return preprocess.pixels(tensor), () if sure else (GUESSED,)
     notes: tuple[str, ...] = ()
     if values.shape[0] not in (1, 3):
@@ -39,10 +39,6 @@ def denormalised(tensor: torch.Tensor, undo: Any, sure: bool = True) -> tuple[np
     finite = values[torch.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.numel() else (0.0, 1.0)
     return plain.pixels((values - low) / ((high - low) or 1.0)), (*notes, STRETCHED)
-
-
-def _undone(values: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> torch.Tensor:
-    return values * values.new_tensor(std).view(-1, 1, 1) + values.new_tensor(mean).view(-1, 1, 1)
 
 
 def _in_range(values: torch.Tensor) -> bool:
