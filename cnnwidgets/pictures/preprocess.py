@@ -9,7 +9,7 @@ from torch import nn
 
 from cnnwidgets.core.network import Network
 
-from .presets import categories, known_in_timm, known_in_torchvision
+from .presets import categories, known_in_timm, known_in_torchvision, last_layer
 from .transform import IMAGENET_MEAN, IMAGENET_STD, Preprocess
 
 __all__ = ["Preprocess", "input_channels", "labels_for", "preprocess_for"]
@@ -74,6 +74,5 @@ def labels_for(model: nn.Module) -> tuple[str, ...] | None:
         return None
     outputs = getattr(base, "num_classes", None)
     if not isinstance(outputs, int):
-        last = [m for m in base.modules() if isinstance(m, nn.Linear | nn.Conv2d)][-1:]
-        outputs = next((m.out_features if isinstance(m, nn.Linear) else m.out_channels for m in last), 0)
+        _, outputs = last_layer(base)
     return categories() if outputs == 1000 else None

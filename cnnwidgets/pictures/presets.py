@@ -99,12 +99,15 @@ def _weights_in(home: str) -> tuple[Any, ...]:
 
 def _parameter_counts(module: nn.Module) -> set[int]:
     total = sum(parameter.numel() for parameter in module.parameters())
-    counts = {total}
-    for last in [m for m in module.modules() if isinstance(m, nn.Linear | nn.Conv2d)][-1:]:
-        own = sum(parameter.numel() for parameter in last.parameters())
-        outputs = last.out_features if isinstance(last, nn.Linear) else last.out_channels
-        counts.add(total - own + own // outputs * 1000)
-    return counts
+    last, outputs = last_layer(module)
+    own = 0 if last is None else sum(parameter.numel() for parameter in last.parameters())
+    return {total, total - own + own // (outputs or 1) * 1000}
+
+
+def last_layer(module: nn.Module) -> tuple[nn.Module | None, int]:
+    """The last linear or convolutional layer in ``module``, and how many numbers or channels it returns."""
+    last = next(reversed([m for m in module.modules() if isinstance(m, nn.Linear | nn.Conv2d)]), None)
+    return last, 0 if last is None else last.out_features if isinstance(last, nn.Linear) else last.out_channels
 
 
 def categories() -> tuple[str, ...] | None:

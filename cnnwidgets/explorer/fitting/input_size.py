@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import time
 import traceback
 from collections.abc import Callable
@@ -78,16 +79,7 @@ def input_sizes(model: nn.Module, tensor: torch.Tensor) -> list[InputSize]:
 class _Search:
     def __init__(self, model: nn.Module, tensor: torch.Tensor) -> None:
         self._model, self._tensor = model, tensor
-        self._end = 0.0
         self._outcomes: dict[tuple[int, ...], _Outcome] = {}
-
-    def _hurry(self) -> None:
-        """Begin to count the seconds."""
-        self._end = time.monotonic() + _SECONDS
-
-    @property
-    def _late(self) -> bool:
-        return time.monotonic() > self._end
 
     def outcome(self, channels: int, height: int, width: int) -> _Outcome:
         """Of a run on an image of this size."""
@@ -134,15 +126,17 @@ class _Search:
         own = self._tensor.shape[1]
         if self.outcome(channels, DEFAULT, DEFAULT).needs or self.outcome(own, DEFAULT, DEFAULT).needs:
             return None
-        self._hurry()
+        end = time.monotonic() + _SECONDS
+
+        def runs(side: int) -> bool:
+            return time.monotonic() <= end and self._runs(channels, side)
+
         for side in (*USUAL, *(side for side in range(8, 257) if side not in USUAL)):
-            if self._late:
-                return None
-            if self._runs(channels, side):
+            if runs(side):
                 least = most = side
-                while self._runs(channels, least - 1) and least > 2 and not self._late:
+                while least > 2 and runs(least - 1):
                     least -= 1
-                while self._runs(channels, most + 1) and most < 2 * side and not self._late:
+                while most < 2 * side and runs(most + 1):
                     most += 1
                 return InputSize(side, side, channels, least, most)
         return None
@@ -181,14 +175,7 @@ class _Search:
 
 def _first(holds: Callable[[int], bool], high: int) -> int:
     """The least side from 1 to ``high`` for which ``holds``, which stays true once it is."""
-    low = 1
-    while low < high:
-        middle = (low + high) // 2
-        if holds(middle):
-            high = middle
-        else:
-            low = middle + 1
-    return low
+    return 1 + bisect.bisect_left(range(1, high), True, key=holds)
 
 
 def _linear_layer(error: BaseException | None) -> tuple[int, int]:
