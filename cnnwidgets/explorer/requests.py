@@ -39,8 +39,8 @@ class Requests:
         self._worker = Worker(host.lock, turns=host.session.turns)
         # None: explain the predicted class, whichever it is. A class that somebody chose is kept, whatever kind of
         # number was given.
-        chosen_class = host.scene.target_class
-        self._requested_target: Target = target if target is None or chosen_class is None else chosen_class
+        target_class = host.scene.target_class
+        self._requested_target: Target = target if target is None or target_class is None else target_class
 
     def target_changed(self, target: int) -> None:
         """Somebody chose a class, or the view followed the predicted one."""
@@ -83,13 +83,13 @@ class Requests:
 
     def sleep(self) -> bool:
         """Let go of the maps, which are made again at the next click; False: it is being used just now."""
-        host, panels = self._host, self._panels
+        host = self._host
         if not host.lock.acquire(blocking=False):
             return False
         try:
             if self._choices.status == "closed":
                 return True
-            if self._choices.status == "busy" or not host.checking or panels.working or panels.switching.busy:
+            if self._choices.status == "busy" or not host.checking or any(panel.busy for panel in self._panels):
                 return False
             self._session.forget()
             self._display.fall_asleep()
