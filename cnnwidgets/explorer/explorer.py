@@ -148,7 +148,7 @@ class Explorer(Choices):
         self.observe(lambda change: requests.target_changed(change["new"]), "target")
         self.observe(lambda _: requests.refresh(), ["method", "picture", "region"])
         # Before the maps' own tie: they must be on show again when a layer without maps has been clicked.
-        self.observe(self._channel_changed, "channel")
+        self.observe(self._channel_chosen, "channel")
         for mine, widget, its in (
             ("channel", self.feature_maps, "channel"),
             ("target", self.scores, "target"),
@@ -181,7 +181,7 @@ class Explorer(Choices):
         else:
             self._same_layer(name)
 
-    def _channel_changed(self, change: Any) -> None:
+    def _channel_chosen(self, change: Any) -> None:
         if change["new"] is not None:
             self._same_layer(self.layer)
 
