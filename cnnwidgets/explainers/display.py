@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnwidgets.core.errors import CnnWidgetsError
-from cnnwidgets.pictures.photographs import WHOLE, as_seen, photographs
+from cnnwidgets.pictures.photographs import WHOLE, as_seen, pictures_under_maps
 
 if TYPE_CHECKING:
     from .attribution import Attribution
@@ -77,7 +77,7 @@ def figure(attribution: Attribution, images: Any = None, *, signed: bool | None 
     if signed is None:
         signed = bool((values < 0).any()) and values.ndim == 3
     maps = attribution.heatmap(signed=signed).numpy()
-    pictures = None if images is None else photographs(images, [heat.shape for heat in maps])
+    pictures = None if images is None else pictures_under_maps(images, [heat.shape for heat in maps])
     drawing = plt.figure(figsize=(4.2 * max(len(maps), 1), 3.6), layout="constrained")
     plt.close(drawing)  # else a notebook shows it twice: as an open figure and as the cell's value
     axes = drawing.subplots(1, max(len(maps), 1), squeeze=False)[0]

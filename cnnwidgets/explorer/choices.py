@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets
@@ -16,18 +13,18 @@ from cnnwidgets.widgets._page_state import PageState
 from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import StillPicture, title
 
+from .panels.host import PanelHost
 from .sentences import model_title
-from .still import still
-from .work.session import Scene, Session
+from .still import still_explorer
+from .work.layers import layer_with_maps
+from .work.scene import Scene
+from .work.session import Session
 
 PANELS = ("look", "hide", "compare")
 
 
 class Choices(PageState, StillPicture, ipywidgets.Box):
     """The traits of an Explorer. What they refuse leaves the view as it is."""
-
-    _checking = False
-    """Whether values are checked: not while the view is being made, nor while it sets them itself."""
 
     layer = traitlets.Unicode("", help="Dotted name of the layer whose feature maps are shown.")
     channel = traitlets.Int(None, allow_none=True, help="The feature map shown large; None: none.")
@@ -49,11 +46,17 @@ class Choices(PageState, StillPicture, ipywidgets.Box):
     )
     message = traitlets.Unicode("", help="The same for a reader: the work and the time left, or what went wrong.")
 
-    def __init__(self, session: Session, scene: Scene) -> None:
-        self._session, self._scene = session, scene
-        # Held while the view is set, and to see that it is not.
-        self._lock = threading.RLock()
+    def __init__(self, host: PanelHost) -> None:
+        self._host = host
         super().__init__()
+
+    @property
+    def _scene(self) -> Scene:
+        return self._host.scene
+
+    @property
+    def _session(self) -> Session:
+        return self._host.session
 
     @property
     def pictures(self) -> list[str]:
@@ -65,7 +68,7 @@ class Choices(PageState, StillPicture, ipywidgets.Box):
         name = str(proposal["value"])
         if not self._live():
             return name
-        name = self._open_session().spatial(self._scene, name).name
+        name = layer_with_maps(self._scene, name).name
         if name == self.layer:
             self._same_layer(name)  # traitlets tells nobody of a value that stays
         return name
@@ -111,19 +114,9 @@ class Choices(PageState, StillPicture, ipywidgets.Box):
 
     def _live(self) -> bool:
         """Whether values are to be checked: not while the view itself sets them."""
-        with self._lock:  # not between two steps of the worker's own setting
-            if self.status == "closed":
-                self._open_session()
-            return self._checking
-
-    @contextmanager
-    def _unchecked(self) -> Iterator[None]:
-        """While traits are set to what is known to be right, and by nobody's wish."""
-        before, self._checking = self._checking, False
-        try:
-            yield
-        finally:
-            self._checking = before
+        with self._host.lock:  # not between two steps of the worker's own setting
+            self._open_session()
+            return self._host.checking
 
     def _open_session(self) -> Session:
         if self.status == "closed":
@@ -131,7 +124,7 @@ class Choices(PageState, StillPicture, ipywidgets.Box):
         return self._session
 
     def _still(self) -> Block | None:
-        return None if self.status == "closed" else still(self)
+        return None if self.status == "closed" else still_explorer(self)
 
     def _still_title(self) -> str:
         return title("Explorer", "", self)

@@ -65,23 +65,20 @@ def explore(
         preprocess = preprocess if preprocess is not None else loaded.preprocess
         image = loaded.images if image is None else image
     elif image is None:
-        image = _photographs()
+        try:
+            image = demo.photographs()
+        except CnnWidgetsError as error:
+            raise InputError(f"There is no image to explore: pass image=. (Without one: {error})") from error
     Network.of(model)
+    images = _images_by_name(image)
     return Explorer(
-        Session(model, _named(image), labels=labels, preprocess=preprocess, outputs=outputs, output=output), target
+        Session(model, images, labels=labels, preprocess=preprocess, outputs=outputs, output=output), target
     )
 
 
-def _photographs() -> Mapping[str, Any]:
-    try:
-        return demo.photographs()
-    except CnnWidgetsError as error:
-        raise InputError(f"There is no image to explore: pass image=. (Without one: {error})") from error
-
-
-def _named(image: Any) -> Mapping[str, Any]:
+def _images_by_name(image: Any) -> Mapping[str, Any]:
     if isinstance(image, Mapping):
-        return {str(name): one for name, one in image.items()}
+        return {str(name): entry for name, entry in image.items()}
     if isinstance(image, str | Path):
         return {Path(image).name or str(image): image}
     if isinstance(image, torch.Tensor):

@@ -13,19 +13,19 @@ _CUT = (
 )
 
 
-def first_method(seen: Observation) -> str:
+def first_method(observation: Observation) -> str:
     """The explainer to begin with: Grad-CAM, else what works on every network, the faster one if it can be had."""
-    if seen.cam:
+    if observation.cam:
         return "grad_cam"
-    reacts = seen.input_gradient is not None and bool(seen.input_gradient.any())
+    reacts = observation.input_gradient is not None and bool(observation.input_gradient.any())
     return "saliency" if reacts else "occlusion"
 
 
-def why_not(seen: Observation, layer: str = "") -> str:
+def why_not(observation: Observation, layer: str = "") -> str:
     """A sentence on why there is no Grad-CAM of ``layer``, or none at all."""
-    if not seen.mapped:
+    if not observation.mapped:
         return f"{NO_MAPS}, which Grad-CAM needs. Methods of pixels work: Saliency, Occlusion."
-    if not seen.cam:
+    if not observation.cam:
         return _CUT
     return f"No gradient of the score reaches layer {layer!r}, so that it has no Grad-CAM. Choose an earlier layer."
 

@@ -10,10 +10,10 @@ from torch import nn
 
 from cnnwidgets import explainers
 from cnnwidgets.core.progress import Step
+from cnnwidgets.explainers.labels import label_of
 from cnnwidgets.outputs.kinds import COMPETING, Kind, has_probabilities
 from cnnwidgets.outputs.targets import Chosen, probabilities
 from cnnwidgets.tracing.architecture import Architecture
-from cnnwidgets.widgets.heatmap_overlay.names import method_label
 
 _ORDER = ["grad_cam", "saliency", "occlusion"]
 # Two classes are called close when the second has at least this share of the first one's probability.
@@ -26,7 +26,7 @@ def method_choices() -> list[list[str]]:
     """[name, label, question, family] of every explainer, those most asked for first."""
     names = sorted(explainers.names(), key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
     infos = [explainers.info(name) for name in names]
-    return [[info.name, method_label(info.name), info.question, info.family] for info in infos]
+    return [[info.name, info.label, info.question, info.family] for info in infos]
 
 
 def model_title(model: nn.Module) -> str:
@@ -36,7 +36,7 @@ def model_title(model: nn.Module) -> str:
     return str(architecture or type(model).__name__)
 
 
-def _short(amount: float) -> str:
+def _in_units(amount: float) -> str:
     for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if amount >= unit:
             return f"{amount / unit:.2f} {name}"
@@ -46,19 +46,37 @@ def _short(amount: float) -> str:
 def model_summary(architecture: Architecture) -> str:
     """Its size: "4.65 M parameters · 0.39 GMACs"."""
     macs = architecture.total_macs
-    amount = f"{macs / 1e9:.2f} G" if macs >= 1e8 else _short(macs)
-    return f"{_short(architecture.total_params)} parameters · {amount}{'' if amount[-1].isalpha() else ' '}MACs"
+    amount = f"{macs / 1e9:.2f} G" if macs >= 1e8 else _in_units(macs)
+    return f"{_in_units(architecture.total_params)} parameters · {amount}{'' if amount[-1].isalpha() else ' '}MACs"
 
 
 def work_left(method: str, step: Step) -> str:
     """ "Occlusion 62 % · 3 s left"."""
-    share = 100 * step.done / max(step.total, 1)
-    text = f"{method_label(method)} {share:.0f} %"
-    if step.remaining is None:
-        return text
-    seconds = round(step.remaining)
-    left = f"{seconds} s" if seconds < 100 else f"{round(seconds / 60)} min"
-    return f"{text} · {left} left"
+    text = f"{label_of(method)} {100 * step.done / max(step.total, 1):.0f} %"
+    return text if step.remaining is None else f"{text} · {time_left(step.remaining)}"
+
+
+def time_left(seconds: float) -> str:
+    """ "3 s left"."""
+    seconds = round(seconds)
+    return f"{seconds} s left" if seconds < 100 else f"{round(seconds / 60)} min left"
+
+
+def target_text(target: Chosen | int, label: Callable[[int], str]) -> str:
+    """What a map explains: "tiger cat (282)", or the name of a function.
+
+    >>> target_text((3,), lambda index: "cat")
+    'cat (3)'
+    """
+    if callable(target):
+        return function_name(target)
+    index = int(target if isinstance(target, int) else target[0])
+    return f"{label(index)} ({index})"
+
+
+def function_name(target: Callable[..., Any]) -> str:
+    """What a function that is explained is called."""
+    return str(getattr(target, "__name__", "your target"))
 
 
 def closeness(logits: torch.Tensor, target: int, label: Any, kind: Kind | None = None) -> str:
@@ -78,34 +96,21 @@ def closeness(logits: torch.Tensor, target: int, label: Any, kind: Kind | None =
     )
 
 
-def explained(chosen: Chosen, label: Callable[[int], str]) -> str:
-    """What a map explains: "tiger cat (282)", or the name of a function.
-
-    >>> explained((3,), lambda index: "cat")
-    'cat (3)'
-    """
-    if callable(chosen):
-        return str(getattr(chosen, "__name__", "your target"))
-    return f"{label(int(chosen[0]))} ({int(chosen[0])})"
-
-
 def unlikely(logits: torch.Tensor, target: int, label: Any, kind: Kind | None = None) -> str:
     """A reminder that the class explained is far from what the network says; else empty."""
     if kind == "number" or not torch.isfinite(logits).all() or len(logits) < 2:
         return ""
     shares = probabilities(logits[None], kind)[0]
+    share, highest = float(shares[target]), float(shares.max())
     if kind not in (None, *COMPETING):
-        hardly = float(shares[target]) < _UNLIKELY
-        share = percent(float(shares[target]))
-        return (
-            f"The network does not see {label(target)} ({share}); this map explains it all the same." if hardly else ""
-        )
-    best = int(shares.argmax())
-    if float(shares[target]) >= _UNLIKELY * float(shares[best]):
+        if share >= _UNLIKELY:
+            return ""
+        return f"The network does not see {label(target)} ({percent(share)}); this map explains it all the same."
+    if share >= _UNLIKELY * highest:
         return ""
     return (
-        f"The network says {label(best)} ({percent(float(shares[best]))}); this map explains {label(target)}, which "
-        f"has {percent(float(shares[target]))}."
+        f"The network says {label(int(shares.argmax()))} ({percent(highest)}); this map explains {label(target)}, "
+        f"which has {percent(share)}."
     )
 
 

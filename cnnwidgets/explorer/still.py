@@ -12,7 +12,7 @@ from cnnwidgets.widgets.heatmap_overlay.still import still as still_overlay
 _LEFT, _RIGHT, _MAPS = 300, 284, 20
 
 
-def still(explorer: Any) -> parts.Block:
+def still_explorer(explorer: Any) -> parts.Block:
     """What ``explorer`` has beside each other: overlay and class bars, and below them the maps of the layer."""
     beside = [
         _headed(explorer.overlay, still_overlay(explorer.overlay, _LEFT), _LEFT),
@@ -20,7 +20,7 @@ def still(explorer: Any) -> parts.Block:
     ]
     below = _headed(explorer.feature_maps, still_maps(explorer.feature_maps, _MAPS), parts.WIDTH)
     summary = parts.text(explorer._view.bar.summary, colour=parts.SOFT, size=12)  # noqa: SLF001
-    return parts.column([summary, parts.row([one for one in beside if one], 16), *([below] if below else [])])
+    return parts.column([summary, parts.row([block for block in beside if block], 16), *([below] if below else [])])
 
 
 def _headed(widget: Any, content: parts.Block | None, width: int) -> parts.Block | None:

@@ -1,4 +1,4 @@
-"""A trait of the Explorer and one of a panel, kept the same both ways."""
+"""What ties the Explorer to its widgets: traits kept the same both ways, errors, and the end."""
 
 from __future__ import annotations
 
@@ -34,3 +34,10 @@ def guarded(handle: Callable[[Any], None], show_error: ShowError) -> Callable[[A
             show_error(error)
 
     return safe
+
+
+def close_widget(widget: Any) -> None:
+    """Close ``widget`` and let go of who listens to it."""
+    widget.unobserve_all()
+    widget.layout.close()  # ipywidgets closes a widget, and leaves its layout
+    widget.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -10,23 +9,21 @@ import ipywidgets
 import torch
 
 from cnnwidgets.explainers.attribution import Attribution
+from cnnwidgets.explainers.labels import label_of, unit_of
 from cnnwidgets.tracing.architecture import Architecture, LayerInfo
 from cnnwidgets.tracing.placement import UNKNOWN
 from cnnwidgets.widgets.architecture_graph import ArchitectureGraph
 from cnnwidgets.widgets.class_scores import ClassScores
 from cnnwidgets.widgets.explorer_bar import ExplorerBar
 from cnnwidgets.widgets.heatmap_overlay import HeatmapOverlay
-from cnnwidgets.widgets.heatmap_overlay.names import method_label
-from cnnwidgets.widgets.heatmap_overlay.units import unit_of
 from cnnwidgets.widgets.panel_tabs import PanelTabs
 
 from .no_grad_cam import why_not
 from .panels.all_panels import Panels
-from .sentences import all_well, closeness, explained, method_choices, model_summary, unlikely
+from .sentences import all_well, closeness, method_choices, model_summary, target_text, unlikely
 from .tasks import function_sentence
-from .work.session import Scene
-
-Label = Callable[[int], str]
+from .ties import close_widget
+from .work.scene import Scene
 
 _TABS = [
     ["look", "Where did it look?", "Which places of the image speak for the class, by the method you choose"],
@@ -38,13 +35,10 @@ _TABS = [
 _SWITCHED = "this map is of the network with all its maps; the class bars are without those that are switched off"
 
 
-class View:
+class ExplorerView:
     """The panels and the boxes around them."""
 
-    def __init__(
-        self, title: str, architecture: Architecture, pictures: list[str], label: Label, panels: Panels
-    ) -> None:
-        self._label = label
+    def __init__(self, title: str, architecture: Architecture, pictures: list[str], panels: Panels) -> None:
         self.bar = ExplorerBar(title=title, pictures=pictures, summary=model_summary(architecture))
         self.graph = ArchitectureGraph(architecture)
         self._switching = panels.switching
@@ -57,10 +51,12 @@ class View:
             "hide": [panels.hiding.widget],
             "compare": [panels.comparing.widget],
         }
+        self._titled = []
         for name, widgets in behind.items():
+            self._titled += widgets
             for widget in widgets:
                 widget.add_class(f"cnnw-tab-{name}")
-        self.middle = ipywidgets.Box([self.tabs, *(widget for widgets in behind.values() for widget in widgets)])
+        self.middle = ipywidgets.Box([self.tabs, *self._titled])
         areas: dict[str, Any] = {
             "graph": self.graph,
             "overlay": self.middle,
@@ -69,9 +65,8 @@ class View:
         }
         for name, area in areas.items():
             area.add_class(f"cnnw-area-{name}")
-        self._named = [widget for widgets in behind.values() for widget in widgets]
-        self._named += [self.graph, self.feature_maps, self.scores]
-        for widget in self._named:
+        self._titled += [self.graph, self.feature_maps, self.scores]
+        for widget in self._titled:
             widget.network = title
         self._switched = False
         self.grid = ipywidgets.Box(list(areas.values()))
@@ -87,21 +82,21 @@ class View:
         self.graph.show(architecture)
         self.bar.summary = model_summary(architecture)
 
-    def show_scene(self, scene: Scene, labels: list[str] | None, target: int) -> None:
+    def show_scene(self, scene: Scene, target: int) -> None:
         """Another photograph: the picture, the scores; the map of the one before is taken away."""
-        for widget in self._named:
+        for widget in self._titled:
             widget.photograph = scene.name
         self.overlay.set_picture(scene.picture.pixels)
         self.feature_maps.set_picture(scene.picture.pixels)
-        self.scores.show(scene.logits.numpy(), labels=labels, target=target, kind=scene.kind)
+        self.scores.show(scene.logits.numpy(), labels=scene.labels, target=target, kind=scene.kind)
         self.bar.notes = [*scene.picture.notes, *([] if scene.now.cam else [why_not(scene.now)])]
 
     def show_task(self, scene: Scene, target: int) -> None:
         """What is explained, in words, and what can be picked on the picture."""
-        task = scene.task
-        is_function = callable(scene.now.chosen)
+        task, explained = scene.task, scene.target
+        is_function = callable(explained)
         self.overlay.show_choices(
-            function_sentence(scene.now.chosen, task) if is_function else task.sentence(target),
+            function_sentence(explained, task) if is_function else task.sentence(target),
             picking=task.picking,
             marks=[asdict(mark) for mark in task.marks],
             marked=None if is_function else target,
@@ -120,7 +115,7 @@ class View:
             scene.maps[name][0],
             name,
             contribution=None if contribution is None else contribution[0],
-            target_name=self._label(target),
+            target_name=scene.label(target),
             receptive_field=info.receptive_field,
             note=" ".join([*(f"{note[:1].upper()}{note[1:]}." for note in whereabouts), *filter(None, [change])]),
             off=self._switching.off_of(name),
@@ -132,28 +127,29 @@ class View:
         """What the maps on show add to another class."""
         contribution = scene.now.contribution.get(layer)
         if contribution is not None:
-            self.feature_maps.show_contribution(layer, contribution[0], self._label(target))
+            self.feature_maps.show_contribution(layer, contribution[0], scene.label(target))
 
     def show_map(self, scene: Scene, attribution: Attribution, *, partial: bool = False, stopped: str = "") -> None:
         """An explainer's map, with what must be known before it is trusted."""
-        method = attribution.method
-        near = far = ""
-        if not callable(attribution.target) and scene.task.one_wins:
-            target = int(attribution.target[0])
-            near = closeness(scene.logits, target, self._label, scene.kind)
-            far = unlikely(scene.logits, target, self._label, scene.kind)
-        caution = "" if callable(attribution.target) else scene.task.caution(method)
+        method, target = attribution.method, attribution.target
+        warnings = [stopped, _SWITCHED if self._switched else ""]
         # The progress bar says how much is known; the note would change with each step.
-        own = [] if partial and not stopped else list(attribution.notes)
-        switched = _SWITCHED if self._switched else ""
-        warnings = [{"level": "warn", "text": note} for note in (stopped, switched, *own, near, far, caution) if note]
-        if not own and not partial:
-            warnings.append({"level": "ok", "text": all_well(attribution.layer)})
+        notes = [] if partial and not stopped else attribution.notes
+        warnings += notes
+        if not callable(target):
+            if scene.task.one_wins:
+                index = int(target[0])
+                warnings.append(closeness(scene.logits, index, scene.label, scene.kind))
+                warnings.append(unlikely(scene.logits, index, scene.label, scene.kind))
+            warnings.append(scene.task.caution(method))
+        texts = [{"level": "warn", "text": warning} for warning in warnings if warning]
+        if not notes and not partial:
+            texts.append({"level": "ok", "text": all_well(attribution.layer)})
         self.overlay.show_attribution(
             replace(attribution, notes=()),
-            caption=f"{attribution.layer or method_label(method)} → {explained(attribution.target, self._label)}",
+            caption=f"{attribution.layer or label_of(method)} → {target_text(target, scene.label)}",
             partial=partial,
-            notes=warnings,
+            notes=texts,
         )
 
     def note_switched(self, off: bool) -> None:
@@ -171,7 +167,7 @@ class View:
         self.overlay.show_strip(
             layers,
             [scene.now.cam[name][0].numpy() for name in layers],
-            caption=f"{{layer}} → {explained(scene.now.chosen, self._label)}",
+            caption=f"{{layer}} → {target_text(scene.target, scene.label)}",
             unit=unit_of("grad_cam"),
             method="grad_cam",
             placements=[scene.now.placements.get(name) for name in layers],
@@ -194,16 +190,7 @@ class View:
 
     def close(self) -> None:
         """Close every widget."""
-        for widget in (
-            self.bar,
-            self.graph,
-            self.feature_maps,
-            self.overlay,
-            self.scores,
-            self.tabs,
-            self.middle,
-            self.grid,
-        ):
-            widget.unobserve_all()
-            widget.layout.close()  # ipywidgets closes a widget, and leaves its layout
-            widget.close()
+        self.bar.on_cancel, self.bar.on_upload = lambda: None, lambda _name, _content: None
+        own = [self.bar, self.graph, self.overlay, self.scores, self.tabs, self.middle, self.grid]
+        for widget in own:
+            close_widget(widget)

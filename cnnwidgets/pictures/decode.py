@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,14 @@ from cnnwidgets.core.errors import InputError
 from .files import LEAST_SIDE, UPPER_BITS, check_size, read_file, refuse_drawing
 from .levels import of_array, of_deep
 
-__all__ = ["LEAST_SIDE", "from_array", "read_file", "rgb"]
+
+def decoded(image: Any) -> tuple[Image.Image, tuple[str, ...]] | None:
+    """What :func:`rgb` makes of a Pillow image, a path, the bytes of a file or an array; None: it is none of these."""
+    if isinstance(image, Image.Image):
+        return rgb(image)
+    if isinstance(image, str | os.PathLike | bytes | bytearray | memoryview):
+        return rgb(read_file(image))
+    return from_array(image) if isinstance(image, np.ndarray) else None
 
 
 def rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:

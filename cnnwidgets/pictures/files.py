@@ -43,21 +43,21 @@ def read_file(source: str | os.PathLike[str] | bytes | bytearray | memoryview) -
     """
     if isinstance(source, bytes | bytearray | memoryview):
         size = memoryview(source).nbytes
-        shown = f"of {size:,} bytes" if size > _LONGEST else f"{bytes(source)!r}"
-        _check_bytes(shown, size)
-        return _decoded(bytes(source), shown)
+        label = f"of {size:,} bytes" if size > _LONGEST else f"{bytes(source)!r}"
+        _check_bytes(label, size)
+        return _decoded_file(bytes(source), label)
     path = path_of(source)
-    shown = shortened(str(path))
+    label = shortened(str(path))
     try:
         with path.open("rb") as stream:
             about = os.fstat(stream.fileno())
-            _check_kind(shown, about.st_mode)
-            _check_bytes(shown, about.st_size)
-            _opened(stream, shown)  # before all of it is read: what is no picture may be large
+            _check_kind(label, about.st_mode)
+            _check_bytes(label, about.st_size)
+            _opened(stream, label)  # before all of it is read: what is no picture may be large
             content = stream.read()
     except OSError as error:
-        raise InputError(f"Cannot read the image {shown}: {error.strerror or type(error).__name__}.") from error
-    return _decoded(content, shown)
+        raise InputError(f"Cannot read the image {label}: {error.strerror or type(error).__name__}.") from error
+    return _decoded_file(content, label)
 
 
 def path_of(source: str | os.PathLike[str]) -> Path:
@@ -70,22 +70,22 @@ def path_of(source: str | os.PathLike[str]) -> Path:
         text = os.fsdecode(source)
     except Exception as error:  # __fspath__ is the caller's
         raise InputError(f"The image is a {type(source).__name__} that gives no path ({error}).") from error
-    shown = shortened(text)
+    label = shortened(text)
     if "://" in text[:12] or text.startswith("data:"):
         raise InputError(
-            f"{shown} is a web address; cnnwidgets asks the network for nothing. Download it, pass the file."
+            f"{label} is a web address; cnnwidgets asks the network for nothing. Download it, pass the file."
         )
     try:
         path = Path(text).expanduser()
         mode = path.stat().st_mode
     except FileNotFoundError:
-        raise InputError(f"No image file {shown} (looked in {shortened(str(Path.cwd()))}). Check the path.") from None
+        raise InputError(f"No image file {label} (looked in {shortened(str(Path.cwd()))}). Check the path.") from None
     except (OSError, ValueError, RuntimeError) as error:  # a name that is too long, NUL, an unknown ~user
         why = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
-        raise InputError(f"{shown} is not a path to an image file: {why}.") from None
+        raise InputError(f"{label} is not a path to an image file: {why}.") from None
     if stat.S_ISDIR(mode):
-        raise InputError(f"{shown} is a folder; expected one image file. Choose a file in it.")
-    _check_kind(shown, mode)
+        raise InputError(f"{label} is a folder; expected one image file. Choose a file in it.")
+    _check_kind(label, mode)
     return path
 
 
@@ -123,57 +123,57 @@ def refuse_drawing(image: Image.Image) -> None:
         raise InputError(f"The image is a drawing ({image.format}), not a picture of pixels. Save it as a PNG first.")
 
 
-def _check_kind(shown: str, mode: int) -> None:
+def _check_kind(label: str, mode: int) -> None:
     if not stat.S_ISREG(mode):
-        raise InputError(f"{shown} is a pipe or a device; expected an image file. Save the picture to a file.")
+        raise InputError(f"{label} is a pipe or a device; expected an image file. Save the picture to a file.")
 
 
-def _check_bytes(shown: str, size: int) -> None:
+def _check_bytes(label: str, size: int) -> None:
     if size == 0:
-        raise InputError(f"The image {shown} is empty (0 bytes). Save or download it again.")
+        raise InputError(f"The image {label} is empty (0 bytes). Save or download it again.")
     if size > MOST_BYTES:
         raise InputError(
-            f"The file {shown} holds {size / 1e6:,.0f} MB; at most {MOST_BYTES / 1e6:,.0f} MB are read as an image. "
+            f"The file {label} holds {size / 1e6:,.0f} MB; at most {MOST_BYTES / 1e6:,.0f} MB are read as an image. "
             "Crop or shrink it first."
         )
 
 
-def _decoded(content: bytes, shown: str) -> Image.Image:
-    image = _opened(io.BytesIO(content), shown)
+def _decoded_file(content: bytes, label: str) -> Image.Image:
+    image = _opened(io.BytesIO(content), label)
     tiles = [str(tile[-1]) for tile in getattr(image, "tile", [])]
-    with _explained(shown):
+    with _pillow_errors(label):
         image.load()
     if image.mode in ("RGB", "RGBA") and any(";16" in raw for raw in tiles):
         image.info[UPPER_BITS] = True
     return image
 
 
-def _opened(stream: BinaryIO, shown: str) -> Image.Image:
+def _opened(stream: BinaryIO, label: str) -> Image.Image:
     head = stream.read(512)
     stream.seek(0)
     try:
-        with _explained(shown):
+        with _pillow_errors(label):
             image = Image.open(stream, formats=_formats())
             check_size(*image.size)
     except UnidentifiedImageError as error:
-        raise InputError(_unidentified(shown, head)) from error
+        raise InputError(_unidentified(label, head)) from error
     stream.seek(0)
     return image
 
 
 @contextmanager
-def _explained(shown: str) -> Iterator[None]:
+def _pillow_errors(label: str) -> Iterator[None]:
     """Pillow's errors as ours; UnidentifiedImageError passes."""
     try:
         yield
     except (InputError, UnidentifiedImageError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(f"The image {shown} is too large to be safe: {error} Make it smaller first.") from error
+        raise InputError(f"The image {label} is too large to be safe: {error} Make it smaller first.") from error
     except MemoryError as error:
-        raise InputError(f"The image {shown} does not fit into memory. Crop or shrink it first.") from error
+        raise InputError(f"The image {label} does not fit into memory. Crop or shrink it first.") from error
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
-        raise InputError(f"The image {shown} is damaged or cut short: {error}. Save or download it again.") from error
+        raise InputError(f"The image {label} is damaged or cut short: {error}. Save or download it again.") from error
 
 
 def _formats() -> list[str]:
@@ -181,11 +181,11 @@ def _formats() -> list[str]:
     return [name for name in _RASTER if name in Image.OPEN]
 
 
-def _unidentified(shown: str, head: bytes) -> str:
+def _unidentified(label: str, head: bytes) -> str:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     drawing = next((name for magic, name in _MAGIC.items() if start.startswith(magic)), "")
     if not drawing and start.startswith(b"<") and b"<svg" in start:
         drawing = "SVG"
     if drawing:
-        return f"{shown} is a drawing ({drawing}), not a picture of pixels. Save it as a PNG first."
-    return f"{shown} is not an image that Pillow can read. Expected PNG, JPEG or the like."
+        return f"{label} is a drawing ({drawing}), not a picture of pixels. Save it as a PNG first."
+    return f"{label} is not an image that Pillow can read. Expected PNG, JPEG or the like."

@@ -55,9 +55,7 @@ def of_array(array: npt.NDArray[Any]) -> tuple[Levels, tuple[str, ...]]:
         return of_uint16(array)
     if not np.issubdtype(array.dtype, np.floating):
         raise InputError(_another_type(array))
-    finite = np.isfinite(array)
-    values = np.where(finite, array, 0.0).astype(np.float64)
-    notes = () if finite.all() else (not_finite(array.size - int(finite.sum()), array.size),)
+    values, notes = _without_nan(array)
     low, high = float(values.min()), float(values.max())
     if low < 0 or high > 1:
         raise InputError(
@@ -69,10 +67,8 @@ def of_array(array: npt.NDArray[Any]) -> tuple[Levels, tuple[str, ...]]:
 
 def of_deep(values: npt.NDArray[np.float64], mode: str, notes: list[str]) -> Levels:
     """Levels of a Pillow image of mode I, F or I;16 (grey, more than 8 bits); adds to ``notes``."""
-    finite = np.isfinite(values)
-    if not finite.all():
-        notes.append(not_finite(values.size - int(finite.sum()), values.size))
-        values = np.where(finite, values, 0.0)
+    values, nan_notes = _without_nan(values)
+    notes.extend(nan_notes)
     low, high = float(values.min()), float(values.max())
     if mode.startswith("I;16"):
         levels, more = of_uint16(values)
@@ -89,9 +85,12 @@ def of_deep(values: npt.NDArray[np.float64], mode: str, notes: list[str]) -> Lev
     return np.rint(values / scale * 255).astype(np.uint8)
 
 
-def not_finite(bad: int, total: int) -> str:
-    """What to say of values that are no numbers."""
-    return f"{bad:,} of {total:,} values are NaN or infinite; they were read as 0 (black)."
+def _without_nan(values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float64], tuple[str, ...]]:
+    finite = np.isfinite(values)
+    numbers = np.where(finite, values, 0.0).astype(np.float64)
+    bad = values.size - int(finite.sum())
+    note = f"{bad:,} of {values.size:,} values are NaN or infinite; they were read as 0 (black)."
+    return numbers, (note,) if bad else ()
 
 
 def _another_type(array: npt.NDArray[Any]) -> str:

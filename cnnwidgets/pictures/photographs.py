@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from PIL import Image
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.plain import is_tensor, plain_tensor
 
-from .decode import from_array, read_file, rgb
+from .decode import decoded
 
 _TAKES = (
     "a tensor (N, C, H, W), what the network was given; or pictures as the network saw them: PIL images, paths, arrays "
@@ -22,7 +21,7 @@ WHOLE = "the map is laid over the whole photograph, as if the network saw all of
 Photograph = npt.NDArray[Any]
 
 
-def photographs(images: Any, shapes: list[tuple[int, int]]) -> list[Photograph]:
+def pictures_under_maps(images: Any, shapes: list[tuple[int, int]]) -> list[Photograph]:
     """(H, W, 3), floats in [0, 1] or uint8, one for each map.
 
     Args:
@@ -45,7 +44,7 @@ def photographs(images: Any, shapes: list[tuple[int, int]]) -> list[Photograph]:
         images = [images]
     if len(images) != len(shapes):
         raise InputError(f"There are {len(shapes)} maps and {len(images)} images; pass one image a map.")
-    return [_photograph(image, shape) for image, shape in zip(images, shapes, strict=True)]
+    return [_picture_under_map(image, shape) for image, shape in zip(images, shapes, strict=True)]
 
 
 def as_seen(images: Any) -> bool:
@@ -55,7 +54,7 @@ def as_seen(images: Any) -> bool:
     return is_tensor(images) or hasattr(images, "pixels") or (isinstance(images, np.ndarray) and images.ndim == 4)
 
 
-def _photograph(image: Any, shape: tuple[int, int]) -> Photograph:
+def _picture_under_map(image: Any, shape: tuple[int, int]) -> Photograph:
     if is_tensor(image):
         return _stretched(plain_tensor(image, "The image"))
     pixels = getattr(image, "pixels", None)
@@ -68,13 +67,10 @@ def _photograph(image: Any, shape: tuple[int, int]) -> Photograph:
 
 
 def _picture(image: Any) -> Image.Image:
-    if isinstance(image, Image.Image):
-        return rgb(image)[0]
-    if isinstance(image, str | os.PathLike | bytes | bytearray | memoryview):
-        return rgb(read_file(image))[0]
-    if isinstance(image, np.ndarray):
-        return from_array(image)[0]
-    raise InputError(f"Got a {type(image).__name__} to draw under the map; expected {_TAKES}.")
+    picture = decoded(image)
+    if picture is None:
+        raise InputError(f"Got a {type(image).__name__} to draw under the map; expected {_TAKES}.")
+    return picture[0]
 
 
 def _check_proportions(picture: tuple[int, ...], cells: tuple[int, int]) -> None:

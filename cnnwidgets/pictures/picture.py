@@ -20,9 +20,9 @@ from cnnwidgets.running.forward import fitted, run
 from cnnwidgets.running.own_gradients import again
 from cnnwidgets.state.preserved import preserved
 
-from .decode import LEAST_SIDE, from_array, read_file, rgb
-from .denormalise import seen
-from .files import check_size
+from .decode import decoded
+from .denormalise import denormalised
+from .files import LEAST_SIDE, check_size
 from .preprocess import Preprocess, input_channels, preprocess_for
 
 _LONGEST_NAME = 120
@@ -71,7 +71,7 @@ def load_picture(image: ImageLike, model: nn.Module | None = None, preprocess: A
     name = "image"
     notes: tuple[str, ...] = ()
     if isinstance(image, torch.Tensor):
-        tensor = _checked(image)
+        tensor = _checked_tensor(image)
         notes = tuple(note for note in [conversion(image)] if note)
         undo: Any = transform or preprocess_for(model)
     else:
@@ -88,22 +88,17 @@ def load_picture(image: ImageLike, model: nn.Module | None = None, preprocess: A
     if bad:
         notes = (*notes, f"{bad:,} of {tensor.numel():,} input values are NaN or infinite; results may be NaN.")
     guessed = isinstance(image, torch.Tensor) and isinstance(undo, Preprocess) and undo.source == "assumed"
-    pixels, more = seen(tensor, undo, sure=not guessed)
+    pixels, more = denormalised(tensor, undo, sure=not guessed)
     return Picture(tensor, pixels, name, (*notes, *more))
 
 
 def _read(image: Any) -> tuple[Image.Image, tuple[str, ...], str]:
-    if isinstance(image, Image.Image):
-        path = getattr(image, "filename", "")
-        return *rgb(image), name_of(path) if isinstance(path, str) and path else "image"
-    if isinstance(image, str | os.PathLike):
-        return *rgb(read_file(image)), name_of(image)
-    if isinstance(image, bytes | bytearray | memoryview):
-        return *rgb(read_file(image)), "image"
-    if isinstance(image, np.ndarray):
-        return *from_array(image), "image"
-    if hasattr(image, "__array__") and not isinstance(image, type):
-        return *from_array(_as_array(image)), "image"
+    if hasattr(image, "__array__") and not isinstance(image, type | os.PathLike | Image.Image | np.ndarray):
+        image = _as_array(image)
+    picture = decoded(image)
+    if picture is not None:
+        path = getattr(image, "filename", "") if isinstance(image, Image.Image) else image
+        return *picture, name_of(path) if isinstance(path, str | os.PathLike) and path else "image"
     hint = " It looks like a model: the model comes first, then the image." if isinstance(image, nn.Module) else ""
     if isinstance(image, list | tuple):
         hint = ' Of several images pass one, or to explore() a mapping of names, {"first": image}.'
@@ -139,8 +134,8 @@ def _transform(preprocess: Any) -> Callable[[Image.Image], Any] | Preprocess | N
     if preprocess is None or isinstance(preprocess, Preprocess):
         return preprocess
     if hasattr(preprocess, "meta") and callable(getattr(preprocess, "transforms", None)):
-        made: Callable[[Image.Image], Any] = preprocess.transforms()
-        return made
+        transform: Callable[[Image.Image], Any] = preprocess.transforms()
+        return transform
     if isinstance(preprocess, type) or not callable(preprocess):
         raise InputError(
             f"preprocess is {preprocess!r}; expected a function from a PIL image to a tensor, such as "
@@ -153,57 +148,57 @@ def _transformed(transform: Callable[[Image.Image], Any] | Preprocess, picture: 
     if isinstance(transform, Preprocess):
         return transform.apply(picture)
     try:
-        made = transform(picture)
+        tensor = transform(picture)
     except Exception as error:  # the caller's own code
         raise InputError(
             f"preprocess raised {type(error).__name__}: {error} (given a PIL image, mode {picture.mode}, "
             f"{picture.width}x{picture.height})."
         ) from error
-    if not isinstance(made, torch.Tensor):
+    if not isinstance(tensor, torch.Tensor):
         raise InputError(
-            f"preprocess returned a {type(made).__name__}; expected a tensor (C, H, W). End it with ToTensor()."
+            f"preprocess returned a {type(tensor).__name__}; expected a tensor (C, H, W). End it with ToTensor()."
         )
-    return _checked(made.unsqueeze(0) if made.ndim == 3 else made, "The tensor from preprocess")
+    return _checked_tensor(tensor.unsqueeze(0) if tensor.ndim == 3 else tensor, "The tensor from preprocess")
 
 
-def _checked(tensor: torch.Tensor, what: str = "The tensor") -> torch.Tensor:
-    tensor = plain_tensor(tensor, what)
+def _checked_tensor(tensor: torch.Tensor, subject: str = "The tensor") -> torch.Tensor:
+    tensor = plain_tensor(tensor, subject)
     shape = tuple(tensor.shape)
     if tensor.ndim == 3:
-        raise InputError(f"{what} has shape {shape}; expected (1, C, H, W). Pass tensor[None].")
+        raise InputError(f"{subject} has shape {shape}; expected (1, C, H, W). Pass tensor[None].")
     if tensor.ndim != 4:
-        raise InputError(f"{what} has shape {shape}; expected (1, C, H, W), one preprocessed image.")
+        raise InputError(f"{subject} has shape {shape}; expected (1, C, H, W), one preprocessed image.")
     if tensor.numel() == 0:
         raise InputError(
-            f"{what} is empty, shape {shape}; expected (1, C, H, W) with at least {LEAST_SIDE} pixels a side."
+            f"{subject} is empty, shape {shape}; expected (1, C, H, W) with at least {LEAST_SIDE} pixels a side."
         )
     if shape[0] != 1:
         raise InputError(
-            f"{what} holds {shape[0]} images, shape {shape}; expected one. Pass tensor[:1], or one at a time."
+            f"{subject} holds {shape[0]} images, shape {shape}; expected one. Pass tensor[:1], or one at a time."
         )
     if not tensor.is_floating_point():
         raise InputError(
-            f"{what} is {str(tensor.dtype).removeprefix('torch.')}; a tensor is taken as already preprocessed and "
+            f"{subject} is {str(tensor.dtype).removeprefix('torch.')}; a tensor is taken as already preprocessed and "
             "must be float. Pass a picture as a uint8 numpy array (H, W, 3) instead."
         )
     if min(shape[2:]) < LEAST_SIDE:
-        raise InputError(f"{what} is {shape[3]}x{shape[2]} pixels; expected at least {LEAST_SIDE}x{LEAST_SIDE}.")
+        raise InputError(f"{subject} is {shape[3]}x{shape[2]} pixels; expected at least {LEAST_SIDE}x{LEAST_SIDE}.")
     check_size(shape[3], shape[2])
     if shape[1] > _MOST_CHANNELS:
-        raise InputError(f"{what} has {shape[1]:,} channels, shape {shape}; expected at most {_MOST_CHANNELS:,}.")
+        raise InputError(f"{subject} has {shape[1]:,} channels, shape {shape}; expected at most {_MOST_CHANNELS:,}.")
     # a copy, so that an in-place operation of the model cannot reach the caller's tensor
     return tensor.detach().to(device="cpu", dtype=torch.float32, copy=True).contiguous()
 
 
 def _check_channels(model: nn.Module, tensor: torch.Tensor) -> None:
-    expected, got = input_channels(model), tensor.shape[1]
-    if expected is None or expected == got:
+    expected, channels = input_channels(model), tensor.shape[1]
+    if expected is None or expected == channels:
         return
     try:  # a network may make its own channels (repeat grey, add coordinates): its forward has the last word
         with preserved(model, evaluate=True), torch.no_grad():
             again(lambda: run(model, fitted(model, tensor)))
     except CnnWidgetsError as error:
         raise InputError(
-            f"The image has {got} channel{'s' if got != 1 else ''}; the network's first convolution takes {expected}. "
-            f"Pass a tensor (1, {expected}, H, W), or preprocess= that makes one."
+            f"The image has {channels} channel{'s' if channels != 1 else ''}; the network's first convolution takes "
+            f"{expected}. Pass a tensor (1, {expected}, H, W), or preprocess= that makes one."
         ) from error

@@ -9,7 +9,7 @@ from torch import nn
 
 from cnnwidgets.core.network import Network
 
-from .presets import categories, known_in_timm, known_in_torchvision
+from .presets import categories, known_in_timm, known_in_torchvision, last_layer
 from .transform import IMAGENET_MEAN, IMAGENET_STD, Preprocess
 
 __all__ = ["Preprocess", "input_channels", "labels_for", "preprocess_for"]
@@ -38,9 +38,9 @@ def preprocess_for(model: nn.Module | None) -> Preprocess:
     grey = input_channels(model) == 1
     if model is not None:
         for name, module in Network.of(model).layers:
-            found = known_in_timm(module) or known_in_torchvision(module, whole=not name)
-            if found is not None:
-                return _adapted(found, name, grey)
+            preprocess = known_in_timm(module) or known_in_torchvision(module, whole=not name)
+            if preprocess is not None:
+                return _adapted_to(preprocess, name, grey)
     how = "divided by 255" if grey else "normalised with ImageNet's mean and standard deviation"
     note = (
         f"Preprocessing is not known for this network: assumed a centre square of at most 224 pixels, {how}; "
@@ -56,15 +56,15 @@ def preprocess_for(model: nn.Module | None) -> Preprocess:
     )
 
 
-def _adapted(found: Preprocess, part: str, grey: bool) -> Preprocess:
-    notes = list(found.notes)
+def _adapted_to(preprocess: Preprocess, part: str, grey: bool) -> Preprocess:
+    notes = list(preprocess.notes)
     if part:
-        notes.append(f"Preprocessing taken from the part {part!r} of the network ({found.source}).")
-    mean, std = found.mean, found.std
+        notes.append(f"Preprocessing taken from the part {part!r} of the network ({preprocess.source}).")
+    mean, std = preprocess.mean, preprocess.std
     if grey and len(mean) != 1:
         mean, std = (math.fsum(mean) / len(mean),), (math.fsum(std) / len(std),)
         notes.append("The network takes one channel: the picture is grey, the mean and deviation those of the colours.")
-    return replace(found, mean=mean, std=std, channels=1 if grey else 3, notes=tuple(notes))
+    return replace(preprocess, mean=mean, std=std, channels=1 if grey else 3, notes=tuple(notes))
 
 
 def labels_for(model: nn.Module) -> tuple[str, ...] | None:
@@ -74,6 +74,5 @@ def labels_for(model: nn.Module) -> tuple[str, ...] | None:
         return None
     outputs = getattr(base, "num_classes", None)
     if not isinstance(outputs, int):
-        last = [m for m in base.modules() if isinstance(m, nn.Linear | nn.Conv2d)][-1:]
-        outputs = next((m.out_features if isinstance(m, nn.Linear) else m.out_channels for m in last), 0)
+        _, outputs = last_layer(base)
     return categories() if outputs == 1000 else None

@@ -54,31 +54,33 @@ def known_in_torchvision(module: nn.Module, whole: bool = True) -> Preprocess | 
     if not exact and not whole:
         return None
     fitting = exact or list(weights)
-    transforms = {_key(w.transforms()): w for w in fitting}
+    transforms = {_transform_key(w.transforms()): w for w in fitting}
     if len(transforms) > 1 and not exact:
         kind = type(module).__name__
         usual = "assumed ImageNet's usual preprocessing (256, centre 224)"
         note = f"No published weights fit this {kind}: {usual}; pass preprocess= to change it."
         return Preprocess(source=f"torchvision {kind}, no weights known for it", notes=(note,))
-    chosen = next((w for w in fitting if w is type(w).DEFAULT), fitting[0])
-    made = chosen.transforms()
-    others = ", ".join(str(w) for key, w in transforms.items() if key != _key(made))
-    note = f"Preprocessing of {chosen} was assumed; {others} fit this network too. Pass preprocess= to be sure."
-    crop = getattr(made, "crop_size", None)
-    resize = made.resize_size
+    weights_member = next((w for w in fitting if w is type(w).DEFAULT), fitting[0])
+    transform = weights_member.transforms()
+    others = ", ".join(str(w) for key, w in transforms.items() if key != _transform_key(transform))
+    note = f"Preprocessing of {weights_member} was assumed; {others} fit this network too. Pass preprocess= to be sure."
+    crop = getattr(transform, "crop_size", None)
+    resize = transform.resize_size
     return Preprocess(
         size=None if crop is None else (crop[0], crop[-1]),
         resize=None if resize is None else (resize[0], resize[-1]),
-        mean=tuple(made.mean),
-        std=tuple(made.std),
-        interpolation=str(made.interpolation.value),
-        source=f"torchvision {chosen}",
+        mean=tuple(transform.mean),
+        std=tuple(transform.std),
+        interpolation=str(transform.interpolation.value),
+        source=f"torchvision {weights_member}",
         notes=(note,) if others else (),
     )
 
 
-def _key(made: Any) -> str:
-    return repr([getattr(made, name, None) for name in ("crop_size", "resize_size", "mean", "std", "interpolation")])
+def _transform_key(transform: Any) -> str:
+    return repr(
+        [getattr(transform, name, None) for name in ("crop_size", "resize_size", "mean", "std", "interpolation")]
+    )
 
 
 @functools.cache
@@ -97,12 +99,15 @@ def _weights_in(home: str) -> tuple[Any, ...]:
 
 def _parameter_counts(module: nn.Module) -> set[int]:
     total = sum(parameter.numel() for parameter in module.parameters())
-    counts = {total}
-    for last in [m for m in module.modules() if isinstance(m, nn.Linear | nn.Conv2d)][-1:]:
-        own = sum(parameter.numel() for parameter in last.parameters())
-        outputs = last.out_features if isinstance(last, nn.Linear) else last.out_channels
-        counts.add(total - own + own // outputs * 1000)
-    return counts
+    last, outputs = last_layer(module)
+    own = 0 if last is None else sum(parameter.numel() for parameter in last.parameters())
+    return {total, total - own + own // (outputs or 1) * 1000}
+
+
+def last_layer(module: nn.Module) -> tuple[nn.Module | None, int]:
+    """The last linear or convolutional layer in ``module``, and how many numbers or channels it returns."""
+    last = next(reversed([m for m in module.modules() if isinstance(m, nn.Linear | nn.Conv2d)]), None)
+    return last, 0 if last is None else last.out_features if isinstance(last, nn.Linear) else last.out_channels
 
 
 def categories() -> tuple[str, ...] | None:

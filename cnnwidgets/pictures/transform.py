@@ -55,18 +55,21 @@ class Preprocess:
 
     def apply(self, image: Image.Image) -> torch.Tensor:
         """The (1, C, H, W) float32 tensor for ``image``, ready for the network."""
-        wanted = "L" if self.channels == 1 else "RGB"
-        cut = self._geometry(image if image.mode == wanted else image.convert(wanted))
+        mode = "L" if self.channels == 1 else "RGB"
+        cut = self._geometry(image if image.mode == mode else image.convert(mode))
         levels = torch.from_numpy(np.array(cut, dtype=np.uint8)).reshape(cut.height, cut.width, -1)
         values = levels.permute(2, 0, 1).contiguous().float() / 255
         mean, std = (torch.tensor(numbers, dtype=torch.float32).view(-1, 1, 1) for numbers in (self.mean, self.std))
         return ((values - mean) / std).unsqueeze(0)
 
-    def pixels(self, tensor: torch.Tensor) -> npt.NDArray[np.uint8]:
-        """The (H, W, 3) picture behind a preprocessed (1, C, H, W) or (C, H, W) tensor: normalisation undone."""
-        values = tensor.detach().float().cpu().reshape(tensor.shape[-3:])
+    def colours(self, tensor: torch.Tensor) -> torch.Tensor:
+        """(C, H, W) in [0, 1]: a preprocessed (1, C, H, W) or (C, H, W) tensor, normalisation undone."""
         mean, std = (torch.tensor(numbers, dtype=torch.float32).view(-1, 1, 1) for numbers in (self.mean, self.std))
-        levels = torch.nan_to_num(values * std + mean, nan=0.0).clamp(0, 1).mul(255).round().byte()
+        return tensor.detach().float().cpu().reshape(tensor.shape[-3:]) * std + mean
+
+    def pixels(self, tensor: torch.Tensor) -> npt.NDArray[np.uint8]:
+        """The (H, W, 3) picture behind a preprocessed (1, C, H, W) or (C, H, W) tensor."""
+        levels = torch.nan_to_num(self.colours(tensor), nan=0.0).clamp(0, 1).mul(255).round().byte()
         rows: npt.NDArray[np.uint8] = levels.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
         return rows
 

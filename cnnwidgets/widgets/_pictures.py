@@ -53,7 +53,7 @@ def _decoded(picture: Any) -> npt.NDArray[np.uint8] | None:
     """Of a PIL image or a file; None for anything else."""
     if not is_whole_photograph(picture):
         return None
-    from cnnwidgets.pictures.decode import read_file, rgb  # a widget that is given arrays does without Pillow
+    from cnnwidgets.pictures.decode import decoded  # a widget that is given arrays does without Pillow
 
-    is_file = isinstance(picture, str | os.PathLike | bytes | bytearray)
-    return np.asarray(rgb(read_file(picture) if is_file else picture)[0])
+    image = decoded(picture)
+    return None if image is None else np.asarray(image[0])

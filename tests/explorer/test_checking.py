@@ -16,7 +16,7 @@ import torch
 from cnnwidgets import explainers
 from cnnwidgets.checks import insertion_deletion, randomised, read
 from cnnwidgets.explainers.attribution import Attribution
-from cnnwidgets.explorer.panels.check import Checking
+from cnnwidgets.explorer.panels.check import CheckPanel
 from cnnwidgets.explorer.work.session import Session
 from tests.explorer import nets
 
@@ -30,9 +30,9 @@ class Host:
         torch.manual_seed(1)
         self.session = Session(nets.plain(), {"one": torch.rand(1, 3, 24, 24), "two": torch.rand(1, 3, 24, 24)})
         self.scene = self.session.open("one")
-        self.shown: Attribution | None = None
+        self.overlay_map: Attribution | None = None
         self.told: list[bool] = []
-        self.part: Checking | None = None
+        self.part: CheckPanel | None = None
 
     without_maps = switched_scores = None
 
@@ -42,21 +42,21 @@ class Host:
     def show_scores(self, logits: torch.Tensor | None) -> None:
         raise AssertionError("the check shows no scores")
 
-    def part_changed(self) -> None:
+    def busy_changed(self) -> None:
         if self.part is not None:
             self.told.append(self.part.busy)
 
     def show(self, method: str | None, layer: str = "4") -> Attribution | None:
-        self.shown = None if method is None else self.session.explain(self.scene, method, layer, lambda _: None)
+        self.overlay_map = None if method is None else self.session.explain(self.scene, method, layer, lambda _: None)
         assert self.part is not None
-        self.part.map_changed(self.shown)
-        return self.shown
+        self.part.map_changed(self.overlay_map)
+        return self.overlay_map
 
 
 @pytest.fixture
 def host() -> Iterator[Host]:
     made = Host()
-    made.part = Checking(made)
+    made.part = CheckPanel(made)
     yield made
     made.part.close()
     made.part.widget.layout.close()
@@ -134,7 +134,7 @@ def test_another_target_or_layer_is_another_map(host: Host) -> None:
     assert finished(host).state == "done"
     host.show("grad_cam", "1")
     assert finished(host).state == "idle"
-    host.scene = host.session.aim(host.scene, (host.scene.predicted + 1) % 5)
+    host.scene = host.session.retarget(host.scene, (host.scene.predicted + 1) % 5)
     host.show("grad_cam", "4")
     assert finished(host).state == "idle"
 
@@ -263,7 +263,7 @@ def test_a_callable_target_is_checked_too(host: Host) -> None:
     def margin(out: torch.Tensor) -> torch.Tensor:
         return out[:, 0] - out[:, 1]
 
-    host.scene = host.session.aim(host.scene, margin)
+    host.scene = host.session.retarget(host.scene, margin)
     host.show("saliency")
     click(host)
     assert finished(host).state == "done"
@@ -278,7 +278,7 @@ def test_closing_stops_the_work_and_leaves_nothing(slow: Slow) -> None:
 
     before = alive()
     host = Host()
-    host.part = Checking(host)
+    host.part = CheckPanel(host)
     host.show("slow")
     click(host)
     assert slow.waiting.wait(20)

@@ -13,8 +13,10 @@ import torch
 import cnnwidgets as cw
 from cnnwidgets.core.progress import Meter
 from cnnwidgets.explainers.attribution import Attribution
-from cnnwidgets.explorer.panels.compare import Comparing, spread
-from cnnwidgets.explorer.work.session import Scene, Session
+from cnnwidgets.explorer.panels.compare import ComparePanel, spread
+from cnnwidgets.explorer.work.layers import explained_layers
+from cnnwidgets.explorer.work.scene import Scene
+from cnnwidgets.explorer.work.session import Session
 from tests.explorer import nets
 from tests.explorer.shown import pushed
 
@@ -27,7 +29,7 @@ class FakeHost:
     def __init__(self, pictures: dict[str, torch.Tensor]) -> None:
         self.session = Session(nets.plain(), pictures, labels=LABELS)
         self.scene: Scene = self.session.open("dark", 1)
-        self.shown: Attribution | None = None
+        self.overlay_map: Attribution | None = None
         self.changes = 0
 
     without_maps = switched_scores = None
@@ -38,7 +40,7 @@ class FakeHost:
     def show_scores(self, logits: torch.Tensor | None) -> None:
         raise AssertionError("a comparison moves no bars")
 
-    def part_changed(self) -> None:
+    def busy_changed(self) -> None:
         self.changes += 1
 
 
@@ -48,28 +50,28 @@ def host(pictures: dict[str, torch.Tensor]) -> FakeHost:
 
 
 @pytest.fixture
-def part(host: FakeHost) -> Iterator[Comparing]:
-    made = Comparing(host)
+def part(host: FakeHost) -> Iterator[ComparePanel]:
+    made = ComparePanel(host)
     made.scene_opened(host.scene)
     yield made
     made.close()
     made.widget.close()
 
 
-def press(part: Comparing, methods: list[str], axis: str = "layers", layers: Any = (), classes: Any = ()) -> None:
+def press(part: ComparePanel, methods: list[str], axis: str = "layers", layers: Any = (), classes: Any = ()) -> None:
     """What the button does; the choice is all in the command."""
     command = {"op": "compare", "methods": methods, "axis": axis, "layers": list(layers), "classes": list(classes)}
     part.widget._receive(None, command, [])
 
 
-def shown(part: Comparing, row: int, column: int) -> np.ndarray:
+def shown(part: ComparePanel, row: int, column: int) -> np.ndarray:
     arrays = pushed(part.widget, f"cell:{row}:{column}")[1]
     return arrays.get("magnitude", arrays["values"])
 
 
-def test_what_is_offered(part: Comparing, host: FakeHost) -> None:
+def test_what_is_offered(part: ComparePanel, host: FakeHost) -> None:
     widget = part.widget
-    assert widget.layers == host.session.explained_layers(host.scene, set()) == ["1", "2", "4"]
+    assert widget.layers == explained_layers(host.scene) == ["1", "2", "4"]
     assert widget.chosen_layers == ["1", "2", "4"]
     order = host.scene.logits.argsort(descending=True).tolist()
     assert widget.classes == [[i, LABELS[i]] for i in order]
@@ -79,7 +81,7 @@ def test_what_is_offered(part: Comparing, host: FakeHost) -> None:
     assert set(widget.chosen_methods) <= set(families)
 
 
-def test_methods_by_layers_are_the_explainers_own_numbers(part: Comparing, host: FakeHost) -> None:
+def test_methods_by_layers_are_the_explainers_own_numbers(part: ComparePanel, host: FakeHost) -> None:
     press(part, ["grad_cam", "layer_cam", "saliency"], layers=["1", "4"])
     part.wait(30)
     net, x = nets.plain(), host.scene.picture.tensor
@@ -98,7 +100,7 @@ def test_methods_by_layers_are_the_explainers_own_numbers(part: Comparing, host:
     assert (part.widget.busy, part.busy, part.widget.progress, part.widget.error) == (False, False, None, "")
 
 
-def test_methods_by_classes_explain_each_class(part: Comparing, host: FakeHost) -> None:
+def test_methods_by_classes_explain_each_class(part: ComparePanel, host: FakeHost) -> None:
     press(part, ["grad_cam", "saliency"], "classes", classes=[1, 3])
     part.wait(30)
     net, x = nets.plain(), host.scene.picture.tensor
@@ -112,8 +114,8 @@ def test_methods_by_classes_explain_each_class(part: Comparing, host: FakeHost) 
     assert host.scene.now.chosen == (1,), "the Explorer's own target stays"
 
 
-def test_classes_use_the_layer_on_the_overlay(part: Comparing, host: FakeHost) -> None:
-    host.shown = host.session.explain(host.scene, "grad_cam", "2", lambda _: None)
+def test_classes_use_the_layer_on_the_overlay(part: ComparePanel, host: FakeHost) -> None:
+    host.overlay_map = host.session.explain(host.scene, "grad_cam", "2", lambda _: None)
     press(part, ["grad_cam"], "classes", classes=[0])
     part.wait(30)
     assert pushed(part.widget, "grid")[0]["rows"][0]["note"] == "Layer 2"
@@ -122,7 +124,7 @@ def test_classes_use_the_layer_on_the_overlay(part: Comparing, host: FakeHost) -
 
 
 def test_a_method_that_fails_says_why_and_the_rest_goes_on(
-    part: Comparing, registered: Callable[[str, Callable[..., Any]], None]
+    part: ComparePanel, registered: Callable[[str, Callable[..., Any]], None]
 ) -> None:
     def failing(model: Any, images: torch.Tensor, target: Any = None) -> torch.Tensor:
         raise RuntimeError("not on this network")
@@ -136,7 +138,7 @@ def test_a_method_that_fails_says_why_and_the_rest_goes_on(
     assert part.widget.error == ""
 
 
-def test_cancel_keeps_what_is_done(part: Comparing, registered: Callable[[str, Callable[..., Any]], None]) -> None:
+def test_cancel_keeps_what_is_done(part: ComparePanel, registered: Callable[[str, Callable[..., Any]], None]) -> None:
     reached, told = threading.Event(), []
 
     def slow(model: Any, images: torch.Tensor, target: Any = None, *, progress: Any = None) -> torch.Tensor:
@@ -170,13 +172,13 @@ def test_cancel_keeps_what_is_done(part: Comparing, registered: Callable[[str, C
         ({"methods": ["grad_kam"], "layers": ["1"]}, "Closest: 'grad_cam'"),
     ],
 )
-def test_a_choice_of_nothing_is_refused(part: Comparing, choice: dict[str, Any], said: str) -> None:
+def test_a_choice_of_nothing_is_refused(part: ComparePanel, choice: dict[str, Any], said: str) -> None:
     press(part, **choice)
     assert said in part.widget.error
     assert not part.busy
 
 
-def test_another_photograph_clears_the_grid(part: Comparing, host: FakeHost) -> None:
+def test_another_photograph_clears_the_grid(part: ComparePanel, host: FakeHost) -> None:
     press(part, ["grad_cam"], layers=["1"])
     part.wait(30)
     host.scene = host.session.open("bright", None)
@@ -186,18 +188,18 @@ def test_another_photograph_clears_the_grid(part: Comparing, host: FakeHost) -> 
     np.testing.assert_array_equal(pushed(part.widget, "picture")[1]["pixels"], host.scene.picture.pixels)
 
 
-def test_another_class_is_ticked_unless_the_reader_chose(part: Comparing, host: FakeHost) -> None:
+def test_another_class_is_ticked_unless_the_reader_chose(part: ComparePanel, host: FakeHost) -> None:
     last = part.widget.classes[-1][0]
-    host.scene = host.session.aim(host.scene, last)
+    host.scene = host.session.retarget(host.scene, last)
     part.target_changed(host.scene)
     assert last in part.widget.chosen_classes
     part.widget.chosen_classes = [0]
-    host.scene = host.session.aim(host.scene, 1)
+    host.scene = host.session.retarget(host.scene, 1)
     part.target_changed(host.scene)
     assert part.widget.chosen_classes == [0]
 
 
-def test_the_explorer_may_offer_other_layers(part: Comparing) -> None:
+def test_the_explorer_may_offer_other_layers(part: ComparePanel) -> None:
     part.offer_layers(["a", "b", "c", "d", "e", "f", "g"])
     assert part.widget.chosen_layers == ["a", "c", "e", "g"]
     part.widget.chosen_layers = ["b"]

@@ -14,7 +14,8 @@ import torch
 
 from cnnwidgets import explainers
 from cnnwidgets.core.progress import Step
-from cnnwidgets.explorer.panels.hide import Hiding
+from cnnwidgets.explorer.panels.hide import HidePanel
+from cnnwidgets.explorer.work.layers import explained_layers
 from cnnwidgets.explorer.work.session import Session
 from cnnwidgets.outputs.targets import probabilities
 from tests.explorer import nets
@@ -31,7 +32,7 @@ class Host:
         images = {"one": torch.rand(1, 3, 24, 24), "two": torch.rand(1, 3, 20, 24)}
         self.session = Session(nets.plain(), images, labels=LABELS)
         self.scene = self.session.open("one")
-        self.shown = None
+        self.overlay_map = None
         self.logits: list[torch.Tensor | None] = []
         self.changes = 0
 
@@ -43,7 +44,7 @@ class Host:
     def show_scores(self, logits: torch.Tensor | None) -> None:
         self.logits.append(logits)
 
-    def part_changed(self) -> None:
+    def busy_changed(self) -> None:
         self.changes += 1
 
 
@@ -53,8 +54,8 @@ def host() -> Host:
 
 
 @pytest.fixture
-def part(host: Host) -> Iterator[Hiding]:
-    made = Hiding(host)
+def part(host: Host) -> Iterator[HidePanel]:
+    made = HidePanel(host)
     made.scene_opened(host.scene)
     yield made
     made.close()
@@ -66,21 +67,21 @@ def patch(top: int, left: int, side: int = 6, fill: str = "grey", **more: Any) -
     return {"top": top, "left": left, "height": side, "width": side, "fill": fill, **more}
 
 
-def drag(part: Hiding, *patches: dict[str, Any], id: int = 1, wait: bool = True) -> None:  # noqa: A002
+def drag(part: HidePanel, *patches: dict[str, Any], id: int = 1, wait: bool = True) -> None:  # noqa: A002
     part.widget._receive(None, {"op": "score", "id": id, "patches": list(patches), "selected": 0}, [])
     if wait:
         part.wait(30)
         assert part.widget.error == ""
 
 
-def sweep(part: Hiding, size: int = 6, stride: int = 3, fill: str = "grey", *, wait: bool = True) -> None:
+def sweep(part: HidePanel, size: int = 6, stride: int = 3, fill: str = "grey", *, wait: bool = True) -> None:
     message = {"op": "sweep", "id": 1, "size": size, "stride": stride, "fill": fill, "color": "#ff0000"}
     part.widget._receive(None, message, [])
     if wait:
         part.wait(30)
 
 
-def after(part: Hiding) -> dict[int, float]:
+def after(part: HidePanel) -> dict[int, float]:
     return {index: value for index, _, _, value in pushed(part.widget, "scores")[0]["rows"]}
 
 
@@ -97,7 +98,7 @@ def painted(host: Host, *places: tuple[slice, slice], level: float = 0.5) -> tor
     return image
 
 
-def test_a_step_shows_the_scores_of_the_edited_image_here_and_in_the_explorer(host: Host, part: Hiding) -> None:
+def test_a_step_shows_the_scores_of_the_edited_image_here_and_in_the_explorer(host: Host, part: HidePanel) -> None:
     drag(part, patch(4, -2), patch(10, 12, 9), id=8)
     image = painted(host, (slice(4, 10), slice(0, 4)), (slice(10, 19), slice(12, 21)))
     with torch.no_grad():
@@ -111,10 +112,10 @@ def test_a_step_shows_the_scores_of_the_edited_image_here_and_in_the_explorer(ho
     assert (content["move"], content["target"], content["now"]) == (8, host.scene.predicted, int(expected.argmax()))
 
 
-def test_the_map_follows_unless_it_is_not_wanted(host: Host, part: Hiding) -> None:
+def test_the_map_follows_unless_it_is_not_wanted(host: Host, part: HidePanel) -> None:
     drag(part, patch(4, 4), id=3)
     content, arrays = pushed(part.widget, "heat")
-    layer = host.session.explained_layers(host.scene, set())[-1]
+    layer = explained_layers(host.scene)[-1]
     image = painted(host, (slice(4, 10), slice(4, 10)))
     expected = explainers.grad_cam(host.session.model, image, host.scene.predicted, layer=layer).values[0]
     np.testing.assert_allclose(arrays["values"], expected.numpy(), atol=1e-5)
@@ -126,7 +127,7 @@ def test_the_map_follows_unless_it_is_not_wanted(host: Host, part: Hiding) -> No
 
 
 def test_the_explorer_is_told_without_the_part_s_lock(
-    host: Host, part: Hiding, monkeypatch: pytest.MonkeyPatch
+    host: Host, part: HidePanel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free: list[bool] = []
 
@@ -145,7 +146,7 @@ def test_the_explorer_is_told_without_the_part_s_lock(
 
 
 def test_another_photograph_that_comes_while_the_explorer_is_told_has_its_own_scores(
-    host: Host, part: Hiding, monkeypatch: pytest.MonkeyPatch
+    host: Host, part: HidePanel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[torch.Tensor | None] = []
 
@@ -159,7 +160,7 @@ def test_another_photograph_that_comes_while_the_explorer_is_told_has_its_own_sc
     assert told[-1] is None
 
 
-def test_without_patches_everything_is_as_before(host: Host, part: Hiding) -> None:
+def test_without_patches_everything_is_as_before(host: Host, part: HidePanel) -> None:
     drag(part, patch(4, 4))
     drag(part)
     assert host.logits[-1] is None
@@ -167,7 +168,7 @@ def test_without_patches_everything_is_as_before(host: Host, part: Hiding) -> No
     assert all(one == other for _, _, one, other in rows)
 
 
-def test_patches_set_by_a_script_are_scored(host: Host, part: Hiding) -> None:
+def test_patches_set_by_a_script_are_scored(host: Host, part: HidePanel) -> None:
     part.widget.patches = [[0, 0, 24, 24]]
     part.wait(30)
     image = painted(host, (slice(None), slice(None)))
@@ -175,7 +176,7 @@ def test_patches_set_by_a_script_are_scored(host: Host, part: Hiding) -> None:
         torch.testing.assert_close(host.logits[-1], host.session.model(image)[0], atol=1e-5, rtol=0)
 
 
-def test_the_newest_step_wins(host: Host, part: Hiding) -> None:
+def test_the_newest_step_wins(host: Host, part: HidePanel) -> None:
     for step in range(12):
         drag(part, patch(step, 2), id=step + 1, wait=False)
     part.wait(30)
@@ -183,11 +184,11 @@ def test_the_newest_step_wins(host: Host, part: Hiding) -> None:
     assert not part.busy
 
 
-def test_another_photograph_and_another_class(host: Host, part: Hiding) -> None:
+def test_another_photograph_and_another_class(host: Host, part: HidePanel) -> None:
     drag(part, patch(4, 4))
     sweep(part)
     other = (host.scene.predicted + 1) % 5
-    host.scene = host.session.aim(host.scene, other)
+    host.scene = host.session.retarget(host.scene, other)
     part.target_changed(host.scene)
     part.wait(30)
     assert part.widget.target_name == LABELS[other]
@@ -210,7 +211,7 @@ def occlusion(host: Host, target: int, size: int = 6, stride: int = 3) -> explai
     return explainers.occlusion(host.session.model, image, target, patch=size, stride=stride, fill=grey)
 
 
-def test_a_sweep_is_what_occlusion_says(host: Host, part: Hiding) -> None:
+def test_a_sweep_is_what_occlusion_says(host: Host, part: HidePanel) -> None:
     sweep(part)
     assert (part.widget.sweep, part.widget.sweep_text, part.widget.progress) == ("done", "", None)
     content, arrays = pushed(part.widget, "sweep")
@@ -244,7 +245,7 @@ class Held:
         monkeypatch.setattr(explainers, "occlusion", held)
 
 
-def test_a_drag_stops_the_sweep_and_what_is_done_is_kept(part: Hiding, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_drag_stops_the_sweep_and_what_is_done_is_kept(part: HidePanel, monkeypatch: pytest.MonkeyPatch) -> None:
     held = Held(monkeypatch)
     sweep(part, 4, 2, wait=False)
     assert held.begun.wait(20)
@@ -263,7 +264,7 @@ def test_a_drag_stops_the_sweep_and_what_is_done_is_kept(part: Hiding, monkeypat
 
 
 def test_cancel_keeps_what_is_done_and_another_photograph_does_not(
-    host: Host, part: Hiding, monkeypatch: pytest.MonkeyPatch
+    host: Host, part: HidePanel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Held(monkeypatch)
     sweep(part, 4, 2, wait=False)
@@ -282,7 +283,7 @@ def test_cancel_keeps_what_is_done_and_another_photograph_does_not(
     assert (part.widget.sweep, "sweep" in part.widget._pushed, part.busy) == ("none", False, False)
 
 
-def test_a_sweep_that_fails_says_so_and_can_be_tried_again(part: Hiding, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_that_fails_says_so_and_can_be_tried_again(part: HidePanel, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("out of luck")
 
@@ -297,11 +298,11 @@ def test_a_sweep_that_fails_says_so_and_can_be_tried_again(part: Hiding, monkeyp
     assert (part.widget.sweep, part.widget.error) == ("done", "")
 
 
-def test_a_function_as_target(host: Host, part: Hiding) -> None:
+def test_a_function_as_target(host: Host, part: HidePanel) -> None:
     def margin(outputs: torch.Tensor) -> torch.Tensor:
         return outputs[:, 0] - outputs[:, 1]
 
-    host.scene = host.session.aim(host.scene, margin)
+    host.scene = host.session.retarget(host.scene, margin)
     part.target_changed(host.scene)
     drag(part, patch(4, 4))
     sweep(part)
@@ -309,17 +310,17 @@ def test_a_function_as_target(host: Host, part: Hiding) -> None:
     assert (part.widget.error, part.widget.target_name) == ("", "margin")
     assert (content["unit"], content["classes"], "scores" in arrays) == ("score", [], False)
     assert np.isfinite(arrays["drop"]).all()
-    host.scene = host.session.aim(host.scene, 2)
+    host.scene = host.session.retarget(host.scene, 2)
     part.target_changed(host.scene)
     part.wait(30)
     assert (part.widget.sweep, "sweep" in part.widget._pushed) == ("none", False), "only the function was measured"
     sweep(part)
-    host.scene = host.session.aim(host.scene, margin)
+    host.scene = host.session.retarget(host.scene, margin)
     part.target_changed(host.scene)
     assert (part.widget.sweep, "sweep" in part.widget._pushed) == ("none", False), "nor was the function now"
 
 
-def test_a_model_that_fails_on_edits_says_so(host: Host, part: Hiding) -> None:
+def test_a_model_that_fails_on_edits_says_so(host: Host, part: HidePanel) -> None:
     def refuse(*_: Any) -> None:
         raise RuntimeError("no more")
 
@@ -333,13 +334,13 @@ def test_a_model_that_fails_on_edits_says_so(host: Host, part: Hiding) -> None:
 
 
 def test_a_class_chosen_during_a_sweep_is_told_of_at_its_end(
-    host: Host, part: Hiding, monkeypatch: pytest.MonkeyPatch
+    host: Host, part: HidePanel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Held(monkeypatch)
     sweep(part, 4, 2, wait=False)
     assert held.begun.wait(20)
     other = (host.scene.predicted + 1) % 5
-    host.scene = host.session.aim(host.scene, other)
+    host.scene = host.session.retarget(host.scene, other)
     part.target_changed(host.scene)
     held.go.set()
     part.wait(30)
@@ -358,7 +359,7 @@ def test_closing_leaves_nothing() -> None:
 
     before = alive()
     host = Host()
-    part = Hiding(host)
+    part = HidePanel(host)
     part.scene_opened(host.scene)
     drag(part, patch(4, 4))
     part.close()

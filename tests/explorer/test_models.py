@@ -159,7 +159,7 @@ def test_networks_of_the_libraries(make: Callable[[], nn.Module], layer: str) ->
         e.wait(60)
         assert e.status == "ready"
     e.overlay.follow = True
-    if layer in e._layers:
+    if layer in e._display.layers:
         expected = LayerGradCam(model, model.get_submodule(layer)).attribute(e._scene.picture.tensor, target=e.target)
         np.testing.assert_allclose(shown_map(e), expected[0, 0].detach(), rtol=1e-3, atol=1e-7)
 

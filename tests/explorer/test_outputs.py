@@ -101,7 +101,7 @@ def test_occlusion_in_the_explorer_explains_what_the_bars_show(explore: Any, nam
     explorer.method = "occlusion"
     explorer.wait(60)
     assert explorer.status == "ready"
-    (found,) = explorer._session._done.values()
+    (found,) = explorer._session._attributions.values()
     value = found.baseline.item()
     assert (f"{100 * value:.1f} %" if "%" in texts[0] else f"{value:.2f}") == texts[0]
 

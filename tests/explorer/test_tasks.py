@@ -206,7 +206,7 @@ def test_every_panel_follows_the_region() -> None:
     e.panel = "look"
     e._panels.checking.check()
     e.wait(120)
-    assert e._panels.checking._found.curves is not None
+    assert e._panels.checking._results.curves is not None
     # Its classes are compared.
     e._panels.comparing._compare(Wanted(("saliency",), "classes", (), (1, 2)))
     e.wait(60)

@@ -67,16 +67,16 @@ def fitting(model: nn.Module, image: Any, preprocess: Any, tensor: torch.Tensor)
 
 def _how(size: InputSize, sides: tuple[int, int]) -> str:
     """What the network takes, and what was done to the photograph of ``sides`` for it."""
-    side = _by((size.height, size.width))
+    side = _sides_text((size.height, size.width))
     least = min(sides)
     change = "shrunk" if least > size.height else "enlarged" if least < size.height else "cut"
     centre = "" if sides[0] == sides[1] else "'s centre"
-    done = f"the photograph{centre} was {change} to that."
+    change_text = f"the photograph{centre} was {change} to that."
     if size.any_larger:
-        return f"This network needs larger images than this one: {done.replace('that', f'{side} pixels')}"
+        return f"This network needs larger images than this one: {change_text.replace('that', f'{side} pixels')}"
     also = f" ({size.least} to {size.most} run)" if size.least < size.most else ""
     grey = " in grey" if size.channels == 1 else ""
-    return f"This network takes {side} pixels{grey}{also}: {done}"
+    return f"This network takes {side} pixels{grey}{also}: {change_text}"
 
 
 def advised(error: CnnWidgetsError, model: nn.Module, image: Any, preprocess: Any, tensor: torch.Tensor) -> InputError:
@@ -90,31 +90,32 @@ def advised(error: CnnWidgetsError, model: nn.Module, image: Any, preprocess: An
         tensor: (1, C, H, W), what the model was given.
     """
     height, width = tensor.shape[2:]
-    given = f"{height} × {width} pixels (height × width)"
+    size_text = f"{height} × {width} pixels (height × width)"
     sizes = [size for size in input_sizes(model, tensor) if not size.any_larger]
-    one = sizes[0] if len(sizes) == 1 else None
-    side = None if one is None else one.height
+    only = sizes[0] if len(sizes) == 1 else None
+    side = None if only is None else only.height
     want = "If it takes another size"
-    if one is not None:
-        also = f"; {one.least} to {one.most} run" if one.least < one.most else ", and on no other usual size"
+    if only is not None:
+        also = f"; {only.least} to {only.most} run" if only.least < only.most else ", and on no other usual size"
         want = f"It runs on {side} × {side} pixels{also}"
     elif sizes:
-        want = f"It runs on {' or '.join(_by((size.height, size.width)) for size in sizes)} pixels (height × width)"
+        sides = " or ".join(_sides_text((size.height, size.width)) for size in sizes)
+        want = f"It runs on {sides} pixels (height × width)"
     if isinstance(image, torch.Tensor):
         do = f"pass a tensor (1, {tensor.shape[1]}, {side or 'H'}, {side or 'W'})"
-        return InputError(f"{error} The tensor has {given}. {want}: {do}.")
+        return InputError(f"{error} The tensor has {size_text}. {want}: {do}.")
     who = "the Explorer" if preprocess is None else "preprocess="
-    made = f"The picture has {_by(_sides_of(image))} pixels, of which {who} made {given}."
+    origin = f"The picture has {_sides_text(_sides_of(image))} pixels, of which {who} made {size_text}."
     size = f"Resize({side}), CenterCrop({side})" if side else "Resize((H, W))"
     grey = "Grayscale(), " if tensor.shape[1] == 1 else ""
     how = f"torchvision.transforms.Compose([{grey}{size}, ToTensor()])"
     return InputError(
-        f"{error} {made} {want}: pass preprocess={how}, with the normalisation it was trained with, "
+        f"{error} {origin} {want}: pass preprocess={how}, with the normalisation it was trained with, "
         f"or a tensor (1, {tensor.shape[1]}, {side or 'H'}, {side or 'W'})."
     )
 
 
-def _by(sides: tuple[int, int]) -> str:
+def _sides_text(sides: tuple[int, int]) -> str:
     return f"{sides[0]} × {sides[1]}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import time
 import traceback
 from collections.abc import Callable
@@ -53,7 +54,7 @@ class _Outcome:
 
     runs: bool
     needs: int = 0
-    got: int = 0
+    arrived: int = 0
 
 
 def input_sizes(model: nn.Module, tensor: torch.Tensor) -> list[InputSize]:
@@ -78,31 +79,22 @@ def input_sizes(model: nn.Module, tensor: torch.Tensor) -> list[InputSize]:
 class _Search:
     def __init__(self, model: nn.Module, tensor: torch.Tensor) -> None:
         self._model, self._tensor = model, tensor
-        self._end = 0.0
-        self._known: dict[tuple[int, ...], _Outcome] = {}
-
-    def _hurry(self) -> None:
-        """Begin to count the seconds."""
-        self._end = time.monotonic() + _SECONDS
-
-    @property
-    def _late(self) -> bool:
-        return time.monotonic() > self._end
+        self._outcomes: dict[tuple[int, ...], _Outcome] = {}
 
     def outcome(self, channels: int, height: int, width: int) -> _Outcome:
         """Of a run on an image of this size."""
         key = (channels, height, width)
-        if key not in self._known:
+        if key not in self._outcomes:
             image = self._tensor.new_zeros(1, *key)
             try:
                 with preserved(self._model, evaluate=True), torch.no_grad():
                     outputs = again(partial(run, self._model, fitted(self._model, image)))
-                self._known[key] = _Outcome(_batch(outputs) in (1, None))
+                self._outcomes[key] = _Outcome(_batch(outputs) in (1, None))
             except CnnWidgetsError as error:
-                self._known[key] = _Outcome(False, *_linear_layer(error.__cause__))
+                self._outcomes[key] = _Outcome(False, *_linear_layer(error.__cause__))
             except Exception:  # out of memory, say
-                self._known[key] = _Outcome(False)
-        return self._known[key]
+                self._outcomes[key] = _Outcome(False)
+        return self._outcomes[key]
 
     def _runs(self, channels: int, side: int) -> bool:
         return self.outcome(channels, side, side).runs
@@ -134,15 +126,17 @@ class _Search:
         own = self._tensor.shape[1]
         if self.outcome(channels, DEFAULT, DEFAULT).needs or self.outcome(own, DEFAULT, DEFAULT).needs:
             return None
-        self._hurry()
+        end = time.monotonic() + _SECONDS
+
+        def runs(side: int) -> bool:
+            return time.monotonic() <= end and self._runs(channels, side)
+
         for side in (*USUAL, *(side for side in range(8, 257) if side not in USUAL)):
-            if self._late:
-                return None
-            if self._runs(channels, side):
+            if runs(side):
                 least = most = side
-                while self._runs(channels, least - 1) and least > 2 and not self._late:
+                while least > 2 and runs(least - 1):
                     least -= 1
-                while self._runs(channels, most + 1) and most < 2 * side and not self._late:
+                while most < 2 * side and runs(most + 1):
                     most += 1
                 return InputSize(side, side, channels, least, most)
         return None
@@ -156,7 +150,7 @@ class _Search:
         # What arrives is rows times columns times channels: two runs a side instead of one a pair.
         down = {side: self._arriving(channels, side, DEFAULT, middle.needs) for side in sides}
         across = {side: self._arriving(channels, DEFAULT, side, middle.needs) for side in sides}
-        product = middle.needs * middle.got
+        product = middle.needs * middle.arrived
         fitting = [
             (h, w) for h in sides for w in sides if down[h] * across[w] == product and max(h, w) <= 4 * min(h, w)
         ]
@@ -176,28 +170,21 @@ class _Search:
         outcome = self.outcome(channels, height, width)
         if outcome.runs:
             return needs
-        return outcome.got if outcome.needs == needs else 0
+        return outcome.arrived if outcome.needs == needs else 0
 
 
 def _first(holds: Callable[[int], bool], high: int) -> int:
     """The least side from 1 to ``high`` for which ``holds``, which stays true once it is."""
-    low = 1
-    while low < high:
-        middle = (low + high) // 2
-        if holds(middle):
-            high = middle
-        else:
-            low = middle + 1
-    return low
+    return 1 + bisect.bisect_left(range(1, high), True, key=holds)
 
 
 def _linear_layer(error: BaseException | None) -> tuple[int, int]:
     """How many numbers the linear layer that ``error`` came out of wants, and got; zeros: it was another layer."""
     counts = (0, 0)
     for frame, _ in traceback.walk_tb(error.__traceback__ if error is not None else None):
-        module, given = frame.f_locals.get("self"), frame.f_locals.get("input")
-        if isinstance(module, nn.Linear) and isinstance(given, torch.Tensor) and given.ndim > 0:
-            counts = module.in_features, given.shape[-1]
+        module, values = frame.f_locals.get("self"), frame.f_locals.get("input")
+        if isinstance(module, nn.Linear) and isinstance(values, torch.Tensor) and values.ndim > 0:
+            counts = module.in_features, values.shape[-1]
     return counts if counts[0] != counts[1] else (0, 0)
 
 

@@ -11,13 +11,16 @@ from typing import Any
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import Cancelled, InputError, message_of
 from cnnwidgets.core.progress import Step
-from cnnwidgets.explorer.sentences import explained, method_choices
-from cnnwidgets.explorer.work.report import Report
-from cnnwidgets.explorer.work.session import Scene
+from cnnwidgets.explainers.labels import label_of
+from cnnwidgets.explorer.sentences import method_choices, target_text, time_left
+from cnnwidgets.explorer.work.layers import explained_layers
+from cnnwidgets.explorer.work.report import Report, share_of
+from cnnwidgets.explorer.work.scene import Scene
+from cnnwidgets.explorer.work.worker import Job
 from cnnwidgets.widgets.comparison import Comparison, Wanted
-from cnnwidgets.widgets.heatmap_overlay.names import method_label
 
-from .panel import Host, Part
+from .host import PanelHost
+from .panel import Panel
 
 _FIRST_METHODS = ("grad_cam", "layer_cam", "guided_backprop")
 _LAYERS = 4  # columns to begin with
@@ -26,10 +29,10 @@ _OFFERED = 10  # classes to choose from, beside the one explained
 _INPUT_ONLY = "Explains the input, not a layer: one map."
 
 
-class Comparing(Part):
+class ComparePanel(Panel):
     """Fills a :class:`Comparison` cell by cell; a method that fails says why in its cells, and the rest goes on."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: PanelHost) -> None:
         super().__init__(host)
         self.widget = Comparison(stretch=True)  # the picture is what the network sees
         self.widget.on_compare(self._compare, any_method=True)
@@ -37,17 +40,16 @@ class Comparing(Part):
         self._first_classes: list[int] = []
         self._first_layers: list[str] = []
         self.offer_methods()
-        known = [name for name, *_ in self.widget.methods]
-        self.widget.chosen_methods = [name for name in _FIRST_METHODS if name in known]
+        offered = [name for name, *_ in self.widget.methods]
+        self.widget.chosen_methods = [name for name in _FIRST_METHODS if name in offered]
 
     def scene_opened(self, scene: Scene) -> None:
         """Take the maps of the photograph before away, and offer the layers and classes of this one."""
         with self._lock:
             self.cancel()
             self.widget.set_picture(scene.picture.pixels)
-            self.offer_methods()
-            self.offer_layers(self._host.session.explained_layers(scene, set()))
-            self._offer_classes(scene)
+            self.offer_layers(explained_layers(scene))
+            self.target_changed(scene)
 
     def target_changed(self, scene: Scene) -> None:
         """Offer the class; the maps on show say whose they are."""
@@ -56,12 +58,11 @@ class Comparing(Part):
 
     def offer_layers(self, layers: Sequence[str]) -> None:
         """Let these be the layers to choose from; a few, evenly spread, are ticked where none of them was."""
-        chosen: list[str] = self.widget.chosen_layers
-        kept = [] if chosen == self._first_layers else [name for name in chosen if name in layers]
+        ticked = _still_ticked(self.widget.chosen_layers, self._first_layers, layers)
         self._first_layers = spread(layers, _LAYERS)
         with self.widget.hold_sync():
             self.widget.layers = list(layers)
-            self.widget.chosen_layers = kept or self._first_layers
+            self.widget.chosen_layers = ticked or self._first_layers
 
     def offer_methods(self) -> None:
         """Let every registered explainer be chosen."""
@@ -69,66 +70,63 @@ class Comparing(Part):
 
     def _offer_classes(self, scene: Scene) -> None:
         best = scene.logits.nan_to_num(-float("inf")).argsort(descending=True).tolist()
-        target = [] if callable(scene.now.chosen) else [int(scene.now.chosen[0])]
+        target = [] if scene.target_class is None else [scene.target_class]
         offered = list(dict.fromkeys([*best[:_OFFERED], *target]))
-        first = list(dict.fromkeys([*best[:_TOP], *target]))
-        kept = [index for index in self.widget.chosen_classes if index in offered]
+        ticked = _still_ticked(self.widget.chosen_classes, self._first_classes, offered)
+        self._first_classes = list(dict.fromkeys([*best[:_TOP], *target]))
         with self.widget.hold_sync():
-            self.widget.classes = [[index, self._host.session.label(index)] for index in offered]
-            untouched = self.widget.chosen_classes == self._first_classes
-            self.widget.chosen_classes = first if untouched else kept or first
-        self._first_classes = first
+            self.widget.classes = [[index, scene.label(index)] for index in offered]
+            self.widget.chosen_classes = ticked or self._first_classes
 
-    def _compare(self, wanted: Wanted, *, renewed: bool = False) -> None:
+    def _compare(self, choice: Wanted) -> None:
         """Check what was asked for, and begin."""
-        if not wanted.methods:
+        if not choice.methods:
             raise InputError("No method is ticked. Tick at least one.")
-        if not (wanted.layers if wanted.axis == "layers" else wanted.classes):
-            raise InputError(f"None of the {wanted.axis} is ticked. Tick at least one.")
-        grid = self._planned(self._host.scene, wanted)
-        self.submit(
-            lambda stop: self._fill(grid, stop), None if renewed else lambda: self._compare(wanted, renewed=True)
-        )
+        if not (choice.layers if choice.axis == "layers" else choice.classes):
+            raise InputError(f"None of the {choice.axis} is ticked. Tick at least one.")
+        self.request(lambda: self._prepared(choice))
 
-    def _planned(self, scene: Scene, wanted: Wanted) -> _Grid:
-        session, by_layer = self._host.session, wanted.axis == "layers"
-        shown = self._host.shown
+    def _prepared(self, choice: Wanted) -> Job:
+        grid = self._planned(self._host.scene, choice)
+        return lambda stop: self._fill(grid, stop)
+
+    def _planned(self, scene: Scene, choice: Wanted) -> _Grid:
+        by_layer = choice.axis == "layers"
+        overlay_map = self._host.overlay_map
         layers: list[str] = self.widget.layers
         # With classes side by side there is one layer: the one on the overlay, or the last.
-        layer = shown.layer if shown is not None and shown.layer in layers else (layers or [""])[-1]
+        layer = (layers or [""])[-1]
+        if overlay_map is not None and overlay_map.layer in layers:
+            layer = overlay_map.layer
         rows = []
-        for method in wanted.methods:
+        for method in choice.methods:
             needs_layer = explainers.info(method).needs_layer
             single = by_layer and not needs_layer
             note = _INPUT_ONLY if single else f"Layer {layer}" if needs_layer and not by_layer else ""
-            rows.append({"label": method_label(method), "note": note, "single": single})
+            rows.append({"label": label_of(method), "note": note, "single": single})
         if by_layer:
-            caption = f"{scene.name} → {explained(scene.now.chosen, session.label)}"
-            return _Grid(scene, wanted, rows, list(wanted.layers), caption, list(wanted.layers), None)
-        columns = [f"{session.label(index)} ({index})" for index in wanted.classes]
-        return _Grid(scene, wanted, rows, columns, scene.name, [layer] * len(columns), list(wanted.classes))
+            caption = f"{scene.name} → {target_text(scene.target, scene.label)}"
+            return _Grid(scene, choice.methods, rows, list(choice.layers), caption, list(choice.layers), None)
+        columns = [target_text(index, scene.label) for index in choice.classes]
+        return _Grid(scene, choice.methods, rows, columns, scene.name, [layer] * len(columns), list(choice.classes))
 
     def _fill(self, grid: _Grid, stop: threading.Event) -> None:
         self.apply(stop, lambda: self.widget.start(grid.rows, grid.columns, caption=grid.caption))
-        clock = _Clock(len(grid.cells), self._tell)
+        clock = _Clock(len(grid.cells), self._show_progress)
         try:
             for row, column in grid.cells:
                 clock.tell()
-                report = Report(stop, clock.tell, _ignore)
-                show = self._cell(grid, row, column, report)
+                show = self._cell(grid, row, column, Report(stop, clock.tell))
                 self.apply(stop, show)
-                clock.done += 1
+                clock.cells_ready += 1
         finally:
-            with self._lock:
-                if not self._closed and self._worker.is_newest(stop):
-                    self._tell(None, "")
+            self._worker.apply_if_newest(stop, lambda: self._show_progress(None, ""))
 
     def _cell(self, grid: _Grid, row: int, column: int, report: Report) -> Callable[[], None]:
         """Compute a cell; returns what shows it."""
         try:
-            scene = self._aimed(grid, column)
-            method = grid.wanted.methods[row]
-            attribution = self._host.session.explain(scene, method, grid.layers[column], report)
+            scene = self._retargeted(grid, column)
+            attribution = self._host.session.explain(scene, grid.methods[row], grid.layers[column], report)
         except Cancelled:
             raise
         except Exception as error:
@@ -136,16 +134,16 @@ class Comparing(Part):
             return lambda: self.widget.fail_cell(row, column, reason)
         return lambda: self.widget.show_attribution(row, column, attribution)
 
-    def _aimed(self, grid: _Grid, column: int) -> Scene:
+    def _retargeted(self, grid: _Grid, column: int) -> Scene:
         if grid.classes is None:
             return grid.scene
         target = grid.classes[column]
-        if target not in grid.aimed:
-            same = not callable(grid.scene.now.chosen) and grid.scene.now.chosen[0] == target
-            grid.aimed[target] = grid.scene if same else self._host.session.aim(grid.scene, target)
-        return grid.aimed[target]
+        if target not in grid.by_class:
+            same = grid.scene.target_class == target
+            grid.by_class[target] = grid.scene if same else self._host.session.retarget(grid.scene, target)
+        return grid.by_class[target]
 
-    def _tell(self, share: float | None, text: str) -> None:
+    def _show_progress(self, share: float | None, text: str) -> None:
         with self.widget.hold_sync():
             self.widget.progress, self.widget.progress_text = share, text
 
@@ -155,13 +153,13 @@ class _Grid:
     """What one press of Compare computes."""
 
     scene: Scene
-    wanted: Wanted
+    methods: Sequence[str]
     rows: list[dict[str, Any]]
     columns: list[str]
     caption: str
     layers: list[str]
     classes: list[int] | None
-    aimed: dict[int, Scene] = field(default_factory=dict)
+    by_class: dict[int, Scene] = field(default_factory=dict)
 
     @property
     def cells(self) -> list[tuple[int, int]]:
@@ -170,24 +168,28 @@ class _Grid:
 
 
 class _Clock:
-    """How many cells are done, and how long the rest will take."""
+    """How many cells are ready, and how long the rest will take."""
 
     def __init__(self, total: int, show: Callable[[float, str], None]) -> None:
-        self.done = 0
+        self.cells_ready = 0
         self._total, self._show = total, show
         self._start = time.monotonic()
 
     def tell(self, step: Step | None = None) -> None:
         """Show it; ``step``: how far the cell in work is."""
-        inside = step.done / max(step.total, 1) if step is not None else 0.0
-        share = (self.done + inside) / self._total
+        share = (self.cells_ready + (0.0 if step is None else share_of(step))) / self._total
         elapsed = time.monotonic() - self._start
-        text = f"{self.done} of {self._total}"
+        text = f"{self.cells_ready} of {self._total}"
         if share > 0 and elapsed > 1:
             # Cells differ in cost, and the one in work may know better.
             left = max(elapsed / share * (1 - share), (step.remaining or 0.0) if step is not None else 0.0)
-            text += f" · {round(left)} s left" if left < 100 else f" · {round(left / 60)} min left"
+            text += f" · {time_left(left)}"
         self._show(share, text)
+
+
+def _still_ticked(ticked: list[Any], first: list[Any], offered: Sequence[Any]) -> list[Any]:
+    """Of what the reader ticked, what is offered still; nothing where it is what was ticked to begin with."""
+    return [] if ticked == first else [choice for choice in ticked if choice in offered]
 
 
 def spread(names: Sequence[str], count: int) -> list[str]:
@@ -199,7 +201,3 @@ def spread(names: Sequence[str], count: int) -> list[str]:
     if len(names) <= count:
         return list(names)
     return [names[round(i * (len(names) - 1) / (count - 1))] for i in range(count)]
-
-
-def _ignore(_: object) -> None:
-    """Maps that fill in are not drawn in a grid of small ones."""

@@ -49,10 +49,10 @@ class Fastest:
         if name not in self._engines:
             self._engines[name] = Edited(self._model, self._image, engine=name)
         began = self._clock()
-        used = self._engines[name]
-        scores = used.scores_of([edit])[0]
-        if used.engine != name:  # it fell back, and says so in its notes
-            self._engines = {used.engine: used}
+        edited = self._engines[name]
+        scores = edited.scores_of([edit])[0]
+        if edited.engine != name:  # it fell back, and says so in its notes
+            self._engines = {edited.engine: edited}
         times = self._times[name]
         if len(times) < _TRIES:
             times.append(self._clock() - began)

@@ -37,10 +37,9 @@ class Filling:
         self._image = tensor[0]
         self._pixels = torch.from_numpy(np.ascontiguousarray(pixels)).double().permute(2, 0, 1)
         self._blurred: dict[int, torch.Tensor] = {}
-        fitted = self._fit()
-        self._affine = fitted
+        self._affine = self._fit()
         self.note = ""
-        if fitted is None:
+        if self._affine is None:
             self.note = (
                 "How this image was preprocessed cannot be told from its pixels: a colour stands for the values at the "
                 "most similar pixel."
@@ -71,8 +70,8 @@ class Filling:
         if fill in ("blur", "copy"):
             image = self._blur(max(height, width)) if fill == "blur" else self._image
             top, left = (patch["top"], patch["left"]) if fill == "blur" else patch["source"]
-            rows = _within(top, height, image.shape[1], moved=fill == "copy")
-            columns = _within(left, width, image.shape[2], moved=fill == "copy")
+            rows = _indices(top, height, image.shape[1], moved=fill == "copy")
+            columns = _indices(left, width, image.shape[2], moved=fill == "copy")
             return image[:, rows][:, :, columns]
         return self.constant(fill, patch.get("color", ""))[:, None, None].expand(-1, height, width)
 
@@ -95,8 +94,8 @@ class Filling:
             rows = slice(max(patch["top"], 0), max(patch["top"] + patch["height"], 0))
             columns = slice(max(patch["left"], 0), max(patch["left"] + patch["width"], 0))
             below, right = max(-patch["top"], 0), max(-patch["left"], 0)
-            place = image[:, rows, columns]
-            place.copy_(self.of(patch)[:, below : below + place.shape[1], right : right + place.shape[2]])
+            covered = image[:, rows, columns]
+            covered.copy_(self.of(patch)[:, below : below + covered.shape[1], right : right + covered.shape[2]])
         return image[None]
 
     def _blur(self, side: int) -> torch.Tensor:
@@ -110,21 +109,21 @@ class Filling:
         channels = len(self._image)
         if channels not in (1, 3):
             return None
-        given = self._pixels if channels == 3 else self._pixels.mean(0, keepdim=True)
-        given, values = given.flatten(1), self._image.double().cpu().flatten(1)
-        centred = given - given.mean(1, keepdim=True)
+        pixels = (self._pixels if channels == 3 else self._pixels.mean(0, keepdim=True)).flatten(1)
+        values = self._image.double().cpu().flatten(1)
+        centred = pixels - pixels.mean(1, keepdim=True)
         spread = centred.square().sum(1)
         if not bool((spread > 0).all()) or not bool(values.isfinite().all()):
             return None
         slope = (centred * values).sum(1) / spread
-        offset = values.mean(1) - slope * given.mean(1)
-        apart = (values - slope[:, None] * given - offset[:, None]).abs().amax(1)
+        offset = values.mean(1) - slope * pixels.mean(1)
+        apart = (values - slope[:, None] * pixels - offset[:, None]).abs().amax(1)
         if bool((apart > _STEP * slope.abs()).any()):
             return None
         return slope, offset
 
 
-def _within(start: int, count: int, side: int, *, moved: bool) -> torch.Tensor:
+def _indices(start: int, count: int, side: int, *, moved: bool) -> torch.Tensor:
     """``count`` places from ``start`` on, inside 0 to ``side``: moved as a whole, or each to the nearest edge."""
     if moved:
         start = min(max(start, 0), max(side - count, 0))

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -15,16 +14,19 @@ from cnnwidgets import explainers
 from cnnwidgets.core.errors import Cancelled, InputError
 from cnnwidgets.core.progress import Step
 from cnnwidgets.explainers.occlusion.explainer import Occlusion
-from cnnwidgets.explorer.sentences import work_left
-from cnnwidgets.explorer.work.report import Report
-from cnnwidgets.explorer.work.session import Scene
+from cnnwidgets.explorer.sentences import function_name, work_left
+from cnnwidgets.explorer.work.layers import explained_layers, first_layer
+from cnnwidgets.explorer.work.report import share_of
+from cnnwidgets.explorer.work.scene import Scene
+from cnnwidgets.explorer.work.worker import Job, refuse_stopped
 from cnnwidgets.running.forward import fitted
 from cnnwidgets.widgets.occluder import Move, Occluder, SweepWish
 
 from .fastest import Fastest
 from .filling import Filling
-from .panel import Host, Part
-from .sweeps import class_of, show_sweep, target_of, told_of
+from .host import PanelHost
+from .panel import Panel
+from .sweeps import show_sweep, sweep_for
 
 _BATCH = 32  # of a sweep: a drag that interrupts it waits for one
 _PAUSE = 0.1  # seconds without another step, before the map is computed
@@ -32,7 +34,7 @@ _MAP_EVERY = 0.7  # and how old it may become in a drag without a pause
 
 
 @dataclass(eq=False)
-class _Open:
+class _Photograph:
     """The photograph on show, and what is kept of it."""
 
     scene: Scene
@@ -48,44 +50,42 @@ class _Open:
 
 
 @dataclass(eq=False)
-class _Swept:
-    """A sweep of the photograph on show, and what it has found by now."""
+class _SweepOnShow:
+    """A sweep of the photograph on show, and what it has measured by now."""
 
     wish: SweepWish
-    found: Occlusion | None = None
+    occlusion: Occlusion | None = None
 
 
-class Hiding(Part):
-    """Scores what is edited in an :class:`Occluder`, and sweeps its patch over the image; the newest wish wins."""
+class HidePanel(Panel):
+    """Scores what is edited in an :class:`Occluder`, and sweeps its patch over the image."""
 
     widget: Occluder
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: PanelHost) -> None:
         super().__init__(host)
         self.widget = Occluder()
         self.widget.on_move(self._move)
         self.widget.on_sweep(self._sweep)
         self.widget.on_cancel(self.cancel)
-        self._open: _Open | None = None
-        self._swept: _Swept | None = None
+        self._open: _Photograph | None = None
+        self._on_show: _SweepOnShow | None = None
 
     def scene_opened(self, scene: Scene) -> None:
         """Patches, scores and the sweep of the photograph before are taken away."""
         with self._lock:
-            self._worker.supersede()
+            self.drop()
             same = self._open is not None and self._open.scene.name == scene.name  # the network has changed
             patches = list(self.widget.patches) if same else []
             self._forget()
-            self._open = _Open(scene)
-            self.widget.target_name = self._target_name(scene)
+            self._open = _Photograph(scene)
+            self.widget.target_name = _target_name(scene)
             self.widget.set_picture(scene.picture.pixels)
             self._show_whole(scene)
             self.widget.clear_error()
-            if self.busy:
-                self._set_busy(False)
             if patches:
                 self.widget.patches = patches
-                self._move(Move(0, tuple(patches)))
+                self._move_patches()
 
     def target_changed(self, scene: Scene) -> None:
         """The scores and the sweep speak of the other class; nothing is computed again but the scores."""
@@ -93,32 +93,32 @@ class Hiding(Part):
             if self._open is None:
                 return
             self._open.scene = scene
-            self.widget.target_name = self._target_name(scene)
-            swept = self._swept
-            if swept is not None and swept.found is not None:
-                if told_of(swept.found, scene) is None:
-                    self._swept = None
+            self.widget.target_name = _target_name(scene)
+            sweep = self._on_show
+            if sweep is not None and sweep.occlusion is not None:
+                if sweep_for(sweep.occlusion, scene) is None:
+                    self._on_show = None
                     self._worker.cancel()
                     self.widget.clear_sweep()
                 else:
-                    self._draw(swept.found, swept, complete=self.widget.sweep == "done")
+                    self._draw(sweep.occlusion, sweep, complete=self.widget.sweep == "done")
             if not self.widget.patches:
                 self._show_whole(scene)
-            elif self.widget.sweep != "running":
-                self._move(Move(0, tuple(self.widget.patches)))
+            else:
+                self.score_again()
 
-    def again(self) -> None:
-        """Score the patches, and the photograph without them, anew: the network is another."""
-        if self._open is not None and self.widget.sweep != "running":
-            self._move(Move(0, tuple(self.widget.patches)))
+    def score_again(self) -> None:
+        """Score the patches, and the photograph without them, anew: the network or the class is another."""
+        if self.widget.sweep != "running":
+            self._move_patches()
 
     def sleep(self) -> None:
         """Let go of the image's values and of the sweep's scores."""
         with self._lock:
             if self._open is not None:
                 self._open.close()
-                self._open = _Open(self._open.scene.sleeping())
-            self._swept = None
+                self._open = _Photograph(self._open.scene.sleeping())
+            self._on_show = None
 
     def close(self) -> None:
         """Stop, and let go of the image's values."""
@@ -128,168 +128,166 @@ class Hiding(Part):
     def _forget(self) -> None:
         if self._open is not None:
             self._open.close()
-        self._open = self._swept = None
+        self._open = self._on_show = None
 
     def _show_whole(self, scene: Scene) -> None:
         whole = self._whole(scene)
-        self.widget.show_scores(whole, whole, self._host.session.labels, class_of(scene), kind=scene.kind)
+        self.widget.show_scores(whole, whole, scene.labels, scene.target_class, kind=scene.kind)
 
     def _whole(self, scene: Scene) -> torch.Tensor:
         """The scores of the photograph, of the network as it is now."""
         switched = self._host.switched_scores
         return scene.logits if switched is None else switched
 
-    def _move(self, move: Move, *, renewed: bool = False) -> None:
-        """A drag step; a sweep that runs stops, and what is done is kept."""
-        opened = self._open
-        if opened is not None:
-            again = None if renewed else lambda: self._move(move, renewed=True)
-            self.submit(lambda stop: self._score(stop, opened, move), again)
+    def _move_patches(self) -> None:
+        self._move(Move(0, tuple(self.widget.patches)))
 
-    def _score(self, stop: threading.Event, opened: _Open, move: Move) -> None:
-        if stop.is_set():
-            raise Cancelled("Stopped.")
-        scene, session = opened.scene, self._host.session
+    def _move(self, move: Move) -> None:
+        """A drag step; a sweep that runs stops, and what is done is kept."""
+
+        def prepare() -> Job | None:
+            photograph = self._open
+            return None if photograph is None else lambda stop: self._score(stop, photograph, move)
+
+        self.request(prepare)
+
+    def _score(self, stop: threading.Event, photograph: _Photograph, move: Move) -> None:
+        refuse_stopped(stop)
+        scene = photograph.scene
         without, whole = self._host.without_maps, self._whole(scene)
         logits = whole
         if move.patches:
-            filling, edited = self._ready(opened)
+            filling, edited = self._ready(photograph)
             edits = [(filling.of(patch), patch["top"], patch["left"]) for patch in move.patches]
             logits = without(filling.edited(move.patches)) if without else edited.scores_of(edits).float().cpu()
-        target = class_of(scene)
+        target = scene.target_class
 
         def show() -> None:
-            self.widget.show_scores(whole, logits, session.labels, target, move=move.id, kind=scene.kind)
-            self.widget.notes = self._notes(opened, move)
+            self.widget.show_scores(whole, logits, scene.labels, target, move=move.id, kind=scene.kind)
+            self.widget.notes = self._notes(photograph, move)
 
         self.apply(stop, show)
-        self._tell_host(stop, opened, logits if move.patches else None)
+        self._tell_host(stop, photograph, logits if move.patches else None)
         if move.patches and self.widget.with_heat:
-            self._heat(stop, opened, move)
+            self._heat(stop, photograph, move)
 
-    def _tell_host(self, stop: threading.Event, opened: _Open, logits: torch.Tensor | None) -> None:
-        """Not under this part's lock: the Explorer holds its own when it tells the parts of another photograph."""
+    def _tell_host(self, stop: threading.Event, photograph: _Photograph, logits: torch.Tensor | None) -> None:
+        """Not under this panel's lock: the Explorer holds its own when it tells the panels of another photograph."""
         if not stop.is_set():
             self._host.show_scores(logits)
-            if opened is not self._open and not self._closed:  # it came just now
+            if photograph is not self._open and not self._worker.closed:  # it came just now
                 self._host.show_scores(None)
 
-    def _heat(self, stop: threading.Event, opened: _Open, move: Move) -> None:
+    def _heat(self, stop: threading.Event, photograph: _Photograph, move: Move) -> None:
         """The Grad-CAM of the layer to begin with, on the edited picture, unless there is a newer wish."""
-        scene, session = opened.scene, self._host.session
-        recent = time.monotonic() - opened.mapped < _MAP_EVERY
-        if (recent and stop.wait(_PAUSE)) or stop.is_set() or opened.filling is None:
+        scene = photograph.scene
+        recent = time.monotonic() - photograph.mapped < _MAP_EVERY
+        if (recent and stop.wait(_PAUSE)) or stop.is_set() or photograph.filling is None:
             return
-        opened.mapped = time.monotonic()
-        if opened.layer is None:
-            layers = session.explained_layers(scene, set()) if scene.now.cam else []
-            opened.layer = session.same_maps(scene, scene.now.default or "", layers) or next(reversed(layers), "")
-        if not opened.layer:
+        photograph.mapped = time.monotonic()
+        if photograph.layer is None:
+            photograph.layer = first_layer(scene, explained_layers(scene)) if scene.now.cam else ""
+        if not photograph.layer:
             return
-        image = opened.filling.edited(move.patches)
-        found = explainers.grad_cam(session.model, image, target_of(scene), layer=opened.layer)
-        self.apply(stop, lambda: self.widget.show_heat(found.values[0], move=move.id, placement=found.placement))
+        image = photograph.filling.edited(move.patches)
+        cam = explainers.grad_cam(self._host.session.model, image, scene.target, layer=photograph.layer)
+        self.apply(stop, lambda: self.widget.show_heat(cam.values[0], move=move.id, placement=cam.placement))
 
-    def _ready(self, opened: _Open) -> tuple[Filling, Fastest]:
-        """Made when the first patch moves, on this part's thread."""
-        picture, model = opened.scene.picture, self._host.session.model
-        if opened.filling is None:
-            opened.filling = Filling(fitted(model, picture.tensor), picture.pixels)
-        if opened.edited is None:
-            opened.edited = Fastest(model, fitted(model, picture.tensor))
-            if opened is not self._open:  # another photograph came meanwhile
-                opened.close()
+    def _ready(self, photograph: _Photograph) -> tuple[Filling, Fastest]:
+        """Made when the first patch moves, on this panel's thread."""
+        image, model = photograph.scene.picture.tensor, self._host.session.model
+        filling = self._filling(photograph)
+        if photograph.edited is None:
+            photograph.edited = Fastest(model, fitted(model, image))
+            if photograph is not self._open:  # another photograph came meanwhile
+                photograph.close()
                 raise Cancelled("Stopped.")
-        return opened.filling, opened.edited
+        return filling, photograph.edited
 
-    def _notes(self, opened: _Open, move: Move) -> list[str]:
-        notes = list(opened.edited.notes) if opened.edited is not None and move.patches else []
+    def _filling(self, photograph: _Photograph) -> Filling:
+        if photograph.filling is None:
+            picture = photograph.scene.picture
+            photograph.filling = Filling(fitted(self._host.session.model, picture.tensor), picture.pixels)
+        return photograph.filling
+
+    def _notes(self, photograph: _Photograph, move: Move) -> list[str]:
+        notes = list(photograph.edited.notes) if photograph.edited is not None and move.patches else []
         by_colour = any(patch["fill"] in ("grey", "black", "color") for patch in move.patches)
-        if opened.filling is not None and opened.filling.note and by_colour:
-            notes.append(opened.filling.note)
+        if photograph.filling is not None and photograph.filling.note and by_colour:
+            notes.append(photograph.filling.note)
         if self._host.without_maps is not None:
             notes.append("these scores are without the maps that are switched off; the sweep and the map have all")
         return notes
 
-    def _sweep(self, wish: SweepWish, *, renewed: bool = False) -> None:
-        with self._lock:
-            opened = self._open
-            if opened is None:
-                raise InputError("There is no image to sweep over.")
-            height, width = opened.scene.picture.tensor.shape[2:]
-            if wish.size > min(height, width):
-                raise InputError(
-                    f"The patch is {wish.size}x{wish.size} pixels, the image {height}x{width} (height x width): choose "
-                    f"a patch of at most {min(height, width)}."
-                )
-            swept = self._swept = _Swept(wish)
-            self.widget.begin_sweep("Starting …")
-            self.widget.notes = self._notes(opened, Move(0, tuple(self.widget.patches)))
-            again = None if renewed else lambda: self._sweep(wish, renewed=True)
-            self.submit(lambda stop: self._run_sweep(stop, opened, swept), again)
+    def _sweep(self, wish: SweepWish) -> None:
+        self.request(lambda: self._prepared(wish))
 
-    def _run_sweep(self, stop: threading.Event, opened: _Open, swept: _Swept) -> None:
+    def _prepared(self, wish: SweepWish) -> Job:
+        photograph = self._open
+        if photograph is None:
+            raise InputError("There is no image to sweep over.")
+        height, width = photograph.scene.picture.tensor.shape[2:]
+        if wish.size > min(height, width):
+            raise InputError(
+                f"The patch is {wish.size}x{wish.size} pixels, the image {height}x{width} (height x width): choose "
+                f"a patch of at most {min(height, width)}."
+            )
+        sweep = self._on_show = _SweepOnShow(wish)
+        self.widget.begin_sweep("Starting …")
+        self.widget.notes = self._notes(photograph, Move(0, tuple(self.widget.patches)))
+        return lambda stop: self._run_sweep(stop, photograph, sweep)
+
+    def _run_sweep(self, stop: threading.Event, photograph: _Photograph, sweep: _SweepOnShow) -> None:
         def tell(step: Step) -> None:
-            share, text = step.done / max(step.total, 1), work_left("occlusion", step)
-            self.apply(stop, lambda: self.widget.show_progress(share, text.removeprefix("Occlusion ")))
+            self.widget.show_progress(share_of(step), work_left("occlusion", step).removeprefix("Occlusion "))
 
-        def draw(partial: Any) -> None:
-            self.apply(stop, lambda: self._draw(partial, swept))
-
-        report = Report(stop, tell, draw)
-        scene, wish, model = opened.scene, swept.wish, self._host.session.model
+        report = self.report(stop, tell, lambda partial: self._draw(partial, sweep))
+        scene, wish = photograph.scene, sweep.wish
         try:
-            if stop.is_set():
-                raise Cancelled("Stopped.")
-            filling = opened.filling or Filling(fitted(model, scene.picture.tensor), scene.picture.pixels)
-            opened.filling = filling
-            found = explainers.occlusion(
-                model,
+            refuse_stopped(stop)
+            occlusion = explainers.occlusion(
+                self._host.session.model,
                 scene.picture.tensor,
-                target_of(scene),
+                scene.target,
                 patch=wish.size,
                 stride=wish.stride,
-                fill=filling.for_sweep(wish.fill, wish.color),
+                fill=self._filling(photograph).for_sweep(wish.fill, wish.color),
                 batch=_BATCH,
                 progress=report,
             )
         except BaseException as error:
-            why = "" if isinstance(error, Cancelled) else " by an error"
-            self._if_shown(swept, lambda: self._stop_sweep(swept, report, why))
+            stopped = "Stopped" if isinstance(error, Cancelled) else "Stopped by an error"
+            if report.partial is None:
+                stopped = f"{stopped} before there was a result."
+            else:
+                share = f"{100 * report.share:.0f} %"
+                stopped = f"{stopped} at {share}. What was not measured is interpolated (fainter)."
+            self._if_on_show(sweep, lambda: self._end_sweep(sweep, report.partial, stopped))
             raise
-        self._if_shown(swept, lambda: self._end_sweep(found, swept))
+        self._if_on_show(sweep, lambda: self._end_sweep(sweep, occlusion))
 
-    def _if_shown(self, swept: _Swept, show: Callable[[], None]) -> None:
+    def _if_on_show(self, sweep: _SweepOnShow, show: Callable[[], None]) -> None:
         """Also when a newer wish has stopped it: what is done is kept."""
         with self._lock:
-            if self._swept is swept and not self._closed:
+            if self._on_show is sweep and not self._worker.closed:
                 show()
 
-    def _stop_sweep(self, swept: _Swept, report: Report, why: str) -> None:
-        partial = None if report.last is None else report.last.partial
-        if partial is None:
-            self.widget.end_sweep(f"Stopped{why} before there was a result.")
+    def _end_sweep(self, sweep: _SweepOnShow, occlusion: Occlusion | None, stopped: str = "") -> None:
+        if occlusion is not None:
+            self._draw(occlusion, sweep, complete=not stopped)
+        self.widget.end_sweep(stopped)
+
+    def _draw(self, occlusion: Occlusion, sweep: _SweepOnShow, *, complete: bool = False) -> None:
+        """``occlusion`` of the class explained now, which may be another one than when the sweep began."""
+        if self._open is None:
             return
-        self._draw(partial, swept)
-        self.widget.end_sweep(
-            f"Stopped{why} at {100 * report.share:.0f} %. What was not measured is interpolated (fainter)."
-        )
+        scene = self._open.scene
+        current = sweep_for(occlusion, scene)
+        if current is not None:
+            sweep.occlusion = occlusion
+            show_sweep(self.widget, current, scene, sweep.wish, complete=complete)
 
-    def _end_sweep(self, found: Occlusion, swept: _Swept) -> None:
-        self._draw(found, swept, complete=True)
-        self.widget.end_sweep()
 
-    def _draw(self, found: Occlusion, swept: _Swept, *, complete: bool = False) -> None:
-        opened = self._open
-        told = None if opened is None else told_of(found, opened.scene)
-        if opened is None or told is None:
-            return
-        swept.found = found
-        label = self._host.session.label
-        show_sweep(self.widget, told, opened.scene, label, swept.wish, complete=complete)
-
-    def _target_name(self, scene: Scene) -> str:
-        chosen = scene.now.chosen
-        if callable(chosen):
-            return str(getattr(chosen, "__name__", "your target"))
-        return str(self._host.session.label(int(chosen[0])))
+def _target_name(scene: Scene) -> str:
+    target = scene.target
+    return function_name(target) if callable(target) else scene.label(target)

@@ -4,54 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol
-
-import torch
+from typing import Any
 
 from cnnwidgets.core.errors import Cancelled
+from cnnwidgets.core.progress import Step
 from cnnwidgets.explainers.attribution import Attribution
-from cnnwidgets.explorer.work.session import Scene, Session, changed_meanwhile
-from cnnwidgets.explorer.work.worker import Worker
+from cnnwidgets.explorer.work.report import Report
+from cnnwidgets.explorer.work.scene import Scene
+from cnnwidgets.explorer.work.session import changed_meanwhile
+from cnnwidgets.explorer.work.worker import Job, Worker
+
+from .host import PanelHost
 
 
-class Host(Protocol):
-    """What a part sees of its Explorer."""
-
-    @property
-    def session(self) -> Session:
-        """The model, the images, and the functions that look at them."""
-
-    @property
-    def scene(self) -> Scene:
-        """The photograph on show, and what was computed for it and the class explained."""
-
-    @property
-    def shown(self) -> Attribution | None:
-        """The map on the overlay, if it is complete."""
-
-    def show_scores(self, logits: torch.Tensor | None) -> None:
-        """(classes,) scores of the image with patches on it, for the class bars; None: there are none."""
-
-    def show_switched(self, logits: torch.Tensor | None) -> None:
-        """(classes,) scores of the network without some of its maps, for the class bars; None: it has all."""
-
-    @property
-    def switched_scores(self) -> torch.Tensor | None:
-        """(classes,) scores of the photograph without the maps that are switched off; None: not known, or none is."""
-
-    @property
-    def without_maps(self) -> Callable[[torch.Tensor], torch.Tensor] | None:
-        """What scores an image (1, C, H, W) without the maps that are switched off; None: none is."""
-
-    def renew(self) -> None:
-        """Look at the photograph again, because the network has changed; returns when that is done."""
-
-    def part_changed(self) -> None:
-        """To be called when :attr:`Part.busy` changed."""
-
-
-class Part:
-    """Base of the panels that compute on a thread of their own; the newest request of a part wins.
+class Panel:
+    """Base of the panels that compute on a thread of their own; the newest request of a panel wins.
 
     A subclass sets ``widget`` (with ``show_error``, ``clear_error`` and the trait ``busy``) and overrides what it wants
     to be told. All of it may be called from the Explorer's worker thread.
@@ -59,11 +26,10 @@ class Part:
 
     widget: Any
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: PanelHost) -> None:
         self._host = host
-        self._worker = Worker(turns=host.session.turns)
         self._lock = threading.RLock()
-        self._closed = False
+        self._worker = Worker(self._lock, turns=host.session.turns)
         self.busy = False
         """Whether a job runs or waits."""
 
@@ -73,7 +39,7 @@ class Part:
     def target_changed(self, scene: Scene) -> None:
         """Another class is explained."""
 
-    def map_changed(self, shown: Attribution | None) -> None:
+    def map_changed(self, attribution: Attribution | None) -> None:
         """The overlay shows another map, or (None) one that is not complete, or none."""
 
     def stopped(self) -> None:
@@ -82,29 +48,41 @@ class Part:
     def sleep(self) -> None:
         """Let go of what can be made again: the photograph will be opened anew before anything else is asked for."""
 
-    def submit(self, job: Callable[[threading.Event], None], again: Callable[[], None] | None = None) -> None:
-        """Run ``job`` on this part's thread; the one before is asked to stop. An error is shown in the widget.
+    def request(self, prepare: Callable[[], Job | None]) -> None:
+        """Run the job that ``prepare`` returns on this panel's thread; the one before is asked to stop.
 
-        Where the network has changed since the photograph was looked at, that is done first, and then ``again`` is
-        called instead of the job: it asks for the same on what is there then, without another ``again``.
-        """
-        self._set_busy(True)
-        self._worker.submit(lambda stop: self._run(job, stop, again))
+        An error of the job is shown in the widget. Where the network has changed since the photograph was looked at,
+        that is done first, and the job prepared again for what is there then.
 
-    def apply(self, stop: threading.Event, change: Callable[[], None]) -> None:
-        """Change the view, unless the job was asked to stop.
-
-        Raises:
-            Cancelled: it was.
+        Args:
+            prepare: checks what is asked for, and lets the widget say that it has begun; None: there is nothing to do.
         """
         with self._lock:
-            if stop.is_set() or self._closed:
-                raise Cancelled("Stopped.")
-            change()
+            job = prepare()
+            if job is not None:
+                self._submit(job, prepare)
+
+    def report(self, stop: threading.Event, tell: Callable[[Step], None], draw: Callable[[Any], None]) -> Report:
+        """A :class:`Report` that shows nothing once the job was asked to stop."""
+        return Report(
+            stop,
+            lambda step: self.apply(stop, lambda: tell(step)),
+            lambda partial: self.apply(stop, lambda: draw(partial)),
+        )
+
+    def apply(self, stop: threading.Event, change: Callable[[], None]) -> None:
+        """Change the view, unless the job was asked to stop; it ends there if it was."""
+        self._worker.apply_unless_stopped(stop, change)
 
     def cancel(self) -> None:
         """Stop what is being computed."""
         self._worker.cancel()
+
+    def drop(self) -> None:
+        """Stop what is being computed, because it is for something that is not on show any more."""
+        self._worker.supersede()
+        if self.busy:
+            self._set_busy(False)
 
     def wait(self, timeout: float | None = None) -> None:
         """Block until nothing is being computed."""
@@ -112,43 +90,46 @@ class Part:
 
     def close(self) -> None:
         """Stop, and let go of everything. A subclass frees what it keeps, too."""
-        self._closed = True
         self._worker.close()
 
-    def _run(
-        self, job: Callable[[threading.Event], None], stop: threading.Event, again: Callable[[], None] | None
-    ) -> None:
-        if self._closed:
+    def _submit(self, job: Job, prepare: Callable[[], Job | None] | None) -> None:
+        self._set_busy(True)
+        self._worker.submit(lambda stop: self._run(job, stop, prepare))
+
+    def _run(self, job: Job, stop: threading.Event, prepare: Callable[[], Job | None] | None) -> None:
+        """``prepare``: None where the job has been prepared again already."""
+        if self._worker.closed:
             return
         scene, stale = self._host.scene, self._host.session.is_stale
-        current = True
+        current = stop.is_set() or not stale(scene)
         try:
-            if not stop.is_set() and stale(scene):
-                current = False
-                if again is not None:
-                    self._host.renew()
-                    if not self._closed:
-                        again()
-                    return
-            with scene.task.reading():
-                job(stop)
+            if prepare is not None and not current:
+                self._host.renew()
+                with self._lock:
+                    job_now = None if self._worker.closed else prepare()
+                    if job_now is not None:
+                        self._submit(job_now, None)
+                        return
+            else:
+                with scene.task.reading():
+                    job(stop)
             self._at_the_end(stop, self.widget.clear_error)
         except Cancelled:
             self._at_the_end(stop, self.stopped)
         except BaseException as error:  # SystemExit too would end the thread with the view still busy
-            failed = error
-            if isinstance(error, Exception) and current and not self._closed and stale(scene):
-                failed = changed_meanwhile()
-                failed.__cause__ = error
-            self._at_the_end(stop, lambda: self.widget.show_error(failed))
+            failure = error
+            if isinstance(error, Exception) and current and not self._worker.closed and stale(scene):
+                failure = changed_meanwhile()
+                failure.__cause__ = error
+            self._at_the_end(stop, lambda: self.widget.show_error(failure))
 
     def _at_the_end(self, stop: threading.Event, show: Callable[[], None]) -> None:
-        """A job that another one replaced says nothing any more."""
-        with self._lock:
-            if not self._closed and self._worker.is_newest(stop):
-                show()
-                self._set_busy(False)
+        def change() -> None:
+            show()
+            self._set_busy(False)
+
+        self._worker.apply_if_newest(stop, change)
 
     def _set_busy(self, busy: bool) -> None:
         self.busy = self.widget.busy = busy
-        self._host.part_changed()
+        self._host.busy_changed()

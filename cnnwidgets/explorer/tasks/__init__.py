@@ -1,8 +1,8 @@
 """What networks do, each read as a table of scores."""
 
-from .looking import Said, look
+from .finding import OutputHints
+from .looking import look
 from .numbers import function_sentence
-from .regions import checked_region
 from .task import Mark, Region, Task
 
-__all__ = ["Mark", "Region", "Said", "Task", "checked_region", "function_sentence", "look"]
+__all__ = ["Mark", "OutputHints", "Region", "Task", "function_sentence", "look"]

@@ -80,12 +80,12 @@ def detection_task(
     if not few:
         return DetectionTask(
             outputs="sigmoid",
-            output=_through(objects_of, _best_of_all),
+            output=_composed(objects_of, _best_of_all),
             labels=("any detection",),
             first=0,
             notes=(_NONE,),
         )
-    names = tuple(_name(int(numbers[index]), labels) for index in few)
+    names = tuple(_label_name(int(numbers[index]), labels) for index in few)
     notes = []
     if not sure:
         notes.append(f"No detection has a score of {LEAST_SCORE} or more; the best {len(few)} are offered.")
@@ -93,19 +93,19 @@ def detection_task(
         notes.append(f"The {MOST} detections with the highest scores are offered, of {len(order)}.")
     return DetectionTask(
         outputs="sigmoid",
-        output=_through(objects_of, _scores_of([(boxes[index], int(numbers[index])) for index in few])),
-        labels=tuple(f"{name} (box {place})" for place, name in enumerate(names, 1)),
+        output=_composed(objects_of, _scores_of([(boxes[index], int(numbers[index])) for index in few])),
+        labels=tuple(f"{name} (box {number})" for number, name in enumerate(names, 1)),
         first=0,
         marks=tuple(
-            Mark(_corner_and_size(boxes[index]), f"{place + 1} {name} {float(scores[index]):.2f}", place)
-            for place, (index, name) in enumerate(zip(few, names, strict=True))
+            Mark(_corner_and_size(boxes[index]), f"{number + 1} {name} {float(scores[index]):.2f}", number)
+            for number, (index, name) in enumerate(zip(few, names, strict=True))
         ),
         notes=tuple(notes),
         names=names,
     )
 
 
-def _through(first: Callable[[Any], Any] | None, then: Callable[[Any], torch.Tensor]) -> Callable[[Any], torch.Tensor]:
+def _composed(first: Callable[[Any], Any] | None, then: Callable[[Any], torch.Tensor]) -> Callable[[Any], torch.Tensor]:
     return then if first is None else lambda outputs: then(first(outputs))
 
 
@@ -123,7 +123,8 @@ def _best_of_all(outputs: Any) -> torch.Tensor:
     objects = detections(outputs)
     if objects is None:
         raise TargetError(f"The detector returned {shown(outputs)}.")
-    best = [one["scores"].amax() if len(one["scores"]) else one["scores"].new_zeros(()) for one in objects]
+    scores_by_image = [of_image["scores"] for of_image in objects]
+    best = [scores.amax() if len(scores) else scores.new_zeros(()) for scores in scores_by_image]
     return torch.stack(best)[:, None]
 
 
@@ -136,5 +137,5 @@ def _corner_and_size(box: torch.Tensor) -> tuple[float, float, float, float]:
     return top, left, bottom - top, right - left
 
 
-def _name(number: int, labels: Sequence[str] | None) -> str:
+def _label_name(number: int, labels: Sequence[str] | None) -> str:
     return labels[number] if labels is not None and 0 <= number < len(labels) else f"label {number}"

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
 
 from cnnwidgets.core.errors import InputError, TargetError
-from cnnwidgets.core.network import Network
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.detections import lies_beside_boxes
 from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.readout import Readout, reading
 from cnnwidgets.outputs.scores import class_scores, holds_detections, images_in, outputs_of, score_tensor, shown
 from cnnwidgets.outputs.targets import Target
-from cnnwidgets.running.forward import fitted, run
-from cnnwidgets.state.preserved import preserved
 
 from .detection import detection_task
 from .numbers import NumberTask, function_task, is_unit
@@ -35,6 +32,27 @@ _WAY_OUT = (
 )
 
 
+@dataclass
+class OutputHints:
+    """What somebody said of a model's outputs.
+
+    Attributes:
+        labels: names of the classes.
+        outputs, output: what the numbers are, and which output holds the scores.
+        function: the function that is explained.
+    """
+
+    labels: list[str] | None = None
+    outputs: Kind | None = None
+    output: OutputChoice = None
+    function: Callable[[Any], torch.Tensor] | None = None
+
+    def check_labels(self, classes: int) -> None:
+        """Raise InputError where there are more labels than classes, or fewer."""
+        if self.labels is not None and len(self.labels) != classes:
+            raise InputError(f"There are {len(self.labels)} labels for {classes} classes; pass one name a class.")
+
+
 def table_task(table: torch.Tensor, kind: Kind, labels: Sequence[str] | None) -> Task:
     """The task of a network that returned a table (1, K) whose numbers are of this kind."""
     count = table.shape[1]
@@ -44,37 +62,25 @@ def table_task(table: torch.Tensor, kind: Kind, labels: Sequence[str] | None) ->
     return Task(labels=names)
 
 
-def other_task(
-    model: nn.Module,
-    image: torch.Tensor,
-    target: Target,
-    *,
-    labels: Sequence[str] | None = None,
-    outputs: Kind | None = None,
-    output: OutputChoice = None,
-) -> Task | None:
+def other_task(raw: Any, image: torch.Tensor, target: Target, plain: Readout, hints: OutputHints) -> Task | None:
     """The task of a network that returns no table of scores for ``image`` (1, C, H, W); None if it returns one.
 
     Args:
-        model: it is run once.
+        raw: what it returned.
         target: what is to be explained: a function of what it returns is a task of its own.
-        labels: names that somebody gave.
-        outputs, output: what somebody said of the outputs.
+        plain: how that is read as far as ``hints`` and the network tell.
 
     Raises:
         InputError: nothing in it can be explained; says what there is.
     """
-    plain = Readout(outputs, output, base=Network.of(model).base)
-    with reading(plain):
-        raw = _returned(model, image)
     with reading(plain), contextlib.suppress(TargetError):
         class_scores(raw, batch=1)
         return None
     if callable(target) and not isinstance(target, torch.Tensor):
         return function_task(target, plain, raw)
-    objects_of = output if callable(output) else None
-    if holds_detections(raw if objects_of is None else _by(objects_of, raw)):
-        return detection_task(raw, labels, objects_of)
+    objects_of = hints.output if callable(hints.output) else None
+    if holds_detections(raw if objects_of is None else _or_none(objects_of, raw)):
+        return detection_task(raw, hints.labels, objects_of)
 
     def maps_of(returned: Any) -> torch.Tensor:
         with reading(plain):
@@ -92,17 +98,13 @@ def other_task(
                 "image, or target= a function that makes one score an image, (N,)."
             ) from error
         raise InputError(f"{error} The Explorer takes {_EXPECTED}. {_WAY_OUT}.") from error
-    if labels is not None and len(labels) != maps.shape[1]:
-        raise InputError(f"There are {len(labels)} labels for {maps.shape[1]} classes; pass one name a class.")
-    return segmentation_task(maps, maps_of, image, origin=origin, outputs=outputs, labels=labels, notes=plain.notes)
+    hints.check_labels(maps.shape[1])
+    return segmentation_task(
+        maps, maps_of, image, origin=origin, outputs=hints.outputs, labels=hints.labels, notes=plain.notes
+    )
 
 
-def _returned(model: nn.Module, image: torch.Tensor) -> Any:
-    with torch.inference_mode(False), torch.no_grad(), preserved(model, evaluate=True):
-        return run(model, fitted(model, image.clone()))
-
-
-def _by(function: Callable[[Any], Any], raw: Any) -> Any:
+def _or_none(function: Callable[[Any], Any], raw: Any) -> Any:
     try:
         return function(raw)
     except Exception:

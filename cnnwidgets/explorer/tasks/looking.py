@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,52 +11,18 @@ from torch import nn
 from cnnwidgets.core.errors import InputError, TargetError
 from cnnwidgets.core.network import Network
 from cnnwidgets.explainers.engine.all_layers import Observation, observe
-from cnnwidgets.outputs.choice import OutputChoice
-from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.readout import Readout, reading
 from cnnwidgets.outputs.targets import Target
 from cnnwidgets.pictures.preprocess import labels_for
+from cnnwidgets.running.forward import fitted, run
+from cnnwidgets.state.preserved import preserved
 
-from .finding import other_task, table_task
+from .finding import OutputHints, other_task, table_task
 from .task import Region, Task
 
 
-@dataclass
-class Said:
-    """What somebody said of a model's outputs.
-
-    Attributes:
-        labels: names of the classes.
-        outputs, output: what the numbers are, and which output holds the scores.
-        function: the function that is explained.
-    """
-
-    labels: list[str] | None = None
-    outputs: Kind | None = None
-    output: OutputChoice = None
-    function: Callable[[Any], torch.Tensor] | None = None
-
-    def readout(self, model: nn.Module) -> Readout:
-        """How the outputs are read before the task is known."""
-        classes = None if self.labels is None else len(self.labels)
-        return Readout(self.outputs, self.output, classes, Network.of(model).base)
-
-    def labels_of(self, model: nn.Module, classes: int) -> list[str] | None:
-        """One name a class; the model's own where nobody gave any.
-
-        Raises:
-            InputError: there are more labels, or fewer.
-        """
-        if self.labels is None:
-            own = labels_for(model)
-            return list(own) if own is not None and len(own) == classes else None
-        if len(self.labels) != classes:
-            raise InputError(f"There are {len(self.labels)} labels for {classes} classes; pass one name a class.")
-        return self.labels
-
-
 def look(
-    model: nn.Module, image: torch.Tensor, target: Target, region: Region, said: Said, before: Task
+    model: nn.Module, image: torch.Tensor, target: Target, region: Region, hints: OutputHints, before: Task
 ) -> tuple[Task, Observation]:
     """What the network does with ``image`` (1, C, H, W), and what one forward and one backward say about ``target``.
 
@@ -70,11 +34,12 @@ def look(
         InputError: nothing in what the model returns can be explained; or the region does not fit.
         TargetError: there is no such class, or the target function failed.
     """
-    if callable(target) and _is_function(target):
-        said.function = target
+    is_function = callable(target) and not isinstance(target, torch.Tensor)
+    if callable(target) and is_function:
+        hints.function = target
     refused: TargetError | None = None
     if type(before) is Task or before.output is None:
-        readout = said.readout(model)
+        readout = _readout(model, hints, None if hints.labels is None else len(hints.labels))
         try:
             with reading(readout):
                 observation = observe(model, image, target)
@@ -82,36 +47,47 @@ def look(
             refused = error
         else:
             if observation.outputs is not None:
-                labels = said.labels_of(model, observation.outputs.shape[1])
+                labels = _labels(model, hints, observation.outputs.shape[1])
                 task = table_task(observation.outputs, observation.kind, labels).at(region)
                 if task.outputs not in (None, observation.kind):
                     readout = dataclasses.replace(readout, outputs=task.outputs, kind=task.outputs)
-                task = dataclasses.replace(task, output=said.output, readout=readout)
+                task = dataclasses.replace(task, output=hints.output, readout=readout)
                 return task, dataclasses.replace(observation, kind=task.outputs or observation.kind)
-    other = _other(model, image, target, said, refused)
+    plain = _readout(model, hints)
+    try:
+        with reading(plain):
+            raw = _raw_outputs(model, image)
+        other = other_task(raw, image, target if hints.function is None else hints.function, plain, hints)
+    except InputError:
+        if refused is not None and (hints.output is not None or hints.outputs is not None):
+            raise refused from None
+        raise
     if other is None:  # a table after all
         if refused is not None:
             raise refused
-        return look(model, image, target, region, said, Task())
+        return look(model, image, target, region, hints, Task())
     task = other.at(region)
     task = dataclasses.replace(task, readout=Readout(task.outputs, task.output))
-    if task.first is not None and (target is None or _is_function(target)):
+    if task.first is not None and (target is None or is_function):
         target = task.first
     with task.reading():
         return task, observe(model, image, target)
 
 
-def _other(
-    model: nn.Module, image: torch.Tensor, target: Target, said: Said, refused: TargetError | None
-) -> Task | None:
-    explained = target if said.function is None else said.function
-    try:
-        return other_task(model, image, explained, labels=said.labels, outputs=said.outputs, output=said.output)
-    except InputError:
-        if refused is not None and (said.output is not None or said.outputs is not None):
-            raise refused from None
-        raise
+def _readout(model: nn.Module, hints: OutputHints, classes: int | None = None) -> Readout:
+    """How the outputs are read before the task is known."""
+    return Readout(hints.outputs, hints.output, classes, Network.of(model).base)
 
 
-def _is_function(target: Target) -> bool:
-    return callable(target) and not isinstance(target, torch.Tensor)
+def _labels(model: nn.Module, hints: OutputHints, classes: int) -> list[str] | None:
+    """One name a class; the model's own where nobody gave any."""
+    hints.check_labels(classes)
+    if hints.labels is not None:
+        return hints.labels
+    own = labels_for(model)
+    return list(own) if own is not None and len(own) == classes else None
+
+
+def _raw_outputs(model: nn.Module, image: torch.Tensor) -> Any:
+    with torch.inference_mode(False), torch.no_grad(), preserved(model, evaluate=True):
+        return run(model, fitted(model, image.clone()))

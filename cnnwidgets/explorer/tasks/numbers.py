@@ -37,11 +37,11 @@ class NumberTask(Task):
         """Which number is explained, and how to explain one of the reader's own."""
         if self.count == 1:
             return "Explains the number that the network returns."
-        what = "an embedding of length 1" if self.lengths else f"{self.count} numbers"
-        said = f"The network returns {what}; this explains {self.label(index)}, counted from 0."
+        returns = "an embedding of length 1" if self.lengths else f"{self.count} numbers"
+        text = f"The network returns {returns}; this explains {self.label(index)}, counted from 0."
         if self.count <= _FEW and not self.lengths:
-            return said
-        return f"{said} To explain how alike it is to another image's, explore with {_SUGGESTION}."
+            return text
+        return f"{text} To explain how alike it is to another image's, explore with {_SUGGESTION}."
 
 
 def is_unit(table: torch.Tensor) -> bool:
@@ -71,10 +71,12 @@ def function_sentence(function: Any, task: Task) -> str:
     """What is explained where a function is, beside the table of the bars; empty where that needs no words."""
     if type(task) is Task:
         return ""
-    return f"Explains {_name(function)}, a function of what the network returns; the bars are its own outputs."
+    return (
+        f"Explains {_function_title(function)}, a function of what the network returns; the bars are its own outputs."
+    )
 
 
-def _name(function: Any) -> str:
+def _function_title(function: Any) -> str:
     name = str(getattr(function, "__name__", None) or type(function).__name__)
     return "your target" if name == "<lambda>" else name
 
@@ -90,7 +92,7 @@ def function_task(target: Callable[[Any], torch.Tensor], plain: Readout, raw: An
     Raises:
         TargetError: the function makes no such scores of it.
     """
-    name = _name(target)
+    name = _function_title(target)
 
     def scores_of_target(outputs: Any) -> torch.Tensor:
         with reading(plain):

@@ -33,7 +33,7 @@ def checked_region(region: Any, size: Size) -> tuple[int, ...]:
     """
     numbers = tuple(region) if isinstance(region, list | tuple) else (None,)
     height, width = size
-    if not all(is_whole(one) for one in numbers) or len(numbers) not in (0, 2, 4):
+    if not all(is_whole(number) for number in numbers) or len(numbers) not in (0, 2, 4):
         raise InputError(
             f"region is {region!r}; expected whole numbers: [top, left, height, width] in pixels of the picture, "
             "[row, column] of a place in a segment, or [] for all of it."
@@ -58,13 +58,13 @@ def box_weights(box: tuple[int, ...], picture: Size, maps: Size) -> torch.Tensor
     """
     top, left, tall, wide = box
     rows, columns = (
-        _overlaps(begin, length, side, cells)
+        _shared_shares(begin, length, side, cells)
         for begin, length, side, cells in zip((top, left), (tall, wide), picture, maps, strict=True)
     )
     return torch.outer(rows, columns)
 
 
-def _overlaps(begin: int, length: int, side: int, cells: int) -> torch.Tensor:
+def _shared_shares(begin: int, length: int, side: int, cells: int) -> torch.Tensor:
     """(cells,): the share of each of as many equal parts of ``side`` that lies in ``length`` pixels from ``begin``."""
     edges = torch.arange(cells + 1, dtype=torch.float64) * side / cells
     shared = edges[1:].clamp(max=begin + length) - edges[:-1].clamp(min=begin)

@@ -51,11 +51,16 @@ class SegmentationTask(Task):
     def sentence(self, index: int) -> str:
         """Which mean is explained."""
         value = "probability" if self.outputs in _PROBABILITIES else "value" if self.classes is None else "score"
-        said = f"Explains the mean {value} of {self.label(index)} {self._where()}"
-        share = self._share(index)
-        if share is None:
-            return f"{said}."
-        return f"{said}; {self.label(index)} is predicted at {100 * share:.0f} % of its places{self._compared(index)}."
+        name, shares = self.label(index), self._shares()
+        text = f"Explains the mean {value} of {name} {self._where()}"
+        if shares is None:
+            return f"{text}."
+        share = float(shares[1 if self.count == 1 else index])
+        compared = ""
+        if index == self.first and self.count > 1:
+            others = "" if int(shares.argmax()) == index else " but the background"
+            compared = f", more than any other class{others}"
+        return f"{text}; {name} is predicted at {100 * share:.0f} % of its places{compared}."
 
     def caution(self, method: str) -> str:
         """Some methods mark places that a region's score does not depend on."""
@@ -91,7 +96,7 @@ class SegmentationTask(Task):
             return weights
         return segment_around(row, column, self.classes).float()
 
-    def _amounts(self) -> torch.Tensor | None:
+    def _shares(self) -> torch.Tensor | None:
         """How much of the region is predicted to be each class, as shares; None for pictures."""
         if self.classes is None:
             return None
@@ -103,25 +108,12 @@ class SegmentationTask(Task):
 
     def most_frequent(self) -> int:
         """The class that is predicted most often in the region, other than the background."""
-        amounts = self._amounts()
-        if amounts is None or self.count == 1:
+        shares = self._shares()
+        if shares is None or self.count == 1:
             return 0
-        order = amounts.argsort(descending=True, stable=True).tolist()
-        others = [index for index in order if amounts[index] > 0 and self.label(index).lower() not in _BACKGROUND]
+        order = shares.argsort(descending=True, stable=True).tolist()
+        others = [index for index in order if shares[index] > 0 and self.label(index).lower() not in _BACKGROUND]
         return int((others or order)[0])
-
-    def _compared(self, index: int) -> str:
-        amounts = self._amounts()
-        if index != self.first or self.count == 1 or amounts is None:
-            return ""
-        others = "" if int(amounts.argmax()) == index else " but the background"
-        return f", more than any other class{others}"
-
-    def _share(self, index: int) -> float | None:
-        amounts = self._amounts()
-        if amounts is None:
-            return None
-        return float(amounts[1 if self.count == 1 else index])
 
     def _where(self) -> str:
         if not self.region:

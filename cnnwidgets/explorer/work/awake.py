@@ -18,24 +18,21 @@ class Sleeper(Protocol):
 
 
 _lock = threading.Lock()
-_awake: list[weakref.ref[Sleeper]] = []
+_awake: weakref.WeakKeyDictionary[Sleeper, None] = weakref.WeakKeyDictionary()  # in the order in which they were used
 
 
 def woken(explorer: Sleeper) -> None:
     """``explorer`` holds maps from now on; those that were used longest ago let go of theirs."""
     with _lock:
-        others = [one for one in _awake if one() not in (None, explorer)]
-        _awake[:] = [*others, weakref.ref(explorer)]
-        too_many = others[: max(0, len(others) + 1 - MOST)]
-    for reference in too_many:
-        other = reference()
-        if other is None or other.sleep():
-            with _lock:
-                if reference in _awake:
-                    _awake.remove(reference)
+        _awake.pop(explorer, None)
+        _awake[explorer] = None
+        too_many = list(_awake)[:-MOST]
+    for other in too_many:
+        if other.sleep():
+            gone(other)
 
 
 def gone(explorer: Sleeper) -> None:
-    """``explorer`` is closed."""
+    """``explorer`` is closed, or asleep."""
     with _lock:
-        _awake[:] = [one for one in _awake if one() not in (None, explorer)]
+        _awake.pop(explorer, None)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
-from cnnwidgets.core.errors import Cancelled
 from cnnwidgets.core.progress import Step
-from cnnwidgets.explainers.attribution import Attribution
+
+from .worker import refuse_stopped
 
 _TELL_EVERY = 0.1  # seconds between two messages
 _DRAW_EVERY = 0.3  # and between two maps that fill in
@@ -24,26 +25,38 @@ class Report:
     """
 
     def __init__(
-        self, stop: threading.Event, tell: Callable[[Step], None], draw: Callable[[Attribution], None]
+        self,
+        stop: threading.Event,
+        tell: Callable[[Step], None],
+        draw: Callable[[Any], None] = lambda _: None,
     ) -> None:
         self._stop, self._tell, self._draw = stop, tell, draw
-        self._told = self._drawn = 0.0
-        self.last: Step | None = None
+        self._last_message = self._last_map = 0.0
+        self._step: Step | None = None
 
     def __call__(self, step: Step) -> None:
         """Take note of ``step``; raises ``Cancelled`` when asked to stop."""
-        if self._stop.is_set():
-            raise Cancelled("Stopped.")
-        self.last = step
+        refuse_stopped(self._stop)
+        self._step = step
         now = time.monotonic()
-        if now - self._told >= _TELL_EVERY:
-            self._told = now
+        if now - self._last_message >= _TELL_EVERY:
+            self._last_message = now
             self._tell(step)
-        if step.partial is not None and now - self._drawn >= _DRAW_EVERY:
-            self._drawn = now
+        if step.partial is not None and now - self._last_map >= _DRAW_EVERY:
+            self._last_map = now
             self._draw(step.partial)
 
     @property
     def share(self) -> float:
         """Of the work, 0 to 1."""
-        return 0.0 if self.last is None else self.last.done / max(self.last.total, 1)
+        return 0.0 if self._step is None else share_of(self._step)
+
+    @property
+    def partial(self) -> Any:
+        """The result so far; None where there is none."""
+        return None if self._step is None else self._step.partial
+
+
+def share_of(step: Step) -> float:
+    """How much of the work is done, 0 to 1."""
+    return step.done / max(step.total, 1)

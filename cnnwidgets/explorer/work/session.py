@@ -1,11 +1,11 @@
-"""What the Explorer knows of a model and a photograph: no widget in here, and no maths."""
+"""What the Explorer knows of a model and its photographs: no widget in here, and no maths."""
 
 from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,29 +15,27 @@ from cnnwidgets import explainers
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError, NotSpatial, TargetError
 from cnnwidgets.core.progress import ProgressCallback
 from cnnwidgets.explainers.attribution import Attribution
-from cnnwidgets.explainers.engine.all_layers import Observation, observe
-from cnnwidgets.explainers.every_layer import attribution_of, explained
+from cnnwidgets.explainers.engine.all_layers import observe
+from cnnwidgets.explainers.every_layer import attribution_of
 from cnnwidgets.explorer.fitting.advice import Fitting, advised, fitting
 from cnnwidgets.explorer.no_grad_cam import why_no_layer, why_not
-from cnnwidgets.explorer.tasks import Region, Said, Task, look
+from cnnwidgets.explorer.tasks import OutputHints, Region, Task, look
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.class_names import class_names
 from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.targets import Target
-from cnnwidgets.pictures.picture import Picture, load_picture
+from cnnwidgets.pictures.picture import load_picture
 from cnnwidgets.running.forward import fitted
 from cnnwidgets.state.fingerprint import Fingerprint, fingerprint
 from cnnwidgets.state.twin import Twin
-from cnnwidgets.tracing.architecture import Architecture, LayerInfo, trace
+from cnnwidgets.tracing.architecture import Architecture, trace
 
-from .origin import Origin, image_mark
+from .layers import traced_names
+from .scene import Scene
+from .version import Version, image_mark
 
-_PASSES = {"dropout", "identity"}
-_NEVER_AN_END = {"reshape", *_PASSES}
-_AFTER = {"conv": {"norm", "activation"}, "norm": {"activation"}}
 _USUAL_PATCH = 16  # pixels that an occlusion covers, for images of 128 pixels and more
-ATTEMPTS = 3
-"""How often something is computed again because the network changed meanwhile."""
+_ATTEMPTS = 3  # to open a photograph while the network changes
 _NEVER_STILL = (
     "The network's weights changed while this was computed, as in training: maps and scores may be of different "
     "weights."
@@ -46,64 +44,6 @@ _OTHER_LAYERS = (
     "The network takes another way for this photograph than for the first; layers that only run here are not in the "
     "graph. Explore the photograph by itself to see them."
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """A photograph, and what one forward and one backward of the model said about it and one target.
-
-    ``first`` was made when the photograph was opened and holds the maps; ``now`` belongs to the target.
-    """
-
-    name: str
-    picture: Picture
-    first: Observation
-    now: Observation
-    origin: Origin
-    asleep: bool = False
-    """Whether the maps have been let go of: tensors of their shapes, without content, stand in their places."""
-    task: Task = field(default_factory=Task)
-
-    @property
-    def maps(self) -> dict[str, torch.Tensor]:
-        """Layer -> maps (1, C, h, w)."""
-        return self.first.maps
-
-    @property
-    def logits(self) -> torch.Tensor:
-        """(classes,) raw outputs."""
-        if self.first.outputs is None:  # every task reads a table
-            raise CnnWidgetsError("The model returned no scores.")
-        return self.first.outputs[0]
-
-    def looks_like(self, other: Scene) -> bool:
-        """Whether both hold the same numbers, bit for bit."""
-        ours, theirs = self.first, other.first
-        return (
-            torch.equal(self.picture.tensor, other.picture.tensor)
-            and _equal(ours.outputs, theirs.outputs)
-            and (self.asleep or other.asleep or _equal_maps(ours.maps, theirs.maps))
-        )
-
-    def sleeping(self) -> Scene:
-        """The same without the content of the maps, which is most of it."""
-        stand_ins = {id(maps): torch.zeros(()).expand(maps.shape) for maps in self.maps.values()}
-        first = replace(self.first, maps={name: stand_ins[id(maps)] for name, maps in self.maps.items()})
-        return replace(self, first=first, now=first if self.now is self.first else self.now, asleep=True)
-
-    def with_note(self, note: str) -> Scene:
-        """The same with one more thing that the reader must know."""
-        return replace(self, picture=replace(self.picture, notes=(*self.picture.notes, note)))
-
-    @property
-    def kind(self) -> Kind:
-        """What the numbers in ``logits`` are."""
-        return self.first.kind
-
-    @property
-    def predicted(self) -> int:
-        """The class with the highest score."""
-        return int(self.logits.nan_to_num(-torch.inf).argmax())
 
 
 class Session:
@@ -122,16 +62,18 @@ class Session:
         if not images:
             raise InputError("There is no image to explore. Pass image=.")
         self.original = model
-        self._made: Fingerprint | None = fingerprint(model, thorough=True)
+        self.labels = None if labels is None else class_names(labels)
+        """Names of the classes, as far as somebody gave them."""
+        self.preprocess = preprocess
+        self._copied: Fingerprint | None = fingerprint(model, thorough=True)
         self._twin = Twin(model)
         self._lock = threading.RLock()
         self._images = dict(images)
-        self.preprocess = preprocess
         self._fitting: Fitting | None = None
-        self._said = Said(None if labels is None else class_names(labels), outputs, output)
-        self._task, self._columns = Task(), 0
-        self.architecture: Architecture | None = None
-        self._done: dict[tuple[Any, ...], Attribution] = {}
+        self._hints = OutputHints(self.labels, outputs, output)
+        self._task = Task()
+        self._architecture: Architecture | None = None
+        self._attributions: dict[tuple[Any, ...], Attribution] = {}
 
     @property
     def model(self) -> nn.Module:
@@ -160,100 +102,54 @@ class Session:
 
     def is_stale(self, scene: Scene) -> bool:
         """Whether the network or the image has changed since ``scene`` was opened, or its maps have been let go of."""
-        return scene.asleep or not scene.origin.same(self._origin(scene.name))
+        return scene.asleep or not scene.version.same(self._version(scene.name))
 
     def forget(self) -> None:
         """Let go of the maps that were kept for another look."""
-        self._done.clear()
+        self._attributions.clear()
 
-    def _origin(self, name: str, *, thorough: bool = False) -> Origin:
-        with self._lock:
-            image = self._images[name]
-        return Origin(fingerprint(self.original, thorough=thorough), image_mark(image))
-
-    def open(self, name: str, target: Target = None, region: Region = ()) -> Scene:
+    def open(
+        self, name: str, target: Target = None, region: Region = (), show: Callable[[Scene], None] | None = None
+    ) -> Scene:
         """Read the image ``name`` and look at it once, with the network as it is now.
 
-        If the network changes meanwhile, it is looked at again; a note says so if it never holds still. ``region`` is
-        for networks that score each place.
+        If the network changes before ``show`` is through, all is done again; a note says so if it never holds still.
+
+        Args:
+            name: one of ``images``.
+            target: what is explained.
+            region: for networks that score each place.
+            show: what else is to be computed with the scene.
+
+        Raises:
+            CnnWidgetsError: it failed; or, in place of what autograd says of an optimizer that stepped between a
+                forward and its backward, the network changed meanwhile.
         """
-        for left in reversed(range(ATTEMPTS)):
-            origin = self._origin(name, thorough=True)
-            with self._lock:
-                if self._made is None or not self._made.made_alike(origin.network):
-                    if self._made is not None and self._made.structure != origin.network.structure:
-                        self.architecture = None  # traced anew: layers may have come and gone
-                    self._twin, self._made = Twin(self.original), origin.network
+        for attempts_left in reversed(range(_ATTEMPTS)):
+            version = self._version(name, thorough=True)
+            self._renew_twin(version.network)
             try:
-                scene = self._open(name, target, region, origin)
+                scene = self._opened(name, target, region, version)
+                if not version.same(self._version(name)):
+                    if attempts_left:
+                        continue
+                    scene = scene.with_note(_NEVER_STILL)
+                if self._twin.note:
+                    scene = scene.with_note(self._twin.note)
+                self.forget()
+                if show is not None:
+                    show(scene)
+                return scene
             except Exception as error:
-                if isinstance(error, Cancelled) or origin.same(self._origin(name)):
+                if isinstance(error, Cancelled) or version.same(self._version(name)):
                     raise
-                if not left:
-                    raise changed_meanwhile() from error
-                continue
-            if origin.same(self._origin(name)):
-                break
-        else:
-            scene = scene.with_note(_NEVER_STILL)
-        if self._twin.note:
-            scene = scene.with_note(self._twin.note)
-        self._done.clear()
-        if not self._columns:
-            self.enter(scene)
-        return scene
+                failure = error
+        raise changed_meanwhile() from failure
 
-    def _open(self, name: str, target: Target, region: Region, origin: Origin) -> Scene:
-        if self._fitting is None:
-            picture = load_picture(self.images[name], self.model, self.preprocess)
-        else:
-            picture = self._fitting.picture(self.images[name], self.model)
-        try:
-            if self.architecture is None:
-                self.architecture = trace(self.model, fitted(self.model, picture.tensor))
-            task, seen = look(self.model, picture.tensor, target, region, self._said, self._task)
-        except CnnWidgetsError as error:
-            unreadable = isinstance(error, TargetError) or isinstance(error.__cause__, TargetError)
-            the_models_own = error.__cause__ is not None and not isinstance(error, InputError | TargetError)
-            if (unreadable or the_models_own) and self._refit(name, picture.tensor):
-                return self._open(name, target, region, origin)
-            if not the_models_own:
-                raise
-            raise advised(error, self.model, self.images[name], self.preprocess, picture.tensor) from error
-        notes = [*picture.notes, *task.notes]
-        if not self._known.issuperset(seen.maps):
-            notes.append(_OTHER_LAYERS)
-        return Scene(name, replace(picture, notes=tuple(notes)), seen, seen, origin, task=task)
-
-    def enter(self, scene: Scene) -> None:
-        """Take the names of the columns from ``scene``, which comes on show."""
-        self._task, self._columns = scene.task, len(scene.logits)
-
-    def _refit(self, name: str, tensor: torch.Tensor) -> bool:
-        """Whether the photographs must have another size for the model, and from now on have it."""
-        if self._fitting is None:
-            self._fitting = fitting(self.model, self.images[name], self.preprocess, tensor)
-            if self._fitting is not None:
-                self.architecture = None  # it was that of another size
-                return True
-        return False
-
-    @property
-    def traced(self) -> Architecture:
-        """The model's architecture, known since the first image was opened."""
-        if self.architecture is None:
-            raise CnnWidgetsError("No image has been opened yet.")
-        return self.architecture
-
-    @property
-    def _known(self) -> set[str]:
-        return {layer.name for layer in (*self.traced.layers, *self.traced.containers)}
-
-    def aim(self, scene: Scene, target: Target) -> Scene:
+    def retarget(self, scene: Scene, target: Target) -> Scene:
         """The same photograph, another target."""
         with scene.task.reading():
-            seen = observe(self.model, scene.picture.tensor, target, keep_maps=False)
-        return replace(scene, now=seen)
+            return replace(scene, now=observe(self.model, scene.picture.tensor, target, keep_maps=False))
 
     def explain(self, scene: Scene, method: str, layer: str, progress: ProgressCallback) -> Attribution:
         """The map of ``method`` for the scene's target; at once where the scene holds it already."""
@@ -264,104 +160,91 @@ class Session:
             return attribution_of(layer, scene.now)
         if info.needs_layer and not layer:
             raise NotSpatial(why_no_layer(method))
-        target = scene.now.chosen if callable(scene.now.chosen) else int(scene.now.chosen[0])
         # The function too: a cell that registers it is edited and run again.
-        key = (scene.task, target, method, info.function, layer if info.needs_layer else None)
-        if key not in self._done and method == "occlusion" and isinstance(target, int):
-            swept = self._swept(scene, info.function, target)
-            if swept is not None:
-                self._done[key] = swept
-        if key in self._done:
-            return self._done[key]
+        key = (scene.task, scene.target, method, info.function, layer if info.needs_layer else None)
+        attribution = self._attributions.get(key)
+        if attribution is None:
+            attribution = self._from_sweep(scene, method, info.function)
+        if attribution is None:
+            attribution = self._explained(scene, info, layer, progress)
+            if self.is_stale(scene):
+                return replace(attribution, notes=(*attribution.notes, _NEVER_STILL))
+        self._attributions[key] = attribution
+        return attribution
+
+    def _explained(self, scene: Scene, info: explainers.Info, layer: str, progress: ProgressCallback) -> Attribution:
         options: dict[str, Any] = {"layer": layer} if info.needs_layer else {}
         if "progress" in inspect.signature(info.function).parameters:
             options["progress"] = progress
-        if method == "occlusion":
+        if info.name == "occlusion":
             # The same share of a small image, so that it too gets a map with places.
             patch = min(_USUAL_PATCH, max(2, min(scene.picture.tensor.shape[2:]) // 8))
             options |= {"patch": patch, "stride": patch // 2}
         with scene.task.reading():
-            made: Attribution = info.function(self.model, scene.picture.tensor, target, **options)
-        if self.is_stale(scene):
-            return replace(made, notes=(*made.notes, _NEVER_STILL))
-        self._done[key] = made
-        return made
+            attribution: Attribution = info.function(self.model, scene.picture.tensor, scene.target, **options)
+        return attribution
 
-    def _swept(self, scene: Scene, function: Any, wanted: int) -> Attribution | None:
-        """The map of another class, from a sweep of this photograph that kept the scores of all classes."""
-        for (task, target, _, made_by, _), found in list(self._done.items()):
-            same = task is scene.task and made_by is function and isinstance(target, int)
-            if same and isinstance(found, explainers.Occlusion):
+    def _from_sweep(self, scene: Scene, method: str, function: Any) -> Attribution | None:
+        """The map of a class, from a sweep for another one that kept the scores of all classes."""
+        if method != "occlusion" or scene.target_class is None:
+            return None
+        for (task, target, _, its_function, _), attribution in list(self._attributions.items()):
+            same = task is scene.task and its_function is function and isinstance(target, int)
+            if same and isinstance(attribution, explainers.Occlusion):
                 try:
-                    return found.for_target(wanted)
+                    return attribution.for_target(scene.target_class)
                 except CnnWidgetsError:  # too many places and classes to keep
                     return None
         return None
 
-    def label(self, index: int) -> str:
-        """The name of a class."""
-        return self._task.label(index)
+    def _version(self, name: str, *, thorough: bool = False) -> Version:
+        with self._lock:
+            image = self._images[name]
+        return Version(fingerprint(self.original, thorough=thorough), image_mark(image))
 
-    @property
-    def labels(self) -> list[str] | None:
-        """The names of all columns of the table of scores; None: "class 0", "class 1"."""
-        if type(self._task) is Task and self._task.labels is None:
-            return self._said.labels
-        return [self._task.label(index) for index in range(self._columns)]
+    def _renew_twin(self, network: Fingerprint) -> None:
+        """Copy the network again where more has changed than what its parameters hold."""
+        with self._lock:
+            if self._copied is not None and self._copied.made_alike(network):
+                return
+            if self._copied is not None and self._copied.structure != network.structure:
+                self._architecture = None  # traced anew: layers may have come and gone
+            self._twin, self._copied = Twin(self.original), network
 
-    def info(self, layer: str) -> LayerInfo:
-        """What the trace knows of a layer.
+    def _opened(self, name: str, target: Target, region: Region, version: Version) -> Scene:
+        image = self.images[name]
+        if self._fitting is None:
+            picture = load_picture(image, self.model, self.preprocess)
+        else:
+            picture = self._fitting.picture(image, self.model)
+        try:
+            if self._architecture is None:
+                self._architecture = trace(self.model, fitted(self.model, picture.tensor))
+            task, observation = look(self.model, picture.tensor, target, region, self._hints, self._task)
+        except CnnWidgetsError as error:
+            unreadable = isinstance(error, TargetError) or isinstance(error.__cause__, TargetError)
+            the_models_own = error.__cause__ is not None and not isinstance(error, InputError | TargetError)
+            if (unreadable or the_models_own) and self._refit(image, picture.tensor):
+                return self._opened(name, target, region, version)
+            if not the_models_own:
+                raise
+            raise advised(error, self.model, image, self.preprocess, picture.tensor) from error
+        self._task = task
+        notes = [*picture.notes, *task.notes]
+        if not traced_names(self._architecture).issuperset(observation.maps):
+            notes.append(_OTHER_LAYERS)
+        picture = replace(picture, notes=tuple(notes))
+        return Scene(name, picture, observation, observation, version, self._architecture, task=task)
 
-        Raises:
-            LayerNotFound: no such layer; names the closest.
-        """
-        return self.traced.find(layer)
-
-    def spatial(self, scene: Scene, layer: str) -> LayerInfo:
-        """The same for a layer that has maps.
-
-        Raises:
-            LayerNotFound: no such layer.
-            NotSpatial: its output has no height and width.
-        """
-        info = self.info(layer)
-        if info.name not in scene.first.shapes:
-            raise NotSpatial(f"Layer {layer!r} does not run for the photograph {scene.name!r}, so it has no maps.")
-        if info.name not in scene.maps:
-            layout = scene.first.layouts.of(info.name, info.calls - 1, tuple(info.output_shape or ()))
-            raise NotSpatial(_why_no_maps(info, layer, layout.why_not if len(layout.shape) == 4 else None))
-        return info
-
-    def spatial_layers(self, scene: Scene) -> list[str]:
-        """Names of all layers that have maps and are in the graph, in order."""
-        return [name for name in scene.first.order if name in scene.maps and name in self._known]
-
-    def explained_layers(self, scene: Scene, drawn: set[str]) -> list[str]:
-        """Layers worth a map of the score, in order: the ends of conv-norm-activation chains, and blocks.
-
-        Of several that hold the same maps, the outermost that is ``drawn`` in the graph.
-        """
-        kinds = {layer.name: "identity" if layer.type == "Identity" else layer.kind for layer in self.traced.layers}
-        after = _what_follows(self.traced.edges, kinds)
-        outermost: dict[int, str] = {}
-        able = set(explained(scene.now))
-        for name in self.spatial_layers(scene):
-            if name not in able:
-                continue
-            kind, following = kinds.get(name, ""), after.get(name)
-            if kind in _NEVER_AN_END or (following and following <= _AFTER.get(kind, set())):
-                continue
-            key = id(scene.maps[name])
-            inner = outermost.pop(key, name)
-            outermost[key] = inner if inner in drawn and name not in drawn else name
-        return list(outermost.values())
-
-    def same_maps(self, scene: Scene, layer: str, among: list[str]) -> str | None:
-        """The one of ``among`` that holds the maps of ``layer``: itself, or a block that ends with it."""
-        if layer in among:
-            return layer
-        wanted = scene.maps.get(layer)
-        return next((name for name in among if scene.maps.get(name) is wanted), None)
+    def _refit(self, image: Any, tensor: torch.Tensor) -> bool:
+        """Whether the photographs must have another size for the model, and from now on have it."""
+        if self._fitting is not None:
+            return False
+        self._fitting = fitting(self.model, image, self.preprocess, tensor)
+        if self._fitting is None:
+            return False
+        self._architecture = None  # it was that of another size
+        return True
 
 
 def changed_meanwhile() -> CnnWidgetsError:
@@ -369,33 +252,3 @@ def changed_meanwhile() -> CnnWidgetsError:
     return CnnWidgetsError(
         "The network's weights changed while this was computed, as in training. Ask again when they hold still."
     )
-
-
-def _equal(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return one is other or (one.shape == other.shape and torch.equal(one.nan_to_num(), other.nan_to_num()))
-
-
-def _equal_maps(ours: Mapping[str, torch.Tensor], theirs: Mapping[str, torch.Tensor]) -> bool:
-    return ours.keys() == theirs.keys() and all(_equal(maps, theirs[name]) for name, maps in ours.items())
-
-
-def _what_follows(edges: list[tuple[str, str]], kinds: dict[str, str]) -> dict[str, set[str]]:
-    """Layer -> kinds of the layers that take its output, looking through those that only pass it on."""
-    after: dict[str, set[str]] = {}
-    order = {name: place for place, name in enumerate(kinds)}
-    for source, consumer in sorted(edges, key=lambda edge: -order[edge[1]]):
-        kind = kinds[consumer]
-        after.setdefault(source, set()).update(after.get(consumer, set()) if kind in _PASSES else {kind})
-    return after
-
-
-def _why_no_maps(info: LayerInfo, layer: str, why_not: str | None) -> str:
-    """One sentence on a layer that cannot be shown as maps."""
-    shape = tuple(info.output_shape or ())[1:]
-    amount = " × ".join(map(str, shape)) or "no tensor"
-    gives = f"{amount} numbers" if len(shape) == 1 else f"an output of {amount}"
-    if why_not is not None and min(shape[1:], default=1) > 1:
-        return f"Layer {layer!r} gives {gives}, {why_not}: no maps that lie as the image does."
-    return f"Layer {layer!r} gives {gives}, not maps with height and width. Select a layer before it in the graph."

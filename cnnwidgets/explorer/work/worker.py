@@ -12,6 +12,8 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
 
 from cnnwidgets.core.errors import Cancelled
 
@@ -29,22 +31,24 @@ class Worker:
     Submitting a job asks the ones before to stop; each is called, also when it was asked to stop before it began.
 
     Args:
+        lock: held while a job changes the view.
         turns: run each job at once, on the thread that submits it.
     """
 
-    def __init__(self, *, turns: bool = False) -> None:
+    def __init__(self, lock: AbstractContextManager[Any] | None = None, *, turns: bool = False) -> None:
+        self._lock = threading.RLock() if lock is None else lock
         self._changed = threading.Condition()
         self._turns = turns
         self._jobs: deque[tuple[contextvars.Context, Job, threading.Event]] = deque()
         self._stop = threading.Event()
-        self._running = self._closed = False
+        self._running = self.closed = False
         self._thread: threading.Thread | None = None
         _WORKERS.add(self)
 
     def submit(self, job: Job) -> None:
         """Run ``job`` as soon as the one before has stopped."""
         with self._changed:
-            if self._closed:
+            if self.closed:
                 raise RuntimeError("This worker is closed.")
             self._stop.set()
             self._stop = stop = threading.Event()
@@ -56,7 +60,7 @@ class Worker:
                     self._thread.start()
                 self._changed.notify_all()
         if self._turns:
-            _called(contextvars.copy_context(), job, stop)
+            _perform(contextvars.copy_context(), job, stop)
 
     def cancel(self) -> None:
         """Ask the running job to stop."""
@@ -74,6 +78,22 @@ class Worker:
         with self._changed:
             return stop is self._stop
 
+    def apply_unless_stopped(self, stop: threading.Event, change: Callable[[], None]) -> None:
+        """Let the job that got ``stop`` change the view.
+
+        Raises:
+            Cancelled: it was asked to stop.
+        """
+        with self._lock:
+            refuse_stopped(stop)
+            change()
+
+    def apply_if_newest(self, stop: threading.Event, change: Callable[[], None]) -> None:
+        """The same at the job's end: one that another has replaced says nothing any more."""
+        with self._lock:
+            if not self.closed and self.is_newest(stop):
+                change()
+
     def wait(self, timeout: float | None = None) -> None:
         """Block until nothing runs or waits.
 
@@ -88,26 +108,25 @@ class Worker:
 
     def close(self, timeout: float = _AT_CLOSE) -> None:
         """Ask the running job to stop, take no more, and give it a moment."""
-        with self._changed:
-            self._closed = True
-            self._stop.set()
-            self._jobs.clear()
-            self._changed.notify_all()
+        self._refuse_more()
         if threading.current_thread() is threading.main_thread():
             with contextlib.suppress(TimeoutError):
                 self.wait(timeout)
 
     def abandon(self) -> threading.Thread | None:
         """End the running job at its next line: nobody waits for it. Returns the thread that will end."""
-        with self._changed:
-            self._closed = True
-            self._stop.set()
-            self._jobs.clear()
-            self._changed.notify_all()
-            thread = self._thread
+        thread = self._refuse_more()
         if thread is not None and thread.ident is not None:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Cancelled))
         return thread
+
+    def _refuse_more(self) -> threading.Thread | None:
+        with self._changed:
+            self.closed = True
+            self._stop.set()
+            self._jobs.clear()
+            self._changed.notify_all()
+            return self._thread
 
     def _work(self) -> None:
         with contextlib.suppress(Cancelled):  # of a process that ends
@@ -115,17 +134,23 @@ class Worker:
                 with self._changed:
                     self._running = False
                     self._changed.notify_all()
-                    self._changed.wait_for(lambda: self._jobs or self._closed, _IDLE)
+                    self._changed.wait_for(lambda: self._jobs or self.closed, _IDLE)
                     if not self._jobs:
                         self._thread = None
                         return
                     context, job, stop = self._jobs.popleft()
                     self._running = True
-                _called(context, job, stop)
+                _perform(context, job, stop)
                 del context, job, stop  # an idle thread keeps no model alive
 
 
-def _called(context: contextvars.Context, job: Job, stop: threading.Event) -> None:
+def refuse_stopped(stop: threading.Event) -> None:
+    """Raise ``Cancelled`` where a job was asked to stop."""
+    if stop.is_set():
+        raise Cancelled("Stopped.")
+
+
+def _perform(context: contextvars.Context, job: Job, stop: threading.Event) -> None:
     try:
         context.run(job, stop)
     except Cancelled:

@@ -19,24 +19,24 @@ _STEP = 64  # and of more, one in so many
 
 
 @dataclass(frozen=True)
-class Origin:
+class Version:
     """The network and the image at one moment."""
 
     network: Fingerprint
     image: Hashable
 
-    def same(self, other: Origin) -> bool:
+    def same(self, other: Version) -> bool:
         """Whether both are as they were."""
         return self.image == other.image and self.network.same(other.network)
 
-    def change_to(self, other: Origin) -> str:
+    def change_to(self, other: Version) -> str:
         """A note on what is different now."""
-        what = "The network's weights have"
+        subject = "The network's weights have"
         if self.image != other.image:
-            what = "The image has"
+            subject = "The image has"
         elif self.network.structure != other.network.structure:
-            what = "The network's modules, hooks or attributes have"
-        return f"{what} changed since this picture was made: everything was computed again."
+            subject = "The network's modules, hooks or attributes have"
+        return f"{subject} changed since this picture was made: everything was computed again."
 
 
 def image_mark(image: Any) -> Hashable:
@@ -45,10 +45,11 @@ def image_mark(image: Any) -> Hashable:
     Raises nothing: what is no image is refused by who reads it.
     """
     try:
-        if isinstance(image, torch.Tensor):
-            return _tensor_mark(image)
+        if isinstance(image, torch.Tensor) and image.layout == torch.strided:
+            numbers = _sampled(image.detach(), image.numel(), image.is_contiguous())
+            return zlib.crc32(numbers.cpu().contiguous().view(torch.uint8).numpy().tobytes())
         if isinstance(image, np.ndarray):
-            return _array_mark(image)
+            return zlib.crc32(_sampled(image, image.size, image.flags.c_contiguous).tobytes())
         if isinstance(image, str | os.PathLike):
             file = Path(image).stat()
             return file.st_mtime_ns, file.st_size
@@ -57,17 +58,9 @@ def image_mark(image: Any) -> Hashable:
     return id(image)
 
 
-def _tensor_mark(image: torch.Tensor) -> Hashable:
-    small = image.numel() <= _ALL
-    if image.layout != torch.strided or not (small or image.is_contiguous()):  # or looking at it would copy it
-        return id(image)
-    flat = image.detach().reshape(-1)
-    return zlib.crc32((flat if small else flat[::_STEP]).cpu().contiguous().view(torch.uint8).numpy().tobytes())
-
-
-def _array_mark(image: Any) -> Hashable:
-    small = image.size <= _ALL
-    if not (small or image.flags.c_contiguous):
-        return id(image)
-    flat = image.reshape(-1)
-    return zlib.crc32((flat if small else flat[::_STEP]).tobytes())
+def _sampled(image: Any, count: int, contiguous: bool) -> Any:
+    if count <= _ALL:
+        return image.reshape(-1)
+    if not contiguous:
+        raise ValueError("Looking at it would copy it.")
+    return image.reshape(-1)[::_STEP]

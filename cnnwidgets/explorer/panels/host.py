@@ -1,0 +1,88 @@
+"""What an Explorer has on show just now, for all who read or change it: its traits, its panels, its requests."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+
+from cnnwidgets.explainers.attribution import Attribution
+from cnnwidgets.explorer.work.scene import Scene
+from cnnwidgets.explorer.work.session import Session
+
+
+class PanelHost:
+    """What a panel sees of its Explorer.
+
+    Attributes:
+        session: the model, the images, and the functions that look at them.
+        scene: the photograph on show, and what was computed for it and the class explained.
+        lock: held while the view is set, and to see that it is not.
+        checking: whether a trait that is set is a wish, to be checked and followed: not while the view is being made,
+            nor while it sets them itself.
+        overlay_map: the map on the overlay, if it is complete.
+        switched_scores: (classes,) scores of the photograph without the maps that are switched off; None: not known,
+            or none is.
+        without_maps: what scores an image (1, C, H, W) without the maps that are switched off; None: none is.
+        score_patches: scores what the reader's patches hide anew.
+        update_bars: shows scores (classes,) on the class bars, or (None) those of the photograph.
+        busy_changed: to be called when :attr:`Panel.busy` changed.
+        renew: looks at the photograph again, because the network has changed; returns when it has.
+    """
+
+    def __init__(self, session: Session, scene: Scene) -> None:
+        self.session, self.scene = session, scene
+        self.lock = threading.RLock()
+        self.checking = False
+        self.overlay_map: Attribution | None = None
+        self.switched_scores: torch.Tensor | None = None
+        self.without_maps: Callable[[torch.Tensor], torch.Tensor] | None = None
+        self._patched_scores: torch.Tensor | None = None
+        self._hiding_on_show = False
+        self.score_patches: Callable[[], None] = lambda: None
+        self.update_bars: Callable[[torch.Tensor | None], None] = lambda _: None
+        self.busy_changed: Callable[[], None] = lambda: None
+        self.renew: Callable[[], None] = lambda: None
+
+    @contextmanager
+    def unchecked(self) -> Iterator[None]:
+        """While traits are set to what is known to be right, and by nobody's wish."""
+        before, self.checking = self.checking, False
+        try:
+            yield
+        finally:
+            self.checking = before
+
+    def scene_opened(self, scene: Scene) -> None:
+        """Another photograph is on show, without patches."""
+        self.scene = scene
+        self._patched_scores = self.switched_scores = None
+
+    def show_scores(self, logits: torch.Tensor | None) -> None:
+        """(classes,) scores of the image with patches on it, for the class bars; None: there are none."""
+        self._patched_scores = logits
+        self._choose_scores()
+
+    def show_switched(self, logits: torch.Tensor | None) -> None:
+        """(classes,) scores of the network without some of its maps, for the class bars; None: it has all."""
+        self.switched_scores = logits
+        self._choose_scores()
+        self.score_patches()  # they are judged by the network as it is now
+
+    def panel_changed(self, panel: str) -> None:
+        """The bars speak of the patches only where the patches are seen."""
+        self._hiding_on_show = panel == "hide"
+        self._choose_scores()
+
+    def clear(self) -> None:
+        """Let go of the model and of all that is on show."""
+        del self.session, self.scene
+        self.overlay_map = self.switched_scores = self.without_maps = self._patched_scores = None
+        self.score_patches = self.busy_changed = self.renew = lambda: None
+        self.update_bars = lambda _: None
+
+    def _choose_scores(self) -> None:
+        patched = self._patched_scores if self._hiding_on_show else None
+        self.update_bars(self.switched_scores if patched is None else patched)

@@ -1,0 +1,97 @@
+"""Which layers of a scene can be looked at, and which are worth it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from cnnwidgets.core.errors import NotSpatial
+from cnnwidgets.explainers.every_layer import explained
+from cnnwidgets.tracing.architecture import Architecture, LayerInfo
+
+from .scene import Scene
+
+_PASSES = {"dropout", "identity"}
+_NEVER_AN_END = {"reshape", *_PASSES}
+_AFTER = {"conv": {"norm", "activation"}, "norm": {"activation"}}
+
+
+def layer_with_maps(scene: Scene, layer: str) -> LayerInfo:
+    """What the trace knows of ``layer``, which has maps.
+
+    Raises:
+        LayerNotFound: no such layer; names the closest.
+        NotSpatial: its output has no height and width.
+    """
+    info = scene.architecture.find(layer)
+    if info.name not in scene.first.shapes:
+        raise NotSpatial(f"Layer {layer!r} does not run for the photograph {scene.name!r}, so it has no maps.")
+    if info.name not in scene.maps:
+        layout = scene.first.layouts.of(info.name, info.calls - 1, tuple(info.output_shape or ()))
+        raise NotSpatial(_why_no_maps(info, layer, layout.why_not if len(layout.shape) == 4 else None))
+    return info
+
+
+def layers_with_maps(scene: Scene) -> list[str]:
+    """Names of all layers that have maps and are in the graph, in order."""
+    in_graph = traced_names(scene.architecture)
+    return [name for name in scene.first.order if name in scene.maps and name in in_graph]
+
+
+def traced_names(architecture: Architecture) -> set[str]:
+    """Names of all layers of an architecture, containers included."""
+    return {layer.name for layer in (*architecture.layers, *architecture.containers)}
+
+
+def explained_layers(scene: Scene, drawn: Collection[str] = ()) -> list[str]:
+    """Layers worth a map of the score, in order: the ends of conv-norm-activation chains, and blocks.
+
+    Of several that hold the same maps, the outermost that is ``drawn`` in the graph.
+    """
+    architecture = scene.architecture
+    kinds = {layer.name: "identity" if layer.type == "Identity" else layer.kind for layer in architecture.layers}
+    after = _what_follows(architecture.edges, kinds)
+    outermost: dict[int, str] = {}
+    able = set(explained(scene.now))
+    for name in layers_with_maps(scene):
+        if name not in able:
+            continue
+        kind, following = kinds.get(name, ""), after.get(name)
+        if kind in _NEVER_AN_END or (following and following <= _AFTER.get(kind, set())):
+            continue
+        key = id(scene.maps[name])
+        inner = outermost.pop(key, name)
+        outermost[key] = inner if inner in drawn and name not in drawn else name
+    return list(outermost.values())
+
+
+def same_maps(scene: Scene, layer: str, among: Sequence[str]) -> str | None:
+    """The one of ``among`` that holds the maps of ``layer``: itself, or a block that ends with it."""
+    if layer in among:
+        return layer
+    maps = scene.maps.get(layer)
+    return next((name for name in among if scene.maps.get(name) is maps), None)
+
+
+def first_layer(scene: Scene, among: Sequence[str]) -> str:
+    """The layer to begin with: of a transformer, the last one whose maps the score depends on is not the last."""
+    return same_maps(scene, scene.now.default or "", among) or (among[-1] if among else "")
+
+
+def _what_follows(edges: list[tuple[str, str]], kinds: dict[str, str]) -> dict[str, set[str]]:
+    """Layer -> kinds of the layers that take its output, looking through those that only pass it on."""
+    after: dict[str, set[str]] = {}
+    order = {name: number for number, name in enumerate(kinds)}
+    for source, consumer in sorted(edges, key=lambda edge: -order[edge[1]]):
+        kind = kinds[consumer]
+        after.setdefault(source, set()).update(after.get(consumer, set()) if kind in _PASSES else {kind})
+    return after
+
+
+def _why_no_maps(info: LayerInfo, layer: str, why_not: str | None) -> str:
+    """One sentence on a layer that cannot be shown as maps."""
+    shape = tuple(info.output_shape or ())[1:]
+    amount = " × ".join(map(str, shape)) or "no tensor"
+    gives = f"{amount} numbers" if len(shape) == 1 else f"an output of {amount}"
+    if why_not is not None and min(shape[1:], default=1) > 1:
+        return f"Layer {layer!r} gives {gives}, {why_not}: no maps that lie as the image does."
+    return f"Layer {layer!r} gives {gives}, not maps with height and width. Select a layer before it in the graph."

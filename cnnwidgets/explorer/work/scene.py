@@ -1,0 +1,110 @@
+"""A photograph, and what the network says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+
+from cnnwidgets.core.errors import CnnWidgetsError
+from cnnwidgets.explainers.engine.all_layers import Observation
+from cnnwidgets.explorer.tasks import Task
+from cnnwidgets.outputs.kinds import Kind
+from cnnwidgets.pictures.picture import Picture
+from cnnwidgets.tracing.architecture import Architecture
+
+from .version import Version
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A photograph, and what one forward and one backward of the model said about it and one target.
+
+    ``first`` was made when the photograph was opened and holds the maps; ``now`` belongs to the target.
+    """
+
+    name: str
+    picture: Picture
+    first: Observation
+    now: Observation
+    version: Version
+    architecture: Architecture
+    asleep: bool = False
+    """Whether the maps have been let go of: tensors of their shapes, without content, stand in their places."""
+    task: Task = field(default_factory=Task)
+
+    @property
+    def maps(self) -> dict[str, torch.Tensor]:
+        """Layer -> maps (1, C, h, w)."""
+        return self.first.maps
+
+    @property
+    def logits(self) -> torch.Tensor:
+        """(classes,) raw outputs."""
+        if self.first.outputs is None:  # every task reads a table
+            raise CnnWidgetsError("The model returned no scores.")
+        return self.first.outputs[0]
+
+    @property
+    def kind(self) -> Kind:
+        """What the numbers in ``logits`` are."""
+        return self.first.kind
+
+    @property
+    def predicted(self) -> int:
+        """The class with the highest score."""
+        return int(self.logits.nan_to_num(-torch.inf).argmax())
+
+    @property
+    def target(self) -> int | Callable[[Any], torch.Tensor]:
+        """What is explained: a class, or a function of what the model returns."""
+        targets = self.now.chosen
+        return targets if callable(targets) else int(targets[0])
+
+    @property
+    def target_class(self) -> int | None:
+        """The class explained; None where it is a function."""
+        target = self.target
+        return None if callable(target) else target
+
+    def label(self, index: int) -> str:
+        """The name of a class."""
+        return self.task.label(index)
+
+    @property
+    def labels(self) -> list[str] | None:
+        """The names of all columns of the table of scores; None: "class 0", "class 1"."""
+        if type(self.task) is Task and self.task.labels is None:
+            return None
+        return [self.label(index) for index in range(len(self.logits))]
+
+    def looks_like(self, other: Scene) -> bool:
+        """Whether both hold the same numbers, bit for bit."""
+        ours, theirs = self.first, other.first
+        if not torch.equal(self.picture.tensor, other.picture.tensor) or not _same_numbers(
+            ours.outputs, theirs.outputs
+        ):
+            return False
+        if self.asleep or other.asleep:
+            return True
+        same_layers = ours.maps.keys() == theirs.maps.keys()
+        return same_layers and all(_same_numbers(maps, theirs.maps[name]) for name, maps in ours.maps.items())
+
+    def sleeping(self) -> Scene:
+        """The same without the content of the maps, which is most of it."""
+        stand_ins = {id(maps): torch.zeros(()).expand(maps.shape) for maps in self.maps.values()}
+        first = replace(self.first, maps={name: stand_ins[id(maps)] for name, maps in self.maps.items()})
+        return replace(self, first=first, now=first if self.now is self.first else self.now, asleep=True)
+
+    def with_note(self, note: str) -> Scene:
+        """The same with one more thing that the reader must know."""
+        return replace(self, picture=replace(self.picture, notes=(*self.picture.notes, note)))
+
+
+def _same_numbers(values: torch.Tensor | None, others: torch.Tensor | None) -> bool:
+    if values is None or others is None:
+        return values is others
+    same_shape = values.shape == others.shape
+    return values is others or (same_shape and torch.equal(values.nan_to_num(), others.nan_to_num()))
