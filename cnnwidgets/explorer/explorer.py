@@ -15,7 +15,7 @@ from cnnwidgets.core.progress import Step
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.outputs.targets import Target
 from cnnwidgets.pictures.picture import load_picture
-from cnnwidgets.widgets.heatmap_overlay.names import method_label
+from cnnwidgets.widgets._maps.methods import method_label
 
 from .choices import Choices
 from .no_grad_cam import first_method, why_not

@@ -13,7 +13,7 @@ from cnnwidgets.core.progress import Step
 from cnnwidgets.outputs.kinds import COMPETING, Kind, has_probabilities
 from cnnwidgets.outputs.targets import Chosen, probabilities
 from cnnwidgets.tracing.architecture import Architecture
-from cnnwidgets.widgets.heatmap_overlay.names import method_label
+from cnnwidgets.widgets._maps.methods import method_label
 
 _ORDER = ["grad_cam", "saliency", "occlusion"]
 # Two classes are called close when the second has at least this share of the first one's probability.

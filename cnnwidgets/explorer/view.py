@@ -12,12 +12,11 @@ import torch
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.tracing.architecture import Architecture, LayerInfo
 from cnnwidgets.tracing.placement import UNKNOWN
+from cnnwidgets.widgets._maps.methods import method_label, method_unit
 from cnnwidgets.widgets.architecture_graph import ArchitectureGraph
 from cnnwidgets.widgets.class_scores import ClassScores
 from cnnwidgets.widgets.explorer_bar import ExplorerBar
 from cnnwidgets.widgets.heatmap_overlay import HeatmapOverlay
-from cnnwidgets.widgets.heatmap_overlay.names import method_label
-from cnnwidgets.widgets.heatmap_overlay.units import unit_of
 from cnnwidgets.widgets.panel_tabs import PanelTabs
 
 from .no_grad_cam import why_not
@@ -172,7 +171,7 @@ class View:
             layers,
             [scene.now.cam[name][0].numpy() for name in layers],
             caption=f"{{layer}} → {explained(scene.now.chosen, self._label)}",
-            unit=unit_of("grad_cam"),
+            unit=method_unit("grad_cam"),
             method="grad_cam",
             placements=[scene.now.placements.get(name) for name in layers],
         )

@@ -27,12 +27,21 @@ _LEAST_BYTES = 40_000
 
 
 class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
-    """Base of the widgets. A subclass sets ``_esm`` and ``_css`` with :func:`bundle` and adds its traits.
+    """Base of the widgets. A subclass names its folder, ``class Occluder(CnnWidget, folder="occluder")``.
 
-    Small state is in traits. Bulk data goes with :meth:`push`; the newest push of a kind is kept, so that a view
-    which appears later can ask for it. Commands from the browser are methods marked with
-    :func:`~._messages.command`; they and state from the page are checked before anything is done with them.
+    Small state is in traits, which go to the page unless tagged ``sync=False``. Bulk data goes with :meth:`push`; the
+    newest push of a kind is kept, so that a view which appears later can ask for it. Commands from the browser are
+    methods marked with :func:`~._messages.command`; they and state from the page are checked before anything is done
+    with them.
     """
+
+    def __init_subclass__(cls, folder: str = "", **options: Any) -> None:
+        if folder:
+            cls._esm, cls._css = bundle(folder).values()
+        for trait in vars(cls).values():
+            if isinstance(trait, traitlets.TraitType) and "sync" not in trait.metadata:
+                trait.tag(sync=True)
+        super().__init_subclass__(**options)
 
     busy = traitlets.Bool(False, help="Something is being computed for this widget.").tag(sync=True)
     error = traitlets.Unicode("", help="One sentence for the reader; empty when all is well.").tag(sync=True)
@@ -122,17 +131,21 @@ class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
     def _pull(self, kind: str) -> None:
         """A view that has just appeared asks for the newest data."""
         if kind in self._pushed:
-            message, kept = self._pushed[kind]
-            self.send(message, buffers=kept)
+            message, buffers = self._pushed[kind]
+            self.send(message, buffers=buffers)
+
+
+def nobody_listens(*_: object) -> None:
+    """What a button does while nobody has asked to be called."""
 
 
 def bundle(folder: str) -> dict[str, Path]:
-    """Paths of a widget's built JavaScript and CSS: ``_esm, _css = bundle("feature_maps").values()``."""
+    """Paths of a widget's built JavaScript and CSS, "esm" and "css"."""
     return {"esm": STATIC / f"{folder}.js", "css": STATIC / f"{folder}.css"}
 
 
-def _unknown_keyword(owner: str, name: str, known: list[str]) -> str:
-    public = [trait for trait in known if not trait.startswith("_")]
+def _unknown_keyword(owner: str, name: str, traits: list[str]) -> str:
+    public = [trait for trait in traits if not trait.startswith("_")]
     close = difflib.get_close_matches(name, public, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else f" It takes: {', '.join(sorted(public))}."
     return f"{owner} got an unexpected keyword {name!r}.{hint}"

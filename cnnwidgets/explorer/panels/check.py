@@ -19,7 +19,7 @@ from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explorer.sentences import work_left
 from cnnwidgets.explorer.work.report import Report
 from cnnwidgets.explorer.work.session import Scene
-from cnnwidgets.widgets.heatmap_overlay.names import method_label
+from cnnwidgets.widgets._maps.methods import method_label
 from cnnwidgets.widgets.map_check import MapCheck
 
 from .panel import Host, Part

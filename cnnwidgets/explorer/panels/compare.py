@@ -14,8 +14,8 @@ from cnnwidgets.core.progress import Step
 from cnnwidgets.explorer.sentences import explained, method_choices
 from cnnwidgets.explorer.work.report import Report
 from cnnwidgets.explorer.work.session import Scene
+from cnnwidgets.widgets._maps.methods import method_label
 from cnnwidgets.widgets.comparison import Comparison, Wanted
-from cnnwidgets.widgets.heatmap_overlay.names import method_label
 
 from .panel import Host, Part
 

@@ -30,7 +30,7 @@ def picture_pixels(picture: Any) -> npt.NDArray[np.uint8]:
         raise InputError(
             "The picture is an Attribution. The picture comes first, then the map: (picture, attribution)."
         )
-    pixels = _decoded(picture)
+    pixels = _file_pixels(picture)
     if pixels is None:
         pixels = as_array(picture, "The picture")
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
@@ -49,7 +49,7 @@ def is_attribution(value: Any) -> bool:
     return all(hasattr(value, name) for name in ("values", "method", "notes"))
 
 
-def _decoded(picture: Any) -> npt.NDArray[np.uint8] | None:
+def _file_pixels(picture: Any) -> npt.NDArray[np.uint8] | None:
     """Of a PIL image or a file; None for anything else."""
     if not is_whole_photograph(picture):
         return None
