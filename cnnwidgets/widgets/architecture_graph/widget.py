@@ -11,7 +11,6 @@ import traitlets
 from cnnwidgets.core.errors import CnnWidgetsError, LayerNotFound
 from cnnwidgets.widgets._base import CnnWidget
 from cnnwidgets.widgets._messages import command, text
-from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import title
 
 from .drawing.block import Rectangle
@@ -116,8 +115,7 @@ class ArchitectureGraph(CnnWidget, folder="architecture_graph"):
         """Names of the layers and containers that a node or a group stands for: each node's is that of its output."""
         return {node.layer for node in self._tree.nodes} | set(self._tree.groups)
 
-    def _still(self) -> Block | None:
-        return graph_still(self)
+    _still = graph_still
 
     def _still_title(self) -> str:
         return title("Architecture", f"{self._layers} layers", self)

@@ -15,7 +15,6 @@ from cnnwidgets.widgets._box import WidgetBox, close_figure, panel_figure
 from cnnwidgets.widgets._bqplot import bqplot
 from cnnwidgets.widgets._maps.arrays import class_vector
 from cnnwidgets.widgets._page_state import PageState
-from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import title
 
 from .header import ClassScoresHeader
@@ -199,8 +198,7 @@ class ClassScores(WidgetBox):
         elif self.target is not None:
             self._redraw()  # a click on the selected bar takes the selection away: put it back
 
-    def _still(self) -> Block | None:
-        return scores_still(self)
+    _still = scores_still
 
     def _still_title(self) -> str:
         return title("Class scores", "", self)

@@ -17,7 +17,6 @@ from cnnwidgets.widgets._maps.methods import label_of, unit_of
 from cnnwidgets.widgets._maps.pictures import is_attribution
 from cnnwidgets.widgets._maps.traits import CLIP_OF_GRADIENTS, DIVERGING, MapsOverPicture
 from cnnwidgets.widgets._messages import MOST_NUMBER, brief, command, list_of, one_of, text, whole_number
-from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import title
 from cnnwidgets.widgets._still.pushed import newest_push
 
@@ -221,8 +220,7 @@ class Comparison(MapsOverPicture, folder="comparison"):
         """Have ``callback`` called when the reader presses Cancel."""
         self._cancel = callback
 
-    def _still(self) -> Block | None:
-        return comparison_still(self)
+    _still = comparison_still
 
     def _still_title(self) -> str:
         return title("Compare", newest_push(self, "grid").content.get("caption", ""), self)

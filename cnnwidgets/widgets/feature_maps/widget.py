@@ -12,7 +12,6 @@ from cnnwidgets.widgets._maps.arrays import feature_maps, field_sides, per_chann
 from cnnwidgets.widgets._maps.fit import extent_of
 from cnnwidgets.widgets._maps.pictures import picture_pixels
 from cnnwidgets.widgets._messages import command
-from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import title
 
 from .quantise import NUMBERS, quantise
@@ -166,8 +165,7 @@ class FeatureMaps(CnnWidget, folder="feature_maps"):
             self.channel = None
             self.off = []
 
-    def _still(self) -> Block | None:
-        return maps_still(self)
+    _still = maps_still
 
     def _still_title(self) -> str:
         return title("Feature maps", self.layer, self)

@@ -16,7 +16,6 @@ from cnnwidgets.widgets._maps.fit import extent_of, laid_out
 from cnnwidgets.widgets._maps.methods import label_of, unit_of
 from cnnwidgets.widgets._maps.pictures import WHOLE, is_attribution, is_whole_photograph
 from cnnwidgets.widgets._maps.traits import CLIP_OF_GRADIENTS, DIVERGING
-from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import title
 from cnnwidgets.widgets._still.pushed import newest_push
 
@@ -240,8 +239,7 @@ class HeatmapOverlay(Picking, folder="heatmap_overlay"):
             self.clear()
         self.clear_strip()
 
-    def _still(self) -> Block | None:
-        return overlay_still(self)
+    _still = overlay_still
 
     def _still_title(self) -> str:
         by = newest_push(self, "map").content.get("by") or ""

@@ -13,7 +13,6 @@ from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import nobody_listens
 from cnnwidgets.widgets._box import WidgetBox
 from cnnwidgets.widgets._maps.arrays import Doubles, doubles
-from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import title
 
 from .arrays import as_stack, levels
@@ -196,8 +195,7 @@ class MapCheck(WidgetBox):
         """Take the error away."""
         self.panel.clear_error()
 
-    def _still(self) -> Block | None:
-        return check_still(self)
+    _still = check_still
 
     def _still_title(self) -> str:
         return title("Check of a map", "", self)

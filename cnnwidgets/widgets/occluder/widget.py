@@ -16,7 +16,6 @@ from cnnwidgets.widgets._maps.arrays import map_and_notes
 from cnnwidgets.widgets._maps.fit import extent_of
 from cnnwidgets.widgets._maps.pictures import picture_pixels
 from cnnwidgets.widgets._messages import MOST_NUMBER, as_sent, command, list_of, one_of, whole_number
-from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import title
 
 from .patches import FILLS, MOST_PATCHES, MOST_SIDE, Move, SweepWish, clipped_patch, color_of, patch_of
@@ -238,8 +237,7 @@ class Occluder(CnnWidget, folder="occluder"):
         """Have ``callback`` called when the reader presses Cancel."""
         self._on_cancel = callback
 
-    def _still(self) -> Block | None:
-        return occluder_still(self)
+    _still = occluder_still
 
     def _still_title(self) -> str:
         return title("Hide a part", self.target_name, self)
