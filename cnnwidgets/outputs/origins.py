@@ -13,7 +13,9 @@ import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .origin_rules import CONSTANT, MIXING, SHARES, Made, made_by, tensors
+from cnnwidgets.core.nested import tensors
+
+from .origin_rules import CONSTANT, MIXING, SHARES, Made, made_by
 
 
 class Origins(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -31,13 +33,13 @@ class Origins(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        sources = [*tensors(args), *tensors(kwargs.values())]
+        sources = tensors((args, kwargs))
         name = func.overloadpacket.__name__
         made = made_by(name, args, self.of)
         writes = name.endswith("_") or "out" in kwargs
         output = func(*args, **kwargs)
         there = set() if writes else {_key(source) for source in sources}
-        for result in tensors((output,)):
+        for result in tensors(output):
             if _key(result) not in there:  # else it is a view
                 self._note(result, made, sources)
                 if name in MIXING:
@@ -90,6 +92,8 @@ class Origins(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return "sigmoid" if made in SHARES and before in SHARES else None
 
 
+_TAIL = 64
+"""So many operations from the end on tell one computation of a network from another."""
 _BY_GRAPH = {
     "Softmax": "softmax", "LogSoftmax": "log_softmax", "Sigmoid": "sigmoid", "Addmm": "linear", "Mm": "linear",
     "Convolution": "linear",
@@ -108,6 +112,19 @@ def from_graph(table: torch.Tensor) -> str | None:
             return _BY_GRAPH.get(kind)
         node = node.next_functions[0][0]
     return None
+
+
+def graph_tail(raw: Any) -> tuple[str, ...]:
+    """The last operations of the graph behind a tensor, by which the same computation is known again; () if none."""
+    if not isinstance(raw, torch.Tensor) or raw.grad_fn is None:
+        return ()
+    nodes = {raw.grad_fn: None}
+    for node in (queue := [raw.grad_fn]):
+        for earlier, _ in node.next_functions:
+            if earlier is not None and earlier not in nodes and len(queue) < _TAIL:
+                nodes[earlier] = None
+                queue.append(earlier)
+    return tuple(node.name() for node in nodes)
 
 
 def _key(tensor: torch.Tensor) -> int:
