@@ -87,6 +87,12 @@ class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
         """Free the kept copy of the newest push of ``kind``."""
         self._pushed.pop(kind, None)
 
+    def take_back(self, kind: str) -> None:
+        """Take what was pushed of ``kind`` away from the views, too."""
+        if kind in self._pushed:
+            self.push(kind)
+            self.forget(kind)
+
     def show_error(self, error: BaseException) -> None:
         """Show ``error`` in the widget, with the reader's own lines and the cause folded under it."""
         self.error_details = short_details(error)

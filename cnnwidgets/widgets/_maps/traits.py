@@ -1,4 +1,4 @@
-"""How maps over a photograph are painted: the traits that the overlay and the comparison share."""
+"""What widgets with one photograph share: setting it, and how the maps over it are painted."""
 
 from __future__ import annotations
 
@@ -18,22 +18,8 @@ CLIP_OF_GRADIENTS = 1.0
 """Percent: without it a few pixels of an input gradient leave all others dark."""
 
 
-class MapsOverPicture(CnnWidget):
-    """A widget that lays maps over one photograph."""
-
-    colormap = traitlets.Enum(
-        SEQUENTIAL, default_value="inferno", help="Colours of the positive and the negative part."
-    )
-    sign = traitlets.Enum(
-        SIGNS,
-        default_value="positive",
-        help="Which part is shown: max(v, 0), max(-v, 0), or all of it on a scale symmetric around 0.",
-    )
-    stretch = traitlets.Bool(
-        False,
-        help="Maps cover all of the picture whatever their shape (unequal strides, a picture squeezed to a square): "
-        "one out of proportion is shown, with a note. False: it is refused.",
-    ).tag(sync=False)
+class OverPicture(CnnWidget):
+    """A widget that lays something over one photograph."""
 
     _picture_size: Size | None = None
 
@@ -49,4 +35,20 @@ class MapsOverPicture(CnnWidget):
         self.push("picture", arrays={"pixels": checked})
 
     def _clear_maps(self) -> None:
-        """Take away what explained the photograph before."""
+        """Take away what belongs to the photograph before."""
+
+
+class MapsOverPicture(OverPicture):
+    """A widget whose maps are painted with colours of the reader's choice."""
+
+    colormap = traitlets.Enum(SEQUENTIAL, "inferno", help="Colours of the positive and the negative part.")
+    sign = traitlets.Enum(
+        SIGNS,
+        "positive",
+        help="Which part is shown: max(v, 0), max(-v, 0), or all of it on a scale symmetric around 0.",
+    )
+    stretch = traitlets.Bool(
+        False,
+        help="Maps cover all of the picture whatever their shape (unequal strides, a picture squeezed to a square): "
+        "one out of proportion is shown, with a note. False: it is refused.",
+    ).tag(sync=False)

@@ -76,10 +76,10 @@ class Comparison(MapsOverPicture, folder="comparison"):
     chosen_methods = traitlets.List(traitlets.Unicode(), help="Names of the methods that are ticked.")
     chosen_layers = traitlets.List(traitlets.Unicode(), help="Names of the layers that are ticked.")
     chosen_classes = traitlets.List(traitlets.Int(), help="Indices of the classes that are ticked.")
-    axis = traitlets.Enum(AXES, default_value="layers", help="What the columns are.")
+    axis = traitlets.Enum(AXES, "layers", help="What the columns are.")
     scale = traitlets.Enum(
         SCALES,
-        default_value="method",
+        "method",
         help="Which maps share a scale: none, those of one method, all.",
     )
     clip = traitlets.Float(
@@ -91,7 +91,7 @@ class Comparison(MapsOverPicture, folder="comparison"):
     opacity = traitlets.Float(
         0.7, min=0.0, max=1.0, help="How much the maps cover the photograph: 0 not at all, 1 wholly."
     )
-    diverging = traitlets.Enum(DIVERGING, default_value="blue-red", help="Colours of signed maps.")
+    diverging = traitlets.Enum(DIVERGING, "blue-red", help="Colours of signed maps.")
     progress = traitlets.Float(
         None, allow_none=True, help="Share of the work that is done, 0 to 1; None: no progress bar."
     )

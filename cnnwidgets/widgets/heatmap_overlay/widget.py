@@ -52,7 +52,7 @@ class HeatmapOverlay(Picking, folder="heatmap_overlay"):
     opacity = traitlets.Float(
         0.55, min=0.0, max=1.0, help="How much the map covers the photograph: 0 not at all, 1 wholly."
     )
-    diverging = traitlets.Enum(DIVERGING, default_value="blue-red", help="Colours of the signed map.")
+    diverging = traitlets.Enum(DIVERGING, "blue-red", help="Colours of the signed map.")
     clip = traitlets.Float(
         0.0,
         min=0.0,
@@ -82,7 +82,7 @@ class HeatmapOverlay(Picking, folder="heatmap_overlay"):
     )
     layer = traitlets.Unicode("", help="Dotted name of the layer whose map is wanted: one of `layers`, if any.")
     strip_scale = traitlets.Enum(
-        ("own", "shared"), default_value="own", help="Whether each map of the strip has its own scale, or all one."
+        ("own", "shared"), "own", help="Whether each map of the strip has its own scale, or all one."
     )
     follow = traitlets.Bool(True, help="The layer follows what is selected in the graph.")
 

@@ -222,9 +222,7 @@ class MapCheck(WidgetBox):
         self._say(state, "", "", "info", ())
         self.panel.hint = hint
         self._drop_charts()
-        if "maps" in self.panel._pushed:  # noqa: SLF001
-            self.panel.push("maps")
-            self.panel.forget("maps")
+        self.panel.take_back("maps")
 
     def _chart(self, kind: str) -> Chart:
         if kind not in self._charts:

@@ -11,10 +11,10 @@ import traitlets
 
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.outputs.kinds import Kind
-from cnnwidgets.widgets._base import CnnWidget, nobody_listens
+from cnnwidgets.widgets._base import nobody_listens
 from cnnwidgets.widgets._maps.arrays import map_and_notes
 from cnnwidgets.widgets._maps.fit import extent_of
-from cnnwidgets.widgets._maps.pictures import picture_pixels
+from cnnwidgets.widgets._maps.traits import OverPicture
 from cnnwidgets.widgets._messages import MOST_NUMBER, as_sent, command, list_of, one_of, whole_number
 from cnnwidgets.widgets._still.publish import title
 
@@ -28,7 +28,7 @@ SWEEPS = ("none", "running", "done", "stopped")
 _SHARE_OF_SIDE = 7
 
 
-class Occluder(CnnWidget, folder="occluder"):
+class Occluder(OverPicture, folder="occluder"):
     """A picture whose parts can be hidden with patches, and the scores before and after.
 
     The widget runs no model. Give :meth:`on_move` a function that answers with :meth:`show_scores` (and, a bit later,
@@ -92,7 +92,6 @@ class Occluder(CnnWidget, folder="occluder"):
         self._on_sweep: Callable[[SweepWish], object] = nobody_listens
         self._on_cancel: Callable[[], object] = nobody_listens
         self._quiet = False
-        self._shape: tuple[int, ...] = ()
         super().__init__(**traits)
         if picture is not None:
             patches, size = list(self.patches), self.size
@@ -107,26 +106,25 @@ class Occluder(CnnWidget, folder="occluder"):
         Raises:
             InputError: not uint8, not three channels, or empty.
         """
-        checked = picture_pixels(pixels)
-        self.clear()
-        self.push("picture", arrays={"pixels": checked})
-        if self._shape != checked.shape:
-            self._shape = checked.shape
-            self.size = max(1, round(min(checked.shape[:2]) / _SHARE_OF_SIDE))
+        before = self._picture_size
+        super().set_picture(pixels)
+        if self._picture_size and self._picture_size != before:
+            self.size = max(1, round(min(self._picture_size) / _SHARE_OF_SIDE))
 
     def clear(self) -> None:
         """Take patches, scores and sweep away; nobody is asked for scores."""
         with self._asking_nobody(), self.hold_sync():
             self.patches, self.selected, self.notes = [], None, []
-        self._take_away("scores")
-        self._take_away("heat")
+        self.take_back("scores")
+        self.take_back("heat")
         self.clear_sweep()
+
+    _clear_maps = clear
 
     def clear_sweep(self) -> None:
         """Take the sweep away."""
-        self._take_away("sweep")
-        with self.hold_sync():
-            self.sweep, self.sweep_text, self.progress, self.progress_text = "none", "", None, ""
+        self.take_back("sweep")
+        self._set_sweep("none")
 
     def show_scores(
         self,
@@ -166,9 +164,8 @@ class Occluder(CnnWidget, folder="occluder"):
 
     def begin_sweep(self, text: str = "") -> None:
         """A sweep has begun; what the one before found is taken away."""
-        self._take_away("sweep")
-        with self.hold_sync():
-            self.sweep, self.sweep_text, self.progress, self.progress_text = "running", "", 0.0, text
+        self.take_back("sweep")
+        self._set_sweep("running", progress=0.0, progress_text=text)
 
     def show_progress(self, share: float, text: str = "") -> None:
         """How far the sweep is: a share from 0 to 1, and the same in words."""
@@ -221,9 +218,7 @@ class Occluder(CnnWidget, folder="occluder"):
 
     def end_sweep(self, stopped: str = "") -> None:
         """The sweep is over: complete, or ``stopped`` before its end, which this sentence tells; what is done stays."""
-        with self.hold_sync():
-            self.sweep, self.sweep_text = ("stopped" if stopped else "done"), stopped
-            self.progress, self.progress_text = None, ""
+        self._set_sweep("stopped" if stopped else "done", stopped)
 
     def on_move(self, callback: Callable[[Move], object]) -> None:
         """Have ``callback`` called when patches are moved, added or removed; an error of its own is shown."""
@@ -253,7 +248,7 @@ class Occluder(CnnWidget, folder="occluder"):
         if len(values) > MOST_PATCHES:
             raise InputError(f"There are {len(values):,} patches; expected at most {MOST_PATCHES}.")
         patches = [patch_of(value, self.fill, self.color) for value in values]
-        return [clipped_patch(patch, self._shape[:2]) for patch in patches] if self._shape else patches
+        return [clipped_patch(patch, self._picture_size) for patch in patches] if self._picture_size else patches
 
     @traitlets.validate("color")
     def _a_color(self, proposal: Any) -> str:
@@ -289,10 +284,9 @@ class Occluder(CnnWidget, folder="occluder"):
     def _cancel(self) -> None:
         self._on_cancel()
 
-    def _take_away(self, kind: str) -> None:
-        if kind in self._pushed:
-            self.push(kind)
-            self.forget(kind)
+    def _set_sweep(self, state: str, text: str = "", progress: float | None = None, progress_text: str = "") -> None:
+        with self.hold_sync():
+            self.sweep, self.sweep_text, self.progress, self.progress_text = state, text, progress, progress_text
 
     def _take(self, patches: list[Any], selected: Any) -> bool:
         """The browser's patches, without telling it of them; False where they do not fit."""
