@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,13 +18,14 @@ from cnnwidgets.widgets._maps.traits import CLIP_OF_GRADIENTS, DIVERGING
 from cnnwidgets.widgets._still.publish import title
 from cnnwidgets.widgets._still.pushed import newest_push
 
+from .menus import Menus
 from .notes import caption_of, note_of, occlusion_facts
 from .picking import Picking
 from .still import overlay_still
 from .strip import packed
 
 
-class HeatmapOverlay(Picking, folder="heatmap_overlay"):
+class HeatmapOverlay(Picking, Menus, folder="heatmap_overlay"):
     """A map of numbers over the photograph it explains, never rescaled in silence.
 
     The colour bar carries the map's own numbers; colour map, opacity and sign are applied in the browser. Choosing a
@@ -71,24 +71,11 @@ class HeatmapOverlay(Picking, folder="heatmap_overlay"):
         traitlets.Dict(traitlets.Unicode(), key_trait=traitlets.Unicode()),
         help='What to know before trusting the map: {"level": "ok" or "warn", "text": sentence}.',
     )
-    methods = traitlets.List(
-        traitlets.List(traitlets.Unicode(), minlen=3, maxlen=4),
-        help='The methods to choose from, each [name, label, the question it answers, family]; "gradient", "cam" and '
-        '"perturbation" have their headings in the menu, all others are the reader\'s own. Empty hides the choice.',
-    )
-    method = traitlets.Unicode("", help="Name of the chosen method.")
-    layers = traitlets.List(
-        traitlets.Unicode(), help="Dotted names of the layers with a map, in execution order; empty hides the slider."
-    )
-    layer = traitlets.Unicode("", help="Dotted name of the layer whose map is wanted: one of `layers`, if any.")
     strip_scale = traitlets.Enum(
         ("own", "shared"), "own", help="Whether each map of the strip has its own scale, or all one."
     )
-    follow = traitlets.Bool(True, help="The layer follows what is selected in the graph.")
 
     def __init__(self, picture: npt.ArrayLike | None = None, values: npt.ArrayLike | None = None, **traits: Any):
-        self.also: Collection[str] = ()
-        """Layers beside `layers` that may be asked for; the slider does not offer them."""
         self._colours: Floats | None = None
         self._gradient = False
         self._whole = ""
@@ -289,18 +276,3 @@ class HeatmapOverlay(Picking, folder="heatmap_overlay"):
             self.push("colours", arrays={"colours": self._colours}, map=self._pushed["map"][0]["id"])
         else:
             self.forget("colours")
-
-    @traitlets.validate("layer")
-    def _check_layer(self, proposal: Any) -> str:
-        name: str = proposal["value"]
-        if name != self.layer:
-            self._refuse(name)
-        return name
-
-    def _refuse(self, layer: str) -> None:
-        if layer and self.layers and layer not in self.layers and layer not in self.also:
-            raise InputError(f"No map of layer {layer!r}. {self._closest(layer)}")
-
-    def _closest(self, name: str) -> str:
-        close = difflib.get_close_matches(name, self.layers, n=3, cutoff=0.3) or self.layers[-3:]
-        return f"Closest of the {len(self.layers)}: {', '.join(map(repr, close))}."

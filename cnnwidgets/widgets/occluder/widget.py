@@ -262,7 +262,9 @@ class Occluder(OverPicture, folder="occluder"):
     @command("score", id=whole_number(0, MOST_NUMBER), patches=list_of(as_sent, MOST_PATCHES), selected=as_sent)
     def _score(self, id: int, patches: list[Any], selected: Any) -> None:  # noqa: A002 (the message's name for it)
         self.clear_error()
-        if self._take(patches, selected):
+        with self._asking_nobody():
+            self.set_state({"patches": patches, "selected": selected})
+        if not self.error:  # all of it fits
             self._on_move(Move(id, tuple(self.patches)))
 
     @command(
@@ -287,12 +289,6 @@ class Occluder(OverPicture, folder="occluder"):
     def _set_sweep(self, state: str, text: str = "", progress: float | None = None, progress_text: str = "") -> None:
         with self.hold_sync():
             self.sweep, self.sweep_text, self.progress, self.progress_text = state, text, progress, progress_text
-
-    def _take(self, patches: list[Any], selected: Any) -> bool:
-        """The browser's patches, without telling it of them; False where they do not fit."""
-        with self._asking_nobody():
-            self.set_state({"patches": patches, "selected": selected})
-        return not self.error
 
     @contextmanager
     def _asking_nobody(self) -> Iterator[None]:
