@@ -49,21 +49,21 @@ def method_label(name: str) -> str:
     return _LABELS.get(name, name.replace("_", " ").capitalize())
 
 
-def label_of(attribution: Any) -> str:
+def map_label(attribution: Any) -> str:
     """The name of the method that made ``attribution``, as menus and headings show it."""
-    return method_label(attribution.method)
+    return getattr(attribution, "label", "") or method_label(attribution.method)
 
 
-def unit_of(attribution: Any) -> str:
+def map_unit(attribution: Any) -> str:
     """What the numbers of ``attribution`` measure; empty for an explainer of the reader's own.
 
     >>> from types import SimpleNamespace
-    >>> unit_of(SimpleNamespace(method="saliency")), unit_of(SimpleNamespace(method="mine"))
+    >>> map_unit(SimpleNamespace(method="saliency")), map_unit(SimpleNamespace(method="mine"))
     ('gradient of the score', '')
     """
-    return method_unit(attribution.method)
+    return getattr(attribution, "unit", "") or method_unit(attribution.method)
 
 
 def method_unit(name: str) -> str:
-    """As :func:`unit_of`, by the method's name."""
+    """As :func:`map_unit`, by the method's name."""
     return _UNITS.get(name, "")

@@ -13,7 +13,7 @@ from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import nobody_listens
 from cnnwidgets.widgets._maps.arrays import DisplayedMap, first_image, one_image
 from cnnwidgets.widgets._maps.fit import extent_of, laid_out
-from cnnwidgets.widgets._maps.methods import label_of, unit_of
+from cnnwidgets.widgets._maps.methods import map_label, map_unit
 from cnnwidgets.widgets._maps.pictures import is_attribution
 from cnnwidgets.widgets._maps.traits import CLIP_OF_GRADIENTS, DIVERGING, MapsOverPicture
 from cnnwidgets.widgets._messages import MOST_NUMBER, brief, command, list_of, one_of, text, whole_number
@@ -137,7 +137,7 @@ class Comparison(MapsOverPicture, folder="comparison"):
         comparison = cls(picture, **traits)
         rows = list(dict.fromkeys(row for row, _ in cells))
         columns = list(dict.fromkeys(column for _, column in cells))
-        labels = {row: label_of(heat) for (row, _), heat in cells.items() if getattr(heat, "method", "") == row}
+        labels = {row: map_label(heat) for (row, _), heat in cells.items() if getattr(heat, "method", "") == row}
         comparison.start([labels.get(row, row) for row in rows], columns, caption=caption)
         for (row, column), attribution in cells.items():
             at = rows.index(row), columns.index(column)
@@ -190,7 +190,7 @@ class Comparison(MapsOverPicture, folder="comparison"):
             InputError: as for :meth:`show_cell`.
         """
         heat, placement = first_image(attribution.values), getattr(attribution, "placement", None)
-        self._show(row, column, heat, attribution.notes, unit_of(attribution), placement)
+        self._show(row, column, heat, attribution.notes, map_unit(attribution), placement)
 
     def fail_cell(self, row: int, column: int, reason: str) -> None:
         """Say in a cell why it has no map.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.widgets._maps.methods import label_of
+from cnnwidgets.widgets._maps.methods import map_label
 
 
 def note_of(note: str | Mapping[str, str]) -> dict[str, str]:
@@ -41,4 +41,4 @@ def caption_of(attribution: Any) -> str:
         explained = getattr(target, "__name__", "the score")
     images = len(attribution.values)
     which = f" · image 1 of {images}" if images > 1 else ""
-    return f"{attribution.layer or label_of(attribution)} → {explained}{which}"
+    return f"{attribution.layer or map_label(attribution)} → {explained}{which}"

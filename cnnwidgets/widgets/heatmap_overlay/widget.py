@@ -12,7 +12,7 @@ import traitlets
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._maps.arrays import DisplayedMap, Floats, first_image, map_and_notes
 from cnnwidgets.widgets._maps.fit import extent_of, laid_out
-from cnnwidgets.widgets._maps.methods import label_of, unit_of
+from cnnwidgets.widgets._maps.methods import map_label, map_unit
 from cnnwidgets.widgets._maps.pictures import WHOLE, is_attribution, is_whole_photograph
 from cnnwidgets.widgets._maps.traits import CLIP_OF_GRADIENTS, DIVERGING
 from cnnwidgets.widgets._still.publish import title
@@ -163,13 +163,13 @@ class HeatmapOverlay(Picking, Menus, folder="heatmap_overlay"):
         about = {
             "partial": partial,
             "layer": attribution.layer,
-            "by": label_of(attribution),
+            "by": map_label(attribution),
             "made": occlusion_facts(attribution),
         }
         self._show(
             heat,
             caption_of(attribution) if caption is None else caption,
-            unit_of(attribution) if unit is None else unit,
+            map_unit(attribution) if unit is None else unit,
             signed,
             [*attribution.notes, *notes],
             getattr(attribution, "placement", None),
