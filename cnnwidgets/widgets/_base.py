@@ -32,7 +32,7 @@ class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
     Small state is in traits, which go to the page unless tagged ``sync=False``. Bulk data goes with :meth:`push`; the
     newest push of a kind is kept, so that a view which appears later can ask for it. Commands from the browser are
     methods marked with :func:`~._messages.command`; they and state from the page are checked before anything is done
-    with them.
+    with them. Who listens is told by what stands in the attributes ``on_...`` and ``_on_...``.
     """
 
     def __init_subclass__(cls, folder: str = "", **options: Any) -> None:
@@ -103,8 +103,11 @@ class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
         self.error = self.error_details = ""
 
     def close(self) -> None:
-        """Free what is kept for the views, and close them."""
+        """Free what is kept for the views, let go of the callbacks, and close."""
         self._pushed.clear()
+        # A callback holds whoever listens, an Explorer and its network maybe.
+        for name in [name for name in vars(self) if name.startswith(("on_", "_on_"))]:
+            delattr(self, name)
         super().close()
 
     def say_dropped(self, reason: str) -> None:
@@ -141,8 +144,9 @@ class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
             self.send(message, buffers=buffers)
 
 
+@staticmethod
 def nobody_listens(*_: object) -> None:
-    """What a button does while nobody has asked to be called."""
+    """What a button does while nobody has asked to be called; a widget's callback until another is set."""
 
 
 def bundle(folder: str) -> dict[str, Path]:

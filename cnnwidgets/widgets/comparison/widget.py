@@ -97,11 +97,12 @@ class Comparison(MapsOverPicture, folder="comparison"):
     )
     progress_text = traitlets.Unicode("", help='The same in words: "5 of 12 · 8 s left".')
 
+    _on_compare: Callable[[Wanted], object] = nobody_listens
+    _on_cancel: Callable[[], object] = nobody_listens
+    _any_method = False
+    _grid: tuple[int, list[dict[str, Any]], int] = (0, [], 0)
+
     def __init__(self, picture: npt.ArrayLike | None = None, **traits: Any):
-        self._grid: tuple[int, list[dict[str, Any]], int] = (0, [], 0)
-        self._compare: Callable[[Wanted], object] = nobody_listens
-        self._cancel: Callable[[], object] = nobody_listens
-        self._any_method = False
         super().__init__(**traits)
         if picture is not None:
             self.set_picture(picture)
@@ -214,21 +215,16 @@ class Comparison(MapsOverPicture, folder="comparison"):
         Args:
             any_method: let it also be called with methods that are not in the menu; it then checks them itself.
         """
-        self._compare, self._any_method = callback, any_method
+        self._on_compare, self._any_method = callback, any_method
 
     def on_cancel(self, callback: Callable[[], object]) -> None:
         """Have ``callback`` called when the reader presses Cancel."""
-        self._cancel = callback
+        self._on_cancel = callback
 
     _still = comparison_still
 
     def _still_title(self) -> str:
         return title("Compare", newest_push(self, "grid").content.get("caption", ""), self)
-
-    def close(self) -> None:
-        """Free what is kept for the views, let go of the callbacks, and close."""
-        self._compare = self._cancel = nobody_listens
-        super().close()
 
     def _show(
         self, row: int, column: int, heat: DisplayedMap, notes: Iterable[str], unit: str, placement: Any = None
@@ -254,7 +250,7 @@ class Comparison(MapsOverPicture, folder="comparison"):
 
     @command("cancel")
     def _cancel_clicked(self) -> None:
-        self._cancel()
+        self._on_cancel()
 
     @command(
         "compare",
@@ -270,7 +266,7 @@ class Comparison(MapsOverPicture, folder="comparison"):
                 _offered("method", methods, [name for name, *_ in self.methods])
             _offered("layer", layers, self.layers)
             _offered("class", classes, [index for index, *_ in self.classes])
-        self._compare(Wanted(tuple(methods), axis, tuple(layers), tuple(classes)))
+        self._on_compare(Wanted(tuple(methods), axis, tuple(layers), tuple(classes)))
 
 
 def _offered(noun: str, ticked: Sequence[Any], offered: Sequence[Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import traitlets
 
@@ -27,10 +26,8 @@ class ExplorerBar(CnnWidget, folder="explorer_bar"):
     progress_text = traitlets.Unicode("", help="The work, its share, the time left.")
     notes = traitlets.List(traitlets.Unicode(), help="What the reader must know of the input.")
 
-    def __init__(self, **traits: Any) -> None:
-        super().__init__(**traits)
-        self.on_cancel: Callable[[], None] = nobody_listens
-        self.on_upload: Callable[[str, bytes], None] = nobody_listens
+    on_cancel: Callable[[], object] = nobody_listens
+    on_upload: Callable[[str, bytes], object] = nobody_listens
 
     @command("cancel")
     def _cancelled(self) -> None:

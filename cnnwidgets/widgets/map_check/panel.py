@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import traitlets
 
@@ -30,10 +29,8 @@ class MapCheckPanel(CnnWidget, folder="map_check"):
     )
     notes = traitlets.List(traitlets.Unicode(), help="What else to know.")
 
-    def __init__(self, **traits: Any) -> None:
-        self.on_check: Callable[[], None] = nobody_listens
-        self.on_cancel: Callable[[], None] = nobody_listens
-        super().__init__(**traits)
+    on_check: Callable[[], object] = nobody_listens
+    on_cancel: Callable[[], object] = nobody_listens
 
     @command("check")
     def _check(self) -> None:

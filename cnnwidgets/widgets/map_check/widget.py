@@ -44,9 +44,10 @@ class MapCheck(WidgetBox):
 
     busy = traitlets.Bool(False, help="The check is being made.")
 
+    on_check: Callable[[], object] = nobody_listens
+    on_cancel: Callable[[], object] = nobody_listens
+
     def __init__(self, **traits: Any) -> None:
-        self.on_check: Callable[[], None] = nobody_listens
-        self.on_cancel: Callable[[], None] = nobody_listens
         self.panel = MapCheckPanel()
         self._charts: dict[str, Chart] = {}
         self._legend = ipywidgets.Label(_LEGEND)

@@ -87,11 +87,12 @@ class Occluder(OverPicture, folder="occluder"):
     progress_text = traitlets.Unicode("", help='The same in words: "40 % · 3 s left".')
     notes = traitlets.List(traitlets.Unicode(), help="What to know about the scores on show.")
 
+    _on_move: Callable[[Move], object] = nobody_listens
+    _on_sweep: Callable[[SweepWish], object] = nobody_listens
+    _on_cancel: Callable[[], object] = nobody_listens
+    _quiet = False
+
     def __init__(self, picture: npt.ArrayLike | None = None, **traits: Any) -> None:
-        self._on_move: Callable[[Move], object] = nobody_listens
-        self._on_sweep: Callable[[SweepWish], object] = nobody_listens
-        self._on_cancel: Callable[[], object] = nobody_listens
-        self._quiet = False
         super().__init__(**traits)
         if picture is not None:
             patches, size = list(self.patches), self.size
@@ -236,11 +237,6 @@ class Occluder(OverPicture, folder="occluder"):
 
     def _still_title(self) -> str:
         return title("Hide a part", self.target_name, self)
-
-    def close(self) -> None:
-        """Free what is kept for the views, let go of the callbacks, and close."""
-        self._on_move = self._on_sweep = self._on_cancel = nobody_listens
-        super().close()
 
     @traitlets.validate("patches")
     def _whole_patches(self, proposal: Any) -> list[dict[str, Any]]:
