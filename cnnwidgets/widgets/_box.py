@@ -1,4 +1,4 @@
-"""A widget made of several: a box that speaks through one of them, with figures of bqplot below."""
+"""A widget made of several: a box that speaks through one of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import ipywidgets
 import traitlets
 
 from ._base import CnnWidget
-from ._bqplot import bqplot
 from ._page_state import PageState
 from ._still.publish import StillPicture
 
@@ -32,26 +31,3 @@ class WidgetBox(PageState, StillPicture, ipywidgets.VBox):
     def say_failed(self, error: Exception) -> None:
         """Show what went wrong in the answer to the page."""
         self._speaker.say_failed(error)
-
-
-def panel_figure(marks: list[Any], axes: list[Any], margin: dict[str, int], height: str, **options: Any) -> Any:
-    """A bqplot figure as wide as its panel, which does not move."""
-    return bqplot.Figure(
-        marks=marks,
-        axes=axes,
-        fig_margin=margin,
-        min_aspect_ratio=0.01,
-        max_aspect_ratio=100,
-        padding_y=0,
-        animation_duration=0,
-        layout=ipywidgets.Layout(width="100%", min_width="0", height=height),
-        **options,
-    )
-
-
-def close_figure(drawing: Any) -> None:
-    """Close a figure and everything in it, which bqplot leaves open."""
-    own_scales = [scale for scale in (drawing.scale_x, drawing.scale_y) if scale is not None]
-    scales = {id(scale): scale for mark in drawing.marks for scale in mark.scales.values()}
-    for widget in (*drawing.marks, *drawing.axes, *scales.values(), *own_scales, drawing.layout, drawing):
-        widget.close()

@@ -63,19 +63,6 @@ def row(blocks: Sequence[Block], gap: int = GAP) -> Block:
     return sheet
 
 
-def rows(blocks: Sequence[Block], width: int = WIDTH, gap: int = GAP) -> Block:
-    """As many beside each other as fit."""
-    lines: list[list[Block]] = [[]]
-    reach = 0
-    for block in blocks:
-        if lines[-1] and reach + block.width > width:
-            lines.append([])
-            reach = 0
-        lines[-1].append(block)
-        reach += block.width + gap
-    return column([row(line, gap) for line in lines], gap)
-
-
 def sheet(pictures: Sequence[tuple[Block, str]], side: int = 52) -> Block:
     """Small pictures, no side longer than ``side`` px, each over its name, in as many rows as they need."""
     across = max(1, min(len(pictures), (WIDTH + 6) // (side + 6)))

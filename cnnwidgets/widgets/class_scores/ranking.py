@@ -79,11 +79,16 @@ def scores_remark(scores: Floats, kind: Kind | None, score: str) -> str:
     return "Independent probabilities: they need not add up to 100 %."
 
 
+def highest_first(scores: Floats) -> list[int]:
+    """The classes by their scores, NaN last."""
+    return [int(index) for index in np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")]
+
+
 def ranked(logits: Floats, *, score: str, top: int, target: int | None, kind: Kind | None = None) -> list[Row]:
     """The ``top`` classes, highest first, and ``target`` in the last row if it is not among them."""
     as_share = score == "probability" and are_shares(len(logits), kind)
     values = class_shares(logits, kind) if as_share else logits
-    order = [int(index) for index in np.argsort(-np.nan_to_num(logits, nan=-np.inf), kind="stable")[:top]]
+    order = highest_first(logits)[:top]
     if target is not None and target not in order:
         order = [*order[: max(top - 1, 0)], target]
     return [Row(index, float(values[index]), _row_text(float(values[index]), as_share)) for index in order]

@@ -11,8 +11,8 @@ import traitlets
 from cnnwidgets.core.errors import InputError, TargetError
 from cnnwidgets.outputs.class_names import class_names
 from cnnwidgets.outputs.kinds import KINDS, Kind
-from cnnwidgets.widgets._box import WidgetBox, close_figure, panel_figure
-from cnnwidgets.widgets._bqplot import bqplot
+from cnnwidgets.widgets._box import WidgetBox
+from cnnwidgets.widgets._bqplot import bqplot, close_figure, panel_figure
 from cnnwidgets.widgets._maps.arrays import class_vector
 from cnnwidgets.widgets._page_state import PageState
 from cnnwidgets.widgets._still.publish import title

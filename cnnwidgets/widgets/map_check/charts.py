@@ -7,8 +7,7 @@ from typing import Any
 import ipywidgets
 import numpy as np
 
-from cnnwidgets.widgets._box import close_figure, panel_figure
-from cnnwidgets.widgets._bqplot import bqplot
+from cnnwidgets.widgets._bqplot import bqplot, close_figure, panel_figure
 from cnnwidgets.widgets._maps.arrays import Doubles
 
 from .arrays import finite_points, round_ticks

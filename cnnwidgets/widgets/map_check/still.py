@@ -33,7 +33,7 @@ def check_still(widget: Any) -> parts.Block | None:
         if chart.points[0]
     ]
     if curves:
-        blocks.append(parts.rows(curves, gap=12))
+        blocks.append(parts.row(curves, gap=12))
     return parts.column(blocks) if blocks else None
 
 

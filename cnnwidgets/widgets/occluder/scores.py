@@ -12,7 +12,7 @@ from cnnwidgets.core.arrays import as_array
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.outputs.class_names import class_names
 from cnnwidgets.outputs.kinds import COMPETING, Kind
-from cnnwidgets.widgets.class_scores.ranking import are_shares, class_shares
+from cnnwidgets.widgets.class_scores.ranking import are_shares, class_shares, highest_first
 
 TOP = 5
 
@@ -48,11 +48,10 @@ def score_rows(
     if target is not None and not 0 <= target < count:
         raise InputError(f"target {target} is out of range; there are {count} classes, 0 to {count - 1}.")
     shares = [class_shares(scores, kind) for scores in logits]
-    order = [np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable") for scores in logits]
-    rows = [int(index) for index in order[0][:TOP]]
-    first, now = int(order[0][0]), int(order[1][0])
+    best, now = highest_first(logits[0])[:TOP], highest_first(logits[1])[0]
+    first = best[0]
     explained = first if target is None else target
-    rows += [index for index in dict.fromkeys([explained, now]) if index not in rows]
+    rows = dict.fromkeys([*best, explained, now])
 
     def name(index: int) -> str:
         return labels[index] if labels is not None else f"class {index}"
