@@ -66,11 +66,13 @@ class FeatureMaps(CnnWidget, folder="feature_maps"):
     )
     effect = traitlets.Unicode("", help="What switching maps off does to the score, for a reader.")
 
+    on_switch_all: Callable[[], object] | None = None
+    """Called to switch all maps on, also those of other layers; None: this layer's are."""
+    _count = 0
+
     def __init__(
         self, maps: Any = None, *, layer: str = "", picture: Any = None, channel: int | None = None, **traits: Any
     ) -> None:
-        self._count = 0
-        self.on_switch_all: Callable[[], None] = lambda: setattr(self, "off", [])
         super().__init__(**traits)
         if picture is not None:
             self.set_picture(picture)
@@ -194,7 +196,10 @@ class FeatureMaps(CnnWidget, folder="feature_maps"):
 
     @command("switch_all_on")
     def _switched_all_on(self) -> None:
-        self.on_switch_all()
+        if self.on_switch_all is None:
+            self.off = []
+        else:
+            self.on_switch_all()
 
     def _push_contribution(self, values: Any, target_name: str) -> None:
         # Bound to one push of maps: another image's contribution must never stand beside these.
