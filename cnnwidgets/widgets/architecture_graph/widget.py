@@ -94,14 +94,14 @@ class ArchitectureGraph(CnnWidget, folder="architecture_graph"):
         return f"ArchitectureGraph({self._layers} layers)"
 
     @traitlets.validate("selected")
-    def _known_layer(self, proposal: Any) -> str:
+    def _check_selected(self, proposal: Any) -> str:
         name: str = proposal["value"]
         if name and name not in self._where:
             raise _unknown(name, list(self._where))
         return name
 
     @traitlets.validate("expanded")
-    def _known_groups(self, proposal: Any) -> list[str]:
+    def _check_expanded(self, proposal: Any) -> list[str]:
         names = set()
         for name in proposal["value"]:
             group = self._where[name][0] if name in self._where else None
@@ -120,10 +120,12 @@ class ArchitectureGraph(CnnWidget, folder="architecture_graph"):
     def _still_title(self) -> str:
         return title("Architecture", f"{self._layers} layers", self)
 
+    @command("expand_all")
     def expand_all(self) -> None:
         """Open every group."""
         self.expanded = list(self._tree.groups)
 
+    @command("collapse_all")
     def collapse_all(self) -> None:
         """Close every group."""
         self.expanded = []
@@ -173,14 +175,6 @@ class ArchitectureGraph(CnnWidget, folder="architecture_graph"):
     @command("collapse", name=text())
     def _collapse(self, name: str) -> None:
         self._fold_at(name, [other for other in self.expanded if other != name])
-
-    @command("expand_all")
-    def _expand_all(self) -> None:
-        self.expand_all()
-
-    @command("collapse_all")
-    def _collapse_all(self) -> None:
-        self.collapse_all()
 
     def _fold_at(self, name: str, expanded: list[str]) -> None:
         """Open or close groups; the drawing stays put at ``name``."""

@@ -23,6 +23,9 @@ class Rectangle:
     width: float
     height: float
 
+    def moved(self, dx: float, dy: float) -> Rectangle:
+        return Rectangle(self.key, self.x + dx, self.y + dy, self.width, self.height)
+
 
 @dataclass
 class Block:
@@ -41,8 +44,8 @@ class Block:
 
     def take(self, other: Block, dx: float, dy: float) -> None:
         """Draw ``other`` with its axis at ``dx`` and its top at ``dy``."""
-        self.boxes += [Rectangle(b.key, b.x + dx, b.y + dy, b.width, b.height) for b in other.boxes]
-        self.frames += [Rectangle(b.key, b.x + dx, b.y + dy, b.width, b.height) for b in other.frames]
+        self.boxes += [box.moved(dx, dy) for box in other.boxes]
+        self.frames += [frame.moved(dx, dy) for frame in other.frames]
         self.lines += [[(x + dx, y + dy) for x, y in line] for line in other.lines]
         self.back += [[(x + dx, y + dy) for x, y in line] for line in other.back]
         self.reach(dx - other.left, dx + other.right)
