@@ -32,15 +32,16 @@ class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
     Small state is in traits, which go to the page unless tagged ``sync=False``. Bulk data goes with :meth:`push`; the
     newest push of a kind is kept, so that a view which appears later can ask for it. Commands from the browser are
     methods marked with :func:`~._messages.command`; they and state from the page are checked before anything is done
-    with them. Who listens is told by what stands in the attributes ``on_...`` and ``_on_...``.
+    with them. Who listens stands in attributes ``on_...`` and ``_on_...``.
     """
 
     def __init_subclass__(cls, folder: str = "", **options: Any) -> None:
         if folder:
             cls._esm, cls._css = bundle(folder).values()
-        for trait in vars(cls).values():
-            if isinstance(trait, traitlets.TraitType) and "sync" not in trait.metadata:
-                trait.tag(sync=True)
+        if cls.__module__.startswith("cnnwidgets."):  # a reader's own subclass may hold anything
+            for trait in vars(cls).values():
+                if isinstance(trait, traitlets.TraitType) and "sync" not in trait.metadata:
+                    trait.tag(sync=True)
         super().__init_subclass__(**options)
 
     busy = traitlets.Bool(False, help="Something is being computed for this widget.").tag(sync=True)
