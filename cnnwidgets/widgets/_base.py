@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -145,9 +146,12 @@ class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
             self.send(message, buffers=buffers)
 
 
-@staticmethod
-def nobody_listens(*_: object) -> None:
-    """What a button does while nobody has asked to be called; a widget's callback until another is set."""
+def _no_answer(*_: object) -> None:
+    """What a button does while nobody has asked to be called."""
+
+
+# Static, so that it can stand in a class until an instance is given a callback of its own.
+nobody_listens: Callable[..., None] = staticmethod(_no_answer)
 
 
 def bundle(folder: str) -> dict[str, Path]:
