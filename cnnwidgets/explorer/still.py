@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from cnnwidgets.widgets._still import parts
-from cnnwidgets.widgets.class_scores.still import still as still_scores
-from cnnwidgets.widgets.feature_maps.still import still as still_maps
-from cnnwidgets.widgets.heatmap_overlay.still import still as still_overlay
+from cnnwidgets.widgets.class_scores.still import scores_still
+from cnnwidgets.widgets.feature_maps.still import maps_still
+from cnnwidgets.widgets.heatmap_overlay.still import overlay_still
 
 _LEFT, _RIGHT, _MAPS = 300, 284, 20
 
@@ -15,11 +15,11 @@ _LEFT, _RIGHT, _MAPS = 300, 284, 20
 def still_explorer(explorer: Any) -> parts.Block:
     """What ``explorer`` has beside each other: overlay and class bars, and below them the maps of the layer."""
     beside = [
-        _headed(explorer.overlay, still_overlay(explorer.overlay, _LEFT), _LEFT),
-        _headed(explorer.scores, still_scores(explorer.scores, _RIGHT), _RIGHT),
+        _headed(explorer.overlay, overlay_still(explorer.overlay, _LEFT), _LEFT),
+        _headed(explorer.scores, scores_still(explorer.scores, _RIGHT), _RIGHT),
     ]
-    below = _headed(explorer.feature_maps, still_maps(explorer.feature_maps, _MAPS), parts.WIDTH)
-    summary = parts.text(explorer._view.bar.summary, colour=parts.SOFT, size=12)  # noqa: SLF001
+    below = _headed(explorer.feature_maps, maps_still(explorer.feature_maps, _MAPS), parts.WIDTH)
+    summary = parts.remark(explorer._view.bar.summary)  # noqa: SLF001
     return parts.column([summary, parts.row([block for block in beside if block], 16), *([below] if below else [])])
 
 
@@ -27,4 +27,4 @@ def _headed(widget: Any, content: parts.Block | None, width: int) -> parts.Block
     """``content`` under the widget's title."""
     if content is None:
         return None
-    return parts.column([parts.text(widget._still_title(), width=width), content])  # noqa: SLF001
+    return parts.column([parts.paragraph(widget._still_title(), width=width), content])  # noqa: SLF001

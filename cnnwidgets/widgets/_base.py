@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,12 +28,22 @@ _LEAST_BYTES = 40_000
 
 
 class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
-    """Base of the widgets. A subclass sets ``_esm`` and ``_css`` with :func:`bundle` and adds its traits.
+    """Base of the widgets. A subclass names its folder, ``class Occluder(CnnWidget, folder="occluder")``.
 
-    Small state is in traits. Bulk data goes with :meth:`push`; the newest push of a kind is kept, so that a view
-    which appears later can ask for it. Commands from the browser are methods marked with
-    :func:`~._messages.command`; they and state from the page are checked before anything is done with them.
+    Small state is in traits, which go to the page unless tagged ``sync=False``. Bulk data goes with :meth:`push`; the
+    newest push of a kind is kept, so that a view which appears later can ask for it. Commands from the browser are
+    methods marked with :func:`~._messages.command`; they and state from the page are checked before anything is done
+    with them. Who listens stands in attributes ``on_...`` and ``_on_...``.
     """
+
+    def __init_subclass__(cls, folder: str = "", **options: Any) -> None:
+        if folder:
+            cls._esm, cls._css = bundle(folder).values()
+        if cls.__module__.startswith("cnnwidgets."):  # a reader's own subclass may hold anything
+            for trait in vars(cls).values():
+                if isinstance(trait, traitlets.TraitType) and "sync" not in trait.metadata:
+                    trait.tag(sync=True)
+        super().__init_subclass__(**options)
 
     busy = traitlets.Bool(False, help="Something is being computed for this widget.").tag(sync=True)
     error = traitlets.Unicode("", help="One sentence for the reader; empty when all is well.").tag(sync=True)
@@ -78,6 +89,12 @@ class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
         """Free the kept copy of the newest push of ``kind``."""
         self._pushed.pop(kind, None)
 
+    def take_back(self, kind: str) -> None:
+        """Take what was pushed of ``kind`` away from the views, too."""
+        if kind in self._pushed:
+            self.push(kind)
+            self.forget(kind)
+
     def show_error(self, error: BaseException) -> None:
         """Show ``error`` in the widget, with the reader's own lines and the cause folded under it."""
         self.error_details = short_details(error)
@@ -88,8 +105,11 @@ class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
         self.error = self.error_details = ""
 
     def close(self) -> None:
-        """Free what is kept for the views, and close them."""
+        """Free what is kept for the views, let go of the callbacks, and close."""
         self._pushed.clear()
+        # A callback holds whoever listens, an Explorer and its network maybe.
+        for name in [name for name in vars(self) if name.startswith(("on_", "_on_"))]:
+            delattr(self, name)
         super().close()
 
     def say_dropped(self, reason: str) -> None:
@@ -122,17 +142,25 @@ class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
     def _pull(self, kind: str) -> None:
         """A view that has just appeared asks for the newest data."""
         if kind in self._pushed:
-            message, kept = self._pushed[kind]
-            self.send(message, buffers=kept)
+            message, buffers = self._pushed[kind]
+            self.send(message, buffers=buffers)
+
+
+def _no_answer(*_: object) -> None:
+    """What a button does while nobody has asked to be called."""
+
+
+# Static, so that it can stand in a class until an instance is given a callback of its own.
+nobody_listens: Callable[..., None] = staticmethod(_no_answer)
 
 
 def bundle(folder: str) -> dict[str, Path]:
-    """Paths of a widget's built JavaScript and CSS: ``_esm, _css = bundle("feature_maps").values()``."""
+    """Paths of a widget's built JavaScript and CSS, "esm" and "css"."""
     return {"esm": STATIC / f"{folder}.js", "css": STATIC / f"{folder}.css"}
 
 
-def _unknown_keyword(owner: str, name: str, known: list[str]) -> str:
-    public = [trait for trait in known if not trait.startswith("_")]
+def _unknown_keyword(owner: str, name: str, traits: list[str]) -> str:
+    public = [trait for trait in traits if not trait.startswith("_")]
     close = difflib.get_close_matches(name, public, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else f" It takes: {', '.join(sorted(public))}."
     return f"{owner} got an unexpected keyword {name!r}.{hint}"

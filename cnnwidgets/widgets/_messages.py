@@ -62,8 +62,8 @@ def command(op: str, *, buffers: int = 0, **fields: Check) -> Callable[[F], F]:
 def commands(widget: type) -> dict[str, tuple[str, Command]]:
     """op -> (name of the method, what the message holds) of a class and those that it comes from."""
     table = {}
-    for one in reversed(widget.__mro__):
-        for name, method in vars(one).items():
+    for ancestor in reversed(widget.__mro__):
+        for name, method in vars(ancestor).items():
             declared = getattr(method, _MARK, None)
             if isinstance(declared, Command):
                 table[declared.op] = (name, declared)
@@ -78,7 +78,7 @@ def answer(widget: Any, content: Any, buffers: Any) -> Callable[[], None]:
     """
     bounded(content)
     if not isinstance(content, dict):
-        raise InputError(f"{_kind(content)} instead of a mapping with an op")
+        raise InputError(f"{_in_brief(content)} instead of a mapping with an op")
     op = content.get("op")
     if not isinstance(op, str) or op not in commands(type(widget)):
         raise InputError(f"the command {brief(op)} is not known; this front end may be of another version: reload it")
@@ -106,31 +106,31 @@ def bounded(value: Any) -> None:
     # A walk with a stack of its own: what is nested too deeply must not end in a RecursionError.
     rest, count = [(value, 0)], 0
     while rest:
-        one, depth = rest.pop()
+        element, depth = rest.pop()
         count += 1
         if count > MOST_VALUES:
             raise InputError(f"more than {MOST_VALUES:,} values")
-        if isinstance(one, str):
-            if len(one) > MOST_TEXT:
-                raise InputError(f"a text of {len(one):,} characters; at most {MOST_TEXT:,} are read")
-        elif isinstance(one, float):
-            if not math.isfinite(one):
-                raise InputError(f"{one} instead of a finite number")
-        elif isinstance(one, int):
-            if abs(one) > MOST_NUMBER:
+        if isinstance(element, str):
+            if len(element) > MOST_TEXT:
+                raise InputError(f"a text of {len(element):,} characters; at most {MOST_TEXT:,} are read")
+        elif isinstance(element, float):
+            if not math.isfinite(element):
+                raise InputError(f"{element} instead of a finite number")
+        elif isinstance(element, int):
+            if abs(element) > MOST_NUMBER:
                 raise InputError("a number beyond 2 ** 53")
-        elif isinstance(one, dict | list | tuple):
+        elif isinstance(element, dict | list | tuple):
             if depth >= MOST_DEPTH:
                 raise InputError(f"lists nested more than {MOST_DEPTH} deep")
-            if isinstance(one, dict):
-                if not all(isinstance(key, str) and len(key) <= MOST_TEXT for key in one):
+            if isinstance(element, dict):
+                if not all(isinstance(key, str) and len(key) <= MOST_TEXT for key in element):
                     raise InputError("a mapping whose keys are no texts")
-                one = list(one.values())
-            if count + len(rest) + len(one) > MOST_VALUES:
+                element = list(element.values())
+            if count + len(rest) + len(element) > MOST_VALUES:
                 raise InputError(f"more than {MOST_VALUES:,} values")
-            rest.extend((each, depth + 1) for each in one)
-        elif one is not None and not isinstance(one, bytes | bytearray | memoryview):
-            raise InputError(f"a {type(one).__name__}, which is no JSON")
+            rest.extend((inner, depth + 1) for inner in element)
+        elif element is not None and not isinstance(element, bytes | bytearray | memoryview):
+            raise InputError(f"a {type(element).__name__}, which is no JSON")
 
 
 def text(most: int = 1_000) -> Check:
@@ -138,20 +138,20 @@ def text(most: int = 1_000) -> Check:
 
     def check(value: Any) -> str:
         if not isinstance(value, str) or len(value) > most:
-            raise InputError(f"{_kind(value)}; expected a text of at most {most:,} characters")
+            raise InputError(f"{_in_brief(value)}; expected a text of at most {most:,} characters")
         return value
 
     return check
 
 
-def whole(low: int, high: int) -> Check:
+def whole_number(low: int, high: int) -> Check:
     """A whole number from ``low`` to ``high``."""
 
     def check(value: Any) -> int:
         # JavaScript has one type of number
         number = int(value) if isinstance(value, float) and value.is_integer() else value
         if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
-            raise InputError(f"{_kind(value)}; expected a whole number from {low:,} to {high:,}")
+            raise InputError(f"{_in_brief(value)}; expected a whole number from {low:,} to {high:,}")
         return number
 
     return check
@@ -168,13 +168,13 @@ def one_of(*choices: str) -> Check:
     return check
 
 
-def several(each: Check, most: int = 10_000) -> Check:
+def list_of(each: Check, most: int = 10_000) -> Check:
     """A list of at most ``most`` values."""
 
     def check(value: Any) -> list[Any]:
         if not isinstance(value, list | tuple) or len(value) > most:
-            raise InputError(f"{_kind(value)}; expected a list of at most {most:,}")
-        return [each(one) for one in value]
+            raise InputError(f"{_in_brief(value)}; expected a list of at most {most:,}")
+        return [each(element) for element in value]
 
     return check
 
@@ -196,16 +196,16 @@ def brief(value: Any, most: int = 60) -> str:
     "'xxxxxxx…"
     """
     if isinstance(value, str):
-        shown = repr(value[:most])
-        return shown if len(value) <= most and len(shown) <= most else shown[:most] + "…"
+        quoted = repr(value[:most])
+        return quoted if len(value) <= most and len(quoted) <= most else quoted[:most] + "…"
     if isinstance(value, int) and abs(value) > MOST_NUMBER:
         return "a number beyond 2 ** 53"
     if value is None or isinstance(value, bool | int | float):
         return repr(value)
-    return _kind(value)
+    return _in_brief(value)
 
 
-def _kind(value: Any) -> str:
+def _in_brief(value: Any) -> str:
     if isinstance(value, Mapping):
         return f"a mapping of {len(value):,}"
     if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray | memoryview):

@@ -92,7 +92,7 @@ def is_another_kind(trait: Any, value: Any) -> bool:
         return not isinstance(value, bool) and value is not None
     if isinstance(value, list | tuple) and isinstance(trait, traitlets.Container):
         inner = getattr(trait, "_trait", None)
-        return inner is not None and any(is_another_kind(inner, one) for one in value)
+        return inner is not None and any(is_another_kind(inner, element) for element in value)
     return False
 
 
@@ -124,11 +124,11 @@ def _misplaced(state: dict[str, Any], paths: Any, buffers: Any) -> str:
     for path in paths:
         if not isinstance(path, list) or not path:
             return "binary data that does not say where it belongs"
-        place: Any = state
-        for at, key in enumerate(path):
-            known = isinstance(place, dict) and isinstance(key, str) and (key in place or at == len(path) - 1)
-            listed = isinstance(place, list) and type(key) is int and 0 <= key < len(place)
-            if not known and not listed:
+        holder: Any = state
+        for depth, key in enumerate(path, start=1):
+            named = isinstance(holder, dict) and isinstance(key, str) and (key in holder or depth == len(path))
+            listed = isinstance(holder, list) and type(key) is int and 0 <= key < len(holder)
+            if not named and not listed:
                 return "binary data for a place that is not there"
-            place = place[key] if listed or key in place else None
+            holder = holder[key] if listed or key in holder else None
     return ""

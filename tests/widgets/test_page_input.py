@@ -11,7 +11,7 @@ import pytest
 import cnnwidgets as cw
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import CnnWidget
-from cnnwidgets.widgets._messages import answer, bounded, brief, command, maybe, one_of, several, text, whole
+from cnnwidgets.widgets._messages import answer, bounded, brief, command, list_of, maybe, one_of, text, whole_number
 from cnnwidgets.widgets.class_scores.header import ClassScoresHeader
 from cnnwidgets.widgets.explorer_bar import ExplorerBar
 from cnnwidgets.widgets.map_check.panel import MapCheckPanel
@@ -239,7 +239,7 @@ def test_a_command_is_called_with_its_checked_fields_alone() -> None:
         _esm = "export default {}"
         called: tuple[Any, ...] = ()
 
-        @command("go", name=text(5), steps=several(whole(0, 3)), mode=maybe(one_of("a", "b"), "a"))
+        @command("go", name=text(5), steps=list_of(whole_number(0, 3)), mode=maybe(one_of("a", "b"), "a"))
         def _go(self, name: str, steps: list[int], mode: str) -> None:
             self.called = (name, steps, mode)
 

@@ -121,20 +121,20 @@ def test_the_explorers_panels_know_network_and_photograph() -> None:
 def test_the_map_over_the_photograph_has_the_browsers_colours() -> None:
     photo = np.full((4, 4, 3), 100, np.uint8)
     look = cw.HeatmapOverlay(opacity=0.5, smooth=False)
-    scale = maps.scaled(np.float32([[0, 2], [-4, np.nan]]), None, "positive")
+    scale = maps.map_scale(np.float32([[0, 2], [-4, np.nan]]), None, "positive")
     pixels = np.asarray(maps.overlay(photo, scale, look, 4)).astype(int)
     half = [(100 + np.array(colour)) / 2 for colour in ((0, 0, 4), (252, 255, 164), (0, 0, 4), (255, 0, 255))]
     for corner, expected in zip((pixels[0, 0], pixels[0, 3], pixels[3, 0], pixels[3, 3]), half, strict=True):
         assert np.abs(corner - expected).max() <= 1
-    signed = maps.scaled(np.float32([[0, 2], [-4, 4]]), None, "signed")
+    signed = maps.map_scale(np.float32([[0, 2], [-4, 4]]), None, "signed")
     assert signed.ends == ("−4.00", "0", "+4.00")
-    blank = np.asarray(maps.overlay(photo, maps.scaled(np.float32([[-1.0]]), None, "positive"), look, 4))
+    blank = np.asarray(maps.overlay(photo, maps.map_scale(np.float32([[-1.0]]), None, "positive"), look, 4))
     assert (blank == 100).all()  # nothing positive: nothing is painted
 
 
 def test_a_map_is_stretched_as_torch_does() -> None:
     values = RNG.normal(size=(5, 7)).astype(np.float32)
-    ours = maps.resized(values, (31, 20), smooth=True)
+    ours = maps.resampled(values, (31, 20), None, smooth=True)[0]
     theirs = torch.nn.functional.interpolate(
         torch.from_numpy(values)[None, None], (31, 20), mode="bilinear", align_corners=False
     )
@@ -143,16 +143,16 @@ def test_a_map_is_stretched_as_torch_does() -> None:
 
 @pytest.mark.parametrize("smooth", [False, True])
 def test_a_map_lies_on_its_part_of_the_picture(smooth: bool) -> None:
-    part, inside = maps.laid(np.float32([[5, 7]]), (1, 8), (0.0, 0.25, 1.0, 0.75), smooth=smooth)
+    part, inside = maps.resampled(np.float32([[5, 7]]), (1, 8), (0.0, 0.25, 1.0, 0.75), smooth=smooth)
     assert inside.tolist() == [[False, False, True, True, True, True, False, False]]
     assert part[inside].tolist() == ([5, 5.5, 6.5, 7] if smooth else [5, 5, 7, 7])
-    _, cut = maps.laid(np.float32([[5, 7]]), (1, 4), (0.0, -0.5, 1.0, 0.4), smooth=smooth)
+    _, cut = maps.resampled(np.float32([[5, 7]]), (1, 4), (0.0, -0.5, 1.0, 0.4), smooth=smooth)
     assert cut.tolist() == [[True, True, False, False]]  # the centre of the second pixel is at 0.375
 
 
 def test_clipped_maps_say_so() -> None:
     values = np.arange(100, dtype=np.float32).reshape(10, 10)
-    scale = maps.scaled(values, None, "positive", clip=5.0)
+    scale = maps.map_scale(values, None, "positive", clip=5.0)
     assert scale.limit == pytest.approx(np.percentile(values, 95))
     assert scale.ends[2].startswith("≥ 94.0")
 

@@ -46,19 +46,18 @@ ANCHORS = {
 
 
 @functools.cache
-def table(name: str) -> npt.NDArray[np.uint8]:
+def colour_table(name: str) -> npt.NDArray[np.uint8]:
     """(256, 3) colours; inferno's where there is no such map."""
     anchors = np.frombuffer(bytes.fromhex(ANCHORS.get(name, ANCHORS["inferno"])), np.uint8).reshape(-1, 3)
-    places = np.linspace(0, len(anchors) - 1, 256)
-    steps = np.arange(len(anchors))
-    colours = [np.interp(places, steps, anchors[:, channel]) for channel in range(3)]
+    at = np.linspace(0, len(anchors) - 1, 256)
+    colours = [np.interp(at, np.arange(len(anchors)), anchors[:, channel]) for channel in range(3)]
     return np.floor(np.stack(colours, -1) + 0.5).astype(np.uint8)
 
 
-def coloured(shares: npt.NDArray[np.floating], name: str) -> npt.NDArray[np.uint8]:
+def painted(shares: npt.NDArray[np.floating], name: str) -> npt.NDArray[np.uint8]:
     """(h, w) in [0, 1] to (h, w, 3); what is not finite is magenta, as in the browser."""
     finite = np.isfinite(shares)
-    places = np.floor(np.clip(np.where(finite, shares, 0), 0, 1) * 255 + 0.5).astype(np.intp)
-    pixels = table(name)[places]
+    levels = np.floor(np.clip(np.where(finite, shares, 0), 0, 1) * 255 + 0.5).astype(np.intp)
+    pixels = colour_table(name)[levels]
     pixels[~finite] = NOT_FINITE
     return pixels

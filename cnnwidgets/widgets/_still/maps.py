@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from .colours import coloured
+from .colours import painted
 
 Floats = npt.NDArray[np.float32]
 Places = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
 
-class Scaled(NamedTuple):
+class MapScale(NamedTuple):
     """What is painted: ``part`` (h, w) from 0 to ``limit``, or from -limit to limit where it is ``signed``.
 
     ``limit`` is 0 where there is nothing to paint; NaN stands for what is not finite; ``least`` and ``largest`` are the
@@ -42,16 +42,16 @@ class Scaled(NamedTuple):
         return "0", "", f"{under}{low}" if self.negative else f"{over}{high}"
 
 
-def scaled(values: Floats, magnitude: Floats | None, sign: str, clip: float = 0.0) -> Scaled:
+def map_scale(values: Floats, magnitude: Floats | None, sign: str, clip: float = 0.0) -> MapScale:
     """The part of ``values`` (h, w) that ``sign`` shows, and its scale.
 
-    >>> scaled(np.float32([[-2.0, 1.0]]), None, "positive").ends
+    >>> map_scale(np.float32([[-2.0, 1.0]]), None, "positive").ends
     ('0', '', '1.00')
     """
     raw = magnitude if magnitude is not None and sign == "positive" else values
     finite = np.isfinite(raw)
-    known = raw[finite]
-    least, largest = (float(known.min()), float(known.max())) if known.size else (np.nan, np.nan)
+    numbers = raw[finite]
+    least, largest = (float(numbers.min()), float(numbers.max())) if numbers.size else (np.nan, np.nan)
     factor = -1 if sign == "negative" else 1
     part = np.where(finite, raw * factor, np.nan).astype(np.float32)
     if sign != "signed":
@@ -60,12 +60,12 @@ def scaled(values: Floats, magnitude: Floats | None, sign: str, clip: float = 0.
     limit = float(sizes.max()) if sizes.size else 0.0
     end = float(np.percentile(sizes, 100 - clip)) if clip and limit else 0.0
     clipped = 0 < end < limit
-    return Scaled(part, end if clipped else limit, sign == "signed", sign == "negative", clipped, least, largest)
+    return MapScale(part, end if clipped else limit, sign == "signed", sign == "negative", clipped, least, largest)
 
 
 def overlay(
     photo: npt.NDArray[np.uint8] | None,
-    scale: Scaled,
+    scale: MapScale,
     look: Any,
     side: int,
     *,
@@ -76,16 +76,18 @@ def overlay(
 
     Args:
         photo: (H, W, 3), or None.
-        scale: what :func:`scaled` gave.
+        scale: what :func:`map_scale` gave.
         look: has ``opacity``, ``smooth``, ``colormap`` and ``diverging``.
         side: px.
         partial: NaN is what is not known yet: there is the photograph.
         extent: top, left, bottom and right of the map in shares of the photograph; None: all of it.
     """
-    size = fitted((photo if photo is not None else scale.part).shape[:2], side)
-    part, inside = laid(scale.part, size, extent if photo is not None else None, smooth=getattr(look, "smooth", True))
+    size = size_within((photo if photo is not None else scale.part).shape[:2], side)
+    part, inside = resampled(
+        scale.part, size, extent if photo is not None else None, smooth=getattr(look, "smooth", True)
+    )
     shares = part / (scale.limit or 1.0)
-    colours = coloured((shares + 1) / 2 if scale.signed else shares, look.diverging if scale.signed else look.colormap)
+    colours = painted((shares + 1) / 2 if scale.signed else shares, look.diverging if scale.signed else look.colormap)
     opacity = np.full(size, look.opacity if photo is not None else 1.0, np.float32)
     if scale.limit == 0:
         opacity[np.isfinite(part)] = 0
@@ -97,38 +99,36 @@ def overlay(
     return Image.composite(Image.fromarray(colours), under, alpha)
 
 
-def laid(
+def resampled(
     values: Floats, size: tuple[int, int], extent: Sequence[float] | None, *, smooth: bool
 ) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """The map at ``size`` where it lies, its edge repeated beyond; and where it has cells."""
+    """``values`` at ``size`` where they lie, as the browser does, and where there are cells.
+
+    Pixel centres are at i + ½; a pixel is NaN where its cell is not finite; beyond the map its edge is repeated.
+    """
     spans = ((0.0, 1.0), (0.0, 1.0)) if extent is None else ((extent[0], extent[2]), (extent[1], extent[3]))
     rows, columns = (
         ((np.arange(n) + 0.5) / n - low) / (high - low) for n, (low, high) in zip(size, spans, strict=True)
     )
     inside = ((rows >= 0) & (rows < 1))[:, None] & ((columns >= 0) & (columns < 1))
-    return _at(values, (rows, columns), smooth=smooth), inside
+    return _sampled(values, (rows, columns), smooth=smooth), inside
 
 
 def photograph(pixels: npt.NDArray[np.uint8], side: int) -> Image.Image:
     """``pixels`` (H, W, 3), no side longer than ``side`` px."""
-    height, width = fitted(pixels.shape[:2], side)
+    height, width = size_within(pixels.shape[:2], side)
     image = Image.fromarray(np.ascontiguousarray(pixels))
     small = max(pixels.shape[:2]) < side // 2
     return image.resize((width, height), Image.Resampling.NEAREST if small else Image.Resampling.BILINEAR)
 
 
-def fitted(shape: tuple[int, ...], side: int) -> tuple[int, int]:
+def size_within(shape: tuple[int, ...], side: int) -> tuple[int, int]:
     """(height, width) of ``shape``'s proportion whose longer side is ``side``."""
     factor = side / max(shape)
     return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
 
 
-def resized(values: Floats, size: tuple[int, int], *, smooth: bool) -> Floats:
-    """``values`` (h, w) at ``size``, as the browser does: pixel centres at i + ½, NaN where its cell is not finite."""
-    return laid(values, size, None, smooth=smooth)[0]
-
-
-def _at(values: Floats, places: Places, *, smooth: bool) -> Floats:
+def _sampled(values: Floats, places: Places, *, smooth: bool) -> Floats:
     """``values`` at rows and columns in shares of the map, 0 to 1; beyond, those of its edge."""
     rows, columns = (
         np.clip((share * cells).astype(int), 0, cells - 1) for share, cells in zip(places, values.shape, strict=True)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .colours import table
+from .colours import colour_table
 
 WIDTH = 600
 GAP = 8
@@ -21,18 +21,23 @@ WARN = (125, 82, 0)
 Block = Image.Image
 
 
-def text(said: str, *, colour: Any = INK, size: int = 13, width: int = WIDTH, most: int = 6) -> Block:
-    """``said``, broken into at most ``most`` lines."""
+def paragraph(text: str, *, colour: Any = INK, size: int = 13, width: int = WIDTH, most: int = 6) -> Block:
+    """``text``, broken into at most ``most`` lines."""
     font = _font(size)
-    lines = _wrapped(_drawable(said, font), width, font)
+    lines = _broken(_drawable(text, font), width, font)
     if len(lines) > most:
         lines = [*lines[: most - 1], f"{lines[most - 1][:-1]}…"]
     height = size + 6
     block = _empty(width, height * len(lines))
     draw = ImageDraw.Draw(block)
-    for place, line in enumerate(lines):
-        draw.text((0, place * height), line, fill=colour, font=font)
+    for number, line in enumerate(lines):
+        draw.text((0, number * height), line, fill=colour, font=font)
     return block
+
+
+def remark(text: str, *, colour: Any = SOFT, size: int = 12, width: int = WIDTH, most: int = 6) -> Block:
+    """A paragraph in small soft letters."""
+    return paragraph(text, colour=colour, size=size, width=width, most=most)
 
 
 def column(blocks: Sequence[Block], gap: int = GAP) -> Block:
@@ -58,26 +63,13 @@ def row(blocks: Sequence[Block], gap: int = GAP) -> Block:
     return sheet
 
 
-def rows(blocks: Sequence[Block], width: int = WIDTH, gap: int = GAP) -> Block:
-    """As many beside each other as fit."""
-    lines: list[list[Block]] = [[]]
-    used = 0
-    for block in blocks:
-        if lines[-1] and used + block.width > width:
-            lines.append([])
-            used = 0
-        lines[-1].append(block)
-        used += block.width + gap
-    return column([row(line, gap) for line in lines], gap)
-
-
 def sheet(pictures: Sequence[tuple[Block, str]], side: int = 52) -> Block:
     """Small pictures, no side longer than ``side`` px, each over its name, in as many rows as they need."""
     across = max(1, min(len(pictures), (WIDTH + 6) // (side + 6)))
     block = _empty(across * (side + 6) - 6, -(-len(pictures) // across) * (side + 18))
     draw, font = ImageDraw.Draw(block), _font(10)
-    for place, (picture, name) in enumerate(pictures):
-        left, top = place % across * (side + 6), place // across * (side + 18)
+    for number, (picture, name) in enumerate(pictures):
+        left, top = number % across * (side + 6), number // across * (side + 18)
         factor = side / max(picture.size)
         size = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
         block.paste(picture.resize(size, Image.Resampling.NEAREST), (left, top))
@@ -85,16 +77,16 @@ def sheet(pictures: Sequence[tuple[Block, str]], side: int = 52) -> Block:
     return block
 
 
-def bars(entries: Sequence[tuple[str, float, str, bool]], width: int = WIDTH) -> Block:
+def bar_chart(entries: Sequence[tuple[str, float, str, bool]], width: int = WIDTH) -> Block:
     """A bar each: its label, its share of the longest (0 to 1), its number as text, and whether it is selected."""
     height, room = 22, width * 2 // 5
     font = _font(12)
     block = _empty(width, max(1, height * len(entries)))
     draw = ImageDraw.Draw(block)
     longest = width - room - 70
-    for place, (label, share, value, selected) in enumerate(entries):
-        top = place * height
-        name = _wrapped(_drawable(label, font), room - GAP, font)
+    for number, (label, share, value, selected) in enumerate(entries):
+        top = number * height
+        name = _broken(_drawable(label, font), room - GAP, font)
         draw.text((0, top + 3), name[0] + ("…" if len(name) > 1 else ""), fill=INK, font=font)
         end = room + max(1, round(longest * min(max(share, 0.0), 1.0)))
         draw.rectangle((room, top + 4, end, top + height - 6), fill=ACCENT if selected else LINE)
@@ -106,15 +98,14 @@ def colour_bar(name: str, ends: tuple[str, str, str], unit: str, width: int) -> 
     """The colours from the lowest to the highest value, with their numbers."""
     font = _font(12)
     block = _empty(width, 28)
-    ramp = table(name)[np.linspace(0, 255, width).astype(int)]
+    ramp = colour_table(name)[np.linspace(0, 255, width).astype(int)]
     block.paste(Image.fromarray(np.repeat(ramp[None], 9, 0)), (0, 0))
     draw = ImageDraw.Draw(block)
-    for place, label in enumerate(ends):
-        label = _drawable(label, font)
-        left = (width - font.getlength(label)) * place / 2
-        draw.text((left, 11), label, fill=INK, font=font)
-    under = text(unit, colour=SOFT, size=12, width=width, most=2) if unit else None
-    return column([block, under], 0) if under is not None else block
+    for number, label in enumerate(ends):
+        drawable = _drawable(label, font)
+        left = (width - font.getlength(drawable)) * number / 2
+        draw.text((left, 11), drawable, fill=INK, font=font)
+    return column([block, remark(unit, width=width, most=2)], 0) if unit else block
 
 
 def curve(title: str, x: Sequence[float], y: Sequence[float], others: Any, size: tuple[int, int]) -> Block:
@@ -122,8 +113,8 @@ def curve(title: str, x: Sequence[float], y: Sequence[float], others: Any, size:
     height, width = size
     block = _empty(width, height)
     draw = ImageDraw.Draw(block)
-    known = [value for line in (y, *others) for value in line if np.isfinite(value)]
-    low, high = min(0.0, *known) if known else 0.0, max(known, default=1.0)
+    finite = [value for line in (y, *others) for value in line if np.isfinite(value)]
+    low, high = min(0.0, *finite) if finite else 0.0, max(finite, default=1.0)
     end, span = max(x, default=0.0) or 1.0, (high - low) or 1.0
 
     def points(values: Sequence[float]) -> list[tuple[float, float]]:
@@ -138,7 +129,7 @@ def curve(title: str, x: Sequence[float], y: Sequence[float], others: Any, size:
         if len(points(line)) > 1:
             draw.line(points(line), fill=colour, width=thickness)
     span_text = f"{low:.3g} to {high:.3g}"
-    return column([text(title, size=12, width=width), block, text(span_text, colour=SOFT, size=12, width=width)], 2)
+    return column([paragraph(title, size=12, width=width), block, remark(span_text, width=width)], 2)
 
 
 def framed(block: Block, margin: int = 12) -> Block:
@@ -174,18 +165,18 @@ _PLAIN = str.maketrans(
 )
 
 
-def _drawable(said: str, font: Any) -> str:
-    """``said`` without what breaks a line, and with signs that the font has."""
-    line = " ".join(said.split())
+def _drawable(text: str, font: Any) -> str:
+    """``text`` without what breaks a line, and with signs that the font has."""
+    line = " ".join(text.split())
     if "DejaVu" in str(getattr(font, "path", "")):
         return line
     return line.translate(_PLAIN).encode("latin-1", "replace").decode("latin-1")
 
 
-def _wrapped(said: str, width: float, font: Any) -> list[str]:
+def _broken(text: str, width: float, font: Any) -> list[str]:
     """Lines no wider than ``width``, broken inside words where there is no other way."""
     lines, line = [], ""
-    for word in said[:2000].split(" "):
+    for word in text[:2000].split(" "):
         longer = f"{line} {word}" if line else word
         if font.getlength(longer) <= width:
             line = longer

@@ -68,9 +68,9 @@ class StillPicture:
             publish_display_data({"image/png": picture})  # type: ignore[no-untyped-call]
 
 
-def title(what: str, subject: str, widget: Any) -> str:
+def title(heading: str, subject: str, widget: Any) -> str:
     """ "Grad-CAM · layer4 → tabby · cat.png · resnet18", without what is not known."""
-    return " · ".join(part for part in (what, subject, widget.photograph, widget.network) if part)
+    return " · ".join(part for part in (heading, subject, widget.photograph, widget.network) if part)
 
 
 def still_png(widget: StillPicture, sentence: str = _PICTURED) -> bytes | None:
@@ -79,9 +79,8 @@ def still_png(widget: StillPicture, sentence: str = _PICTURED) -> bytes | None:
         content = widget._still()  # noqa: SLF001
         if content is None:
             return None
-        title = parts.text(widget._still_title(), size=14)  # noqa: SLF001
-        page = parts.framed(parts.column([title, content, parts.text(sentence, colour=parts.SOFT, size=12)]))
-        return _encoded(page)
+        heading = parts.paragraph(widget._still_title(), size=14)  # noqa: SLF001
+        return _encoded(parts.framed(parts.column([heading, content, parts.remark(sentence)])))
     except Exception:  # the live widget must be shown, whatever is wrong with its picture
         return None
 

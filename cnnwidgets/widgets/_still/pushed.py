@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 
-def arrays_of(widget: Any, kind: str) -> dict[str, npt.NDArray[Any]]:
-    """Arrays of the newest push of ``kind`` by their names; empty: there is none."""
-    message, buffers = widget._pushed.get(kind, ({"arrays": []}, []))  # noqa: SLF001
-    return {
+class Push(NamedTuple):
+    """A push's arrays by their names, and the rest of it; both empty where nothing of the kind was pushed."""
+
+    arrays: dict[str, npt.NDArray[Any]]
+    content: dict[str, Any]
+
+
+def newest_push(widget: Any, kind: str) -> Push:
+    """The newest push of ``kind``."""
+    content, buffers = widget._pushed.get(kind, ({"arrays": []}, []))  # noqa: SLF001
+    arrays = {
         header["name"]: np.frombuffer(buffer, header["dtype"]).reshape(header["shape"])
-        for header, buffer in zip(message["arrays"], buffers, strict=False)
+        for header, buffer in zip(content["arrays"], buffers, strict=False)
     }
-
-
-def content_of(widget: Any, kind: str) -> dict[str, Any]:
-    """The rest of that push."""
-    content: dict[str, Any] = widget._pushed.get(kind, ({}, []))[0]  # noqa: SLF001
-    return content
+    return Push(arrays, content)

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Collection
 from typing import Any
 
 import traitlets
 
 from cnnwidgets.core.errors import CnnWidgetsError, LayerNotFound
-from cnnwidgets.widgets._base import CnnWidget, bundle
+from cnnwidgets.widgets._base import CnnWidget
 from cnnwidgets.widgets._messages import command, text
-from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import title
 
-from .content import described
-from .fold import Group, fold
-from .layout import SIGN, layout
-from .network import JOIN, Network
-from .read import read
-from .still import still
-from .view import default_expanded, view
+from .drawing.block import Rectangle
+from .drawing.layout import SIGN, lay_out
+from .still import graph_still
+from .structure.content import node_content
+from .structure.fold import fold
+from .structure.network import JOIN, read_network
+from .structure.tree import ChainNode, ContainerGroup
+from .structure.view import default_expanded, visible_graph
 
 
-class ArchitectureGraph(CnnWidget):
+class ArchitectureGraph(CnnWidget, folder="architecture_graph"):
     """The layers of a traced network and how they are connected, from top to bottom.
 
     Convolution, norm and activation in a chain are one node; modules that hold several are groups that open and close.
@@ -38,18 +38,15 @@ class ArchitectureGraph(CnnWidget):
         LayerNotFound: ``selected`` or ``expanded`` names nothing that is in the graph.
     """
 
-    _esm = bundle("architecture_graph")["esm"]
-    _css = bundle("architecture_graph")["css"]
-
     selected = traitlets.Unicode(
         "",
         help="Dotted name of the selected layer or container, as in `named_modules()`; empty for none. "
         "Setting it opens the groups around the layer.",
-    ).tag(sync=True)
+    )
     expanded = traitlets.List(
         traitlets.Unicode(),
         help="Names of the open groups. Default: outer groups opened until there is something to see.",
-    ).tag(sync=True)
+    )
 
     def __init__(self, architecture: Any, **traits: Any) -> None:
         self._pushed = {}  # close() runs also where __init__ raised
@@ -63,17 +60,22 @@ class ArchitectureGraph(CnnWidget):
         self._anchor = ""
         traits.setdefault("expanded", default_expanded(self._tree))
         super().__init__(**traits)
-        self.push("names", names=_in_order(self._network, self._where))
-        self._open_around(self.selected)
-        self._lay_out()
-        self.observe(self._on_selected, "selected")
-        self.observe(self._on_expanded, "expanded")
+        self._push_all()
+        self.observe(lambda change: self._open_around(change["new"]), "selected")
+        self.observe(lambda _: self._lay_out(), "expanded")
 
     def _read(self, architecture: Any) -> None:
         self._architecture, self._layers = architecture, len(architecture.layers)
-        self._network = read(architecture)
+        self._network = read_network(architecture)
         self._tree = fold(self._network)
         self._where = self._tree.where()
+
+    def _push_all(self) -> None:
+        """Names that can be selected, a container before what is in it, and the drawing."""
+        names = dict.fromkeys(name for unit in self._network.units for name in (*unit.scope, unit.name))
+        self.push("names", names=[name for name in names if name in self._where and name in self._network.infos])
+        self._open_around(self.selected)
+        self._lay_out()
 
     def show(self, architecture: Any) -> None:
         """Draw ``architecture``, another of what :func:`cnnwidgets.trace` returns, in place of the one before."""
@@ -82,58 +84,51 @@ class ArchitectureGraph(CnnWidget):
         with self._lock:
             before = list(self._tree.groups)
             self._read(architecture)
-            kept = [name for name in self.expanded if name in self._tree.groups]
+            still_there = [name for name in self.expanded if name in self._tree.groups]
             if self.selected not in self._where:
                 self.selected = ""
-            self.expanded = kept if before == list(self._tree.groups) else default_expanded(self._tree)
-            self.push("names", names=_in_order(self._network, self._where))
-            self._open_around(self.selected)
-            self._lay_out()
+            self.expanded = still_there if before == list(self._tree.groups) else default_expanded(self._tree)
+            self._push_all()
 
     def __repr__(self) -> str:
         return f"ArchitectureGraph({self._layers} layers)"
 
     @traitlets.validate("selected")
-    def _known_layer(self, proposal: Any) -> str:
+    def _check_selected(self, proposal: Any) -> str:
         name: str = proposal["value"]
         if name and name not in self._where:
             raise _unknown(name, list(self._where))
         return name
 
     @traitlets.validate("expanded")
-    def _known_groups(self, proposal: Any) -> list[str]:
-        wanted = []
+    def _check_expanded(self, proposal: Any) -> list[str]:
+        names = set()
         for name in proposal["value"]:
             group = self._where[name][0] if name in self._where else None
-            if not isinstance(group, Group):
+            if not isinstance(group, ContainerGroup):
                 raise _unknown(name, list(self._tree.groups))
-            wanted.append(group.name)
-        return [name for name in self._tree.groups if name in wanted]
+            names.add(group.name)
+        return [name for name in self._tree.groups if name in names]
 
     @property
     def named(self) -> set[str]:
         """Names of the layers and containers that a node or a group stands for: each node's is that of its output."""
         return {node.layer for node in self._tree.nodes} | set(self._tree.groups)
 
-    def _still(self) -> Block | None:
-        return still(self)
+    _still = graph_still
 
     def _still_title(self) -> str:
         return title("Architecture", f"{self._layers} layers", self)
 
+    @command("expand_all")
     def expand_all(self) -> None:
         """Open every group."""
         self.expanded = list(self._tree.groups)
 
+    @command("collapse_all")
     def collapse_all(self) -> None:
         """Close every group."""
         self.expanded = []
-
-    def _on_selected(self, change: Any) -> None:
-        self._open_around(change["new"])
-
-    def _on_expanded(self, _: Any) -> None:
-        self._lay_out()
 
     def _open_around(self, name: str) -> None:
         if name:
@@ -144,35 +139,34 @@ class ArchitectureGraph(CnnWidget):
             self.push("layout", **self._content())
 
     def _content(self) -> dict[str, Any]:
-        seen = view(self._tree, set(self.expanded))
-        small = {
+        graph = visible_graph(self._tree, set(self.expanded))
+        sign_widths = {
             key: max(SIGN, 8.0 + 7.0 * len(item.units[0].label))
-            for key, item in seen.shown.items()
-            if not isinstance(item, Group) and item.kind == JOIN
+            for key, item in graph.items.items()
+            if not isinstance(item, ContainerGroup) and item.kind == JOIN
         }
-        drawing = layout(list(seen.shown), seen.links, seen.frames, small)
-        nodes = []
-        for key, item in seen.shown.items():
-            box = drawing.nodes[key]
-            place = {"x": box.x, "y": box.y, "w": box.width, "h": box.height}
-            level = len(seen.frames[key]) + 1
-            about = described(item, self._tree, self._network)
-            nodes.append({"id": str(key), "level": level, **place, **about})
+        drawing = lay_out(list(graph.items), graph.links, graph.frames, sign_widths)
+        nodes = [
+            {"id": str(key), "level": len(graph.frames[key]) + 1, **self._described(item, drawing.nodes[key])}
+            for key, item in graph.items.items()
+        ]
         for name, frame in drawing.frames.items():
             group = self._tree.groups[str(name)]
-            place = {"x": frame.x, "y": frame.y, "w": frame.width, "h": frame.height}
             level = len(self._tree.around(group)) + 1
-            about = described(group, self._tree, self._network)
-            nodes.append({"id": group.name, "level": level, "open": True, **place, **about})
+            nodes.append({"id": group.name, "level": level, "open": True, **self._described(group, frame)})
         return {
             "nodes": nodes,
-            "lines": [[value for point in line for value in point] for line in drawing.lines],
-            "back": [[value for point in line for value in point] for line in drawing.back],
+            "lines": [list(itertools.chain(*line)) for line in drawing.lines],
+            "back": [list(itertools.chain(*line)) for line in drawing.back],
             "width": drawing.width,
             "height": drawing.height,
             "axis": drawing.axis,
             "anchor": self._anchor,
         }
+
+    def _described(self, item: ChainNode | ContainerGroup, box: Rectangle) -> dict[str, Any]:
+        lies_at = {"x": box.x, "y": box.y, "w": box.width, "h": box.height}
+        return lies_at | node_content(item, self._tree, self._network)
 
     @command("expand", name=text())
     def _expand(self, name: str) -> None:
@@ -181,14 +175,6 @@ class ArchitectureGraph(CnnWidget):
     @command("collapse", name=text())
     def _collapse(self, name: str) -> None:
         self._fold_at(name, [other for other in self.expanded if other != name])
-
-    @command("expand_all")
-    def _expand_all(self) -> None:
-        self.expand_all()
-
-    @command("collapse_all")
-    def _collapse_all(self) -> None:
-        self.collapse_all()
 
     def _fold_at(self, name: str, expanded: list[str]) -> None:
         """Open or close groups; the drawing stays put at ``name``."""
@@ -200,14 +186,8 @@ class ArchitectureGraph(CnnWidget):
                 self._anchor = ""
 
 
-def _in_order(network: Network, known: Collection[str]) -> list[str]:
-    """Names that can be selected, a container before what is in it."""
-    names = dict.fromkeys(name for unit in network.units for name in (*unit.scope, unit.name))
-    return [name for name in names if name in known and name in network.infos]
-
-
-def _unknown(name: str, known: list[str]) -> CnnWidgetsError:
-    # names.py needs torch, a widget does not
+def _unknown(name: str, names: list[str]) -> CnnWidgetsError:
+    # core/network.py needs torch, a widget does not
     from cnnwidgets.core.network import unknown_layer
 
-    return LayerNotFound(unknown_layer(name, known))
+    return LayerNotFound(unknown_layer(name, names))

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import traitlets
 
-from cnnwidgets.widgets._base import CnnWidget, bundle
+from cnnwidgets.widgets._base import CnnWidget
 
 
-class ClassScoresHeader(CnnWidget):
+class ClassScoresHeader(CnnWidget, folder="class_scores"):
     """Title, menu and class search of :class:`ClassScores`; also makes whole rows clickable."""
 
-    _esm = bundle("class_scores")["esm"]
-    _css = bundle("class_scores")["css"]
-
-    target = traitlets.Int(None, allow_none=True, help="The class that is selected, or None.").tag(sync=True)
+    target = traitlets.Int(None, allow_none=True, help="The class that is selected, or None.")
     score = traitlets.Enum(
         ["probability", "logit"], "probability", help="What the bars show: softmax, or the raw output."
-    ).tag(sync=True)
+    )
     kind = traitlets.Unicode(
         None, allow_none=True, help="What the scores are; see core.output_kinds. None: logits or probabilities."
-    ).tag(sync=True)
-    remark = traitlets.Unicode("", help="What to know about the numbers beside the bars.").tag(sync=True)
-    rows = traitlets.List(traitlets.Int(), help="Class of each bar, top to bottom.").tag(sync=True)
-    names = traitlets.List(traitlets.Unicode(), help="Label of each bar, whole, top to bottom.").tag(sync=True)
-    values = traitlets.List(traitlets.Unicode(), help="Number of each bar as text, top to bottom.").tag(sync=True)
-    message = traitlets.Unicode("No scores yet.", help="Shown in place of the bars; empty with bars.").tag(sync=True)
+    )
+    remark = traitlets.Unicode("", help="What to know about the numbers beside the bars.")
+    rows = traitlets.List(traitlets.Int(), help="Class of each bar, top to bottom.")
+    names = traitlets.List(traitlets.Unicode(), help="Label of each bar, whole, top to bottom.")
+    values = traitlets.List(traitlets.Unicode(), help="Number of each bar as text, top to bottom.")
+    message = traitlets.Unicode("No scores yet.", help="Shown in place of the bars; empty with bars.")

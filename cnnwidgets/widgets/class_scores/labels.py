@@ -14,11 +14,11 @@ def width(text: str) -> float:
     return sum(map(_letter, text))
 
 
-def cut(name: str, room: float) -> str:
+def ellipsised(name: str, room: float) -> str:
     """``name``, or as much of it as fits into ``room`` px, and an ellipsis.
 
     Example:
-        >>> cut("tiger cat", 120), cut("German short-haired pointer", 120)
+        >>> ellipsised("tiger cat", 120), ellipsised("German short-haired pointer", 120)
         ('tiger cat', 'German short-ha…')
     """
     if width(name) <= room:

@@ -35,7 +35,7 @@ class Row:
     text: str
 
 
-def probabilities(scores: Floats, kind: Kind | None = None) -> Floats:
+def class_shares(scores: Floats, kind: Kind | None = None) -> Floats:
     """The probabilities that ``scores`` (classes,) stand for; numbers that stand for none stay as they are.
 
     NaN where a logit is not a number makes all of it NaN, as it should.
@@ -65,7 +65,7 @@ def are_shares(classes: int, kind: Kind | None) -> bool:
     return classes > 1 if kind is None else output_kinds.has_probabilities(kind)
 
 
-def remark(scores: Floats, kind: Kind | None, score: str) -> str:
+def scores_remark(scores: Floats, kind: Kind | None, score: str) -> str:
     """What to know about the numbers beside the bars; empty where they are what one expects."""
     classes = len(scores)
     if kind is None and classes > 1 and score == "probability" and _may_be_shares(scores):
@@ -79,17 +79,22 @@ def remark(scores: Floats, kind: Kind | None, score: str) -> str:
     return "Independent probabilities: they need not add up to 100 %."
 
 
+def highest_first(scores: Floats) -> list[int]:
+    """The classes by their scores, NaN last."""
+    return [int(index) for index in np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")]
+
+
 def ranked(logits: Floats, *, score: str, top: int, target: int | None, kind: Kind | None = None) -> list[Row]:
     """The ``top`` classes, highest first, and ``target`` in the last row if it is not among them."""
     as_share = score == "probability" and are_shares(len(logits), kind)
-    values = probabilities(logits, kind) if as_share else logits
-    order = [int(index) for index in np.argsort(-np.nan_to_num(logits, nan=-np.inf), kind="stable")[:top]]
+    values = class_shares(logits, kind) if as_share else logits
+    order = highest_first(logits)[:top]
     if target is not None and target not in order:
         order = [*order[: max(top - 1, 0)], target]
-    return [Row(index, float(values[index]), _text(float(values[index]), as_share)) for index in order]
+    return [Row(index, float(values[index]), _row_text(float(values[index]), as_share)) for index in order]
 
 
-def _text(value: float, as_share: bool) -> str:
+def _row_text(value: float, as_share: bool) -> str:
     if not np.isfinite(value):
         return "NaN" if np.isnan(value) else ("∞" if value > 0 else "−∞")
     if not as_share:

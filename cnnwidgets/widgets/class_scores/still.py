@@ -9,14 +9,14 @@ import numpy as np
 from cnnwidgets.widgets._still import parts
 
 
-def still(widget: Any, width: int = parts.WIDTH) -> parts.Block | None:
+def scores_still(widget: Any, width: int = parts.WIDTH) -> parts.Block | None:
     """What ``widget``, a :class:`ClassScores`, shows; None: there are no scores."""
     rows = widget.shown
     if not rows:
-        return parts.text(widget.header.message) if widget.header.message else None
+        return parts.paragraph(widget.header.message) if widget.header.message else None
     values = [row.value if np.isfinite(row.value) else 0.0 for row in rows]
     low, span = min(0.0, *values), max(*values, 0.0) - min(0.0, *values)
-    return parts.bars(
+    return parts.bar_chart(
         [
             (widget.label(row.index), (value - low) / (span or 1.0), row.text, row.index == widget.target)
             for row, value in zip(rows, values, strict=True)

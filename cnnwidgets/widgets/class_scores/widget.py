@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import ipywidgets
 import numpy as np
 import traitlets
 
 from cnnwidgets.core.errors import InputError, TargetError
 from cnnwidgets.outputs.class_names import class_names
 from cnnwidgets.outputs.kinds import KINDS, Kind
-from cnnwidgets.widgets._bqplot import bqplot
+from cnnwidgets.widgets._box import WidgetBox
+from cnnwidgets.widgets._bqplot import bqplot, close_figure, panel_figure
+from cnnwidgets.widgets._maps.arrays import class_vector
 from cnnwidgets.widgets._page_state import PageState
-from cnnwidgets.widgets._still.parts import Block
-from cnnwidgets.widgets._still.publish import StillPicture, title
+from cnnwidgets.widgets._still.publish import title
 
 from .header import ClassScoresHeader
-from .labels import cut
-from .ranking import APART, Floats, Row, ranked, remark
-from .reading import scores_of
-from .still import still
+from .labels import ellipsised
+from .ranking import APART, Floats, Row, ranked, scores_remark
+from .still import scores_still
 
 _ROW_HEIGHT = 26
 _LABEL_WIDTH = 122  # px between the panel's edge and the bars
@@ -41,7 +40,7 @@ class _Bars(PageState, bqplot.Bars):
             self.speaker.say_failed(error)
 
 
-class ClassScores(PageState, StillPicture, ipywidgets.VBox):
+class ClassScores(WidgetBox):
     """The classes with the highest scores as bars; a click, or the search, selects a class.
 
     Args:
@@ -65,8 +64,6 @@ class ClassScores(PageState, StillPicture, ipywidgets.VBox):
         "number if there is only one, else logits.",
     )
     top = traitlets.Int(6, min=1, help="How many bars.")
-    network = traitlets.Unicode("", help="Name of the network, for titles; may be empty.")
-    photograph = traitlets.Unicode("", help="Name of the photograph, for titles; may be empty.")
 
     def __init__(
         self, logits: Any = None, *, labels: Sequence[str] | None = None, target: int | None = None, **traits: Any
@@ -90,20 +87,10 @@ class ClassScores(PageState, StillPicture, ipywidgets.VBox):
         self._bars.speaker = self
         self._left = bqplot.Axis(scale=self._ranks, side="left", grid_lines="none")
         self._right = bqplot.Axis(scale=self._ranks, side="right", grid_lines="none")
-        self._figure = bqplot.Figure(
-            marks=[self._bars],
-            axes=[self._left, self._right],
-            # A margin of 0 puts the axes' ticks at NaN.
-            fig_margin={"top": 1, "bottom": 1, "left": 132, "right": 58},
-            min_aspect_ratio=0.01,
-            max_aspect_ratio=100,
-            padding_y=0,
-            animation_duration=0,
-            layout=ipywidgets.Layout(width="100%", min_width="0", height="0"),
-        )
-        super().__init__(children=[self.header, self._figure], **traits)
-        for name in ("cnnw", "cnnw-class-scores"):
-            self.add_class(name)
+        # A margin of 0 puts the axes' ticks at NaN.
+        margin = {"top": 1, "bottom": 1, "left": 132, "right": 58}
+        self._figure = panel_figure([self._bars], [self._left, self._right], margin, height="0")
+        super().__init__("class-scores", self.header, children=[self.header, self._figure], **traits)
         traitlets.link((self, "target"), (self.header, "target"))
         traitlets.link((self, "score"), (self.header, "score"))
         self.observe(self._redraw, ["target", "score", "top", "kind"])
@@ -133,7 +120,7 @@ class ClassScores(PageState, StillPicture, ipywidgets.VBox):
         Raises:
             InputError: ``logits`` is no vector, or ``labels`` has another length.
         """
-        values = scores_of(logits)
+        values = class_vector(logits)
         labels = None if labels is None else class_names(labels)
         if labels is not None and len(labels) != len(values):
             raise InputError(f"There are {len(labels)} labels for {len(values)} classes; give one name a class.")
@@ -153,7 +140,7 @@ class ClassScores(PageState, StillPicture, ipywidgets.VBox):
         Raises:
             InputError: not as many as :meth:`show` was given.
         """
-        values = scores_of(logits)
+        values = class_vector(logits)
         if values.shape != self._logits.shape:
             raise InputError(f"Scores have shape {values.shape}; there are {len(self._logits)} classes. Call show().")
         self._logits = values
@@ -185,34 +172,24 @@ class ClassScores(PageState, StillPicture, ipywidgets.VBox):
             return
         self.shown = rows = ranked(self._logits, score=self.score, top=self.top, target=self.target, kind=self.kind)
         values = [row.value if np.isfinite(row.value) else 0.0 for row in rows]
-        places = list(range(len(rows)))
+        ranks = list(range(len(rows)))
         names = [self.label(row.index) for row in rows]
         header = self.header
         with header.hold_sync():
             header.rows = [row.index for row in rows]
             header.names, header.values = names, [row.text for row in rows]
             header.message = ""
-            header.kind, header.remark = self.kind, remark(self._logits, self.kind, self.score)
-        self._ranks.domain = places[::-1]
+            header.kind, header.remark = self.kind, scores_remark(self._logits, self.kind, self.score)
+        self._ranks.domain = ranks[::-1]
         self._amount.min, self._amount.max = min(0.0, *values), max(max(values), min(0.0, *values) + 1e-9)
         if self.score == "probability" and self.kind in APART:
             self._amount.max = 1.0  # each is a share of a whole of its own
-        self._left.tick_labels = {
-            str(place): cut(name, _LABEL_WIDTH) for place, name in zip(places, names, strict=True)
-        }
-        self._right.tick_labels = {str(place): row.text for place, row in zip(places, rows, strict=True)}
+        self._left.tick_labels = {str(k): ellipsised(name, _LABEL_WIDTH) for k, name in enumerate(names)}
+        self._right.tick_labels = {str(k): row.text for k, row in enumerate(rows)}
         with self._bars.hold_sync():
-            self._bars.x, self._bars.y = places, values
-        self._bars.selected = [place for place, row in zip(places, rows, strict=True) if row.index == self.target]
+            self._bars.x, self._bars.y = ranks, values
+        self._bars.selected = [k for k, row in enumerate(rows) if row.index == self.target]
         self._figure.layout.height = f"{_ROW_HEIGHT * len(rows)}px"
-
-    def say_dropped(self, reason: str) -> None:
-        """Tell the reader that something from the page was not used."""
-        self.header.say_dropped(reason)
-
-    def say_failed(self, error: Exception) -> None:
-        """Show what went wrong in the answer to the page."""
-        self.header.say_failed(error)
 
     def _clicked(self, change: Any) -> None:
         places = np.asarray([] if change["new"] is None else change["new"]).reshape(-1)
@@ -221,8 +198,7 @@ class ClassScores(PageState, StillPicture, ipywidgets.VBox):
         elif self.target is not None:
             self._redraw()  # a click on the selected bar takes the selection away: put it back
 
-    def _still(self) -> Block | None:
-        return still(self)
+    _still = scores_still
 
     def _still_title(self) -> str:
         return title("Class scores", "", self)
@@ -231,17 +207,7 @@ class ClassScores(PageState, StillPicture, ipywidgets.VBox):
         """Close the figure and everything in it."""
         self._logits = np.zeros(0)
         self._bars.speaker = None
-        marks = [self._bars, self._left, self._right, self._ranks, self._amount]
-        for widget in (
-            *marks,
-            *self._figure_scales(),
-            self._figure.layout,
-            self._figure,
-            self.header.layout,
-            self.header,
-        ):
-            widget.close()
+        close_figure(self._figure)
+        self.header.layout.close()
+        self.header.close()
         super().close()
-
-    def _figure_scales(self) -> list[Any]:
-        return [scale for scale in (self._figure.scale_x, self._figure.scale_y) if scale is not None]

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.widgets.heatmap_overlay._arrays import Shown, first_image, floats_and_notes
-from cnnwidgets.widgets.heatmap_overlay._strip import area_mean
+from cnnwidgets.widgets._maps.area_mean import area_mean
+from cnnwidgets.widgets._maps.arrays import DisplayedMap, Floats
 
 MOST = 320
 """The longest side, in places, of a cell's map."""
@@ -24,11 +21,11 @@ def row_of(row: str | Mapping[str, Any]) -> dict[str, Any]:
     >>> row_of("Grad-CAM")
     {'label': 'Grad-CAM', 'note': '', 'single': False}
     """
-    given: Mapping[str, Any] = {"label": row} if isinstance(row, str) else row
-    wrong = [key for key, value in given.items() if not isinstance(value, _KEYS.get(key, ()))]
-    if wrong or "label" not in given:
+    heading: Mapping[str, Any] = {"label": row} if isinstance(row, str) else row
+    wrong = [key for key, value in heading.items() if not isinstance(value, _KEYS.get(key, ()))]
+    if wrong or "label" not in heading:
         raise InputError(f'The row is {row!r}; expected its label, or {{"label": str, "note": str, "single": bool}}.')
-    return {"label": "", "note": "", "single": False, **given}
+    return {"label": "", "note": "", "single": False, **heading}
 
 
 def by_cell(maps: Any) -> dict[tuple[str, str], Any]:
@@ -41,18 +38,18 @@ def by_cell(maps: Any) -> dict[tuple[str, str], Any]:
     if not isinstance(maps, Mapping):
         raise InputError(f"The maps are a {type(maps).__name__}; {expected}.")
     cells = {}
-    for key, one in maps.items():
+    for key, values in maps.items():
         cell = (key, "") if isinstance(key, str) else key
         if not isinstance(cell, tuple) or len(cell) != 2 or not all(isinstance(name, str) for name in cell):
             raise InputError(f"The maps have the key {str(key)[:100]!r}; {expected}, with two names.")
-        cells[cell] = one
+        cells[cell] = values
     return cells
 
 
-def class_of(value: Sequence[Any]) -> list[Any]:
+def class_choice(value: Sequence[Any]) -> list[Any]:
     """A class to choose from, [index, label].
 
-    >>> class_of([282, "tiger cat"])
+    >>> class_choice([282, "tiger cat"])
     [282, 'tiger cat']
     """
     pair = list(value)
@@ -61,22 +58,11 @@ def class_of(value: Sequence[Any]) -> list[Any]:
     return pair
 
 
-def shown_of(values: Any) -> tuple[Shown, tuple[str, ...]]:
-    """What a cell shows of (h, w) or (1, h, w), a map, or of (C, H, W), an input gradient; and notes on the values.
-
-    >>> shown_of([[[-1.0]]])[0].values.tolist(), shown_of([[[-1.0]]])[0].channels
-    ([[-1.0]], 0)
-    """
-    checked, notes = floats_and_notes(values, dims=(2, 3))
-    return first_image(checked if len(checked) == 1 and checked.ndim == 3 else checked[None]), notes
-
-
-def arrays_of(shown: Shown) -> tuple[dict[str, npt.NDArray[np.float32]], list[str]]:
+def sent_arrays(heat: DisplayedMap) -> tuple[dict[str, Floats], list[str]]:
     """The arrays of a cell, and what was done to fit them."""
-    arrays = {"values": shown.values} | ({} if shown.magnitude is None else {"magnitude": shown.magnitude})
-    height, width = shown.values.shape
+    height, width = heat.values.shape
     if max(height, width) <= MOST:
-        return arrays, []
-    small = {name: area_mean(array, MOST) for name, array in arrays.items()}
+        return heat.arrays, []
+    small = {name: area_mean(array, MOST) for name, array in heat.arrays.items()}
     now = " × ".join(map(str, small["values"].shape))
     return small, [f"The map of {height} × {width} places is shown, with its range, as {now} means."]

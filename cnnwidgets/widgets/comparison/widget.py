@@ -10,21 +10,18 @@ import numpy.typing as npt
 import traitlets
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.widgets._base import CnnWidget, bundle
-from cnnwidgets.widgets._extent import extent_of
-from cnnwidgets.widgets._messages import MOST_NUMBER, brief, command, one_of, several, text, whole
-from cnnwidgets.widgets._pictures import is_attribution, picture_pixels
-from cnnwidgets.widgets._still.parts import Block
+from cnnwidgets.widgets._base import nobody_listens
+from cnnwidgets.widgets._maps.arrays import DisplayedMap, first_image, one_image
+from cnnwidgets.widgets._maps.fit import extent_of, laid_out
+from cnnwidgets.widgets._maps.methods import map_label, map_unit
+from cnnwidgets.widgets._maps.pictures import is_attribution
+from cnnwidgets.widgets._maps.traits import CLIP_OF_GRADIENTS, DIVERGING, MapsOverPicture
+from cnnwidgets.widgets._messages import MOST_NUMBER, brief, command, list_of, one_of, text, whole_number
 from cnnwidgets.widgets._still.publish import title
-from cnnwidgets.widgets._still.pushed import content_of
-from cnnwidgets.widgets.heatmap_overlay._arrays import Shown, first_image
-from cnnwidgets.widgets.heatmap_overlay._fit import Size, laid_out
-from cnnwidgets.widgets.heatmap_overlay.names import method_label
-from cnnwidgets.widgets.heatmap_overlay.units import unit_of
-from cnnwidgets.widgets.heatmap_overlay.widget import CLIP_OF_GRADIENTS, DIVERGING, SEQUENTIAL, SIGNS
+from cnnwidgets.widgets._still.pushed import newest_push
 
-from .cells import arrays_of, by_cell, class_of, row_of, shown_of
-from .still import still
+from .cells import by_cell, class_choice, row_of, sent_arrays
+from .still import comparison_still
 
 AXES = ("layers", "classes")
 SCALES = ("own", "method", "all")
@@ -47,7 +44,7 @@ class Wanted:
     classes: tuple[int, ...]
 
 
-class Comparison(CnnWidget):
+class Comparison(MapsOverPicture, folder="comparison"):
     """Maps of one photograph in a grid, one row a method, on a scale that says what it is.
 
     Without ``methods`` it only shows what it is given (:meth:`of`). With them the reader chooses rows and columns, and
@@ -70,68 +67,49 @@ class Comparison(CnnWidget):
         >>> comparison.fail_cell(0, 1, "Layer 'layer4' is not spatial.")
     """
 
-    _bundle = bundle("comparison")
-    _esm = _bundle["esm"]
-    _css = _bundle["css"]
-
     methods = traitlets.List(
         traitlets.List(traitlets.Unicode(), minlen=3, maxlen=4),
         help="The methods to choose from, each [name, label, question, family]; empty hides all choices.",
-    ).tag(sync=True)
-    layers = traitlets.List(traitlets.Unicode(), help="Dotted names of the layers to choose from, in order.").tag(
-        sync=True
     )
-    classes = traitlets.List(traitlets.List(), help="The classes to choose from, each [index, label].").tag(sync=True)
-    chosen_methods = traitlets.List(traitlets.Unicode(), help="Names of the methods that are ticked.").tag(sync=True)
-    chosen_layers = traitlets.List(traitlets.Unicode(), help="Names of the layers that are ticked.").tag(sync=True)
-    chosen_classes = traitlets.List(traitlets.Int(), help="Indices of the classes that are ticked.").tag(sync=True)
-    axis = traitlets.Enum(AXES, default_value="layers", help="What the columns are.").tag(sync=True)
+    layers = traitlets.List(traitlets.Unicode(), help="Dotted names of the layers to choose from, in order.")
+    classes = traitlets.List(traitlets.List(), help="The classes to choose from, each [index, label].")
+    chosen_methods = traitlets.List(traitlets.Unicode(), help="Names of the methods that are ticked.")
+    chosen_layers = traitlets.List(traitlets.Unicode(), help="Names of the layers that are ticked.")
+    chosen_classes = traitlets.List(traitlets.Int(), help="Indices of the classes that are ticked.")
+    axis = traitlets.Enum(AXES, "layers", help="What the columns are.")
     scale = traitlets.Enum(
         SCALES,
-        default_value="method",
+        "method",
         help="Which maps share a scale: none, those of one method, all.",
-    ).tag(sync=True)
-    sign = traitlets.Enum(
-        SIGNS,
-        default_value="positive",
-        help="Which part is shown: max(v, 0), max(-v, 0), or all of it on a scale symmetric around 0.",
-    ).tag(sync=True)
+    )
     clip = traitlets.Float(
         CLIP_OF_GRADIENTS,
         min=0.0,
         max=5.0,
         help="Percent of an input gradient's places, the largest, that are all drawn as the largest colour.",
-    ).tag(sync=True)
+    )
     opacity = traitlets.Float(
         0.7, min=0.0, max=1.0, help="How much the maps cover the photograph: 0 not at all, 1 wholly."
-    ).tag(sync=True)
-    colormap = traitlets.Enum(
-        SEQUENTIAL, default_value="inferno", help="Colours of the positive and the negative part."
-    ).tag(sync=True)
-    diverging = traitlets.Enum(DIVERGING, default_value="blue-red", help="Colours of signed maps.").tag(sync=True)
-    stretch = traitlets.Bool(
-        False,
-        help="Maps cover all of the picture whatever their shape (unequal strides, a picture squeezed to a square): "
-        "one out of proportion is shown, with a note. False: it is refused.",
     )
+    diverging = traitlets.Enum(DIVERGING, "blue-red", help="Colours of signed maps.")
     progress = traitlets.Float(
         None, allow_none=True, help="Share of the work that is done, 0 to 1; None: no progress bar."
-    ).tag(sync=True)
-    progress_text = traitlets.Unicode("", help='The same in words: "5 of 12 · 8 s left".').tag(sync=True)
+    )
+    progress_text = traitlets.Unicode("", help='The same in words: "5 of 12 · 8 s left".')
+
+    _on_compare: Callable[[Wanted], object] = nobody_listens
+    _on_cancel: Callable[[], object] = nobody_listens
+    _any_method = False
+    _grid: tuple[int, list[dict[str, Any]], int] = (0, [], 0)
 
     def __init__(self, picture: npt.ArrayLike | None = None, **traits: Any):
-        self._pixels: Size | None = None
-        self._grid: tuple[int, list[dict[str, Any]], int] = (0, [], 0)
-        self._compare: Callable[[Wanted], object] = _nothing
-        self._cancel: Callable[[], object] = _nothing
-        self._any_method = False
         super().__init__(**traits)
         if picture is not None:
             self.set_picture(picture)
 
     @traitlets.validate("classes")
     def _index_and_label(self, proposal: Any) -> list[list[Any]]:
-        return [class_of(one) for one in proposal["value"]]
+        return [class_choice(choice) for choice in proposal["value"]]
 
     @classmethod
     def of(
@@ -160,9 +138,8 @@ class Comparison(CnnWidget):
         comparison = cls(picture, **traits)
         rows = list(dict.fromkeys(row for row, _ in cells))
         columns = list(dict.fromkeys(column for _, column in cells))
-        named = {row for (row, _), one in cells.items() if getattr(one, "method", "") == row}
-        headings = [method_label(row) if row in named else row for row in rows]
-        comparison.start(headings, columns, caption=caption)
+        labels = {row: map_label(heat) for (row, _), heat in cells.items() if getattr(heat, "method", "") == row}
+        comparison.start([labels.get(row, row) for row in rows], columns, caption=caption)
         for (row, column), attribution in cells.items():
             at = rows.index(row), columns.index(column)
             if is_attribution(attribution):
@@ -170,17 +147,6 @@ class Comparison(CnnWidget):
             else:
                 comparison.show_cell(*at, attribution)
         return comparison
-
-    def set_picture(self, pixels: npt.ArrayLike) -> None:
-        """Show another photograph, (H, W, 3) uint8. Takes the maps away: they explained the one before.
-
-        Raises:
-            InputError: not uint8, not three channels, or empty.
-        """
-        checked = picture_pixels(pixels)
-        self.clear()
-        self._pixels = checked.shape[:2]
-        self.push("picture", arrays={"pixels": checked})
 
     def start(self, rows: Sequence[str | Mapping[str, Any]], columns: Sequence[str], *, caption: str = "") -> None:
         """Begin another grid, all of whose cells are still missing.
@@ -215,8 +181,8 @@ class Comparison(CnnWidget):
             InputError: there is no such cell, or the values are no map, or one out of proportion to the picture (see
                 ``stretch``).
         """
-        shown, more = shown_of(values)
-        self._show(row, column, shown, [*notes, *more], unit)
+        heat, more = one_image(values)
+        self._show(row, column, heat, [*notes, *more], unit)
 
     def show_attribution(self, row: int, column: int, attribution: Any) -> None:
         """Fill a cell with the first image of an :class:`Attribution` (anything with its attributes).
@@ -224,8 +190,8 @@ class Comparison(CnnWidget):
         Raises:
             InputError: as for :meth:`show_cell`.
         """
-        shown, placement = first_image(attribution.values), getattr(attribution, "placement", None)
-        self._show(row, column, shown, attribution.notes, unit_of(attribution.method), placement)
+        heat, placement = first_image(attribution.values), getattr(attribution, "placement", None)
+        self._show(row, column, heat, attribution.notes, map_unit(attribution), placement)
 
     def fail_cell(self, row: int, column: int, reason: str) -> None:
         """Say in a cell why it has no map.
@@ -241,39 +207,34 @@ class Comparison(CnnWidget):
         if self._grid[0]:
             self.start([], [])
 
+    _clear_maps = clear
+
     def on_compare(self, callback: Callable[[Wanted], object], *, any_method: bool = False) -> None:
         """Have ``callback`` called when the reader asks for a comparison; an error of its own is shown.
 
         Args:
             any_method: let it also be called with methods that are not in the menu; it then checks them itself.
         """
-        self._compare, self._any_method = callback, any_method
+        self._on_compare, self._any_method = callback, any_method
 
     def on_cancel(self, callback: Callable[[], object]) -> None:
         """Have ``callback`` called when the reader presses Cancel."""
-        self._cancel = callback
+        self._on_cancel = callback
 
-    def _still(self) -> Block | None:
-        return still(self)
+    _still = comparison_still
 
     def _still_title(self) -> str:
-        return title("Compare", content_of(self, "grid").get("caption", ""), self)
-
-    def close(self) -> None:
-        """Free what is kept for the views, let go of the callbacks, and close."""
-        self._compare = self._cancel = _nothing
-        super().close()
+        return title("Compare", newest_push(self, "grid").content.get("caption", ""), self)
 
     def _show(
-        self, row: int, column: int, shown: Shown, notes: Iterable[str], unit: str, placement: Any = None
+        self, row: int, column: int, heat: DisplayedMap, notes: Iterable[str], unit: str, placement: Any = None
     ) -> None:
         self._check(row, column)
-        shape_note = laid_out(shown.values.shape, self._pixels, placement, allowed=self.stretch)
-        arrays, done = arrays_of(shown)
-        said = [note for note in (*notes, shape_note, *done) if note]
-        self._push_cell(
-            row, column, arrays, channels=shown.channels, notes=said, unit=unit, extent=extent_of(placement)
-        )
+        shape_note = laid_out(heat.values.shape, self._picture_size, placement, allowed=self.stretch)
+        arrays, size_notes = sent_arrays(heat)
+        sentences = [note for note in (*notes, shape_note, *size_notes) if note]
+        extent = extent_of(placement)
+        self._push_cell(row, column, arrays, channels=heat.channels, notes=sentences, unit=unit, extent=extent)
 
     def _check(self, row: int, column: int) -> None:
         _, rows, columns = self._grid
@@ -288,31 +249,27 @@ class Comparison(CnnWidget):
             self.forget(kind)
 
     @command("cancel")
-    def _cancelled(self) -> None:
-        self._cancel()
+    def _cancel_clicked(self) -> None:
+        self._on_cancel()
 
     @command(
         "compare",
-        methods=several(text()),
+        methods=list_of(text()),
         axis=one_of(*AXES),
-        layers=several(text()),
-        classes=several(whole(0, MOST_NUMBER)),
+        layers=list_of(text()),
+        classes=list_of(whole_number(0, MOST_NUMBER)),
     )
-    def _asked(self, methods: list[str], axis: str, layers: list[str], classes: list[int]) -> None:
+    def _compare_clicked(self, methods: list[str], axis: str, layers: list[str], classes: list[int]) -> None:
         self.clear_error()
         if self.methods:  # without a menu there is nothing to choose from, and the callback decides
             if not self._any_method:
                 _offered("method", methods, [name for name, *_ in self.methods])
             _offered("layer", layers, self.layers)
             _offered("class", classes, [index for index, *_ in self.classes])
-        self._compare(Wanted(tuple(methods), axis, tuple(layers), tuple(classes)))
+        self._on_compare(Wanted(tuple(methods), axis, tuple(layers), tuple(classes)))
 
 
-def _offered(what: str, chosen: Sequence[Any], offered: Sequence[Any]) -> None:
-    strange = [one for one in chosen if one not in offered]
+def _offered(noun: str, ticked: Sequence[Any], offered: Sequence[Any]) -> None:
+    strange = [choice for choice in ticked if choice not in offered]
     if strange:
-        raise InputError(f"The {what} {brief(strange[0])} is none of those to choose from. Choose again.")
-
-
-def _nothing(*_: object) -> None:
-    """What the buttons do while nobody listens."""
+        raise InputError(f"The {noun} {brief(strange[0])} is none of those to choose from. Choose again.")

@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import traitlets
 
-from cnnwidgets.widgets._base import CnnWidget, bundle
+from cnnwidgets.widgets._base import CnnWidget, nobody_listens
 from cnnwidgets.widgets._messages import command, maybe, text
 
 
-class ExplorerBar(CnnWidget):
+class ExplorerBar(CnnWidget, folder="explorer_bar"):
     """Shows what is explored and what is being computed; lays the Explorer's panels out.
 
     ``on_cancel`` is called when Cancel is pressed, ``on_upload`` with a file's name and its bytes.
     """
 
-    _esm = bundle("explorer_bar")["esm"]
-    _css = bundle("explorer_bar")["css"]
-
-    title = traitlets.Unicode("", help="The network's name.").tag(sync=True)
-    summary = traitlets.Unicode("", help="Its size, for a reader.").tag(sync=True)
-    pictures = traitlets.List(traitlets.Unicode(), help="Names of the photographs to choose from.").tag(sync=True)
-    picture = traitlets.Unicode("", help="The name of the photograph shown.").tag(sync=True)
+    title = traitlets.Unicode("", help="The network's name.")
+    summary = traitlets.Unicode("", help="Its size, for a reader.")
+    pictures = traitlets.List(traitlets.Unicode(), help="Names of the photographs to choose from.")
+    picture = traitlets.Unicode("", help="The name of the photograph shown.")
     progress = traitlets.Float(
         None, allow_none=True, help="Share of the long work done, 0 to 1; None when there is none."
-    ).tag(sync=True)
-    progress_text = traitlets.Unicode("", help="The work, its share, the time left.").tag(sync=True)
-    notes = traitlets.List(traitlets.Unicode(), help="What the reader must know of the input.").tag(sync=True)
+    )
+    progress_text = traitlets.Unicode("", help="The work, its share, the time left.")
+    notes = traitlets.List(traitlets.Unicode(), help="What the reader must know of the input.")
 
-    def __init__(self, **traits: Any) -> None:
-        super().__init__(**traits)
-        self.on_cancel: Callable[[], None] = lambda: None
-        self.on_upload: Callable[[str, bytes], None] = lambda _name, _content: None
+    on_cancel: Callable[[], object] = nobody_listens
+    on_upload: Callable[[str, bytes], object] = nobody_listens
 
     @command("cancel")
     def _cancelled(self) -> None:

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 NOT_FINITE = 255
 _LEVELS = 254
+NUMBERS = ("minimum", "maximum", "mean", "zeros")
+"""What is told of each map beside its levels."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -54,20 +56,19 @@ def quantise(maps: npt.NDArray[Any]) -> Quantised:
         np.copyto(values, steps, casting="unsafe")
         not_finite = 0
         for channel in awkward:
-            one = flat[channel].astype(np.float64)
-            values[channel], minimum[channel], maximum[channel], mean[channel], bad = _carefully(one)
+            values[channel], minimum[channel], maximum[channel], mean[channel], bad = _carefully(flat[channel])
             not_finite += bad
     return Quantised(values.reshape(maps.shape), minimum, maximum, mean, zeros, not_finite)
 
 
-def _carefully(one: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.uint8], float, float, float, int]:
+def _carefully(flat_map: Floats) -> tuple[npt.NDArray[np.uint8], float, float, float, int]:
     """One map in float64, minding what is not finite: levels, minimum, maximum, mean, how many are not finite."""
-    finite = np.isfinite(one)
-    levels = np.full(one.shape, NOT_FINITE, np.uint8)
-    good = one[finite]
+    finite = np.isfinite(flat_map)
+    levels = np.full(flat_map.shape, NOT_FINITE, np.uint8)
+    good = flat_map[finite].astype(np.float64)
     if good.size == 0:
-        return levels, np.nan, np.nan, np.nan, one.size
+        return levels, np.nan, np.nan, np.nan, flat_map.size
     low, high = good.min(), good.max()
     span = high - low or 1.0
     levels[finite] = np.floor((good - low) / span * _LEVELS + 0.5)
-    return levels, low, high, good.mean(), one.size - good.size
+    return levels, low, high, good.mean(), flat_map.size - good.size

@@ -7,22 +7,21 @@ from typing import Any
 
 import traitlets
 
-from cnnwidgets.widgets._base import CnnWidget, bundle
-from cnnwidgets.widgets._extent import extent_of
+from cnnwidgets.widgets._base import CnnWidget
+from cnnwidgets.widgets._maps.arrays import feature_maps, field_sides, per_channel
+from cnnwidgets.widgets._maps.fit import extent_of
+from cnnwidgets.widgets._maps.pictures import picture_pixels
 from cnnwidgets.widgets._messages import command
-from cnnwidgets.widgets._pictures import picture_pixels
-from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import title
 
-from .arrays import as_field, as_maps, as_per_channel
-from .quantise import quantise
-from .still import still
+from .quantise import NUMBERS, quantise
+from .still import maps_still
 
 SORTS = ("index", "mean", "maximum", "zeros", "contribution")
 COLORMAPS = ("inferno", "magma", "viridis", "cividis", "gray", "blue-red", "purple-green")
 
 
-class FeatureMaps(CnnWidget):
+class FeatureMaps(CnnWidget, folder="feature_maps"):
     """Shows the maps (C, h, w) of one layer for one image.
 
     Each map is sent once, as uint8 with its true minimum and maximum; sorting, colours, scales and the selected map
@@ -44,41 +43,36 @@ class FeatureMaps(CnnWidget):
         ('conv1', 0)
     """
 
-    _esm = bundle("feature_maps")["esm"]
-    _css = bundle("feature_maps")["css"]
-
-    layer = traitlets.Unicode("", help="Dotted name of the layer on show; empty when none is.").tag(sync=True)
-    channel = traitlets.Int(None, allow_none=True, help="The map shown large, 0 to C - 1; None: none.").tag(sync=True)
-    sort = traitlets.Enum(
-        SORTS, "index", help="Order of the maps; all but the index put the largest number first."
-    ).tag(sync=True)
+    layer = traitlets.Unicode("", help="Dotted name of the layer on show; empty when none is.")
+    channel = traitlets.Int(None, allow_none=True, help="The map shown large, 0 to C - 1; None: none.")
+    sort = traitlets.Enum(SORTS, "index", help="Order of the maps; all but the index put the largest number first.")
     scale = traitlets.Enum(
         ("map", "layer"), "map", help="What the colours span: each map's own values, or the whole layer's."
-    ).tag(sync=True)
-    colormap = traitlets.Enum(COLORMAPS, "inferno", help="Colour map; the two diverging ones are centred on zero.").tag(
-        sync=True
     )
-    cell_size = traitlets.Enum(("small", "medium", "large"), "medium", help="Size of a map in the grid.").tag(sync=True)
+    colormap = traitlets.Enum(COLORMAPS, "inferno", help="Colour map; the two diverging ones are centred on zero.")
+    cell_size = traitlets.Enum(("small", "medium", "large"), "medium", help="Size of a map in the grid.")
     opacity = traitlets.Float(
         0.65, min=0, max=1, help="How much the large map covers the photograph: 0 not at all, 1 wholly."
-    ).tag(sync=True)
+    )
     smooth = traitlets.Bool(
         False, help="Blend the large map's values bilinearly instead of showing each as a rectangle."
-    ).tag(sync=True)
+    )
 
     switchable = traitlets.Bool(
         False, help="Maps can be switched off: somebody observes `off` and runs the model without them."
-    ).tag(sync=True)
+    )
     off = traitlets.List(
         traitlets.Int(min=0), help="Maps of this layer that are switched off, ascending; cleared with the layer."
-    ).tag(sync=True)
-    effect = traitlets.Unicode("", help="What switching maps off does to the score, for a reader.").tag(sync=True)
+    )
+    effect = traitlets.Unicode("", help="What switching maps off does to the score, for a reader.")
+
+    on_switch_all: Callable[[], object] | None = None
+    """Called to switch all maps on, also those of other layers; None: this layer's are."""
+    _count = 0
 
     def __init__(
         self, maps: Any = None, *, layer: str = "", picture: Any = None, channel: int | None = None, **traits: Any
     ) -> None:
-        self._count = 0
-        self.on_switch_all: Callable[[], None] = lambda: setattr(self, "off", [])
         super().__init__(**traits)
         if picture is not None:
             self.set_picture(picture)
@@ -117,25 +111,19 @@ class FeatureMaps(CnnWidget):
             InputError: ``maps`` or ``contribution`` has another shape or type.
             TraitError: there is no such ``channel``.
         """
-        stack, changes = as_maps(maps)
-        field = as_field(receptive_field)
-        added = None if contribution is None else as_per_channel(contribution, len(stack))
+        stack, changes = feature_maps(maps)
+        field = field_sides(receptive_field)
+        added = None if contribution is None else per_channel(contribution, len(stack))
         if channel is not None:
             _check(channel, len(stack))
-        done = quantise(stack)
-        notes = [sentence for sentence in (note, *changes, _not_finite(done.not_finite)) if sentence]
+        levels = quantise(stack)
+        notes = [sentence for sentence in (note, *changes, _not_finite(levels.not_finite)) if sentence]
         self.forget("contribution")
         self._count = len(stack)
         # The maps go first: what the reader waits for is not held up by the traits.
         self.push(
             "maps",
-            arrays={
-                "maps": done.values,
-                "minimum": done.minimum,
-                "maximum": done.maximum,
-                "mean": done.mean,
-                "zeros": done.zeros,
-            },
+            arrays={"maps": levels.values, **{name: getattr(levels, name) for name in NUMBERS}},
             layer=layer,
             notes=notes,
             receptive_field=field,
@@ -163,7 +151,7 @@ class FeatureMaps(CnnWidget):
             InputError: there is not one number for each channel.
         """
         if layer == self.layer and self._count:
-            self._push_contribution(as_per_channel(values, self._count), target_name)
+            self._push_contribution(per_channel(values, self._count), target_name)
 
     def set_picture(self, pixels: Any) -> None:
         """Put the photograph ``pixels``, (H, W, 3) uint8, under the large map; None takes it away."""
@@ -179,8 +167,7 @@ class FeatureMaps(CnnWidget):
             self.channel = None
             self.off = []
 
-    def _still(self) -> Block | None:
-        return still(self)
+    _still = maps_still
 
     def _still_title(self) -> str:
         return title("Feature maps", self.layer, self)
@@ -209,7 +196,10 @@ class FeatureMaps(CnnWidget):
 
     @command("switch_all_on")
     def _switched_all_on(self) -> None:
-        self.on_switch_all()
+        if self.on_switch_all is None:
+            self.off = []
+        else:
+            self.on_switch_all()
 
     def _push_contribution(self, values: Any, target_name: str) -> None:
         # Bound to one push of maps: another image's contribution must never stand beside these.

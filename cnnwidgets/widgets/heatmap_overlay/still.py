@@ -5,39 +5,41 @@ from __future__ import annotations
 from typing import Any
 
 from cnnwidgets.widgets._still import maps, parts
-from cnnwidgets.widgets._still.pushed import arrays_of, content_of
+from cnnwidgets.widgets._still.pushed import newest_push
 
 _SIDE = 300
 
 
-def still(widget: Any, width: int = parts.WIDTH) -> parts.Block | None:
+def overlay_still(widget: Any, width: int = parts.WIDTH) -> parts.Block | None:
     """What ``widget``, a :class:`HeatmapOverlay`, shows; None: neither photograph nor map."""
-    photo, heat = arrays_of(widget, "picture").get("pixels"), arrays_of(widget, "map")
-    content = content_of(widget, "map")
+    photo = newest_push(widget, "picture").arrays.get("pixels")
+    heat, content = newest_push(widget, "map")
     if "values" not in heat:
         if photo is None:
             return None
         message = content.get("message") or "There is no map."
-        return parts.column([maps.photograph(photo, _SIDE), parts.text(message)])
-    sign = "positive" if content.get("unsigned") else widget.sign
-    partial = bool(content.get("partial"))
-    scale = maps.scaled(heat["values"], heat.get("magnitude"), sign, 0.0 if partial else widget.clip)
+        return parts.column([maps.photograph(photo, _SIDE), parts.paragraph(message)])
+    sign = "positive" if content["unsigned"] else widget.sign
+    scale = maps.map_scale(heat["values"], heat.get("magnitude"), sign, 0.0 if content["partial"] else widget.clip)
     name = widget.diverging if scale.signed else widget.colormap
-    picture = maps.overlay(photo, scale, widget, _SIDE, partial=partial, extent=content.get("extent"))
+    picture = maps.overlay(photo, scale, widget, _SIDE, partial=content["partial"], extent=content["extent"])
     bar = [parts.colour_bar(name, scale.ends, widget.unit, picture.width)] if scale.limit else []
+    under = parts.column([picture, *bar], 4)
     room = width - picture.width - 16
     beside = room if room > 100 else width
+    side = [parts.remark(fact, width=beside) for fact in _facts(heat, content, scale, sign)]
+    for note in widget.notes:
+        sign_of_note, colour = ("⚠ ", parts.WARN) if note["level"] == "warn" else ("", parts.SOFT)
+        side.append(parts.remark(f"{sign_of_note}{note['text']}", colour=colour, width=beside))
+    return parts.row([under, parts.column(side)], 16) if room > 100 else parts.column([under, *side])
+
+
+def _facts(heat: dict[str, Any], content: dict[str, Any], scale: maps.MapScale, sign: str) -> list[str]:
     facts = [f"All of its numbers: {maps.number(scale.least)} to {maps.number(scale.largest)}"]
     if "magnitude" in heat:
         facts.append(f"{'largest magnitude' if sign == 'positive' else 'sum'} over {content['channels']} channels")
     if content.get("made"):
         facts.append(content["made"])
-    if partial:
+    if content["partial"]:
         facts.append("The map is not final.")
-    side = [parts.text(fact, colour=parts.SOFT, size=12, width=beside) for fact in facts]
-    for note in widget.notes:
-        warning = note["level"] == "warn"
-        said = f"⚠ {note['text']}" if warning else note["text"]
-        side.append(parts.text(said, colour=parts.WARN if warning else parts.SOFT, size=12, width=beside))
-    under = parts.column([picture, *bar], 4)
-    return parts.row([under, parts.column(side)], 16) if room > 100 else parts.column([under, *side])
+    return facts

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,31 +10,22 @@ import numpy.typing as npt
 import traitlets
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.widgets._base import bundle
-from cnnwidgets.widgets._extent import extent_of
-from cnnwidgets.widgets._pictures import WHOLE, is_attribution, is_whole_photograph, picture_pixels
-from cnnwidgets.widgets._still.parts import Block
+from cnnwidgets.widgets._maps.arrays import DisplayedMap, Floats, first_image, map_and_notes
+from cnnwidgets.widgets._maps.fit import extent_of, laid_out
+from cnnwidgets.widgets._maps.methods import map_label, map_unit
+from cnnwidgets.widgets._maps.pictures import WHOLE, is_attribution, is_whole_photograph
+from cnnwidgets.widgets._maps.traits import CLIP_OF_GRADIENTS, DIVERGING
 from cnnwidgets.widgets._still.publish import title
-from cnnwidgets.widgets._still.pushed import content_of
+from cnnwidgets.widgets._still.pushed import newest_push
 
-from ._arrays import Floats, Shown, first_image, floats_and_notes
-from ._fit import Size, laid_out
-from ._notes import caption_of, made_of, note_of
-from ._picking import Picking
-from ._strip import packed
-from .names import method_label
-from .still import still
-from .units import unit_of
-
-SEQUENTIAL = ("inferno", "magma", "viridis", "cividis", "gray")
-DIVERGING = ("blue-red", "purple-green")
-SIGNS = ("positive", "signed", "negative")
-
-CLIP_OF_GRADIENTS = 1.0
-"""Percent: without it a few pixels of an input gradient leave all others dark."""
+from .menus import Menus
+from .notes import caption_of, note_of, occlusion_facts
+from .picking import Picking
+from .still import overlay_still
+from .strip import packed
 
 
-class HeatmapOverlay(Picking):
+class HeatmapOverlay(Picking, Menus, folder="heatmap_overlay"):
     """A map of numbers over the photograph it explains, never rescaled in silence.
 
     The colour bar carries the map's own numbers; colour map, opacity and sign are applied in the browser. Choosing a
@@ -59,72 +49,35 @@ class HeatmapOverlay(Picking):
         ('layer4', 0.55, 'positive')
     """
 
-    _bundle = bundle("heatmap_overlay")
-    _esm = _bundle["esm"]
-    _css = _bundle["css"]
-
     opacity = traitlets.Float(
         0.55, min=0.0, max=1.0, help="How much the map covers the photograph: 0 not at all, 1 wholly."
-    ).tag(sync=True)
-    colormap = traitlets.Enum(
-        SEQUENTIAL, default_value="inferno", help="Colours of the positive and the negative part."
-    ).tag(sync=True)
-    diverging = traitlets.Enum(DIVERGING, default_value="blue-red", help="Colours of the signed map.").tag(sync=True)
-    sign = traitlets.Enum(
-        SIGNS,
-        default_value="positive",
-        help="Which part is shown: max(v, 0), max(-v, 0), or all of it on a scale symmetric around 0.",
-    ).tag(sync=True)
+    )
+    diverging = traitlets.Enum(DIVERGING, "blue-red", help="Colours of the signed map.")
     clip = traitlets.Float(
         0.0,
         min=0.0,
         max=5.0,
         help="Percent of the places, those of the largest magnitudes, that are all drawn as the largest colour. "
         "Remembered apart for input gradients, for which it begins at 1.",
-    ).tag(sync=True)
+    )
     rgb = traitlets.Bool(
         False,
         help="Input gradients of three channels are drawn in colour, 0 as mid grey; False merges the channels.",
-    ).tag(sync=True)
-    smooth = traitlets.Bool(True, help="Interpolate between the map's cells; False shows the cells as they are.").tag(
-        sync=True
     )
-    caption = traitlets.Unicode("", help='What the map explains, as text: "blocks.6.0 → tiger cat (282)".').tag(
-        sync=True
-    )
-    unit = traitlets.Unicode("", help="What the map's numbers measure.").tag(sync=True)
+    smooth = traitlets.Bool(True, help="Interpolate between the map's cells; False shows the cells as they are.")
+    caption = traitlets.Unicode("", help='What the map explains, as text: "blocks.6.0 → tiger cat (282)".')
+    unit = traitlets.Unicode("", help="What the map's numbers measure.")
     notes = traitlets.List(
         traitlets.Dict(traitlets.Unicode(), key_trait=traitlets.Unicode()),
         help='What to know before trusting the map: {"level": "ok" or "warn", "text": sentence}.',
-    ).tag(sync=True)
-    methods = traitlets.List(
-        traitlets.List(traitlets.Unicode(), minlen=3, maxlen=4),
-        help='The methods to choose from, each [name, label, the question it answers, family]; "gradient", "cam" and '
-        '"perturbation" have their headings in the menu, all others are the reader\'s own. Empty hides the choice.',
-    ).tag(sync=True)
-    method = traitlets.Unicode("", help="Name of the chosen method.").tag(sync=True)
-    layers = traitlets.List(
-        traitlets.Unicode(), help="Dotted names of the layers with a map, in execution order; empty hides the slider."
-    ).tag(sync=True)
-    layer = traitlets.Unicode("", help="Dotted name of the layer whose map is wanted: one of `layers`, if any.").tag(
-        sync=True
     )
     strip_scale = traitlets.Enum(
-        ("own", "shared"), default_value="own", help="Whether each map of the strip has its own scale, or all one."
-    ).tag(sync=True)
-    stretch = traitlets.Bool(
-        False,
-        help="Maps cover all of the picture whatever their shape (unequal strides, a picture squeezed to a square): "
-        "one out of proportion is shown, with a note. False: it is refused.",
+        ("own", "shared"), "own", help="Whether each map of the strip has its own scale, or all one."
     )
-    follow = traitlets.Bool(True, help="The layer follows what is selected in the graph.").tag(sync=True)
 
     def __init__(self, picture: npt.ArrayLike | None = None, values: npt.ArrayLike | None = None, **traits: Any):
-        self.also: Collection[str] = ()
-        """Layers beside `layers` that may be asked for; the slider does not offer them."""
         self._colours: Floats | None = None
         self._gradient = False
-        self._pixels: Size | None = None
         self._whole = ""
         self._other_clip = traits.get("clip", CLIP_OF_GRADIENTS)
         super().__init__(**traits)
@@ -154,13 +107,8 @@ class HeatmapOverlay(Picking):
         Raises:
             InputError: not uint8, not three channels, or empty.
         """
-        checked = picture_pixels(pixels)
-        if "map" in self._pushed:
-            self.clear()
-        self.clear_strip()
-        self._pixels = checked.shape[:2]
+        super().set_picture(pixels)
         self._whole = WHOLE if is_whole_photograph(pixels) else ""
-        self.push("picture", arrays={"pixels": checked})
 
     def show(
         self,
@@ -188,18 +136,9 @@ class HeatmapOverlay(Picking):
         Raises:
             InputError: not one map, empty, not real numbers, or out of proportion to the picture (see ``stretch``).
         """
-        checked, more = floats_and_notes(values)
-        unsigned = signed is False and not (checked < 0).any()
-        self._show(
-            Shown(checked, None, 0),
-            caption,
-            unit,
-            signed,
-            [*notes, *more],
-            partial=partial,
-            unsigned=unsigned,
-            placement=placement,
-        )
+        checked, more = map_and_notes(values)
+        about = {"partial": partial, "unsigned": signed is False and not (checked < 0).any()}
+        self._show(DisplayedMap(checked), caption, unit, signed, [*notes, *more], placement, about)
 
     def show_attribution(
         self,
@@ -220,20 +159,21 @@ class HeatmapOverlay(Picking):
         Raises:
             InputError: ``attribution.values`` is not (N, h, w) or (N, C, H, W), or out of proportion to the picture.
         """
-        shown = first_image(attribution.values)
-        if caption is None:
-            caption = caption_of(attribution)
-        if unit is None:
-            unit = unit_of(attribution.method)
+        heat = first_image(attribution.values)
+        about = {
+            "partial": partial,
+            "layer": attribution.layer,
+            "by": map_label(attribution),
+            "made": occlusion_facts(attribution),
+        }
         self._show(
-            shown,
-            caption,
-            unit,
+            heat,
+            caption_of(attribution) if caption is None else caption,
+            map_unit(attribution) if unit is None else unit,
             signed,
             [*attribution.notes, *notes],
-            partial=partial,
-            about={"layer": attribution.layer, "by": method_label(attribution.method), "made": made_of(attribution)},
-            placement=getattr(attribution, "placement", None),
+            getattr(attribution, "placement", None),
+            about,
         )
 
     def show_strip(
@@ -269,8 +209,8 @@ class HeatmapOverlay(Picking):
         arrays = packed(names, maps)
         where = [None] * len(names) if placements is None else list(placements)
         for name, values, placement in zip(names, maps, where, strict=True):
-            what = f"The strip's map of {name!r}"
-            laid_out(np.shape(values)[-2:], self._pixels, placement, allowed=self.stretch, what=what)
+            subject = f"The strip's map of {name!r}"
+            laid_out(np.shape(values)[-2:], self._picture_size, placement, allowed=self.stretch, subject=subject)
         extents = [extent_of(placement) for placement in where]
         if scale is not None:
             self.strip_scale = scale
@@ -281,11 +221,15 @@ class HeatmapOverlay(Picking):
         if "strip" in self._pushed:
             self.push("strip", names=[])
 
-    def _still(self) -> Block | None:
-        return still(self)
+    def _clear_maps(self) -> None:
+        if "map" in self._pushed:
+            self.clear()
+        self.clear_strip()
+
+    _still = overlay_still
 
     def _still_title(self) -> str:
-        by = content_of(self, "map").get("by") or ""
+        by = newest_push(self, "map").content.get("by") or ""
         return title("" if self.caption.startswith(by) else by, self.caption, self)
 
     def close(self) -> None:
@@ -303,39 +247,26 @@ class HeatmapOverlay(Picking):
 
     def _show(
         self,
-        shown: Shown,
+        heat: DisplayedMap,
         caption: str,
         unit: str,
         signed: bool | None,
         notes: Iterable[str | Mapping[str, str]],
-        *,
-        partial: bool,
-        unsigned: bool = False,
-        about: Mapping[str, str | None] | None = None,
-        placement: Any = None,
+        placement: Any,
+        about: Mapping[str, Any],
     ) -> None:
-        arrays = {"values": shown.values}
-        if shown.magnitude is not None:
-            arrays["magnitude"] = shown.magnitude
-        shape_note = laid_out(shown.values.shape, self._pixels, placement, allowed=self.stretch)
+        shape_note = laid_out(heat.values.shape, self._picture_size, placement, allowed=self.stretch)
         levelled = [note_of(note) for note in (*notes, shape_note, self._whole) if note]
         with self.hold_sync():
             self.caption, self.unit, self.notes = caption, unit, levelled
             if signed:
                 self.sign = "signed"
-            if (shown.channels > 0) != self._gradient:
+            if (heat.channels > 0) != self._gradient:
                 self._gradient = not self._gradient
                 self.clip, self._other_clip = self._other_clip, self.clip
-        self._colours = shown.colours
-        self.push(
-            "map",
-            arrays=arrays,
-            partial=partial,
-            unsigned=unsigned,
-            channels=shown.channels,
-            extent=extent_of(placement),
-            **(about or {}),
-        )
+        self._colours = heat.colours
+        content = {"unsigned": False, "channels": heat.channels, "extent": extent_of(placement), **about}
+        self.push("map", arrays=heat.arrays, **content)
         self._push_colours()
 
     @traitlets.observe("rgb")
@@ -345,18 +276,3 @@ class HeatmapOverlay(Picking):
             self.push("colours", arrays={"colours": self._colours}, map=self._pushed["map"][0]["id"])
         else:
             self.forget("colours")
-
-    @traitlets.validate("layer")
-    def _check_layer(self, proposal: Any) -> str:
-        name: str = proposal["value"]
-        if name != self.layer:
-            self._refuse(name)
-        return name
-
-    def _refuse(self, layer: str) -> None:
-        if layer and self.layers and layer not in self.layers and layer not in self.also:
-            raise InputError(f"No map of layer {layer!r}. {self._closest(layer)}")
-
-    def _closest(self, name: str) -> str:
-        close = difflib.get_close_matches(name, self.layers, n=3, cutoff=0.3) or self.layers[-3:]
-        return f"Closest of the {len(self.layers)}: {', '.join(map(repr, close))}."

@@ -7,41 +7,28 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnnwidgets.core.arrays import as_array
 from cnnwidgets.core.errors import InputError
+from cnnwidgets.widgets._maps.arrays import Doubles, doubles
 
-Floats = npt.NDArray[np.float64]
 TOP, BROKEN = 254, 255
 """The highest level that stands for a number, and what stands for NaN and infinity."""
 _MOST = 96  # pixels on a side; a map in the strip is not shown larger
 
 
-def as_stack(maps: Any) -> Floats:
+def as_stack(maps: Any) -> Doubles:
     """``maps`` (n, h, w), array or tensor, as float64, no side longer than 96: larger ones by means over blocks.
 
     Raises:
         InputError: another number of dimensions, or no real numbers.
     """
-    values = as_floats(maps)
+    values = doubles(maps)
     if values.ndim != 3 or values.size == 0:
         raise InputError(f"The maps have shape {values.shape}; expected (n, h, w), one map a stage, no side 0.")
     step = -(-max(values.shape[1:]) // _MOST)
     return values if step == 1 else _block_means(values, step)
 
 
-def as_floats(values: Any) -> Floats:
-    """An array or tensor as a float64 array.
-
-    Raises:
-        InputError: it holds no real numbers.
-    """
-    array = as_array(values, "The numbers")
-    if array.dtype.kind in "cOSUVmM":
-        raise InputError(f"Expected real numbers, got {type(values).__name__} of {array.dtype}.")
-    return array.astype(np.float64)
-
-
-def levels(maps: Floats, *, signed: bool) -> npt.NDArray[np.uint8]:
+def levels(maps: Doubles, *, signed: bool) -> npt.NDArray[np.uint8]:
     """(n, h, w) levels, each map by itself: 0 to 254 for 0 to its largest value, or for ∓ its largest magnitude.
 
     Example:
@@ -51,24 +38,24 @@ def levels(maps: Floats, *, signed: bool) -> npt.NDArray[np.uint8]:
         [[[0, 127, 190]]]
     """
     finite = np.isfinite(maps)
-    known = np.where(finite, maps, 0.0)
-    largest = np.abs(known).max(axis=(1, 2), keepdims=True)
-    share = np.divide(known, largest, out=np.zeros_like(known), where=largest > 0)
-    place = (share + 1) / 2 if signed else np.clip(share, 0, 1)
-    return np.where(finite, np.round(place * TOP), BROKEN).astype(np.uint8)
+    numbers = np.where(finite, maps, 0.0)
+    largest = np.abs(numbers).max(axis=(1, 2), keepdims=True)
+    share = np.divide(numbers, largest, out=np.zeros_like(numbers), where=largest > 0)
+    height = (share + 1) / 2 if signed else np.clip(share, 0, 1)
+    return np.where(finite, np.round(height * TOP), BROKEN).astype(np.uint8)
 
 
-def known_points(x: Floats, y: Floats, *, whole: bool) -> tuple[list[float], list[float]]:
+def finite_points(x: Doubles, y: Doubles, *, whole: bool) -> tuple[list[float], list[float]]:
     """The points of a curve that are finite; unless it is ``whole``, those before the first that is not.
 
     Example:
-        >>> known_points(np.arange(3.0), np.array([1.0, np.nan, 0.0]), whole=False)
+        >>> finite_points(np.arange(3.0), np.array([1.0, np.nan, 0.0]), whole=False)
         ([0.0], [1.0])
     """
-    known = np.isfinite(x) & np.isfinite(y)
+    finite = np.isfinite(x) & np.isfinite(y)
     if not whole:
-        known = np.logical_and.accumulate(known)
-    return x[known].tolist(), y[known].tolist()
+        finite = np.logical_and.accumulate(finite)
+    return x[finite].tolist(), y[finite].tolist()
 
 
 def round_ticks(low: float, high: float) -> list[float]:
@@ -82,10 +69,10 @@ def round_ticks(low: float, high: float) -> list[float]:
     power = 10.0 ** np.floor(np.log10(span))
     step = next(size * power for size in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if span / (size * power) <= 3)
     first, last = int(np.floor(low / step + 1e-9)), int(np.ceil(high / step - 1e-9))
-    return [float(f"{place * step:.6g}") for place in range(first, last + 1)]
+    return [float(f"{k * step:.6g}") for k in range(first, last + 1)]
 
 
-def _block_means(values: Floats, step: int) -> Floats:
+def _block_means(values: Doubles, step: int) -> Doubles:
     count, height, width = values.shape
     down, right = -height % step, -width % step
     padded = np.pad(values, ((0, 0), (0, down), (0, right)), mode="edge")

@@ -7,9 +7,10 @@ from typing import Any
 import ipywidgets
 import numpy as np
 
-from cnnwidgets.widgets._bqplot import bqplot
+from cnnwidgets.widgets._bqplot import bqplot, close_figure, panel_figure
+from cnnwidgets.widgets._maps.arrays import Doubles
 
-from .arrays import Floats, known_points, round_ticks
+from .arrays import finite_points, round_ticks
 
 _ACCENT, _SOFT, _WARN = "var(--cnnw-accent)", "var(--cnnw-other)", "var(--cnnw-warn)"
 _BETTER = {"deletion": "lower is better", "insertion": "higher is better"}
@@ -31,19 +32,11 @@ class Chart:
         )
         self._up = bqplot.Axis(scale=self._y, side="left", grid_lines="solid", tick_format="~g")
         self._whole_numbers = whole_numbers
-        self._figure = bqplot.Figure(
-            marks=[self._others, self._line],
-            axes=[self._across, self._up],
-            fig_margin={"top": 6, "bottom": 20, "left": 36, "right": 18},
-            min_aspect_ratio=0.01,
-            max_aspect_ratio=100,
-            padding_x=0,
-            padding_y=0,
-            animation_duration=0,
-            layout=ipywidgets.Layout(width="100%", min_width="0", height="130px"),
-        )
+        margin = {"top": 6, "bottom": 20, "left": 36, "right": 18}
+        marks, axes = [self._others, self._line], [self._across, self._up]
+        self._figure = panel_figure(marks, axes, margin, height="130px", padding_x=0)
         self._better = _BETTER.get(title)
-        self._given = title
+        self._plain_title = title
         self._missing = ""
         self._title = ipywidgets.Label(title)
         self._title.add_class("cnnw-mc-chart-title")
@@ -53,14 +46,14 @@ class Chart:
     @property
     def title(self) -> str:
         """What stands above the figure, without which direction is better."""
-        return self._given
+        return self._plain_title
 
     @property
     def heading(self) -> str:
         """All that stands above the figure."""
         return str(self._title.value)
 
-    def show(self, title: str, x: Floats, y: Floats, others: Floats, span: tuple[float, float, float]) -> None:
+    def show(self, title: str, x: Doubles, y: Doubles, others: Doubles, span: tuple[float, float, float]) -> None:
         """Draw the finite points of ``y`` (n,) and those of ``others`` (m, n) that are known from end to end.
 
         Args:
@@ -70,17 +63,17 @@ class Chart:
             others: (m, n), drawn in grey; may be empty.
             span: what the vertical axis must hold, from the lowest to the highest, and the end of the horizontal one.
         """
-        self._given = title
+        self._plain_title = title
         self._title.value = f"{title}; {self._better}" if self._better else title
         low, high, end = span
-        self._missing = _missing(x, y, others, end, stages=self._whole_numbers)
+        self._missing = _missing_part(x, y, others, end, stages=self._whole_numbers)
         ticks = round_ticks(low, high)
         self._y.min, self._y.max, self._x.max = ticks[0], ticks[-1], end
         self._up.tick_values = ticks
         if self._whole_numbers:
             self._across.tick_values = np.arange(0, end + 1, max(1, -(-end // 4)))
         with self._line.hold_sync():
-            self._line.x, self._line.y = known_points(x, y, whole=self._whole_numbers)
+            self._line.x, self._line.y = finite_points(x, y, whole=self._whole_numbers)
         complete = others[np.isfinite(others).all(axis=1)]
         with self._others.hold_sync():
             self._others.x, self._others.y = (x, complete) if len(complete) else ([], [])
@@ -104,20 +97,18 @@ class Chart:
 
     def close(self) -> None:
         """Close the figure and everything in it."""
-        own_scales = [scale for scale in (self._figure.scale_x, self._figure.scale_y) if scale is not None]
-        parts = [self._others, self._line, self._across, self._up, self._x, self._y, *own_scales]
-        boxes = [self._figure, self._title, self.box]
-        for widget in (*parts, *(box.layout for box in boxes), self._title.style, *boxes):
+        close_figure(self._figure)
+        for widget in (self._title.layout, self._title.style, self._title, self.box.layout, self.box):
             widget.close()
 
 
-def _missing(x: Floats, y: Floats, others: Floats, end: float, *, stages: bool) -> str:
+def _missing_part(x: Doubles, y: Doubles, others: Doubles, end: float, *, stages: bool) -> str:
     """How much there is, where that is not all: "3 of 8 stages"; else empty."""
     if stages:
-        made = len(x) - 1
-        return f"{made} of {end:g} stages" if made < end else ""
-    known = int(np.isfinite(y).sum())
-    if known < len(y):
-        return f"{known} of {len(y)} points"
+        stage = len(x) - 1
+        return f"{stage} of {end:g} stages" if stage < end else ""
+    points = int(np.isfinite(y).sum())
+    if points < len(y):
+        return f"{points} of {len(y)} points"
     whole = int(np.isfinite(others).all(axis=1).sum())
     return f"{whole} of {len(others)} grey lines" if whole < len(others) else ""

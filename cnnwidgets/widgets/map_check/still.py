@@ -8,32 +8,32 @@ import numpy as np
 from PIL import Image
 
 from cnnwidgets.widgets._still import parts
-from cnnwidgets.widgets._still.colours import NOT_FINITE, table
-from cnnwidgets.widgets._still.pushed import arrays_of, content_of
+from cnnwidgets.widgets._still.colours import NOT_FINITE, colour_table
+from cnnwidgets.widgets._still.pushed import newest_push
 
 from .arrays import BROKEN, TOP
 
 _MOST, _SIDE = 8, 66
 
 
-def still(widget: Any) -> parts.Block | None:
+def check_still(widget: Any) -> parts.Block | None:
     """What ``widget``, a :class:`MapCheck`, shows: the sentence, the first maps, the curves."""
     panel = widget.panel
-    said = [text for text in (panel.badge, panel.sentence, panel.hint, *panel.notes) if text]
-    blocks = [parts.text(text, size=12) for text in said]
-    sent = arrays_of(panel, "maps").get("maps")
-    if sent is not None:
-        names = ["original", *content_of(panel, "maps")["layers"]]
-        colours = "blue-red" if content_of(panel, "maps")["signed"] else "inferno"
-        cells = [_cell(one, name, colours) for one, name in zip(sent[:_MOST], names, strict=False)]
-        blocks.append(parts.row(cells))
+    sentences = (panel.badge, panel.sentence, panel.hint, *panel.notes)
+    blocks = [parts.paragraph(sentence, size=12) for sentence in sentences if sentence]
+    arrays, content = newest_push(panel, "maps")
+    if "maps" in arrays:
+        names = ["original", *content["layers"]]
+        colours = "blue-red" if content["signed"] else "inferno"
+        stages = zip(arrays["maps"][:_MOST], names, strict=False)
+        blocks.append(parts.row([_stage(levels, name, colours) for levels, name in stages]))
     curves = [
         parts.curve(chart.heading, chart.points[0], chart.points[1], _grey(chart), (90, 190))
         for chart in widget.charts.values()
         if chart.points[0]
     ]
     if curves:
-        blocks.append(parts.rows(curves, gap=12))
+        blocks.append(parts.row(curves, gap=12))
     return parts.column(blocks) if blocks else None
 
 
@@ -43,9 +43,9 @@ def _grey(chart: Any) -> Any:
     return grey if grey.ndim == 2 and grey.shape[1] == len(chart.points[0]) else ()
 
 
-def _cell(levels: Any, name: str, colours: str) -> parts.Block:
-    pixels = table(colours)[np.round(np.minimum(levels, TOP) / TOP * 255).astype(np.intp)]
+def _stage(levels: Any, name: str, colours: str) -> parts.Block:
+    pixels = colour_table(colours)[np.round(np.minimum(levels, TOP) / TOP * 255).astype(np.intp)]
     pixels[levels == BROKEN] = NOT_FINITE
     height, width = (max(1, round(side * _SIDE / max(levels.shape))) for side in levels.shape)
     picture = Image.fromarray(pixels).resize((width, height), Image.Resampling.NEAREST)
-    return parts.column([picture, parts.text(name, colour=parts.SOFT, size=10, width=_SIDE, most=2)], 2)
+    return parts.column([picture, parts.remark(name, size=10, width=_SIDE, most=2)], 2)

@@ -10,14 +10,15 @@ import numpy as np
 import traitlets
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.widgets._page_state import PageState
-from cnnwidgets.widgets._still.parts import Block
-from cnnwidgets.widgets._still.publish import StillPicture, title
+from cnnwidgets.widgets._base import nobody_listens
+from cnnwidgets.widgets._box import WidgetBox
+from cnnwidgets.widgets._maps.arrays import Doubles, doubles
+from cnnwidgets.widgets._still.publish import title
 
-from .arrays import Floats, as_floats, as_stack, levels
+from .arrays import as_stack, levels
 from .charts import Chart
 from .panel import MapCheckPanel
-from .still import still
+from .still import check_still
 
 _LEGEND = (
     "Deletion hides what the map marks first, insertion reveals it first; across: how much of the image. Grey: the "
@@ -25,7 +26,7 @@ _LEGEND = (
 )
 
 
-class MapCheck(PageState, StillPicture, ipywidgets.VBox):  # ipywidgets has no types
+class MapCheck(WidgetBox):
     """Whether a map stands up: maps with random weights, insertion and deletion curves, and one sentence on them.
 
     The widget computes nothing. A click on "Check this map" calls ``on_check``; answer with :meth:`begin`, then
@@ -42,21 +43,18 @@ class MapCheck(PageState, StillPicture, ipywidgets.VBox):  # ipywidgets has no t
     """
 
     busy = traitlets.Bool(False, help="The check is being made.")
-    network = traitlets.Unicode("", help="Name of the network, for titles; may be empty.")
-    photograph = traitlets.Unicode("", help="Name of the photograph, for titles; may be empty.")
+
+    on_check: Callable[[], object] = nobody_listens
+    on_cancel: Callable[[], object] = nobody_listens
 
     def __init__(self, **traits: Any) -> None:
-        self.on_check: Callable[[], None] = _nothing
-        self.on_cancel: Callable[[], None] = _nothing
         self.panel = MapCheckPanel()
         self._charts: dict[str, Chart] = {}
         self._legend = ipywidgets.Label(_LEGEND)
         self._legend.add_class("cnnw-mc-legend")
         self._box = ipywidgets.Box()
         self._box.add_class("cnnw-mc-charts")
-        super().__init__(children=[self.panel, self._box], **traits)
-        for name in ("cnnw", "cnnw-map-check"):
-            self.add_class(name)
+        super().__init__("map-check", self.panel, children=[self.panel, self._box], **traits)
         self.panel.on_check = lambda: self.on_check()
         self.panel.on_cancel = lambda: self.on_cancel()
         traitlets.link((self, "busy"), (self.panel, "busy"))
@@ -115,7 +113,7 @@ class MapCheck(PageState, StillPicture, ipywidgets.VBox):  # ipywidgets has no t
         Raises:
             InputError: the numbers of maps, layers and similarities do not fit.
         """
-        stack, values = as_stack(maps), as_floats(similarity).reshape(-1)
+        stack, values = as_stack(maps), doubles(similarity).reshape(-1)
         if not len(stack) - 1 == len(layers) == len(values):
             raise InputError(
                 f"There are {len(stack)} maps, {len(layers)} layers and {len(values)} similarities; expected one layer "
@@ -164,13 +162,13 @@ class MapCheck(PageState, StillPicture, ipywidgets.VBox):  # ipywidgets has no t
         Raises:
             InputError: the lengths do not fit.
         """
-        x = as_floats(fractions).reshape(-1)
+        x = doubles(fractions).reshape(-1)
         kinds = {"deletion": (deletion, random_deletion), "insertion": (insertion, random_insertion)}
         curves = {kind: (_curve(own, x), _curves(others, x)) for kind, (own, others) in kinds.items()}
         everything = np.concatenate([part.ravel() for pair in curves.values() for part in pair])
-        known = everything[np.isfinite(everything)]
-        low = min(0.0, float(known.min(initial=0.0)))
-        high = 1.0 if unit == "probability" else max(float(known.max(initial=low)), low + 1e-9)
+        finite = everything[np.isfinite(everything)]
+        low = min(0.0, float(finite.min(initial=0.0)))
+        high = 1.0 if unit == "probability" else max(float(finite.max(initial=low)), low + 1e-9)
         for kind, (own, others) in curves.items():
             title = f"{kind.capitalize()}: {unit}{_areas(x, own, others)}"
             self._chart(kind).show(title, x, own, others, (low, high, 1.0))
@@ -198,16 +196,7 @@ class MapCheck(PageState, StillPicture, ipywidgets.VBox):  # ipywidgets has no t
         """Take the error away."""
         self.panel.clear_error()
 
-    def say_dropped(self, reason: str) -> None:
-        """Tell the reader that something from the page was not used."""
-        self.panel.say_dropped(reason)
-
-    def say_failed(self, error: Exception) -> None:
-        """Show what went wrong in the answer to the page."""
-        self.panel.say_failed(error)
-
-    def _still(self) -> Block | None:
-        return still(self)
+    _still = check_still
 
     def _still_title(self) -> str:
         return title("Check of a map", "", self)
@@ -216,7 +205,7 @@ class MapCheck(PageState, StillPicture, ipywidgets.VBox):  # ipywidgets has no t
         """Close the charts and everything else."""
         if "_box" not in self.__dict__:  # its making failed, and ipywidgets closes what is left of it
             return
-        self.on_check = self.on_cancel = _nothing
+        self.on_check = self.on_cancel = nobody_listens
         self._drop_charts()
         self._legend.style.close()
         for widget in (self.panel, self._box, self._legend):
@@ -234,9 +223,7 @@ class MapCheck(PageState, StillPicture, ipywidgets.VBox):  # ipywidgets has no t
         self._say(state, "", "", "info", ())
         self.panel.hint = hint
         self._drop_charts()
-        if "maps" in self.panel._pushed:  # noqa: SLF001
-            self.panel.push("maps")
-            self.panel.forget("maps")
+        self.panel.take_back("maps")
 
     def _chart(self, kind: str) -> Chart:
         if kind not in self._charts:
@@ -252,35 +239,31 @@ class MapCheck(PageState, StillPicture, ipywidgets.VBox):  # ipywidgets has no t
         self._charts.clear()
 
 
-def _curve(values: Any, x: Floats) -> Floats:
-    made = as_floats(values).reshape(-1)
-    if made.shape != x.shape:
-        raise InputError(f"A curve has {len(made)} points for {len(x)} fractions; give one score a fraction.")
-    return made
+def _curve(values: Any, x: Doubles) -> Doubles:
+    points = doubles(values).reshape(-1)
+    if points.shape != x.shape:
+        raise InputError(f"A curve has {len(points)} points for {len(x)} fractions; give one score a fraction.")
+    return points
 
 
-def _curves(values: Any, x: Floats) -> Floats:
-    made = as_floats(values)
-    if made.size == 0:
+def _curves(values: Any, x: Doubles) -> Doubles:
+    curves = doubles(values)
+    if curves.size == 0:
         return np.empty((0, len(x)))
-    if made.ndim != 2 or made.shape[1] != len(x):
-        raise InputError(f"The random curves have shape {made.shape}; expected (repeats, {len(x)}).")
-    return made
+    if curves.ndim != 2 or curves.shape[1] != len(x):
+        raise InputError(f"The random curves have shape {curves.shape}; expected (repeats, {len(x)}).")
+    return curves
 
 
-def _areas(x: Floats, own: Floats, others: Floats) -> str:
+def _areas(x: Doubles, own: Doubles, others: Doubles) -> str:
     """ ", area 0.23 (random 0.48)", as far as they are known."""
     if not np.isfinite(own).all():
         return ""
     complete = others[np.isfinite(others).all(axis=1)]
-    at_random = f" (random {float(np.mean([_area(x, one) for one in complete])):.3g})" if len(complete) else ""
+    at_random = f" (random {float(np.mean([_area(x, curve) for curve in complete])):.3g})" if len(complete) else ""
     return f", area {_area(x, own):.3g}{at_random}"
 
 
-def _area(x: Floats, y: Floats) -> float:
+def _area(x: Doubles, y: Doubles) -> float:
     """By the trapezoidal rule; numpy calls it differently before and after its version 2."""
     return float(((y[1:] + y[:-1]) / 2 * np.diff(x)).sum())
-
-
-def _nothing() -> None:
-    """What a click does when nobody listens."""

@@ -28,7 +28,7 @@ class Move:
     """Patches whose scores are wanted.
 
     Attributes:
-        id: to be given back with the answer; 0 if a script moved them.
+        id: to be fields back with the answer; 0 if a script moved them.
         patches: as in :attr:`Occluder.patches`, the later on top.
     """
 
@@ -67,15 +67,15 @@ def patch_of(value: Any, fill: str, color: str) -> Patch:
         {'top': 4, 'left': -2, 'height': 16, 'width': 8, 'fill': 'grey'}
     """
     box = ("top", "left", "height", "width")
-    given: Mapping[str, Any]
+    fields: Mapping[str, Any]
     if isinstance(value, Mapping):
-        given = value
+        fields = value
     elif isinstance(value, Sequence) and not isinstance(value, str) and len(value) == len(box):
-        given = dict(zip(box, value, strict=True))
+        fields = dict(zip(box, value, strict=True))
     else:
         raise InputError(f"A patch is {reprlib.repr(value)}; {_EXPECTED}.")
     try:
-        patch: Patch = {name: _whole(given[name]) for name in box}
+        patch: Patch = {name: _whole_pixels(fields[name]) for name in box}
     except (KeyError, TypeError):
         raise InputError(f"A patch is {reprlib.repr(value)}; {_EXPECTED}.") from None
     if patch["height"] < 1 or patch["width"] < 1:
@@ -84,21 +84,21 @@ def patch_of(value: Any, fill: str, color: str) -> Patch:
         )
     if max(map(abs, patch.values())) > MOST_SIDE:
         raise InputError(f"A patch is {reprlib.repr(value)}; expected no number beyond {MOST_SIDE:,} pixels.")
-    patch["fill"] = given.get("fill", fill)
+    patch["fill"] = fields.get("fill", fill)
     if not isinstance(patch["fill"], str) or patch["fill"] not in FILLS:
         raise InputError(f"A patch has the fill {reprlib.repr(patch['fill'])}; expected one of {', '.join(FILLS)}.")
     if patch["fill"] == "color":
-        patch["color"] = color_of(given.get("color", color))
+        patch["color"] = color_of(fields.get("color", color))
     if patch["fill"] == "copy":
-        patch["source"] = _place(given.get("source"), value)
+        patch["source"] = _source_of(fields.get("source"), value)
     return patch
 
 
-def in_sight(patch: Patch, picture: Sequence[int]) -> Patch:
+def clipped_patch(patch: Patch, picture: Sequence[int]) -> Patch:
     """``patch``; of one that is larger than the ``picture``, (height, width), what can be seen of it.
 
     Example:
-        >>> in_sight({"top": -5, "left": 2, "height": 10**6, "width": 3, "fill": "grey"}, (20, 30))
+        >>> clipped_patch({"top": -5, "left": 2, "height": 10**6, "width": 3, "fill": "grey"}, (20, 30))
         {'top': 0, 'left': 2, 'height': 20, 'width': 3, 'fill': 'grey'}
     """
     cropped = dict(patch)
@@ -128,7 +128,7 @@ def color_of(value: Any) -> str:
     return value.lower()
 
 
-def _whole(value: Any) -> int:
+def _whole_pixels(value: Any) -> int:
     if isinstance(value, bool):
         raise TypeError
     if isinstance(value, float) and value.is_integer():  # numbers of JavaScript
@@ -136,9 +136,9 @@ def _whole(value: Any) -> int:
     return operator.index(value)
 
 
-def _place(value: Any, patch: Any) -> list[int]:
+def _source_of(value: Any, patch: Any) -> list[int]:
     try:
-        top, left = (_whole(number) for number in value)
+        top, left = (_whole_pixels(number) for number in value)
     except (TypeError, ValueError):
         raise InputError(
             f"The patch {reprlib.repr(patch)} copies another place but does not say which; expected source: "

@@ -12,12 +12,12 @@ from cnnwidgets.core.arrays import as_array
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.outputs.class_names import class_names
 from cnnwidgets.outputs.kinds import COMPETING, Kind
-from cnnwidgets.widgets.class_scores.ranking import are_shares, probabilities
+from cnnwidgets.widgets.class_scores.ranking import are_shares, class_shares, highest_first
 
 TOP = 5
 
 
-def bars(
+def score_rows(
     before: Any, after: Any, labels: Sequence[str] | None, target: int | None, kind: Kind | None = None
 ) -> dict[str, Any]:
     """What the bars show, as JSON.
@@ -29,16 +29,16 @@ def bars(
         before, after: (classes,) scores as the model returns them; shown as probabilities.
         labels: one name a class, or None.
         target: the class explained, or None.
-        kind: what the scores are; None: see :func:`~cnnwidgets.widgets.class_scores.ranking.probabilities`.
+        kind: what the scores are; None: see :func:`~cnnwidgets.widgets.class_scores.ranking.class_shares`.
 
     Raises:
         InputError: the scores are no (classes,), or the labels do not fit.
 
     Example:
-        >>> bars([0.0, 0.0], [0.0, 0.0], ["cat", "dog"], 1)["rows"]
+        >>> score_rows([0.0, 0.0], [0.0, 0.0], ["cat", "dog"], 1)["rows"]
         [[0, 'cat', 0.5, 0.5], [1, 'dog', 0.5, 0.5]]
     """
-    logits = [_floats(before), _floats(after)]
+    logits = [_class_numbers(before), _class_numbers(after)]
     count = logits[0].size
     if logits[1].size != count or count == 0:
         raise InputError(f"There are {count} scores before and {logits[1].size} after; expected one a class in both.")
@@ -47,18 +47,17 @@ def bars(
         raise InputError(f"There are {len(labels)} labels for {count} classes; pass one name a class.")
     if target is not None and not 0 <= target < count:
         raise InputError(f"target {target} is out of range; there are {count} classes, 0 to {count - 1}.")
-    shares = [probabilities(scores, kind) for scores in logits]
-    order = [np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable") for scores in logits]
-    chosen = [int(index) for index in order[0][:TOP]]
-    first, now = int(order[0][0]), int(order[1][0])
+    shares = [class_shares(scores, kind) for scores in logits]
+    best, now = highest_first(logits[0])[:TOP], highest_first(logits[1])[0]
+    first = best[0]
     explained = first if target is None else target
-    chosen += [index for index in dict.fromkeys([explained, now]) if index not in chosen]
+    rows = dict.fromkeys([*best, explained, now])
 
     def name(index: int) -> str:
         return labels[index] if labels is not None else f"class {index}"
 
     return {
-        "rows": [[index, name(index), finite(shares[0][index]), finite(shares[1][index])] for index in chosen],
+        "rows": [[index, name(index), finite(shares[0][index]), finite(shares[1][index])] for index in rows],
         "target": explained,
         "first": first,
         # Of independent classes and of numbers, the highest is not what the network says.
@@ -72,7 +71,7 @@ def finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _floats(values: Any) -> Any:
+def _class_numbers(values: Any) -> Any:
     array = as_array(values, "The scores")
     if array.dtype.kind not in "biuf":
         raise InputError(f"The scores are {type(values).__name__} of {array.dtype}; expected one number a class.")

@@ -7,14 +7,14 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFilter, ImageStat
 
 from cnnwidgets.widgets._still import maps, parts
-from cnnwidgets.widgets._still.pushed import arrays_of, content_of
+from cnnwidgets.widgets._still.pushed import newest_push
 
 _SIDE = 260
 
 
-def still(widget: Any) -> parts.Block | None:
+def occluder_still(widget: Any) -> parts.Block | None:
     """What ``widget``, an :class:`Occluder`, shows: outlines of the patches; None: there is no photograph."""
-    photo = arrays_of(widget, "picture").get("pixels")
+    photo = newest_push(widget, "picture").arrays.get("pixels")
     if photo is None:
         return None
     picture = maps.photograph(photo, _SIDE)
@@ -22,9 +22,9 @@ def still(widget: Any) -> parts.Block | None:
     for patch in widget.patches:
         _cover(picture, whole, patch, factor)
     blocks = [picture, _scores(widget)]
-    sweep = arrays_of(widget, "sweep")
+    sweep = newest_push(widget, "sweep").arrays
     if "drop" in sweep:
-        scale = maps.scaled(sweep["drop"], None, "signed")
+        scale = maps.map_scale(sweep["drop"], None, "signed")
         heat = maps.overlay(None, scale, _SIGNED, _SIDE // 2, partial=True)
         bar = parts.colour_bar("blue-red", scale.ends, "drop of the score when hidden there", heat.width)
         blocks.append(parts.column([heat, bar], 4))
@@ -40,7 +40,7 @@ def _cover(picture: Image.Image, whole: Image.Image, patch: Any, factor: float) 
         case "blur":
             filling = whole.filter(ImageFilter.GaussianBlur(8)).crop(box)
         case "copy":
-            row, column = (round(place * factor) for place in patch.get("source", (patch["top"], patch["left"])))
+            row, column = (round(pixel * factor) for pixel in patch.get("source", (patch["top"], patch["left"])))
             filling = whole.crop((column, row, column + width, row + height))
         case fill:
             mean = tuple(int(value) for value in ImageStat.Stat(whole).mean)
@@ -55,7 +55,7 @@ class _SIGNED:
 
 
 def _scores(widget: Any) -> parts.Block | None:
-    scores = content_of(widget, "scores")
+    scores = newest_push(widget, "scores").content
     if not scores.get("rows"):
         return None
     width = parts.WIDTH - _SIDE - 16
@@ -67,4 +67,4 @@ def _scores(widget: Any) -> parts.Block | None:
         ]
         share = after if probable and after is not None else 0.0
         entries.append((name, share, " → ".join(values) or "NaN", index == scores["target"]))
-    return parts.bars(entries, width)
+    return parts.bar_chart(entries, width)

@@ -1,4 +1,4 @@
-"""What a sweep has found, checked and ready for the browser."""
+"""What a sweep has measured, checked and ready for the browser."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def swept(
     lefts: Any,
     *,
     names: Mapping[int, str],
-    known: Any = None,
+    measured: Any = None,
     scores: Any = None,
     classes: Sequence[int] = (),
     baseline: Any = (),
@@ -41,23 +41,20 @@ def swept(
             f"The drop has shape {arrays['drop'].shape} and the classes {arrays['predicted'].shape}; "
             f"expected (tops, lefts) = {size} for both."
         )
-    measured = np.isfinite(arrays["drop"]) if known is None else _array(known, np.uint8)
-    if measured.shape != size:
-        raise InputError(f"known has shape {measured.shape}; expected {size}.")
-    arrays["known"] = measured.astype(np.uint8)
-    before = [finite(value) for value in np.asarray(baseline, dtype=np.float64).reshape(-1).tolist()]
+    arrays["known"] = _array(np.isfinite(arrays["drop"]) if measured is None else measured, np.uint8)
+    if arrays["known"].shape != size:
+        raise InputError(f"known has shape {arrays['known'].shape}; expected {size}.")
+    content: dict[str, Any] = {"classes": [], "baseline": []}
+    content["names"] = {str(int(index)): str(name) for index, name in names.items()}
     if scores is not None:
+        before = [finite(value) for value in np.asarray(baseline, dtype=np.float64).reshape(-1).tolist()]
         arrays["scores"] = _array(scores, np.float32)
         if arrays["scores"].shape != (*size, len(classes)) or len(before) != len(classes):
             raise InputError(
                 f"There are scores of shape {arrays['scores'].shape} and {len(before)} of the whole picture for "
                 f"{len(classes)} classes; expected {(*size, len(classes))} and {len(classes)}."
             )
-    content = {
-        "classes": [int(index) for index in classes] if scores is not None else [],
-        "baseline": before if scores is not None else [],
-        "names": {str(int(index)): str(name) for index, name in names.items()},
-    }
+        content |= {"classes": [int(index) for index in classes], "baseline": before}
     return arrays, content
 
 

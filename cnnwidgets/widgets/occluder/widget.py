@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy.typing as npt
@@ -10,17 +11,16 @@ import traitlets
 
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.outputs.kinds import Kind
-from cnnwidgets.widgets._base import CnnWidget, bundle
-from cnnwidgets.widgets._extent import extent_of
-from cnnwidgets.widgets._messages import MOST_NUMBER, as_sent, command, one_of, several, whole
-from cnnwidgets.widgets._pictures import picture_pixels
-from cnnwidgets.widgets._still.parts import Block
+from cnnwidgets.widgets._base import nobody_listens
+from cnnwidgets.widgets._maps.arrays import map_and_notes
+from cnnwidgets.widgets._maps.fit import extent_of
+from cnnwidgets.widgets._maps.traits import OverPicture
+from cnnwidgets.widgets._messages import MOST_NUMBER, as_sent, command, list_of, one_of, whole_number
 from cnnwidgets.widgets._still.publish import title
-from cnnwidgets.widgets.heatmap_overlay._arrays import floats_of
 
-from .patches import FILLS, MOST_PATCHES, MOST_SIDE, Move, SweepWish, color_of, in_sight, patch_of
-from .scores import bars
-from .still import still
+from .patches import FILLS, MOST_PATCHES, MOST_SIDE, Move, SweepWish, clipped_patch, color_of, patch_of
+from .scores import score_rows
+from .still import occluder_still
 from .swept import swept
 
 VIEWS = ("drop", "class", "counts")
@@ -28,7 +28,7 @@ SWEEPS = ("none", "running", "done", "stopped")
 _SHARE_OF_SIDE = 7
 
 
-class Occluder(CnnWidget):
+class Occluder(OverPicture, folder="occluder"):
     """A picture whose parts can be hidden with patches, and the scores before and after.
 
     The widget runs no model. Give :meth:`on_move` a function that answers with :meth:`show_scores` (and, a bit later,
@@ -54,16 +54,12 @@ class Occluder(CnnWidget):
         'grey'
     """
 
-    _bundle = bundle("occluder")
-    _esm = _bundle["esm"]
-    _css = _bundle["css"]
-
     # No echo: it would put the patch back to where it was a moment ago, under the pointer that drags it.
     patches: traitlets.List[Any] = traitlets.List(
         help="What hides the picture, the later on top: each [top, left, height, width] in pixels of the picture, or a "
         'dict with these keys, fill, color ("#rrggbb", of the fill "color") and source ([top, left], of "copy"). Of a '
         "patch that is larger than the picture only the part on it is kept.",
-    ).tag(sync=True, echo_update=False)
+    ).tag(echo_update=False)
     selected = traitlets.Int(None, allow_none=True, help="Index of the patch that keys and buttons act on.").tag(
         sync=True, echo_update=False
     )
@@ -72,38 +68,36 @@ class Occluder(CnnWidget):
         "grey",
         help="What a new patch, or the sweep, shows: mid grey, the picture's mean colour, the picture blurred, black, "
         "one colour, or a copy of another place.",
-    ).tag(sync=True)
-    color = traitlets.Unicode("#ff8800", help='The colour of the fill "color", "#rrggbb".').tag(sync=True)
-    size = traitlets.Int(32, min=1, help="Pixels on a side of a new patch, and of the patch of a sweep.").tag(sync=True)
+    )
+    color = traitlets.Unicode("#ff8800", help='The colour of the fill "color", "#rrggbb".')
+    size = traitlets.Int(32, min=1, help="Pixels on a side of a new patch, and of the patch of a sweep.")
     stride = traitlets.Int(
         None, min=1, allow_none=True, help="Pixels between two places of a sweep; None: half the patch."
-    ).tag(sync=True)
+    )
     view = traitlets.Enum(
         VIEWS, "drop", help="What is shown of a sweep: drop of the score, class at each place, places per class."
-    ).tag(sync=True)
-    with_heat = traitlets.Bool(True, help="Show the class activation map of the edited picture over it.").tag(sync=True)
-    target_name = traitlets.Unicode("", help="The class explained, for the reader.").tag(sync=True)
-    connected = traitlets.Bool(False, help="Somebody answers when a patch moves.").tag(sync=True)
-    can_sweep = traitlets.Bool(False, help="Somebody answers when a sweep is asked for.").tag(sync=True)
-    sweep = traitlets.Enum(SWEEPS, "none", help="Whether there is a sweep, and how it ended.").tag(sync=True)
-    sweep_text = traitlets.Unicode("", help='What to know about the sweep: "Stopped at 40 %".').tag(sync=True)
-    progress = traitlets.Float(None, allow_none=True, help="Share of the sweep done, 0 to 1; None: no bar.").tag(
-        sync=True
     )
-    progress_text = traitlets.Unicode("", help='The same in words: "40 % · 3 s left".').tag(sync=True)
-    notes = traitlets.List(traitlets.Unicode(), help="What to know about the scores on show.").tag(sync=True)
+    with_heat = traitlets.Bool(True, help="Show the class activation map of the edited picture over it.")
+    target_name = traitlets.Unicode("", help="The class explained, for the reader.")
+    connected = traitlets.Bool(False, help="Somebody answers when a patch moves.")
+    can_sweep = traitlets.Bool(False, help="Somebody answers when a sweep is asked for.")
+    sweep = traitlets.Enum(SWEEPS, "none", help="Whether there is a sweep, and how it ended.")
+    sweep_text = traitlets.Unicode("", help='What to know about the sweep: "Stopped at 40 %".')
+    progress = traitlets.Float(None, allow_none=True, help="Share of the sweep done, 0 to 1; None: no bar.")
+    progress_text = traitlets.Unicode("", help='The same in words: "40 % · 3 s left".')
+    notes = traitlets.List(traitlets.Unicode(), help="What to know about the scores on show.")
+
+    _on_move: Callable[[Move], object] = nobody_listens
+    _on_sweep: Callable[[SweepWish], object] = nobody_listens
+    _on_cancel: Callable[[], object] = nobody_listens
+    _quiet = False
 
     def __init__(self, picture: npt.ArrayLike | None = None, **traits: Any) -> None:
-        self._moved: Callable[[Move], object] = _nothing
-        self._wished: Callable[[SweepWish], object] = _nothing
-        self._cancelled: Callable[[], object] = _nothing
-        self._quiet = False
-        self._shape: tuple[int, ...] = ()
         super().__init__(**traits)
         if picture is not None:
-            kept, size = list(self.patches), self.size
+            patches, size = list(self.patches), self.size
             self.set_picture(picture)
-            self.patches = kept  # once more, now that the picture's size is known
+            self.patches = patches  # once more, now that the picture's size is known
             if "size" in traits:
                 self.size = size
 
@@ -113,30 +107,25 @@ class Occluder(CnnWidget):
         Raises:
             InputError: not uint8, not three channels, or empty.
         """
-        checked = picture_pixels(pixels)
-        self.clear()
-        self.push("picture", arrays={"pixels": checked})
-        if self._shape != checked.shape:
-            self._shape = checked.shape
-            self.size = max(1, round(min(checked.shape[:2]) / _SHARE_OF_SIDE))
+        before = self._picture_size
+        super().set_picture(pixels)
+        if self._picture_size and self._picture_size != before:
+            self.size = max(1, round(min(self._picture_size) / _SHARE_OF_SIDE))
 
     def clear(self) -> None:
         """Take patches, scores and sweep away; nobody is asked for scores."""
-        self._quiet = True
-        try:
-            with self.hold_sync():
-                self.patches, self.selected, self.notes = [], None, []
-        finally:
-            self._quiet = False
-        self._take_away("scores")
-        self._take_away("heat")
+        with self._asking_nobody(), self.hold_sync():
+            self.patches, self.selected, self.notes = [], None, []
+        self.take_back("scores")
+        self.take_back("heat")
         self.clear_sweep()
+
+    _clear_maps = clear
 
     def clear_sweep(self) -> None:
         """Take the sweep away."""
-        self._take_away("sweep")
-        with self.hold_sync():
-            self.sweep, self.sweep_text, self.progress, self.progress_text = "none", "", None, ""
+        self.take_back("sweep")
+        self._set_sweep("none")
 
     def show_scores(
         self,
@@ -160,7 +149,7 @@ class Occluder(CnnWidget):
         Raises:
             InputError: the scores are no (classes,), or the labels or the target do not fit.
         """
-        self.push("scores", move=move, **bars(before, after, labels, target, kind))
+        self.push("scores", move=move, **score_rows(before, after, labels, target, kind))
 
     def show_heat(self, values: Any, *, move: int = 0, placement: Any = None) -> None:
         """Lay a map, (h, w) real numbers, faintly over the edited picture; where it is not positive, nothing.
@@ -172,13 +161,12 @@ class Occluder(CnnWidget):
         Raises:
             InputError: it is no map.
         """
-        self.push("heat", arrays={"values": floats_of(values)}, move=move, extent=extent_of(placement))
+        self.push("heat", arrays={"values": map_and_notes(values)[0]}, move=move, extent=extent_of(placement))
 
     def begin_sweep(self, text: str = "") -> None:
         """A sweep has begun; what the one before found is taken away."""
-        self._take_away("sweep")
-        with self.hold_sync():
-            self.sweep, self.sweep_text, self.progress, self.progress_text = "running", "", 0.0, text
+        self.take_back("sweep")
+        self._set_sweep("running", progress=0.0, progress_text=text)
 
     def show_progress(self, share: float, text: str = "") -> None:
         """How far the sweep is: a share from 0 to 1, and the same in words."""
@@ -223,7 +211,7 @@ class Occluder(CnnWidget):
             InputError: the shapes do not fit.
         """
         arrays, content = swept(
-            drop, predicted, tops, lefts, names=names, known=known, scores=scores, classes=classes, baseline=baseline
+            drop, predicted, tops, lefts, names=names, measured=known, scores=scores, classes=classes, baseline=baseline
         )
         content |= {"patch": [int(side) for side in patch], "first": first, "unit": unit, "target": self.target_name}
         content |= {"fill": fill or self.fill, "color": color or self.color}
@@ -231,33 +219,24 @@ class Occluder(CnnWidget):
 
     def end_sweep(self, stopped: str = "") -> None:
         """The sweep is over: complete, or ``stopped`` before its end, which this sentence tells; what is done stays."""
-        with self.hold_sync():
-            self.sweep, self.sweep_text = ("stopped" if stopped else "done"), stopped
-            self.progress, self.progress_text = None, ""
+        self._set_sweep("stopped" if stopped else "done", stopped)
 
     def on_move(self, callback: Callable[[Move], object]) -> None:
         """Have ``callback`` called when patches are moved, added or removed; an error of its own is shown."""
-        self._moved, self.connected = callback, True
+        self._on_move, self.connected = callback, True
 
     def on_sweep(self, callback: Callable[[SweepWish], object]) -> None:
         """Have ``callback`` called when the reader asks for a sweep."""
-        self._wished, self.can_sweep = callback, True
+        self._on_sweep, self.can_sweep = callback, True
 
     def on_cancel(self, callback: Callable[[], object]) -> None:
         """Have ``callback`` called when the reader presses Cancel."""
-        self._cancelled = callback
+        self._on_cancel = callback
 
-    def _still(self) -> Block | None:
-        return still(self)
+    _still = occluder_still
 
     def _still_title(self) -> str:
         return title("Hide a part", self.target_name, self)
-
-    def close(self) -> None:
-        """Free what is kept for the views, let go of the callbacks, and close."""
-        self._moved = self._wished = _nothing
-        self._cancelled = _nothing
-        super().close()
 
     @traitlets.validate("patches")
     def _whole_patches(self, proposal: Any) -> list[dict[str, Any]]:
@@ -265,7 +244,7 @@ class Occluder(CnnWidget):
         if len(values) > MOST_PATCHES:
             raise InputError(f"There are {len(values):,} patches; expected at most {MOST_PATCHES}.")
         patches = [patch_of(value, self.fill, self.color) for value in values]
-        return [in_sight(patch, self._shape[:2]) for patch in patches] if self._shape else patches
+        return [clipped_patch(patch, self._picture_size) for patch in patches] if self._picture_size else patches
 
     @traitlets.validate("color")
     def _a_color(self, proposal: Any) -> str:
@@ -274,51 +253,44 @@ class Occluder(CnnWidget):
     @traitlets.observe("patches")
     def _patches_changed(self, change: Any) -> None:
         if not self._quiet:
-            self._moved(Move(0, tuple(change["new"])))
+            self._on_move(Move(0, tuple(change["new"])))
 
-    @command("score", id=whole(0, MOST_NUMBER), patches=several(as_sent, MOST_PATCHES), selected=as_sent)
+    @command("score", id=whole_number(0, MOST_NUMBER), patches=list_of(as_sent, MOST_PATCHES), selected=as_sent)
     def _score(self, id: int, patches: list[Any], selected: Any) -> None:  # noqa: A002 (the message's name for it)
         self.clear_error()
-        if self._take(patches, selected):
-            self._moved(Move(id, tuple(self.patches)))
+        with self._asking_nobody():
+            self.set_state({"patches": patches, "selected": selected})
+        if not self.error:  # all of it fits
+            self._on_move(Move(id, tuple(self.patches)))
 
     @command(
         "sweep",
-        size=whole(0, MOST_SIDE),
-        stride=whole(0, MOST_SIDE),
+        size=whole_number(0, MOST_SIDE),
+        stride=whole_number(0, MOST_SIDE),
         fill=one_of(*FILLS),
         color=color_of,
     )
     def _sweep(self, size: int, stride: int, fill: str, color: str) -> None:
         self.clear_error()
-        self._wished(_wish(size, stride, fill, color))
+        if size < 1 or stride < 1:
+            raise InputError(f"The patch is {size} and the stride {stride} pixels; expected at least 1 for both.")
+        if fill == "copy":
+            raise InputError("A sweep cannot show a copy of another place. Choose another fill.")
+        self._on_sweep(SweepWish(size, stride, fill, color))
 
     @command("cancel")
     def _cancel(self) -> None:
-        self._cancelled()
+        self._on_cancel()
 
-    def _take_away(self, kind: str) -> None:
-        if kind in self._pushed:
-            self.push(kind)
-            self.forget(kind)
+    def _set_sweep(self, state: str, text: str = "", progress: float | None = None, progress_text: str = "") -> None:
+        with self.hold_sync():
+            self.sweep, self.sweep_text, self.progress, self.progress_text = state, text, progress, progress_text
 
-    def _take(self, patches: list[Any], selected: Any) -> bool:
-        """The browser's patches, without telling it of them; False where they do not fit."""
+    @contextmanager
+    def _asking_nobody(self) -> Iterator[None]:
+        """While patches change without anybody being asked for scores."""
         self._quiet = True
         try:
-            self.set_state({"patches": patches, "selected": selected})
+            yield
         finally:
             self._quiet = False
-        return not self.error
-
-
-def _wish(size: int, stride: int, fill: str, color: str) -> SweepWish:
-    if size < 1 or stride < 1:
-        raise InputError(f"The patch is {size} and the stride {stride} pixels; expected at least 1 for both.")
-    if fill == "copy":
-        raise InputError("A sweep cannot show a copy of another place. Choose another fill.")
-    return SweepWish(size, stride, fill, color)
-
-
-def _nothing(*_: object) -> None:
-    """What the buttons do while nobody listens."""

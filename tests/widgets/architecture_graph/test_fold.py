@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from cnnwidgets.widgets.architecture_graph.fold import Tree, fold
-from cnnwidgets.widgets.architecture_graph.read import read
-from cnnwidgets.widgets.architecture_graph.view import default_expanded, view
+from cnnwidgets.widgets.architecture_graph.structure.fold import fold
+from cnnwidgets.widgets.architecture_graph.structure.network import read_network
+from cnnwidgets.widgets.architecture_graph.structure.tree import Tree
+from cnnwidgets.widgets.architecture_graph.structure.view import default_expanded, visible_graph
 
 from .made import architecture, chain, layer, residual
 
 
 def folded(made: SimpleNamespace) -> Tree:
-    return fold(read(made))
+    return fold(read_network(made))
 
 
 def members(tree: Tree) -> list[list[str]]:
@@ -82,14 +83,14 @@ def test_a_container_that_is_left_and_entered_again_is_no_group() -> None:
 
 def test_a_folded_group_stands_for_all_in_it() -> None:
     tree = folded(residual())
-    seen = view(tree, [])
-    assert list(seen.shown) == [0, 1, "body", len(read(residual()).units) - 1]
+    seen = visible_graph(tree, [])
+    assert list(seen.items) == [0, 1, "body", len(read_network(residual()).units) - 1]
     assert seen.links == [(0, 1), (1, "body"), ("body", 14)]
 
 
 def test_open_groups_frame_what_is_in_them() -> None:
-    seen = view(folded(residual()), ["body", "body.0"])
-    assert [seen.frames[key] for key in seen.shown] == [(), (), *[("body", "body.0")] * 3, ("body",), ()]
+    seen = visible_graph(folded(residual()), ["body", "body.0"])
+    assert [seen.frames[key] for key in seen.items] == [(), (), *[("body", "body.0")] * 3, ("body",), ()]
 
 
 def test_outer_groups_open_until_there_is_something_to_see() -> None:

@@ -8,15 +8,15 @@ import time
 import numpy as np
 import pytest
 
-from cnnwidgets.widgets.architecture_graph.block import Box, Point
-from cnnwidgets.widgets.architecture_graph.layout import Drawing, layout
+from cnnwidgets.widgets.architecture_graph.drawing.block import Point, Rectangle
+from cnnwidgets.widgets.architecture_graph.drawing.layout import Drawing, lay_out
 
 
-def middle(box: Box) -> float:
+def middle(box: Rectangle) -> float:
     return box.x + box.width / 2
 
 
-def apart(a: Box, b: Box) -> bool:
+def apart(a: Rectangle, b: Rectangle) -> bool:
     return a.x + a.width <= b.x or b.x + b.width <= a.x or a.y + a.height <= b.y or b.y + b.height <= a.y
 
 
@@ -28,7 +28,7 @@ def on(line: list[Point], point: Point) -> bool:
     )
 
 
-def leads(drawing: Drawing, source: Box, target: Box) -> bool:
+def leads(drawing: Drawing, source: Rectangle, target: Rectangle) -> bool:
     """Whether lines go from the foot of ``source`` to the top of ``target``, each starting on the one before."""
     waiting = [line for line in drawing.lines if on(line[:1] * 2, (middle(source), source.y + source.height))]
     rest = [line for line in drawing.lines if line not in waiting]
@@ -54,7 +54,7 @@ def check(drawing: Drawing, links: list[tuple[int, int]]) -> None:
 
 
 def test_a_chain_of_500_is_perfectly_straight() -> None:
-    drawing = layout(range(500), list(itertools.pairwise(range(500))), {}, {})
+    drawing = lay_out(range(500), list(itertools.pairwise(range(500))), {}, {})
     assert {middle(box) for box in drawing.nodes.values()} == {drawing.axis}
     assert {b.y - a.y for a, b in itertools.pairwise(drawing.nodes.values())} == {50.0}
     assert drawing.width == 236 + 2 * 9
@@ -64,20 +64,20 @@ def test_300_residual_blocks_do_not_drift() -> None:
     links: list[tuple[int, int]] = []
     for k in range(300):
         links += [(3 * k, 3 * k + 1), (3 * k + 1, 3 * k + 2), (3 * k, 3 * k + 2), (3 * k + 2, 3 * k + 3)]
-    drawing = layout(range(901), links, {}, {3 * k + 2: 20.0 for k in range(300)})
+    drawing = lay_out(range(901), links, {}, {3 * k + 2: 20.0 for k in range(300)})
     assert {middle(box) for box in drawing.nodes.values()} == {drawing.axis}
-    check(layout(range(25), links[:32], {}, {}), links[:32])
+    check(lay_out(range(25), links[:32], {}, {}), links[:32])
 
 
 def test_a_skip_runs_at_the_right_of_what_it_skips() -> None:
     links = [(0, 1), (1, 2), (0, 2)]
-    drawing = layout([0, 1, 2], links, {}, {2: 20.0})
+    drawing = lay_out([0, 1, 2], links, {}, {2: 20.0})
     assert max(x for line in drawing.lines for x, _ in line) == drawing.nodes[1].x + 236 + 10
 
 
 def test_branches_are_side_by_side_around_the_axis_and_narrower() -> None:
     links = [(0, 1), (0, 2), (0, 3), (1, 4), (2, 4), (3, 4)]
-    drawing = layout(range(5), links, {}, {})
+    drawing = lay_out(range(5), links, {}, {})
     a, b, c = (drawing.nodes[k] for k in (1, 2, 3))
     assert a.y == b.y == c.y
     assert middle(b) == middle(drawing.nodes[0]) == middle(drawing.nodes[4]) == drawing.axis
@@ -88,7 +88,7 @@ def test_branches_are_side_by_side_around_the_axis_and_narrower() -> None:
 
 def test_an_open_group_is_a_frame_around_its_members_only() -> None:
     links = [(0, 1), (1, 2), (2, 3), (1, 3)]
-    drawing = layout([0, 1, 2, 3], links, {1: ("g",), 2: ("g", "h")}, {})
+    drawing = lay_out([0, 1, 2, 3], links, {1: ("g",), 2: ("g", "h")}, {})
     outer, inner = drawing.frames["g"], drawing.frames["h"]
     for key, box in drawing.nodes.items():
         for frame, members in ((outer, {1, 2}), (inner, {2})):
@@ -100,7 +100,7 @@ def test_an_open_group_is_a_frame_around_its_members_only() -> None:
 
 
 def test_a_line_back_is_kept_apart() -> None:
-    drawing = layout([0, 1, 2], [(0, 1), (1, 2), (2, 1)], {}, {})
+    drawing = lay_out([0, 1, 2], [(0, 1), (1, 2), (2, 1)], {}, {})
     assert len(drawing.back) == 1
     assert drawing.back[0][0] == (drawing.axis, drawing.nodes[2].y + 36)
     assert drawing.back[0][-1] == (drawing.axis, drawing.nodes[1].y)
@@ -114,7 +114,7 @@ def test_any_graph_in_any_groups(seed: int) -> None:
     links = [(a, b) for a in range(count) for b in range(a + 1, count) if rng.random() < 2 / count]
     edge = sorted(rng.choice(count + 1, 2, replace=False).tolist())
     frames = {k: ("g", "h") if k % 2 and k > edge[0] + 1 else ("g",) for k in range(*edge)}
-    drawing = layout(range(count), links, frames, dict.fromkeys(range(0, count, 5), 20.0))
+    drawing = lay_out(range(count), links, frames, dict.fromkeys(range(0, count, 5), 20.0))
     assert set(drawing.nodes) == set(range(count))
     if not drawing.back:
         check(drawing, links)
@@ -125,8 +125,8 @@ def test_a_dense_block_is_a_comb_and_600_nodes_take_less_than_a_second() -> None
     links = [(a, b) for block in range(20) for a in range(30) for b in range(a + 1, 31)]
     links = [(a + 30 * (k // 465), b + 30 * (k // 465)) for k, (a, b) in enumerate(links)]
     start = time.perf_counter()
-    drawing = layout(range(601), links, {}, {})
+    drawing = lay_out(range(601), links, {}, {})
     assert time.perf_counter() - start < 1.0
     assert {middle(box) for box in drawing.nodes.values()} == {drawing.axis}
     small = list(itertools.combinations(range(12), 2))
-    check(layout(range(12), small, {}, {}), small)
+    check(lay_out(range(12), small, {}, {}), small)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import ImageFont
 
-from cnnwidgets.widgets.class_scores.labels import cut, width
+from cnnwidgets.widgets.class_scores.labels import ellipsised, width
 
 FONT = ImageFont.truetype(f"{mpl.get_data_path()}/fonts/ttf/DejaVuSans.ttf", 12)
 LABELS = [
@@ -22,7 +22,7 @@ LABELS = [
 
 @pytest.mark.parametrize("label", LABELS)
 def test_a_cut_label_fits_when_it_is_drawn_and_fills_most_of_the_room(label: str) -> None:
-    shown = cut(label, 122)
+    shown = ellipsised(label, 122)
     assert FONT.getlength(shown) <= 124
     if shown != label:
         assert shown.endswith("…")
@@ -41,4 +41,4 @@ def test_the_widths_of_imagenets_names_are_about_right() -> None:
 
 def test_letters_that_take_no_room_take_none() -> None:
     assert width("e\u0301\u202e") == width("e")
-    assert cut("猫" * 20, 100) == "猫" * 7 + "…"
+    assert ellipsised("猫" * 20, 100) == "猫" * 7 + "…"

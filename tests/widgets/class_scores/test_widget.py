@@ -7,14 +7,14 @@ import pytest
 
 from cnnwidgets.core.errors import InputError, TargetError
 from cnnwidgets.widgets.class_scores import ClassScores
-from cnnwidgets.widgets.class_scores.ranking import probabilities, ranked
+from cnnwidgets.widgets.class_scores.ranking import class_shares, ranked
 
 APART = "Independent probabilities: they need not add up to 100 %."
 LOGITS = np.log([0.1, 0.6, 0.3])
 
 
 def test_probabilities_are_softmax_also_of_large_logits() -> None:
-    np.testing.assert_allclose(probabilities(LOGITS + 1e4), [0.1, 0.6, 0.3], rtol=1e-6)
+    np.testing.assert_allclose(class_shares(LOGITS + 1e4), [0.1, 0.6, 0.3], rtol=1e-6)
 
 
 def test_rows_are_ranked_and_read_as_percent() -> None:

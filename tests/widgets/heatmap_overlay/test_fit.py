@@ -9,8 +9,8 @@ from torch import nn
 
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.explainers.attribution import Attribution
+from cnnwidgets.widgets._maps.fit import in_proportion, nearly, stretched
 from cnnwidgets.widgets.heatmap_overlay import HeatmapOverlay
-from cnnwidgets.widgets.heatmap_overlay._fit import in_proportion, nearly, stretched
 
 SIDES = [(64, 64), (65, 97), (100, 130), (48, 224), (224, 225), (33, 96)]
 

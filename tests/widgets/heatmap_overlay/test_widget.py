@@ -10,8 +10,8 @@ import traitlets
 
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.explainers.attribution import Attribution
+from cnnwidgets.widgets._maps.traits import DIVERGING, SEQUENTIAL
 from cnnwidgets.widgets.heatmap_overlay import HeatmapOverlay
-from cnnwidgets.widgets.heatmap_overlay.widget import DIVERGING, SEQUENTIAL
 from tests.widgets.parity import WIDGETS, python_keys, typescript_keys
 
 PICTURE = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)

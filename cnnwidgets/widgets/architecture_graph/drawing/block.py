@@ -14,7 +14,7 @@ Port = Hashable
 
 
 @dataclass(frozen=True)
-class Box:
+class Rectangle:
     """Where a node or a frame is: top left corner and size."""
 
     key: Hashable
@@ -22,6 +22,9 @@ class Box:
     y: float
     width: float
     height: float
+
+    def moved(self, dx: float, dy: float) -> Rectangle:
+        return Rectangle(self.key, self.x + dx, self.y + dy, self.width, self.height)
 
 
 @dataclass
@@ -34,15 +37,15 @@ class Block:
     height: float = 0.0
     tops: dict[Port, float] = field(default_factory=dict)
     bottoms: dict[Port, float] = field(default_factory=dict)
-    boxes: list[Box] = field(default_factory=list)
-    frames: list[Box] = field(default_factory=list)
+    boxes: list[Rectangle] = field(default_factory=list)
+    frames: list[Rectangle] = field(default_factory=list)
     lines: list[list[Point]] = field(default_factory=list)
     back: list[list[Point]] = field(default_factory=list)
 
     def take(self, other: Block, dx: float, dy: float) -> None:
         """Draw ``other`` with its axis at ``dx`` and its top at ``dy``."""
-        self.boxes += [Box(b.key, b.x + dx, b.y + dy, b.width, b.height) for b in other.boxes]
-        self.frames += [Box(b.key, b.x + dx, b.y + dy, b.width, b.height) for b in other.frames]
+        self.boxes += [box.moved(dx, dy) for box in other.boxes]
+        self.frames += [frame.moved(dx, dy) for frame in other.frames]
         self.lines += [[(x + dx, y + dy) for x, y in line] for line in other.lines]
         self.back += [[(x + dx, y + dy) for x, y in line] for line in other.back]
         self.reach(dx - other.left, dx + other.right)
@@ -62,4 +65,4 @@ class Block:
 
 def node(key: Hashable, width: float, height: float) -> Block:
     """A block that is one box."""
-    return Block(width / 2, width / 2, height, boxes=[Box(key, -width / 2, 0.0, width, height)])
+    return Block(width / 2, width / 2, height, boxes=[Rectangle(key, -width / 2, 0.0, width, height)])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from itertools import pairwise
 
-from .acyclic import Edge, Entry, Exit, Graph, Vertex, in_order, is_point
+from .acyclic import Edge, Entry, Exit, PortGraph, Vertex, in_order, is_point
 from .block import Block, Port
 from .route import GAP, Wire, route
 
@@ -20,9 +20,9 @@ _APART = 14.0
 _SWEEPS = 6
 
 
-def layered(graph: Graph, width: float) -> Block:
+def layered(graph: PortGraph, width: float) -> Block:
     """Lay out any acyclic ``graph``."""
-    rank = _ranks(graph)
+    rank = _ranks_by_path(graph)
     rows: list[list[Vertex]] = [[] for _ in range(max(rank.values()) + 1)]
     for vertex in graph.vertices:
         rows[rank[vertex]].append(vertex)
@@ -45,7 +45,7 @@ def layered(graph: Graph, width: float) -> Block:
     return _draw(graph, rows, rank, blocks, x, lanes)
 
 
-def _ranks(graph: Graph) -> dict[Vertex, int]:
+def _ranks_by_path(graph: PortGraph) -> dict[Vertex, int]:
     order = in_order(graph)
     first = 1 if any(isinstance(v, Entry) for v in order) else 0
     rank = {v: 0 if isinstance(v, Entry) else first for v in order}
@@ -59,7 +59,7 @@ def _ranks(graph: Graph) -> dict[Vertex, int]:
     return {v: last if isinstance(v, Exit) else r for v, r in rank.items()}
 
 
-def _trunk(graph: Graph, rank: dict[Vertex, int]) -> set[Vertex]:
+def _trunk(graph: PortGraph, rank: dict[Vertex, int]) -> set[Vertex]:
     """A longest path, found from its end."""
     at: Vertex | None = max(graph.vertices, key=lambda v: rank[v])
     trunk = set()
@@ -70,37 +70,37 @@ def _trunk(graph: Graph, rank: dict[Vertex, int]) -> set[Vertex]:
     return trunk
 
 
-def _order(graph: Graph, rows: list[list[Vertex]], trunk: set[Vertex]) -> None:
-    place = {v: k - (len(row) - 1) / 2 for row in rows for k, v in enumerate(row)}
+def _order(graph: PortGraph, rows: list[list[Vertex]], trunk: set[Vertex]) -> None:
+    position = {v: k - (len(row) - 1) / 2 for row in rows for k, v in enumerate(row)}
     for sweep in range(_SWEEPS):
         down = sweep % 2 == 0
         for row in rows if down else reversed(rows):
             if len(row) == 1:
                 continue
-            wanted = {}
+            target_x = {}
             for v in row:
                 near = [e.source for e in graph.incoming[v]] if down else [e.target for e in graph.outgoing[v]]
-                wanted[v] = sum(place[n] for n in near) / len(near) if near else place[v]
-            row.sort(key=lambda v: wanted[v])
+                target_x[v] = sum(position[n] for n in near) / len(near) if near else position[v]
+            row.sort(key=lambda v: target_x[v])
             on_axis = next((k for k, v in enumerate(row) if v in trunk), None)
             middle = (len(row) - 1) / 2 if on_axis is None else on_axis
-            place.update({v: k - middle for k, v in enumerate(row)})
+            position.update({v: k - middle for k, v in enumerate(row)})
 
 
 def _columns(
-    graph: Graph, rows: list[list[Vertex]], blocks: dict[Vertex, Block], trunk: set[Vertex]
+    graph: PortGraph, rows: list[list[Vertex]], blocks: dict[Vertex, Block], trunk: set[Vertex]
 ) -> dict[Vertex, float]:
     x = dict.fromkeys(blocks, 0.0)
     for sweep in range(_SWEEPS + 2):
         down = sweep % 2 == 0
         for row in rows if down else reversed(rows):
-            wanted = []
+            target_x = []
             for v in row:
                 edges = graph.incoming[v] if down else graph.outgoing[v]
                 near = [_meets(edge, x, blocks, down) for edge in edges]
-                wanted.append(0.0 if v in trunk else sum(near) / len(near) if near else x[v])
+                target_x.append(0.0 if v in trunk else sum(near) / len(near) if near else x[v])
             pinned = next((k for k, v in enumerate(row) if v in trunk), None)
-            for v, at in zip(row, _spread(row, wanted, blocks, pinned), strict=True):
+            for v, at in zip(row, _spread(row, target_x, blocks, pinned), strict=True):
                 x[v] = at
     return x
 
@@ -112,13 +112,13 @@ def _meets(edge: Edge, x: dict[Vertex, float], blocks: dict[Vertex, Block], down
     return x[edge.source] + out - into if down else x[edge.target] + into - out
 
 
-def _spread(row: list[Vertex], wanted: list[float], blocks: dict[Vertex, Block], pinned: int | None) -> list[float]:
-    """Positions nearest to ``wanted`` without overlap (pool adjacent violators); ``pinned`` gets x = 0."""
+def _spread(row: list[Vertex], target_x: list[float], blocks: dict[Vertex, Block], pinned: int | None) -> list[float]:
+    """Positions nearest to ``target_x`` without overlap (pool adjacent violators); ``pinned`` gets x = 0."""
     offsets = [0.0]
     for before, after in pairwise(row):
         offsets.append(offsets[-1] + blocks[before].right + _APART + blocks[after].left)
     pools: list[list[float]] = []
-    for k, want in enumerate(wanted):
+    for k, want in enumerate(target_x):
         weight = 1e9 if k == pinned else 1.0
         pools.append([(want - offsets[k]) * weight, weight, 1])
         while len(pools) > 1 and pools[-2][0] / pools[-2][1] > pools[-1][0] / pools[-1][1]:
@@ -131,7 +131,7 @@ def _spread(row: list[Vertex], wanted: list[float], blocks: dict[Vertex, Block],
 
 
 def _draw(
-    graph: Graph,
+    graph: PortGraph,
     rows: list[list[Vertex]],
     rank: dict[Vertex, int],
     blocks: dict[Vertex, Block],
@@ -174,7 +174,7 @@ def _draw(
 
 
 def _lanes(
-    graph: Graph,
+    graph: PortGraph,
     rows: list[list[Vertex]],
     rank: dict[Vertex, int],
     blocks: dict[Vertex, Block],

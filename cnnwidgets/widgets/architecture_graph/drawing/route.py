@@ -29,7 +29,7 @@ class Wire:
 
 def route(wires: list[Wire], gap: float = GAP) -> tuple[float, list[list[Point]]]:
     """The height the strip needs, and a line for each wire."""
-    groups = _groups(sorted(set(wires), key=lambda wire: (wire.x1, wire.x2)))
+    groups = _bundles(sorted(set(wires), key=lambda wire: (wire.x1, wire.x2)))
     bent = [group for group in groups if any(abs(wire.x1 - wire.x2) > _SAME for wire in group)]
     levels = _levels(bent)
     height = gap if not bent else max(gap, TRACK * (max(levels) + 2))
@@ -47,7 +47,7 @@ def route(wires: list[Wire], gap: float = GAP) -> tuple[float, list[list[Point]]
     return height, lines
 
 
-def _groups(wires: list[Wire]) -> list[list[Wire]]:
+def _bundles(wires: list[Wire]) -> list[list[Wire]]:
     targets, sources = defaultdict(set), defaultdict(set)
     for wire in wires:
         targets[wire.source].add(wire.target)
@@ -78,11 +78,11 @@ def _levels(groups: list[list[Wire]]) -> list[int]:
         free = [i for i in waiting if not above[i] & waiting] or [min(waiting)]
         for i in sorted(free, key=lambda i: spans[i]):
             lowest = max((levels[j] + 1 for j in above[i] if levels[j] >= 0), default=0)
-            taken = {
+            occupied = {
                 levels[j]
                 for j in range(count)
                 if levels[j] >= 0 and spans[j][0] <= spans[i][1] + 6 and spans[i][0] <= spans[j][1] + 6
             }
-            levels[i] = next(level for level in range(lowest, lowest + count + 1) if level not in taken)
+            levels[i] = next(level for level in range(lowest, lowest + count + 1) if level not in occupied)
             waiting.discard(i)
     return levels

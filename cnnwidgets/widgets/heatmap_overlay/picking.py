@@ -10,35 +10,31 @@ import numpy.typing as npt
 import traitlets
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.widgets._base import CnnWidget
+from cnnwidgets.widgets._maps.traits import MapsOverPicture
 
 PICKING = ("none", "marks", "region")
 
 
-class Picking(CnnWidget):
+class Picking(MapsOverPicture):
     """The traits of an overlay on whose picture something is picked."""
 
-    explains = traitlets.Unicode("", help="What is explained, as a sentence; empty where the caption says all.").tag(
-        sync=True
-    )
+    explains = traitlets.Unicode("", help="What is explained, as a sentence; empty where the caption says all.")
     picking = traitlets.Enum(
         PICKING,
         default_value="none",
         help="What is picked on the picture: one of `marks`, a region, or nothing. A drag there draws a region, a "
         "click takes the segment under it.",
-    ).tag(sync=True)
+    )
     marks = traitlets.List(
         traitlets.Dict(),
         help='What can be picked: {"box": [top, left, height, width] in pixels, "label": text, "index": whole number}.',
-    ).tag(sync=True)
-    marked = traitlets.Int(None, allow_none=True, help="The `index` of the mark that is picked; None: of none.").tag(
-        sync=True
     )
+    marked = traitlets.Int(None, allow_none=True, help="The `index` of the mark that is picked; None: of none.")
     region = traitlets.List(
         traitlets.Int(),
         help="The part of the picture that is picked: [top, left, height, width] in pixels, [row, column] of a place "
         "in a segment, [] for all of it.",
-    ).tag(sync=True)
+    )
 
     def show_choices(
         self,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from .acyclic import Edge, Entry, Exit, Graph, Vertex, back_edges
-from .block import Block, Box, Point, Port, node
+from .acyclic import Edge, Entry, Exit, PortGraph, Vertex, back_edges
+from .block import Block, Point, Port, Rectangle, node
 from .layered import NARROW
 from .series import arrange
 
@@ -30,8 +30,8 @@ Link = tuple[Key, Key]
 class Drawing:
     """Boxes of nodes and frames by key, lines between them, and the size of it all; ``axis`` is the x of the trunk."""
 
-    nodes: dict[Key, Box]
-    frames: dict[Key, Box]
+    nodes: dict[Key, Rectangle]
+    frames: dict[Key, Rectangle]
     lines: list[list[Point]]
     back: list[list[Point]]
     width: float
@@ -39,7 +39,7 @@ class Drawing:
     axis: float
 
 
-def layout(
+def lay_out(
     nodes: Sequence[Key], links: Sequence[Link], frames: Mapping[Any, Sequence[Key]], small: Mapping[Any, float]
 ) -> Drawing:
     """Place ``nodes``, given in execution order.
@@ -50,7 +50,7 @@ def layout(
         frames: for each node that stands in open groups, the keys of these, outermost first.
         small: the widths of the nodes that are as small as a sign, by key.
 
-    >>> drawing = layout(["a", "b"], [("a", "b")], {}, {})
+    >>> drawing = lay_out(["a", "b"], [("a", "b")], {}, {})
     >>> drawing.nodes["a"].x == drawing.nodes["b"].x, drawing.nodes["b"].y - drawing.nodes["a"].y
     (True, 50.0)
     """
@@ -120,7 +120,7 @@ class _Layout:
         exits = [v for v in points if isinstance(v, Exit)]
         vertices = [*entries, *inner, *exits]
         back = back_edges(vertices, edges)
-        block = arrange(Graph(vertices, [edge for edge in edges if edge not in back], self._make), width)
+        block = arrange(PortGraph(vertices, [edge for edge in edges if edge not in back], self._make), width)
         _draw_back(block, [edge for edge in edges if edge in back])
         return block
 
@@ -140,7 +140,7 @@ class _Frame:
 
 def _draw_back(block: Block, edges: list[Edge]) -> None:
     """Lines that run upwards, in lanes at the left."""
-    boxes: dict[Key, Box] = {box.key: box for box in block.boxes}
+    boxes: dict[Key, Rectangle] = {box.key: box for box in block.boxes}
     boxes.update({_Frame(box.key): box for box in block.frames})
     for edge in edges:
         out, into = boxes[edge.source], boxes[edge.target]
@@ -161,7 +161,7 @@ def _framed(key: Key, inner: Block) -> Block:
     block.draw([[(x, end), (x, block.height)] for x in inner.bottoms.values()], 0.0)
     block.left += _PAD
     block.right += _PAD
-    block.frames.append(Box(key, -block.left, 0.0, block.left + block.right, block.height))
+    block.frames.append(Rectangle(key, -block.left, 0.0, block.left + block.right, block.height))
     return block
 
 
@@ -182,10 +182,10 @@ def _ports(
             if frame not in outer:
                 crossing[frame, "in"].append((source, target))
     ports = {}
-    for place, passing in crossing.items():
-        reached: dict[Key, set[Key]] = defaultdict(set)
+    for side, passing in crossing.items():
+        targets: dict[Key, set[Key]] = defaultdict(set)
         for source, target in passing:
-            reached[source].add(target)
+            targets[source].add(target)
         number: dict[frozenset[Key], int] = {}
-        ports[place] = {link: number.setdefault(frozenset(reached[link[0]]), len(number)) for link in passing}
+        ports[side] = {link: number.setdefault(frozenset(targets[link[0]]), len(number)) for link in passing}
     return ports

@@ -30,9 +30,7 @@ def picture_pixels(picture: Any) -> npt.NDArray[np.uint8]:
         raise InputError(
             "The picture is an Attribution. The picture comes first, then the map: (picture, attribution)."
         )
-    pixels = _decoded(picture)
-    if pixels is None:
-        pixels = as_array(picture, "The picture")
+    pixels = _photograph_pixels(picture) if is_whole_photograph(picture) else as_array(picture, "The picture")
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
         tensor = " Of a preprocessed tensor, load_picture(tensor, model).pixels are its colours." * is_tensor(picture)
         raise InputError(f"The picture is {pixels.dtype} of shape {pixels.shape}; {_EXPECTED}.{tensor}")
@@ -49,11 +47,10 @@ def is_attribution(value: Any) -> bool:
     return all(hasattr(value, name) for name in ("values", "method", "notes"))
 
 
-def _decoded(picture: Any) -> npt.NDArray[np.uint8] | None:
-    """Of a PIL image or a file; None for anything else."""
-    if not is_whole_photograph(picture):
-        return None
+def _photograph_pixels(photograph: Any) -> npt.NDArray[np.uint8]:
+    """Of a PIL image or a file."""
     from cnnwidgets.pictures.decode import decoded  # a widget that is given arrays does without Pillow
 
-    image = decoded(picture)
-    return None if image is None else np.asarray(image[0])
+    image = decoded(photograph)
+    assert image is not None  # noqa: S101 (is_whole_photograph asks for one of its kinds)
+    return np.asarray(image[0])

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cnnwidgets.core.errors import InputError
-
-from .names import method_label
+from cnnwidgets.widgets._maps.methods import map_label
 
 
 def note_of(note: str | Mapping[str, str]) -> dict[str, str]:
@@ -19,11 +18,11 @@ def note_of(note: str | Mapping[str, str]) -> dict[str, str]:
     return dict(note)
 
 
-def made_of(attribution: Any) -> str:
+def occlusion_facts(attribution: Any) -> str:
     """How the map of an occlusion was made: patch, places and fill; empty for other methods.
 
     >>> from types import SimpleNamespace
-    >>> made_of(SimpleNamespace(patch=(16, 16), grid=SimpleNamespace(shape=(1, 27, 27)), fill="mean"))
+    >>> occlusion_facts(SimpleNamespace(patch=(16, 16), grid=SimpleNamespace(shape=(1, 27, 27)), fill="mean"))
     'Patch 16 × 16 px at 27 × 27 places, fill mean'
     """
     patch, grid = getattr(attribution, "patch", None), getattr(attribution, "grid", None)
@@ -42,4 +41,4 @@ def caption_of(attribution: Any) -> str:
         explained = getattr(target, "__name__", "the score")
     images = len(attribution.values)
     which = f" · image 1 of {images}" if images > 1 else ""
-    return f"{attribution.layer or method_label(attribution.method)} → {explained}{which}"
+    return f"{attribution.layer or map_label(attribution)} → {explained}{which}"

@@ -1,4 +1,4 @@
-"""Can this map be one of this picture? A map stretched over another's shape puts its evidence in the wrong places."""
+"""Where a map lies in the picture. Stretched over the shape of another, it puts its evidence in the wrong places."""
 
 from __future__ import annotations
 
@@ -6,9 +6,21 @@ import math
 from typing import Any
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.widgets._extent import extent_of
 
 Size = tuple[int, int]
+
+
+def extent_of(placement: Any) -> list[float] | None:
+    """Top, left, bottom and right of a ``Placement`` in shares of the picture; None: all of it, or not known.
+
+    >>> from types import SimpleNamespace
+    >>> extent_of(SimpleNamespace(box=(8.0, 0.0, 24.0, 32.0), image=(32, 32), is_everywhere=False))
+    [0.25, 0.0, 0.75, 1.0]
+    """
+    if placement is None or placement.is_everywhere:
+        return None
+    (top, left, bottom, right), (height, width) = placement.box, placement.image
+    return [top / height, left / width, bottom / height, right / width]
 
 
 def in_proportion(cells: Size, pixels: Size, most_border: float = 1.0) -> bool:
@@ -45,23 +57,25 @@ def nearly(cells: Size, pixels: Size) -> bool:
     return in_proportion(cells, pixels, most_border=min(cells))
 
 
-def laid_out(cells: Size, picture: Size | None, placement: Any, *, allowed: bool = False, what: str = "The map") -> str:
+def laid_out(
+    cells: Size, picture: Size | None, placement: Any, *, allowed: bool = False, subject: str = "The map"
+) -> str:
     """As :func:`stretched`, of a map that lies at ``placement``; None: over all of the picture."""
     if extent_of(placement) is None:
-        return stretched(cells, picture, allowed=allowed, what=what)
+        return stretched(cells, picture, allowed=allowed, subject=subject)
     return stretched(
-        placement.image, picture, allowed=allowed, what=f"The image that {what[:1].lower()}{what[1:]} lies on"
+        placement.image, picture, allowed=allowed, subject=f"The image that {subject[:1].lower()}{subject[1:]} lies on"
     )
 
 
-def stretched(cells: Size, picture: Size | None, *, allowed: bool = False, what: str = "The map") -> str:
+def stretched(cells: Size, picture: Size | None, *, allowed: bool = False, subject: str = "The map") -> str:
     """What must be said of a map of ``cells`` (rows, columns) over ``picture`` (H, W); empty: nothing.
 
     Args:
         cells: the map's shape.
         picture: the picture's; None: there is none.
         allowed: the caller knows that the map covers all of the picture.
-        what: the map's name in the error.
+        subject: the map's name in the error.
 
     Raises:
         InputError: the shapes cannot belong together, and it is not ``allowed``.
@@ -81,7 +95,7 @@ def stretched(cells: Size, picture: Size | None, *, allowed: bool = False, what:
             "places are not exact. Is the picture what the network saw?"
         )
     raise InputError(
-        f"{what} has {has} cells (rows × columns), the picture {over} pixels (height × width): another shape, over "
+        f"{subject} has {has} cells (rows × columns), the picture {over} pixels (height × width): another shape, over "
         "which the map would be stretched. Expected the picture as the network saw it, after its crop and resize: "
         "core.images.load_picture(image, model, preprocess).pixels, if the crop is the one that you made. If the map "
         "does cover all of this picture (unequal strides, "

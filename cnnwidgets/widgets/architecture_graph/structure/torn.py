@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .fold import Node
+from .tree import ChainNode
 
 
-def without_torn(nodes: list[Node], links: list[tuple[int, int]]) -> dict[str, Node]:
+def without_torn(nodes: list[ChainNode], links: list[tuple[int, int]]) -> dict[str, ChainNode]:
     """Take containers with a path out and in again off the nodes' scopes; return the last node of each.
 
     A ``ModuleList`` of a U-Net's stages, which a loop goes through with other layers in between, is the usual case.
@@ -17,7 +15,7 @@ def without_torn(nodes: list[Node], links: list[tuple[int, int]]) -> dict[str, N
     after: dict[int, list[int]] = defaultdict(list)
     for a, b in links:
         after[a].append(b)
-    inside: dict[str, list[Node]] = defaultdict(list)
+    inside: dict[str, list[ChainNode]] = defaultdict(list)
     for node in nodes:
         for container in node.scope:
             inside[container].append(node)
@@ -27,17 +25,17 @@ def without_torn(nodes: list[Node], links: list[tuple[int, int]]) -> dict[str, N
     return torn
 
 
-def _comes_back(members: list[Node], after: dict[int, list[int]]) -> bool:
+def _comes_back(members: list[ChainNode], after: dict[int, list[int]]) -> bool:
     keys = {node.key for node in members}
     last = max(keys)
     waiting = [target for key in keys for target in after[key] if target not in keys]
-    seen = set(waiting)
+    outside = set(waiting)
     while waiting:
         for target in after[waiting.pop()]:
             if target in keys:
                 return True
             # keys follow execution: what ran after the last member leads to none of them
-            if target not in seen and target < last:
-                seen.add(target)
+            if target not in outside and target < last:
+                outside.add(target)
                 waiting.append(target)
     return False

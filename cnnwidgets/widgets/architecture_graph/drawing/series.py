@@ -7,7 +7,7 @@ A part that is neither (a dense block, a random graph) is left to :mod:`.layered
 
 from __future__ import annotations
 
-from .acyclic import Edge, Entry, Exit, Graph, Vertex, components, cuts, in_order, is_point
+from .acyclic import Edge, Entry, Exit, PortGraph, Vertex, components, cuts, in_order, is_point
 from .block import Block
 from .layered import LANE, NARROW, layered
 from .route import GAP, Wire, route
@@ -15,7 +15,7 @@ from .route import GAP, Wire, route
 BESIDE = 14.0
 
 
-def arrange(graph: Graph, width: float) -> Block:
+def arrange(graph: PortGraph, width: float) -> Block:
     """Lay out ``graph``, entries at the top and exits at the bottom; nodes are ``width`` wide where they can be."""
     order = in_order(graph)
     ends = [v for v in order if is_point(v)]
@@ -31,7 +31,7 @@ def arrange(graph: Graph, width: float) -> Block:
     return block
 
 
-def _stack(graph: Graph, order: list[Vertex], on_axis: list[int], width: float) -> Block:
+def _stack(graph: PortGraph, order: list[Vertex], on_axis: list[int], width: float) -> Block:
     result = Block()
     above: Vertex | None = None
     upper = Block()
@@ -49,7 +49,7 @@ def _stack(graph: Graph, order: list[Vertex], on_axis: list[int], width: float) 
 
 
 def _between(
-    graph: Graph,
+    graph: PortGraph,
     above: tuple[Vertex | None, Block],
     below: tuple[Vertex | None, Block],
     inside: set[Vertex],
@@ -103,7 +103,7 @@ def _side_by_side(blocks: list[Block]) -> list[float]:
     return axes
 
 
-def _branch(graph: Graph, part: list[Vertex], source: Vertex | None, target: Vertex | None, width: float) -> Block:
+def _branch(graph: PortGraph, part: list[Vertex], source: Vertex | None, target: Vertex | None, width: float) -> Block:
     inside = set(part)
     edges = set(graph.part(part).edges)
     for vertex in part:
@@ -116,4 +116,4 @@ def _branch(graph: Graph, part: list[Vertex], source: Vertex | None, target: Ver
     entries = {edge.source for edge in edges if isinstance(edge.source, Entry)} - inside
     exits = {edge.target for edge in edges if isinstance(edge.target, Exit)} - inside
     ends = sorted(entries, key=repr), sorted(exits, key=repr)
-    return arrange(Graph([*ends[0], *part, *ends[1]], sorted(edges, key=repr), graph.make), width)
+    return arrange(PortGraph([*ends[0], *part, *ends[1]], sorted(edges, key=repr), graph.make), width)

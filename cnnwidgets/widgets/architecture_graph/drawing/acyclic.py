@@ -41,7 +41,7 @@ def is_point(vertex: Vertex | None) -> bool:
 
 
 @dataclass
-class Graph:
+class PortGraph:
     """``vertices`` in execution order; ``make(vertex, width)`` lays out what stands at a vertex."""
 
     vertices: list[Vertex]
@@ -55,11 +55,11 @@ class Graph:
             self.outgoing[edge.source].append(edge)
             self.incoming[edge.target].append(edge)
 
-    def part(self, vertices: list[Vertex]) -> Graph:
+    def part(self, vertices: list[Vertex]) -> PortGraph:
         """The graph among ``vertices`` only."""
-        kept = set(vertices)
-        edges = [edge for vertex in vertices for edge in self.outgoing[vertex] if edge.target in kept]
-        return Graph(vertices, edges, self.make)
+        inside = set(vertices)
+        edges = [edge for vertex in vertices for edge in self.outgoing[vertex] if edge.target in inside]
+        return PortGraph(vertices, edges, self.make)
 
 
 def back_edges(vertices: list[Vertex], edges: list[Edge]) -> set[Edge]:
@@ -68,7 +68,7 @@ def back_edges(vertices: list[Vertex], edges: list[Edge]) -> set[Edge]:
     for edge in edges:
         outgoing[edge.source].append(edge)
     state: dict[Vertex, int] = {}
-    found = set()
+    backward = set()
     for root in vertices:
         if root in state:
             continue
@@ -81,17 +81,17 @@ def back_edges(vertices: list[Vertex], edges: list[Edge]) -> set[Edge]:
                 state[vertex] = 2
                 stack.pop()
             elif state.get(following.target) == 1:
-                found.add(following)
+                backward.add(following)
             elif following.target not in state:
                 state[following.target] = 1
                 stack.append((following.target, iter(outgoing[following.target])))
-    return found
+    return backward
 
 
-def in_order(graph: Graph) -> list[Vertex]:
+def in_order(graph: PortGraph) -> list[Vertex]:
     """Sources before targets, otherwise as executed."""
     missing = {vertex: len(graph.incoming[vertex]) for vertex in graph.vertices}
-    place = {vertex: k for k, vertex in enumerate(graph.vertices)}
+    position = {vertex: k for k, vertex in enumerate(graph.vertices)}
     ready = [vertex for vertex in graph.vertices if not missing[vertex]][::-1]
     order = []
     while ready:
@@ -102,31 +102,31 @@ def in_order(graph: Graph) -> list[Vertex]:
             missing[edge.target] -= 1
             if not missing[edge.target]:
                 freed.append(edge.target)
-        ready += sorted(freed, key=lambda v: -place[v])
+        ready += sorted(freed, key=lambda v: -position[v])
     return order
 
 
-def cuts(graph: Graph, order: list[Vertex]) -> list[int]:
+def cuts(graph: PortGraph, order: list[Vertex]) -> list[int]:
     """Places in ``order`` of the vertices that every path from top to bottom goes through."""
-    place = {vertex: k for k, vertex in enumerate(order)}
+    position = {vertex: k for k, vertex in enumerate(order)}
     end = len(order)
-    far = max((place[v] for v in order if not graph.incoming[v]), default=0)
-    found = []
+    far = max((position[v] for v in order if not graph.incoming[v]), default=0)
+    on_axis = []
     for k, vertex in enumerate(order):
         if far <= k:
-            found.append(k)
-        far = max([far, *(place[edge.target] for edge in graph.outgoing[vertex])])
+            on_axis.append(k)
+        far = max([far, *(position[edge.target] for edge in graph.outgoing[vertex])])
         if not graph.outgoing[vertex]:
             far = end
-    return found
+    return on_axis
 
 
-def components(graph: Graph) -> list[list[Vertex]]:
+def components(graph: PortGraph) -> list[list[Vertex]]:
     """Weakly connected parts, each in execution order."""
-    seen: set[Vertex] = set()
+    visited: set[Vertex] = set()
     parts = []
     for root in graph.vertices:
-        if root in seen:
+        if root in visited:
             continue
         part, stack = {root}, [root]
         while stack:
@@ -134,6 +134,6 @@ def components(graph: Graph) -> list[list[Vertex]]:
             near = [e.target for e in graph.outgoing[vertex]] + [e.source for e in graph.incoming[vertex]]
             stack += [v for v in near if v not in part]
             part.update(near)
-        seen |= part
+        visited |= part
         parts.append([vertex for vertex in graph.vertices if vertex in part])
     return parts

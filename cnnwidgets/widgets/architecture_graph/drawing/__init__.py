@@ -1,0 +1,1 @@
+"""Where the graph's nodes and lines lie."""

@@ -1,0 +1,1 @@
+"""What the graph shows of a network: its units, folded into nodes and groups."""
