@@ -13,7 +13,7 @@ from cnnwidgets.tracing.macs import count
 
 from .rules.postponed import AT_ONCE, at_once
 from .rules.registry import FUNCTIONS, OPERATIONS, Rule
-from .run import ReadsValues, Run
+from .run import ReadsValues, EditRun
 from .values.edits import Edits, untouched, whole
 from .values.sharing import about_to_change, conform, materialise, related, strides_like, take
 
@@ -123,7 +123,7 @@ def replaced(value: Any, by: Callable[[Edits], Any]) -> Any:
     return value
 
 
-def everything(run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def everything(run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The operation as usual, on whole values."""
     run.meets |= not _elementwise(function)
     if function is torch.ops.aten._unsafe_view.default:  # noqa: SLF001  # the model believes the memory to be contiguous
@@ -142,7 +142,7 @@ def _elementwise(function: Any) -> bool:
     return getattr(OPERATIONS.get(function.overloadpacket), "into", None) is not None
 
 
-def wrapped(run: Run, output: Any, of: Sequence[Edits] = ()) -> Any:
+def wrapped(run: EditRun, output: Any, of: Sequence[Edits] = ()) -> Any:
     """The tensors in ``output`` as whole values, laid out like those of their shape among ``of``."""
     if isinstance(output, Edits):
         return output
@@ -153,7 +153,7 @@ def wrapped(run: Run, output: Any, of: Sequence[Edits] = ()) -> Any:
     return output
 
 
-def _untouched(run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _untouched(run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """An operation without a rule on values of one image, if it treats each image of a batch by itself."""
 
     def twice(value: Edits) -> torch.Tensor:
@@ -195,7 +195,7 @@ def _unedited(value: Edits) -> Any:
     return value.unedited
 
 
-def _viewed(nature: _Nature, run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _viewed(nature: _Nature, run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     parent = args[0]
     if isinstance(parent, Edits) and not parent.is_whole and nature.rule is not None:
         output = nature.rule(run, function, *args, **kwargs)
@@ -243,7 +243,7 @@ def _real(value: Edits) -> torch.Tensor:
     return value.every
 
 
-def _written(nature: _Nature, run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _written(nature: _Nature, run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     targets = [
         kwargs.get(where) if isinstance(where, str) else args[where] if where < len(args) else None
         for where in nature.writes
@@ -272,7 +272,7 @@ def _written(nature: _Nature, run: Run, function: Any, args: tuple[Any, ...], kw
     return wrapped(run, output)
 
 
-def _without_writing(nature: _Nature, run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _without_writing(nature: _Nature, run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     value = args[0]
     rule = OPERATIONS.get(nature.functional.overloadpacket)
     if rule is None:

@@ -24,9 +24,9 @@ from cnnwidgets.state.preserved import preserved
 from . import agreement as checks
 from .batching import Batching
 from .memo import Memo
-from .model import Model, plain
-from .patches import Layer, Patch, edits, in_sight, layer, pictures
-from .run import WHOLE, ReadsValues, Run
+from .edited_model import EditedModel, ordinary
+from .patches import PatchLayer, Patch, edits, in_sight, layer, pictures
+from .run import WHOLE, ReadsValues, EditRun
 from .values.boxes import Ints
 from .values.edits import untouched
 from .work import Work
@@ -105,7 +105,7 @@ class Edited:
         self._met = self._repeated = False
         self._image = fitted(model, image.clone())
         self._batching = Batching(self._image)
-        self._model = Model(model, self._image, layer, call)
+        self._model = EditedModel(model, self._image, layer, call)
         self._stamp: Any = None
         self._base: torch.Tensor | None = None
         with self._entered():
@@ -183,7 +183,7 @@ class Edited:
     ) -> None:
         self.close()
 
-    def _batches(self, layers: list[Layer], batch: int | None) -> Iterator[tuple[slice, torch.Tensor]]:
+    def _batches(self, layers: list[PatchLayer], batch: int | None) -> Iterator[tuple[slice, torch.Tensor]]:
         if batch is not None and (not isinstance(batch, int) or isinstance(batch, bool) or batch < 1):
             raise InputError(f"batch is {batch!r}; expected an int of at least 1, or None.")
         done, count = 0, len(layers[0].tops)
@@ -219,7 +219,7 @@ class Edited:
         self._most = 1
         self._note(why)
 
-    def _ordered(self, layers: list[Layer]) -> torch.Tensor:
+    def _ordered(self, layers: list[PatchLayer]) -> torch.Tensor:
         """Neighbours next to each other: their windows are cut alike, and copied together."""
         order: Ints = np.lexsort((layers[0].tops, layers[0].lefts))
         found = self._scores([each.of(order) for each in layers])
@@ -227,7 +227,7 @@ class Edited:
         back[order] = np.arange(len(order))
         return found[torch.from_numpy(back).to(found.device)]
 
-    def _scores(self, layers: list[Layer]) -> torch.Tensor:
+    def _scores(self, layers: list[PatchLayer]) -> torch.Tensor:
         if self.engine == "incremental":
             try:
                 run, found = self._incremental(layers)
@@ -256,8 +256,8 @@ class Edited:
             self._meet()
         return found
 
-    def _incremental(self, layers: list[Layer]) -> tuple[Run, torch.Tensor]:
-        run = Run(len(layers[0].tops), self._memo, self.work, self._threshold)
+    def _incremental(self, layers: list[PatchLayer]) -> tuple[EditRun, torch.Tensor]:
+        run = EditRun(len(layers[0].tops), self._memo, self.work, self._threshold)
         start = edits(run, self._model.start, layers)
         try:
             found = self._table(self._model.on_edits(run, start), run.count)
@@ -266,7 +266,7 @@ class Edited:
         finally:
             self._memo.end_of_run()
 
-    def _full(self, layers: list[Layer]) -> torch.Tensor:
+    def _full(self, layers: list[PatchLayer]) -> torch.Tensor:
         count = len(layers[0].tops)
         if self._most == 1 and count > 1:
             return torch.cat([self._full([each.of(np.array([index])) for each in layers]) for index in range(count)])
@@ -291,7 +291,7 @@ class Edited:
         self._one_at_a_time(ONE_BY_ONE)
         return self._of_pictures(images)
 
-    def _one_alone(self, layers: list[Layer]) -> bool:
+    def _one_alone(self, layers: list[PatchLayer]) -> bool:
         """Whether one edit can be run by the engine, and the model fails for two together."""
         one, two = ([each.of(np.arange(count)) for each in layers] for count in (1, 2))
         try:
@@ -311,7 +311,7 @@ class Edited:
 
     def _table(self, outputs: Any, count: int) -> torch.Tensor:
         with reading(self._readout), outputs_of(count):
-            table = class_scores(plain(outputs)) if self._read is None else self._read(plain(outputs))
+            table = class_scores(ordinary(outputs)) if self._read is None else self._read(ordinary(outputs))
         for note in self._readout.notes if self._read is None else ():
             self._note(note)
         columns = table.shape[1:] if self._base is None else self._base.shape[1:]
@@ -319,7 +319,7 @@ class Edited:
             raise TargetError(f"The model returned scores {tuple(table.shape)} for {count} images.")
         return table
 
-    def _agrees(self, layers: list[Layer], found: torch.Tensor, run: Run) -> bool:
+    def _agrees(self, layers: list[PatchLayer], found: torch.Tensor, run: EditRun) -> bool:
         """Compare two edits, or the only one, with the full forward."""
         count = len(found)
         chosen = [0, count // 2] if count > 1 else [0]
@@ -434,9 +434,9 @@ class Edited:
 
     def _begin_engine(self) -> None:
         """The unedited image by the engine, which keeps the values that edits will need, and by the whole model."""
-        run = Run(1, self._memo, self.work, self._threshold)
+        run = EditRun(1, self._memo, self.work, self._threshold)
         try:
-            outputs = plain(self._model.on_edits(run, untouched(run, self._model.start)))
+            outputs = ordinary(self._model.on_edits(run, untouched(run, self._model.start)))
             self._batching.expect(self._memo.values())
         except Cancelled:
             raise

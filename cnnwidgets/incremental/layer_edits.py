@@ -16,8 +16,8 @@ from cnnwidgets.tracing.layouts.token_layout import AnyForm
 
 from .layer_call import Functions
 from .memo import Memo
-from .model import Model, plain
-from .run import ReadsValues, Run
+from .edited_model import EditedModel, ordinary
+from .run import ReadsValues, EditRun
 from .work import Work
 
 Read = Callable[[Any, int], torch.Tensor]
@@ -68,7 +68,7 @@ class LayerEdits:
         scale: float = 0.0,
         in_full: int = 8,
     ) -> None:
-        self._model = Model(model, image, layer, call, functions=functions, form=form)
+        self._model = EditedModel(model, image, layer, call, functions=functions, form=form)
         self._read, self._scale, self._in_full = read, scale, in_full
         self._memo, self.work = Memo(), Work()
         self._checked = self._alone = False
@@ -121,9 +121,9 @@ class LayerEdits:
     def _by_engine(self, numbers: Sequence[int], maps: Maps) -> torch.Tensor:
         if self._alone and len(numbers) > 1:
             return torch.cat([self._by_engine([number], maps) for number in numbers])
-        run = Run(len(numbers), self._memo, self.work)
+        run = EditRun(len(numbers), self._memo, self.work)
         try:
-            return self._read(plain(self._model.on_maps(run, maps(numbers))), len(numbers))
+            return self._read(ordinary(self._model.on_maps(run, maps(numbers))), len(numbers))
         except ReadsValues:  # the model's code decides by values that depend on the edit
             self._alone = True
         finally:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from .values.recomputable import Kept
+from .values.recomputable import Recomputable
 
 _KEPT_UNUSED = 3
 """Runs that a value is kept for without being used: edits of other sizes may need other ones."""
@@ -26,7 +26,7 @@ class Memo:
 
     def __init__(self) -> None:
         self._entries: dict[Any, _Entry] = {}
-        self._given: dict[int, tuple[torch.Tensor, Kept, int]] = {}
+        self._given: dict[int, tuple[torch.Tensor, Recomputable, int]] = {}
         self._run = 0
 
     def get(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], compute: Callable[[], Any]) -> Any:
@@ -42,10 +42,10 @@ class Memo:
         entry.used = self._run
         return entry.output
 
-    def kept(self, tensor: torch.Tensor) -> Kept:
+    def kept(self, tensor: torch.Tensor) -> Recomputable:
         """The same for the same tensor, which no operation made."""
         known = self._given.get(id(tensor))
-        kept = Kept(tensor) if known is None else known[1]
+        kept = Recomputable(tensor) if known is None else known[1]
         self._given[id(tensor)] = tensor, kept, self._run
         return kept
 
@@ -68,13 +68,13 @@ class Memo:
     @property
     def bytes(self) -> int:
         """Of the distinct tensors kept."""
-        values = [Kept(value) if isinstance(value, torch.Tensor) else value for value in self._outputs()]
-        memories = [value.memory for value in values if isinstance(value, Kept)]
+        values = [Recomputable(value) if isinstance(value, torch.Tensor) else value for value in self._outputs()]
+        memories = [value.memory for value in values if isinstance(value, Recomputable)]
         return sum({memory.data_ptr(): memory.nbytes() for memory in memories if memory is not None}.values())
 
-    def values(self) -> Iterator[Kept]:
+    def values(self) -> Iterator[Recomputable]:
         """What operations made of the unedited image, whether it is at hand or not."""
-        return (value for value in self._outputs() if isinstance(value, Kept))
+        return (value for value in self._outputs() if isinstance(value, Recomputable))
 
     def _outputs(self) -> Iterator[Any]:
         for entry in self._entries.values():
@@ -85,7 +85,7 @@ def _key(value: Any, held: list[Any]) -> Any:
     if isinstance(value, torch.Tensor):
         held.append(value)
         return id(value), value._version  # noqa: SLF001
-    if isinstance(value, Kept):
+    if isinstance(value, Recomputable):
         held.append(value)
         return id(value)
     if isinstance(value, tuple | list):

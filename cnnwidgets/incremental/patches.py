@@ -13,8 +13,8 @@ from cnnwidgets.core.arrays import as_array
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.plain import plain_tensor
 
-from .run import Run
-from .values.boxes import Box, Ints, cropped, union
+from .run import EditRun
+from .values.boxes import EditBox, Ints, cropped, union
 from .values.edits import Edits, untouched, windowed
 from .values.windows import MAPS, laid, paste, repeated, windows
 
@@ -24,7 +24,7 @@ _FARTHEST = 2**40
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class PatchLayer:
     """One patch in each of B edits.
 
     Attributes:
@@ -38,20 +38,20 @@ class Layer:
     lefts: Ints
     masks: torch.Tensor | None = None
 
-    def of(self, chosen: Ints) -> Layer:
+    def of(self, chosen: Ints) -> PatchLayer:
         """Some of the edits."""
 
         def part(tensor: torch.Tensor) -> torch.Tensor:
             return tensor if len(tensor) == 1 else tensor[torch.from_numpy(chosen).to(tensor.device)]
 
         masks = part(self.masks) if self.masks is not None else None
-        return Layer(part(self.patches), self.tops[chosen], self.lefts[chosen], masks)
+        return PatchLayer(part(self.patches), self.tops[chosen], self.lefts[chosen], masks)
 
     @property
-    def box(self) -> Box:
+    def box(self) -> EditBox:
         """The rows and columns that the patches cover, also outside of the image."""
         height, width = self.patches.shape[2:]
-        return Box(self.tops, self.tops + height, self.lefts, self.lefts + width)
+        return EditBox(self.tops, self.tops + height, self.lefts, self.lefts + width)
 
     def into(self, onto: torch.Tensor, y: Ints, x: Ints) -> None:
         """Put the patches into windows ``onto`` (B, C, h, w) of the image that begin at ``y``, ``x``."""
@@ -66,7 +66,7 @@ class Layer:
             paste(onto, patches, self.tops - y, self.lefts - x, MAPS)
 
 
-def layer(base: torch.Tensor, patches: Any, tops: Any, lefts: Any, masks: Any = None) -> Layer:
+def layer(base: torch.Tensor, patches: Any, tops: Any, lefts: Any, masks: Any = None) -> PatchLayer:
     """Patches as the caller gives them, checked against the image ``base`` (1, C, H, W).
 
     Raises:
@@ -104,7 +104,7 @@ def layer(base: torch.Tensor, patches: Any, tops: Any, lefts: Any, masks: Any = 
             places += first
     alike = patches.dtype == base.dtype and patches.device == base.device
     patches = plain_tensor(patches, "The stack of patches", expanded=alike).to(base)
-    return Layer(patches, tops, lefts, None if masks is None else masks.bool())
+    return PatchLayer(patches, tops, lefts, None if masks is None else masks.bool())
 
 
 def _in_sight(places: Ints, length: int, side: int) -> tuple[int, int]:
@@ -139,7 +139,7 @@ def _ints(values: Any, name: str) -> Ints:
     return array.astype(np.int64)
 
 
-def pictures(base: torch.Tensor, layers: Sequence[Layer]) -> torch.Tensor:
+def pictures(base: torch.Tensor, layers: Sequence[PatchLayer]) -> torch.Tensor:
     """(B, C, H, W), the edited images; later layers cover earlier ones."""
     count = len(layers[0].tops)
     images = base.repeat(count, 1, 1, 1)
@@ -149,7 +149,7 @@ def pictures(base: torch.Tensor, layers: Sequence[Layer]) -> torch.Tensor:
     return images
 
 
-def edits(run: Run, base: torch.Tensor, layers: Sequence[Layer]) -> Edits:
+def edits(run: EditRun, base: torch.Tensor, layers: Sequence[PatchLayer]) -> Edits:
     """The same as a value that knows its windows."""
     if not layers:
         return untouched(run, base)

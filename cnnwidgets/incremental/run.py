@@ -13,7 +13,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from cnnwidgets.tracing.macs import count
 
 from .memo import Memo
-from .values.recomputable import Kept, Step
+from .values.recomputable import Recomputable, Recipe
 from .work import Work
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ class Pending:
         rest: the result without edits, for what no edit reaches.
     """
 
-    compute: Callable[[torch.Tensor, torch.Tensor | None, Kept | None], torch.Tensor]
+    compute: Callable[[torch.Tensor, torch.Tensor | None, Recomputable | None], torch.Tensor]
     weight: torch.Tensor
     bias: torch.Tensor | None
     source: torch.Tensor
     places: int
-    rest: Kept | None = None
+    rest: Recomputable | None = None
 
     def plain(self) -> torch.Tensor:
         """The convolution alone."""
@@ -52,7 +52,7 @@ class Pending:
 
 
 @dataclass
-class Run:
+class EditRun:
     """One forward pass of ``count`` edits.
 
     Attributes:
@@ -106,13 +106,13 @@ class Run:
         self.parted += map(_storage, tensors)
 
     def base(self, function: Any, *args: Any, **kwargs: Any) -> Any:
-        """``function`` on the unedited values, done the first time only: a :class:`Kept`, or a list of them."""
+        """``function`` on the unedited values, done the first time only: a :class:`Recomputable`, or a list of them."""
         args, kwargs = _unedited(args), _unedited(kwargs)
 
         def done(real: Any, output: Any, again: bool) -> None:
             self.work.once(count(getattr(function, "overloadpacket", None), real, output), again=again)
 
-        return self.memo.get(function, args, kwargs, lambda: Step(function, args, kwargs, done).first())
+        return self.memo.get(function, args, kwargs, lambda: Recipe(function, args, kwargs, done).first())
 
 
 def _is_edits(value: Any) -> TypeGuard[Edits]:

@@ -20,8 +20,8 @@ from cnnwidgets.tracing.layouts.layouts import Layouts
 
 from . import agreement as checks
 from .memo import Memo
-from .model import Model, plain
-from .run import Run
+from .edited_model import EditedModel, ordinary
+from .run import EditRun
 from .switched_off import Change, switched_off
 from .values.edits import Edits, untouched, whole
 from .values.sharing import strides_like
@@ -59,7 +59,7 @@ class Switched:
     def __init__(self, model: nn.Module, image: torch.Tensor, layouts: Layouts, *, output: OutputChoice = None) -> None:
         self._readout = readout_of(model, None, output).inner()
         self._image = fitted(model, image.detach().clone())
-        self._model, self._layouts = Model(model, self._image), layouts
+        self._model, self._layouts = EditedModel(model, self._image), layouts
         self._memo, self.work, self._lock = Memo(), Work(), threading.Lock()
         self._stamp: Any = None
         self._known: dict[frozenset[str], tuple[Off, torch.Tensor]] = {}
@@ -102,7 +102,7 @@ class Switched:
 
     def _by_engine(self, off: Off, counts: Mapping[str, int]) -> torch.Tensor | None:
         """The scores without what precedes the layers; None if the engine cannot run the model."""
-        run = Run(1, self._memo, self.work)
+        run = EditRun(1, self._memo, self.work)
 
         def through(held: torch.Tensor, change: Change) -> torch.Tensor:
             if not isinstance(held, Edits):
@@ -111,7 +111,7 @@ class Switched:
 
         try:
             with switched_off(self._model.module, off, layouts=self._layouts, counts=counts, through=through):
-                return self._read(plain(self._model.on_edits(run, untouched(run, self._image))))
+                return self._read(ordinary(self._model.on_edits(run, untouched(run, self._image))))
         except Exception:  # if the whole model fails too, that says why
             self.reuses = False
             self._memo.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .values.boxes import Box
+from .values.boxes import EditBox
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Work:
         if not again:
             self.least += products
 
-    def edits(self, done: int, per_place: int, places: int, box: Box | None, count: int) -> None:
+    def edits(self, done: int, per_place: int, places: int, box: EditBox | None, count: int) -> None:
         """``count`` edits of a value with ``places`` places, each worth ``per_place``, of which ``done`` were done."""
         self.done += done
         self.full += count * places * per_place

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from cnnwidgets.incremental.dispatch import edits_in
-from cnnwidgets.incremental.run import Run
+from cnnwidgets.incremental.run import EditRun
 from cnnwidgets.incremental.values.edits import Edits, untouched, whole, windowed
 
 from . import packing
@@ -24,7 +24,7 @@ def _spares(x: Edits, dims: list[int]) -> bool:
 
 
 @rule("native_layer_norm")
-def layer_norm(run: Run, _: Any, x: Any, shape: Any, weight: Any, bias: Any, eps: float) -> Any:
+def layer_norm(run: EditRun, _: Any, x: Any, shape: Any, weight: Any, bias: Any, eps: float) -> Any:
     """Layer normalisation over axes other than rows and columns, as of channels that come last."""
     if not isinstance(x, Edits) or x.is_whole or edits_in((weight, bias)):
         return NotImplemented
@@ -39,7 +39,7 @@ def layer_norm(run: Run, _: Any, x: Any, shape: Any, weight: Any, bias: Any, eps
 
 
 @function_rule(functional.linear)
-def linear(run: Run, function: Any, x: Any, weight: Any, bias: Any = None) -> Any:
+def linear(run: EditRun, function: Any, x: Any, weight: Any, bias: Any = None) -> Any:
     """A linear layer over the last axis, where that is the channels."""
     if not isinstance(x, Edits) or edits_in((weight, bias)) or x.dim() < 2:
         return NotImplemented
@@ -65,7 +65,7 @@ def linear(run: Run, function: Any, x: Any, weight: Any, bias: Any = None) -> An
 
 
 @rule("_softmax", "_log_softmax", "glu", "sum", "amin", "linalg_vector_norm", "var", "cumsum", "argmax")
-def over_channels(run: Run, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+def over_channels(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """A reduction, or normalisation, over channels."""
     if not isinstance(x, Edits) or x.is_whole:
         return NotImplemented

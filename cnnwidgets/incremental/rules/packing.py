@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from cnnwidgets.incremental.run import Run
+from cnnwidgets.incremental.run import EditRun
 
 _FEW = 4
 """Edits for which reordered kernels are kept; with more, the convolution itself takes far longer."""
@@ -16,7 +16,7 @@ _MANY = 1 << 14
 
 
 def convolve(
-    run: Run, x: torch.Tensor, weight: torch.Tensor, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
+    run: EditRun, x: torch.Tensor, weight: torch.Tensor, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> torch.Tensor:
     """``conv2d``, with kernels that are reordered once where that pays."""
     if len(x) <= _FEW and _fits(x, weight):

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 
 from cnnwidgets.incremental.dispatch import edits_in, everything, layout
-from cnnwidgets.incremental.run import Run
-from cnnwidgets.incremental.values.boxes import Box, Ints, union
+from cnnwidgets.incremental.run import EditRun
+from cnnwidgets.incremental.values.boxes import EditBox, Ints, union
 from cnnwidgets.incremental.values.edits import Edits, piece, untouched, whole, windowed
-from cnnwidgets.incremental.values.recomputable import Kept
+from cnnwidgets.incremental.values.recomputable import Recomputable
 from cnnwidgets.incremental.values.sharing import strides_like
 from cnnwidgets.incremental.values.windows import Axes, windows
 
@@ -32,7 +32,7 @@ _FEW_NUMBERS = 1 << 19
 class _Place:
     """Where the result of an operation on windowed values may differ, and the windows that hold it."""
 
-    box: Box
+    box: EditBox
     size: tuple[int, int]
     corners: tuple[Ints, Ints]
     side: tuple[int, int]
@@ -57,7 +57,7 @@ class _Place:
         return windows(value.expand(full), *self.corners, self.size, self.axes)
 
 
-def _place(run: Run, args: tuple[Any, ...]) -> _Place | None:
+def _place(run: EditRun, args: tuple[Any, ...]) -> _Place | None:
     """None: the operands do not lie on each other."""
     touched = [value for value in edits_in(args) if value.is_windowed]
     shape = torch.broadcast_shapes(*[value.shape for value in args if isinstance(value, torch.Tensor)])  # type: ignore[no-untyped-call]
@@ -73,7 +73,7 @@ def _place(run: Run, args: tuple[Any, ...]) -> _Place | None:
 
 
 @rule(*_SEVERAL.split())
-def several(run: Run, function: Any, *args: Any, **kwargs: Any) -> Any:
+def several(run: EditRun, function: Any, *args: Any, **kwargs: Any) -> Any:
     """Arithmetic on several values, broadcast against each other."""
     given = edits_in(args)
     if any(value.is_whole for value in given) or _varies(args):
@@ -90,7 +90,7 @@ def several(run: Run, function: Any, *args: Any, **kwargs: Any) -> Any:
     return windowed(run, base, win, place.corners, place.box, place.axes, strides=_strides(place.shape, touched[0]))
 
 
-def _several_into(run: Run, function: Any, functional: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def _several_into(run: EditRun, function: Any, functional: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Write the result into the windows of the first of ``args``, if they are its own and hold it; else False.
 
     Args:
@@ -146,7 +146,7 @@ def _varies(args: Any) -> bool:
     )
 
 
-def _everywhere(run: Run, function: Any, given: list[Edits], args: Any, kwargs: Any) -> Any:
+def _everywhere(run: EditRun, function: Any, given: list[Edits], args: Any, kwargs: Any) -> Any:
     output = everything(run, function, args, kwargs)
     if isinstance(output, Edits):
         output.box, output.axes = box_of_all(given, args, output), _axes_of(given)
@@ -157,7 +157,7 @@ def _axes_of(given: list[Edits]) -> tuple[int, int]:
     return next((value.axes for value in given if value.box is not None), given[0].axes)
 
 
-def box_of_all(given: list[Edits], args: Any, output: torch.Tensor) -> Box | None:
+def box_of_all(given: list[Edits], args: Any, output: torch.Tensor) -> EditBox | None:
     """Where the result of a pointwise operation may differ; None: everywhere."""
     plain = any(
         isinstance(v, torch.Tensor)
@@ -179,7 +179,7 @@ def box_of_all(given: list[Edits], args: Any, output: torch.Tensor) -> Box | Non
     return union(value.reach for value in reached)
 
 
-def by_window(run: Run, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+def by_window(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """An operation on one value that may be done on its window alone."""
     if not isinstance(x, Edits) or edits_in(args, kwargs):
         return NotImplemented
@@ -197,7 +197,7 @@ def by_window(run: Run, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any
     return windowed(run, base, win, (x.y, x.x), x.reach, x.axes, strides=strides)
 
 
-def _by_window_into(run: Run, function: Any, functional: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def _by_window_into(run: EditRun, function: Any, functional: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """The same as for arithmetic, on the windows that are there."""
     x = args[0]
     if not x.owned or not x.is_windowed or len(edits_in(args, kwargs)) > 1:
@@ -221,7 +221,7 @@ for _name in _UNARY.split():
 
 
 @rule("native_batch_norm", "_native_batch_norm_legit_no_training", "_native_batch_norm_legit", "cudnn_batch_norm")
-def batch_norm(run: Run, _: Any, x: Any, weight: Any, bias: Any, mean: Any, variance: Any, *rest: Any) -> Any:
+def batch_norm(run: EditRun, _: Any, x: Any, weight: Any, bias: Any, mean: Any, variance: Any, *rest: Any) -> Any:
     """Batch normalisation with running statistics."""
     training = isinstance(rest[0], bool) and rest[0]  # the variant without training has no such argument
     if training or not isinstance(x, Edits) or edits_in((weight, bias, mean, variance)) or x.axes[0] == 1:
@@ -246,7 +246,7 @@ def _normalised(x: Any, mean: Any, variance: Any, weight: Any, bias: Any, eps: f
     return torch.nn.functional.batch_norm(x, mean, variance, weight, bias, False, 0.0, eps)
 
 
-def _folded(run: Run, x: Edits, fixed: tuple[Any, ...], rest: Kept | None) -> torch.Tensor | None:
+def _folded(run: EditRun, x: Edits, fixed: tuple[Any, ...], rest: Recomputable | None) -> torch.Tensor | None:
     """The convolution that ``x`` waits for, with kernels that also normalise.
 
     None if ``x`` is no such value, or if there are more kernels to multiply than results.

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from cnnwidgets.incremental.run import Run
+from cnnwidgets.incremental.run import EditRun
 from cnnwidgets.incremental.values.edits import Edits, whole
 from cnnwidgets.incremental.values.sharing import related
 
@@ -23,7 +23,7 @@ behind it, below torch's code that resolves such notes, would ignore it.
 """
 
 
-def at_once(run: Run, function: Any, value: Edits) -> Edits:
+def at_once(run: EditRun, function: Any, value: Edits) -> Edits:
     """What the view ``function`` of ``value`` stands for, in memory of its own; nobody may write to either after it."""
     computed = AT_ONCE[function.overloadpacket]
 

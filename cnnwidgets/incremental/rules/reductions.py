@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from cnnwidgets.incremental.run import Run
+from cnnwidgets.incremental.run import EditRun
 from cnnwidgets.incremental.values.edits import Edits, later, untouched, whole
 from cnnwidgets.incremental.values.sharing import snapshot
 from cnnwidgets.incremental.values.windows import index, windows
@@ -17,7 +17,7 @@ from .registry import rule
 
 
 @rule("mean")
-def mean(run: Run, function: Any, x: Any, dims: Any = None, keepdim: bool = False, **options: Any) -> Any:
+def mean(run: EditRun, function: Any, x: Any, dims: Any = None, keepdim: bool = False, **options: Any) -> Any:
     """The mean over rows and columns: the unedited one, and the change of the sum over the window."""
     if not isinstance(x, Edits) or x.is_whole or dims is None:
         return NotImplemented
@@ -42,7 +42,7 @@ def mean(run: Run, function: Any, x: Any, dims: Any = None, keepdim: bool = Fals
 
 
 @rule("amax")
-def largest(run: Run, function: Any, x: Any, dims: Any = (), keepdim: bool = False) -> Any:
+def largest(run: EditRun, function: Any, x: Any, dims: Any = (), keepdim: bool = False) -> Any:
     """The maximum over rows and columns: looked for again only where the unedited one was in the window."""
     over = sorted(dim % x.dim() for dim in dims)
     if x.is_whole or x.is_untouched or over != [2, 3] or x.dim() != 4 or x.axes != (2, 3):
@@ -52,7 +52,7 @@ def largest(run: Run, function: Any, x: Any, dims: Any = (), keepdim: bool = Fal
 
 
 @rule("adaptive_max_pool2d")
-def adaptive_max_pool(run: Run, function: Any, x: Any, size: Any) -> Any:
+def adaptive_max_pool(run: EditRun, function: Any, x: Any, size: Any) -> Any:
     """The same, as a pooling to one place."""
     if x.is_untouched:
         both = run.base(function, x, size)
@@ -64,7 +64,7 @@ def adaptive_max_pool(run: Run, function: Any, x: Any, size: Any) -> Any:
     return whole(run, _largest(run, x)), indices
 
 
-def _largest(run: Run, x: Edits) -> torch.Tensor:
+def _largest(run: EditRun, x: Edits) -> torch.Tensor:
     """(B, C, 1, 1)."""
     if x.covers:
         return x.win.amax((2, 3), keepdim=True)

@@ -1,6 +1,6 @@
 """Which operation is followed by which rule.
 
-A rule is a function ``rule(run, function, *args, **kwargs)`` for ATen operations: ``run`` is the :class:`~.value.Run`,
+A rule is a function ``rule(run, function, *args, **kwargs)`` for ATen operations: ``run`` is the :class:`~.value.EditRun`,
 ``function`` the very overload that was called, and among ``args`` there is at least one :class:`~.value.Edits`. It
 returns what the operation returns, made with :func:`~.value.untouched`, :func:`~.value.windowed` or
 :func:`~.value.whole`, or ``NotImplemented``: the values then become whole and the operation runs as usual. Rules never

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from cnnwidgets.incremental.run import Run
-from cnnwidgets.incremental.values.boxes import Box, Ints
+from cnnwidgets.incremental.run import EditRun
+from cnnwidgets.incremental.values.boxes import EditBox, Ints
 from cnnwidgets.incremental.values.edits import Edits, untouched, windowed
-from cnnwidgets.incremental.values.recomputable import Kept
+from cnnwidgets.incremental.values.recomputable import Recomputable
 from cnnwidgets.incremental.values.windows import MAPS, index, windows
 
 from .registry import function_rule, rule
@@ -25,9 +25,9 @@ def take_places(win: torch.Tensor, rows: Ints, columns: Ints) -> torch.Tensor:
     return win.permute(0, 2, 3, 1)[each, down, across].permute(0, 3, 1, 2)
 
 
-def remapped(run: Run, x: Edits, base: Kept, rows: Ints, columns: Ints) -> Any:
+def remapped(run: EditRun, x: Edits, base: Recomputable, rows: Ints, columns: Ints) -> Any:
     """The value whose row r is row ``rows[r]`` of ``x``, and column likewise; ``base`` is the unedited one."""
-    box = Box(*_hit(rows, x.reach.y0, x.reach.y1), *_hit(columns, x.reach.x0, x.reach.x1))
+    box = EditBox(*_hit(rows, x.reach.y0, x.reach.y1), *_hit(columns, x.reach.x0, x.reach.x1))
     side, size = (len(rows), len(columns)), box.size
     if size[0] * size[1] > run.threshold * side[0] * side[1]:
         return NotImplemented
@@ -48,7 +48,7 @@ def _hit(source: Ints, first: Ints, end: Ints) -> tuple[Ints, Ints]:
     return low, np.where(hit.any(1), hit.shape[1] - hit[:, ::-1].argmax(1), low)
 
 
-def moving(run: Run, function: Callable[..., Any], x: Any, *args: Any) -> Any:
+def moving(run: EditRun, function: Callable[..., Any], x: Any, *args: Any) -> Any:
     """``function`` of maps, which moves rows and columns: where to is seen by what it does to their numbers."""
     if not isinstance(x, Edits) or x.dim() != 4 or not x.is_windowed or x.axes != MAPS:
         return NotImplemented
@@ -63,7 +63,7 @@ def moving(run: Run, function: Callable[..., Any], x: Any, *args: Any) -> Any:
 
 
 @rule("flip", "roll")
-def flip(run: Run, function: Any, x: Any, *args: Any) -> Any:
+def flip(run: EditRun, function: Any, x: Any, *args: Any) -> Any:
     """Mirrored or rolled rows and columns; of channels only where nothing else is moved."""
     dims = args[-1] if len(args) > (function._schema.name == "aten::roll") else []  # noqa: SLF001
     dims = [dim % x.dim() for dim in ([dims] if isinstance(dims, int) else dims)]
@@ -75,7 +75,7 @@ def flip(run: Run, function: Any, x: Any, *args: Any) -> Any:
 
 
 @function_rule(functional.pad)
-def pad(run: Run, function: Any, x: Any, pad: Any, mode: str = "constant", value: Any = None) -> Any:
+def pad(run: EditRun, function: Any, x: Any, pad: Any, mode: str = "constant", value: Any = None) -> Any:
     """Circular padding; ATen composes it of writes into parts."""
     if mode != "circular":
         return NotImplemented

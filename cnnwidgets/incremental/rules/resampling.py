@@ -12,17 +12,17 @@ import numpy.typing as npt
 import torch
 
 from cnnwidgets.incremental.dispatch import edits_in
-from cnnwidgets.incremental.run import Run
-from cnnwidgets.incremental.values.boxes import Box, Ints
+from cnnwidgets.incremental.run import EditRun
+from cnnwidgets.incremental.values.boxes import EditBox, Ints
 from cnnwidgets.incremental.values.edits import Edits, piece, untouched, windowed
-from cnnwidgets.incremental.values.recomputable import Kept
+from cnnwidgets.incremental.values.recomputable import Recomputable
 from cnnwidgets.incremental.values.windows import index
 
 from .pointwise import by_window
 from .registry import rule
 
 
-def _matrix(function: Any, like: Kept, sides: tuple[int, int], args: tuple[Any, ...], axis: int) -> torch.Tensor:
+def _matrix(function: Any, like: Recomputable, sides: tuple[int, int], args: tuple[Any, ...], axis: int) -> torch.Tensor:
     """(out, in): the weights with which ``function`` makes rows (``axis`` 2) or columns (3) of those it gets."""
     side, other = sides[axis - 2], sides[3 - axis]
     wide = torch.float64 if like.dtype == torch.float64 else torch.float32
@@ -68,7 +68,7 @@ def _needed(weights: torch.Tensor, start: Ints, count: int) -> tuple[Ints, Ints]
     "reflection_pad2d",
     "replication_pad2d",
 )
-def resample(run: Run, function: Any, x: Any, *args: Any) -> Any:
+def resample(run: EditRun, function: Any, x: Any, *args: Any) -> Any:
     """Rows and columns weighted and summed, one after the other."""
     if not isinstance(x, Edits) or x.dim() != 4 or edits_in(args) or x.is_whole or x.axes != (2, 3):
         return NotImplemented
@@ -89,7 +89,7 @@ def resample(run: Run, function: Any, x: Any, *args: Any) -> Any:
         matrices.append(run.memo.get(key, args, {}, found))
     rows, columns = matrices
     side = (base.shape[2], base.shape[3])
-    box = Box(*_reached(rows, x.reach.y0, x.reach.y1), *_reached(columns, x.reach.x0, x.reach.x1))
+    box = EditBox(*_reached(rows, x.reach.y0, x.reach.y1), *_reached(columns, x.reach.x0, x.reach.x1))
     size = box.size
     if size[0] * size[1] > run.threshold * side[0] * side[1]:
         return NotImplemented

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from cnnwidgets.incremental.dispatch import everything
-from cnnwidgets.incremental.run import Run
-from cnnwidgets.incremental.values.boxes import Box, union
+from cnnwidgets.incremental.run import EditRun
+from cnnwidgets.incremental.values.boxes import EditBox, union
 from cnnwidgets.incremental.values.edits import Edits, piece, untouched, whole, windowed
 from cnnwidgets.incremental.values.windows import MAPS
 
@@ -19,7 +19,7 @@ from .remapping import moving
 
 
 @rule("cat")
-def cat(run: Run, function: Any, parts: Any, dim: int = 0) -> Any:
+def cat(run: EditRun, function: Any, parts: Any, dim: int = 0) -> Any:
     """Concatenation along an axis other than images, rows and columns."""
     if not all(isinstance(part, Edits) for part in parts):
         return NotImplemented
@@ -57,7 +57,7 @@ def _axes_set(parts: Any, axes: tuple[int, int]) -> Any:
 
 
 @rule("constant_pad_nd")
-def constant_pad(run: Run, function: Any, x: Any, pad: Any, value: Any = 0) -> Any:
+def constant_pad(run: EditRun, function: Any, x: Any, pad: Any, value: Any = 0) -> Any:
     """Padding with a number, or cropping."""
     if not isinstance(x, Edits) or x.is_whole:
         return NotImplemented
@@ -67,20 +67,20 @@ def constant_pad(run: Run, function: Any, x: Any, pad: Any, value: Any = 0) -> A
     if x.axes != (x.dim() - 2, x.dim() - 1) or len(pad) > 4 or min(pad) < 0:
         return NotImplemented
     left, _, top, _ = (*pad, 0, 0)[:4]
-    box = Box(x.reach.y0 + top, x.reach.y1 + top, x.reach.x0 + left, x.reach.x1 + left)
+    box = EditBox(x.reach.y0 + top, x.reach.y1 + top, x.reach.x0 + left, x.reach.x1 + left)
     x.owned = False
     base = run.base(function, x, pad, value)
     return windowed(run, base, x.win, (x.y + top, x.x + left), box, x.axes, owned=False)
 
 
 @rule("detach", "alias")
-def same(run: Run, function: Any, x: Any) -> Any:
+def same(run: EditRun, function: Any, x: Any) -> Any:
     """A view of all of a value."""
     return _view(run, function, x, x.axes)
 
 
 @rule("permute")
-def permute(run: Run, function: Any, x: Any, dims: Any) -> Any:
+def permute(run: EditRun, function: Any, x: Any, dims: Any) -> Any:
     """Axes in another order, images first."""
     dims = [dim % x.dim() for dim in dims]
     if dims[0] != 0:
@@ -89,7 +89,7 @@ def permute(run: Run, function: Any, x: Any, dims: Any) -> Any:
 
 
 @rule("transpose")
-def transpose(run: Run, function: Any, x: Any, one: int, other: int) -> Any:
+def transpose(run: EditRun, function: Any, x: Any, one: int, other: int) -> Any:
     """Two axes swapped."""
     dims = list(range(x.dim()))
     one, other = one % x.dim(), other % x.dim()
@@ -100,7 +100,7 @@ def transpose(run: Run, function: Any, x: Any, one: int, other: int) -> Any:
     return _view(run, function, x, axes, one, other)
 
 
-def _view(run: Run, function: Any, x: Edits, axes: tuple[int, int], *args: Any) -> Edits:
+def _view(run: EditRun, function: Any, x: Edits, axes: tuple[int, int], *args: Any) -> Edits:
     base = run.base(function, x, *args)
     strides = _meta(x, function, *args).stride()
     if x.is_untouched:
@@ -117,7 +117,7 @@ def _meta(x: Edits, function: Any, *args: Any) -> torch.Tensor:
 
 
 @rule("view", "_unsafe_view", "reshape")
-def view(run: Run, _: Any, x: Any, shape: Any) -> Any:
+def view(run: EditRun, _: Any, x: Any, shape: Any) -> Any:
     """Another shape, in which images, rows and columns still are axes of their own."""
     if x.is_whole:
         return NotImplemented
@@ -160,7 +160,7 @@ def _axes_after(old: tuple[int, ...], new: tuple[int, ...], axes: tuple[int, int
 
 
 @rule("split", "split_with_sizes")
-def split(run: Run, function: Any, x: Any, sizes: Any, dim: int = 0) -> Any:
+def split(run: EditRun, function: Any, x: Any, sizes: Any, dim: int = 0) -> Any:
     """Parts along an axis other than images, rows and columns."""
     dim %= x.dim()
     if dim == 0 or (x.is_windowed and dim in x.axes):
@@ -178,8 +178,8 @@ def split(run: Run, function: Any, x: Any, sizes: Any, dim: int = 0) -> Any:
 
 
 @rule("slice")
-def slice_(run: Run, function: Any, x: Any, dim: int = 0, start: Any = None, end: Any = None, step: int = 1) -> Any:
-    """Part of an axis other than images."""
+def slice_(run: EditRun, function: Any, x: Any, dim: int = 0, start: Any = None, end: Any = None, step: int = 1) -> Any:
+    """WindowPart of an axis other than images."""
     dim %= x.dim()
     if dim == 0:
         all_images = start in (None, 0) and (end is None or end >= len(x)) and step == 1
@@ -191,7 +191,7 @@ def slice_(run: Run, function: Any, x: Any, dim: int = 0, start: Any = None, end
 
 
 @rule("zeros_like", "ones_like", "full_like")
-def filled(run: Run, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+def filled(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """A value of the same shape that no edit reaches."""
     if x.is_whole:
         return NotImplemented
@@ -199,7 +199,7 @@ def filled(run: Run, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 @rule("empty_like", "new_empty", "new_zeros", "new_ones", "new_full", "new_empty_strided")
-def fresh(run: Run, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+def fresh(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """Memory that the model will write into."""
     made: torch.Tensor = function(
         torch.empty_strided(x.shape, x.stride(), dtype=x.dtype, device=x.device), *args, **kwargs

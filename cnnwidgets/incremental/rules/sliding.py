@@ -12,11 +12,11 @@ import torch
 from torch.nn import functional
 
 from cnnwidgets.incremental.dispatch import edits_in
-from cnnwidgets.incremental.run import Pending, Run
-from cnnwidgets.incremental.values.boxes import Box, Ints
+from cnnwidgets.incremental.run import Pending, EditRun
+from cnnwidgets.incremental.values.boxes import EditBox, Ints
 from cnnwidgets.incremental.values.edits import Edits, cut, later, untouched, waiting, whole, windowed
-from cnnwidgets.incremental.values.parts import Part, parts
-from cnnwidgets.incremental.values.recomputable import Kept
+from cnnwidgets.incremental.values.parts import WindowPart, parts
+from cnnwidgets.incremental.values.recomputable import Recomputable
 from cnnwidgets.incremental.values.sharing import snapshot
 from cnnwidgets.incremental.values.windows import MAPS, index, windows
 
@@ -46,7 +46,7 @@ class Kernel:
         (h, w), (down, right) = self.size, self.dilation
         return (h - 1) * down + 1, (w - 1) * right + 1
 
-    def reached(self, box: Box, side: Pair) -> Box:
+    def reached(self, box: EditBox, side: Pair) -> EditBox:
         """Which outputs, of a map of ``side``, look into ``box``."""
 
         def along(axis: int) -> Callable[[Ints, Ints], tuple[Ints, Ints]]:
@@ -84,12 +84,12 @@ def pair(values: Sequence[int]) -> Pair:
 class Windows:
     """The windows of ``size`` at ``corners`` that hold the outputs in ``box``."""
 
-    box: Box
+    box: EditBox
     size: Pair
     corners: tuple[Ints, Ints]
 
 
-def reach(run: Run, x: Edits, kernel: Kernel, side: Pair) -> tuple[Box | None, Windows | None]:
+def reach(run: EditRun, x: Edits, kernel: Kernel, side: Pair) -> tuple[EditBox | None, Windows | None]:
     """Which outputs, of a map of ``side``, the edits of ``x`` reach (None: all); and their windows (None: whole)."""
     box = kernel.reached(x.box, side) if x.box is not None and x.axes == MAPS else None
     if x.is_whole or box is None:
@@ -100,7 +100,7 @@ def reach(run: Run, x: Edits, kernel: Kernel, side: Pair) -> tuple[Box | None, W
     return box, Windows(box, size, box.corners(size, side))
 
 
-def source(run: Run, x: Edits, kernel: Kernel, wanted: Windows, side: Pair, fill: float) -> torch.Tensor:
+def source(run: EditRun, x: Edits, kernel: Kernel, wanted: Windows, side: Pair, fill: float) -> torch.Tensor:
     """What the operation, without its padding, is applied to: pieces (B, C, h, w) of the padded value."""
     if kernel.same:
         x.owned = False
@@ -114,7 +114,7 @@ def source(run: Run, x: Edits, kernel: Kernel, wanted: Windows, side: Pair, fill
 
 
 def slide(
-    run: Run,
+    run: EditRun,
     x: Edits,
     kernel: Kernel,
     fill: float,
@@ -134,7 +134,7 @@ def slide(
     return windowed(run, base(), win, wanted.corners, wanted.box)
 
 
-def _padded(run: Run, x: Edits, kernel: Kernel, side: Pair, fill: float) -> tuple[torch.Tensor, Pair]:
+def _padded(run: EditRun, x: Edits, kernel: Kernel, side: Pair, fill: float) -> tuple[torch.Tensor, Pair]:
     """The base of ``x`` with its padding, and, with ceil_mode, what the last places look at beyond it."""
     down, right = kernel.padding
     needed = kernel.seen(side)
@@ -147,7 +147,7 @@ def _padded(run: Run, x: Edits, kernel: Kernel, side: Pair, fill: float) -> tupl
 
 @rule("convolution")
 def convolution(
-    run: Run,
+    run: EditRun,
     function: Any,
     x: Any,
     weight: Any,
@@ -184,7 +184,7 @@ def convolution(
     if seen is x.kept:
         x.owned = False
 
-    def compute(kernels: torch.Tensor, offset: torch.Tensor | None, rest: Kept | None) -> torch.Tensor:
+    def compute(kernels: torch.Tensor, offset: torch.Tensor | None, rest: Recomputable | None) -> torch.Tensor:
         if not split or wanted is None or rest is None:
             return convolve(run, seen, kernels, offset, stride, around, dilation, groups)
         made = windows(rest.tensor, *wanted.corners, wanted.size, MAPS)
@@ -202,7 +202,7 @@ def convolution(
     return waiting(windowed(run, base, None, wanted.corners, wanted.box), pending)
 
 
-def _worth_splitting(weight: torch.Tensor, wanted: Windows | None) -> list[Part]:
+def _worth_splitting(weight: torch.Tensor, wanted: Windows | None) -> list[WindowPart]:
     """The parts that are reached of the windows, if to convolve them one after the other takes less; else none."""
     if wanted is None or len(wanted.box.y0) < _LEAST_SPLIT:
         return []
@@ -215,7 +215,7 @@ def _worth_splitting(weight: torch.Tensor, wanted: Windows | None) -> list[Part]
     return split if saved > moving + _A_CALL * len(split) else []
 
 
-def _seen_by(kernel: Kernel, part: Part) -> tuple[slice, ...]:
+def _seen_by(kernel: Kernel, part: WindowPart) -> tuple[slice, ...]:
     """What a part of the outputs of a window looks at."""
     (down, right), (h, w) = kernel.stride, kernel.extent
     rows = slice(part.top * down, (part.bottom - 1) * down + h)
@@ -224,7 +224,7 @@ def _seen_by(kernel: Kernel, part: Part) -> tuple[slice, ...]:
 
 @rule("max_pool2d_with_indices")
 def max_pool(
-    run: Run,
+    run: EditRun,
     function: Any,
     x: Any,
     size: Any,
@@ -260,7 +260,7 @@ def max_pool(
 
 @rule("avg_pool2d")
 def avg_pool(
-    run: Run,
+    run: EditRun,
     function: Any,
     x: Any,
     size: Any,

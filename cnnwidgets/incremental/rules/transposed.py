@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from cnnwidgets.incremental.run import Run
-from cnnwidgets.incremental.values.boxes import Box, Ints, cropped
+from cnnwidgets.incremental.run import EditRun
+from cnnwidgets.incremental.values.boxes import EditBox, Ints, cropped
 from cnnwidgets.incremental.values.edits import Edits, cut, windowed
 from cnnwidgets.incremental.values.windows import MAPS
 
@@ -17,7 +17,7 @@ from .remapping import take_places
 
 
 def transposed_convolution(
-    run: Run,
+    run: EditRun,
     function: Any,
     x: Edits,
     weight: torch.Tensor,
@@ -39,7 +39,7 @@ def transposed_convolution(
         low = first * stride[axis] - padding[axis]
         return low, np.where(end > first, (end - 1) * stride[axis] - padding[axis] + spans[axis] + 1, low)
 
-    box = cropped(Box(*reached(0, x.reach.y0, x.reach.y1), *reached(1, x.reach.x0, x.reach.x1)), side)
+    box = cropped(EditBox(*reached(0, x.reach.y0, x.reach.y1), *reached(1, x.reach.x0, x.reach.x1)), side)
     size = box.size
     if size[0] * size[1] > run.threshold * side[0] * side[1]:
         return NotImplemented

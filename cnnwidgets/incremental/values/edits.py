@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 import torch
 
-from cnnwidgets.incremental.run import Pending, Run
+from cnnwidgets.incremental.run import Pending, EditRun
 
-from .boxes import Box, Ints
-from .recomputable import Kept
+from .boxes import EditBox, Ints
+from .recomputable import Recomputable
 from .windows import MAPS, Axes, paste, repeated, windows
 
 T = TypeVar("T")
@@ -51,13 +51,13 @@ class Edits(torch.Tensor):
         family, path: the values that share the memory of this one, and how it is made of the first of them.
     """
 
-    run: Run
-    unedited: Kept | None
+    run: EditRun
+    unedited: Recomputable | None
     pending: Pending | None
     kept: torch.Tensor | None
     y: Ints
     x: Ints
-    box: Box | None
+    box: EditBox | None
     axes: Axes
     owned: bool
     known: torch.Tensor | None
@@ -92,7 +92,7 @@ class Edits(torch.Tensor):
         return self.source.tensor
 
     @property
-    def source(self) -> Kept:
+    def source(self) -> Recomputable:
         """The same, whether its numbers are at hand or not."""
         return _there(self.unedited)
 
@@ -104,7 +104,7 @@ class Edits(torch.Tensor):
         return _there(self.kept)
 
     @property
-    def reach(self) -> Box:
+    def reach(self) -> EditBox:
         """Where each edit may differ, when windowed."""
         return _there(self.box)
 
@@ -173,9 +173,9 @@ def _there(value: T | None) -> T:
 
 
 def blank(
-    run: Run,
+    run: EditRun,
     shape: Sequence[int],
-    like: Kept | torch.Tensor,
+    like: Recomputable | torch.Tensor,
     strides: Sequence[int] | None = None,
     device: torch.device | None = None,
 ) -> Edits:
@@ -191,7 +191,7 @@ def blank(
     return made
 
 
-def untouched(run: Run, base: Kept | torch.Tensor, strides: tuple[int, ...] | None = None) -> Edits:
+def untouched(run: EditRun, base: Recomputable | torch.Tensor, strides: tuple[int, ...] | None = None) -> Edits:
     """A value (1, ...) that no edit has reached."""
     base = run.memo.kept(base) if isinstance(base, torch.Tensor) else base
     made = blank(run, (run.count, *base.shape[1:]), base, strides)
@@ -200,11 +200,11 @@ def untouched(run: Run, base: Kept | torch.Tensor, strides: tuple[int, ...] | No
 
 
 def windowed(
-    run: Run,
-    base: Kept | torch.Tensor,
+    run: EditRun,
+    base: Recomputable | torch.Tensor,
     win: torch.Tensor | None,
     corners: tuple[Ints, Ints],
-    box: Box,
+    box: EditBox,
     axes: Axes = MAPS,
     *,
     owned: bool = True,
@@ -220,9 +220,9 @@ def windowed(
 
 
 def whole(
-    run: Run,
+    run: EditRun,
     real: torch.Tensor | None,
-    box: Box | None = None,
+    box: EditBox | None = None,
     axes: Axes = MAPS,
     *,
     strides: tuple[int, ...] | None = None,
@@ -250,7 +250,7 @@ def waiting(value: Edits, pending: Pending) -> Edits:
 
 
 def later(
-    run: Run, shape: tuple[int, ...], dtype: torch.dtype, of: Edits, compute: Callable[[], torch.Tensor]
+    run: EditRun, shape: tuple[int, ...], dtype: torch.dtype, of: Edits, compute: Callable[[], torch.Tensor]
 ) -> Edits:
     """A value that is computed only if somebody looks at it."""
     made = blank(run, shape, torch.empty(0, dtype=dtype, device=of.device))
@@ -266,7 +266,7 @@ def piece(value: Edits, corners: tuple[Ints, Ints], size: tuple[int, int]) -> to
 
 
 def cut(
-    base: Kept | torch.Tensor,
+    base: Recomputable | torch.Tensor,
     value: Edits,
     corners: tuple[Ints, Ints],
     size: tuple[int, int],
@@ -277,5 +277,5 @@ def cut(
     down, right = value.y + shift[0] - y, value.x + shift[1] - x
     if size == (win.shape[value.axes[0]], win.shape[value.axes[1]]) and not down.any() and not right.any():
         return win
-    base = base.tensor if isinstance(base, Kept) else base
+    base = base.tensor if isinstance(base, Recomputable) else base
     return paste(windows(base, y, x, size, value.axes), win, down, right, value.axes)

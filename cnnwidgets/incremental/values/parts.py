@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .boxes import Box, Ints
+from .boxes import EditBox, Ints
 
 _SHARES = (0.67,)
 """Of a window, that the reached part of it may be rounded up to, beside all of it: few sizes make few calls."""
 
 
 @dataclass(frozen=True)
-class Part:
+class WindowPart:
     """Edits ``which`` reach rows ``top`` to ``bottom`` and columns ``left`` to ``right`` of their windows only."""
 
     which: Ints
@@ -28,12 +28,12 @@ class Part:
         return len(self.which) * (self.bottom - self.top) * (self.right - self.left)
 
 
-def parts(box: Box, corners: tuple[Ints, Ints], size: tuple[int, int]) -> list[Part]:
+def parts(box: EditBox, corners: tuple[Ints, Ints], size: tuple[int, int]) -> list[WindowPart]:
     """What the edits reach of windows of ``size`` at ``corners``, rounded up to few sizes.
 
     Example:
         >>> row = np.zeros(2, np.int64)
-        >>> box = Box(row, row + 9, np.array([0, 0]), np.array([9, 5]))
+        >>> box = EditBox(row, row + 9, np.array([0, 0]), np.array([9, 5]))
         >>> [(part.which.tolist(), part.right) for part in parts(box, (row, row), (9, 9))]
         [([1], 7), ([0], 9)]
     """
@@ -41,7 +41,7 @@ def parts(box: Box, corners: tuple[Ints, Ints], size: tuple[int, int]) -> list[P
     columns = _rounded(box.x0 - corners[1], box.x1 - corners[1], size[1])
     spans, which = np.unique(np.stack([*rows, *columns], 1), axis=0, return_inverse=True)
     which = which.reshape(-1)
-    return [Part(np.flatnonzero(which == number), *span) for number, span in enumerate(spans.tolist())]
+    return [WindowPart(np.flatnonzero(which == number), *span) for number, span in enumerate(spans.tolist())]
 
 
 def _rounded(first: Ints, end: Ints, size: int) -> tuple[Ints, Ints]:

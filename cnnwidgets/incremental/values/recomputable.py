@@ -11,7 +11,7 @@ import torch
 from .windows import laid
 
 
-class Kept:
+class Recomputable:
     """What an operation made of the unedited image, (1, ...).
 
     Args:
@@ -28,7 +28,7 @@ class Kept:
     __slots__ = ("again", "device", "dtype", "held", "shape", "sources", "wanted")
 
     def __init__(
-        self, tensor: torch.Tensor, sources: tuple[Kept, ...] = (), again: Callable[[], torch.Tensor] | None = None
+        self, tensor: torch.Tensor, sources: tuple[Recomputable, ...] = (), again: Callable[[], torch.Tensor] | None = None
     ) -> None:
         self.shape, self.dtype, self.device = tensor.shape, tensor.dtype, tensor.device
         self.held: torch.Tensor | None = tensor
@@ -69,17 +69,17 @@ class Kept:
             return None
 
 
-class Step:
+class Recipe:
     """An operation on values of the unedited image, which can be done again."""
 
     def __init__(self, function: Any, args: Any, kwargs: Any, done: Callable[[Any, Any, bool], None]) -> None:
         self._function, self._args, self._kwargs, self._done = function, args, kwargs, done
-        self._sources, self._given = list[Kept](), list[torch.Tensor]()
+        self._sources, self._given = list[Recomputable](), list[torch.Tensor]()
         _sort((args, kwargs), self._sources, self._given)
         self._versions = [tensor._version for tensor in self._given]  # noqa: SLF001
 
     def first(self) -> Any:
-        """What the operation returns, with :class:`Kept` in the place of tensors."""
+        """What the operation returns, with :class:`Recomputable` in the place of tensors."""
         output = self._run(again=False)
         if isinstance(output, torch.Tensor):
             return self._kept(_laid(output), lambda: _laid(self._run()))
@@ -88,7 +88,7 @@ class Step:
         return output
 
     def _kept(self, item: Any, again: Callable[[], torch.Tensor]) -> Any:
-        return Kept(item, tuple(self._sources), again) if isinstance(item, torch.Tensor) else item
+        return Recomputable(item, tuple(self._sources), again) if isinstance(item, torch.Tensor) else item
 
     def _part(self, at: int) -> Any:
         return self._run()[at]
@@ -102,8 +102,8 @@ class Step:
         return output
 
 
-def _sort(value: Any, sources: list[Kept], given: list[torch.Tensor]) -> None:
-    if isinstance(value, Kept):
+def _sort(value: Any, sources: list[Recomputable], given: list[torch.Tensor]) -> None:
+    if isinstance(value, Recomputable):
         sources.append(value)
     elif isinstance(value, torch.Tensor):
         given.append(value)
@@ -115,7 +115,7 @@ def _sort(value: Any, sources: list[Kept], given: list[torch.Tensor]) -> None:
 
 
 def _real(value: Any) -> Any:
-    if isinstance(value, Kept):
+    if isinstance(value, Recomputable):
         return value.now()
     if isinstance(value, tuple | list):
         return type(value)(_real(item) for item in value)

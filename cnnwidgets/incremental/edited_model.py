@@ -22,13 +22,13 @@ from cnnwidgets.tracing.layouts.token_layout import AnyForm
 
 from .layer_call import Functions, calls_of
 from .module_caches import kept_clean
-from .run import Run
+from .run import EditRun
 from .values.edits import Edits, untouched, whole
 from .values.sharing import strides_like
 from .values.windows import laid
 
 
-class Model:
+class EditedModel:
     """Runs the model on pictures, or on edits.
 
     Args:
@@ -120,7 +120,7 @@ class Model:
         with never_compiled():
             return forward(self._base, self.start.clone())
 
-    def on_edits(self, run: Run, start: Edits) -> Any:
+    def on_edits(self, run: EditRun, start: Edits) -> Any:
         """The same for edits."""
         if self._layer is None:
             with kept_clean(self._base), never_compiled():
@@ -129,7 +129,7 @@ class Model:
             return self.on_maps(run, start.whole())
         return self._edited(run, lambda _: start)
 
-    def on_maps(self, run: Run, maps: torch.Tensor) -> Any:
+    def on_maps(self, run: EditRun, maps: torch.Tensor) -> Any:
         """The same for maps (B, C, H, W) of the layer that may differ everywhere; may write to them."""
 
         def by(old: torch.Tensor) -> torch.Tensor:
@@ -141,7 +141,7 @@ class Model:
 
         return self._edited(run, by)
 
-    def _edited(self, run: Run, by: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    def _edited(self, run: EditRun, by: Callable[[torch.Tensor], torch.Tensor]) -> Any:
         with kept_clean(self._base), self._replacing(by), never_compiled():
             return self._base(untouched(run, self._image))
 
@@ -157,12 +157,12 @@ def _usual(image: torch.Tensor) -> torch.Tensor:
     return image.clone(memory_format=torch.contiguous_format)
 
 
-def plain(value: Any) -> Any:
+def ordinary(value: Any) -> Any:
     """What a model returned, with ordinary tensors in it."""
     if isinstance(value, Edits):
         return value.whole()
     if isinstance(value, tuple | list | Mapping):
-        return rebuilt(value, plain)
+        return rebuilt(value, ordinary)
     held = {name: inner for name, inner in children(value) if isinstance(inner, Edits)} if _is_record(value) else {}
     if held:
         value = copy.copy(value)
