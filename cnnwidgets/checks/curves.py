@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import nn
 
+from cnnwidgets.core.arguments import checked_count
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.explainers.attribution import Attribution
@@ -147,8 +148,8 @@ def insertion_deletion(
     values = _values(attribution, images)
     if target is None and isinstance(attribution, Attribution):
         target = attribution.target
-    _check_count(steps, "steps", 1)
-    _check_count(repeats, "repeats", 0)
+    checked_count(steps, "steps")
+    checked_count(repeats, "repeats", least=0, most=_MOST_REPEATS)
     steps = min(steps, images.shape[2] * images.shape[3])
     with torch.no_grad(), preserved(model, evaluate=True):
         try:
@@ -268,10 +269,3 @@ def _values(attribution: Attribution | torch.Tensor, images: torch.Tensor) -> to
             "(N, C, H, W), one map an image."
         )
     return values.detach().float().cpu()
-
-
-def _check_count(value: Any, name: str, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InputError(f"{name} is {value!r}; expected an int of at least {least}.")
-    if name == "repeats" and value > _MOST_REPEATS:
-        raise InputError(f"{name} is {value:,}; expected at most {_MOST_REPEATS:,}.")

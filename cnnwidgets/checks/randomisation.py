@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from cnnwidgets import explainers
+from cnnwidgets.core.arguments import checked_count
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.network import find_layer, unwrapped
 from cnnwidgets.core.progress import Meter, ProgressCallback, Step
@@ -81,8 +82,8 @@ def randomised(
         >>> [stage.layer for stage in done.stages]
         ['4', '0']
     """
-    if stages is not None and (not isinstance(stages, int) or isinstance(stages, bool) or stages < 1):
-        raise InputError(f"stages is {stages!r}; expected an int of at least 1, or None.")
+    if stages is not None:
+        checked_count(stages, "stages", alternative=", or None")
     readout = readout_of(model, outputs, output)
     images = checked(model, images)
     given = attribution if isinstance(attribution, Attribution) else None

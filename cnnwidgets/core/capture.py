@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from .direct_calls import FORWARD, HOOKS, observe_directly, stop_observing
-from .eager import never_compiled
 from .errors import LayerNotFound
 from .interrupts import Deferral, careful
+from .nested import copied
 from .network import find_layer
 
 Enter = Callable[[nn.Module, tuple[Any, ...]], None]
@@ -154,30 +154,15 @@ def is_watching(hook: Any) -> bool:
     return isinstance(getattr(hook, "__self__", None), _Observer)
 
 
-def copied(value: Any) -> Any:
-    """``value`` with each tensor in it copied, still in the autograd graph, safe from later in-place operations."""
-    if isinstance(value, torch.Tensor):
-        return value.clone()
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(copied(item) for item in value))
-    if isinstance(value, list | tuple):
-        return type(value)(copied(item) for item in value)
-    if isinstance(value, Mapping):
-        return {key: copied(item) for key, item in value.items()}
-    return value
-
-
-def with_replaced(output: Any, old: torch.Tensor, new: torch.Tensor) -> Any:
-    """``output`` with ``new`` in place of ``old``."""
-    if output is old:
-        return new
-    if isinstance(output, tuple) and hasattr(output, "_fields"):
-        return type(output)(*(with_replaced(item, old, new) for item in output))
-    if isinstance(output, list | tuple):
-        return type(output)(with_replaced(item, old, new) for item in output)
-    if type(output) in (dict, OrderedDict):
-        return type(output)((key, with_replaced(value, old, new)) for key, value in output.items())
-    return output
+@contextmanager
+def never_compiled() -> Iterator[None]:
+    """Run what was compiled as the Python that it was compiled from, so that the calls inside are seen."""
+    # The compiler is asked only if something has already loaded it.
+    if "torch._dynamo" not in sys.modules or not hasattr(torch.compiler, "set_stance"):
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
 
 
 @contextmanager

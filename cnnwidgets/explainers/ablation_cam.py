@@ -35,6 +35,8 @@ _NO_REUSE = "the model does not allow what precedes the layer to be reused; all 
     "ablation_cam",
     family="cam",
     question="Which places does the score need: what if maps of this layer are switched off?",
+    label="Ablation-CAM",
+    unit="weighted activation",
     needs_layer=True,
 )
 def ablation_cam(

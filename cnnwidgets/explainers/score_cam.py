@@ -26,6 +26,8 @@ from .registry import register
     "score_cam",
     family="cam",
     question="Which places suffice for the score, if the image is seen through this layer's maps?",
+    label="Score-CAM",
+    unit="weighted activation",
     needs_layer=True,
 )
 def score_cam(

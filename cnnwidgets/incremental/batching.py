@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 
@@ -63,3 +63,14 @@ def _window_bytes(value: Recomputable) -> int:
     if len(value.shape) != 4 or not value.dtype.is_floating_point:
         return 1
     return value.shape[1] * min(value.shape[2], _WINDOW) * min(value.shape[3], _WINDOW) * value.dtype.itemsize
+
+
+def put_together(batches: Iterator[tuple[slice, torch.Tensor]], base: torch.Tensor) -> torch.Tensor:
+    """(B, classes) of slices and their scores; what comes later counts."""
+    parts = list(batches)
+    if not parts:
+        return base[:0]
+    scores = torch.cat([torch.empty_like(part) for _, part in parts])[: max(where.stop for where, _ in parts)]
+    for where, part in parts:
+        scores[where] = part
+    return scores

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import torch
 
+from cnnwidgets.core.nested import mapped, tensors
 from cnnwidgets.tracing.macs import count
 
 from .rules.postponed import AT_ONCE, at_once
-from .rules.registry import FUNCTIONS, OPERATIONS, Rule
-from .run import ReadsValues, EditRun
+from .rules.registry import ELEMENTWISE, FUNCTIONS, OPERATIONS, Rule
+from .run import EditRun, ReadsValues
 from .values.edits import Edits, untouched, whole
 from .values.sharing import about_to_change, conform, materialise, related, strides_like, take
 
@@ -103,29 +104,17 @@ def dispatched(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
 
 def edits_in(args: Any, kwargs: dict[str, Any] | None = None) -> list[Edits]:
     """All edits among the arguments of a call."""
-    found: list[Edits] = []
-    for value in (*args, *kwargs.values()) if kwargs else args:
-        if isinstance(value, Edits):
-            found.append(value)
-        elif isinstance(value, tuple | list):
-            found += edits_in(value)
-    return found
+    return [value for value in tensors((args, kwargs)) if isinstance(value, Edits)]
 
 
 def replaced(value: Any, by: Callable[[Edits], Any]) -> Any:
     """``value`` with the edits in it replaced."""
-    if isinstance(value, Edits):
-        return by(value)
-    if isinstance(value, tuple | list):
-        return type(value)(replaced(item, by) for item in value)
-    if isinstance(value, dict):
-        return {key: replaced(item, by) for key, item in value.items()}
-    return value
+    return mapped(value, lambda item: by(item) if isinstance(item, Edits) else item)
 
 
 def everything(run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The operation as usual, on whole values."""
-    run.meets |= not _elementwise(function)
+    run.mixes_batch |= not _elementwise(function)
     if function is torch.ops.aten._unsafe_view.default:  # noqa: SLF001  # the model believes the memory to be contiguous
         function = torch.ops.aten.reshape.default
     output = function(*replaced(args, Edits.whole), **replaced(kwargs, Edits.whole))
@@ -139,18 +128,18 @@ def everything(run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[
 
 def _elementwise(function: Any) -> bool:
     """Whether the operation looks at one place of one edit at a time."""
-    return getattr(OPERATIONS.get(function.overloadpacket), "into", None) is not None
+    return OPERATIONS.get(function.overloadpacket) in ELEMENTWISE
 
 
 def wrapped(run: EditRun, output: Any, of: Sequence[Edits] = ()) -> Any:
     """The tensors in ``output`` as whole values, laid out like those of their shape among ``of``."""
-    if isinstance(output, Edits):
-        return output
-    if isinstance(output, torch.Tensor):
-        return whole(run, output, strides=next((strides_like(v) for v in of if v.shape == output.shape), None))
-    if isinstance(output, tuple | list):
-        return type(output)(wrapped(run, item, of) for item in output)
-    return output
+
+    def wrap(value: Any) -> Any:
+        if isinstance(value, Edits) or not isinstance(value, torch.Tensor):
+            return value
+        return whole(run, value, strides=next((strides_like(v) for v in of if v.shape == value.shape), None))
+
+    return mapped(output, wrap)
 
 
 def _untouched(run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -174,9 +163,7 @@ def _untouched(run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[
     output = run.memo.get(("apart", function), replaced(args, _unedited), replaced(kwargs, _unedited), apart)
     if output is None:
         return NotImplemented
-    if isinstance(output, tuple | list):
-        return type(output)(untouched(run, item) for item in output)
-    return untouched(run, output)
+    return mapped(output, partial(untouched, run))
 
 
 def _same_for_both(once: Any, two: Any) -> bool:
@@ -204,7 +191,7 @@ def _viewed(nature: _Nature, run: EditRun, function: Any, args: tuple[Any, ...],
     given = edits_in(args, kwargs)
     for value in given:
         materialise(value)
-    run.meets |= function.overloadpacket not in _KEEPS_IMAGES
+    run.mixes_batch |= function.overloadpacket not in _KEEPS_IMAGES
     try:
         output = function(*replaced(args, _real), **replaced(kwargs, _real))
     except RuntimeError:  # the model's own memory is laid out in another way, which allows this view
@@ -212,7 +199,7 @@ def _viewed(nature: _Nature, run: EditRun, function: Any, args: tuple[Any, ...],
             conform(value)
         output = function(*replaced(args, _real), **replaced(kwargs, _real))
     likes = function(*replaced(args, layout), **replaced(kwargs, layout))
-    run.meets |= isinstance(output, torch.Tensor) and (output.dim() == 0 or len(output) != run.count)
+    run.mixes_batch |= isinstance(output, torch.Tensor) and (output.dim() == 0 or len(output) != run.count)
     for value in given:
         value.shared = True
     if isinstance(output, tuple | list):
@@ -249,20 +236,21 @@ def _written(nature: _Nature, run: EditRun, function: Any, args: tuple[Any, ...]
         for where in nature.writes
     ]
     for target in targets:
-        if isinstance(target, torch.Tensor):
-            run.settle(target)
         if isinstance(target, Edits):
+            run.settle(target.memories)
             about_to_change(target)
-            run.settle(target)
+            run.settle(target.memories)
+        elif isinstance(target, torch.Tensor):
+            run.settle([target])
     value = targets[0]
     if nature.functional is not None and isinstance(value, Edits) and not value.is_whole and not nature.draws:
-        output = _without_writing(nature, run, function, args, kwargs)
+        output = _without_writing(nature, run, args, kwargs)
         if isinstance(output, Edits) and output.shape == value.shape and output.dtype == value.dtype:
             return take(value, output)
     for target in targets:
         if isinstance(target, Edits):
             materialise(target)
-    run.meets |= nature.functional is None or not _elementwise(nature.functional)
+    run.mixes_batch |= nature.functional is None or not _elementwise(nature.functional)
     output = function(*replaced(args, Edits.whole), **replaced(kwargs, Edits.whole))
     for target in targets:
         if isinstance(target, Edits):
@@ -272,12 +260,9 @@ def _written(nature: _Nature, run: EditRun, function: Any, args: tuple[Any, ...]
     return wrapped(run, output)
 
 
-def _without_writing(nature: _Nature, run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    value = args[0]
+def _without_writing(nature: _Nature, run: EditRun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     rule = OPERATIONS.get(nature.functional.overloadpacket)
-    if rule is None:
-        return NotImplemented
-    into = getattr(rule, "into", None)
-    if into is not None and into(run, function, nature.functional, args, kwargs):
-        return value
-    return rule(run, nature.functional, *args, **kwargs)
+    return NotImplemented if rule is None else rule(run, nature.functional, *args, **kwargs)
+
+
+Edits.follow_function, Edits.follow_operation = called, dispatched

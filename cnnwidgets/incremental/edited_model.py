@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import nn
 
-from cnnwidgets.core.eager import never_compiled
+from cnnwidgets.core.capture import never_compiled
 from cnnwidgets.core.errors import NotSpatial
-from cnnwidgets.core.nested import rebuilt
+from cnnwidgets.core.nested import mapped, version
 from cnnwidgets.core.network import find_layer, own_tensors, unwrapped
-from cnnwidgets.core.versions import version
-from cnnwidgets.outputs.choice import children
 from cnnwidgets.running.forward import run as forward
 from cnnwidgets.running.own_gradients import again, in_graph
 from cnnwidgets.tracing.layouts.token_layout import AnyForm
@@ -159,17 +156,4 @@ def _usual(image: torch.Tensor) -> torch.Tensor:
 
 def ordinary(value: Any) -> Any:
     """What a model returned, with ordinary tensors in it."""
-    if isinstance(value, Edits):
-        return value.whole()
-    if isinstance(value, tuple | list | Mapping):
-        return rebuilt(value, ordinary)
-    held = {name: inner for name, inner in children(value) if isinstance(inner, Edits)} if _is_record(value) else {}
-    if held:
-        value = copy.copy(value)
-        for name, inner in held.items():
-            object.__setattr__(value, name, inner.whole())
-    return value
-
-
-def _is_record(value: Any) -> bool:
-    return not isinstance(value, torch.Tensor) and (hasattr(value, "__dict__") or hasattr(value, "__slots__"))
+    return mapped(value, lambda item: item.whole() if isinstance(item, Edits) else item)

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnwidgets.core.capture import attached, with_replaced
+from cnnwidgets.core.capture import attached
 from cnnwidgets.core.errors import NotSpatial
-from cnnwidgets.core.layer_output import layer_tensor
+from cnnwidgets.core.nested import layer_tensor, with_replaced
 from cnnwidgets.core.network import own_tensors, visible_layers
 from cnnwidgets.tracing.function_layers import Frame, FunctionCalls, FunctionLayer, Key
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import Any, Protocol
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from cnnwidgets.core.nested import mapped
 from cnnwidgets.tracing.macs import count
 
 from .memo import Memo
-from .values.recomputable import Recomputable, Recipe
+from .values.recomputable import Recipe
 from .work import Work
-
-if TYPE_CHECKING:
-    from .values.edits import Edits
 
 WHOLE = 0.85
 """A window that covers more than this share of its map becomes whole."""
@@ -32,23 +30,30 @@ class Pending:
     """A convolution that waits: batch normalisation that follows can be folded into its kernels.
 
     Attributes:
-        compute: (kernels, bias, rest) -> the result.
+        compute: (kernels, bias) -> the result.
         weight, bias: the layer's own.
         source: what is convolved; nobody may write to it before.
         places: rows times columns of the result, of all edits together.
-        rest: the result without edits, for what no edit reaches.
     """
 
-    compute: Callable[[torch.Tensor, torch.Tensor | None, Recomputable | None], torch.Tensor]
+    compute: Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
     weight: torch.Tensor
     bias: torch.Tensor | None
     source: torch.Tensor
     places: int
-    rest: Recomputable | None = None
 
     def plain(self) -> torch.Tensor:
         """The convolution alone."""
-        return self.compute(self.weight, self.bias, self.rest)
+        return self.compute(self.weight, self.bias)
+
+
+class Waiting(Protocol):
+    """A value that is computed when it is looked at."""
+
+    pending: Pending | None
+
+    def settle(self) -> None:
+        """Compute it."""
 
 
 @dataclass
@@ -60,7 +65,7 @@ class EditRun:
         work: multiply-adds.
         threshold: a window that covers more than this share of its map becomes whole.
         reads: whether the model's Python code read numbers that depend on edits.
-        meets: whether an operation may have let edits influence one another: one without a rule, on all of them.
+        mixes_batch: whether an operation may have let edits influence one another: one without a rule, on all of them.
         waiting: values that have not been computed yet.
         parted: memory that should be one, but lies in two places; nobody may write to it.
         largest: bytes of the largest value of all edits.
@@ -71,8 +76,8 @@ class EditRun:
     work: Work = field(default_factory=Work)
     threshold: float = WHOLE
     reads: bool = False
-    meets: bool = False
-    waiting: list[weakref.ref[Edits]] = field(default_factory=list)
+    mixes_batch: bool = False
+    waiting: list[weakref.ref[Waiting]] = field(default_factory=list)
     parted: list[StorageWeakRef] = field(default_factory=list)
     largest: int = 0
 
@@ -81,12 +86,8 @@ class EditRun:
         self.largest = max(self.largest, value.nbytes)
         return value
 
-    def settle(self, value: torch.Tensor | Edits) -> None:
-        """Before ``value`` is written to: compute what waits and still needs it as it is."""
-        if not self.waiting and not self.parted:
-            return
-        held = [value.kept, value.known, value.filled] if _is_edits(value) else [value]
-        tensors = [tensor for tensor in held if tensor is not None]
+    def settle(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Before ``tensors`` are written to: compute what waits and still needs them as they are."""
         if any(_storage(tensor) in self.parted for tensor in tensors if self.parted):
             raise RuntimeError("the model writes to memory that had to be laid out in two ways")
         memory = {tensor.untyped_storage().data_ptr() for tensor in tensors}
@@ -107,7 +108,7 @@ class EditRun:
 
     def base(self, function: Any, *args: Any, **kwargs: Any) -> Any:
         """``function`` on the unedited values, done the first time only: a :class:`Recomputable`, or a list of them."""
-        args, kwargs = _unedited(args), _unedited(kwargs)
+        args, kwargs = mapped((args, kwargs), _unedited)
 
         def done(real: Any, output: Any, again: bool) -> None:
             self.work.once(count(getattr(function, "overloadpacket", None), real, output), again=again)
@@ -115,19 +116,10 @@ class EditRun:
         return self.memo.get(function, args, kwargs, lambda: Recipe(function, args, kwargs, done).first())
 
 
-def _is_edits(value: Any) -> TypeGuard[Edits]:
-    return hasattr(value, "unedited")  # the class imports this module
-
-
 def _storage(tensor: torch.Tensor) -> StorageWeakRef:
     return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
 
 
 def _unedited(value: Any) -> Any:
-    if _is_edits(value):
-        return value.unedited
-    if isinstance(value, tuple | list):
-        return type(value)(_unedited(item) for item in value)
-    if isinstance(value, dict):
-        return {key: _unedited(item) for key, item in value.items()}
-    return value
+    """What stands for edits knows what it is without them; anything else is the same for all."""
+    return getattr(value, "unedited", value)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnwidgets.core.eager import never_compiled
+from cnnwidgets.core.capture import never_compiled
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError, is_out_of_memory
 from cnnwidgets.core.network import named_layers, unwrapped
 from cnnwidgets.outputs.readout import watched

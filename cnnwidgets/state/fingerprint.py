@@ -15,8 +15,8 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from cnnwidgets.core.direct_calls import Forward
+from cnnwidgets.core.nested import version
 from cnnwidgets.core.network import unwrapped
-from cnnwidgets.core.versions import version
 
 from .attributes import Contents, own_attributes
 

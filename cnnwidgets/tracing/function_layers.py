@@ -16,11 +16,10 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from cnnwidgets.core.nested import tensors, version
 from cnnwidgets.core.network import named_layers, unwrapped
-from cnnwidgets.core.versions import version
 
 from .graph import build
-from .provenance import tensors
 from .recording import Op, record
 from .torch_calls import plain_name
 
@@ -119,12 +118,12 @@ class FunctionCalls(TorchFunctionMode):
         kwargs = kwargs or {}
         if self.busy:
             return func(*args, **kwargs)
-        read = [*tensors(args), *tensors(tuple(kwargs.values()))]
+        read = tensors((args, kwargs))
         versions = [version(tensor) for tensor in read]
         output = func(*args, **kwargs)
         # As when it was recorded: a call counts if it reads what depends on the input, and makes or writes a tensor.
         written = [tensor for tensor, before in zip(read, versions, strict=True) if version(tensor) != before]
-        results = list(tensors(output)) if isinstance(output, torch.Tensor | list | tuple) else []
+        results = tensors(output) if isinstance(output, torch.Tensor | list | tuple) else []
         made = [result for result in results if not any(result is tensor for tensor in read)]
         if all(self._is_independent(tensor) for tensor in read):
             for tensor in made:

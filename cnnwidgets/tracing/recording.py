@@ -11,16 +11,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnwidgets.core.capture import attached
-from cnnwidgets.core.eager import never_compiled
+from cnnwidgets.core.capture import attached, never_compiled
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
+from cnnwidgets.core.nested import tensors
 from cnnwidgets.core.network import named_weights, unwrapped, visible_layers
 from cnnwidgets.running.forward import fitted, run
 from cnnwidgets.running.own_gradients import NeedsGradients, again, in_graph, is_first_to_ask, needs_gradients
 from cnnwidgets.state.preserved import preserved
 
 from .kinds import detail_of_call
-from .provenance import Origin, Provenance, View, covers, tensors
+from .provenance import Origin, Provenance, View, covers
 from .receptive.all_rules import output_field
 from .receptive.call import Call, mixed
 from .receptive.field import Field, combined, of_input, reshaped
@@ -163,7 +163,7 @@ class _Recorder(Watcher):
     def enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         parent = self._stack[-1] if self._stack else None
         frame = Frame(self._next(), module, self._names[module], parent)
-        given = list(tensors(args))
+        given = tensors(args)
         frame.inputs = tuple(dict.fromkeys(origin.op for origin in map(self._known.origin, given) if origin))
         frame.input_shape = tuple(given[0].shape) if given else ()
         if parent is not None:
@@ -180,7 +180,7 @@ class _Recorder(Watcher):
             self.busy = outer
 
     def _left(self, frame: Frame, args: tuple[Any, ...], output: Any) -> Any:
-        results = list(tensors(output))
+        results = tensors(output)
         if not results:
             return None
         replaced = None
@@ -233,7 +233,7 @@ class _Recorder(Watcher):
         frame = self._stack[-1] if self._stack else None
         if self.macs and frame is not None:
             frame.macs += self.macs
-        results = list(tensors(output))
+        results = tensors(output)
         name = plain_name(raw)
         targets = self._targets(raw, args, kwargs, results)
         read = self._read(raw, args, kwargs)
@@ -295,7 +295,7 @@ class _Recorder(Watcher):
         if raw == "__setitem__":
             return [args[0]]
         written = {id(value) for value in self.written}
-        given = [*tensors(args), *tensors(tuple(kwargs.values()))]
+        given = tensors((args, kwargs))
         return list({id(value): value for value in (*given, *results) if id(value) in written}.values())
 
     def _write(self, target: torch.Tensor, origin: Origin, frame: Frame | None) -> None:

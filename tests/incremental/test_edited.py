@@ -168,14 +168,14 @@ def test_values_are_kept_between_calls_and_freed() -> None:
     model, seen = net(), []
     edited = Edited(model, IMAGE)
     edited.scores(PATCH, TOPS, LEFTS)
-    kept, done = edited._memo.bytes, edited.work.done
+    kept, done = edited._engine.memo.bytes, edited.work.done
     edited.scores(PATCH, TOPS, LEFTS)
     once = edited.work.done - done
     assert kept > 0
-    assert edited._memo.bytes == kept
+    assert edited._engine.memo.bytes == kept
     assert once < done
     edited.close()
-    assert edited._memo.bytes == 0
+    assert edited._engine.memo.bytes == 0
     seen.append(edited.scores(PATCH, TOPS, LEFTS))
     torch.testing.assert_close(seen[0], truth(model))
 
@@ -190,7 +190,7 @@ def test_weights_made_anew_each_time_do_not_pile_up() -> None:
         sizes = []
         for _ in range(12):
             torch.testing.assert_close(edited.scores(PATCH, TOPS, LEFTS), truth(model))
-            sizes.append(edited._memo.bytes)
+            sizes.append(edited._engine.memo.bytes)
         assert sizes[-1] == sizes[-2] == sizes[-3]
 
 
@@ -551,7 +551,7 @@ def test_tensors_made_anew_before_the_layer_do_not_pile_up() -> None:
         sizes = []
         for _ in range(12):
             edited.scores(torch.ones(2, 2, 2), [3], [3])
-            sizes.append(len(edited._memo._given))
+            sizes.append(len(edited._engine.memo._given))
         assert sizes[-1] == sizes[-4]
 
 

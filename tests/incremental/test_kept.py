@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cnnwidgets.incremental.memo import Memo
-from cnnwidgets.incremental.values.recomputable import Recomputable, Recipe
+from cnnwidgets.incremental.values.recomputable import Recipe, Recomputable
 from cnnwidgets.incremental.work import Work
 
 

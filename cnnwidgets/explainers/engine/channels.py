@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from cnnwidgets.core.arguments import checked_count
 from cnnwidgets.core.errors import CnnWidgetsError, TargetError
 from cnnwidgets.outputs.targets import class_scores, kind_of, probabilities, resolve
 
@@ -44,8 +45,7 @@ def strongest(maps: torch.Tensor, channels: int | None) -> torch.Tensor:
     """
     if channels is None:
         return torch.arange(len(maps))
-    if not isinstance(channels, int) or isinstance(channels, bool) or channels < 1:
-        raise CnnWidgetsError(f"channels is {channels!r}; expected an int of at least 1, or None for all.")
+    checked_count(channels, "channels", alternative=", or None for all", error=CnnWidgetsError)
     spread = maps.flatten(1).double().var(1, correction=0).nan_to_num(torch.inf)
     return spread.topk(min(channels, len(maps))).indices.sort().values.cpu()
 

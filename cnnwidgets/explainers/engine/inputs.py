@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
+from cnnwidgets.core.nested import version
 from cnnwidgets.core.network import named_weights, own_tensors, unwrapped
 from cnnwidgets.core.plain import plain_tensor
-from cnnwidgets.core.versions import version
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.running.forward import fitted
 

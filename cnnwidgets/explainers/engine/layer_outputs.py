@@ -12,15 +12,13 @@ import torch
 from torch import nn
 from torch.autograd.graph import get_gradient_edge
 
-from cnnwidgets.core.capture import attached, with_replaced
-from cnnwidgets.core.layer_output import layer_tensor
+from cnnwidgets.core.capture import attached
+from cnnwidgets.core.nested import layer_tensor, tensors, version, with_replaced
 from cnnwidgets.core.network import own_tensors, unwrapped, visible_layers
-from cnnwidgets.core.versions import version
 from cnnwidgets.tracing.function_layers import Frame, FunctionCalls, FunctionLayer, Key
 from cnnwidgets.tracing.layouts.layouts import Layout, Layouts
 from cnnwidgets.tracing.layouts.plain_pass import PlainPass
 from cnnwidgets.tracing.pathway import Pathway
-from cnnwidgets.tracing.provenance import tensors
 
 from .call_outputs import Base, Call, Output
 

@@ -13,8 +13,7 @@ from cnnwidgets.core.errors import Cancelled
 from cnnwidgets.core.network import layer_names
 from cnnwidgets.explorer.sentences import in_words
 from cnnwidgets.explorer.work.session import Scene
-from cnnwidgets.incremental.switched import Switched
-from cnnwidgets.incremental.switched_off import switched_off
+from cnnwidgets.incremental.zeroed import ZeroedScores, zeroed
 from cnnwidgets.outputs.kinds import COMPETING
 from cnnwidgets.outputs.targets import class_scores, probabilities
 from cnnwidgets.running.forward import fitted, run
@@ -31,7 +30,7 @@ class _Opened:
 
     scene: Scene
     layouts: Layouts
-    switched: Switched
+    switched: ZeroedScores
 
 
 class Switching(Part):
@@ -111,7 +110,7 @@ class Switching(Part):
         opened = self._of(scene)
         if image is scene.picture.tensor:
             return opened.switched.scores(off, counts)[0].float().cpu()
-        off_now = switched_off(model, off, layouts=opened.layouts, counts=counts)
+        off_now = zeroed(model, off, layouts=opened.layouts, counts=counts)
         with torch.no_grad(), preserved(model, evaluate=True), off_now:
             return class_scores(run(model, fitted(model, image.clone())), batch=1)[0].float().cpu()
 
@@ -120,7 +119,7 @@ class Switching(Part):
         if self._opened is None or self._opened.scene is not scene:
             model = self._host.session.model
             layouts = scene.first.layouts
-            self._opened = _Opened(scene, layouts, Switched(model, scene.picture.tensor, layouts))
+            self._opened = _Opened(scene, layouts, ZeroedScores(model, scene.picture.tensor, layouts))
         return self._opened
 
     def _run_without(self, stop: threading.Event) -> None:

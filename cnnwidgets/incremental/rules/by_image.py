@@ -33,7 +33,7 @@ def attention(
     an_edit_each = isinstance(attn_mask, torch.Tensor) and attn_mask.dim() > 3 and attn_mask.shape[0] > 1
     if all(of_edits[:3]) and (of_edits[3] or (not isinstance(attn_mask, Edits) and not an_edit_each)) and not dropout_p:
         return untouched(run, run.base(function, *given, dropout_p, is_causal, **options))
-    run.meets = True
+    run.mixes_batch = True
     output = function(*replaced(given, Edits.whole), dropout_p, is_causal, **options)
     return whole(run, output, strides=output.stride())
 

@@ -64,7 +64,7 @@ def linear(run: EditRun, function: Any, x: Any, weight: Any, bias: Any = None) -
     return windowed(run, base, function(x.win, weight, bias), (x.y, x.x), x.reach, x.axes)
 
 
-@rule("_softmax", "_log_softmax", "glu", "sum", "amin", "linalg_vector_norm", "var", "cumsum", "argmax")
+@rule("_softmax", "_log_softmax", "glu", "sum", "amin", "amax", "linalg_vector_norm", "var", "cumsum", "argmax")
 def over_channels(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """A reduction, or normalisation, over channels."""
     if not isinstance(x, Edits) or x.is_whole:

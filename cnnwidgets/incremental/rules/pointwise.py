@@ -11,11 +11,10 @@ from cnnwidgets.incremental.dispatch import edits_in, everything, layout
 from cnnwidgets.incremental.run import EditRun
 from cnnwidgets.incremental.values.boxes import EditBox, Ints, union
 from cnnwidgets.incremental.values.edits import Edits, piece, untouched, whole, windowed
-from cnnwidgets.incremental.values.recomputable import Recomputable
 from cnnwidgets.incremental.values.sharing import strides_like
 from cnnwidgets.incremental.values.windows import Axes, windows
 
-from .registry import OPERATIONS, rule
+from .registry import ELEMENTWISE, OPERATIONS, rule
 
 _UNARY = """relu gelu silu sigmoid hardtanh hardswish hardsigmoid leaky_relu elu celu selu tanh exp exp2 expm1 neg mish
 softplus softshrink hardshrink threshold sqrt rsqrt square log log1p log_sigmoid erf sin cos atan abs sign round floor
@@ -90,31 +89,6 @@ def several(run: EditRun, function: Any, *args: Any, **kwargs: Any) -> Any:
     return windowed(run, base, win, place.corners, place.box, place.axes, strides=_strides(place.shape, touched[0]))
 
 
-def _several_into(run: EditRun, function: Any, functional: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Write the result into the windows of the first of ``args``, if they are its own and hold it; else False.
-
-    Args:
-        function, functional: the operation, in place and not.
-    """
-    value = args[0]
-    if not value.owned or not value.is_windowed or any(v.is_whole for v in edits_in(args)) or _varies(args):
-        return False
-    place = _place(run, args)
-    if place is None or place.shape != tuple(value.shape) or place.size != _size(value):
-        return False
-    if any((one != other).any() for one, other in zip(place.corners, (value.y, value.x), strict=True)):
-        return False
-    base = run.base(functional, *args, **kwargs)
-    if base.dtype != value.dtype:
-        return False
-    function(*map(place.part, args), **kwargs)
-    value.unedited, value.filled, value.box = base, None, place.box
-    return True
-
-
-several.into = _several_into  # type: ignore[attr-defined]
-
-
 def same_place(value: Edits, other: Edits) -> bool:
     """Whether the windows of two values are the same."""
     if value is other:
@@ -159,14 +133,6 @@ def _axes_of(given: list[Edits]) -> tuple[int, int]:
 
 def box_of_all(given: list[Edits], args: Any, output: torch.Tensor) -> EditBox | None:
     """Where the result of a pointwise operation may differ; None: everywhere."""
-    plain = any(
-        isinstance(v, torch.Tensor)
-        and not isinstance(v, Edits)
-        and v.dim() == output.dim()
-        and v.dim()
-        and v.shape[0] > 1
-        for v in args
-    )
     reached = [value for value in given if not value.is_untouched]
     axes = _axes_of(given)
     for value in reached:
@@ -174,7 +140,7 @@ def box_of_all(given: list[Edits], args: Any, output: torch.Tensor) -> EditBox |
             return None
         if value.side != (output.shape[axes[0]], output.shape[axes[1]]):
             return None
-    if plain or not reached:
+    if not reached or _varies(args):
         return None
     return union(value.reach for value in reached)
 
@@ -197,16 +163,6 @@ def by_window(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) ->
     return windowed(run, base, win, (x.y, x.x), x.reach, x.axes, strides=strides)
 
 
-def _by_window_into(run: EditRun, function: Any, functional: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """The same as for arithmetic, on the windows that are there."""
-    x = args[0]
-    if not x.owned or not x.is_windowed or len(edits_in(args, kwargs)) > 1:
-        return False
-    function(x.win, *args[1:], **kwargs)
-    x.unedited, x.filled = run.base(functional, *args, **kwargs), None
-    return True
-
-
 def keep_box(output: Any, x: Edits) -> Any:
     """``output``, whole, may differ where ``x`` may."""
     if isinstance(output, Edits):
@@ -214,7 +170,7 @@ def keep_box(output: Any, x: Edits) -> Any:
     return output
 
 
-by_window.into = _by_window_into  # type: ignore[attr-defined]
+ELEMENTWISE.update((several, by_window))
 for _name in _UNARY.split():
     if hasattr(torch.ops.aten, _name):
         OPERATIONS[getattr(torch.ops.aten, _name)] = by_window
@@ -234,7 +190,7 @@ def batch_norm(run: EditRun, _: Any, x: Any, weight: Any, bias: Any, mean: Any, 
         x.source.let_go()
         return untouched(run, base), *nothing
     base = None if x.is_whole else run.base(_normalised, x, *fixed)
-    folded = _folded(run, x, fixed, base)
+    folded = _folded(run, x, fixed)
     if base is None:
         real = _normalised(x.every, *fixed) if folded is None else folded
         return whole(run, real, x.box, x.axes, strides=strides_like(x)), *nothing
@@ -246,7 +202,7 @@ def _normalised(x: Any, mean: Any, variance: Any, weight: Any, bias: Any, eps: f
     return torch.nn.functional.batch_norm(x, mean, variance, weight, bias, False, 0.0, eps)
 
 
-def _folded(run: EditRun, x: Edits, fixed: tuple[Any, ...], rest: Recomputable | None) -> torch.Tensor | None:
+def _folded(run: EditRun, x: Edits, fixed: tuple[Any, ...]) -> torch.Tensor | None:
     """The convolution that ``x`` waits for, with kernels that also normalise.
 
     None if ``x`` is no such value, or if there are more kernels to multiply than results.
@@ -269,4 +225,4 @@ def _folded(run: EditRun, x: Edits, fixed: tuple[Any, ...], rest: Recomputable |
         weight, bias = kernels()
     else:
         weight, bias = run.memo.get("folded", (pending.weight, pending.bias, *fixed), {}, kernels)
-    return pending.compute(weight, bias, rest)
+    return pending.compute(weight, bias)

@@ -22,7 +22,9 @@ from .pointwise import by_window
 from .registry import rule
 
 
-def _matrix(function: Any, like: Recomputable, sides: tuple[int, int], args: tuple[Any, ...], axis: int) -> torch.Tensor:
+def _matrix(
+    function: Any, like: Recomputable, sides: tuple[int, int], args: tuple[Any, ...], axis: int
+) -> torch.Tensor:
     """(out, in): the weights with which ``function`` makes rows (``axis`` 2) or columns (3) of those it gets."""
     side, other = sides[axis - 2], sides[3 - axis]
     wide = torch.float64 if like.dtype == torch.float64 else torch.float32

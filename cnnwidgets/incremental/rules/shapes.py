@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cnnwidgets.incremental.dispatch import everything
+from cnnwidgets.incremental.dispatch import everything, layout
 from cnnwidgets.incremental.run import EditRun
 from cnnwidgets.incremental.values.boxes import EditBox, union
 from cnnwidgets.incremental.values.edits import Edits, piece, untouched, whole, windowed
@@ -15,7 +15,6 @@ from cnnwidgets.incremental.values.windows import MAPS
 
 from .pointwise import same_place
 from .registry import rule
-from .remapping import moving
 
 
 @rule("cat")
@@ -68,9 +67,8 @@ def constant_pad(run: EditRun, function: Any, x: Any, pad: Any, value: Any = 0) 
         return NotImplemented
     left, _, top, _ = (*pad, 0, 0)[:4]
     box = EditBox(x.reach.y0 + top, x.reach.y1 + top, x.reach.x0 + left, x.reach.x1 + left)
-    x.owned = False
     base = run.base(function, x, pad, value)
-    return windowed(run, base, x.win, (x.y + top, x.x + left), box, x.axes, owned=False)
+    return windowed(run, base, x.win, (x.y + top, x.x + left), box, x.axes)
 
 
 @rule("detach", "alias")
@@ -102,18 +100,10 @@ def transpose(run: EditRun, function: Any, x: Any, one: int, other: int) -> Any:
 
 def _view(run: EditRun, function: Any, x: Edits, axes: tuple[int, int], *args: Any) -> Edits:
     base = run.base(function, x, *args)
-    strides = _meta(x, function, *args).stride()
+    strides = function(layout(x), *args).stride()
     if x.is_untouched:
         return untouched(run, base, strides)
-    x.owned = False
-    return windowed(run, base, function(x.win, *args), (x.y, x.x), x.reach, axes, owned=False, strides=strides)
-
-
-def _meta(x: Edits, function: Any, *args: Any) -> torch.Tensor:
-    """What ``function`` makes of the layout that the model believes ``x`` to have."""
-    like = torch.empty_strided(x.shape, x.stride(), dtype=x.dtype, device="meta")
-    made: torch.Tensor = function(like, *args)
-    return made
+    return windowed(run, base, function(x.win, *args), (x.y, x.x), x.reach, axes, strides=strides)
 
 
 @rule("view", "_unsafe_view", "reshape")
@@ -122,7 +112,7 @@ def view(run: EditRun, _: Any, x: Any, shape: Any) -> Any:
     if x.is_whole:
         return NotImplemented
     try:
-        strides = _meta(x, torch.ops.aten.view.default, shape).stride()
+        strides = torch.ops.aten.view.default(layout(x), shape).stride()
     except RuntimeError:
         return NotImplemented
     shape = list(shape)
@@ -139,9 +129,8 @@ def view(run: EditRun, _: Any, x: Any, shape: Any) -> Any:
         return NotImplemented
     within = list(shape)
     within[axes[0]], within[axes[1]] = x.win.shape[x.axes[0]], x.win.shape[x.axes[1]]
-    x.owned = False
     win = x.win.reshape(within)
-    return windowed(run, base, win, (x.y, x.x), x.reach, axes, owned=False, strides=strides)
+    return windowed(run, base, win, (x.y, x.x), x.reach, axes, strides=strides)
 
 
 def _axes_after(old: tuple[int, ...], new: tuple[int, ...], axes: tuple[int, int]) -> tuple[int, int] | None:
@@ -166,13 +155,12 @@ def split(run: EditRun, function: Any, x: Any, sizes: Any, dim: int = 0) -> Any:
     if dim == 0 or (x.is_windowed and dim in x.axes):
         return NotImplemented
     bases = run.base(function, x, sizes, dim)
-    likes = _meta(x, function, sizes, dim)
+    likes = function(layout(x), sizes, dim)
     if x.is_untouched:
         return [untouched(run, base, like.stride()) for base, like in zip(bases, likes, strict=True)]
-    x.owned = False
     wins = function(x.win, sizes, dim)
     return [
-        windowed(run, base, win, (x.y, x.x), x.reach, x.axes, owned=False, strides=like.stride())
+        windowed(run, base, win, (x.y, x.x), x.reach, x.axes, strides=like.stride())
         for base, win, like in zip(bases, wins, likes, strict=True)
     ]
 
@@ -185,8 +173,7 @@ def slice_(run: EditRun, function: Any, x: Any, dim: int = 0, start: Any = None,
         all_images = start in (None, 0) and (end is None or end >= len(x)) and step == 1
         return _view(run, torch.ops.aten.alias.default, x, x.axes) if all_images else NotImplemented
     if x.is_windowed and dim in x.axes:
-        made = moving(run, function, x, dim, start, end, step)
-        return made if made is NotImplemented else restrided(made, _meta(x, function, dim, start, end, step).stride())
+        return NotImplemented
     return _view(run, function, x, x.axes, dim, start, end, step)
 
 
@@ -205,10 +192,3 @@ def fresh(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any
         torch.empty_strided(x.shape, x.stride(), dtype=x.dtype, device=x.device), *args, **kwargs
     )
     return whole(run, made) if made.dim() and made.shape[0] == run.count else made
-
-
-def restrided(value: Edits, strides: tuple[int, ...]) -> Edits:
-    """``value``, windowed, with the layout that a view has."""
-    return windowed(
-        value.run, value.source, value.win, (value.y, value.x), value.reach, value.axes, owned=False, strides=strides
-    )

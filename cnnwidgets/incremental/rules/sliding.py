@@ -12,23 +12,14 @@ import torch
 from torch.nn import functional
 
 from cnnwidgets.incremental.dispatch import edits_in
-from cnnwidgets.incremental.run import Pending, EditRun
+from cnnwidgets.incremental.run import EditRun, Pending
 from cnnwidgets.incremental.values.boxes import EditBox, Ints
 from cnnwidgets.incremental.values.edits import Edits, cut, later, untouched, waiting, whole, windowed
-from cnnwidgets.incremental.values.parts import WindowPart, parts
-from cnnwidgets.incremental.values.recomputable import Recomputable
 from cnnwidgets.incremental.values.sharing import snapshot
-from cnnwidgets.incremental.values.windows import MAPS, index, windows
+from cnnwidgets.incremental.values.windows import MAPS, Pair
 
-from .packing import convolve, convolve_parts
 from .registry import rule
 from .resampling import resample
-from .transposed import transposed_convolution
-
-Pair = tuple[int, int]
-_LEAST_SPLIT = 8
-_A_COPY, _A_CALL = 250, 2e7
-"""What copying a number and calling a convolution cost, in multiply-adds; measured on two cores of a CPU."""
 
 
 @dataclass(frozen=True)
@@ -103,14 +94,10 @@ def reach(run: EditRun, x: Edits, kernel: Kernel, side: Pair) -> tuple[EditBox |
 def source(run: EditRun, x: Edits, kernel: Kernel, wanted: Windows, side: Pair, fill: float) -> torch.Tensor:
     """What the operation, without its padding, is applied to: pieces (B, C, h, w) of the padded value."""
     if kernel.same:
-        x.owned = False
         return x.win
     (y, left), stride = wanted.corners, kernel.stride
     padded, shift = _padded(run, x, kernel, side, fill)
-    piece = cut(padded, x, (y * stride[0], left * stride[1]), kernel.seen(wanted.size), shift)
-    if piece is x.win:
-        x.owned = False
-    return piece
+    return cut(padded, x, (y * stride[0], left * stride[1]), kernel.seen(wanted.size), shift)
 
 
 def slide(
@@ -165,8 +152,6 @@ def convolution(
     args = (weight, bias, stride, padding, dilation, transposed, output_padding, groups)
     if x.is_untouched:
         return untouched(run, run.base(function, x, *args))
-    if transposed and x.is_windowed:
-        return transposed_convolution(run, function, x, weight, bias, stride, padding, dilation, output_padding, groups)
     if len(x) != run.count or transposed:
         return NotImplemented
     kernel = Kernel(pair(weight.shape[2:]), pair(stride), pair(padding), pair(dilation))
@@ -174,52 +159,20 @@ def convolution(
     if min(side) < 1:
         return NotImplemented
     (box, wanted), each = reach(run, x, kernel, side), math.prod(weight.shape)
-    split = _worth_splitting(weight, wanted)
     places = run.count * math.prod(side if wanted is None else wanted.size)
-    done = sum(part.places for part in split) if split else places
-    run.work.edits(done * each, each, side[0] * side[1], box, run.count)
-    entire = wanted is None or (wanted.size == side and not kernel.same and not split)
+    run.work.edits(places * each, each, side[0] * side[1], box, run.count)
+    entire = wanted is None or (wanted.size == side and not kernel.same)
     around = padding if entire else (0, 0)
     seen = x.whole() if entire or wanted is None else source(run, x, kernel, wanted, side, 0.0)
-    if seen is x.kept:
-        x.owned = False
 
-    def compute(kernels: torch.Tensor, offset: torch.Tensor | None, rest: Recomputable | None) -> torch.Tensor:
-        if not split or wanted is None or rest is None:
-            return convolve(run, seen, kernels, offset, stride, around, dilation, groups)
-        made = windows(rest.tensor, *wanted.corners, wanted.size, MAPS)
-        looked_at = [seen[index(part.which, seen.device)][_seen_by(kernel, part)] for part in split]
-        found = convolve_parts(looked_at, kernels, offset, stride, dilation, groups)
-        for part, values in zip(split, found, strict=True):
-            made[index(part.which, made.device), :, part.top : part.bottom, part.left : part.right] = values
-        return made
+    def compute(kernels: torch.Tensor, offset: torch.Tensor | None) -> torch.Tensor:
+        return functional.conv2d(seen, kernels, offset, stride, around, dilation, groups)
 
     if wanted is None:
         like = torch.empty((run.count, weight.shape[0], *side), dtype=x.dtype, device="meta")
         return waiting(whole(run, None, box, like=like, device=x.device), Pending(compute, weight, bias, seen, places))
-    base = run.base(function, x, *args)
-    pending = Pending(compute, weight, bias, seen, places, base)
-    return waiting(windowed(run, base, None, wanted.corners, wanted.box), pending)
-
-
-def _worth_splitting(weight: torch.Tensor, wanted: Windows | None) -> list[WindowPart]:
-    """The parts that are reached of the windows, if to convolve them one after the other takes less; else none."""
-    if wanted is None or len(wanted.box.y0) < _LEAST_SPLIT:
-        return []
-    places = len(wanted.box.y0) * wanted.size[0] * wanted.size[1]
-    moving = _A_COPY * places * (weight.shape[0] + weight.shape[1])
-    if (places - wanted.box.places) * weight.numel() <= moving + 2 * _A_CALL:  # as for most: not even exactly the boxes
-        return []
-    split = parts(wanted.box, wanted.corners, wanted.size)
-    saved = (places - sum(part.places for part in split)) * weight.numel()
-    return split if saved > moving + _A_CALL * len(split) else []
-
-
-def _seen_by(kernel: Kernel, part: WindowPart) -> tuple[slice, ...]:
-    """What a part of the outputs of a window looks at."""
-    (down, right), (h, w) = kernel.stride, kernel.extent
-    rows = slice(part.top * down, (part.bottom - 1) * down + h)
-    return slice(None), slice(None), rows, slice(part.left * right, (part.right - 1) * right + w)
+    pending = Pending(compute, weight, bias, seen, places)
+    return waiting(windowed(run, run.base(function, x, *args), None, wanted.corners, wanted.box), pending)
 
 
 @rule("max_pool2d_with_indices")

@@ -6,17 +6,19 @@ import math
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 
-from cnnwidgets.incremental.run import Pending, EditRun
+from cnnwidgets.incremental.run import EditRun, Pending
 
 from .boxes import EditBox, Ints
 from .recomputable import Recomputable
 from .windows import MAPS, Axes, paste, repeated, windows
 
 T = TypeVar("T")
+Follow = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
+"""``(function, args, kwargs)`` -> what it returns."""
 
 
 @dataclass
@@ -37,6 +39,8 @@ class Edits(torch.Tensor):
     Untouched by any edit: only ``base``. Windowed: ``win`` at rows ``y``, columns ``x``. Whole: ``every``.
 
     Attributes:
+        follow_function, follow_operation: what happens when torch calls a Python function, or an ATen operation, on
+            edits; set by the module that knows the rules.
         run: the forward pass that it belongs to.
         unedited: (1, ...), the value without edits; None when whole.
         kept: (B, ...), what differs from it, of one size for all edits.
@@ -44,13 +48,14 @@ class Edits(torch.Tensor):
         y, x: (B,), top and left of the windows.
         box: where exactly each edit may differ; None: everywhere. Whole values keep it too, for counting.
         axes: which axes are rows and columns.
-        owned: whether nobody else looks at ``kept``.
         known: (B, ...), when whole; ``thunk`` makes it if it is None.
         filled: (B, ...), the whole of a windowed value, if somebody asked for it.
         shared: whether ``known`` is memory of other values too.
         family, path: the values that share the memory of this one, and how it is made of the first of them.
     """
 
+    follow_function: ClassVar[Follow]
+    follow_operation: ClassVar[Follow]
     run: EditRun
     unedited: Recomputable | None
     pending: Pending | None
@@ -59,7 +64,6 @@ class Edits(torch.Tensor):
     x: Ints
     box: EditBox | None
     axes: Axes
-    owned: bool
     known: torch.Tensor | None
     thunk: Callable[[], torch.Tensor] | None
     filled: torch.Tensor | None
@@ -85,6 +89,11 @@ class Edits(torch.Tensor):
     def is_windowed(self) -> bool:
         """Whether edits differ in a window only."""
         return self.unedited is not None and (self.kept is not None or self.pending is not None)
+
+    @property
+    def memories(self) -> list[torch.Tensor]:
+        """The tensors of all edits that are at hand."""
+        return [tensor for tensor in (self.kept, self.known, self.filled) if tensor is not None]
 
     @property
     def base(self) -> torch.Tensor:
@@ -149,9 +158,7 @@ class Edits(torch.Tensor):
 
     @classmethod
     def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        from cnnwidgets.incremental.dispatch import called
-
-        return called(function, args, kwargs or {})
+        return cls.follow_function(function, args, kwargs or {})
 
     @classmethod
     def __torch_dispatch__(  # type: ignore[override]
@@ -161,9 +168,7 @@ class Edits(torch.Tensor):
         args: Any = (),
         kwargs: Any = None,
     ) -> Any:
-        from cnnwidgets.incremental.dispatch import dispatched
-
-        return dispatched(function, args, kwargs or {})
+        return cls.follow_operation(function, args, kwargs or {})
 
 
 def _there(value: T | None) -> T:
@@ -187,7 +192,7 @@ def blank(
     )
     made.run = run
     made.unedited = made.pending = made.kept = made.box = made.known = made.thunk = made.filled = made.family = None
-    made.axes, made.owned, made.path, made.shared = MAPS, True, (), False
+    made.axes, made.path, made.shared = MAPS, (), False
     return made
 
 
@@ -207,7 +212,6 @@ def windowed(
     box: EditBox,
     axes: Axes = MAPS,
     *,
-    owned: bool = True,
     strides: tuple[int, ...] | None = None,
 ) -> Edits:
     """A value that differs from ``base`` (1, ...) in ``win`` (B, ...), whose top left ``corners`` are rows, columns."""
@@ -215,7 +219,7 @@ def windowed(
     made = blank(run, (run.count, *base.shape[1:]), base, strides)
     if win is not None:
         run.made(win)
-    made.unedited, made.kept, (made.y, made.x), made.box, made.axes, made.owned = base, win, corners, box, axes, owned
+    made.unedited, made.kept, (made.y, made.x), made.box, made.axes = base, win, corners, box, axes
     return made
 
 

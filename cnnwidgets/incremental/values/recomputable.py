@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from cnnwidgets.core.nested import mapped
+
 from .windows import laid
 
 
@@ -28,7 +30,10 @@ class Recomputable:
     __slots__ = ("again", "device", "dtype", "held", "shape", "sources", "wanted")
 
     def __init__(
-        self, tensor: torch.Tensor, sources: tuple[Recomputable, ...] = (), again: Callable[[], torch.Tensor] | None = None
+        self,
+        tensor: torch.Tensor,
+        sources: tuple[Recomputable, ...] = (),
+        again: Callable[[], torch.Tensor] | None = None,
     ) -> None:
         self.shape, self.dtype, self.device = tensor.shape, tensor.dtype, tensor.device
         self.held: torch.Tensor | None = tensor
@@ -96,7 +101,7 @@ class Recipe:
     def _run(self, *, again: bool = True) -> Any:
         if self._versions != [tensor._version for tensor in self._given]:  # noqa: SLF001
             raise RuntimeError("the model has written to what a value was made of")
-        args, kwargs = _real(self._args), _real(self._kwargs)
+        args, kwargs = mapped((self._args, self._kwargs), _real)
         output = self._function(*args, **kwargs)
         self._done(args, output, again)
         return output
@@ -115,13 +120,7 @@ def _sort(value: Any, sources: list[Recomputable], given: list[torch.Tensor]) ->
 
 
 def _real(value: Any) -> Any:
-    if isinstance(value, Recomputable):
-        return value.now()
-    if isinstance(value, tuple | list):
-        return type(value)(_real(item) for item in value)
-    if isinstance(value, dict):
-        return {key: _real(item) for key, item in value.items()}
-    return value
+    return value.now() if isinstance(value, Recomputable) else value
 
 
 def _laid(output: torch.Tensor) -> torch.Tensor:

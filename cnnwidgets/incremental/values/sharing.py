@@ -13,7 +13,6 @@ from .edits import Edits, Family, blank
 def snapshot(value: Edits) -> Edits:
     """``value`` as it is now, whatever is done to it later."""
     made = blank(value.run, value.shape, value, value.stride())
-    value.owned = False
     take(made, value)
     return made
 
@@ -33,13 +32,7 @@ def take(value: Edits, other: Edits) -> Edits:
     """Give ``value`` what ``other`` stands for, as an in-place operation does; returns ``value``."""
     other.settle()
     value.pending = None
-    value.unedited, value.kept, value.box, value.axes, value.owned = (
-        other.unedited,
-        other.kept,
-        other.box,
-        other.axes,
-        other.owned,
-    )
+    value.unedited, value.kept, value.box, value.axes = other.unedited, other.kept, other.box, other.axes
     if other.kept is not None:
         value.y, value.x = other.y, other.x
     value.known, value.thunk, value.filled = other.known, other.thunk, None
@@ -62,7 +55,7 @@ def related(view: Edits, parent: Edits, replay: Callable[[torch.Tensor], torch.T
     if parent.family is None:
         parent.family = Family(snapshot(parent))
         parent.family.members.append(weakref.ref(parent))
-    view.family, view.path, view.owned = parent.family, (*parent.path, replay), False
+    view.family, view.path = parent.family, (*parent.path, replay)
     view.family.members.append(weakref.ref(view))
     return view
 

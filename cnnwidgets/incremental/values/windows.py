@@ -12,7 +12,8 @@ from .boxes import Ints
 Axes = tuple[int, int]
 """Which axes of a tensor are rows and columns."""
 MAPS: Axes = (2, 3)
-_FEW = 12
+Pair = tuple[int, int]
+"""(rows, columns)."""
 
 
 def laid(tensor: torch.Tensor) -> torch.Tensor:
@@ -48,7 +49,7 @@ def paste(onto: torch.Tensor, win: torch.Tensor, y: Ints, x: Ints, axes: Axes) -
     """Put ``win`` (B, ...) at rows ``y``, columns ``x`` of ``onto`` (B, ...), cropped by it; returns ``onto``."""
     height, width = (onto.shape[axis] for axis in axes)
     h, w = (win.shape[axis] for axis in axes)
-    for which, top, left in _alike(y, x):
+    for which, top, left in _same_corner(y, x):
         t0, l0, t1, l1 = max(top, 0), max(left, 0), min(top + h, height), min(left + w, width)
         if t1 <= t0 or l1 <= l0:
             continue
@@ -61,16 +62,11 @@ def _within(tensor: torch.Tensor, axes: Axes, top: int, left: int, bottom: int, 
     return tensor.narrow(axes[0], top, bottom - top).narrow(axes[1], left, right - left)
 
 
-def _alike(y: Ints, x: Ints) -> Iterator[tuple[slice | torch.Tensor, int, int]]:
-    """Edits with the same place, together: neighbours as a slice, which copies faster than an index."""
-    ends = np.flatnonzero((np.diff(y) != 0) | (np.diff(x) != 0)) + 1
-    if len(ends) < _FEW:
-        start = 0
-        for end in [*ends.tolist(), len(y)]:
-            yield slice(start, end), int(y[start]), int(x[start])
-            start = end
+def _same_corner(y: Ints, x: Ints) -> Iterator[tuple[slice | torch.Tensor, int, int]]:
+    """Edits whose windows begin at the same row and column, together."""
+    if len(y) == 1:  # as in a drag: a slice copies faster than an index
+        yield slice(0, 1), int(y[0]), int(x[0])
         return
-    places, inverse = np.unique(np.stack([y, x], 1), axis=0, return_inverse=True)
-    inverse = inverse.reshape(-1)
-    for group, (top, left) in enumerate(places.tolist()):
-        yield torch.from_numpy(np.flatnonzero(inverse == group)), top, left
+    corners, group_of = np.unique(np.stack([y, x], 1), axis=0, return_inverse=True)
+    for group, (top, left) in enumerate(corners.tolist()):
+        yield torch.from_numpy(np.flatnonzero(group_of.reshape(-1) == group)), top, left

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from cnnwidgets.tracing.provenance import tensors
+from cnnwidgets.core.nested import tensors
 
 from .call import Call, NoRule, each, elementwise, fields_of, rule, slid, with_dim
 from .field import Dim, Field, combined, plain, reach_of, unfollowed
