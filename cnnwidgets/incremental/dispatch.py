@@ -16,7 +16,7 @@ from .rules.postponed import AT_ONCE, at_once
 from .rules.registry import ELEMENTWISE, FUNCTIONS, OPERATIONS, Rule
 from .run import EditRun, ReadsValues
 from .values.edits import Edits, untouched, whole
-from .values.sharing import about_to_change, conform, materialise, related, strides_like, take
+from .values.sharing import about_to_change, conform, materialise, related, strides_like, take_over
 
 _KEEPS_IMAGES = {getattr(torch.ops.aten, name) for name in ("view", "_unsafe_view", "reshape", "detach", "alias")}
 """Views in which what comes first is a multiple of the images, in their order."""
@@ -26,7 +26,7 @@ _FIRST = ("input", "query", "tensors")
 
 
 @dataclass(frozen=True)
-class _Nature:
+class _OperationTraits:
     """What an operation does, as its schema tells."""
 
     rule: Rule | None
@@ -38,11 +38,11 @@ class _Nature:
 
 
 @cache
-def _nature(function: Any) -> _Nature:
+def _traits(function: Any) -> _OperationTraits:
     schema = function._schema  # noqa: SLF001
     writes = tuple(
-        argument.name if argument.kwarg_only else place
-        for place, argument in enumerate(schema.arguments)
+        argument.name if argument.kwarg_only else index
+        for index, argument in enumerate(schema.arguments)
         if argument.alias_info is not None and argument.alias_info.is_write
     )
     is_view = any(value.alias_info is not None and not value.alias_info.is_write for value in schema.returns)
@@ -52,7 +52,7 @@ def _nature(function: Any) -> _Nature:
     if writes == (0,) and name.endswith("_"):
         other = getattr(torch.ops.aten, name[:-1], None)
         functional = getattr(other, function._overloadname, None) if other is not None else None  # noqa: SLF001
-    return _Nature(
+    return _OperationTraits(
         OPERATIONS.get(packet),
         writes,
         is_view,
@@ -70,8 +70,8 @@ def called(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             first = next((name for name in _FIRST if name in kwargs), None)
             if first is not None and not args:  # rules take it by its place
                 args, kwargs = (kwargs[first],), {name: value for name, value in kwargs.items() if name != first}
-            given = edits_in(args, kwargs)
-            output = rule(given[0].run, function, *args, **kwargs) if given else NotImplemented
+            edits = edits_in(args, kwargs)
+            output = rule(edits[0].run, function, *args, **kwargs) if edits else NotImplemented
             if output is not NotImplemented:
                 return output
         return function(*args, **kwargs)
@@ -79,23 +79,23 @@ def called(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 def dispatched(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """An ATen operation."""
-    nature, given = _nature(function), edits_in(args, kwargs)
-    run = given[0].run
-    if nature.reads and not all(value.is_untouched for value in given):
+    traits, edits = _traits(function), edits_in(args, kwargs)
+    run = edits[0].run
+    if traits.reads and not all(value.is_untouched for value in edits):
         run.reads = True
         if run.count > 1:
             raise ReadsValues(str(function))
     if function.overloadpacket in AT_ONCE:
         return at_once(run, function, args[0])
-    if nature.writes:
-        return _written(nature, run, function, args, kwargs)
-    if nature.is_view:
-        return _viewed(nature, run, function, args, kwargs)
-    if nature.rule is not None:
-        output = nature.rule(run, function, *args, **kwargs)
+    if traits.writes:
+        return _writing(traits, run, function, args, kwargs)
+    if traits.is_view:
+        return _viewed(traits, run, function, args, kwargs)
+    if traits.rule is not None:
+        output = traits.rule(run, function, *args, **kwargs)
         if output is not NotImplemented:
             return output
-    if not nature.draws and not nature.reads and all(value.is_untouched for value in given):
+    if not traits.draws and not traits.reads and all(value.is_untouched for value in edits):
         output = _untouched(run, function, args, kwargs)
         if output is not NotImplemented:
             return output
@@ -160,7 +160,7 @@ def _untouched(run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[
             run.work.once(count(function.overloadpacket, replaced(args, _base), once))
         return once if fits else None
 
-    output = run.memo.get(("apart", function), replaced(args, _unedited), replaced(kwargs, _unedited), apart)
+    output = run.memo.get(("apart", function), replaced(args, _without_edits), replaced(kwargs, _without_edits), apart)
     if output is None:
         return NotImplemented
     return mapped(output, partial(untouched, run))
@@ -178,41 +178,43 @@ def _base(value: Edits) -> torch.Tensor:
     return value.base
 
 
-def _unedited(value: Edits) -> Any:
+def _without_edits(value: Edits) -> Any:
     return value.unedited
 
 
-def _viewed(nature: _Nature, run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _viewed(
+    traits: _OperationTraits, run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
     parent = args[0]
-    if isinstance(parent, Edits) and not parent.is_whole and nature.rule is not None:
-        output = nature.rule(run, function, *args, **kwargs)
+    if isinstance(parent, Edits) and not parent.is_whole and traits.rule is not None:
+        output = traits.rule(run, function, *args, **kwargs)
         if output is not NotImplemented:
             return _shared(output, parent, function, args[1:], kwargs)
-    given = edits_in(args, kwargs)
-    for value in given:
+    edits = edits_in(args, kwargs)
+    for value in edits:
         materialise(value)
     run.mixes_batch |= function.overloadpacket not in _KEEPS_IMAGES
     try:
-        output = function(*replaced(args, _real), **replaced(kwargs, _real))
+        output = function(*replaced(args, _every), **replaced(kwargs, _every))
     except RuntimeError:  # the model's own memory is laid out in another way, which allows this view
-        for value in given:
+        for value in edits:
             conform(value)
-        output = function(*replaced(args, _real), **replaced(kwargs, _real))
-    likes = function(*replaced(args, layout), **replaced(kwargs, layout))
+        output = function(*replaced(args, _every), **replaced(kwargs, _every))
+    likes = function(*replaced(args, memory_layout), **replaced(kwargs, memory_layout))
     run.mixes_batch |= isinstance(output, torch.Tensor) and (output.dim() == 0 or len(output) != run.count)
-    for value in given:
+    for value in edits:
         value.shared = True
     if isinstance(output, tuple | list):
         return type(output)(
             whole(run, item, strides=like.stride(), shared=True) for item, like in zip(output, likes, strict=True)
         )
-    made = whole(run, output, strides=likes.stride(), shared=True)
+    view = whole(run, output, strides=likes.stride(), shared=True)
     if function.overloadpacket is torch.ops.aten.detach and isinstance(parent, Edits):
-        made.box, made.axes = parent.box, parent.axes
-    return made
+        view.box, view.axes = parent.box, parent.axes
+    return view
 
 
-def layout(value: Edits) -> torch.Tensor:
+def memory_layout(value: Edits) -> torch.Tensor:
     """The memory that the model believes ``value`` to have, without the memory."""
     return torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device="meta")
 
@@ -221,19 +223,21 @@ def _shared(output: Any, parent: Edits, function: Any, rest: tuple[Any, ...], kw
     if isinstance(output, Edits):
         return related(output, parent, lambda real: function(real, *rest, **kwargs))
     return type(output)(
-        related(item, parent, lambda real, place=place: function(real, *rest, **kwargs)[place])  # type: ignore[misc]
-        for place, item in enumerate(output)
+        related(item, parent, lambda real, index=index: function(real, *rest, **kwargs)[index])  # type: ignore[misc]
+        for index, item in enumerate(output)
     )
 
 
-def _real(value: Edits) -> torch.Tensor:
+def _every(value: Edits) -> torch.Tensor:
     return value.every
 
 
-def _written(nature: _Nature, run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _writing(
+    traits: _OperationTraits, run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
     targets = [
         kwargs.get(where) if isinstance(where, str) else args[where] if where < len(args) else None
-        for where in nature.writes
+        for where in traits.writes
     ]
     for target in targets:
         if isinstance(target, Edits):
@@ -243,14 +247,14 @@ def _written(nature: _Nature, run: EditRun, function: Any, args: tuple[Any, ...]
         elif isinstance(target, torch.Tensor):
             run.settle([target])
     value = targets[0]
-    if nature.functional is not None and isinstance(value, Edits) and not value.is_whole and not nature.draws:
-        output = _without_writing(nature, run, args, kwargs)
+    if traits.functional is not None and isinstance(value, Edits) and not value.is_whole and not traits.draws:
+        output = _without_writing(traits, run, args, kwargs)
         if isinstance(output, Edits) and output.shape == value.shape and output.dtype == value.dtype:
-            return take(value, output)
+            return take_over(value, output)
     for target in targets:
         if isinstance(target, Edits):
             materialise(target)
-    run.mixes_batch |= nature.functional is None or not _elementwise(nature.functional)
+    run.mixes_batch |= traits.functional is None or not _elementwise(traits.functional)
     output = function(*replaced(args, Edits.whole), **replaced(kwargs, Edits.whole))
     for target in targets:
         if isinstance(target, Edits):
@@ -260,9 +264,9 @@ def _written(nature: _Nature, run: EditRun, function: Any, args: tuple[Any, ...]
     return wrapped(run, output)
 
 
-def _without_writing(nature: _Nature, run: EditRun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    rule = OPERATIONS.get(nature.functional.overloadpacket)
-    return NotImplemented if rule is None else rule(run, nature.functional, *args, **kwargs)
+def _without_writing(traits: _OperationTraits, run: EditRun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    rule = OPERATIONS.get(traits.functional.overloadpacket)
+    return NotImplemented if rule is None else rule(run, traits.functional, *args, **kwargs)
 
 
 Edits.follow_function, Edits.follow_operation = called, dispatched

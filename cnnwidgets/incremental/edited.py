@@ -97,9 +97,8 @@ class Edited:
         self._base: torch.Tensor | None = None
         self._fallback = ""
         with self._entered():
-            pass
-        if read is None:
-            _ = self.base  # a model without class scores fails here
+            if read is None:
+                _ = self.base  # a model without class scores fails here
 
     engine: str
     outputs: Any
@@ -204,7 +203,7 @@ class Edited:
             scores, run = self._engine.scores(edits)
         except EngineFailed as failure:
             scores = self._engine.in_full(edits)  # if this fails too, it is the model's error
-            self._cannot_run(failure.__cause__)
+            self._fall_back(_cannot_run(failure.__cause__), failure.__cause__)
             return scores
         self._batching.learn(run)
         is_alone = len(edits) == 1
@@ -240,9 +239,6 @@ class Edited:
             self._met = True
             self._check.refuse_if_images_meet(self.base)
         return scores
-
-    def _cannot_run(self, error: BaseException | None) -> None:
-        self._fall_back(f"the engine cannot run this model ({type(error).__name__}: {error})", error)
 
     def _fall_back(self, why: str, error: BaseException | None = None) -> None:
         if self._must:
@@ -282,7 +278,7 @@ class Edited:
             if not may_be_the_batch(error):
                 raise
             self._run_whole()  # if this fails too, it is the model's error
-            self._cannot_run(error)
+            self._fall_back(_cannot_run(error), error)
             return
         finally:
             self._engine.memo.end_of_run(edits=False)
@@ -300,3 +296,7 @@ class Edited:
 
     def _returned(self, outputs: Any) -> None:
         self.outputs, self._base, self._reader.columns = outputs, None, None
+
+
+def _cannot_run(error: BaseException | None) -> str:
+    return f"the engine cannot run this model ({type(error).__name__}: {error})"

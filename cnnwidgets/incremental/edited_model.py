@@ -12,17 +12,17 @@ from torch import nn
 from cnnwidgets.core.capture import never_compiled
 from cnnwidgets.core.errors import NotSpatial
 from cnnwidgets.core.nested import mapped, version
-from cnnwidgets.core.network import find_layer, own_tensors, unwrapped
+from cnnwidgets.core.network import Network
 from cnnwidgets.running.forward import run as forward
 from cnnwidgets.running.own_gradients import again, in_graph
 from cnnwidgets.tracing.layouts.token_layout import AnyForm
 
 from .layer_call import Functions, calls_of
-from .module_caches import kept_clean
+from .module_caches import without_leftover_edits
 from .run import EditRun
 from .values.edits import Edits, untouched, whole
 from .values.sharing import strides_like
-from .values.windows import laid
+from .values.windows import channels_last
 
 
 class EditedModel:
@@ -50,35 +50,36 @@ class EditedModel:
         form: AnyForm | None = None,
     ) -> None:
         self.module = model
-        self.start = self._image = laid(image)
-        self._base = unwrapped(model)
+        self.start = self._image = channels_last(image)
+        network = Network.of(model)
+        self._base = network.base
         self._functions, self._form, self._call = functions or {}, form, call
         self._layer: nn.Module | str | None = None
-        if isinstance(layer, str) and layer in {one.name for one in self._functions.values()}:
+        if isinstance(layer, str) and layer in {function_layer.name for function_layer in self._functions.values()}:
             self.name, self._layer = layer, layer
         elif layer is not None:
-            self.name, self._layer = find_layer(model, layer)
+            self.name, self._layer = network.find(layer)
 
     def stamp(self) -> Any:
         """Changes when the model's weights do."""
-        return [(id(value), value.data_ptr(), version(value)) for value in own_tensors(self._base)]
+        return [(id(value), value.data_ptr(), version(value)) for value in Network.of(self._base).tensors]
 
     def find_start(self) -> None:
         """The layer's output for the image."""
         layer = self._layer
         if layer is None:
             return
-        seen = again(lambda: self._returned(layer))
-        index = self._call if self._call >= 0 else len(seen) + self._call
-        if not 0 <= index < len(seen):
-            raise NotSpatial(f"Layer {self.name!r} was called {len(seen)} times; there is no call {self._call}.")
+        outputs = again(lambda: self._returned(layer))
+        index = self._call if self._call >= 0 else len(outputs) + self._call
+        if not 0 <= index < len(outputs):
+            raise NotSpatial(f"Layer {self.name!r} was called {len(outputs)} times; there is no call {self._call}.")
         self._call = index
-        found = seen[index]
-        if found is not None and self._form is not None:
-            found = self._form.maps(found)
-        if found is None or found.dim() != 4:
+        maps = outputs[index]
+        if maps is not None and self._form is not None:
+            maps = self._form.maps(maps)
+        if maps is None or maps.dim() != 4:
             raise NotSpatial(f"Layer {self.name!r} returns no maps (N, C, H, W), which edits could be made of.")
-        self.start = laid(found)
+        self.start = channels_last(maps)
 
     def _returned(self, layer: nn.Module | str) -> list[torch.Tensor | None]:
         """What each call of the layer returns for the image."""
@@ -120,7 +121,7 @@ class EditedModel:
     def on_edits(self, run: EditRun, start: Edits) -> Any:
         """The same for edits."""
         if self._layer is None:
-            with kept_clean(self._base), never_compiled():
+            with without_leftover_edits(self._base), never_compiled():
                 return self._base(start)
         if self._form is not None:
             return self.on_maps(run, start.whole())
@@ -134,12 +135,12 @@ class EditedModel:
             if self._form is not None:
                 new = self._form.put(new, old.whole() if isinstance(old, Edits) else old)
             strides = strides_like(old) if isinstance(old, Edits) and old.shape == new.shape else None
-            return whole(run, laid(new), strides=strides)
+            return whole(run, channels_last(new), strides=strides)
 
         return self._edited(run, by)
 
     def _edited(self, run: EditRun, by: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-        with kept_clean(self._base), self._replacing(by), never_compiled():
+        with without_leftover_edits(self._base), self._replacing(by), never_compiled():
             return self._base(untouched(run, self._image))
 
     def _replacing(self, by: Callable[[torch.Tensor], torch.Tensor]) -> Any:

@@ -115,7 +115,7 @@ class Engine:
             return self._whole(edits)
         except Exception as error:
             first = edits.some(np.arange(1))
-            if len(edits) == 1 or not may_be_the_batch(error) or not _runs(lambda: self._whole(first)):
+            if len(edits) == 1 or not may_be_the_batch(error) or not _succeeds(lambda: self._whole(first)):
                 raise
         self.one_by_one = ONE_BY_ONE
         return self.in_full(edits)
@@ -132,16 +132,16 @@ class Engine:
 
     def _takes_one(self, edits: EditBatch) -> bool:
         """Whether one edit can be run, and the whole model fails for two together."""
-        one, two = edits.some(np.arange(1)), edits.some(np.arange(2))
-        alone = _runs(lambda: self._incremental(one)) and _runs(lambda: self._whole(one))
-        return alone and not _runs(lambda: self._whole(two))
+        first, pair = edits.some(np.arange(1)), edits.some(np.arange(2))
+        alone = _succeeds(lambda: self._incremental(first)) and _succeeds(lambda: self._whole(first))
+        return alone and not _succeeds(lambda: self._whole(pair))
 
 
 def _singly(edits: EditBatch) -> Iterator[EditBatch]:
     return (edits.some(np.array([index])) for index in range(len(edits)))
 
 
-def _runs(call: Callable[[], Any]) -> bool:
+def _succeeds(call: Callable[[], Any]) -> bool:
     try:
         call()
     except Exception as error:

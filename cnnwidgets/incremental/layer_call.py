@@ -14,11 +14,11 @@ from torch import nn
 from cnnwidgets.core.capture import attached
 from cnnwidgets.core.errors import NotSpatial
 from cnnwidgets.core.nested import layer_tensor, with_replaced
-from cnnwidgets.core.network import own_tensors, visible_layers
+from cnnwidgets.core.network import Network
 from cnnwidgets.tracing.function_layers import Frame, FunctionCalls, FunctionLayer, Key
 
 from .values.edits import Edits
-from .values.sharing import take
+from .values.sharing import take_over
 
 Functions = Mapping[Key, FunctionLayer]
 """Torch calls of a model that are layers, from :func:`~cnnwidgets.tracing.function_layers.function_layers`."""
@@ -53,7 +53,7 @@ def calls_of(model: nn.Module, layer: nn.Module | str, functions: Functions, see
             return
         new = see(next(count), tensor)
         if new is not None:
-            _become(tensor, new)
+            _take_content(tensor, new)
 
     if isinstance(layer, nn.Module):
         with attached([layer], leave=leave):
@@ -62,16 +62,16 @@ def calls_of(model: nn.Module, layer: nn.Module | str, functions: Functions, see
     running = _Running(model)
     with (
         attached(running.names, enter=running.enter, always=running.leave),
-        FunctionCalls(functions, running.frame, own_tensors(model), called),
+        FunctionCalls(functions, running.frame, Network.of(model).tensors, called),
     ):
         yield
 
 
-def _become(tensor: torch.Tensor, new: torch.Tensor) -> None:
+def _take_content(tensor: torch.Tensor, new: torch.Tensor) -> None:
     """The caller goes on with the very tensor that the torch call returned, so it takes the new content on."""
     if isinstance(tensor, Edits) and isinstance(new, Edits):
         tensor.family, tensor.path = None, ()
-        take(tensor, new)
+        take_over(tensor, new)
     else:
         tensor.set_(new)  # type: ignore[call-overload]
 
@@ -80,7 +80,7 @@ class _Running:
     """Which module's code runs."""
 
     def __init__(self, model: nn.Module) -> None:
-        self.names = visible_layers(model)
+        self.names = Network.of(model).visible_layers
         self._entered: Counter[str] = Counter()
         self._frames = [Frame("", 0)]
 

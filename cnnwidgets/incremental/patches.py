@@ -17,7 +17,7 @@ from .edited_model import EditedModel
 from .run import EditRun
 from .values.boxes import EditBox, Ints, cropped, union
 from .values.edits import Edits, windowed
-from .values.windows import MAPS, laid, paste, windows
+from .values.windows import MAPS, channels_last, paste, windows
 
 Patch = tuple[torch.Tensor, int, int]
 """What is put into an image (C, h, w), and its top and left."""
@@ -133,7 +133,7 @@ def _in_sight(places: Ints, length: int, side: int) -> tuple[int, int]:
     return int(first[is_visible].min()), int(last[is_visible].max() - first[is_visible].min())
 
 
-def in_sight(patch: Patch, image: tuple[int, int]) -> Patch:
+def visible_part(patch: Patch, image: tuple[int, int]) -> Patch:
     """A patch as it is; of one that is larger than an ``image`` of (height, width) the part that is seen."""
     values, *corner = patch
     for axis, side in ((-2, image[0]), (-1, image[1])):
@@ -192,7 +192,7 @@ class PatchEdits:
         win = windows(base, y, x, box.size, MAPS)
         for layer in self.layers:
             layer.into(win, y, x)
-        return windowed(run, base, laid(win), (y, x), box)
+        return windowed(run, base, channels_last(win), (y, x), box)
 
 
 def alike(base: torch.Tensor, edits: Sequence[Sequence[Patch]]) -> Iterator[tuple[list[int], PatchEdits]]:
@@ -201,7 +201,7 @@ def alike(base: torch.Tensor, edits: Sequence[Sequence[Patch]]) -> Iterator[tupl
     Edits without a patch are left out. The image is ``base`` (1, C, H, W).
     """
     side = (base.shape[2], base.shape[3])
-    visible = [[in_sight(patch, side) for patch in patches] for patches in edits]
+    visible = [[visible_part(patch, side) for patch in patches] for patches in edits]
     groups: dict[tuple[Any, ...], list[int]] = {}
     for index, patches in enumerate(visible):
         groups.setdefault(tuple(tuple(patch.shape[-2:]) for patch, _, _ in patches), []).append(index)

@@ -81,14 +81,14 @@ class EditRun:
     parted: list[StorageWeakRef] = field(default_factory=list)
     largest: int = 0
 
-    def made(self, value: torch.Tensor) -> torch.Tensor:
+    def noted_size(self, value: torch.Tensor) -> torch.Tensor:
         """Note the size of a value of all edits; returns it."""
         self.largest = max(self.largest, value.nbytes)
         return value
 
     def settle(self, tensors: Sequence[torch.Tensor]) -> None:
         """Before ``tensors`` are written to: compute what waits and still needs them as they are."""
-        if any(_storage(tensor) in self.parted for tensor in tensors if self.parted):
+        if any(_storage_of(tensor) in self.parted for tensor in tensors if self.parted):
             raise RuntimeError("the model writes to memory that had to be laid out in two ways")
         memory = {tensor.untyped_storage().data_ptr() for tensor in tensors}
         left = []
@@ -104,19 +104,19 @@ class EditRun:
 
     def part(self, *tensors: torch.Tensor) -> None:
         """Note memory that nobody may write to."""
-        self.parted += map(_storage, tensors)
+        self.parted += map(_storage_of, tensors)
 
     def base(self, function: Any, *args: Any, **kwargs: Any) -> Any:
         """``function`` on the unedited values, done the first time only: a :class:`Recomputable`, or a list of them."""
         args, kwargs = mapped((args, kwargs), _unedited)
 
-        def done(real: Any, output: Any, again: bool) -> None:
+        def count_work(real: Any, output: Any, again: bool) -> None:
             self.work.once(count(getattr(function, "overloadpacket", None), real, output), again=again)
 
-        return self.memo.get(function, args, kwargs, lambda: Recipe(function, args, kwargs, done).first())
+        return self.memo.get(function, args, kwargs, lambda: Recipe(function, args, kwargs, count_work).first())
 
 
-def _storage(tensor: torch.Tensor) -> StorageWeakRef:
+def _storage_of(tensor: torch.Tensor) -> StorageWeakRef:
     return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
 
 

@@ -48,9 +48,9 @@ class ScoreReader:
         outputs = ordinary(outputs)
         with reading(self._readout), outputs_of(count):
             table = class_scores(outputs) if self._read is None else self._read(outputs)
-        self.columns = table.shape[1:] if self.columns is None else self.columns
-        if len(table) != count or table.shape[1:] != self.columns:
+        if len(table) != count or table.shape[1:] != (table.shape[1:] if self.columns is None else self.columns):
             raise TargetError(f"The model returned scores {tuple(table.shape)} for {count} images.")
+        self.columns = table.shape[1:]
         return table
 
     def settled(self, run: Callable[[], Any]) -> Any:

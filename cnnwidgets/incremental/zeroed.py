@@ -16,7 +16,7 @@ from torch import nn
 from cnnwidgets.core.capture import attached
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.nested import layer_tensor, with_replaced
-from cnnwidgets.core.network import find_layer
+from cnnwidgets.core.network import Network
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.running.forward import fitted
 from cnnwidgets.running.forward import run as forward
@@ -31,7 +31,7 @@ from .score_reader import ScoreReader
 from .values.boxes import Ints
 from .values.edits import Edits, untouched, whole
 from .values.sharing import strides_like
-from .values.windows import laid
+from .values.windows import channels_last
 from .work import Work
 
 Off = Mapping[str, Sequence[int]]
@@ -72,9 +72,10 @@ def zeroed(
         ...     net(torch.ones(1, 1, 1, 1))[0, 1].item()
         0.0
     """
+    network = Network.of(model)
     zeros: dict[nn.Module, tuple[str, list[int]]] = {}
     for name, off in channels.items():
-        full_name, module = find_layer(model, name)
+        full_name, module = network.find(name)
         if off:
             zeros[module] = (full_name, list(off))
     calls: Counter[str] = Counter()
@@ -228,7 +229,7 @@ class ZeroEdit:
         def through(output: torch.Tensor, change: Change) -> torch.Tensor:
             if not isinstance(output, Edits):
                 return change(output)
-            return whole(run, laid(change(output.whole())), strides=strides_like(output))
+            return whole(run, channels_last(change(output.whole())), strides=strides_like(output))
 
         with zeroed(model.module, self.off, layouts=self.layouts, counts=self.counts, through=through):
             return model.on_edits(run, untouched(run, self.image))

@@ -22,8 +22,8 @@ def test_a_value_is_made_again_of_what_was_let_go_too() -> None:
     rectified = Recipe(torch.relu, (doubled,), {}, nothing).first()
     for value in (start, doubled, rectified):
         value.let_go()
-    assert start.held is not None  # nothing can make it again
-    assert doubled.held is rectified.held is None
+    assert start.stored is not None  # nothing can make it again
+    assert doubled.stored is rectified.stored is None
     assert rectified.tensor.tolist() == [2.0, 0.0]
 
 
@@ -31,7 +31,7 @@ def test_what_was_looked_at_stays() -> None:
     value = Recipe(torch.neg, (Recomputable(torch.ones(3)),), {}, nothing).first()
     assert value.tensor.tolist() == [-1.0] * 3
     value.let_go()
-    assert value.held is not None
+    assert value.stored is not None
 
 
 def test_a_long_chain_needs_no_deep_stack() -> None:
@@ -79,7 +79,7 @@ def test_only_a_run_of_edits_lets_go() -> None:
     memo, start = Memo(), Recomputable(torch.ones(1))
     value = memo.get(torch.neg, (start,), {}, Recipe(torch.neg, (start,), {}, nothing).first)
     memo.end_of_run(edits=False)
-    assert value.held is not None
+    assert value.stored is not None
     memo.end_of_run()
-    assert value.held is None
+    assert value.stored is None
     assert memo.get(torch.neg, (start,), {}, lambda: None) is value

@@ -51,11 +51,11 @@ def rule_for_atan(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Wrong, 
             return windowed(run, base, of_windows(x.win), (x.y, x.x), x.box)
 
         monkeypatch.setitem(registry.OPERATIONS, torch.ops.aten.atan, rule)
-        dispatch._nature.cache_clear()
+        dispatch._traits.cache_clear()
 
     yield use
     monkeypatch.undo()
-    dispatch._nature.cache_clear()
+    dispatch._traits.cache_clear()
 
 
 def test_the_base_of_a_failed_engine_goes(rule_for_atan: Callable[[Wrong, Wrong], None]) -> None:

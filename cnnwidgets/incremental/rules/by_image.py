@@ -28,13 +28,13 @@ def attention(
     **options: Any,
 ) -> Any:
     """Attention, once for all where no edit has come; ATen's operations count as random, and look at the layout."""
-    given = (query, key, value, attn_mask)
-    of_edits = [isinstance(one, Edits) and one.is_untouched for one in given]
+    operands = (query, key, value, attn_mask)
+    of_edits = [isinstance(value, Edits) and value.is_untouched for value in operands]
     an_edit_each = isinstance(attn_mask, torch.Tensor) and attn_mask.dim() > 3 and attn_mask.shape[0] > 1
     if all(of_edits[:3]) and (of_edits[3] or (not isinstance(attn_mask, Edits) and not an_edit_each)) and not dropout_p:
-        return untouched(run, run.base(function, *given, dropout_p, is_causal, **options))
+        return untouched(run, run.base(function, *operands, dropout_p, is_causal, **options))
     run.mixes_batch = True
-    output = function(*replaced(given, Edits.whole), dropout_p, is_causal, **options)
+    output = function(*replaced(operands, Edits.whole), dropout_p, is_causal, **options)
     return whole(run, output, strides=output.stride())
 
 
@@ -51,7 +51,7 @@ def instance_norm(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any
     """Instance normalisation, whose operation takes all images' maps for the channels of one."""
     learns = args[4] if len(args) > 4 else kwargs.get("use_input_stats", True)
     statistics = [*args[:2], kwargs.get("running_mean"), kwargs.get("running_var")]
-    if learns and any(one is not None for one in statistics):  # it writes to them
+    if learns and any(value is not None for value in statistics):  # it writes to them
         return NotImplemented
     return group_norm(run, function, x, *args, **kwargs)
 
@@ -66,8 +66,8 @@ def joined(run: EditRun, function: Any, parts: Any = None, dim: Any = 0, **kwarg
 
 def _same_for_all(run: EditRun, part: Any) -> Any:
     """What repeats one value for every edit without a copy, as a value that no edit reaches."""
-    one = None if isinstance(part, Edits) or part.dim() == 0 else part._base  # noqa: SLF001
-    if one is None or part.shape[0] != run.count or (run.count > 1 and part.stride(0) != 0):
+    value = None if isinstance(part, Edits) or part.dim() == 0 else part._base  # noqa: SLF001
+    if value is None or part.shape[0] != run.count or (run.count > 1 and part.stride(0) != 0):
         return part
-    key = (one, tuple(part.shape[1:]), part.stride()[1:], part.storage_offset())
+    key = (value, tuple(part.shape[1:]), part.stride()[1:], part.storage_offset())
     return untouched(run, run.memo.get("expanded", key, {}, lambda: Recomputable(part[:1].clone())))

@@ -10,15 +10,15 @@ from torch.nn import functional
 _MANY = 1 << 14
 
 
-def linear(x: torch.Tensor, weight: torch.Tensor, bias: Any) -> torch.Tensor:
+def packed_linear(x: torch.Tensor, weight: torch.Tensor, bias: Any) -> torch.Tensor:
     """``linear`` of (B, features), by the library that reads large weights once instead of reordering them first."""
     if x.is_contiguous() and weight.is_contiguous() and _usable(x, weight):
         try:
-            made: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")  # noqa: SLF001
+            product: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")  # noqa: SLF001
         except (RuntimeError, AttributeError):  # another version of torch
             pass
         else:
-            return made
+            return product
     return functional.linear(x, weight, bias)
 
 

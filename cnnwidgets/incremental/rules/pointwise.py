@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from cnnwidgets.incremental.dispatch import edits_in, everything, layout
+from cnnwidgets.incremental.dispatch import edits_in, everything, memory_layout
 from cnnwidgets.incremental.run import EditRun
 from cnnwidgets.incremental.values.boxes import EditBox, Ints, union
 from cnnwidgets.incremental.values.edits import Edits, piece, untouched, whole, windowed
@@ -28,7 +28,7 @@ _FEW_NUMBERS = 1 << 19
 
 
 @dataclass(frozen=True)
-class _Place:
+class _TargetWindows:
     """Where the result of an operation on windowed values may differ, and the windows that hold it."""
 
     box: EditBox
@@ -56,7 +56,7 @@ class _Place:
         return windows(value.expand(full), *self.corners, self.size, self.axes)
 
 
-def _place(run: EditRun, args: tuple[Any, ...]) -> _Place | None:
+def _target_windows(run: EditRun, args: tuple[Any, ...]) -> _TargetWindows | None:
     """None: the operands do not lie on each other."""
     touched = [value for value in edits_in(args) if value.is_windowed]
     shape = torch.broadcast_shapes(*[value.shape for value in args if isinstance(value, torch.Tensor)])  # type: ignore[no-untyped-call]
@@ -68,25 +68,25 @@ def _place(run: EditRun, args: tuple[Any, ...]) -> _Place | None:
     alike = all(same_place(value, touched[0]) for value in touched)
     size = _size(touched[0]) if alike else box.window(side, run.threshold)
     corners = (touched[0].y, touched[0].x) if alike else box.corners(size, side)
-    return _Place(box, size, corners, side, axes, tuple(shape))
+    return _TargetWindows(box, size, corners, side, axes, tuple(shape))
 
 
 @rule(*_SEVERAL.split())
-def several(run: EditRun, function: Any, *args: Any, **kwargs: Any) -> Any:
+def arithmetic(run: EditRun, function: Any, *args: Any, **kwargs: Any) -> Any:
     """Arithmetic on several values, broadcast against each other."""
-    given = edits_in(args)
-    if any(value.is_whole for value in given) or _varies(args):
-        return _everywhere(run, function, given, args, kwargs)
-    touched = [value for value in given if value.is_windowed]
+    operands = edits_in(args)
+    if any(value.is_whole for value in operands) or _varies(args):
+        return _everywhere(run, function, operands, args, kwargs)
+    touched = [value for value in operands if value.is_windowed]
     if not touched:
         base = run.base(function, *args, **kwargs)
         return untouched(run, base) if base.shape[0] == 1 else NotImplemented
-    place = _place(run, args)
-    if place is None:
+    target = _target_windows(run, args)
+    if target is None:
         return NotImplemented
     base = run.base(function, *args, **kwargs)
-    win = function(*map(place.part, args), **kwargs)
-    return windowed(run, base, win, place.corners, place.box, place.axes, strides=_strides(place.shape, touched[0]))
+    win = function(*map(target.part, args), **kwargs)
+    return windowed(run, base, win, target.corners, target.box, target.axes, strides=_strides(target.shape, touched[0]))
 
 
 def same_place(value: Edits, other: Edits) -> bool:
@@ -120,29 +120,29 @@ def _varies(args: Any) -> bool:
     )
 
 
-def _everywhere(run: EditRun, function: Any, given: list[Edits], args: Any, kwargs: Any) -> Any:
+def _everywhere(run: EditRun, function: Any, operands: list[Edits], args: Any, kwargs: Any) -> Any:
     output = everything(run, function, args, kwargs)
     if isinstance(output, Edits):
-        output.box, output.axes = box_of_all(given, args, output), _axes_of(given)
+        output.box, output.axes = box_of_all(operands, args, output), _axes_of(operands)
     return output
 
 
-def _axes_of(given: list[Edits]) -> tuple[int, int]:
-    return next((value.axes for value in given if value.box is not None), given[0].axes)
+def _axes_of(operands: list[Edits]) -> tuple[int, int]:
+    return next((value.axes for value in operands if value.box is not None), operands[0].axes)
 
 
-def box_of_all(given: list[Edits], args: Any, output: torch.Tensor) -> EditBox | None:
+def box_of_all(operands: list[Edits], args: Any, output: torch.Tensor) -> EditBox | None:
     """Where the result of a pointwise operation may differ; None: everywhere."""
-    reached = [value for value in given if not value.is_untouched]
-    axes = _axes_of(given)
-    for value in reached:
+    edited = [value for value in operands if not value.is_untouched]
+    axes = _axes_of(operands)
+    for value in edited:
         if value.box is None or value.axes != axes or value.dim() != output.dim():
             return None
         if value.side != (output.shape[axes[0]], output.shape[axes[1]]):
             return None
-    if not reached or _varies(args):
+    if not edited or _varies(args):
         return None
-    return union(value.reach for value in reached)
+    return union(value.reach for value in edited)
 
 
 def by_window(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
@@ -154,7 +154,9 @@ def by_window(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) ->
     base = run.base(function, x, *args, **kwargs)
     strides = _strides((run.count, *base.shape[1:]), x)
     if "memory_format" in kwargs:
-        strides = function(layout(x), *args, **{**kwargs, "device": "meta"} if "device" in kwargs else kwargs).stride()
+        strides = function(
+            memory_layout(x), *args, **{**kwargs, "device": "meta"} if "device" in kwargs else kwargs
+        ).stride()
         kwargs = {name: value for name, value in kwargs.items() if name != "memory_format"}
     if x.is_untouched:
         x.source.let_go()
@@ -170,7 +172,7 @@ def keep_box(output: Any, x: Edits) -> Any:
     return output
 
 
-ELEMENTWISE.update((several, by_window))
+ELEMENTWISE.update((arithmetic, by_window))
 for _name in _UNARY.split():
     if hasattr(torch.ops.aten, _name):
         OPERATIONS[getattr(torch.ops.aten, _name)] = by_window
@@ -190,7 +192,7 @@ def batch_norm(run: EditRun, _: Any, x: Any, weight: Any, bias: Any, mean: Any, 
         x.source.let_go()
         return untouched(run, base), *nothing
     base = None if x.is_whole else run.base(_normalised, x, *fixed)
-    folded = _folded(run, x, fixed)
+    folded = _normalising_convolution(run, x, fixed)
     if base is None:
         real = _normalised(x.every, *fixed) if folded is None else folded
         return whole(run, real, x.box, x.axes, strides=strides_like(x)), *nothing
@@ -202,7 +204,7 @@ def _normalised(x: Any, mean: Any, variance: Any, weight: Any, bias: Any, eps: f
     return torch.nn.functional.batch_norm(x, mean, variance, weight, bias, False, 0.0, eps)
 
 
-def _folded(run: EditRun, x: Edits, fixed: tuple[Any, ...]) -> torch.Tensor | None:
+def _normalising_convolution(run: EditRun, x: Edits, fixed: tuple[Any, ...]) -> torch.Tensor | None:
     """The convolution that ``x`` waits for, with kernels that also normalise.
 
     None if ``x`` is no such value, or if there are more kernels to multiply than results.

@@ -28,9 +28,9 @@ def at_once(run: EditRun, function: Any, value: Edits) -> Edits:
     computed = AT_ONCE[function.overloadpacket]
 
     def apart(real: torch.Tensor) -> torch.Tensor:
-        made: torch.Tensor = computed(real)
-        run.part(real, made)
-        return made
+        result: torch.Tensor = computed(real)
+        run.part(real, result)
+        return result
 
     if value.is_whole:
         return whole(run, apart(value.every), value.box, value.axes, strides=value.stride(), shared=True)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cnnwidgets.incremental.dispatch import everything, layout
+from cnnwidgets.incremental.dispatch import everything, memory_layout
 from cnnwidgets.incremental.run import EditRun
 from cnnwidgets.incremental.values.boxes import EditBox, union
 from cnnwidgets.incremental.values.edits import Edits, piece, untouched, whole, windowed
@@ -24,18 +24,18 @@ def cat(run: EditRun, function: Any, parts: Any, dim: int = 0) -> Any:
         return NotImplemented
     dim %= parts[0].dim()
     touched = [part for part in parts if part.is_windowed]
-    reached = [part for part in parts if not part.is_untouched]
+    edited_parts = [part for part in parts if not part.is_untouched]
     if dim == 0:
         return NotImplemented
-    if not reached:
+    if not edited_parts:
         return untouched(run, run.base(function, parts, dim))
-    axes = reached[0].axes
-    if dim in axes or any(part.axes != axes or part.box is None for part in reached):
+    axes = edited_parts[0].axes
+    if dim in axes or any(part.axes != axes or part.box is None for part in edited_parts):
         return NotImplemented
-    box = union(part.reach for part in reached)
-    side = reached[0].side
+    box = union(part.reach for part in edited_parts)
+    side = edited_parts[0].side
     alike = len(touched) == len(parts) and all(same_place(part, touched[0]) for part in touched)
-    if len(touched) < len(reached):
+    if len(touched) < len(edited_parts):
         output = everything(run, function, (parts, dim), {})
         output.box, output.axes = box, axes
         return output
@@ -87,38 +87,38 @@ def permute(run: EditRun, function: Any, x: Any, dims: Any) -> Any:
 
 
 @rule("transpose")
-def transpose(run: EditRun, function: Any, x: Any, one: int, other: int) -> Any:
+def transpose(run: EditRun, function: Any, x: Any, first: int, second: int) -> Any:
     """Two axes swapped."""
     dims = list(range(x.dim()))
-    one, other = one % x.dim(), other % x.dim()
-    if 0 in (one, other):
+    first, second = first % x.dim(), second % x.dim()
+    if 0 in (first, second):
         return NotImplemented
-    dims[one], dims[other] = dims[other], dims[one]
+    dims[first], dims[second] = dims[second], dims[first]
     axes = (dims.index(x.axes[0]), dims.index(x.axes[1])) if x.is_windowed else MAPS
-    return _view(run, function, x, axes, one, other)
+    return _view(run, function, x, axes, first, second)
 
 
 def _view(run: EditRun, function: Any, x: Edits, axes: tuple[int, int], *args: Any) -> Edits:
     base = run.base(function, x, *args)
-    strides = function(layout(x), *args).stride()
+    strides = function(memory_layout(x), *args).stride()
     if x.is_untouched:
         return untouched(run, base, strides)
     return windowed(run, base, function(x.win, *args), (x.y, x.x), x.reach, axes, strides=strides)
 
 
 @rule("view", "_unsafe_view", "reshape")
-def view(run: EditRun, _: Any, x: Any, shape: Any) -> Any:
+def viewed_as(run: EditRun, _: Any, x: Any, shape: Any) -> Any:
     """Another shape, in which images, rows and columns still are axes of their own."""
     if x.is_whole:
         return NotImplemented
     try:
-        strides = torch.ops.aten.view.default(layout(x), shape).stride()
+        strides = torch.ops.aten.view.default(memory_layout(x), shape).stride()
     except RuntimeError:
         return NotImplemented
     shape = list(shape)
     if -1 in shape:
-        known = -int(np.prod(shape))
-        shape[shape.index(-1)] = x.numel() // known if known else 0
+        product = -int(np.prod(shape))
+        shape[shape.index(-1)] = x.numel() // product if product else 0
     if not shape or shape[0] != run.count:
         return NotImplemented
     base = run.base(torch.reshape, x, (1, *shape[1:]))
@@ -155,7 +155,7 @@ def split(run: EditRun, function: Any, x: Any, sizes: Any, dim: int = 0) -> Any:
     if dim == 0 or (x.is_windowed and dim in x.axes):
         return NotImplemented
     bases = run.base(function, x, sizes, dim)
-    likes = function(layout(x), sizes, dim)
+    likes = function(memory_layout(x), sizes, dim)
     if x.is_untouched:
         return [untouched(run, base, like.stride()) for base, like in zip(bases, likes, strict=True)]
     wins = function(x.win, sizes, dim)
@@ -188,7 +188,7 @@ def filled(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) -> An
 @rule("empty_like", "new_empty", "new_zeros", "new_ones", "new_full", "new_empty_strided")
 def fresh(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """Memory that the model will write into."""
-    made: torch.Tensor = function(
+    memory: torch.Tensor = function(
         torch.empty_strided(x.shape, x.stride(), dtype=x.dtype, device=x.device), *args, **kwargs
     )
-    return whole(run, made) if made.dim() and made.shape[0] == run.count else made
+    return whole(run, memory) if memory.dim() and memory.shape[0] == run.count else memory

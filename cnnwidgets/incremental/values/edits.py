@@ -43,14 +43,14 @@ class Edits(torch.Tensor):
             edits; set by the module that knows the rules.
         run: the forward pass that it belongs to.
         unedited: (1, ...), the value without edits; None when whole.
-        kept: (B, ...), what differs from it, of one size for all edits.
+        stored_window: (B, ...), what differs from it, of one size for all edits.
         pending: how to compute the window, or the whole, if it has not been yet.
         y, x: (B,), top and left of the windows.
         box: where exactly each edit may differ; None: everywhere. Whole values keep it too, for counting.
         axes: which axes are rows and columns.
-        known: (B, ...), when whole; ``thunk`` makes it if it is None.
+        stored_whole: (B, ...), when whole; ``thunk`` makes it if it is None.
         filled: (B, ...), the whole of a windowed value, if somebody asked for it.
-        shared: whether ``known`` is memory of other values too.
+        shared: whether ``stored_whole`` is memory of other values too.
         family, path: the values that share the memory of this one, and how it is made of the first of them.
     """
 
@@ -59,12 +59,12 @@ class Edits(torch.Tensor):
     run: EditRun
     unedited: Recomputable | None
     pending: Pending | None
-    kept: torch.Tensor | None
+    stored_window: torch.Tensor | None
     y: Ints
     x: Ints
     box: EditBox | None
     axes: Axes
-    known: torch.Tensor | None
+    stored_whole: torch.Tensor | None
     thunk: Callable[[], torch.Tensor] | None
     filled: torch.Tensor | None
     shared: bool
@@ -83,17 +83,17 @@ class Edits(torch.Tensor):
     @property
     def is_untouched(self) -> bool:
         """Whether no edit has reached this value."""
-        return self.unedited is not None and self.kept is None and self.pending is None
+        return self.unedited is not None and self.stored_window is None and self.pending is None
 
     @property
     def is_windowed(self) -> bool:
         """Whether edits differ in a window only."""
-        return self.unedited is not None and (self.kept is not None or self.pending is not None)
+        return self.unedited is not None and (self.stored_window is not None or self.pending is not None)
 
     @property
     def memories(self) -> list[torch.Tensor]:
         """The tensors of all edits that are at hand."""
-        return [tensor for tensor in (self.kept, self.known, self.filled) if tensor is not None]
+        return [tensor for tensor in (self.stored_window, self.stored_whole, self.filled) if tensor is not None]
 
     @property
     def base(self) -> torch.Tensor:
@@ -110,7 +110,7 @@ class Edits(torch.Tensor):
         """(B, ...), what differs from the base, of one size for all edits, when windowed."""
         if self.pending is not None and self.unedited is not None:
             self.settle()
-        return _there(self.kept)
+        return _there(self.stored_window)
 
     @property
     def reach(self) -> EditBox:
@@ -121,9 +121,9 @@ class Edits(torch.Tensor):
         """Compute what waits."""
         pending, self.pending = self.pending, None
         if pending is not None and self.unedited is not None:
-            self.kept = self.run.made(pending.plain())
+            self.stored_window = self.run.noted_size(pending.plain())
         elif pending is not None:
-            self.known = self.run.made(pending.plain())
+            self.stored_whole = self.run.noted_size(pending.plain())
 
     @property
     def covers(self) -> bool:
@@ -152,9 +152,9 @@ class Edits(torch.Tensor):
         """(B, ...), when whole."""
         if self.pending is not None:
             self.settle()
-        if self.known is None:
-            self.known, self.thunk = _there(self.thunk)(), None
-        return self.known
+        if self.stored_whole is None:
+            self.stored_whole, self.thunk = _there(self.thunk)(), None
+        return self.stored_whole
 
     @classmethod
     def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -187,21 +187,22 @@ def blank(
     """A value that stands for nothing yet, of the type of ``like``; ``strides`` None: contiguous."""
     if strides is None:
         strides = [math.prod(shape[axis + 1 :]) or 1 for axis in range(len(shape))]
-    made: Edits = torch.Tensor._make_wrapper_subclass(  # noqa: SLF001
+    edits: Edits = torch.Tensor._make_wrapper_subclass(  # noqa: SLF001
         Edits, shape, strides=strides, dtype=like.dtype, device=device or like.device
     )
-    made.run = run
-    made.unedited = made.pending = made.kept = made.box = made.known = made.thunk = made.filled = made.family = None
-    made.axes, made.path, made.shared = MAPS, (), False
-    return made
+    edits.run = run
+    edits.unedited = edits.pending = edits.stored_window = edits.stored_whole = edits.filled = None
+    edits.box = edits.thunk = edits.family = None
+    edits.axes, edits.path, edits.shared = MAPS, (), False
+    return edits
 
 
 def untouched(run: EditRun, base: Recomputable | torch.Tensor, strides: tuple[int, ...] | None = None) -> Edits:
     """A value (1, ...) that no edit has reached."""
-    base = run.memo.kept(base) if isinstance(base, torch.Tensor) else base
-    made = blank(run, (run.count, *base.shape[1:]), base, strides)
-    made.unedited = base
-    return made
+    base = run.memo.recomputable(base) if isinstance(base, torch.Tensor) else base
+    edits = blank(run, (run.count, *base.shape[1:]), base, strides)
+    edits.unedited = base
+    return edits
 
 
 def windowed(
@@ -215,12 +216,12 @@ def windowed(
     strides: tuple[int, ...] | None = None,
 ) -> Edits:
     """A value that differs from ``base`` (1, ...) in ``win`` (B, ...), whose top left ``corners`` are rows, columns."""
-    base = run.memo.kept(base) if isinstance(base, torch.Tensor) else base
-    made = blank(run, (run.count, *base.shape[1:]), base, strides)
+    base = run.memo.recomputable(base) if isinstance(base, torch.Tensor) else base
+    edits = blank(run, (run.count, *base.shape[1:]), base, strides)
     if win is not None:
-        run.made(win)
-    made.unedited, made.kept, (made.y, made.x), made.box, made.axes = base, win, corners, box, axes
-    return made
+        run.noted_size(win)
+    edits.unedited, edits.stored_window, (edits.y, edits.x), edits.box, edits.axes = base, win, corners, box, axes
+    return edits
 
 
 def whole(
@@ -239,11 +240,11 @@ def whole(
     ``real`` may be None if the value waits; it will then have the shape of ``like`` (meta), and its type.
     """
     like = _there(real if like is None else like)
-    made = blank(run, like.shape, like, strides, device)
+    edits = blank(run, like.shape, like, strides, device)
     if real is not None:
-        run.made(real)
-    made.known, made.box, made.axes, made.shared = real, box, axes, shared
-    return made
+        run.noted_size(real)
+    edits.stored_whole, edits.box, edits.axes, edits.shared = real, box, axes, shared
+    return edits
 
 
 def waiting(value: Edits, pending: Pending) -> Edits:
@@ -257,19 +258,19 @@ def later(
     run: EditRun, shape: tuple[int, ...], dtype: torch.dtype, of: Edits, compute: Callable[[], torch.Tensor]
 ) -> Edits:
     """A value that is computed only if somebody looks at it."""
-    made = blank(run, shape, torch.empty(0, dtype=dtype, device=of.device))
-    made.thunk = compute
-    return made
+    edits = blank(run, shape, torch.empty(0, dtype=dtype, device=of.device))
+    edits.thunk = compute
+    return edits
 
 
 def piece(value: Edits, corners: tuple[Ints, Ints], size: tuple[int, int]) -> torch.Tensor:
     """The windows of ``size`` at ``corners`` of each edit, (B, ...); not to be written to."""
     if value.is_untouched:
         return windows(value.base, *corners, size, value.axes)
-    return cut(value.source, value, corners, size)
+    return cut_windows(value.source, value, corners, size)
 
 
-def cut(
+def cut_windows(
     base: Recomputable | torch.Tensor,
     value: Edits,
     corners: tuple[Ints, Ints],
