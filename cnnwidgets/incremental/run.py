@@ -27,24 +27,31 @@ class ReadsValues(Exception):
 
 @dataclass(frozen=True)
 class Pending:
+    """What a value that waits is computed by.
+
+    Attributes:
+        compute: gives the window, or the whole.
+        source: what it is computed of; nobody may write to it before.
+    """
+
+    compute: Callable[[], torch.Tensor]
+    source: torch.Tensor
+
+
+@dataclass(frozen=True)
+class PendingConvolution(Pending):
     """A convolution that waits: batch normalisation that follows can be folded into its kernels.
 
     Attributes:
-        compute: (kernels, bias) -> the result.
+        convolve: (kernels, bias) -> the result.
         weight, bias: the layer's own.
-        source: what is convolved; nobody may write to it before.
         places: rows times columns of the result, of all edits together.
     """
 
-    compute: Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
+    convolve: Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
     weight: torch.Tensor
     bias: torch.Tensor | None
-    source: torch.Tensor
     places: int
-
-    def plain(self) -> torch.Tensor:
-        """The convolution alone."""
-        return self.compute(self.weight, self.bias)
 
 
 class Waiting(Protocol):

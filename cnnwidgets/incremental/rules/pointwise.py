@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from cnnwidgets.incremental.dispatch import edits_in, everything, memory_layout
-from cnnwidgets.incremental.run import EditRun
+from cnnwidgets.incremental.run import EditRun, PendingConvolution
 from cnnwidgets.incremental.values.boxes import EditBox, Ints, union
 from cnnwidgets.incremental.values.edits import Edits, piece, untouched, whole, windowed
 from cnnwidgets.incremental.values.sharing import strides_like
@@ -210,7 +210,11 @@ def _normalising_convolution(run: EditRun, x: Edits, fixed: tuple[Any, ...]) -> 
     None if ``x`` is no such value, or if there are more kernels to multiply than results.
     """
     pending, mean = x.pending, fixed[0]
-    if pending is None or x.dtype not in (torch.float32, torch.float64) or mean.dtype != x.dtype:
+    if (
+        not isinstance(pending, PendingConvolution)
+        or x.dtype not in (torch.float32, torch.float64)
+        or mean.dtype != x.dtype
+    ):
         return None
     size = pending.weight.numel()
     if size > _FEW_NUMBERS and size > pending.places * x.shape[1]:
@@ -227,4 +231,4 @@ def _normalising_convolution(run: EditRun, x: Edits, fixed: tuple[Any, ...]) -> 
         weight, bias = kernels()
     else:
         weight, bias = run.memo.get("folded", (pending.weight, pending.bias, *fixed), {}, kernels)
-    return pending.compute(weight, bias)
+    return pending.convolve(weight, bias)

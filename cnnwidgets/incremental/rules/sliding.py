@@ -12,9 +12,9 @@ import torch
 from torch.nn import functional
 
 from cnnwidgets.incremental.dispatch import edits_in
-from cnnwidgets.incremental.run import EditRun, Pending
+from cnnwidgets.incremental.run import EditRun, Pending, PendingConvolution
 from cnnwidgets.incremental.values.boxes import EditBox, Ints
-from cnnwidgets.incremental.values.edits import Edits, cut_windows, later, untouched, waiting, whole, windowed
+from cnnwidgets.incremental.values.edits import Edits, cut_windows, untouched, waiting, whole, windowed
 from cnnwidgets.incremental.values.sharing import snapshot
 from cnnwidgets.incremental.values.windows import MAPS, Pair
 
@@ -172,15 +172,13 @@ def convolution(
     around = padding if entire else (0, 0)
     source_maps = x.whole() if entire or target is None else source(run, x, kernel, target, side, 0.0)
 
-    def compute(kernels: torch.Tensor, offset: torch.Tensor | None) -> torch.Tensor:
+    def convolve(kernels: torch.Tensor, offset: torch.Tensor | None) -> torch.Tensor:
         return functional.conv2d(source_maps, kernels, offset, stride, around, dilation, groups)
 
+    pending = PendingConvolution(lambda: convolve(weight, bias), source_maps, convolve, weight, bias, places)
     if target is None:
         like = torch.empty((run.count, weight.shape[0], *side), dtype=x.dtype, device="meta")
-        return waiting(
-            whole(run, None, box, like=like, device=x.device), Pending(compute, weight, bias, source_maps, places)
-        )
-    pending = Pending(compute, weight, bias, source_maps, places)
+        return waiting(whole(run, None, box, like=like, device=x.device), pending)
     return waiting(windowed(run, run.base(function, x, *args), None, target.corners, target.box), pending)
 
 
@@ -218,8 +216,9 @@ def max_pool(
         run, x, kernel, -math.inf, lambda: run.base(function, x, *args)[0], padded, unpadded, (side[2], side[3])
     )
     before = snapshot(x)
-    indices = later(run, tuple(output.shape), torch.int64, x, lambda: function(before.whole(), *args)[1])
-    return output, indices
+    like = torch.empty(output.shape, dtype=torch.int64, device="meta")
+    pending = Pending(lambda: function(before.whole(), *args)[1], x.every if x.is_whole else x.win)
+    return output, waiting(whole(run, None, like=like, device=x.device), pending)
 
 
 @rule("avg_pool2d")

@@ -48,7 +48,7 @@ class Edits(torch.Tensor):
         y, x: (B,), top and left of the windows.
         box: where exactly each edit may differ; None: everywhere. Whole values keep it too, for counting.
         axes: which axes are rows and columns.
-        stored_whole: (B, ...), when whole; ``thunk`` makes it if it is None.
+        stored_whole: (B, ...), when whole, unless it waits.
         filled: (B, ...), the whole of a windowed value, if somebody asked for it.
         shared: whether ``stored_whole`` is memory of other values too.
         family, path: the values that share the memory of this one, and how it is made of the first of them.
@@ -65,7 +65,6 @@ class Edits(torch.Tensor):
     box: EditBox | None
     axes: Axes
     stored_whole: torch.Tensor | None
-    thunk: Callable[[], torch.Tensor] | None
     filled: torch.Tensor | None
     shared: bool
     family: Family | None
@@ -121,9 +120,9 @@ class Edits(torch.Tensor):
         """Compute what waits."""
         pending, self.pending = self.pending, None
         if pending is not None and self.unedited is not None:
-            self.stored_window = self.run.noted_size(pending.plain())
+            self.stored_window = self.run.noted_size(pending.compute())
         elif pending is not None:
-            self.stored_whole = self.run.noted_size(pending.plain())
+            self.stored_whole = self.run.noted_size(pending.compute())
 
     @property
     def covers(self) -> bool:
@@ -152,9 +151,7 @@ class Edits(torch.Tensor):
         """(B, ...), when whole."""
         if self.pending is not None:
             self.settle()
-        if self.stored_whole is None:
-            self.stored_whole, self.thunk = _there(self.thunk)(), None
-        return self.stored_whole
+        return _there(self.stored_whole)
 
     @classmethod
     def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -192,7 +189,7 @@ def blank(
     )
     edits.run = run
     edits.unedited = edits.pending = edits.stored_window = edits.stored_whole = edits.filled = None
-    edits.box = edits.thunk = edits.family = None
+    edits.box = edits.family = None
     edits.axes, edits.path, edits.shared = MAPS, (), False
     return edits
 
@@ -252,15 +249,6 @@ def waiting(value: Edits, pending: Pending) -> Edits:
     value.pending = pending
     value.run.waiting.append(weakref.ref(value))
     return value
-
-
-def later(
-    run: EditRun, shape: tuple[int, ...], dtype: torch.dtype, of: Edits, compute: Callable[[], torch.Tensor]
-) -> Edits:
-    """A value that is computed only if somebody looks at it."""
-    edits = blank(run, shape, torch.empty(0, dtype=dtype, device=of.device))
-    edits.thunk = compute
-    return edits
 
 
 def piece(value: Edits, corners: tuple[Ints, Ints], size: tuple[int, int]) -> torch.Tensor:

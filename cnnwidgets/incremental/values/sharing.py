@@ -36,7 +36,7 @@ def take_over(value: Edits, other: Edits) -> Edits:
     value.box, value.axes = other.box, other.axes
     if other.stored_window is not None:
         value.y, value.x = other.y, other.x
-    value.stored_whole, value.thunk, value.filled = other.stored_whole, other.thunk, None
+    value.stored_whole, value.filled = other.stored_whole, None
     return value
 
 
@@ -98,5 +98,5 @@ def _own(value: Edits) -> torch.Tensor:
 
 
 def _become_whole(value: Edits, real: torch.Tensor) -> None:
-    value.unedited = value.pending = value.stored_window = value.filled = value.thunk = None
+    value.unedited = value.pending = value.stored_window = value.filled = None
     value.stored_whole, value.shared = real, False
