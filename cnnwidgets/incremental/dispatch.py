@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -19,6 +20,8 @@ from .values.sharing import about_to_change, conform, materialise, related, stri
 
 _KEEPS_IMAGES = {getattr(torch.ops.aten, name) for name in ("view", "_unsafe_view", "reshape", "detach", "alias")}
 """Views in which what comes first is a multiple of the images, in their order."""
+
+_base, _without_edits, _every = attrgetter("base"), attrgetter("unedited"), attrgetter("every")
 
 _ONLY_NOTED = {torch.ops.aten._conj, torch.ops.aten._neg_view}  # noqa: SLF001
 """Views that note a sign on the tensor that torch sees: rules work on the numbers behind it, and would ignore it."""
@@ -176,14 +179,6 @@ def _same_for_both(once: Any, two: Any) -> bool:
     )
 
 
-def _base(value: Edits) -> torch.Tensor:
-    return value.base
-
-
-def _without_edits(value: Edits) -> Any:
-    return value.unedited
-
-
 def _viewed(
     traits: _OperationTraits, run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
@@ -228,10 +223,6 @@ def _shared(output: Any, parent: Edits, function: Any, rest: tuple[Any, ...], kw
         related(item, parent, lambda real, index=index: function(real, *rest, **kwargs)[index])  # type: ignore[misc]
         for index, item in enumerate(output)
     )
-
-
-def _every(value: Edits) -> torch.Tensor:
-    return value.every
 
 
 def _writing(

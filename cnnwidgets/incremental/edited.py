@@ -92,8 +92,6 @@ class Edited:
         self._reader = ScoreReader(model, read, output)
         self._engine = Engine(EditedModel(model, image, layer, call), self._reader.table)
         self._check = SelfCheck(self._engine.model, self._reader)
-        self._checked: set[bool] = set()
-        self._met = self._repeated = False
         self._base: torch.Tensor | None = None
         self._fallback = ""
         with self._entered():
@@ -253,8 +251,7 @@ class Edited:
         with self._engine.entered():
             if self._engine.is_stale:
                 self._engine.memo.clear()
-                self._checked.clear()
-                self._met = self._repeated = False
+                self._checked, self._met, self._repeated = set[bool](), False, False
                 self._engine.model.find_start()
                 if self.engine == "incremental":
                     self._begin()

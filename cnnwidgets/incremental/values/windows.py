@@ -28,7 +28,7 @@ def windows(base: torch.Tensor, y: Ints, x: Ints, size: tuple[int, int], axes: A
     if size == (base.shape[rows], base.shape[columns]):
         return repeated(base, len(y))
     if len(y) == 1:  # as in a drag: an index costs more than the copy
-        copies = _narrowed(base, axes, int(y[0]), int(x[0]), int(y[0]) + size[0], int(x[0]) + size[1])
+        copies = _region(base, axes, int(y[0]), int(x[0]), int(y[0]) + size[0], int(x[0]) + size[1])
         return channels_last(copies.clone(memory_format=torch.preserve_format)) if axes == MAPS else copies.clone()
     view = base[0].movedim((rows - 1, columns - 1), (0, 1)).unfold(0, size[0], 1).unfold(1, size[1], 1)
     copies = view[index(y, base.device), index(x, base.device)].movedim((-2, -1), axes)
@@ -54,14 +54,14 @@ def paste(onto: torch.Tensor, win: torch.Tensor, y: Ints, x: Ints, axes: Axes) -
         if t1 <= t0 or l1 <= l0:
             continue
         to, source = (
-            _narrowed(onto, axes, t0, l0, t1, l1),
-            _narrowed(win, axes, t0 - top, l0 - left, t1 - top, l1 - left),
+            _region(onto, axes, t0, l0, t1, l1),
+            _region(win, axes, t0 - top, l0 - left, t1 - top, l1 - left),
         )
         to[which] = source[which]
     return onto
 
 
-def _narrowed(tensor: torch.Tensor, axes: Axes, top: int, left: int, bottom: int, right: int) -> torch.Tensor:
+def _region(tensor: torch.Tensor, axes: Axes, top: int, left: int, bottom: int, right: int) -> torch.Tensor:
     return tensor.narrow(axes[0], top, bottom - top).narrow(axes[1], left, right - left)
 
 
