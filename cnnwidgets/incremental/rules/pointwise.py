@@ -12,7 +12,7 @@ from cnnwidgets.incremental.run import EditRun, PendingConvolution
 from cnnwidgets.incremental.values.boxes import EditBox, Ints, union
 from cnnwidgets.incremental.values.edits import Edits, piece, untouched, whole, windowed
 from cnnwidgets.incremental.values.sharing import strides_like
-from cnnwidgets.incremental.values.windows import Axes, windows
+from cnnwidgets.incremental.values.windows import Axes, Pair, windows
 
 from .registry import ELEMENTWISE, OPERATIONS, rule
 
@@ -32,9 +32,9 @@ class _TargetWindows:
     """Where the result of an operation on windowed values may differ, and the windows that hold it."""
 
     box: EditBox
-    size: tuple[int, int]
+    size: Pair
     corners: tuple[Ints, Ints]
-    side: tuple[int, int]
+    side: Pair
     axes: Axes
     shape: tuple[int, ...]
 
@@ -64,11 +64,17 @@ def _target_windows(run: EditRun, args: tuple[Any, ...]) -> _TargetWindows | Non
     side = (shape[axes[0]], shape[axes[1]])
     if any(value.dim() != len(shape) or value.axes != axes or value.side != side for value in touched):
         return None
-    box = touched[0].reach if len(touched) == 1 else union(value.reach for value in touched)
-    alike = all(same_place(value, touched[0]) for value in touched)
-    size = _size(touched[0]) if alike else box.window(side, run.threshold)
-    corners = (touched[0].y, touched[0].x) if alike else box.corners(size, side)
-    return _TargetWindows(box, size, corners, side, axes, tuple(shape))
+    return _TargetWindows(*joint_windows(run, touched), side, axes, tuple(shape))
+
+
+def joint_windows(run: EditRun, values: list[Edits]) -> tuple[EditBox, Pair, tuple[Ints, Ints]]:
+    """What edits of windowed ``values`` reach together, and the windows that hold it: theirs, if they are the same."""
+    first = values[0]
+    box = first.reach if len(values) == 1 else union(value.reach for value in values)
+    if all(same_place(value, first) for value in values):
+        return box, _size(first), (first.y, first.x)
+    size = box.window(first.side, run.threshold)
+    return box, size, box.corners(size, first.side)
 
 
 @rule(*_SEVERAL.split())

@@ -13,7 +13,7 @@ from cnnwidgets.incremental.values.boxes import EditBox, union
 from cnnwidgets.incremental.values.edits import Edits, piece, untouched, whole, windowed
 from cnnwidgets.incremental.values.windows import MAPS
 
-from .pointwise import same_place
+from .pointwise import joint_windows
 from .registry import rule
 
 
@@ -32,18 +32,11 @@ def cat(run: EditRun, function: Any, parts: Any, dim: int = 0) -> Any:
     axes = edited_parts[0].axes
     if dim in axes or any(part.axes != axes or part.box is None for part in edited_parts):
         return NotImplemented
-    box = union(part.reach for part in edited_parts)
-    side = edited_parts[0].side
-    alike = len(touched) == len(parts) and all(same_place(part, touched[0]) for part in touched)
     if len(touched) < len(edited_parts):
         output = everything(run, function, (parts, dim), {})
-        output.box, output.axes = box, axes
+        output.box, output.axes = union(part.reach for part in edited_parts), axes
         return output
-    size = box.window(side, run.threshold)
-    corners = box.corners(size, side)
-    if alike:
-        size = touched[0].win.shape[axes[0]], touched[0].win.shape[axes[1]]
-        corners = touched[0].y, touched[0].x
+    box, size, corners = joint_windows(run, touched)
     win = torch.cat([piece(part, corners, size) for part in _axes_set(parts, axes)], dim)
     return windowed(run, run.base(function, parts, dim), win, corners, box, axes)
 
