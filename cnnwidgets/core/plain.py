@@ -32,7 +32,8 @@ def check_example(example: Any) -> None:
         if not is_tensor(value):
             raise InputError(
                 f"example must be a tensor or a tuple of tensors, what the model takes; got {type(value).__name__}. "
-                "For an image network: torch.zeros(1, 3, 224, 224), or core.images.load_picture(image, model).tensor."
+                "For an image network: torch.zeros(1, 3, 224, 224), or "
+                "pictures.picture.load_picture(image, model).tensor."
             )
         try:
             reason = _why_not(value, values=False)

@@ -8,7 +8,6 @@ from .rules import (  # noqa: F401  # each adds its rules
     channels,
     pointwise,
     reductions,
-    remapping,
     resampling,
     shapes,
     sliding,

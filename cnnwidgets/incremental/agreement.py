@@ -16,22 +16,27 @@ MORE_ROUNDING = 4
 """By how much two ways of computing may differ more than two others, where a network magnifies rounding."""
 
 
+def tolerance(size: float, dtype: torch.dtype) -> float:
+    """The largest difference that is taken for rounding, between scores of ``size`` that were computed in ``dtype``."""
+    precision = torch.finfo(dtype).eps if dtype.itemsize < 4 else 0.0
+    return size * max(SHARE, _ROUNDINGS * precision)
+
+
 def limit(base: torch.Tensor, scores: torch.Tensor) -> float:
-    """The largest difference between two computations of ``scores`` (K, classes) that is taken for rounding."""
+    """The same for two computations of ``scores`` (K, classes), of an image whose own scores are ``base``."""
     values = torch.cat([base, scores]).double()
     values = values[values.isfinite().all(1)]
     if not len(values):
         return 0.0
     spread = float((values.amax(1) - values.amin(1)).max()) or float(values.abs().max())
-    precision = torch.finfo(scores.dtype).eps if scores.dtype.itemsize < 4 else 0.0
-    return spread * max(SHARE, _ROUNDINGS * precision)
+    return tolerance(spread, scores.dtype)
 
 
 def difference(scores: torch.Tensor, others: torch.Tensor) -> float:
     """The largest, where not both are the same infinity or not-a-number."""
-    one, two = scores.double(), others.double()
-    apart = (one - two).abs()
-    same = (one == two) | (one.isnan() & two.isnan())
+    left, right = scores.double(), others.double()
+    apart = (left - right).abs()
+    same = (left == right) | (left.isnan() & right.isnan())
     return float(apart.masked_fill(same, 0.0).nan_to_num(nan=torch.inf).max()) if apart.numel() else 0.0
 
 
@@ -40,12 +45,12 @@ def outputs_differ(outputs: Any, others: Any) -> float | None:
 
     Whole numbers and booleans are not compared: rounding decides between neighbours.
     """
-    ones, twos = ([value for value in tensors(each) if value.is_floating_point()] for each in (outputs, others))
-    if [value.shape for value in ones] != [value.shape for value in twos]:
+    pairs = [[value for value in tensors(each) if value.is_floating_point()] for each in (outputs, others)]
+    if [value.shape for value in pairs[0]] != [value.shape for value in pairs[1]]:
         return torch.inf
-    for one, two in zip(ones, twos, strict=True):
-        finite = (one.isfinite() & two.isfinite()).flatten()
-        row, other = one.flatten()[None], two.flatten()[None]
+    for left, right in zip(*pairs, strict=True):
+        finite = (left.isfinite() & right.isfinite()).flatten()
+        row, other = left.flatten()[None], right.flatten()[None]
         apart = difference(row, other)
         if apart > 0 and apart > (limit(row[:, finite], other[:, finite]) if bool(finite.any()) else 0.0):
             return apart

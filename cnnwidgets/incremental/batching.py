@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 
-from .run import Run
-from .values.recomputable import Kept
+from .run import EditRun
+from .values.recomputable import Recomputable
 
 _MOST = 49
 _MOST_ON_GPU = 128
@@ -33,11 +33,11 @@ class Batching:
         self._pixels = image.shape[2] * image.shape[3]
         self._each = 1.0  # bytes an edit of the largest value
 
-    def expect(self, values: Iterable[Kept]) -> None:
+    def expect(self, values: Iterable[Recomputable]) -> None:
         """Guess the size of windows from the ``values`` of the unedited image."""
         self._each = float(max(map(_window_bytes, values), default=1))
 
-    def learn(self, run: Run) -> None:
+    def learn(self, run: EditRun) -> None:
         """Note how large the values of ``run`` were."""
         self._each = max(self._each, run.largest / run.count)
 
@@ -59,7 +59,18 @@ class Batching:
         return max(1, _IN_FULL * 224 * 224 // self._pixels) if self._on_cpu else _MOST_ON_GPU
 
 
-def _window_bytes(value: Kept) -> int:
+def _window_bytes(value: Recomputable) -> int:
     if len(value.shape) != 4 or not value.dtype.is_floating_point:
         return 1
     return value.shape[1] * min(value.shape[2], _WINDOW) * min(value.shape[3], _WINDOW) * value.dtype.itemsize
+
+
+def put_together(batches: Iterator[tuple[slice, torch.Tensor]], base: torch.Tensor) -> torch.Tensor:
+    """(B, classes) of slices and their scores; what comes later counts."""
+    parts = list(batches)
+    if not parts:
+        return base[:0]
+    scores = torch.cat([torch.empty_like(part) for _, part in parts])[: max(where.stop for where, _ in parts)]
+    for where, part in parts:
+        scores[where] = part
+    return scores

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -12,21 +13,25 @@ import torch
 from cnnwidgets.core.nested import mapped, tensors
 from cnnwidgets.tracing.macs import count
 
-from .rules.postponed import AT_ONCE, at_once
-from .rules.registry import FUNCTIONS, OPERATIONS, Rule
-from .run import ReadsValues, Run
+from .rules.registry import ELEMENTWISE, FUNCTIONS, OPERATIONS, Rule
+from .run import EditRun, ReadsValues
 from .values.edits import Edits, untouched, whole
-from .values.sharing import about_to_change, conform, materialise, related, strides_like, take
+from .values.sharing import about_to_change, conform, materialise, related, strides_like, take_over
 
 _KEEPS_IMAGES = {getattr(torch.ops.aten, name) for name in ("view", "_unsafe_view", "reshape", "detach", "alias")}
 """Views in which what comes first is a multiple of the images, in their order."""
+
+_base, _without_edits, _every = attrgetter("base"), attrgetter("unedited"), attrgetter("every")
+
+_ONLY_NOTED = {torch.ops.aten._conj, torch.ops.aten._neg_view}  # noqa: SLF001
+"""Views that note a sign on the tensor that torch sees: rules work on the numbers behind it, and would ignore it."""
 
 _FIRST = ("input", "query", "tensors")
 """What torch calls the first argument of functions that there are rules for."""
 
 
 @dataclass(frozen=True)
-class _Nature:
+class _OperationTraits:
     """What an operation does, as its schema tells."""
 
     rule: Rule | None
@@ -38,11 +43,11 @@ class _Nature:
 
 
 @cache
-def _nature(function: Any) -> _Nature:
+def _traits(function: Any) -> _OperationTraits:
     schema = function._schema  # noqa: SLF001
     writes = tuple(
-        argument.name if argument.kwarg_only else place
-        for place, argument in enumerate(schema.arguments)
+        argument.name if argument.kwarg_only else index
+        for index, argument in enumerate(schema.arguments)
         if argument.alias_info is not None and argument.alias_info.is_write
     )
     is_view = any(value.alias_info is not None and not value.alias_info.is_write for value in schema.returns)
@@ -52,7 +57,7 @@ def _nature(function: Any) -> _Nature:
     if writes == (0,) and name.endswith("_"):
         other = getattr(torch.ops.aten, name[:-1], None)
         functional = getattr(other, function._overloadname, None) if other is not None else None  # noqa: SLF001
-    return _Nature(
+    return _OperationTraits(
         OPERATIONS.get(packet),
         writes,
         is_view,
@@ -70,8 +75,8 @@ def called(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             first = next((name for name in _FIRST if name in kwargs), None)
             if first is not None and not args:  # rules take it by its place
                 args, kwargs = (kwargs[first],), {name: value for name, value in kwargs.items() if name != first}
-            given = edits_in(args, kwargs)
-            output = rule(given[0].run, function, *args, **kwargs) if given else NotImplemented
+            edits = edits_in(args, kwargs)
+            output = rule(edits[0].run, function, *args, **kwargs) if edits else NotImplemented
             if output is not NotImplemented:
                 return output
         return function(*args, **kwargs)
@@ -79,23 +84,23 @@ def called(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 def dispatched(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """An ATen operation."""
-    nature, given = _nature(function), edits_in(args, kwargs)
-    run = given[0].run
-    if nature.reads and not all(value.is_untouched for value in given):
+    traits, edits = _traits(function), edits_in(args, kwargs)
+    run = edits[0].run
+    if traits.reads and not all(value.is_untouched for value in edits):
         run.reads = True
         if run.count > 1:
             raise ReadsValues(str(function))
-    if function.overloadpacket in AT_ONCE:
-        return at_once(run, function, args[0])
-    if nature.writes:
-        return _written(nature, run, function, args, kwargs)
-    if nature.is_view:
-        return _viewed(nature, run, function, args, kwargs)
-    if nature.rule is not None:
-        output = nature.rule(run, function, *args, **kwargs)
+    if function.overloadpacket in _ONLY_NOTED:
+        raise NotImplementedError(f"{function} only notes a sign on the tensor that stands for the edits")
+    if traits.writes:
+        return _writing(traits, run, function, args, kwargs)
+    if traits.is_view:
+        return _viewed(traits, run, function, args, kwargs)
+    if traits.rule is not None:
+        output = traits.rule(run, function, *args, **kwargs)
         if output is not NotImplemented:
             return output
-    if not nature.draws and not nature.reads and all(value.is_untouched for value in given):
+    if not traits.draws and not traits.reads and all(value.is_untouched for value in edits):
         output = _untouched(run, function, args, kwargs)
         if output is not NotImplemented:
             return output
@@ -112,9 +117,9 @@ def replaced(value: Any, by: Callable[[Edits], Any]) -> Any:
     return mapped(value, lambda item: by(item) if isinstance(item, Edits) else item)
 
 
-def everything(run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def everything(run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The operation as usual, on whole values."""
-    run.meets |= not _elementwise(function)
+    run.mixes_batch |= not _elementwise(function)
     if function is torch.ops.aten._unsafe_view.default:  # noqa: SLF001  # the model believes the memory to be contiguous
         function = torch.ops.aten.reshape.default
     output = function(*replaced(args, Edits.whole), **replaced(kwargs, Edits.whole))
@@ -128,10 +133,10 @@ def everything(run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str,
 
 def _elementwise(function: Any) -> bool:
     """Whether the operation looks at one place of one edit at a time."""
-    return getattr(OPERATIONS.get(function.overloadpacket), "into", None) is not None
+    return OPERATIONS.get(function.overloadpacket) in ELEMENTWISE
 
 
-def wrapped(run: Run, output: Any, of: Sequence[Edits] = ()) -> Any:
+def wrapped(run: EditRun, output: Any, of: Sequence[Edits] = ()) -> Any:
     """The tensors in ``output`` as whole values, laid out like those of their shape among ``of``."""
 
     def wrap(value: Any) -> Any:
@@ -142,7 +147,7 @@ def wrapped(run: Run, output: Any, of: Sequence[Edits] = ()) -> Any:
     return mapped(output, wrap)
 
 
-def _untouched(run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _untouched(run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """An operation without a rule on values of one image, if it treats each image of a batch by itself."""
 
     def twice(value: Edits) -> torch.Tensor:
@@ -160,7 +165,7 @@ def _untouched(run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str,
             run.work.once(count(function.overloadpacket, replaced(args, _base), once))
         return once if fits else None
 
-    output = run.memo.get(("apart", function), replaced(args, _unedited), replaced(kwargs, _unedited), apart)
+    output = run.memo.get(("apart", function), replaced(args, _without_edits), replaced(kwargs, _without_edits), apart)
     if output is None:
         return NotImplemented
     return mapped(output, partial(untouched, run))
@@ -174,45 +179,39 @@ def _same_for_both(once: Any, two: Any) -> bool:
     )
 
 
-def _base(value: Edits) -> torch.Tensor:
-    return value.base
-
-
-def _unedited(value: Edits) -> Any:
-    return value.unedited
-
-
-def _viewed(nature: _Nature, run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _viewed(
+    traits: _OperationTraits, run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
     parent = args[0]
-    if isinstance(parent, Edits) and not parent.is_whole and nature.rule is not None:
-        output = nature.rule(run, function, *args, **kwargs)
+    if isinstance(parent, Edits) and not parent.is_whole and traits.rule is not None:
+        output = traits.rule(run, function, *args, **kwargs)
         if output is not NotImplemented:
             return _shared(output, parent, function, args[1:], kwargs)
-    given = edits_in(args, kwargs)
-    for value in given:
+    edits = edits_in(args, kwargs)
+    for value in edits:
         materialise(value)
-    run.meets |= function.overloadpacket not in _KEEPS_IMAGES
+    run.mixes_batch |= function.overloadpacket not in _KEEPS_IMAGES
     try:
-        output = function(*replaced(args, _real), **replaced(kwargs, _real))
+        output = function(*replaced(args, _every), **replaced(kwargs, _every))
     except RuntimeError:  # the model's own memory is laid out in another way, which allows this view
-        for value in given:
+        for value in edits:
             conform(value)
-        output = function(*replaced(args, _real), **replaced(kwargs, _real))
-    likes = function(*replaced(args, layout), **replaced(kwargs, layout))
-    run.meets |= isinstance(output, torch.Tensor) and (output.dim() == 0 or len(output) != run.count)
-    for value in given:
+        output = function(*replaced(args, _every), **replaced(kwargs, _every))
+    likes = function(*replaced(args, memory_layout), **replaced(kwargs, memory_layout))
+    run.mixes_batch |= isinstance(output, torch.Tensor) and (output.dim() == 0 or len(output) != run.count)
+    for value in edits:
         value.shared = True
     if isinstance(output, tuple | list):
         return type(output)(
             whole(run, item, strides=like.stride(), shared=True) for item, like in zip(output, likes, strict=True)
         )
-    made = whole(run, output, strides=likes.stride(), shared=True)
+    view = whole(run, output, strides=likes.stride(), shared=True)
     if function.overloadpacket is torch.ops.aten.detach and isinstance(parent, Edits):
-        made.box, made.axes = parent.box, parent.axes
-    return made
+        view.box, view.axes = parent.box, parent.axes
+    return view
 
 
-def layout(value: Edits) -> torch.Tensor:
+def memory_layout(value: Edits) -> torch.Tensor:
     """The memory that the model believes ``value`` to have, without the memory."""
     return torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device="meta")
 
@@ -221,35 +220,34 @@ def _shared(output: Any, parent: Edits, function: Any, rest: tuple[Any, ...], kw
     if isinstance(output, Edits):
         return related(output, parent, lambda real: function(real, *rest, **kwargs))
     return type(output)(
-        related(item, parent, lambda real, place=place: function(real, *rest, **kwargs)[place])  # type: ignore[misc]
-        for place, item in enumerate(output)
+        related(item, parent, lambda real, index=index: function(real, *rest, **kwargs)[index])  # type: ignore[misc]
+        for index, item in enumerate(output)
     )
 
 
-def _real(value: Edits) -> torch.Tensor:
-    return value.every
-
-
-def _written(nature: _Nature, run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _writing(
+    traits: _OperationTraits, run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
     targets = [
         kwargs.get(where) if isinstance(where, str) else args[where] if where < len(args) else None
-        for where in nature.writes
+        for where in traits.writes
     ]
     for target in targets:
-        if isinstance(target, torch.Tensor):
-            run.settle(target)
         if isinstance(target, Edits):
+            run.settle(target.memories)
             about_to_change(target)
-            run.settle(target)
+            run.settle(target.memories)
+        elif isinstance(target, torch.Tensor):
+            run.settle([target])
     value = targets[0]
-    if nature.functional is not None and isinstance(value, Edits) and not value.is_whole and not nature.draws:
-        output = _without_writing(nature, run, function, args, kwargs)
+    if traits.functional is not None and isinstance(value, Edits) and not value.is_whole and not traits.draws:
+        output = _without_writing(traits, run, args, kwargs)
         if isinstance(output, Edits) and output.shape == value.shape and output.dtype == value.dtype:
-            return take(value, output)
+            return take_over(value, output)
     for target in targets:
         if isinstance(target, Edits):
             materialise(target)
-    run.meets |= nature.functional is None or not _elementwise(nature.functional)
+    run.mixes_batch |= traits.functional is None or not _elementwise(traits.functional)
     output = function(*replaced(args, Edits.whole), **replaced(kwargs, Edits.whole))
     for target in targets:
         if isinstance(target, Edits):
@@ -259,12 +257,9 @@ def _written(nature: _Nature, run: Run, function: Any, args: tuple[Any, ...], kw
     return wrapped(run, output)
 
 
-def _without_writing(nature: _Nature, run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    value = args[0]
-    rule = OPERATIONS.get(nature.functional.overloadpacket)
-    if rule is None:
-        return NotImplemented
-    into = getattr(rule, "into", None)
-    if into is not None and into(run, function, nature.functional, args, kwargs):
-        return value
-    return rule(run, nature.functional, *args, **kwargs)
+def _without_writing(traits: _OperationTraits, run: EditRun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    rule = OPERATIONS.get(traits.functional.overloadpacket)
+    return NotImplemented if rule is None else rule(run, traits.functional, *args, **kwargs)
+
+
+Edits.follow_function, Edits.follow_operation = called, dispatched

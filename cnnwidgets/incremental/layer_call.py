@@ -18,7 +18,7 @@ from cnnwidgets.core.network import Network
 from cnnwidgets.tracing.function_layers import Frame, FunctionCalls, FunctionLayer, Key
 
 from .values.edits import Edits
-from .values.sharing import take
+from .values.sharing import take_over
 
 Functions = Mapping[Key, FunctionLayer]
 """Torch calls of a model that are layers, from :func:`~cnnwidgets.tracing.function_layers.function_layers`."""
@@ -53,7 +53,7 @@ def calls_of(model: nn.Module, layer: nn.Module | str, functions: Functions, see
             return
         new = see(next(count), tensor)
         if new is not None:
-            _become(tensor, new)
+            _take_content(tensor, new)
 
     if isinstance(layer, nn.Module):
         with attached([layer], leave=leave):
@@ -67,11 +67,11 @@ def calls_of(model: nn.Module, layer: nn.Module | str, functions: Functions, see
         yield
 
 
-def _become(tensor: torch.Tensor, new: torch.Tensor) -> None:
+def _take_content(tensor: torch.Tensor, new: torch.Tensor) -> None:
     """The caller goes on with the very tensor that the torch call returned, so it takes the new content on."""
     if isinstance(tensor, Edits) and isinstance(new, Edits):
         tensor.family, tensor.path = None, ()
-        take(tensor, new)
+        take_over(tensor, new)
     else:
         tensor.set_(new)  # type: ignore[call-overload]
 

@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from cnnwidgets.core.errors import Cancelled, is_out_of_memory
-from cnnwidgets.running.batches_of_one import may_be_the_batch
-from cnnwidgets.state.preserved import preserved
+from cnnwidgets.running.batches_of_one import ONE_BY_ONE
 from cnnwidgets.tracing.layouts.token_layout import AnyForm
 
+from .agreement import difference, tolerance
+from .edited_model import EditedModel
+from .engine import Engine, EngineFailed, ReadScores
 from .layer_call import Functions
-from .memo import Memo
-from .model import Model, plain
-from .run import ReadsValues, Run
+from .run import EditRun
+from .values.boxes import Ints
 from .work import Work
 
-Read = Callable[[Any, int], torch.Tensor]
-"""``(outputs, B) -> (B,)``: the scores in what the model returned for B edits."""
 Maps = Callable[[Sequence[int]], torch.Tensor]
 """The edits with these numbers, as maps (B, C, H, W) that nobody else holds."""
+
+
+@dataclass(frozen=True)
+class MapEdits:
+    """All maps of a layer replaced by others, once for each of ``numbers``."""
+
+    numbers: Sequence[int]
+    maps: Maps
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def some(self, indices: Ints) -> MapEdits:
+        """Those with these places among the numbers."""
+        return MapEdits([self.numbers[index] for index in indices], self.maps)
+
+    def by_engine(self, model: EditedModel, run: EditRun) -> Any:
+        """What the model returns, without what precedes the layer."""
+        return model.on_maps(run, self.maps(self.numbers))
+
+    def in_full(self, model: EditedModel) -> Any:
+        """What the whole model returns."""
+        return model.on_pictures(self.maps(self.numbers))
 
 
 class LayerEdits:
@@ -44,8 +66,6 @@ class LayerEdits:
 
     Attributes:
         reused: whether what precedes the layer is not computed again.
-        work: multiply-adds that the engine did.
-        takes_one: whether the model takes one image at a time, so that the edits were run one by one.
 
     Example:
         >>> net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten(), nn.Linear(2, 1, bias=False))
@@ -62,17 +82,25 @@ class LayerEdits:
         layer: str,
         call: int,
         *,
-        read: Read,
+        read: ReadScores,
         functions: Functions | None = None,
         form: AnyForm | None = None,
         scale: float = 0.0,
         in_full: int = 8,
     ) -> None:
-        self._model = Model(model, image, layer, call, functions=functions, form=form)
-        self._read, self._scale, self._in_full = read, scale, in_full
-        self._memo, self.work = Memo(), Work()
-        self._checked = self._alone = False
-        self.reused, self.takes_one = True, False
+        self._engine = Engine(EditedModel(model, image, layer, call, functions=functions, form=form), read)
+        self._scale, self._in_full = scale, in_full
+        self._checked, self.reused = False, True
+
+    @property
+    def work(self) -> Work:
+        """Multiply-adds that the engine did."""
+        return self._engine.work
+
+    @property
+    def takes_one(self) -> bool:
+        """Whether the model takes one image at a time, so that the edits were run one by one."""
+        return self._engine.one_by_one == ONE_BY_ONE
 
     def scores(self, numbers: Sequence[int], maps: Maps) -> torch.Tensor:
         """The scores (B,) of the edits ``numbers``.
@@ -80,80 +108,32 @@ class LayerEdits:
         Raises:
             CnnWidgetsError: the model failed.
         """
-        with self._entered():
+        edits = MapEdits(numbers, maps)
+        with self._engine.entered():
+            scores = self._reusing(edits) if self.reused else None
+            if scores is not None:
+                return scores
             if self.reused:
-                found = self._reusing(numbers, maps)
-                if found is not None:
-                    return found
-                self.reused, self.work = False, Work()
-                self._memo.clear()
-            parts = [numbers[start : start + self._in_full] for start in range(0, len(numbers), self._in_full)]
-            return torch.cat([self._in_whole(part, maps) for part in parts])
+                self.reused = False
+                self._engine.give_up()
+            starts = range(0, len(edits), self._in_full)
+            parts = [edits.some(np.arange(start, min(start + self._in_full, len(edits)))) for start in starts]
+            return torch.cat([self._engine.in_full(part) for part in parts])
 
-    def _reusing(self, numbers: Sequence[int], maps: Maps) -> torch.Tensor | None:
+    def _reusing(self, edits: MapEdits) -> torch.Tensor | None:
         """The scores without what precedes the layer; None if that cannot be relied on."""
         try:
-            found = self._by_engine(numbers, maps)
-            if not self._checked:
-                # One by itself: where the images of a batch influence one another, it shows.
-                for places in {0}, {len(numbers) // 2, len(numbers) - 1} - {0}:
-                    some = sorted(places)
-                    if some and not self._agree(found[some], self._in_whole([numbers[place] for place in some], maps)):
-                        return None
-                self._checked = True
-        except Exception as error:
-            if is_out_of_memory(error) or isinstance(error, Cancelled):
-                raise
-            if self._alone or len(numbers) == 1:
-                return None
-        else:
-            return found
-        try:
-            self._by_engine(numbers[:1], maps)
-            self._in_whole(numbers[:1], maps)
-        except Exception as error:
-            if not may_be_the_batch(error):
-                raise
+            scores, _ = self._engine.scores(edits)
+        except EngineFailed:
             return None
-        self._alone = self.takes_one = True
-        return self._reusing(numbers, maps)
+        if not self._checked:
+            # The first by itself: where the images of a batch influence one another, it shows.
+            for indices in [0], sorted({len(edits) // 2, len(edits) - 1} - {0}):
+                if indices and not self._agree(scores[indices], self._engine.in_full(edits.some(np.array(indices)))):
+                    return None
+            self._checked = True
+        return scores
 
-    def _by_engine(self, numbers: Sequence[int], maps: Maps) -> torch.Tensor:
-        if self._alone and len(numbers) > 1:
-            return torch.cat([self._by_engine([number], maps) for number in numbers])
-        run = Run(len(numbers), self._memo, self.work)
-        try:
-            return self._read(plain(self._model.on_maps(run, maps(numbers))), len(numbers))
-        except ReadsValues:  # the model's code decides by values that depend on the edit
-            self._alone = True
-        finally:
-            self._memo.end_of_run()
-        return self._by_engine(numbers, maps)
-
-    def _in_whole(self, numbers: Sequence[int], maps: Maps) -> torch.Tensor:
-        if self._alone and len(numbers) > 1:
-            return torch.cat([self._in_whole([number], maps) for number in numbers])
-        try:
-            return self._read(self._model.on_pictures(maps(numbers)), len(numbers))
-        except Exception as error:
-            if len(numbers) == 1 or not may_be_the_batch(error):
-                raise
-            failed = error
-        try:
-            self._in_whole(numbers[:1], maps)
-        except Exception as error:
-            if may_be_the_batch(error):
-                raise failed from failed.__cause__
-            raise
-        self._alone = self.takes_one = True
-        return self._in_whole(numbers, maps)
-
-    def _agree(self, quick: torch.Tensor, slow: torch.Tensor) -> bool:
-        tolerance = {torch.float64: 1e-10, torch.float32: 1e-5}.get(self._model.start.dtype, 3e-2)
-        scale = max(float(slow.abs().nan_to_num(0.0, 0.0, 0.0).max()), self._scale)
-        return torch.allclose(quick, slow, rtol=tolerance, atol=tolerance * scale, equal_nan=True)
-
-    @contextmanager
-    def _entered(self) -> Iterator[None]:
-        with torch.inference_mode(False), torch.no_grad(), preserved(self._model.module, evaluate=True):
-            yield
+    def _agree(self, scores: torch.Tensor, in_full: torch.Tensor) -> bool:
+        size = max(float(in_full.double().abs().nan_to_num(0.0, 0.0, 0.0).max()), self._scale)
+        return difference(scores, in_full) <= tolerance(size, self._engine.model.start.dtype)

@@ -8,46 +8,50 @@ from typing import Any
 
 import torch
 
-from .values.recomputable import Kept
+from .values.recomputable import Recomputable
 
 _KEPT_UNUSED = 3
 """Runs that a value is kept for without being used: edits of other sizes may need other ones."""
 
 
 @dataclass
-class _Entry:
+class _MemoEntry:
     inputs: tuple[Any, ...]  # held, so that their ids stay theirs
     output: Any
-    used: int
+    last_run: int
 
 
 class Memo:
     """Results of operations by what went in: the very tensors, unchanged since, and equal numbers."""
 
     def __init__(self) -> None:
-        self._entries: dict[Any, _Entry] = {}
-        self._given: dict[int, tuple[torch.Tensor, Kept, int]] = {}
+        self._entries: dict[Any, _MemoEntry] = {}
+        self._originals: dict[int, tuple[torch.Tensor, Recomputable, int]] = {}
         self._run = 0
 
     def get(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], compute: Callable[[], Any]) -> Any:
         """What ``compute`` returned for this ``function`` and these arguments, now or earlier."""
-        held: list[Any] = []
+        inputs: list[Any] = []
         try:
-            key = (function, _key(args, held), _key(tuple(sorted(kwargs.items())), held) if kwargs else ())
+            key = (
+                function,
+                _memo_key(args, inputs),
+                _memo_key(tuple(sorted(kwargs.items())), inputs) if kwargs else (),
+            )
             entry = self._entries.get(key)
         except (TypeError, RuntimeError):  # an argument without a hash, or a tensor without a version
             return compute()
         if entry is None:
-            entry = self._entries[key] = _Entry(tuple(held), compute(), self._run)
-        entry.used = self._run
+            entry = self._entries[key] = _MemoEntry(tuple(inputs), compute(), self._run)
+        entry.last_run = self._run
         return entry.output
 
-    def kept(self, tensor: torch.Tensor) -> Kept:
+    def recomputable(self, tensor: torch.Tensor) -> Recomputable:
         """The same for the same tensor, which no operation made."""
-        known = self._given.get(id(tensor))
-        kept = Kept(tensor) if known is None else known[1]
-        self._given[id(tensor)] = tensor, kept, self._run
-        return kept
+        original = self._originals.get(id(tensor))
+        value = Recomputable(tensor) if original is None else original[1]
+        self._originals[id(tensor)] = tensor, value, self._run
+        return value
 
     def end_of_run(self, edits: bool = True) -> None:
         """Forget what the last few runs did not use; after a run of ``edits``, let go what none of them looked at."""
@@ -55,39 +59,41 @@ class Memo:
             for value in self.values():
                 value.let_go()
         self._run += 1
-        old = [key for key, entry in self._entries.items() if entry.used + _KEPT_UNUSED < self._run]
+        old = [key for key, entry in self._entries.items() if entry.last_run + _KEPT_UNUSED < self._run]
         for key in old:
             del self._entries[key]
-        self._given = {key: held for key, held in self._given.items() if held[2] + _KEPT_UNUSED >= self._run}
+        self._originals = {
+            key: inputs for key, inputs in self._originals.items() if inputs[2] + _KEPT_UNUSED >= self._run
+        }
 
     def clear(self) -> None:
         """Forget everything."""
         self._entries.clear()
-        self._given.clear()
+        self._originals.clear()
 
     @property
     def bytes(self) -> int:
         """Of the distinct tensors kept."""
-        values = [Kept(value) if isinstance(value, torch.Tensor) else value for value in self._outputs()]
-        memories = [value.memory for value in values if isinstance(value, Kept)]
+        values = [Recomputable(value) if isinstance(value, torch.Tensor) else value for value in self._outputs()]
+        memories = [value.memory for value in values if isinstance(value, Recomputable)]
         return sum({memory.data_ptr(): memory.nbytes() for memory in memories if memory is not None}.values())
 
-    def values(self) -> Iterator[Kept]:
+    def values(self) -> Iterator[Recomputable]:
         """What operations made of the unedited image, whether it is at hand or not."""
-        return (value for value in self._outputs() if isinstance(value, Kept))
+        return (value for value in self._outputs() if isinstance(value, Recomputable))
 
     def _outputs(self) -> Iterator[Any]:
         for entry in self._entries.values():
             yield from entry.output if isinstance(entry.output, tuple | list) else (entry.output,)
 
 
-def _key(value: Any, held: list[Any]) -> Any:
+def _memo_key(value: Any, inputs: list[Any]) -> Any:
     if isinstance(value, torch.Tensor):
-        held.append(value)
+        inputs.append(value)
         return id(value), value._version  # noqa: SLF001
-    if isinstance(value, Kept):
-        held.append(value)
+    if isinstance(value, Recomputable):
+        inputs.append(value)
         return id(value)
     if isinstance(value, tuple | list):
-        return tuple(_key(item, held) for item in value)
+        return tuple(_memo_key(item, inputs) for item in value)
     return type(value), value

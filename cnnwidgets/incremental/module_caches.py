@@ -16,15 +16,15 @@ _OF_TORCH = frozenset(vars(nn.Module()))
 
 
 @contextmanager
-def kept_clean(model: nn.Module) -> Iterator[None]:
+def without_leftover_edits(model: nn.Module) -> Iterator[None]:
     """Put containers back that a forward filled with edits: a cache of positions, say, or a list of outputs."""
-    before = [(box, box.copy()) for box in _containers(model)]
+    before = [(container, container.copy()) for container in _containers(model)]
     try:
         yield
     finally:
-        for box, content in before:
-            if _holds_edits(box):
-                _refill(box, content)
+        for container, content in before:
+            if _holds_edits(container):
+                _restore(container, content)
 
 
 def _containers(model: nn.Module) -> Iterator[Any]:
@@ -42,9 +42,9 @@ def _holds_edits(value: Any) -> bool:
     return isinstance(value, list | tuple | set) and any(map(_holds_edits, value))
 
 
-def _refill(box: Any, content: Any) -> None:
-    box.clear()
-    if isinstance(box, list):
-        box.extend(content)
+def _restore(container: Any, content: Any) -> None:
+    container.clear()
+    if isinstance(container, list):
+        container.extend(content)
     else:
-        box.update(content)
+        container.update(content)

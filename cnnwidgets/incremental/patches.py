@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,11 @@ from cnnwidgets.core.arrays import as_array
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.plain import plain_tensor
 
-from .run import Run
-from .values.boxes import Box, Ints, cropped, union
-from .values.edits import Edits, untouched, windowed
-from .values.windows import MAPS, laid, paste, repeated, windows
+from .edited_model import EditedModel
+from .run import EditRun
+from .values.boxes import EditBox, Ints, cropped, union
+from .values.edits import Edits, windowed
+from .values.windows import MAPS, channels_last, paste, windows
 
 Patch = tuple[torch.Tensor, int, int]
 """What is put into an image (C, h, w), and its top and left."""
@@ -24,7 +25,7 @@ _FARTHEST = 2**40
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class PatchLayer:
     """One patch in each of B edits.
 
     Attributes:
@@ -38,20 +39,20 @@ class Layer:
     lefts: Ints
     masks: torch.Tensor | None = None
 
-    def of(self, chosen: Ints) -> Layer:
+    def some(self, indices: Ints) -> PatchLayer:
         """Some of the edits."""
 
         def part(tensor: torch.Tensor) -> torch.Tensor:
-            return tensor if len(tensor) == 1 else tensor[torch.from_numpy(chosen).to(tensor.device)]
+            return tensor if len(tensor) == 1 else tensor[torch.from_numpy(indices).to(tensor.device)]
 
         masks = part(self.masks) if self.masks is not None else None
-        return Layer(part(self.patches), self.tops[chosen], self.lefts[chosen], masks)
+        return PatchLayer(part(self.patches), self.tops[indices], self.lefts[indices], masks)
 
     @property
-    def box(self) -> Box:
+    def box(self) -> EditBox:
         """The rows and columns that the patches cover, also outside of the image."""
         height, width = self.patches.shape[2:]
-        return Box(self.tops, self.tops + height, self.lefts, self.lefts + width)
+        return EditBox(self.tops, self.tops + height, self.lefts, self.lefts + width)
 
     def into(self, onto: torch.Tensor, y: Ints, x: Ints) -> None:
         """Put the patches into windows ``onto`` (B, C, h, w) of the image that begin at ``y``, ``x``."""
@@ -60,13 +61,28 @@ class Layer:
             down, across = self.tops - y, self.lefts - x
             covered = torch.zeros_like(onto[:, :1], dtype=torch.bool)
             paste(covered, self.masks.expand(len(onto), *self.masks.shape[1:]), down, across, MAPS)
-            shown = paste(onto.clone(), patches, down, across, MAPS)
-            onto.copy_(torch.where(covered, shown, onto))
+            pasted = paste(onto.clone(), patches, down, across, MAPS)
+            onto.copy_(torch.where(covered, pasted, onto))
         else:
             paste(onto, patches, self.tops - y, self.lefts - x, MAPS)
 
 
-def layer(base: torch.Tensor, patches: Any, tops: Any, lefts: Any, masks: Any = None) -> Layer:
+def checked_image(image: Any) -> torch.Tensor:
+    """The image (1, C, H, W) as the caller gives it.
+
+    Raises:
+        InputError: it is none.
+    """
+    if isinstance(image, torch.Tensor):
+        tensor: torch.Tensor = plain_tensor(image, "The image")
+        if tensor.dim() == 4 and len(tensor) == 1:
+            return tensor
+        image = tensor
+    arrived = tuple(image.shape) if isinstance(image, torch.Tensor) else type(image).__name__
+    raise InputError(f"The image is {arrived}; expected a tensor (1, C, H, W). Edits are of one image.")
+
+
+def patch_layer(base: torch.Tensor, patches: Any, tops: Any, lefts: Any, masks: Any = None) -> PatchLayer:
     """Patches as the caller gives them, checked against the image ``base`` (1, C, H, W).
 
     Raises:
@@ -78,8 +94,10 @@ def layer(base: torch.Tensor, patches: Any, tops: Any, lefts: Any, masks: Any = 
     if isinstance(patches, torch.Tensor):
         patches = plain_tensor(patches, "The stack of patches", expanded=True)
     if not isinstance(patches, torch.Tensor) or patches.dim() not in (3, 4) or patches.shape[-3] != base.shape[1]:
-        got = tuple(patches.shape) if isinstance(patches, torch.Tensor) else type(patches).__name__
-        raise InputError(f"patches are {got}; expected a tensor (B, {base.shape[1]}, h, w) or ({base.shape[1]}, h, w).")
+        arrived = tuple(patches.shape) if isinstance(patches, torch.Tensor) else type(patches).__name__
+        raise InputError(
+            f"patches are {arrived}; expected a tensor (B, {base.shape[1]}, h, w) or ({base.shape[1]}, h, w)."
+        )
     patches = patches if patches.dim() == 4 else patches[None]
     if len(patches) not in (1, len(tops)) or 0 in patches.shape[2:]:
         raise InputError(
@@ -104,19 +122,19 @@ def layer(base: torch.Tensor, patches: Any, tops: Any, lefts: Any, masks: Any = 
             places += first
     alike = patches.dtype == base.dtype and patches.device == base.device
     patches = plain_tensor(patches, "The stack of patches", expanded=alike).to(base)
-    return Layer(patches, tops, lefts, None if masks is None else masks.bool())
+    return PatchLayer(patches, tops, lefts, None if masks is None else masks.bool())
 
 
 def _in_sight(places: Ints, length: int, side: int) -> tuple[int, int]:
     """Of patches longer than the image: the first of their rows, or columns, that any edit shows, and how many."""
     first, last = np.maximum(-places, 0), np.minimum(side - places, length)
-    seen = first < last
-    if not seen.any():
+    is_visible = first < last
+    if not is_visible.any():
         return 0, 1
-    return int(first[seen].min()), int(last[seen].max() - first[seen].min())
+    return int(first[is_visible].min()), int(last[is_visible].max() - first[is_visible].min())
 
 
-def in_sight(patch: Patch, image: tuple[int, int]) -> Patch:
+def visible_part(patch: Patch, image: tuple[int, int]) -> Patch:
     """A patch as it is; of one that is larger than an ``image`` of (height, width) the part that is seen."""
     values, *corner = patch
     for axis, side in ((-2, image[0]), (-1, image[1])):
@@ -139,25 +157,60 @@ def _ints(values: Any, name: str) -> Ints:
     return array.astype(np.int64)
 
 
-def pictures(base: torch.Tensor, layers: Sequence[Layer]) -> torch.Tensor:
-    """(B, C, H, W), the edited images; later layers cover earlier ones."""
-    count = len(layers[0].tops)
-    images = base.repeat(count, 1, 1, 1)
-    corner = np.zeros(count, dtype=np.int64)
-    for each in layers:
-        each.into(images, corner, corner)
-    return images
+@dataclass(frozen=True, eq=False)
+class PatchEdits:
+    """B edits of one image: layers of patches, of which later ones cover earlier ones."""
+
+    layers: Sequence[PatchLayer]
+
+    def __len__(self) -> int:
+        return len(self.layers[0].tops)
+
+    def some(self, indices: Ints) -> PatchEdits:
+        """The edits with these numbers."""
+        return PatchEdits([layer.some(indices) for layer in self.layers])
+
+    def by_engine(self, model: EditedModel, run: EditRun) -> Any:
+        """What the model returns, computed only where the patches change it."""
+        return model.on_edits(run, self.windows(run, model.start))
+
+    def in_full(self, model: EditedModel) -> Any:
+        """What the whole model returns."""
+        return model.on_pictures(self.images(model.start))
+
+    def images(self, base: torch.Tensor) -> torch.Tensor:
+        """(B, C, H, W), the edited images."""
+        images, corner = base.repeat(len(self), 1, 1, 1), np.zeros(len(self), dtype=np.int64)
+        for layer in self.layers:
+            layer.into(images, corner, corner)
+        return images
+
+    def windows(self, run: EditRun, base: torch.Tensor) -> Edits:
+        """The same as a value that knows where it differs from ``base``."""
+        side = (base.shape[2], base.shape[3])
+        box = union(cropped(layer.box, side) for layer in self.layers)
+        y, x = box.corners(box.size, side)
+        win = windows(base, y, x, box.size, MAPS)
+        for layer in self.layers:
+            layer.into(win, y, x)
+        return windowed(run, base, channels_last(win), (y, x), box)
 
 
-def edits(run: Run, base: torch.Tensor, layers: Sequence[Layer]) -> Edits:
-    """The same as a value that knows its windows."""
-    if not layers:
-        return untouched(run, base)
+def alike(base: torch.Tensor, edits: Sequence[Sequence[Patch]]) -> Iterator[tuple[list[int], PatchEdits]]:
+    """Edits with any number of patches each, those with patches of the same sizes together, and their numbers.
+
+    Edits without a patch are left out. The image is ``base`` (1, C, H, W).
+    """
     side = (base.shape[2], base.shape[3])
-    box = union(cropped(each.box, side) for each in layers)
-    size = box.size
-    y, x = box.corners(size, side)
-    win = windows(base, y, x, size, MAPS) if size != side else repeated(base, len(y))
-    for each in layers:
-        each.into(win, y, x)
-    return windowed(run, base, laid(win), (y, x), box)
+    visible = [[visible_part(patch, side) for patch in patches] for patches in edits]
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for index, patches in enumerate(visible):
+        groups.setdefault(tuple(tuple(patch.shape[-2:]) for patch, _, _ in patches), []).append(index)
+    for shapes, members in groups.items():
+        layers = []
+        for number in range(len(shapes)):
+            stack, tops, lefts = zip(*[visible[index][number] for index in members], strict=True)
+            stacked = torch.stack([patch.reshape(patch.shape[-3:]) for patch in stack])
+            layers.append(patch_layer(base, stacked, tops, lefts))
+        if layers:
+            yield members, PatchEdits(layers)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import Any, Protocol
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -14,11 +14,8 @@ from cnnwidgets.core.nested import mapped
 from cnnwidgets.tracing.macs import count
 
 from .memo import Memo
-from .values.recomputable import Kept, Step
+from .values.recomputable import Recipe
 from .work import Work
-
-if TYPE_CHECKING:
-    from .values.edits import Edits
 
 WHOLE = 0.85
 """A window that covers more than this share of its map becomes whole."""
@@ -30,30 +27,44 @@ class ReadsValues(Exception):
 
 @dataclass(frozen=True)
 class Pending:
+    """What a value that waits is computed by.
+
+    Attributes:
+        compute: gives the window, or the whole.
+        source: what it is computed of; nobody may write to it before.
+    """
+
+    compute: Callable[[], torch.Tensor]
+    source: torch.Tensor
+
+
+@dataclass(frozen=True)
+class PendingConvolution(Pending):
     """A convolution that waits: batch normalisation that follows can be folded into its kernels.
 
     Attributes:
-        compute: (kernels, bias, rest) -> the result.
+        convolve: (kernels, bias) -> the result.
         weight, bias: the layer's own.
-        source: what is convolved; nobody may write to it before.
         places: rows times columns of the result, of all edits together.
-        rest: the result without edits, for what no edit reaches.
     """
 
-    compute: Callable[[torch.Tensor, torch.Tensor | None, Kept | None], torch.Tensor]
+    convolve: Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
     weight: torch.Tensor
     bias: torch.Tensor | None
-    source: torch.Tensor
     places: int
-    rest: Kept | None = None
 
-    def plain(self) -> torch.Tensor:
-        """The convolution alone."""
-        return self.compute(self.weight, self.bias, self.rest)
+
+class Waiting(Protocol):
+    """A value that is computed when it is looked at."""
+
+    pending: Pending | None
+
+    def settle(self) -> None:
+        """Compute it."""
 
 
 @dataclass
-class Run:
+class EditRun:
     """One forward pass of ``count`` edits.
 
     Attributes:
@@ -61,7 +72,7 @@ class Run:
         work: multiply-adds.
         threshold: a window that covers more than this share of its map becomes whole.
         reads: whether the model's Python code read numbers that depend on edits.
-        meets: whether an operation may have let edits influence one another: one without a rule, on all of them.
+        mixes_batch: whether an operation may have let edits influence one another: one without a rule, on all of them.
         waiting: values that have not been computed yet.
         parted: memory that should be one, but lies in two places; nobody may write to it.
         largest: bytes of the largest value of all edits.
@@ -72,23 +83,19 @@ class Run:
     work: Work = field(default_factory=Work)
     threshold: float = WHOLE
     reads: bool = False
-    meets: bool = False
-    waiting: list[weakref.ref[Edits]] = field(default_factory=list)
+    mixes_batch: bool = False
+    waiting: list[weakref.ref[Waiting]] = field(default_factory=list)
     parted: list[StorageWeakRef] = field(default_factory=list)
     largest: int = 0
 
-    def made(self, value: torch.Tensor) -> torch.Tensor:
+    def noted_size(self, value: torch.Tensor) -> torch.Tensor:
         """Note the size of a value of all edits; returns it."""
         self.largest = max(self.largest, value.nbytes)
         return value
 
-    def settle(self, value: torch.Tensor | Edits) -> None:
-        """Before ``value`` is written to: compute what waits and still needs it as it is."""
-        if not self.waiting and not self.parted:
-            return
-        held = [value.kept, value.known, value.filled] if _is_edits(value) else [value]
-        tensors = [tensor for tensor in held if tensor is not None]
-        if any(_storage(tensor) in self.parted for tensor in tensors if self.parted):
+    def settle(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Before ``tensors`` are written to: compute what waits and still needs them as they are."""
+        if any(_storage_of(tensor) in self.parted for tensor in tensors if self.parted):
             raise RuntimeError("the model writes to memory that had to be laid out in two ways")
         memory = {tensor.untyped_storage().data_ptr() for tensor in tensors}
         left = []
@@ -104,25 +111,22 @@ class Run:
 
     def part(self, *tensors: torch.Tensor) -> None:
         """Note memory that nobody may write to."""
-        self.parted += map(_storage, tensors)
+        self.parted += map(_storage_of, tensors)
 
     def base(self, function: Any, *args: Any, **kwargs: Any) -> Any:
-        """``function`` on the unedited values, done the first time only: a :class:`Kept`, or a list of them."""
+        """``function`` on the unedited values, done the first time only: a :class:`Recomputable`, or a list of them."""
         args, kwargs = mapped((args, kwargs), _unedited)
 
-        def done(real: Any, output: Any, again: bool) -> None:
+        def count_work(real: Any, output: Any, again: bool) -> None:
             self.work.once(count(getattr(function, "overloadpacket", None), real, output), again=again)
 
-        return self.memo.get(function, args, kwargs, lambda: Step(function, args, kwargs, done).first())
+        return self.memo.get(function, args, kwargs, lambda: Recipe(function, args, kwargs, count_work).first())
 
 
-def _is_edits(value: Any) -> TypeGuard[Edits]:
-    return hasattr(value, "unedited")  # the class imports this module
-
-
-def _storage(tensor: torch.Tensor) -> StorageWeakRef:
+def _storage_of(tensor: torch.Tensor) -> StorageWeakRef:
     return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
 
 
 def _unedited(value: Any) -> Any:
-    return value.unedited if _is_edits(value) else value
+    """What stands for edits knows what it is without them; anything else is the same for all."""
+    return getattr(value, "unedited", value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .values.boxes import Box
+from .values.boxes import EditBox
 
 
 @dataclass
@@ -27,8 +27,8 @@ class Work:
         if not again:
             self.least += products
 
-    def edits(self, done: int, per_place: int, places: int, box: Box | None, count: int) -> None:
-        """``count`` edits of a value with ``places`` places, each worth ``per_place``, of which ``done`` were done."""
-        self.done += done
+    def edits(self, products: int, per_place: int, places: int, box: EditBox | None, count: int) -> None:
+        """``products`` were done for ``count`` edits of a value with ``places`` places, each worth ``per_place``."""
+        self.done += products
         self.full += count * places * per_place
         self.least += per_place * (box.places if box is not None else count * places)

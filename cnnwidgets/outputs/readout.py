@@ -47,7 +47,7 @@ class Readout:
         choice: what to say of which output was taken, where several might be; part of ``notes``, but with a function.
         table: (N, K), out of the graph: the scores that were asked for first; None where there are none.
         explained: the class of each image in ``table``; None where it is not a class.
-        asked: whether a score was asked for.
+        is_read: whether a score was asked for.
         around: the readout of a call that this one is part of, which learns what is decided.
         by_function: the target is a function of all that the model returns: which output holds scores matters little.
     """

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, LayerNotFound
-from cnnwidgets.incremental.switched_off import switched_off
+from cnnwidgets.incremental.zeroed import zeroed
 from cnnwidgets.running.forward import run
 from cnnwidgets.tracing.layouts.layouts import followed_layouts
 
@@ -33,7 +33,7 @@ class Twice(nn.Module):
 def test_maps_of_several_layers_are_zero_in_every_call() -> None:
     net, x = Twice(), torch.randn(2, 3, 6, 6)
     before = net(x)
-    with switched_off(net, {"a": [0, 3], "b": [1]}):
+    with zeroed(net, {"a": [0, 3], "b": [1]}):
         without = net(x)
     torch.testing.assert_close(without, net.by_hand(x, [0, 3], [1]))
     assert not torch.allclose(without, before)
@@ -67,7 +67,7 @@ def test_maps_in_whatever_order_a_layer_holds_them(order: str) -> None:
     maps = net.stem(x)
     maps[:, [0, 2]] = 0
     expected = net.turn(maps).transpose(0, order.index("n")).flatten(1) @ net.weight
-    with switched_off(net, {"turn": [0, 2]}, layouts=followed_layouts(net, x)):
+    with zeroed(net, {"turn": [0, 2]}, layouts=followed_layouts(net, x)):
         without = net(x)
     torch.testing.assert_close(without, expected)
 
@@ -81,7 +81,7 @@ def test_tokens_beside_the_grid_stay() -> None:
     net = nn.Sequential(nn.Conv2d(1, 3, 1), Front(), nn.Flatten())
     x = torch.ones(1, 1, 2, 2)
     before = net(x).view(1, 5, 3).clone()
-    with switched_off(net, {"1": [2]}, layouts=followed_layouts(net, x)):
+    with zeroed(net, {"1": [2]}, layouts=followed_layouts(net, x)):
         after = net(x).view(1, 5, 3)
     before[:, 1:, 2] = 0
     assert torch.equal(after, before)
@@ -101,10 +101,10 @@ def test_a_layer_that_stands_in_several_places() -> None:
     net, x = Shared(), torch.randn(1, 1, 3, 3)
     maps = net.b(net.a(x).relu()).relu()
     maps[:, 1] = 0
-    with switched_off(net, {"relu": [1]}, layouts=followed_layouts(net, x), counts={"relu": 4}):
+    with zeroed(net, {"relu": [1]}, layouts=followed_layouts(net, x), counts={"relu": 4}):
         without = net(x)
     torch.testing.assert_close(without, net.linear(maps.mean((2, 3))).relu())
-    off = switched_off(net, {"relu": [1]}, layouts=followed_layouts(net, x), counts={"relu": 3})
+    off = zeroed(net, {"relu": [1]}, layouts=followed_layouts(net, x), counts={"relu": 3})
     with pytest.raises(InputError, match=r"'relu' returns shape \(1, 2, 3, 3\)"), off:
         net(x)
 
@@ -125,14 +125,14 @@ def test_the_maps_among_several_tensors() -> None:
             return both["maps"].flatten(2).mT + both["tokens"]
 
     net, x = Net(), torch.ones(1, 2, 1, 2)
-    with switched_off(net, {"both": [1]}):
+    with zeroed(net, {"both": [1]}):
         assert net(x).tolist() == [[[3.0, 1.0], [3.0, 1.0]]]
 
 
 def test_wrong_layers_and_maps() -> None:
     net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten())
-    with pytest.raises(LayerNotFound), switched_off(net, {"nope": [0]}):
+    with pytest.raises(LayerNotFound), zeroed(net, {"nope": [0]}):
         pass
-    with pytest.raises(CnnWidgetsError, match=r"shape \(1, 2, 1, 1\); maps \[2\]"), switched_off(net, {"0": [2]}):
+    with pytest.raises(CnnWidgetsError, match=r"shape \(1, 2, 1, 1\); maps \[2\]"), zeroed(net, {"0": [2]}):
         run(net, torch.ones(1, 1, 1, 1))
     assert not net[0]._forward_hooks

@@ -19,7 +19,7 @@ from cnnwidgets.core.capture import attached, capture
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.core.network import Network
 from cnnwidgets.incremental import Edited
-from cnnwidgets.incremental.switched_off import switched_off
+from cnnwidgets.incremental.zeroed import zeroed
 from cnnwidgets.tracing.architecture import trace
 
 X = torch.linspace(-1, 1, 2 * 6 * 6).reshape(1, 2, 6, 6)
@@ -112,7 +112,7 @@ def test_every_way_of_calling_is_seen_once(way: str, kind: type[Scaled]) -> None
         net(X)
     assert [len(outputs[name]) for name in "abc"] == [1, 1, 1]
     assert all(torch.allclose(outputs[name][0], X * by) for name, by in zip("abc", (2, 6, 30), strict=True))
-    with torch.no_grad(), switched_off(net, {"b": [1]}):
+    with torch.no_grad(), zeroed(net, {"b": [1]}):
         without = net(X)
     assert torch.allclose(without, 30 * X * torch.tensor([1.0, 0.0]).view(1, 2, 1, 1))
     found = cw.explainers.every_layer("grad_cam", net, X, lambda y: y[:, 0].sum((1, 2)))
@@ -264,7 +264,7 @@ def test_a_module_that_is_not_registered_is_a_layer(how: str) -> None:
         hidden.eval()
         net(X)
     assert torch.allclose(outputs[f"{name}.1"][0], 6 * X)
-    with torch.no_grad(), switched_off(net, {f"{name}.1": [0, 1]}):
+    with torch.no_grad(), zeroed(net, {f"{name}.1": [0, 1]}):
         assert net(X).abs().sum() == 0
     assert [unit.name for unit in cw.checks._stages.units(net, X)] == [f"{name}.1", "stem"]
 

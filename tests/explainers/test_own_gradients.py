@@ -10,7 +10,7 @@ import cnnwidgets as cw
 from cnnwidgets.checks import insertion_deletion, randomised
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.incremental import Edited
-from cnnwidgets.incremental.switched_off import switched_off
+from cnnwidgets.incremental.zeroed import zeroed
 from cnnwidgets.running.own_gradients import needs_gradients
 
 X = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -113,7 +113,7 @@ def maps_without_1(net: Net, x: torch.Tensor) -> torch.Tensor:
 
 
 def plain_without_map_1(plain: Net, x: torch.Tensor) -> torch.Tensor:
-    with switched_off(plain, {"a": [1]}):
+    with zeroed(plain, {"a": [1]}):
         return plain(x.clone())
 
 

@@ -168,14 +168,14 @@ def test_values_are_kept_between_calls_and_freed() -> None:
     model, seen = net(), []
     edited = Edited(model, IMAGE)
     edited.scores(PATCH, TOPS, LEFTS)
-    kept, done = edited._memo.bytes, edited.work.done
+    kept, done = edited._engine.memo.bytes, edited.work.done
     edited.scores(PATCH, TOPS, LEFTS)
     once = edited.work.done - done
     assert kept > 0
-    assert edited._memo.bytes == kept
+    assert edited._engine.memo.bytes == kept
     assert once < done
     edited.close()
-    assert edited._memo.bytes == 0
+    assert edited._engine.memo.bytes == 0
     seen.append(edited.scores(PATCH, TOPS, LEFTS))
     torch.testing.assert_close(seen[0], truth(model))
 
@@ -190,7 +190,7 @@ def test_weights_made_anew_each_time_do_not_pile_up() -> None:
         sizes = []
         for _ in range(12):
             torch.testing.assert_close(edited.scores(PATCH, TOPS, LEFTS), truth(model))
-            sizes.append(edited._memo.bytes)
+            sizes.append(edited._engine.memo.bytes)
         assert sizes[-1] == sizes[-2] == sizes[-3]
 
 
@@ -308,7 +308,7 @@ def test_a_wrong_rule_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry.OPERATIONS, torch.ops.aten.atan, wrong)
     from cnnwidgets.incremental import dispatch
 
-    dispatch._nature.cache_clear()
+    dispatch._traits.cache_clear()
     model = net(Call(torch.atan))
     with Edited(model, IMAGE) as edited:
         torch.testing.assert_close(edited.scores(PATCH, TOPS, LEFTS), truth(model))
@@ -316,7 +316,7 @@ def test_a_wrong_rule_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "differ by" in edited.notes[0]
     with pytest.raises(CnnWidgetsError, match="differ by"):
         Edited(model, IMAGE, engine="incremental").scores(PATCH, TOPS, LEFTS)
-    dispatch._nature.cache_clear()
+    dispatch._traits.cache_clear()
 
 
 @pytest.mark.parametrize("engine", ["auto", "full"])
@@ -551,7 +551,7 @@ def test_tensors_made_anew_before_the_layer_do_not_pile_up() -> None:
         sizes = []
         for _ in range(12):
             edited.scores(torch.ones(2, 2, 2), [3], [3])
-            sizes.append(len(edited._memo._given))
+            sizes.append(len(edited._engine.memo._originals))
         assert sizes[-1] == sizes[-4]
 
 

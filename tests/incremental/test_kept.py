@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cnnwidgets.incremental.memo import Memo
-from cnnwidgets.incremental.values.recomputable import Kept, Step
+from cnnwidgets.incremental.values.recomputable import Recipe, Recomputable
 from cnnwidgets.incremental.work import Work
 
 
@@ -17,34 +17,34 @@ def nothing(_: object, __: object, ___: bool) -> None:
 
 
 def test_a_value_is_made_again_of_what_was_let_go_too() -> None:
-    start = Kept(torch.tensor([1.0, -2.0]))
-    doubled = Step(torch.mul, (start, 2.0), {}, nothing).first()
-    rectified = Step(torch.relu, (doubled,), {}, nothing).first()
+    start = Recomputable(torch.tensor([1.0, -2.0]))
+    doubled = Recipe(torch.mul, (start, 2.0), {}, nothing).first()
+    rectified = Recipe(torch.relu, (doubled,), {}, nothing).first()
     for value in (start, doubled, rectified):
         value.let_go()
-    assert start.held is not None  # nothing can make it again
-    assert doubled.held is rectified.held is None
+    assert start.stored is not None  # nothing can make it again
+    assert doubled.stored is rectified.stored is None
     assert rectified.tensor.tolist() == [2.0, 0.0]
 
 
 def test_what_was_looked_at_stays() -> None:
-    value = Step(torch.neg, (Kept(torch.ones(3)),), {}, nothing).first()
+    value = Recipe(torch.neg, (Recomputable(torch.ones(3)),), {}, nothing).first()
     assert value.tensor.tolist() == [-1.0] * 3
     value.let_go()
-    assert value.held is not None
+    assert value.stored is not None
 
 
 def test_a_long_chain_needs_no_deep_stack() -> None:
-    values = [Kept(torch.zeros(1))]
+    values = [Recomputable(torch.zeros(1))]
     for _ in range(2 * sys.getrecursionlimit()):
-        values.append(Step(torch.add, (values[-1], 1.0), {}, nothing).first())
+        values.append(Recipe(torch.add, (values[-1], 1.0), {}, nothing).first())
     for value in values:
         value.let_go()
     assert values[-1].tensor.item() == 2 * sys.getrecursionlimit()
 
 
 def test_each_part_of_several_is_made_again() -> None:
-    parts = Step(torch.split, (Kept(torch.arange(4.0)), 2), {}, nothing).first()
+    parts = Recipe(torch.split, (Recomputable(torch.arange(4.0)), 2), {}, nothing).first()
     for part in parts:
         part.let_go()
     assert [part.tensor.tolist() for part in parts] == [[0.0, 1.0], [2.0, 3.0]]
@@ -52,7 +52,7 @@ def test_each_part_of_several_is_made_again() -> None:
 
 def test_it_is_not_made_of_what_has_been_written_to_since() -> None:
     weight = torch.ones(2)
-    value = Step(torch.mul, (Kept(torch.ones(2)), weight), {}, nothing).first()
+    value = Recipe(torch.mul, (Recomputable(torch.ones(2)), weight), {}, nothing).first()
     value.let_go()
     weight.add_(1.0)
     with pytest.raises(RuntimeError, match="written"):
@@ -61,7 +61,7 @@ def test_it_is_not_made_of_what_has_been_written_to_since() -> None:
 
 def test_the_work_is_counted_each_time() -> None:
     done = []
-    value = Step(torch.neg, (Kept(torch.ones(1)),), {}, lambda _, __, again: done.append(again)).first()
+    value = Recipe(torch.neg, (Recomputable(torch.ones(1)),), {}, lambda _, __, again: done.append(again)).first()
     value.let_go()
     _ = value.tensor
     assert len(done) == 2
@@ -76,10 +76,10 @@ def test_what_is_made_again_is_done_and_need_not_have_been() -> None:
 
 
 def test_only_a_run_of_edits_lets_go() -> None:
-    memo, start = Memo(), Kept(torch.ones(1))
-    value = memo.get(torch.neg, (start,), {}, Step(torch.neg, (start,), {}, nothing).first)
+    memo, start = Memo(), Recomputable(torch.ones(1))
+    value = memo.get(torch.neg, (start,), {}, Recipe(torch.neg, (start,), {}, nothing).first)
     memo.end_of_run(edits=False)
-    assert value.held is not None
+    assert value.stored is not None
     memo.end_of_run()
-    assert value.held is None
+    assert value.stored is None
     assert memo.get(torch.neg, (start,), {}, lambda: None) is value

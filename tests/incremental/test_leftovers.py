@@ -12,8 +12,8 @@ from torch import nn
 from cnnwidgets import explainers
 from cnnwidgets.incremental import Edited, dispatch
 from cnnwidgets.incremental.rules import registry
-from cnnwidgets.incremental.switched import Switched
 from cnnwidgets.incremental.values.edits import untouched, windowed
+from cnnwidgets.incremental.zeroed import ZeroedScores
 
 from . import nets
 from .nets import Call
@@ -51,11 +51,11 @@ def rule_for_atan(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Wrong, 
             return windowed(run, base, of_windows(x.win), (x.y, x.x), x.box)
 
         monkeypatch.setitem(registry.OPERATIONS, torch.ops.aten.atan, rule)
-        dispatch._nature.cache_clear()
+        dispatch._traits.cache_clear()
 
     yield use
     monkeypatch.undo()
-    dispatch._nature.cache_clear()
+    dispatch._traits.cache_clear()
 
 
 def test_the_base_of_a_failed_engine_goes(rule_for_atan: Callable[[Wrong, Wrong], None]) -> None:
@@ -176,10 +176,10 @@ def test_switches_keep_nothing_of_an_engine_that_was_wrong(rule_for_atan: Callab
 
     rule_for_atan(lambda base: base * 1.5, lambda win: win.atan() * 1.5)
     model = net(Call(torch.atan))
-    switched = Switched(model, IMAGE, Layouts(1))
+    switched = ZeroedScores(model, IMAGE, Layouts(1))
     for off in ([1], [2], [0, 3]):
         maps = model[0](IMAGE).detach()
         maps[:, off] = 0
         torch.testing.assert_close(switched.scores({"0": off}, {"0": 4}), model[1:](maps).detach())
     assert not switched.reuses
-    assert not list(switched._memo.values())
+    assert not list(switched._engine.memo.values())

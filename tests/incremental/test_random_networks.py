@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from cnnwidgets.incremental import Edited
-from cnnwidgets.incremental.rules import pointwise, sliding
+from cnnwidgets.incremental.rules import pointwise
 
 from . import nets
 from .nets import Call, ChannelsLast, Residual, Steps
@@ -134,8 +134,8 @@ def sweeps(draw: Any) -> tuple[torch.Tensor, list[list[tuple[torch.Tensor, int, 
 
 
 @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-@given(networks(), sweeps(), st.sampled_from([0.6, 0.85, 1.0]), st.booleans(), st.booleans())
-def test_equal_the_full_forward(net: Steps, sweep: Any, threshold: float, split: bool, fold: bool) -> None:
+@given(networks(), sweeps(), st.sampled_from([0.6, 0.85, 1.0]), st.booleans())
+def test_equal_the_full_forward(net: Steps, sweep: Any, threshold: float, fold: bool) -> None:
     image, edits = sweep
     try:
         net = nets.alive(net, image.shape[1:])
@@ -145,10 +145,9 @@ def test_equal_the_full_forward(net: Steps, sweep: Any, threshold: float, split:
     if not full.isfinite().all():
         return
     # What is worth its while for large layers only is done here for all of them, or for none.
-    always = mock.patch.multiple(sliding, _LEAST_SPLIT=1 if split else 1 << 30, _A_COPY=-1.0, _A_CALL=-1e9)
     folding = mock.patch.object(pointwise, "_FEW_NUMBERS", 1 << 30 if fold else 0)
-    with always, folding, Edited(net, image, engine="incremental") as edited:
-        edited._threshold = threshold
+    with folding, Edited(net, image, engine="incremental") as edited:
+        edited._engine.threshold = threshold
         scores = edited.scores_of(edits)
         again = edited.scores_of(edits)  # from what was kept, and what was let go and is made again
     torch.testing.assert_close(again, scores)

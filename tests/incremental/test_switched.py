@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.incremental.switched import Switched
+from cnnwidgets.incremental.zeroed import ZeroedScores
 from cnnwidgets.tracing.layouts.layouts import Layouts, followed_layouts
 
 IMAGE = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(1))
@@ -81,11 +81,11 @@ def by_hand(net: Net, off: Off, image: torch.Tensor = IMAGE) -> torch.Tensor:
             handle.remove()
 
 
-def switched(net: Net) -> Switched:
-    return Switched(net, IMAGE, followed_layouts(net, IMAGE))
+def switched(net: Net) -> ZeroedScores:
+    return ZeroedScores(net, IMAGE, followed_layouts(net, IMAGE))
 
 
-def scores(of: Switched, off: Off) -> torch.Tensor:
+def scores(of: ZeroedScores, off: Off) -> torch.Tensor:
     return of.scores(off, dict.fromkeys(off, 8))
 
 
@@ -126,7 +126,7 @@ def test_a_model_that_the_engine_gets_wrong_runs_whole() -> None:
 
     for way in (knows, by_numpy):
         net = Net(way)
-        of = Switched(net, IMAGE, Layouts(1))
+        of = ZeroedScores(net, IMAGE, Layouts(1))
         for channel in range(3):
             torch.testing.assert_close(scores(of, {"one": [channel]}), by_hand(net, {"one": [channel]}))
         assert not of.reuses
@@ -144,7 +144,7 @@ def test_weights_that_change_in_between() -> None:
 
 
 def test_maps_that_are_not_there() -> None:
-    of = Switched(Net(plain), IMAGE, Layouts(1))
+    of = ZeroedScores(Net(plain), IMAGE, Layouts(1))
     scores(of, {"one": [1]})
     for _ in range(2):
         with pytest.raises(InputError, match=r"'one' returns shape \(1, 8, 8, 8\); maps \[8\]"):

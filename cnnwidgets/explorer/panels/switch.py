@@ -12,8 +12,7 @@ from cnnwidgets.core.network import Network
 from cnnwidgets.explorer.sentences import in_words
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job, refuse_stopped
-from cnnwidgets.incremental.switched import Switched
-from cnnwidgets.incremental.switched_off import switched_off
+from cnnwidgets.incremental.zeroed import ZeroedScores, zeroed
 from cnnwidgets.outputs.kinds import COMPETING
 from cnnwidgets.outputs.targets import class_scores, probabilities
 from cnnwidgets.running.forward import fitted, run
@@ -29,7 +28,7 @@ class _SwitchedScene:
     """A photograph, and what the network says of it without some of its maps."""
 
     scene: Scene
-    switched: Switched
+    switched: ZeroedScores
 
 
 class SwitchPanel(Panel):
@@ -108,9 +107,9 @@ class SwitchPanel(Panel):
         layouts = scene.first.layouts
         if image is scene.picture.tensor:
             if self._of_scene is None or self._of_scene.scene is not scene:
-                self._of_scene = _SwitchedScene(scene, Switched(model, image, layouts))
+                self._of_scene = _SwitchedScene(scene, ZeroedScores(model, image, layouts))
             return self._of_scene.switched.scores(off, counts)[0].float().cpu()
-        off_now = switched_off(model, off, layouts=layouts, counts=counts)
+        off_now = zeroed(model, off, layouts=layouts, counts=counts)
         with torch.no_grad(), preserved(model, evaluate=True), off_now:
             return class_scores(run(model, fitted(model, image.clone())), batch=1)[0].float().cpu()
 

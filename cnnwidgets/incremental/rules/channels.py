@@ -9,22 +9,22 @@ import torch
 from torch.nn import functional
 
 from cnnwidgets.incremental.dispatch import edits_in
-from cnnwidgets.incremental.run import Run
+from cnnwidgets.incremental.run import EditRun
 from cnnwidgets.incremental.values.edits import Edits, untouched, whole, windowed
 
-from . import packing
+from .packing import packed_linear
 from .pointwise import by_window
 from .registry import function_rule, rule
 
 
 def _spares(x: Edits, dims: list[int]) -> bool:
     """Whether neither images, rows nor columns are among ``dims``."""
-    taken = {dim % x.dim() for dim in dims}
-    return 0 not in taken and not (x.is_windowed and taken & set(x.axes))
+    reduced = {dim % x.dim() for dim in dims}
+    return 0 not in reduced and not (x.is_windowed and reduced & set(x.axes))
 
 
 @rule("native_layer_norm")
-def layer_norm(run: Run, _: Any, x: Any, shape: Any, weight: Any, bias: Any, eps: float) -> Any:
+def layer_norm(run: EditRun, _: Any, x: Any, shape: Any, weight: Any, bias: Any, eps: float) -> Any:
     """Layer normalisation over axes other than rows and columns, as of channels that come last."""
     if not isinstance(x, Edits) or x.is_whole or edits_in((weight, bias)):
         return NotImplemented
@@ -39,14 +39,14 @@ def layer_norm(run: Run, _: Any, x: Any, shape: Any, weight: Any, bias: Any, eps
 
 
 @function_rule(functional.linear)
-def linear(run: Run, function: Any, x: Any, weight: Any, bias: Any = None) -> Any:
+def linear_layer(run: EditRun, function: Any, x: Any, weight: Any, bias: Any = None) -> Any:
     """A linear layer over the last axis, where that is the channels."""
     if not isinstance(x, Edits) or edits_in((weight, bias)) or x.dim() < 2:
         return NotImplemented
     if x.is_whole:
         if x.dim() == 2:
             run.work.edits(len(x) * weight.numel(), weight.numel(), 1, None, len(x))
-            return whole(run, packing.linear(x.every, weight, bias))
+            return whole(run, packed_linear(x.every, weight, bias))
         if x.box is None or x.dim() != 4 or x.axes != (1, 2):
             return NotImplemented
         output = whole(run, functional.linear(x.every, weight, bias), x.box, x.axes)
@@ -64,18 +64,18 @@ def linear(run: Run, function: Any, x: Any, weight: Any, bias: Any = None) -> An
     return windowed(run, base, function(x.win, weight, bias), (x.y, x.x), x.reach, x.axes)
 
 
-@rule("_softmax", "_log_softmax", "glu", "sum", "amin", "linalg_vector_norm", "var", "cumsum", "argmax")
-def over_channels(run: Run, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+@rule("_softmax", "_log_softmax", "glu", "sum", "amin", "amax", "linalg_vector_norm", "var", "cumsum", "argmax")
+def over_channels(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """A reduction, or normalisation, over channels."""
     if not isinstance(x, Edits) or x.is_whole:
         return NotImplemented
     names = [argument.name for argument in function._schema.arguments]  # noqa: SLF001
-    given = {**dict(zip(names[1:], args, strict=False)), **kwargs}
-    dims = given.get("dim")
+    options = {**dict(zip(names[1:], args, strict=False)), **kwargs}
+    dims = options.get("dim")
     if dims is None or dims == []:
         return NotImplemented
     if not _spares(x, [dims] if isinstance(dims, int) else list(dims)):
         return NotImplemented
-    if x.is_windowed and "keepdim" in names and not given.get("keepdim", False):
+    if x.is_windowed and "keepdim" in names and not options.get("keepdim", False):
         return NotImplemented
     return by_window(run, function, x, *args, **kwargs)

@@ -7,15 +7,14 @@ from typing import Any
 
 import torch
 
-from cnnwidgets.incremental.dispatch import edits_in, everything, layout
-from cnnwidgets.incremental.run import Run
-from cnnwidgets.incremental.values.boxes import Box, Ints, union
+from cnnwidgets.incremental.dispatch import edits_in, everything, memory_layout
+from cnnwidgets.incremental.run import EditRun, PendingConvolution
+from cnnwidgets.incremental.values.boxes import EditBox, Ints, union
 from cnnwidgets.incremental.values.edits import Edits, piece, untouched, whole, windowed
-from cnnwidgets.incremental.values.recomputable import Kept
 from cnnwidgets.incremental.values.sharing import strides_like
-from cnnwidgets.incremental.values.windows import Axes, windows
+from cnnwidgets.incremental.values.windows import Axes, Pair, windows
 
-from .registry import OPERATIONS, rule
+from .registry import ELEMENTWISE, OPERATIONS, rule
 
 _UNARY = """relu gelu silu sigmoid hardtanh hardswish hardsigmoid leaky_relu elu celu selu tanh exp exp2 expm1 neg mish
 softplus softshrink hardshrink threshold sqrt rsqrt square log log1p log_sigmoid erf sin cos atan abs sign round floor
@@ -29,13 +28,13 @@ _FEW_NUMBERS = 1 << 19
 
 
 @dataclass(frozen=True)
-class _Place:
+class _TargetWindows:
     """Where the result of an operation on windowed values may differ, and the windows that hold it."""
 
-    box: Box
-    size: tuple[int, int]
+    box: EditBox
+    size: Pair
     corners: tuple[Ints, Ints]
-    side: tuple[int, int]
+    side: Pair
     axes: Axes
     shape: tuple[int, ...]
 
@@ -57,7 +56,7 @@ class _Place:
         return windows(value.expand(full), *self.corners, self.size, self.axes)
 
 
-def _place(run: Run, args: tuple[Any, ...]) -> _Place | None:
+def _target_windows(run: EditRun, args: tuple[Any, ...]) -> _TargetWindows | None:
     """None: the operands do not lie on each other."""
     touched = [value for value in edits_in(args) if value.is_windowed]
     shape = torch.broadcast_shapes(*[value.shape for value in args if isinstance(value, torch.Tensor)])  # type: ignore[no-untyped-call]
@@ -65,54 +64,35 @@ def _place(run: Run, args: tuple[Any, ...]) -> _Place | None:
     side = (shape[axes[0]], shape[axes[1]])
     if any(value.dim() != len(shape) or value.axes != axes or value.side != side for value in touched):
         return None
-    box = touched[0].reach if len(touched) == 1 else union(value.reach for value in touched)
-    alike = all(same_place(value, touched[0]) for value in touched)
-    size = _size(touched[0]) if alike else box.window(side, run.threshold)
-    corners = (touched[0].y, touched[0].x) if alike else box.corners(size, side)
-    return _Place(box, size, corners, side, axes, tuple(shape))
+    return _TargetWindows(*joint_windows(run, touched), side, axes, tuple(shape))
+
+
+def joint_windows(run: EditRun, values: list[Edits]) -> tuple[EditBox, Pair, tuple[Ints, Ints]]:
+    """What edits of windowed ``values`` reach together, and the windows that hold it: theirs, if they are the same."""
+    first = values[0]
+    box = first.reach if len(values) == 1 else union(value.reach for value in values)
+    if all(same_place(value, first) for value in values):
+        return box, _size(first), (first.y, first.x)
+    size = box.window(first.side, run.threshold)
+    return box, size, box.corners(size, first.side)
 
 
 @rule(*_SEVERAL.split())
-def several(run: Run, function: Any, *args: Any, **kwargs: Any) -> Any:
+def arithmetic(run: EditRun, function: Any, *args: Any, **kwargs: Any) -> Any:
     """Arithmetic on several values, broadcast against each other."""
-    given = edits_in(args)
-    if any(value.is_whole for value in given) or _varies(args):
-        return _everywhere(run, function, given, args, kwargs)
-    touched = [value for value in given if value.is_windowed]
+    operands = edits_in(args)
+    if any(value.is_whole for value in operands) or _varies(args):
+        return _everywhere(run, function, operands, args, kwargs)
+    touched = [value for value in operands if value.is_windowed]
     if not touched:
         base = run.base(function, *args, **kwargs)
         return untouched(run, base) if base.shape[0] == 1 else NotImplemented
-    place = _place(run, args)
-    if place is None:
+    target = _target_windows(run, args)
+    if target is None:
         return NotImplemented
     base = run.base(function, *args, **kwargs)
-    win = function(*map(place.part, args), **kwargs)
-    return windowed(run, base, win, place.corners, place.box, place.axes, strides=_strides(place.shape, touched[0]))
-
-
-def _several_into(run: Run, function: Any, functional: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Write the result into the windows of the first of ``args``, if they are its own and hold it; else False.
-
-    Args:
-        function, functional: the operation, in place and not.
-    """
-    value = args[0]
-    if not value.owned or not value.is_windowed or any(v.is_whole for v in edits_in(args)) or _varies(args):
-        return False
-    place = _place(run, args)
-    if place is None or place.shape != tuple(value.shape) or place.size != _size(value):
-        return False
-    if any((one != other).any() for one, other in zip(place.corners, (value.y, value.x), strict=True)):
-        return False
-    base = run.base(functional, *args, **kwargs)
-    if base.dtype != value.dtype:
-        return False
-    function(*map(place.part, args), **kwargs)
-    value.unedited, value.filled, value.box = base, None, place.box
-    return True
-
-
-several.into = _several_into  # type: ignore[attr-defined]
+    win = function(*map(target.part, args), **kwargs)
+    return windowed(run, base, win, target.corners, target.box, target.axes, strides=_strides(target.shape, touched[0]))
 
 
 def same_place(value: Edits, other: Edits) -> bool:
@@ -146,40 +126,32 @@ def _varies(args: Any) -> bool:
     )
 
 
-def _everywhere(run: Run, function: Any, given: list[Edits], args: Any, kwargs: Any) -> Any:
+def _everywhere(run: EditRun, function: Any, operands: list[Edits], args: Any, kwargs: Any) -> Any:
     output = everything(run, function, args, kwargs)
     if isinstance(output, Edits):
-        output.box, output.axes = box_of_all(given, args, output), _axes_of(given)
+        output.box, output.axes = box_of_all(operands, args, output), _axes_of(operands)
     return output
 
 
-def _axes_of(given: list[Edits]) -> tuple[int, int]:
-    return next((value.axes for value in given if value.box is not None), given[0].axes)
+def _axes_of(operands: list[Edits]) -> tuple[int, int]:
+    return next((value.axes for value in operands if value.box is not None), operands[0].axes)
 
 
-def box_of_all(given: list[Edits], args: Any, output: torch.Tensor) -> Box | None:
+def box_of_all(operands: list[Edits], args: Any, output: torch.Tensor) -> EditBox | None:
     """Where the result of a pointwise operation may differ; None: everywhere."""
-    plain = any(
-        isinstance(v, torch.Tensor)
-        and not isinstance(v, Edits)
-        and v.dim() == output.dim()
-        and v.dim()
-        and v.shape[0] > 1
-        for v in args
-    )
-    reached = [value for value in given if not value.is_untouched]
-    axes = _axes_of(given)
-    for value in reached:
+    edited = [value for value in operands if not value.is_untouched]
+    axes = _axes_of(operands)
+    for value in edited:
         if value.box is None or value.axes != axes or value.dim() != output.dim():
             return None
         if value.side != (output.shape[axes[0]], output.shape[axes[1]]):
             return None
-    if plain or not reached:
+    if not edited or _varies(args):
         return None
-    return union(value.reach for value in reached)
+    return union(value.reach for value in edited)
 
 
-def by_window(run: Run, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+def by_window(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """An operation on one value that may be done on its window alone."""
     if not isinstance(x, Edits) or edits_in(args, kwargs):
         return NotImplemented
@@ -188,23 +160,15 @@ def by_window(run: Run, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any
     base = run.base(function, x, *args, **kwargs)
     strides = _strides((run.count, *base.shape[1:]), x)
     if "memory_format" in kwargs:
-        strides = function(layout(x), *args, **{**kwargs, "device": "meta"} if "device" in kwargs else kwargs).stride()
+        strides = function(
+            memory_layout(x), *args, **{**kwargs, "device": "meta"} if "device" in kwargs else kwargs
+        ).stride()
         kwargs = {name: value for name, value in kwargs.items() if name != "memory_format"}
     if x.is_untouched:
         x.source.let_go()
         return untouched(run, base, strides)
     win = function(x.win, *args, **kwargs)
     return windowed(run, base, win, (x.y, x.x), x.reach, x.axes, strides=strides)
-
-
-def _by_window_into(run: Run, function: Any, functional: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """The same as for arithmetic, on the windows that are there."""
-    x = args[0]
-    if not x.owned or not x.is_windowed or len(edits_in(args, kwargs)) > 1:
-        return False
-    function(x.win, *args[1:], **kwargs)
-    x.unedited, x.filled = run.base(functional, *args, **kwargs), None
-    return True
 
 
 def keep_box(output: Any, x: Edits) -> Any:
@@ -214,14 +178,14 @@ def keep_box(output: Any, x: Edits) -> Any:
     return output
 
 
-by_window.into = _by_window_into  # type: ignore[attr-defined]
+ELEMENTWISE.update((arithmetic, by_window))
 for _name in _UNARY.split():
     if hasattr(torch.ops.aten, _name):
         OPERATIONS[getattr(torch.ops.aten, _name)] = by_window
 
 
 @rule("native_batch_norm", "_native_batch_norm_legit_no_training", "_native_batch_norm_legit", "cudnn_batch_norm")
-def batch_norm(run: Run, _: Any, x: Any, weight: Any, bias: Any, mean: Any, variance: Any, *rest: Any) -> Any:
+def batch_norm(run: EditRun, _: Any, x: Any, weight: Any, bias: Any, mean: Any, variance: Any, *rest: Any) -> Any:
     """Batch normalisation with running statistics."""
     training = isinstance(rest[0], bool) and rest[0]  # the variant without training has no such argument
     if training or not isinstance(x, Edits) or edits_in((weight, bias, mean, variance)) or x.axes[0] == 1:
@@ -234,7 +198,7 @@ def batch_norm(run: Run, _: Any, x: Any, weight: Any, bias: Any, mean: Any, vari
         x.source.let_go()
         return untouched(run, base), *nothing
     base = None if x.is_whole else run.base(_normalised, x, *fixed)
-    folded = _folded(run, x, fixed, base)
+    folded = _normalising_convolution(run, x, fixed)
     if base is None:
         real = _normalised(x.every, *fixed) if folded is None else folded
         return whole(run, real, x.box, x.axes, strides=strides_like(x)), *nothing
@@ -246,13 +210,17 @@ def _normalised(x: Any, mean: Any, variance: Any, weight: Any, bias: Any, eps: f
     return torch.nn.functional.batch_norm(x, mean, variance, weight, bias, False, 0.0, eps)
 
 
-def _folded(run: Run, x: Edits, fixed: tuple[Any, ...], rest: Kept | None) -> torch.Tensor | None:
+def _normalising_convolution(run: EditRun, x: Edits, fixed: tuple[Any, ...]) -> torch.Tensor | None:
     """The convolution that ``x`` waits for, with kernels that also normalise.
 
     None if ``x`` is no such value, or if there are more kernels to multiply than results.
     """
     pending, mean = x.pending, fixed[0]
-    if pending is None or x.dtype not in (torch.float32, torch.float64) or mean.dtype != x.dtype:
+    if (
+        not isinstance(pending, PendingConvolution)
+        or x.dtype not in (torch.float32, torch.float64)
+        or mean.dtype != x.dtype
+    ):
         return None
     size = pending.weight.numel()
     if size > _FEW_NUMBERS and size > pending.places * x.shape[1]:
@@ -269,4 +237,4 @@ def _folded(run: Run, x: Edits, fixed: tuple[Any, ...], rest: Kept | None) -> to
         weight, bias = kernels()
     else:
         weight, bias = run.memo.get("folded", (pending.weight, pending.bias, *fixed), {}, kernels)
-    return pending.compute(weight, bias, rest)
+    return pending.convolve(weight, bias)

@@ -1,10 +1,11 @@
 """Which operation is followed by which rule.
 
-A rule is a function ``rule(run, function, *args, **kwargs)`` for ATen operations: ``run`` is the :class:`~.value.Run`,
-``function`` the very overload that was called, and among ``args`` there is at least one :class:`~.value.Edits`. It
-returns what the operation returns, made with :func:`~.value.untouched`, :func:`~.value.windowed` or
-:func:`~.value.whole`, or ``NotImplemented``: the values then become whole and the operation runs as usual. Rules never
-change the tensors that they are given. In-place operations are taken care of: ``relu_`` asks the rule of ``relu``.
+A rule is a function ``rule(run, function, *args, **kwargs)`` for ATen operations: ``run`` is the
+:class:`~cnnwidgets.incremental.run.EditRun`, ``function`` the very overload that was called, and among ``args`` there
+is at least one :class:`~cnnwidgets.incremental.values.edits.Edits`. It returns what the operation returns, made with
+``untouched``, ``windowed`` or ``whole`` of the same module, or ``NotImplemented``: the values then become whole and the
+operation runs as usual. Rules never change the tensors that they are given. In-place operations are taken care of:
+``relu_`` asks the rule of ``relu``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ Rule = Callable[..., Any]
 
 OPERATIONS: dict[Any, Rule] = {}
 """ATen operation (all of its overloads) -> rule."""
+ELEMENTWISE: set[Rule] = set()
+"""Rules of operations that look at one place of one edit at a time."""
 FUNCTIONS: dict[Any, Rule] = {}
 """Python function, such as ``torch.nn.functional.linear``, that ATen would split into parts without rules -> rule."""
 

@@ -12,17 +12,19 @@ import numpy.typing as npt
 import torch
 
 from cnnwidgets.incremental.dispatch import edits_in
-from cnnwidgets.incremental.run import Run
-from cnnwidgets.incremental.values.boxes import Box, Ints
+from cnnwidgets.incremental.run import EditRun
+from cnnwidgets.incremental.values.boxes import EditBox, Ints
 from cnnwidgets.incremental.values.edits import Edits, piece, untouched, windowed
-from cnnwidgets.incremental.values.recomputable import Kept
+from cnnwidgets.incremental.values.recomputable import Recomputable
 from cnnwidgets.incremental.values.windows import index
 
 from .pointwise import by_window
 from .registry import rule
 
 
-def _matrix(function: Any, like: Kept, sides: tuple[int, int], args: tuple[Any, ...], axis: int) -> torch.Tensor:
+def _matrix(
+    function: Any, like: Recomputable, sides: tuple[int, int], args: tuple[Any, ...], axis: int
+) -> torch.Tensor:
     """(out, in): the weights with which ``function`` makes rows (``axis`` 2) or columns (3) of those it gets."""
     side, other = sides[axis - 2], sides[3 - axis]
     wide = torch.float64 if like.dtype == torch.float64 else torch.float32
@@ -30,31 +32,31 @@ def _matrix(function: Any, like: Kept, sides: tuple[int, int], args: tuple[Any, 
     probe = unit[None, :, :, None].expand(1, side, side, other)
     if axis == 3:
         probe = probe.transpose(2, 3)
-    made: torch.Tensor = function(probe.contiguous(), *args)[0]
+    resampled: torch.Tensor = function(probe.contiguous(), *args)[0]
     if axis == 3:
-        return made[:, 0, :].T.contiguous()
+        return resampled[:, 0, :].T.contiguous()
     # At place (0, 0) each of the two holds the other's sum of weights as a factor, which need not be one.
-    one: torch.Tensor = function(torch.ones(1, 1, *sides, dtype=wide, device=like.device), *args)[0, 0, 0, 0]
-    rows: torch.Tensor = made[:, :, 0].T / one
+    weight_sum: torch.Tensor = function(torch.ones(1, 1, *sides, dtype=wide, device=like.device), *args)[0, 0, 0, 0]
+    rows: torch.Tensor = resampled[:, :, 0].T / weight_sum
     return rows.contiguous()
 
 
-def _reached(weights: torch.Tensor, first: Ints, end: Ints) -> tuple[Ints, Ints]:
+def _outputs_of(weights: torch.Tensor, first: Ints, end: Ints) -> tuple[Ints, Ints]:
     """First and past-the-last output whose weights on inputs ``first`` to ``end`` are not all zero."""
-    used = np.concatenate([np.zeros((1, len(weights)), bool), (weights != 0).T.cpu().numpy()]).cumsum(0)
-    hit: npt.NDArray[np.bool_] = used[end] - used[first] > 0
+    is_weighted = np.concatenate([np.zeros((1, len(weights)), bool), (weights != 0).T.cpu().numpy()]).cumsum(0)
+    hit: npt.NDArray[np.bool_] = is_weighted[end] - is_weighted[first] > 0
     low = np.where(hit.any(1), hit.argmax(1), 0)
     return low, np.where(hit.any(1), hit.shape[1] - hit[:, ::-1].argmax(1), low)
 
 
-def _needed(weights: torch.Tensor, start: Ints, count: int) -> tuple[Ints, Ints]:
+def _inputs_of(weights: torch.Tensor, start: Ints, count: int) -> tuple[Ints, Ints]:
     """First and past-the-last input that outputs ``start`` to ``start + count`` look at."""
-    used = (weights != 0).cpu().numpy()
-    low = np.where(used.any(1), used.argmax(1), used.shape[1])
-    high = np.where(used.any(1), used.shape[1] - used[:, ::-1].argmax(1), 0)
+    is_weighted = (weights != 0).cpu().numpy()
+    low = np.where(is_weighted.any(1), is_weighted.argmax(1), is_weighted.shape[1])
+    high = np.where(is_weighted.any(1), is_weighted.shape[1] - is_weighted[:, ::-1].argmax(1), 0)
     rows = start[:, None] + np.arange(count)
     first, end = low[rows].min(1), high[rows].max(1)
-    return np.minimum(first, used.shape[1] - 1), np.maximum(end, np.minimum(first, used.shape[1] - 1) + 1)
+    return np.minimum(first, is_weighted.shape[1] - 1), np.maximum(end, np.minimum(first, is_weighted.shape[1] - 1) + 1)
 
 
 @rule(
@@ -68,7 +70,7 @@ def _needed(weights: torch.Tensor, start: Ints, count: int) -> tuple[Ints, Ints]
     "reflection_pad2d",
     "replication_pad2d",
 )
-def resample(run: Run, function: Any, x: Any, *args: Any) -> Any:
+def resample(run: EditRun, function: Any, x: Any, *args: Any) -> Any:
     """Rows and columns weighted and summed, one after the other."""
     if not isinstance(x, Edits) or x.dim() != 4 or edits_in(args) or x.is_whole or x.axes != (2, 3):
         return NotImplemented
@@ -82,24 +84,24 @@ def resample(run: Run, function: Any, x: Any, *args: Any) -> Any:
     matrices = []
     for axis in (2, 3):
 
-        def found(axis: int = axis) -> torch.Tensor:
+        def matrix(axis: int = axis) -> torch.Tensor:
             return _matrix(function, base, x.side, args, axis)
 
         key = (function, "matrix", axis, str(x.dtype), str(x.device), tuple(x.shape[2:]))
-        matrices.append(run.memo.get(key, args, {}, found))
+        matrices.append(run.memo.get(key, args, {}, matrix))
     rows, columns = matrices
     side = (base.shape[2], base.shape[3])
-    box = Box(*_reached(rows, x.reach.y0, x.reach.y1), *_reached(columns, x.reach.x0, x.reach.x1))
+    box = EditBox(*_outputs_of(rows, x.reach.y0, x.reach.y1), *_outputs_of(columns, x.reach.x0, x.reach.x1))
     size = box.size
     if size[0] * size[1] > run.threshold * side[0] * side[1]:
         return NotImplemented
     corners = box.corners(size, side)
-    spans = [_needed(rows, corners[0], size[0]), _needed(columns, corners[1], size[1])]
-    seen = tuple(int((end - first).max()) for first, end in spans)
-    starts = tuple(np.minimum(first, x.side[a] - seen[a]) for a, (first, _) in enumerate(spans))
-    source = piece(x, starts, seen)  # type: ignore[arg-type]
-    down = _blocks(rows, corners[0], size[0], starts[0], seen[0])
-    across = _blocks(columns, corners[1], size[1], starts[1], seen[1])
+    spans = [_inputs_of(rows, corners[0], size[0]), _inputs_of(columns, corners[1], size[1])]
+    lengths = tuple(int((end - first).max()) for first, end in spans)
+    starts = tuple(np.minimum(first, x.side[a] - lengths[a]) for a, (first, _) in enumerate(spans))
+    source = piece(x, starts, lengths)  # type: ignore[arg-type]
+    down = _blocks(rows, corners[0], size[0], starts[0], lengths[0])
+    across = _blocks(columns, corners[1], size[1], starts[1], lengths[1])
     wide = source.to(rows.dtype)
     win = torch.einsum("bij,bcjk,blk->bcil", down, wide, across).to(x.dtype)
     return windowed(run, base, win, corners, box)

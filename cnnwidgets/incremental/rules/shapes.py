@@ -7,44 +7,36 @@ from typing import Any
 import numpy as np
 import torch
 
-from cnnwidgets.incremental.dispatch import everything
-from cnnwidgets.incremental.run import Run
-from cnnwidgets.incremental.values.boxes import Box, union
+from cnnwidgets.incremental.dispatch import everything, memory_layout
+from cnnwidgets.incremental.run import EditRun
+from cnnwidgets.incremental.values.boxes import EditBox, union
 from cnnwidgets.incremental.values.edits import Edits, piece, untouched, whole, windowed
 from cnnwidgets.incremental.values.windows import MAPS
 
-from .pointwise import same_place
+from .pointwise import joint_windows
 from .registry import rule
-from .remapping import moving
 
 
 @rule("cat")
-def cat(run: Run, function: Any, parts: Any, dim: int = 0) -> Any:
+def cat(run: EditRun, function: Any, parts: Any, dim: int = 0) -> Any:
     """Concatenation along an axis other than images, rows and columns."""
     if not all(isinstance(part, Edits) for part in parts):
         return NotImplemented
     dim %= parts[0].dim()
     touched = [part for part in parts if part.is_windowed]
-    reached = [part for part in parts if not part.is_untouched]
+    edited_parts = [part for part in parts if not part.is_untouched]
     if dim == 0:
         return NotImplemented
-    if not reached:
+    if not edited_parts:
         return untouched(run, run.base(function, parts, dim))
-    axes = reached[0].axes
-    if dim in axes or any(part.axes != axes or part.box is None for part in reached):
+    axes = edited_parts[0].axes
+    if dim in axes or any(part.axes != axes or part.box is None for part in edited_parts):
         return NotImplemented
-    box = union(part.reach for part in reached)
-    side = reached[0].side
-    alike = len(touched) == len(parts) and all(same_place(part, touched[0]) for part in touched)
-    if len(touched) < len(reached):
+    if len(touched) < len(edited_parts):
         output = everything(run, function, (parts, dim), {})
-        output.box, output.axes = box, axes
+        output.box, output.axes = union(part.reach for part in edited_parts), axes
         return output
-    size = box.window(side, run.threshold)
-    corners = box.corners(size, side)
-    if alike:
-        size = touched[0].win.shape[axes[0]], touched[0].win.shape[axes[1]]
-        corners = touched[0].y, touched[0].x
+    box, size, corners = joint_windows(run, touched)
     win = torch.cat([piece(part, corners, size) for part in _axes_set(parts, axes)], dim)
     return windowed(run, run.base(function, parts, dim), win, corners, box, axes)
 
@@ -57,7 +49,7 @@ def _axes_set(parts: Any, axes: tuple[int, int]) -> Any:
 
 
 @rule("constant_pad_nd")
-def constant_pad(run: Run, function: Any, x: Any, pad: Any, value: Any = 0) -> Any:
+def constant_pad(run: EditRun, function: Any, x: Any, pad: Any, value: Any = 0) -> Any:
     """Padding with a number, or cropping."""
     if not isinstance(x, Edits) or x.is_whole:
         return NotImplemented
@@ -67,20 +59,19 @@ def constant_pad(run: Run, function: Any, x: Any, pad: Any, value: Any = 0) -> A
     if x.axes != (x.dim() - 2, x.dim() - 1) or len(pad) > 4 or min(pad) < 0:
         return NotImplemented
     left, _, top, _ = (*pad, 0, 0)[:4]
-    box = Box(x.reach.y0 + top, x.reach.y1 + top, x.reach.x0 + left, x.reach.x1 + left)
-    x.owned = False
+    box = EditBox(x.reach.y0 + top, x.reach.y1 + top, x.reach.x0 + left, x.reach.x1 + left)
     base = run.base(function, x, pad, value)
-    return windowed(run, base, x.win, (x.y + top, x.x + left), box, x.axes, owned=False)
+    return windowed(run, base, x.win, (x.y + top, x.x + left), box, x.axes)
 
 
 @rule("detach", "alias")
-def same(run: Run, function: Any, x: Any) -> Any:
+def same(run: EditRun, function: Any, x: Any) -> Any:
     """A view of all of a value."""
     return _view(run, function, x, x.axes)
 
 
 @rule("permute")
-def permute(run: Run, function: Any, x: Any, dims: Any) -> Any:
+def permute(run: EditRun, function: Any, x: Any, dims: Any) -> Any:
     """Axes in another order, images first."""
     dims = [dim % x.dim() for dim in dims]
     if dims[0] != 0:
@@ -89,46 +80,38 @@ def permute(run: Run, function: Any, x: Any, dims: Any) -> Any:
 
 
 @rule("transpose")
-def transpose(run: Run, function: Any, x: Any, one: int, other: int) -> Any:
+def transpose(run: EditRun, function: Any, x: Any, first: int, second: int) -> Any:
     """Two axes swapped."""
     dims = list(range(x.dim()))
-    one, other = one % x.dim(), other % x.dim()
-    if 0 in (one, other):
+    first, second = first % x.dim(), second % x.dim()
+    if 0 in (first, second):
         return NotImplemented
-    dims[one], dims[other] = dims[other], dims[one]
+    dims[first], dims[second] = dims[second], dims[first]
     axes = (dims.index(x.axes[0]), dims.index(x.axes[1])) if x.is_windowed else MAPS
-    return _view(run, function, x, axes, one, other)
+    return _view(run, function, x, axes, first, second)
 
 
-def _view(run: Run, function: Any, x: Edits, axes: tuple[int, int], *args: Any) -> Edits:
+def _view(run: EditRun, function: Any, x: Edits, axes: tuple[int, int], *args: Any) -> Edits:
     base = run.base(function, x, *args)
-    strides = _meta(x, function, *args).stride()
+    strides = function(memory_layout(x), *args).stride()
     if x.is_untouched:
         return untouched(run, base, strides)
-    x.owned = False
-    return windowed(run, base, function(x.win, *args), (x.y, x.x), x.reach, axes, owned=False, strides=strides)
-
-
-def _meta(x: Edits, function: Any, *args: Any) -> torch.Tensor:
-    """What ``function`` makes of the layout that the model believes ``x`` to have."""
-    like = torch.empty_strided(x.shape, x.stride(), dtype=x.dtype, device="meta")
-    made: torch.Tensor = function(like, *args)
-    return made
+    return windowed(run, base, function(x.win, *args), (x.y, x.x), x.reach, axes, strides=strides)
 
 
 @rule("view", "_unsafe_view", "reshape")
-def view(run: Run, _: Any, x: Any, shape: Any) -> Any:
+def viewed_as(run: EditRun, _: Any, x: Any, shape: Any) -> Any:
     """Another shape, in which images, rows and columns still are axes of their own."""
     if x.is_whole:
         return NotImplemented
     try:
-        strides = _meta(x, torch.ops.aten.view.default, shape).stride()
+        strides = torch.ops.aten.view.default(memory_layout(x), shape).stride()
     except RuntimeError:
         return NotImplemented
     shape = list(shape)
     if -1 in shape:
-        known = -int(np.prod(shape))
-        shape[shape.index(-1)] = x.numel() // known if known else 0
+        product = -int(np.prod(shape))
+        shape[shape.index(-1)] = x.numel() // product if product else 0
     if not shape or shape[0] != run.count:
         return NotImplemented
     base = run.base(torch.reshape, x, (1, *shape[1:]))
@@ -139,9 +122,8 @@ def view(run: Run, _: Any, x: Any, shape: Any) -> Any:
         return NotImplemented
     within = list(shape)
     within[axes[0]], within[axes[1]] = x.win.shape[x.axes[0]], x.win.shape[x.axes[1]]
-    x.owned = False
     win = x.win.reshape(within)
-    return windowed(run, base, win, (x.y, x.x), x.reach, axes, owned=False, strides=strides)
+    return windowed(run, base, win, (x.y, x.x), x.reach, axes, strides=strides)
 
 
 def _axes_after(old: tuple[int, ...], new: tuple[int, ...], axes: tuple[int, int]) -> tuple[int, int] | None:
@@ -160,38 +142,36 @@ def _axes_after(old: tuple[int, ...], new: tuple[int, ...], axes: tuple[int, int
 
 
 @rule("split", "split_with_sizes")
-def split(run: Run, function: Any, x: Any, sizes: Any, dim: int = 0) -> Any:
+def split(run: EditRun, function: Any, x: Any, sizes: Any, dim: int = 0) -> Any:
     """Parts along an axis other than images, rows and columns."""
     dim %= x.dim()
     if dim == 0 or (x.is_windowed and dim in x.axes):
         return NotImplemented
     bases = run.base(function, x, sizes, dim)
-    likes = _meta(x, function, sizes, dim)
+    likes = function(memory_layout(x), sizes, dim)
     if x.is_untouched:
         return [untouched(run, base, like.stride()) for base, like in zip(bases, likes, strict=True)]
-    x.owned = False
     wins = function(x.win, sizes, dim)
     return [
-        windowed(run, base, win, (x.y, x.x), x.reach, x.axes, owned=False, strides=like.stride())
+        windowed(run, base, win, (x.y, x.x), x.reach, x.axes, strides=like.stride())
         for base, win, like in zip(bases, wins, likes, strict=True)
     ]
 
 
 @rule("slice")
-def slice_(run: Run, function: Any, x: Any, dim: int = 0, start: Any = None, end: Any = None, step: int = 1) -> Any:
-    """Part of an axis other than images."""
+def slice_(run: EditRun, function: Any, x: Any, dim: int = 0, start: Any = None, end: Any = None, step: int = 1) -> Any:
+    """WindowPart of an axis other than images."""
     dim %= x.dim()
     if dim == 0:
         all_images = start in (None, 0) and (end is None or end >= len(x)) and step == 1
         return _view(run, torch.ops.aten.alias.default, x, x.axes) if all_images else NotImplemented
     if x.is_windowed and dim in x.axes:
-        made = moving(run, function, x, dim, start, end, step)
-        return made if made is NotImplemented else restrided(made, _meta(x, function, dim, start, end, step).stride())
+        return NotImplemented
     return _view(run, function, x, x.axes, dim, start, end, step)
 
 
 @rule("zeros_like", "ones_like", "full_like")
-def filled(run: Run, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+def filled(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """A value of the same shape that no edit reaches."""
     if x.is_whole:
         return NotImplemented
@@ -199,16 +179,9 @@ def filled(run: Run, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 @rule("empty_like", "new_empty", "new_zeros", "new_ones", "new_full", "new_empty_strided")
-def fresh(run: Run, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+def fresh(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """Memory that the model will write into."""
-    made: torch.Tensor = function(
+    memory: torch.Tensor = function(
         torch.empty_strided(x.shape, x.stride(), dtype=x.dtype, device=x.device), *args, **kwargs
     )
-    return whole(run, made) if made.dim() and made.shape[0] == run.count else made
-
-
-def restrided(value: Edits, strides: tuple[int, ...]) -> Edits:
-    """``value``, windowed, with the layout that a view has."""
-    return windowed(
-        value.run, value.source, value.win, (value.y, value.x), value.reach, value.axes, owned=False, strides=strides
-    )
+    return whole(run, memory) if memory.dim() and memory.shape[0] == run.count else memory

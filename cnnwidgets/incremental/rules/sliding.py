@@ -12,27 +12,18 @@ import torch
 from torch.nn import functional
 
 from cnnwidgets.incremental.dispatch import edits_in
-from cnnwidgets.incremental.run import Pending, Run
-from cnnwidgets.incremental.values.boxes import Box, Ints
-from cnnwidgets.incremental.values.edits import Edits, cut, later, untouched, waiting, whole, windowed
-from cnnwidgets.incremental.values.parts import Part, parts
-from cnnwidgets.incremental.values.recomputable import Kept
+from cnnwidgets.incremental.run import EditRun, Pending, PendingConvolution
+from cnnwidgets.incremental.values.boxes import EditBox, Ints
+from cnnwidgets.incremental.values.edits import Edits, cut_windows, untouched, waiting, whole, windowed
 from cnnwidgets.incremental.values.sharing import snapshot
-from cnnwidgets.incremental.values.windows import MAPS, index, windows
+from cnnwidgets.incremental.values.windows import MAPS, Pair
 
-from .packing import convolve, convolve_parts
 from .registry import rule
 from .resampling import resample
-from .transposed import transposed_convolution
-
-Pair = tuple[int, int]
-_LEAST_SPLIT = 8
-_A_COPY, _A_CALL = 250, 2e7
-"""What copying a number and calling a convolution cost, in multiply-adds; measured on two cores of a CPU."""
 
 
 @dataclass(frozen=True)
-class Kernel:
+class SlidingKernel:
     """The geometry of a sliding kernel, (rows, columns) each."""
 
     size: Pair
@@ -46,7 +37,7 @@ class Kernel:
         (h, w), (down, right) = self.size, self.dilation
         return (h - 1) * down + 1, (w - 1) * right + 1
 
-    def reached(self, box: Box, side: Pair) -> Box:
+    def outputs_of(self, box: EditBox, side: Pair) -> EditBox:
         """Which outputs, of a map of ``side``, look into ``box``."""
 
         def along(axis: int) -> Callable[[Ints, Ints], tuple[Ints, Ints]]:
@@ -63,60 +54,58 @@ class Kernel:
     @property
     def same(self) -> bool:
         """Whether each output looks at the one place where it is."""
-        return self == Kernel((1, 1))
+        return self == SlidingKernel((1, 1))
 
-    def made(self, side: Pair) -> Pair:
+    def output_side(self, side: Pair) -> Pair:
         """Rows and columns of the output for an input of ``side``."""
         (h, w), (down, right), (ph, pw) = self.extent, self.stride, self.padding
         return (side[0] + 2 * ph - h) // down + 1, (side[1] + 2 * pw - w) // right + 1
 
-    def seen(self, size: Pair) -> Pair:
+    def input_size(self, size: Pair) -> Pair:
         """Rows and columns of input that a window of ``size`` outputs looks at."""
         return tuple((size[axis] - 1) * self.stride[axis] + self.extent[axis] for axis in (0, 1))  # type: ignore[return-value]
 
 
-def pair(values: Sequence[int]) -> Pair:
+def rows_and_columns(values: Sequence[int]) -> Pair:
     """One or two numbers as (rows, columns)."""
     return (values[0], values[0]) if len(values) == 1 else (values[0], values[1])
 
 
 @dataclass(frozen=True)
-class Windows:
+class OutputWindows:
     """The windows of ``size`` at ``corners`` that hold the outputs in ``box``."""
 
-    box: Box
+    box: EditBox
     size: Pair
     corners: tuple[Ints, Ints]
 
 
-def reach(run: Run, x: Edits, kernel: Kernel, side: Pair) -> tuple[Box | None, Windows | None]:
+def reach(run: EditRun, x: Edits, kernel: SlidingKernel, side: Pair) -> tuple[EditBox | None, OutputWindows | None]:
     """Which outputs, of a map of ``side``, the edits of ``x`` reach (None: all); and their windows (None: whole)."""
-    box = kernel.reached(x.box, side) if x.box is not None and x.axes == MAPS else None
+    box = kernel.outputs_of(x.box, side) if x.box is not None and x.axes == MAPS else None
     if x.is_whole or box is None:
         return box, None
     size = box.window(side, run.threshold)
     if kernel.same:
-        return box, Windows(box, (x.win.shape[2], x.win.shape[3]), (x.y, x.x))
-    return box, Windows(box, size, box.corners(size, side))
+        return box, OutputWindows(box, (x.win.shape[2], x.win.shape[3]), (x.y, x.x))
+    return box, OutputWindows(box, size, box.corners(size, side))
 
 
-def source(run: Run, x: Edits, kernel: Kernel, wanted: Windows, side: Pair, fill: float) -> torch.Tensor:
+def source(
+    run: EditRun, x: Edits, kernel: SlidingKernel, target: OutputWindows, side: Pair, fill: float
+) -> torch.Tensor:
     """What the operation, without its padding, is applied to: pieces (B, C, h, w) of the padded value."""
     if kernel.same:
-        x.owned = False
         return x.win
-    (y, left), stride = wanted.corners, kernel.stride
-    padded, shift = _padded(run, x, kernel, side, fill)
-    piece = cut(padded, x, (y * stride[0], left * stride[1]), kernel.seen(wanted.size), shift)
-    if piece is x.win:
-        x.owned = False
-    return piece
+    (y, left), stride = target.corners, kernel.stride
+    padded, shift = _with_padding(run, x, kernel, side, fill)
+    return cut_windows(padded, x, (y * stride[0], left * stride[1]), kernel.input_size(target.size), shift)
 
 
 def slide(
-    run: Run,
+    run: EditRun,
     x: Edits,
-    kernel: Kernel,
+    kernel: SlidingKernel,
     fill: float,
     base: Callable[[], torch.Tensor],
     padded: Callable[[torch.Tensor], torch.Tensor],
@@ -124,22 +113,22 @@ def slide(
     side: Pair,
 ) -> Edits:
     """Pooling, done with its padding on whole values, and without on windows."""
-    box, wanted = reach(run, x, kernel, side)
-    if wanted is None:
+    box, target = reach(run, x, kernel, side)
+    if target is None:
         return whole(run, padded(x.whole()), box)
-    if wanted.size == side and not kernel.same:
+    if target.size == side and not kernel.same:
         win = padded(x.whole())
     else:
-        win = unpadded(source(run, x, kernel, wanted, side, fill))
-    return windowed(run, base(), win, wanted.corners, wanted.box)
+        win = unpadded(source(run, x, kernel, target, side, fill))
+    return windowed(run, base(), win, target.corners, target.box)
 
 
-def _padded(run: Run, x: Edits, kernel: Kernel, side: Pair, fill: float) -> tuple[torch.Tensor, Pair]:
+def _with_padding(run: EditRun, x: Edits, kernel: SlidingKernel, side: Pair, fill: float) -> tuple[torch.Tensor, Pair]:
     """The base of ``x`` with its padding, and, with ceil_mode, what the last places look at beyond it."""
     down, right = kernel.padding
-    needed = kernel.seen(side)
-    below = max(0, needed[0] - x.side[0] - down)
-    beside = max(0, needed[1] - x.side[1] - right)
+    input_side = kernel.input_size(side)
+    below = max(0, input_side[0] - x.side[0] - down)
+    beside = max(0, input_side[1] - x.side[1] - right)
     if not (down or right or below or beside):
         return x.base, (0, 0)
     return run.base(functional.pad, x, (right, beside, down, below), "constant", fill).tensor, (down, right)
@@ -147,7 +136,7 @@ def _padded(run: Run, x: Edits, kernel: Kernel, side: Pair, fill: float) -> tupl
 
 @rule("convolution")
 def convolution(
-    run: Run,
+    run: EditRun,
     function: Any,
     x: Any,
     weight: Any,
@@ -165,66 +154,37 @@ def convolution(
     args = (weight, bias, stride, padding, dilation, transposed, output_padding, groups)
     if x.is_untouched:
         return untouched(run, run.base(function, x, *args))
-    if transposed and x.is_windowed:
-        return transposed_convolution(run, function, x, weight, bias, stride, padding, dilation, output_padding, groups)
     if len(x) != run.count or transposed:
         return NotImplemented
-    kernel = Kernel(pair(weight.shape[2:]), pair(stride), pair(padding), pair(dilation))
-    side = kernel.made((x.shape[2], x.shape[3]))
+    kernel = SlidingKernel(
+        rows_and_columns(weight.shape[2:]),
+        rows_and_columns(stride),
+        rows_and_columns(padding),
+        rows_and_columns(dilation),
+    )
+    side = kernel.output_side((x.shape[2], x.shape[3]))
     if min(side) < 1:
         return NotImplemented
-    (box, wanted), each = reach(run, x, kernel, side), math.prod(weight.shape)
-    split = _worth_splitting(weight, wanted)
-    places = run.count * math.prod(side if wanted is None else wanted.size)
-    done = sum(part.places for part in split) if split else places
-    run.work.edits(done * each, each, side[0] * side[1], box, run.count)
-    entire = wanted is None or (wanted.size == side and not kernel.same and not split)
+    (box, target), each = reach(run, x, kernel, side), math.prod(weight.shape)
+    places = run.count * math.prod(side if target is None else target.size)
+    run.work.edits(places * each, each, side[0] * side[1], box, run.count)
+    entire = target is None or (target.size == side and not kernel.same)
     around = padding if entire else (0, 0)
-    seen = x.whole() if entire or wanted is None else source(run, x, kernel, wanted, side, 0.0)
-    if seen is x.kept:
-        x.owned = False
+    source_maps = x.whole() if entire or target is None else source(run, x, kernel, target, side, 0.0)
 
-    def compute(kernels: torch.Tensor, offset: torch.Tensor | None, rest: Kept | None) -> torch.Tensor:
-        if not split or wanted is None or rest is None:
-            return convolve(run, seen, kernels, offset, stride, around, dilation, groups)
-        made = windows(rest.tensor, *wanted.corners, wanted.size, MAPS)
-        looked_at = [seen[index(part.which, seen.device)][_seen_by(kernel, part)] for part in split]
-        found = convolve_parts(looked_at, kernels, offset, stride, dilation, groups)
-        for part, values in zip(split, found, strict=True):
-            made[index(part.which, made.device), :, part.top : part.bottom, part.left : part.right] = values
-        return made
+    def convolve(kernels: torch.Tensor, offset: torch.Tensor | None) -> torch.Tensor:
+        return functional.conv2d(source_maps, kernels, offset, stride, around, dilation, groups)
 
-    if wanted is None:
+    pending = PendingConvolution(lambda: convolve(weight, bias), source_maps, convolve, weight, bias, places)
+    if target is None:
         like = torch.empty((run.count, weight.shape[0], *side), dtype=x.dtype, device="meta")
-        return waiting(whole(run, None, box, like=like, device=x.device), Pending(compute, weight, bias, seen, places))
-    base = run.base(function, x, *args)
-    pending = Pending(compute, weight, bias, seen, places, base)
-    return waiting(windowed(run, base, None, wanted.corners, wanted.box), pending)
-
-
-def _worth_splitting(weight: torch.Tensor, wanted: Windows | None) -> list[Part]:
-    """The parts that are reached of the windows, if to convolve them one after the other takes less; else none."""
-    if wanted is None or len(wanted.box.y0) < _LEAST_SPLIT:
-        return []
-    places = len(wanted.box.y0) * wanted.size[0] * wanted.size[1]
-    moving = _A_COPY * places * (weight.shape[0] + weight.shape[1])
-    if (places - wanted.box.places) * weight.numel() <= moving + 2 * _A_CALL:  # as for most: not even exactly the boxes
-        return []
-    split = parts(wanted.box, wanted.corners, wanted.size)
-    saved = (places - sum(part.places for part in split)) * weight.numel()
-    return split if saved > moving + _A_CALL * len(split) else []
-
-
-def _seen_by(kernel: Kernel, part: Part) -> tuple[slice, ...]:
-    """What a part of the outputs of a window looks at."""
-    (down, right), (h, w) = kernel.stride, kernel.extent
-    rows = slice(part.top * down, (part.bottom - 1) * down + h)
-    return slice(None), slice(None), rows, slice(part.left * right, (part.right - 1) * right + w)
+        return waiting(whole(run, None, box, like=like, device=x.device), pending)
+    return waiting(windowed(run, run.base(function, x, *args), None, target.corners, target.box), pending)
 
 
 @rule("max_pool2d_with_indices")
 def max_pool(
-    run: Run,
+    run: EditRun,
     function: Any,
     x: Any,
     size: Any,
@@ -248,19 +208,22 @@ def max_pool(
     def unpadded(value: torch.Tensor) -> torch.Tensor:
         return functional.max_pool2d(value, size, steps, 0, dilation)
 
-    kernel = Kernel(pair(size), pair(steps), pair(padding), pair(dilation))
+    kernel = SlidingKernel(
+        rows_and_columns(size), rows_and_columns(steps), rows_and_columns(padding), rows_and_columns(dilation)
+    )
     side = padded(torch.empty(1, *x.shape[1:], device="meta")).shape
     output = slide(
         run, x, kernel, -math.inf, lambda: run.base(function, x, *args)[0], padded, unpadded, (side[2], side[3])
     )
     before = snapshot(x)
-    indices = later(run, tuple(output.shape), torch.int64, x, lambda: function(before.whole(), *args)[1])
-    return output, indices
+    like = torch.empty(output.shape, dtype=torch.int64, device="meta")
+    pending = Pending(lambda: function(before.whole(), *args)[1], x.every if x.is_whole else x.win)
+    return output, waiting(whole(run, None, like=like, device=x.device), pending)
 
 
 @rule("avg_pool2d")
 def avg_pool(
-    run: Run,
+    run: EditRun,
     function: Any,
     x: Any,
     size: Any,
@@ -277,14 +240,14 @@ def avg_pool(
     if x.is_untouched:
         return untouched(run, run.base(function, x, *args))
     steps = stride or size
-    kernel = Kernel(pair(size), pair(steps), pair(padding))
+    kernel = SlidingKernel(rows_and_columns(size), rows_and_columns(steps), rows_and_columns(padding))
     if ceil_mode or (kernel.padding != (0, 0) and not count_include_pad):
         return resample(run, function, x, *args)  # the divisor differs from place to place
 
     def unpadded(value: torch.Tensor) -> torch.Tensor:
         return functional.avg_pool2d(value, size, steps, 0, divisor_override=divisor_override)
 
-    side = kernel.made((x.shape[2], x.shape[3]))
+    side = kernel.output_side((x.shape[2], x.shape[3]))
     return slide(
         run, x, kernel, 0.0, lambda: run.base(function, x, *args), lambda value: function(value, *args), unpadded, side
     )

@@ -12,7 +12,7 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Box:
+class EditBox:
     """Rows ``y0`` to ``y1`` and columns ``x0`` to ``x1``, the last ones left out, of each of B edits.
 
     Exact: what an operation's windows let an edit reach, not rounded up to the window that is kept.
@@ -47,24 +47,24 @@ class Box:
         rows: Callable[[Ints, Ints], tuple[Ints, Ints]],
         columns: Callable[[Ints, Ints], tuple[Ints, Ints]],
         side: tuple[int, int],
-    ) -> Box:
+    ) -> EditBox:
         """What the boxes become; cropped by a map of ``side``."""
-        return cropped(Box(*rows(self.y0, self.y1), *columns(self.x0, self.x1)), side)
+        return cropped(EditBox(*rows(self.y0, self.y1), *columns(self.x0, self.x1)), side)
 
 
-def cropped(box: Box, side: tuple[int, int]) -> Box:
+def cropped(box: EditBox, side: tuple[int, int]) -> EditBox:
     """The part inside of a map of ``side``; a box outside of it becomes an empty one at the edge."""
     y0, x0 = np.clip(box.y0, 0, side[0]), np.clip(box.x0, 0, side[1])
-    return Box(y0, np.clip(box.y1, y0, side[0]), x0, np.clip(box.x1, x0, side[1]))
+    return EditBox(y0, np.clip(box.y1, y0, side[0]), x0, np.clip(box.x1, x0, side[1]))
 
 
-def union(boxes: Iterable[Box]) -> Box:
+def union(boxes: Iterable[EditBox]) -> EditBox:
     """The smallest boxes that hold all of those given."""
     first, *others = boxes
     for other in others:
         if other is first:
             continue
-        first = Box(
+        first = EditBox(
             np.minimum(first.y0, other.y0),
             np.maximum(first.y1, other.y1),
             np.minimum(first.x0, other.x0),

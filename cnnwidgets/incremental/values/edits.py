@@ -6,17 +6,19 @@ import math
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 
-from cnnwidgets.incremental.run import Pending, Run
+from cnnwidgets.incremental.run import EditRun, Pending
 
-from .boxes import Box, Ints
-from .recomputable import Kept
+from .boxes import EditBox, Ints
+from .recomputable import Recomputable
 from .windows import MAPS, Axes, paste, repeated, windows
 
 T = TypeVar("T")
+Follow = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
+"""``(function, args, kwargs)`` -> what it returns."""
 
 
 @dataclass
@@ -37,31 +39,32 @@ class Edits(torch.Tensor):
     Untouched by any edit: only ``base``. Windowed: ``win`` at rows ``y``, columns ``x``. Whole: ``every``.
 
     Attributes:
+        follow_function, follow_operation: what happens when torch calls a Python function, or an ATen operation, on
+            edits; set by the module that knows the rules.
         run: the forward pass that it belongs to.
         unedited: (1, ...), the value without edits; None when whole.
-        kept: (B, ...), what differs from it, of one size for all edits.
+        stored_window: (B, ...), what differs from it, of one size for all edits.
         pending: how to compute the window, or the whole, if it has not been yet.
         y, x: (B,), top and left of the windows.
         box: where exactly each edit may differ; None: everywhere. Whole values keep it too, for counting.
         axes: which axes are rows and columns.
-        owned: whether nobody else looks at ``kept``.
-        known: (B, ...), when whole; ``thunk`` makes it if it is None.
+        stored_whole: (B, ...), when whole, unless it waits.
         filled: (B, ...), the whole of a windowed value, if somebody asked for it.
-        shared: whether ``known`` is memory of other values too.
+        shared: whether ``stored_whole`` is memory of other values too.
         family, path: the values that share the memory of this one, and how it is made of the first of them.
     """
 
-    run: Run
-    unedited: Kept | None
+    follow_function: ClassVar[Follow]
+    follow_operation: ClassVar[Follow]
+    run: EditRun
+    unedited: Recomputable | None
     pending: Pending | None
-    kept: torch.Tensor | None
+    stored_window: torch.Tensor | None
     y: Ints
     x: Ints
-    box: Box | None
+    box: EditBox | None
     axes: Axes
-    owned: bool
-    known: torch.Tensor | None
-    thunk: Callable[[], torch.Tensor] | None
+    stored_whole: torch.Tensor | None
     filled: torch.Tensor | None
     shared: bool
     family: Family | None
@@ -79,12 +82,17 @@ class Edits(torch.Tensor):
     @property
     def is_untouched(self) -> bool:
         """Whether no edit has reached this value."""
-        return self.unedited is not None and self.kept is None and self.pending is None
+        return self.unedited is not None and self.stored_window is None and self.pending is None
 
     @property
     def is_windowed(self) -> bool:
         """Whether edits differ in a window only."""
-        return self.unedited is not None and (self.kept is not None or self.pending is not None)
+        return self.unedited is not None and (self.stored_window is not None or self.pending is not None)
+
+    @property
+    def memories(self) -> list[torch.Tensor]:
+        """The tensors of all edits that are at hand."""
+        return [tensor for tensor in (self.stored_window, self.stored_whole, self.filled) if tensor is not None]
 
     @property
     def base(self) -> torch.Tensor:
@@ -92,7 +100,7 @@ class Edits(torch.Tensor):
         return self.source.tensor
 
     @property
-    def source(self) -> Kept:
+    def source(self) -> Recomputable:
         """The same, whether its numbers are at hand or not."""
         return _there(self.unedited)
 
@@ -101,10 +109,10 @@ class Edits(torch.Tensor):
         """(B, ...), what differs from the base, of one size for all edits, when windowed."""
         if self.pending is not None and self.unedited is not None:
             self.settle()
-        return _there(self.kept)
+        return _there(self.stored_window)
 
     @property
-    def reach(self) -> Box:
+    def reach(self) -> EditBox:
         """Where each edit may differ, when windowed."""
         return _there(self.box)
 
@@ -112,9 +120,9 @@ class Edits(torch.Tensor):
         """Compute what waits."""
         pending, self.pending = self.pending, None
         if pending is not None and self.unedited is not None:
-            self.kept = self.run.made(pending.plain())
+            self.stored_window = self.run.noted_size(pending.compute())
         elif pending is not None:
-            self.known = self.run.made(pending.plain())
+            self.stored_whole = self.run.noted_size(pending.compute())
 
     @property
     def covers(self) -> bool:
@@ -143,15 +151,11 @@ class Edits(torch.Tensor):
         """(B, ...), when whole."""
         if self.pending is not None:
             self.settle()
-        if self.known is None:
-            self.known, self.thunk = _there(self.thunk)(), None
-        return self.known
+        return _there(self.stored_whole)
 
     @classmethod
     def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        from cnnwidgets.incremental.dispatch import called
-
-        return called(function, args, kwargs or {})
+        return cls.follow_function(function, args, kwargs or {})
 
     @classmethod
     def __torch_dispatch__(  # type: ignore[override]
@@ -161,9 +165,7 @@ class Edits(torch.Tensor):
         args: Any = (),
         kwargs: Any = None,
     ) -> Any:
-        from cnnwidgets.incremental.dispatch import dispatched
-
-        return dispatched(function, args, kwargs or {})
+        return cls.follow_operation(function, args, kwargs or {})
 
 
 def _there(value: T | None) -> T:
@@ -173,56 +175,56 @@ def _there(value: T | None) -> T:
 
 
 def blank(
-    run: Run,
+    run: EditRun,
     shape: Sequence[int],
-    like: Kept | torch.Tensor,
+    like: Recomputable | torch.Tensor,
     strides: Sequence[int] | None = None,
     device: torch.device | None = None,
 ) -> Edits:
     """A value that stands for nothing yet, of the type of ``like``; ``strides`` None: contiguous."""
     if strides is None:
         strides = [math.prod(shape[axis + 1 :]) or 1 for axis in range(len(shape))]
-    made: Edits = torch.Tensor._make_wrapper_subclass(  # noqa: SLF001
+    edits: Edits = torch.Tensor._make_wrapper_subclass(  # noqa: SLF001
         Edits, shape, strides=strides, dtype=like.dtype, device=device or like.device
     )
-    made.run = run
-    made.unedited = made.pending = made.kept = made.box = made.known = made.thunk = made.filled = made.family = None
-    made.axes, made.owned, made.path, made.shared = MAPS, True, (), False
-    return made
+    edits.run = run
+    edits.unedited = edits.pending = edits.stored_window = edits.stored_whole = edits.filled = None
+    edits.box = edits.family = None
+    edits.axes, edits.path, edits.shared = MAPS, (), False
+    return edits
 
 
-def untouched(run: Run, base: Kept | torch.Tensor, strides: tuple[int, ...] | None = None) -> Edits:
+def untouched(run: EditRun, base: Recomputable | torch.Tensor, strides: tuple[int, ...] | None = None) -> Edits:
     """A value (1, ...) that no edit has reached."""
-    base = run.memo.kept(base) if isinstance(base, torch.Tensor) else base
-    made = blank(run, (run.count, *base.shape[1:]), base, strides)
-    made.unedited = base
-    return made
+    base = run.memo.recomputable(base) if isinstance(base, torch.Tensor) else base
+    edits = blank(run, (run.count, *base.shape[1:]), base, strides)
+    edits.unedited = base
+    return edits
 
 
 def windowed(
-    run: Run,
-    base: Kept | torch.Tensor,
+    run: EditRun,
+    base: Recomputable | torch.Tensor,
     win: torch.Tensor | None,
     corners: tuple[Ints, Ints],
-    box: Box,
+    box: EditBox,
     axes: Axes = MAPS,
     *,
-    owned: bool = True,
     strides: tuple[int, ...] | None = None,
 ) -> Edits:
     """A value that differs from ``base`` (1, ...) in ``win`` (B, ...), whose top left ``corners`` are rows, columns."""
-    base = run.memo.kept(base) if isinstance(base, torch.Tensor) else base
-    made = blank(run, (run.count, *base.shape[1:]), base, strides)
+    base = run.memo.recomputable(base) if isinstance(base, torch.Tensor) else base
+    edits = blank(run, (run.count, *base.shape[1:]), base, strides)
     if win is not None:
-        run.made(win)
-    made.unedited, made.kept, (made.y, made.x), made.box, made.axes, made.owned = base, win, corners, box, axes, owned
-    return made
+        run.noted_size(win)
+    edits.unedited, edits.stored_window, (edits.y, edits.x), edits.box, edits.axes = base, win, corners, box, axes
+    return edits
 
 
 def whole(
-    run: Run,
+    run: EditRun,
     real: torch.Tensor | None,
-    box: Box | None = None,
+    box: EditBox | None = None,
     axes: Axes = MAPS,
     *,
     strides: tuple[int, ...] | None = None,
@@ -235,11 +237,11 @@ def whole(
     ``real`` may be None if the value waits; it will then have the shape of ``like`` (meta), and its type.
     """
     like = _there(real if like is None else like)
-    made = blank(run, like.shape, like, strides, device)
+    edits = blank(run, like.shape, like, strides, device)
     if real is not None:
-        run.made(real)
-    made.known, made.box, made.axes, made.shared = real, box, axes, shared
-    return made
+        run.noted_size(real)
+    edits.stored_whole, edits.box, edits.axes, edits.shared = real, box, axes, shared
+    return edits
 
 
 def waiting(value: Edits, pending: Pending) -> Edits:
@@ -249,24 +251,15 @@ def waiting(value: Edits, pending: Pending) -> Edits:
     return value
 
 
-def later(
-    run: Run, shape: tuple[int, ...], dtype: torch.dtype, of: Edits, compute: Callable[[], torch.Tensor]
-) -> Edits:
-    """A value that is computed only if somebody looks at it."""
-    made = blank(run, shape, torch.empty(0, dtype=dtype, device=of.device))
-    made.thunk = compute
-    return made
-
-
 def piece(value: Edits, corners: tuple[Ints, Ints], size: tuple[int, int]) -> torch.Tensor:
     """The windows of ``size`` at ``corners`` of each edit, (B, ...); not to be written to."""
     if value.is_untouched:
         return windows(value.base, *corners, size, value.axes)
-    return cut(value.source, value, corners, size)
+    return cut_windows(value.source, value, corners, size)
 
 
-def cut(
-    base: Kept | torch.Tensor,
+def cut_windows(
+    base: Recomputable | torch.Tensor,
     value: Edits,
     corners: tuple[Ints, Ints],
     size: tuple[int, int],
@@ -277,5 +270,5 @@ def cut(
     down, right = value.y + shift[0] - y, value.x + shift[1] - x
     if size == (win.shape[value.axes[0]], win.shape[value.axes[1]]) and not down.any() and not right.any():
         return win
-    base = base.tensor if isinstance(base, Kept) else base
+    base = base.tensor if isinstance(base, Recomputable) else base
     return paste(windows(base, y, x, size, value.axes), win, down, right, value.axes)

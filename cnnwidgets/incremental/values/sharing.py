@@ -12,10 +12,9 @@ from .edits import Edits, Family, blank
 
 def snapshot(value: Edits) -> Edits:
     """``value`` as it is now, whatever is done to it later."""
-    made = blank(value.run, value.shape, value, value.stride())
-    value.owned = False
-    take(made, value)
-    return made
+    edits = blank(value.run, value.shape, value, value.stride())
+    take_over(edits, value)
+    return edits
 
 
 def strides_like(value: Edits) -> tuple[int, ...] | None:
@@ -29,20 +28,15 @@ def strides_like(value: Edits) -> tuple[int, ...] | None:
     return strides
 
 
-def take(value: Edits, other: Edits) -> Edits:
+def take_over(value: Edits, other: Edits) -> Edits:
     """Give ``value`` what ``other`` stands for, as an in-place operation does; returns ``value``."""
     other.settle()
     value.pending = None
-    value.unedited, value.kept, value.box, value.axes, value.owned = (
-        other.unedited,
-        other.kept,
-        other.box,
-        other.axes,
-        other.owned,
-    )
-    if other.kept is not None:
+    value.unedited, value.stored_window = other.unedited, other.stored_window
+    value.box, value.axes = other.box, other.axes
+    if other.stored_window is not None:
         value.y, value.x = other.y, other.x
-    value.known, value.thunk, value.filled = other.known, other.thunk, None
+    value.stored_whole, value.filled = other.stored_whole, None
     return value
 
 
@@ -53,7 +47,7 @@ def conform(value: Edits) -> torch.Tensor:
         apart = torch.empty_strided(value.shape, value.stride(), dtype=real.dtype, device=real.device).copy_(real)
         if value.shared:
             value.run.part(real, apart)
-        value.known = real = apart
+        value.stored_whole = real = apart
     return real
 
 
@@ -62,7 +56,7 @@ def related(view: Edits, parent: Edits, replay: Callable[[torch.Tensor], torch.T
     if parent.family is None:
         parent.family = Family(snapshot(parent))
         parent.family.members.append(weakref.ref(parent))
-    view.family, view.path, view.owned = parent.family, (*parent.path, replay), False
+    view.family, view.path = parent.family, (*parent.path, replay)
     view.family.members.append(weakref.ref(view))
     return view
 
@@ -83,16 +77,16 @@ def materialise(value: Edits) -> None:
     family = value.family
     if family is None:
         if not value.is_whole:
-            _become(value, _own(value))
+            _become_whole(value, _own(value))
         return
     root = family.root
-    _become(root, _own(root))
+    _become_whole(root, _own(root))
     memory = conform(root)
     for member in [value, *family.others(value)]:
         real = memory
         for step in member.path:
             real = step(real)
-        _become(member, real)
+        _become_whole(member, real)
         member.shared = True
         member.family, member.path = None, ()
 
@@ -100,9 +94,9 @@ def materialise(value: Edits) -> None:
 def _own(value: Edits) -> torch.Tensor:
     """The whole of ``value``, as memory that no other value looks at."""
     real = value.whole()
-    return real.clone() if real is value.kept else real
+    return real.clone() if real is value.stored_window else real
 
 
-def _become(value: Edits, real: torch.Tensor) -> None:
-    value.unedited = value.pending = value.kept = value.filled = value.thunk = None
-    value.known, value.shared = real, False
+def _become_whole(value: Edits, real: torch.Tensor) -> None:
+    value.unedited = value.pending = value.stored_window = value.filled = None
+    value.stored_whole, value.shared = real, False

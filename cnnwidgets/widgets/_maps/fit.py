@@ -97,7 +97,7 @@ def stretched(cells: Size, picture: Size | None, *, allowed: bool = False, subje
     raise InputError(
         f"{subject} has {has} cells (rows × columns), the picture {over} pixels (height × width): another shape, over "
         "which the map would be stretched. Expected the picture as the network saw it, after its crop and resize: "
-        "core.images.load_picture(image, model, preprocess).pixels, if the crop is the one that you made. If the map "
-        "does cover all of this picture (unequal strides, "
-        "an adaptive pooling, a picture resized without keeping its shape), pass stretch=True."
+        "pictures.picture.load_picture(image, model, preprocess).pixels, if the crop is the one that you made. If the "
+        "map does cover all of this picture (unequal strides, an adaptive pooling, "
+        "a picture resized without keeping its shape), pass stretch=True."
     )

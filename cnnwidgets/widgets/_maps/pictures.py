@@ -14,7 +14,7 @@ from cnnwidgets.core.plain import is_tensor
 
 _EXPECTED = (
     "expected uint8 of shape (H, W, 3): an (H, W, 3) uint8 array, a PIL image, a path, or what "
-    "core.images.load_picture(image, model) gives"
+    "pictures.picture.load_picture(image, model) gives"
 )
 WHOLE = "The map is laid over the whole photograph; load_picture(image, model) gives the part that a network sees."
 

@@ -18,14 +18,14 @@ from cnnwidgets.running.own_gradients import again, in_graph
 from cnnwidgets.tracing.layouts.token_layout import AnyForm
 
 from .layer_call import Functions, calls_of
-from .module_caches import kept_clean
-from .run import Run
+from .module_caches import without_leftover_edits
+from .run import EditRun
 from .values.edits import Edits, untouched, whole
 from .values.sharing import strides_like
-from .values.windows import laid
+from .values.windows import channels_last
 
 
-class Model:
+class EditedModel:
     """Runs the model on pictures, or on edits.
 
     Args:
@@ -50,12 +50,12 @@ class Model:
         form: AnyForm | None = None,
     ) -> None:
         self.module = model
-        self.start = self._image = laid(image)
+        self.start = self._image = channels_last(image)
         network = Network.of(model)
         self._base = network.base
         self._functions, self._form, self._call = functions or {}, form, call
         self._layer: nn.Module | str | None = None
-        if isinstance(layer, str) and layer in {one.name for one in self._functions.values()}:
+        if isinstance(layer, str) and layer in {function_layer.name for function_layer in self._functions.values()}:
             self.name, self._layer = layer, layer
         elif layer is not None:
             self.name, self._layer = network.find(layer)
@@ -69,17 +69,17 @@ class Model:
         layer = self._layer
         if layer is None:
             return
-        seen = again(lambda: self._returned(layer))
-        index = self._call if self._call >= 0 else len(seen) + self._call
-        if not 0 <= index < len(seen):
-            raise NotSpatial(f"Layer {self.name!r} was called {len(seen)} times; there is no call {self._call}.")
+        outputs = again(lambda: self._returned(layer))
+        index = self._call if self._call >= 0 else len(outputs) + self._call
+        if not 0 <= index < len(outputs):
+            raise NotSpatial(f"Layer {self.name!r} was called {len(outputs)} times; there is no call {self._call}.")
         self._call = index
-        found = seen[index]
-        if found is not None and self._form is not None:
-            found = self._form.maps(found)
-        if found is None or found.dim() != 4:
+        maps = outputs[index]
+        if maps is not None and self._form is not None:
+            maps = self._form.maps(maps)
+        if maps is None or maps.dim() != 4:
             raise NotSpatial(f"Layer {self.name!r} returns no maps (N, C, H, W), which edits could be made of.")
-        self.start = laid(found)
+        self.start = channels_last(maps)
 
     def _returned(self, layer: nn.Module | str) -> list[torch.Tensor | None]:
         """What each call of the layer returns for the image."""
@@ -118,16 +118,16 @@ class Model:
         with never_compiled():
             return forward(self._base, self.start.clone())
 
-    def on_edits(self, run: Run, start: Edits) -> Any:
+    def on_edits(self, run: EditRun, start: Edits) -> Any:
         """The same for edits."""
         if self._layer is None:
-            with kept_clean(self._base), never_compiled():
+            with without_leftover_edits(self._base), never_compiled():
                 return self._base(start)
         if self._form is not None:
             return self.on_maps(run, start.whole())
         return self._edited(run, lambda _: start)
 
-    def on_maps(self, run: Run, maps: torch.Tensor) -> Any:
+    def on_maps(self, run: EditRun, maps: torch.Tensor) -> Any:
         """The same for maps (B, C, H, W) of the layer that may differ everywhere; may write to them."""
 
         def by(old: torch.Tensor) -> torch.Tensor:
@@ -135,12 +135,12 @@ class Model:
             if self._form is not None:
                 new = self._form.put(new, old.whole() if isinstance(old, Edits) else old)
             strides = strides_like(old) if isinstance(old, Edits) and old.shape == new.shape else None
-            return whole(run, laid(new), strides=strides)
+            return whole(run, channels_last(new), strides=strides)
 
         return self._edited(run, by)
 
-    def _edited(self, run: Run, by: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-        with kept_clean(self._base), self._replacing(by), never_compiled():
+    def _edited(self, run: EditRun, by: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+        with without_leftover_edits(self._base), self._replacing(by), never_compiled():
             return self._base(untouched(run, self._image))
 
     def _replacing(self, by: Callable[[torch.Tensor], torch.Tensor]) -> Any:
@@ -155,6 +155,6 @@ def _usual(image: torch.Tensor) -> torch.Tensor:
     return image.clone(memory_format=torch.contiguous_format)
 
 
-def plain(value: Any) -> Any:
+def ordinary(value: Any) -> Any:
     """What a model returned, with ordinary tensors in it."""
     return mapped(value, lambda item: item.whole() if isinstance(item, Edits) else item)

@@ -1,0 +1,244 @@
+"""A model some of whose feature maps are zero, and its scores of one image."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from cnnwidgets.core.capture import attached
+from cnnwidgets.core.errors import InputError
+from cnnwidgets.core.nested import layer_tensor, with_replaced
+from cnnwidgets.core.network import Network
+from cnnwidgets.outputs.choice import OutputChoice
+from cnnwidgets.running.forward import fitted
+from cnnwidgets.running.forward import run as forward
+from cnnwidgets.running.own_gradients import again
+from cnnwidgets.tracing.layouts.layouts import Layout, Layouts
+
+from .agreement import difference, limit
+from .edited_model import EditedModel
+from .engine import Engine
+from .run import EditRun
+from .score_reader import ScoreReader
+from .values.boxes import Ints
+from .values.edits import Edits, untouched, whole
+from .values.sharing import strides_like
+from .values.windows import channels_last
+from .work import Work
+
+Off = Mapping[str, Sequence[int]]
+"""Dotted layer name -> its maps that are zero."""
+Change = Callable[[torch.Tensor], torch.Tensor]
+"""Makes a copy of what a layer returned, in which some of its maps are zero."""
+
+
+@contextmanager
+def zeroed(
+    model: nn.Module,
+    channels: Off,
+    *,
+    layouts: Layouts | None = None,
+    counts: Mapping[str, int] | None = None,
+    through: Callable[[torch.Tensor, Change], torch.Tensor] | None = None,
+) -> Iterator[None]:
+    """While the block runs, the maps ``channels`` of each layer are zero, in every call of the layer.
+
+    Of tokens, those of the grid are: a class token, which is in no map, stays as it is.
+
+    Args:
+        model: the network; its weights are not touched.
+        channels: dotted layer name -> indices of maps.
+        layouts: how the layers hold their maps; None: all as (N, C, H, W).
+        counts: dotted layer name -> how many maps it has. Where a layer stands in several places, as a ReLU often does,
+            calls that return another number of them are left alone; without a count there must be no such call.
+        through: for a model that runs on tensors that stand for others: given one, and what makes the change to
+            another, it returns what stands for the changed one.
+
+    Raises:
+        LayerNotFound: before anything is attached.
+        InputError: a layer has no such maps: while the model runs, or, with ``counts``, when the block ends.
+
+    Example:
+        >>> net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten())
+        >>> with zeroed(net, {"0": [1]}):
+        ...     net(torch.ones(1, 1, 1, 1))[0, 1].item()
+        0.0
+    """
+    network = Network.of(model)
+    zeros: dict[nn.Module, tuple[str, list[int]]] = {}
+    for name, off in channels.items():
+        full_name, module = network.find(name)
+        if off:
+            zeros[module] = (full_name, list(off))
+    calls: Counter[str] = Counter()
+    refused: dict[str, InputError | None] = {}
+
+    def leave(module: nn.Module, _: tuple[Any, ...], output: Any) -> Any:
+        name, off = zeros[module]
+        count = None if counts is None else counts.get(name)
+        tensor = layer_tensor(output)
+        layout = None
+        if tensor is not None:
+            shape = tuple(tensor.shape)
+            layout = layouts.of(name, calls[name], shape) if layouts is not None else Layout(shape)
+        calls[name] += 1
+        if tensor is None or layout is None or not _has(layout, off, count):
+            returned = "no tensor" if tensor is None else f"shape {tuple(tensor.shape)}"
+            error = InputError(f"Layer {name!r} returns {returned}; maps {off} cannot be switched off there.")
+            if count is None:
+                raise error
+            refused.setdefault(name, error)
+            return None
+        refused[name] = None
+        change = partial(_with_zeros, layout, off)
+        without = change(tensor) if through is None else through(tensor, change)
+        replaced = with_replaced(output, tensor, without)
+        if replaced is output:
+            raise InputError(f"Layer {name!r} returns {type(output).__name__}, in which maps cannot be switched off.")
+        return replaced
+
+    with attached(zeros, leave=leave):
+        yield
+    for error in refused.values():
+        if error is not None:
+            raise error
+
+
+def _has(layout: Layout, off: list[int], count: int | None) -> bool:
+    """Whether an output that is laid out so, holds the maps ``off``, and ``count`` of them."""
+    if not layout.stacked:
+        return False
+    maps = layout.shape[1] if layout.form is None else layout.form.maps(torch.zeros(layout.shape)).shape[1]
+    return count in (None, maps) and all(0 <= index < maps for index in off)
+
+
+def _with_zeros(layout: Layout, off: list[int], tensor: torch.Tensor) -> torch.Tensor:
+    """A copy of what a layer returned, in which the maps ``off`` are zero."""
+    zeroed_maps = layout.maps(tensor).index_fill(1, torch.tensor(off, device=tensor.device), 0.0)
+    return zeroed_maps if layout.form is None else layout.form.put(zeroed_maps, tensor)
+
+
+class ZeroedScores:
+    """What a model says of one image without some of its maps; what precedes them is computed once.
+
+    The first time that maps of certain layers are off, the whole model runs. The engine of :class:`~.edited.Edited`
+    takes over once it has come to the same scores.
+
+    Args:
+        model: any module that returns scores; run in evaluation mode and left as it was.
+        image: (1, C, H, W), preprocessed.
+        layouts: how the layers hold their maps.
+        output: which of several outputs holds the scores; None: found out.
+
+    Attributes:
+        reuses: whether the engine is used; False once it has come to other scores than the whole model, or failed.
+
+    Example:
+        >>> net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten(), nn.Linear(2, 1, bias=False))
+        >>> _ = [nn.init.constant_(value, number) for value, number in zip(net.parameters(), (1.0, 0.0, 3.0))]
+        >>> without = ZeroedScores(net, torch.ones(1, 1, 1, 1), Layouts(1))
+        >>> without.scores({"0": [1]}, {"0": 2}), without.scores({"0": [0]}, {"0": 2})
+        (tensor([[3.]]), tensor([[3.]]))
+    """
+
+    def __init__(self, model: nn.Module, image: torch.Tensor, layouts: Layouts, *, output: OutputChoice = None) -> None:
+        self._reader = ScoreReader(model, output=output)
+        self._image = fitted(model, image.detach().clone())
+        self._engine = Engine(EditedModel(model, self._image), self._reader.table)
+        self._layouts, self._lock = layouts, threading.Lock()
+        self._answers: dict[frozenset[str], tuple[Off, torch.Tensor]] = {}
+        self._agreed: set[frozenset[str]] = set()
+        self.reuses = True
+
+    @property
+    def work(self) -> Work:
+        """Multiply-adds that the engine did."""
+        return self._engine.work
+
+    def scores(self, off: Off, counts: Mapping[str, int]) -> torch.Tensor:
+        """The scores (1, classes); arguments as for :func:`zeroed`.
+
+        Raises:
+            LayerNotFound, InputError: there are no such maps.
+            CnnWidgetsError: the model failed.
+        """
+        layers = frozenset(off)
+        with self._lock, self._engine.entered():
+            if self._engine.is_stale:
+                for stored in (self._engine.memo, self._answers, self._agreed):
+                    stored.clear()
+                self._engine.renew()
+            if layers in self._answers and layers not in self._agreed:
+                before, in_full = self._answers[layers]
+                scores = self._by_engine(before, counts)
+                self._agreed.add(layers)
+                if scores is None or not _agree(scores, in_full):
+                    self._stop_reusing()
+            scores = self._by_engine(off, counts) if layers in self._answers else None
+            if scores is None:
+                scores = again(lambda: self._in_full(off, counts))
+                self._answers[layers] = {layer: list(maps) for layer, maps in off.items()}, scores
+            return scores
+
+    def _in_full(self, off: Off, counts: Mapping[str, int]) -> torch.Tensor:
+        edit = ZeroEdit(off, counts, self._layouts, self._image)
+        return self._reader.table(self._reader.settled(lambda: edit.in_full(self._engine.model)), 1)
+
+    def _by_engine(self, off: Off, counts: Mapping[str, int]) -> torch.Tensor | None:
+        """The scores without what precedes the layers; None if the engine cannot run the model."""
+        if not self.reuses:
+            return None
+        try:
+            return self._engine.scores(ZeroEdit(off, counts, self._layouts, self._image))[0]
+        except Exception:  # if the whole model fails too, that says why
+            self._stop_reusing()
+            return None
+
+    def _stop_reusing(self) -> None:
+        self.reuses = False
+        self._engine.memo.clear()
+
+
+@dataclass(frozen=True)
+class ZeroEdit:
+    """One image, whose maps ``off`` are zero."""
+
+    off: Off
+    counts: Mapping[str, int]
+    layouts: Layouts
+    image: torch.Tensor
+
+    def __len__(self) -> int:
+        return 1
+
+    def some(self, _: Ints) -> ZeroEdit:
+        """The only edit."""
+        return self
+
+    def by_engine(self, model: EditedModel, run: EditRun) -> Any:
+        """What the model returns, without what precedes the layers."""
+
+        def through(output: torch.Tensor, change: Change) -> torch.Tensor:
+            if not isinstance(output, Edits):
+                return change(output)
+            return whole(run, channels_last(change(output.whole())), strides=strides_like(output))
+
+        with zeroed(model.module, self.off, layouts=self.layouts, counts=self.counts, through=through):
+            return model.on_edits(run, untouched(run, self.image))
+
+    def in_full(self, model: EditedModel) -> Any:
+        """What the whole model returns."""
+        with zeroed(model.module, self.off, layouts=self.layouts, counts=self.counts):
+            return forward(model.module, self.image.clone())
+
+
+def _agree(scores: torch.Tensor, in_full: torch.Tensor) -> bool:
+    return scores.shape == in_full.shape and difference(scores, in_full) <= limit(in_full, scores)
