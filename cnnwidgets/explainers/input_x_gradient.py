@@ -8,7 +8,8 @@ from torch import nn
 from cnnwidgets.outputs.targets import Target
 
 from .attribution import Attribution
-from .engine.input_gradient import input_gradient, precise
+from .engine.gradients import input_gradient
+from .engine.values import precise
 from .registry import register
 
 
@@ -47,5 +48,5 @@ def input_x_gradient(
         >>> input_x_gradient(net, torch.tensor([[[[2.0, -1.0]]]])).values
         tensor([[[[ 6., -3.]]]])
     """
-    found = input_gradient(model, images, target, score)
-    return found.attribution("input_x_gradient", precise(images) * precise(found.gradient))
+    plain = input_gradient(model, images, target, score)
+    return plain.attribution("input_x_gradient", precise(images) * precise(plain.gradient))

@@ -1,7 +1,8 @@
-"""Scores of edited copies of what a pass saw, and which maps are worth editing."""
+"""Explain a layer by editing its maps one by one: the edits still to be scored, and the map of those that are."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,36 +10,94 @@ import torch
 
 from cnnwidgets.core.arguments import checked_count
 from cnnwidgets.core.errors import CnnWidgetsError, TargetError
+from cnnwidgets.core.progress import Meter, ProgressCallback
+from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.outputs.targets import class_scores, kind_of, probabilities, resolve
 
+from .memory import Chunks
 from .one_layer import LayerPass
 
 
-class Scorer:
+class ChannelSweep(ABC):
+    """Scores edits of a layer's maps, one edit for each map, and knows what they say by now.
+
+    Args:
+        layer_pass: what the layer returned for the images.
+        channels: look only at this many maps of each image, those that vary most; None: at all.
+        chunks: how many edits to score at a time.
+    """
+
+    method: str
+    remaining: str
+    """What is left to be done with the maps that have no score yet."""
+
+    def __init__(self, layer_pass: LayerPass, channels: int | None, chunks: Chunks) -> None:
+        self._layer_pass, self._channels, self._chunks = layer_pass, channels, chunks
+        self._score_of = EditScorer(layer_pass)
+        self._dtype = torch.float64 if layer_pass.scores.dtype == torch.float64 else torch.float32
+        self._todo = [strongest(maps, channels).tolist() for maps in layer_pass.maps]
+        self._left = 0
+
+    @abstractmethod
+    def of_image(self, index: int) -> Iterator[int]:
+        """Score the edits of one image; yields how many more are done, after each batch."""
+
+    @abstractmethod
+    def weights(self) -> torch.Tensor:
+        """(N, K), of each map, as far as they are known."""
+
+    @abstractmethod
+    def notes(self) -> Iterator[str]:
+        """What the reader must know, beside what is left."""
+
+    def run(self, progress: ProgressCallback | bool | None) -> Attribution:
+        """Score all edits; ``progress`` is told after each batch, with the map by then."""
+        self._left = sum(map(len, self._todo))
+        with Meter(progress, self._left) as meter:
+            for index in range(len(self._todo)):
+                for count in self.of_image(index):
+                    self._left -= count
+                    meter.advance(count, self._result() if callable(progress) else None)
+        return self._result()
+
+    def _result(self) -> Attribution:
+        maps = self._layer_pass.maps
+        values = torch.einsum("nk,nkhw->nhw", self.weights().to(maps), maps)
+        partial = [f"partial: {self._left} {self.remaining}"] if self._left else []
+        return self._layer_pass.attribution(values, self.method, *partial, *self.notes())
+
+    def _limit_notes(self) -> Iterator[str]:
+        """That only some of a layer's maps were looked at."""
+        count = self._layer_pass.maps.shape[1]
+        if self._channels is not None and self._channels < count:
+            yield f"only the {self._channels} of {count} maps that vary most were used; the others count as 0"
+
+
+class EditScorer:
     """Scores of edited copies of the images of a pass, for the same targets."""
 
-    def __init__(self, seen: LayerPass) -> None:
-        self._chosen, self._kind, self._classes = seen.chosen, None, 0
-        if not callable(seen.chosen):
-            self._classes = class_scores(seen.outputs, batch=len(seen.scores)).shape[1]
-            if seen.score == "probability":
-                self._kind = kind_of(seen.outputs, batch=len(seen.scores))
+    def __init__(self, layer_pass: LayerPass) -> None:
+        self._target, self._kind, self._classes = layer_pass.target, None, 0
+        if not callable(layer_pass.target):
+            self._classes = class_scores(layer_pass.outputs, batch=len(layer_pass.scores)).shape[1]
+            if layer_pass.score == "probability":
+                self._kind = kind_of(layer_pass.outputs, batch=len(layer_pass.scores))
 
     def __call__(self, outputs: Any, image: int, batch: int) -> torch.Tensor:
         """(batch,) scores, at least float32, of what the model returned for ``batch`` edits of image ``image``."""
-        if callable(self._chosen):
-            scores = resolve(self._chosen, outputs, batch=batch)[0]
+        if callable(self._target):
+            scores = resolve(self._target, outputs, batch=batch)[0]
         else:
             table = class_scores(outputs, batch=batch)
             if table.shape[1] != self._classes:  # a row of scores for all images together may look like one an image
                 raise TargetError(f"The model returned scores {tuple(table.shape)} for {batch} images.")
             table = table if self._kind is None else probabilities(table, self._kind)
-            scores = table[:, self._chosen[image]]
+            scores = table[:, self._target[image]]
         return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
 
 
 def strongest(maps: torch.Tensor, channels: int | None) -> torch.Tensor:
-    """Indices, ascending, of the ``channels`` maps of (K, h, w) that vary most over places; None: of all.
+    """Indices, ascending, of the ``channels`` maps of (K, h, w) that vary most over positions; None: of all.
 
     Raises:
         CnnWidgetsError: ``channels`` is no int of at least 1.
@@ -48,9 +107,3 @@ def strongest(maps: torch.Tensor, channels: int | None) -> torch.Tensor:
     checked_count(channels, "channels", alternative=", or None for all", error=CnnWidgetsError)
     spread = maps.flatten(1).double().var(1, correction=0).nan_to_num(torch.inf)
     return spread.topk(min(channels, len(maps))).indices.sort().values.cpu()
-
-
-def limit_notes(channels: int | None, there: int) -> Iterator[str]:
-    """That only some of a layer's maps were looked at."""
-    if channels is not None and channels < there:
-        yield f"only the {channels} of {there} maps that vary most were used; the others count as 0"

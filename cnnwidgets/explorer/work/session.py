@@ -16,7 +16,7 @@ from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError, NotSp
 from cnnwidgets.core.progress import ProgressCallback
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.engine.all_layers import Observation, observe
-from cnnwidgets.explainers.every_layer import attribution_of, explained
+from cnnwidgets.explainers.every_layer import attribution_of, layers_explained
 from cnnwidgets.explorer.fitting.advice import Fitting, advised, fitting
 from cnnwidgets.explorer.no_grad_cam import why_no_layer, why_not
 from cnnwidgets.explorer.tasks import Region, Said, Task, look
@@ -344,7 +344,7 @@ class Session:
         kinds = {layer.name: "identity" if layer.type == "Identity" else layer.kind for layer in self.traced.layers}
         after = _what_follows(self.traced.edges, kinds)
         outermost: dict[int, str] = {}
-        able = set(explained(scene.now))
+        able = set(layers_explained(scene.now))
         for name in self.spatial_layers(scene):
             if name not in able:
                 continue
