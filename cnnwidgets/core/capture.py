@@ -15,7 +15,7 @@ from .direct_calls import FORWARD, HOOKS, observe_directly, stop_observing
 from .errors import LayerNotFound
 from .interrupts import Deferral, careful
 from .nested import copied
-from .network import find_layer
+from .network import Network
 
 Enter = Callable[[nn.Module, tuple[Any, ...]], None]
 """Called as ``enter(module, inputs)`` just before a module runs; arguments given by name follow the others."""
@@ -193,7 +193,8 @@ def capture(model: nn.Module, layers: str | nn.Module | Iterable[str | nn.Module
     if not isinstance(layers, str | nn.Module | Iterable):
         raise LayerNotFound(f"layers is {layers!r}; expected a dotted name, a module, or several of them.")
     wanted = [layers] if isinstance(layers, str | nn.Module) else list(layers)
-    found = dict(find_layer(model, layer) for layer in wanted)
+    network = Network.of(model)
+    found = dict(network.find(layer) for layer in wanted)
     outputs: dict[str, list[Any]] = {name: [] for name in found}
     by_module: dict[nn.Module, list[str]] = {}
     for name, module in found.items():

@@ -12,7 +12,7 @@ from torch import nn
 from cnnwidgets.core.capture import never_compiled
 from cnnwidgets.core.errors import NotSpatial
 from cnnwidgets.core.nested import mapped, version
-from cnnwidgets.core.network import find_layer, own_tensors, unwrapped
+from cnnwidgets.core.network import Network
 from cnnwidgets.running.forward import run as forward
 from cnnwidgets.running.own_gradients import again, in_graph
 from cnnwidgets.tracing.layouts.token_layout import AnyForm
@@ -51,17 +51,18 @@ class Model:
     ) -> None:
         self.module = model
         self.start = self._image = laid(image)
-        self._base = unwrapped(model)
+        network = Network.of(model)
+        self._base = network.base
         self._functions, self._form, self._call = functions or {}, form, call
         self._layer: nn.Module | str | None = None
         if isinstance(layer, str) and layer in {one.name for one in self._functions.values()}:
             self.name, self._layer = layer, layer
         elif layer is not None:
-            self.name, self._layer = find_layer(model, layer)
+            self.name, self._layer = network.find(layer)
 
     def stamp(self) -> Any:
         """Changes when the model's weights do."""
-        return [(id(value), value.data_ptr(), version(value)) for value in own_tensors(self._base)]
+        return [(id(value), value.data_ptr(), version(value)) for value in Network.of(self._base).tensors]
 
     def find_start(self) -> None:
         """The layer's output for the image."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from cnnwidgets.core.nested import tensors, version
-from cnnwidgets.core.network import named_layers, unwrapped
+from cnnwidgets.core.network import Network
 
 from .graph import build
 from .recording import Op, record
@@ -51,15 +51,15 @@ class Frame:
 
 def may_have_function_layers(model: nn.Module) -> bool:
     """Whether it is worth a recorded forward pass to look for layers that are no modules."""
-    base = unwrapped(model)
+    network = Network.of(model)
     holders = (nn.ParameterList, nn.ParameterDict)
-    for _, module in named_layers(base):
-        if type(module).__module__.startswith("torch.nn.") and module is not base:
+    for _, module in network.layers:
+        if type(module).__module__.startswith("torch.nn.") and module is not network.base:
             continue
         inner = list(module.children())
         kept = [child for child in inner if isinstance(child, holders)]
         kernels = [value for owner in (module, *kept) for value in _own_tensors(owner) if value.ndim >= 3]
-        if len(kernels) >= 2 or (module is base and len(kept) == len(inner)):
+        if len(kernels) >= 2 or (module is network.base and len(kept) == len(inner)):
             return True
     return False
 
@@ -100,7 +100,7 @@ class FunctionCalls(TorchFunctionMode):
         self,
         layers: Mapping[Key, FunctionLayer],
         frame: Callable[[], Frame],
-        independent: Iterator[torch.Tensor],
+        independent: Iterable[torch.Tensor],
         seen: Callable[[str, torch.Tensor], None],
     ) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ from torch import nn
 from cnnwidgets.core.capture import attached, never_compiled
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.nested import tensors
-from cnnwidgets.core.network import named_weights, unwrapped, visible_layers
+from cnnwidgets.core.network import Network
 from cnnwidgets.running.forward import fitted, run
 from cnnwidgets.running.own_gradients import NeedsGradients, again, in_graph, is_first_to_ask, needs_gradients
 from cnnwidgets.state.preserved import preserved
@@ -91,7 +91,7 @@ def record(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> 
         InputError: ``example`` is not a tensor or a tuple of tensors.
         CnnWidgetsError: the model's forward raised; names the layer.
     """
-    base = unwrapped(model)
+    base = Network.of(model).base
     inputs = _checked(example)
     # Within inference mode a convolution is one call, of which the calls inside are not seen.
     with torch.inference_mode(False), torch.no_grad(), preserved(model, evaluate=True), never_compiled():
@@ -101,7 +101,7 @@ def record(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> 
 
 
 def _recorded(base: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Recording:
-    layers = visible_layers(base)
+    layers = Network.of(base).visible_layers
     recorder = _Recorder(base, layers)
     # The model may write to its input: it gets a copy.
     gradients = needs_gradients(base)
@@ -143,7 +143,7 @@ class _Recorder(Watcher):
     def __init__(self, base: nn.Module, names: Mapping[nn.Module, str]) -> None:
         super().__init__()
         self._base, self._names = base, names
-        self._params = {id(parameter): name for name, parameter in named_weights(base)}
+        self._params = {id(parameter): name for name, parameter in Network.of(base).weights}
         self._ops: list[Op] = []
         self._frames: list[Frame] = []
         self._stack: list[Frame] = []

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 
 from cnnwidgets.core.arguments import checked_count
-from cnnwidgets.core.errors import CnnWidgetsError, TargetError
+from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.explainers.attribution import Attribution
-from cnnwidgets.outputs.targets import class_scores, kind_of, probabilities, resolve
+from cnnwidgets.outputs.scorer import Scorer
 
 from .memory import Chunks
 from .one_layer import LayerPass
@@ -33,7 +32,7 @@ class ChannelSweep(ABC):
 
     def __init__(self, layer_pass: LayerPass, channels: int | None, chunks: Chunks) -> None:
         self._layer_pass, self._channels, self._chunks = layer_pass, channels, chunks
-        self._score_of = EditScorer(layer_pass)
+        self._score_of = Scorer(layer_pass.outputs, layer_pass.target, layer_pass.score, len(layer_pass.scores))
         self._dtype = torch.float64 if layer_pass.scores.dtype == torch.float64 else torch.float32
         self._todo = [strongest(maps, channels).tolist() for maps in layer_pass.maps]
         self._left = 0
@@ -71,29 +70,6 @@ class ChannelSweep(ABC):
         count = self._layer_pass.maps.shape[1]
         if self._channels is not None and self._channels < count:
             yield f"only the {self._channels} of {count} maps that vary most were used; the others count as 0"
-
-
-class EditScorer:
-    """Scores of edited copies of the images of a pass, for the same targets."""
-
-    def __init__(self, layer_pass: LayerPass) -> None:
-        self._target, self._kind, self._classes = layer_pass.target, None, 0
-        if not callable(layer_pass.target):
-            self._classes = class_scores(layer_pass.outputs, batch=len(layer_pass.scores)).shape[1]
-            if layer_pass.score == "probability":
-                self._kind = kind_of(layer_pass.outputs, batch=len(layer_pass.scores))
-
-    def __call__(self, outputs: Any, image: int, batch: int) -> torch.Tensor:
-        """(batch,) scores, at least float32, of what the model returned for ``batch`` edits of image ``image``."""
-        if callable(self._target):
-            scores = resolve(self._target, outputs, batch=batch)[0]
-        else:
-            table = class_scores(outputs, batch=batch)
-            if table.shape[1] != self._classes:  # a row of scores for all images together may look like one an image
-                raise TargetError(f"The model returned scores {tuple(table.shape)} for {batch} images.")
-            table = table if self._kind is None else probabilities(table, self._kind)
-            scores = table[:, self._target[image]]
-        return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
 
 
 def strongest(maps: torch.Tensor, channels: int | None) -> torch.Tensor:

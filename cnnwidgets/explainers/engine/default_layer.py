@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import Cancelled, TargetError, is_out_of_memory
-from cnnwidgets.core.network import find_layer, named_layers, unwrapped
+from cnnwidgets.core.network import Network
 from cnnwidgets.incremental.layer_call import calls_of
 from cnnwidgets.outputs.targets import Chosen, resolve
 from cnnwidgets.running.forward import run
@@ -101,7 +101,7 @@ def considered(output: Output, name: str, inside: set[str]) -> bool:
 
 def inside_attention(model: nn.Module) -> set[str]:
     """Names of the modules that are part of an attention."""
-    modules = dict(named_layers(model))
+    modules = dict(Network.of(model).layers)
     around = [name for name, module in modules.items() if name and is_attention(module)]
     return {name for name in modules if any(name.startswith(f"{outer}.") for outer in around)}
 
@@ -128,7 +128,7 @@ def speaks(output: Output, scores: torch.Tensor) -> bool:
 
 def _moves(question: Question, call: WatchedCall, score: torch.Tensor, target: Chosen) -> bool:
     """Whether the score is another one where the call returns other maps."""
-    model, form = question.model, call.output.layout.form
+    network, form = Network.of(question.model), call.output.layout.form
 
     def changed(index: int, old: torch.Tensor | None) -> torch.Tensor | None:
         if index != call.index or old is None:
@@ -139,10 +139,10 @@ def _moves(question: Question, call: WatchedCall, score: torch.Tensor, target: C
         return other if form is None else form.put(other, old)
 
     is_function = any(function.name == call.name for function in question.functions.values())
-    layer = call.name if is_function else find_layer(model, call.name)[1]
+    layer = call.name if is_function else network.find(call.name)[1]
     try:
-        with torch.no_grad(), calls_of(unwrapped(model), layer, question.functions, changed):
-            outputs = run(model, question.images[:1].clone())
+        with torch.no_grad(), calls_of(network.base, layer, question.functions, changed):
+            outputs = run(question.model, question.images[:1].clone())
             moved = resolve(target, outputs, score=question.score, batch=1)[0]
     except Cancelled:
         raise

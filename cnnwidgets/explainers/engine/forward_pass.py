@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import InputError, LayerNotFound
-from cnnwidgets.core.network import find_layer, layer_names, unknown_layer
+from cnnwidgets.core.network import Network, unknown_layer
 from cnnwidgets.outputs.targets import Chosen, Target, resolve
 from cnnwidgets.running.forward import run
 from cnnwidgets.tracing.function_layers import FunctionLayer, Key, function_layers, may_have_function_layers
@@ -154,8 +154,9 @@ class Question:
 
 def _located(model: nn.Module, images: torch.Tensor, layer: str | nn.Module) -> tuple[str, Functions]:
     """The name of ``layer``, and the model's function layers if it is one of those."""
+    network = Network.of(model)
     try:
-        return find_layer(model, layer)[0], {}
+        return network.find(layer)[0], {}
     except LayerNotFound:
         if not isinstance(layer, str):
             raise
@@ -163,4 +164,4 @@ def _located(model: nn.Module, images: torch.Tensor, layer: str | nn.Module) -> 
         names = {function.name for function in functions.values()}
         if layer in names:
             return layer, functions
-        raise LayerNotFound(unknown_layer(layer, [*layer_names(model), *sorted(names)])) from None
+        raise LayerNotFound(unknown_layer(layer, [*network.names, *sorted(names)])) from None

@@ -15,7 +15,7 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from cnnwidgets.core.capture import attached
 from cnnwidgets.core.nested import layer_tensor, tensors, version, with_replaced
-from cnnwidgets.core.network import own_tensors, unwrapped, visible_layers
+from cnnwidgets.core.network import Network
 from cnnwidgets.tracing.function_layers import Frame, FunctionCalls, FunctionLayer, Key
 from cnnwidgets.tracing.layouts.layouts import Layout, Layouts
 from cnnwidgets.tracing.layouts.plain_pass import PlainPass
@@ -122,8 +122,8 @@ class Watch:
         only: str | None = None,
         plain: PlainPass | None = None,
     ) -> None:
-        base = unwrapped(model)
-        layers = visible_layers(base)
+        network = Network.of(model)
+        layers = network.visible_layers
         self._names = {module: name for module, name in layers.items() if name or len(layers) == 1}
         self._modules = list(self._names)
         if only is not None and not functions:
@@ -137,7 +137,7 @@ class Watch:
         self._returned: dict[int, tuple[weakref.ref[torch.Tensor], int, Output]] = {}
         self._functions: FunctionCalls | None = None
         if functions:
-            self._functions = FunctionCalls(functions, self._frame, own_tensors(base), self._called)
+            self._functions = FunctionCalls(functions, self._frame, network.tensors, self._called)
         self.pathway = Pathway() if plain is None else plain
         self.layouts: dict[str, list[Layout]] = {}
         self.calls: dict[Hashable, WatchedCall] = {}
