@@ -156,10 +156,11 @@ def _observed(question: Question, *, keep_maps: bool, gradients: bool) -> Observ
             lambda name, output: output.layout.mapped and (names is None or name in names),
         )
     )
-    watch, calls = forward_pass.watch, list(forward_pass.watch.calls.values())
+    watch = forward_pass.watch
+    calls = [call for call in watch.calls.values() if names is None or call.name in names]
     for call in calls:
         layout = call.output.layout
-        if names is not None and call.name in names and len(layout.shape) == 4 and not layout.stacked:
+        if names is not None and len(layout.shape) == 4 and not layout.stacked:
             raise NotSpatial(refusal(call.name, layout, watch.spatial))
     scores, classes = forward_pass.resolved
     layers = [call for call in calls if call.output.value is not None and call.output.layout.mapped]
