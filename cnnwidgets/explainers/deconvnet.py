@@ -26,10 +26,7 @@ def deconvnet(model: nn.Module, images: torch.Tensor, target: Target = None, *, 
     are found, and what is noted, is as in :func:`~cnnwidgets.explainers.guided_backprop.guided_backprop`.
 
     Args:
-        model: any module that returns scores.
-        images: (N, C, H, W), preprocessed.
-        target: None for the predicted class, a class, one class an image, or ``outputs -> (N,)``.
-        score: ``"logit"`` or ``"probability"``.
+        model, images, target, score: as for :func:`~cnnwidgets.explainers.saliency.saliency`.
 
     Returns:
         Values (N, C, H, W), signed.

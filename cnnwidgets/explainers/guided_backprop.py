@@ -32,10 +32,7 @@ def guided_backprop(
     what the class depends on.
 
     Args:
-        model: any module that returns scores.
-        images: (N, C, H, W), preprocessed.
-        target: None for the predicted class, a class, one class an image, or ``outputs -> (N,)``.
-        score: ``"logit"`` or ``"probability"``.
+        model, images, target, score: as for :func:`~cnnwidgets.explainers.saliency.saliency`.
 
     Returns:
         Values (N, C, H, W), signed.

@@ -30,10 +30,7 @@ def input_x_gradient(
     models, counts as nothing.
 
     Args:
-        model: any module that returns scores.
-        images: (N, C, H, W), preprocessed.
-        target: None for the predicted class, a class, one class an image, or ``outputs -> (N,)``.
-        score: ``"logit"`` or ``"probability"``.
+        model, images, target, score: as for :func:`~cnnwidgets.explainers.saliency.saliency`.
 
     Returns:
         Values (N, C, H, W), signed, in units of the score.
