@@ -168,9 +168,8 @@ def _observed(question: Question, *, keep_maps: bool, gradients: bool) -> Observ
     reducers = {key: _Reducer(output, keep_maps) for key, output in distinct.items()}
     watch.calls.clear()
     del calls
-    input_gradient = None
-    if gradients and scores.requires_grad:
-        input_gradient = _backward(scores, forward_pass.leaf, list(reducers.values()))
+    leaf = forward_pass.leaf
+    input_gradient = _backward(scores, leaf, [*reducers.values()]) if gradients and scores.requires_grad else None
     by_name = {call.name: reducers[id(call.output)] for call in layers}
     default = _default(question, layers, by_name)
     outputs = forward_pass.outputs
