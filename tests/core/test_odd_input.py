@@ -21,6 +21,7 @@ from cnnwidgets.core.errors import InputError
 from cnnwidgets.outputs.class_names import class_names
 from cnnwidgets.pictures.files import shortened
 from cnnwidgets.pictures.picture import load_picture
+from cnnwidgets.pictures.transform import Preprocess
 from tests.bounds import bounded
 
 X = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -261,7 +262,7 @@ def same(value: float) -> Any:
 
 def plain(image: Any) -> tuple[int, int, tuple[str, ...]]:
     """The brightest level of the pixels, the network's input as a level, and the notes."""
-    transform: Any = cw.core.preprocess.Preprocess(mean=(0.0,), std=(1.0,))
+    transform: Any = Preprocess(mean=(0.0,), std=(1.0,))
     picture = load_picture(image, preprocess=transform)
     return int(picture.pixels.max()), float(picture.tensor.max()) * 255, picture.notes
 
