@@ -13,9 +13,8 @@ from cnnwidgets.core.arguments import checked_count
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.explainers.attribution import Attribution
-from cnnwidgets.explainers.engine.batches import estimated_batch
-from cnnwidgets.explainers.engine.chunks import Chunks, batch_size
 from cnnwidgets.explainers.engine.inputs import checked
+from cnnwidgets.explainers.engine.memory import Chunks, batch_size, estimated_batch
 from cnnwidgets.explainers.engine.patches import blurred, filling
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.kinds import Kind

@@ -8,19 +8,17 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.core.progress import Meter, ProgressCallback
+from cnnwidgets.core.progress import ProgressCallback
 from cnnwidgets.incremental.layer_edits import LayerEdits
-from cnnwidgets.outputs.scorer import Scorer
 from cnnwidgets.outputs.targets import Target, class_scores
 from cnnwidgets.running.batches_of_one import ONE_BY_ONE
 from cnnwidgets.tracing.layouts.token_layout import Tokens
 
 from .attribution import Attribution
-from .engine.batches import estimated_batch
-from .engine.channels import limit_notes, strongest
-from .engine.chunks import Chunks, batch_size
+from .engine.channels import ChannelSweep
 from .engine.inputs import which_images
-from .engine.one_layer import LayerPass, layer_pass
+from .engine.memory import Chunks, batch_size, estimated_batch
+from .engine.one_layer import LayerPass, one_layer
 from .engine.values import COMPLEX
 from .registry import register
 
@@ -81,19 +79,14 @@ def ablation_cam(
         >>> ablation_cam(net, torch.tensor([[[[2.0]]]]), layer="0").values  # S = 8: 6/8 * 2 + 2/8 * 2
         tensor([[[2.]]])
     """
-    seen = layer_pass(model, images, target, layer, call, score, tokens, gradient=False)
-    if COMPLEX in seen.notes:
+    layer_pass = one_layer(model, images, target, layer, call, score, tokens, gradient=False)
+    if COMPLEX in layer_pass.notes:
         raise InputError(
-            f"Layer {seen.name!r} returns complex maps, whose channels Ablation-CAM cannot switch off. Choose another "
-            "layer, or grad_cam."
+            f"Layer {layer_pass.name!r} returns complex maps, whose channels Ablation-CAM cannot switch off. Choose "
+            "another layer, or grad_cam."
         )
-    work = _Ablations(model, images, seen, channels)
-    chunks = Chunks(batch_size(batch, _estimate(seen.maps[0])))
-    with Meter(progress, work.left) as meter:
-        for index in range(len(images)):
-            for part in work.of_image(index, chunks):
-                meter.advance(part, work.result() if callable(progress) else None)
-    return work.result()
+    chunks = Chunks(batch_size(batch, _estimate(layer_pass.maps[0])))
+    return _Ablations(model, images, layer_pass, channels, chunks).run(progress)
 
 
 def _estimate(maps: torch.Tensor) -> int:
@@ -101,75 +94,69 @@ def _estimate(maps: torch.Tensor) -> int:
     return max(1, min(_MOST, numbers // maps.numel()))
 
 
-class _Ablations:
-    """Switches maps off, and knows what has been found by now."""
+class _Ablations(ChannelSweep):
+    """Switches maps off."""
 
-    def __init__(self, model: nn.Module, images: torch.Tensor, seen: LayerPass, channels: int | None) -> None:
-        self._model, self._images, self._seen, self._channels = model, images, seen, channels
-        self._scorer = Scorer(seen.outputs, seen.chosen, seen.score, len(seen.scores))
+    method, remaining = "ablation_cam", "maps are still to be switched off"
+
+    def __init__(
+        self, model: nn.Module, images: torch.Tensor, layer_pass: LayerPass, channels: int | None, chunks: Chunks
+    ) -> None:
+        super().__init__(layer_pass, channels, chunks)
+        self._model, self._images = model, images
         self._reused, self._one_by_one = True, False
-        dtype = torch.float64 if seen.scores.dtype == torch.float64 else torch.float32
-        self._scores = seen.scores.to(dtype)
-        self._falls = torch.zeros(seen.maps.shape[:2], dtype=dtype, device=seen.maps.device)
-        self._todo = [strongest(maps, channels).tolist() for maps in seen.maps]
-        self.left = sum(map(len, self._todo))
+        self._scores = layer_pass.scores.to(self._dtype)
+        self._falls = torch.zeros(layer_pass.maps.shape[:2], dtype=self._dtype, device=layer_pass.maps.device)
 
-    def of_image(self, index: int, chunks: Chunks) -> Iterator[int]:
-        """Find the falls of the score of one image; yields how many more maps are done."""
-        maps, channels = self._seen.maps[index], self._todo[index]
+    def of_image(self, index: int) -> Iterator[int]:
+        maps, channels = self._layer_pass.maps[index], self._todo[index]
         # Switching off a map that is zero changes nothing; after a ReLU there are many.
-        some = maps.flatten(1).any(1).tolist()
-        alive = [channel for channel in channels if some[channel]]
+        any_value = maps.flatten(1).any(1).tolist()
+        alive = [channel for channel in channels if any_value[channel]]
         if len(alive) < len(channels):
-            self.left -= len(channels) - len(alive)
             yield len(channels) - len(alive)
-        image, seen = self._images[index : index + 1], self._seen
-        edits = LayerEdits(
-            self._model,
-            image,
-            seen.name,
-            seen.index,
-            read=lambda outputs, count: self._scorer(outputs, index, count),
-            functions=seen.functions,
-            form=seen.form,
-            scale=self._scale(index),
-            in_full=estimated_batch(image[0], len(alive)),
-        )
+        edits = self._edits(index, len(alive))
 
-        def scores(now: list[int]) -> torch.Tensor:
-            return edits.scores(now, lambda some: _without(maps, some))
+        def measure(numbers: list[int]) -> Iterator[list[int]]:
+            for now, scores in self._chunks.each(
+                numbers, lambda now: edits.scores(now, lambda n: _one_zeroed(maps, n))
+            ):
+                self._falls[index, now] = self._scores[index] - scores.to(self._falls)
+                yield now
 
         quick: list[int] = []
-        for now, found in chunks.each(alive, scores):
+        for now in measure(alive):
             quick += now if edits.reused else []
-            self._falls[index, now] = self._scores[index] - found.to(self._falls)
-            self.left -= len(now)
             yield len(now)
         if quick and not edits.reused:  # what the engine said before it failed does not count
-            for now, found in chunks.each(quick, scores):
-                self._falls[index, now] = self._scores[index] - found.to(self._falls)
+            for _ in measure(quick):
                 yield 0
         self._reused &= edits.reused
         self._one_by_one |= edits.takes_one
 
-    def _scale(self, index: int) -> float:
-        """The size of the numbers that the score is rounded like."""
-        seen = self._seen
-        beside = seen.score == "logit" and not callable(seen.chosen)
-        numbers = class_scores(seen.outputs, batch=len(self._scores))[index] if beside else seen.scores[index]
-        return float(numbers.detach().abs().nan_to_num(0.0, 0.0, 0.0).max())
+    def _edits(self, index: int, count: int) -> LayerEdits:
+        image, layer_pass = self._images[index : index + 1], self._layer_pass
+        # The score is rounded like the largest of the numbers beside it.
+        beside = layer_pass.score == "logit" and not callable(layer_pass.target)
+        table = class_scores(layer_pass.outputs, batch=len(self._scores)) if beside else layer_pass.scores
+        return LayerEdits(
+            self._model,
+            image,
+            layer_pass.name,
+            layer_pass.index,
+            read=lambda outputs, batch: self._score_of(outputs, index, batch),
+            functions=layer_pass.functions,
+            form=layer_pass.form,
+            scale=float(table[index].detach().abs().nan_to_num(0.0, 0.0, 0.0).max()),
+            in_full=estimated_batch(image[0], count),
+        )
 
-    def result(self) -> Attribution:
-        """The map of what is known by now."""
+    def weights(self) -> torch.Tensor:
         divisor = self._scores.abs()
-        weights = self._falls / torch.where(divisor == 0, 1.0, divisor)[:, None]
-        values = torch.einsum("nk,nkhw->nhw", weights.to(self._seen.maps), self._seen.maps)
-        return self._seen.attribution(values, "ablation_cam", *self._notes())
+        return self._falls / torch.where(divisor == 0, 1.0, divisor)[:, None]
 
-    def _notes(self) -> Iterator[str]:
-        if self.left:
-            yield f"partial: {self.left} maps are still to be switched off"
-        yield from limit_notes(self._channels, self._seen.maps.shape[1])
+    def notes(self) -> Iterator[str]:
+        yield from self._limit_notes()
         if self._one_by_one:
             yield ONE_BY_ONE
         if not self._reused:
@@ -180,11 +167,11 @@ class _Ablations:
         if bool(zero.any()):
             yield f"the score is 0, so weights are not divided by it{which_images(zero)}"
         silent = ~(self._falls != 0).any(1)
-        if not self.left and bool(silent.any()):
+        if not self._left and bool(silent.any()):
             yield f"switching off any one map changes nothing{which_images(silent)}"
 
 
-def _without(maps: torch.Tensor, channels: Sequence[int]) -> torch.Tensor:
+def _one_zeroed(maps: torch.Tensor, channels: Sequence[int]) -> torch.Tensor:
     """(B, K, h, w): copies of (K, h, w), each with one map set to zero."""
     edits = maps.expand(len(channels), *maps.shape).clone(memory_format=torch.channels_last)
     edits[torch.arange(len(channels)), list(channels)] = 0

@@ -12,6 +12,7 @@ from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.outputs.targets import Chosen
 from cnnwidgets.tracing.placement import Placement
 
+from .display import Panel, drawn_size, figure, png
 from .labels import label_of, unit_of
 
 
@@ -45,8 +46,8 @@ class Attribution:
     def __post_init__(self) -> None:
         for name, tensor, dims in (("values", self.values, (3, 4)), ("scores", self.scores, (1,))):
             if not isinstance(tensor, torch.Tensor) or tensor.dtype != torch.float32 or tensor.device.type != "cpu":
-                got = f"{tensor.dtype} on {tensor.device}" if isinstance(tensor, torch.Tensor) else type(tensor)
-                raise CnnWidgetsError(f"Attribution.{name} is {got}; expected a float32 tensor on the CPU.")
+                actual = f"{tensor.dtype} on {tensor.device}" if isinstance(tensor, torch.Tensor) else type(tensor)
+                raise CnnWidgetsError(f"Attribution.{name} is {actual}; expected a float32 tensor on the CPU.")
             if tensor.requires_grad:
                 raise CnnWidgetsError(f"Attribution.{name} is still in the autograd graph; detach it.")
             if tensor.ndim not in dims:
@@ -111,9 +112,26 @@ class Attribution:
             CnnWidgetsError: matplotlib is not installed.
             InputError: not one image a map, or a picture of other proportions than its map.
         """
-        from .display import figure
+        if signed is None:
+            signed = self._has_signs
+        panels = []
+        for index, heatmap in enumerate(self.heatmap(signed=signed).numpy()):
+            values = self.values[index]
+            if values.ndim == 3:
+                values = values.sum(0) if signed else values.abs().amax(0)
+            finite = values[values.isfinite()]
+            largest = float(finite.abs().max() if signed else finite.max().clamp(min=0)) if finite.numel() else 0.0
+            of = (
+                f"class {self.target[index]}"
+                if isinstance(self.target, tuple)
+                else getattr(self.target, "__name__", "target")
+            )
+            panels.append(Panel(heatmap, largest, f"{self.method}, {of}, score {float(self.scores[index]):.4g}"))
+        return figure(panels, self.placement, self.notes, images, signed=signed)
 
-        return figure(self, images, signed=signed)
+    @property
+    def _has_signs(self) -> bool:
+        return bool((self.values < 0).any()) and self.values.ndim == 3
 
     def __repr__(self) -> str:
         where = f", layer={self.layer!r}" if self.layer else ""
@@ -123,6 +141,6 @@ class Attribution:
         return f"{type(self).__name__}({self.method}{where}, target={target}, values={shape}{notes})"
 
     def _repr_png_(self) -> bytes:
-        from .display import png
-
-        return png(self)
+        size = drawn_size(self.placement)
+        signed = self._has_signs
+        return png(self.heatmap(signed=signed, size=size, outside=float("nan")), signed=signed)

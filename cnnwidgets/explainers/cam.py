@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from cnnwidgets.core.errors import CnnWidgetsError, TargetError
 from cnnwidgets.outputs.targets import Target, class_scores
 from cnnwidgets.tracing.layouts.token_layout import Tokens
 
 from .attribution import Attribution
-from .engine.linear_heads import LinearHeads
-from .engine.one_layer import LayerPass, layer_pass
+from .engine.one_layer import LayerPass, one_layer
 from .registry import register
 
 Head = tuple[torch.Tensor, torch.Tensor | None]
+
+_POOLING = {"adaptive_avg_pool2d", "avg_pool2d", "mean"}
 
 
 @register(
@@ -71,21 +74,54 @@ def cam(
         raise TargetError(
             "cam takes a score apart that one linear layer makes, so target must be a class, not a callable."
         )
-    with LinearHeads() as found:
-        seen = layer_pass(model, images, target, layer, call, "logit", tokens, gradient=False)
-    logits = class_scores(seen.outputs, batch=len(images)).detach()
+    with LinearHeads() as linear:
+        layer_pass = one_layer(model, images, target, layer, call, "logit", tokens, gradient=False)
+    logits = class_scores(layer_pass.outputs, batch=len(images)).detach()
     logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
     notes = []
-    weight = _weight(found.heads, seen.maps, logits, images.dtype)
-    if weight is None and layer is None and found.pooled is not None:
-        seen.maps = found.pooled.to(seen.maps.dtype)
-        weight = _weight(found.heads, seen.maps, logits, images.dtype)
-        notes.append(f"the maps are those that are pooled, after what the model does to the output of {seen.name!r}")
+    weight = _weight(linear.heads, layer_pass.maps, logits, images.dtype)
+    if weight is None and layer is None and linear.pooled is not None:
+        layer_pass.maps = linear.pooled.to(layer_pass.maps.dtype)
+        weight = _weight(linear.heads, layer_pass.maps, logits, images.dtype)
+        notes.append(
+            f"the maps are those that are pooled, after what the model does to the output of {layer_pass.name!r}"
+        )
     if weight is None:
-        raise CnnWidgetsError(_refusal(seen, logits))
-    chosen: Any = seen.chosen
-    values = torch.einsum("nk,nkhw->nhw", weight[list(chosen)], seen.maps)
-    return seen.attribution(values, "cam", *notes)
+        raise CnnWidgetsError(_refusal(layer_pass, logits))
+    classes: Any = layer_pass.target
+    values = torch.einsum("nk,nkhw->nhw", weight[list(classes)], layer_pass.maps)
+    return layer_pass.attribution(values, "cam", *notes)
+
+
+class LinearHeads(TorchFunctionMode):
+    """Sees ``F.linear`` and 1x1 convolutions, of modules or not.
+
+    Attributes:
+        heads: (weight (classes, K), bias (classes,) or None) of each, in order.
+        pooled: (name of the function, a copy of what went in) of the last average over more than one place of a
+            (N, K, h, w), or None.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads: list[Head] = []
+        self.pooled: torch.Tensor | None = None
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if name in _POOLING:
+            value = args[0] if args else kwargs.get("input")
+            if isinstance(value, torch.Tensor) and value.ndim == 4 and value.shape[2] * value.shape[3] > 1:
+                self.pooled = value.detach().clone()
+        elif name in ("linear", "conv2d"):
+            arguments = dict(zip(("input", "weight", "bias"), args, strict=False)) | dict(kwargs)
+            weight, bias = arguments.get("weight"), arguments.get("bias")
+            if isinstance(weight, torch.Tensor) and (weight.ndim == 2 or tuple(weight.shape[2:]) == (1, 1)):
+                self.heads.append((weight.detach().flatten(1), None if bias is None else bias.detach()))
+        return func(*args, **kwargs)
 
 
 def _weight(heads: list[Head], maps: torch.Tensor, logits: torch.Tensor, dtype: torch.dtype) -> torch.Tensor | None:
@@ -98,12 +134,12 @@ def _weight(heads: list[Head], maps: torch.Tensor, logits: torch.Tensor, dtype: 
     for weight, bias in candidates:
         weight = weight.to(maps.dtype)
         part = pooled @ weight.T
-        if _equal(part, logits - (0.0 if bias is None else bias.to(logits.dtype)), logits, dtype):
+        if _as_expected(part, logits - (0.0 if bias is None else bias.to(logits.dtype)), logits, dtype):
             return weight
     return None
 
 
-def _equal(part: torch.Tensor, expected: torch.Tensor, logits: torch.Tensor, dtype: torch.dtype) -> bool:
+def _as_expected(part: torch.Tensor, expected: torch.Tensor, logits: torch.Tensor, dtype: torch.dtype) -> bool:
     """Whether (N, classes) is as expected, by rounding; images with what is no number say nothing."""
     finite = logits.isfinite().all(1)
     if not bool(finite.any()):
@@ -115,10 +151,10 @@ def _equal(part: torch.Tensor, expected: torch.Tensor, logits: torch.Tensor, dty
     return float(difference.max()) <= tolerance * scale + rounding
 
 
-def _refusal(seen: LayerPass, logits: torch.Tensor) -> str:
+def _refusal(layer_pass: LayerPass, logits: torch.Tensor) -> str:
     return (
         f"CAM needs a layer that feeds a global average and one linear layer, which makes the {logits.shape[1]} "
-        f"logits. {seen.name!r} with its {seen.maps.shape[1]} maps does not: the logits are not the means of its class "
-        "maps plus a bias. Choose the layer right before the pooling; or give the model such a head and train it, "
-        "heads.with_cam_head (not in this version yet); or use grad_cam, which needs no such head."
+        f"logits. {layer_pass.name!r} with its {layer_pass.maps.shape[1]} maps does not: the logits are not the means "
+        "of its class maps plus a bias. Choose the layer right before the pooling; or give the model such a head and "
+        "train it, heads.with_cam_head (not in this version yet); or use grad_cam, which needs no such head."
     )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.pictures.photographs import WHOLE, as_seen, pictures_under_maps
-
-if TYPE_CHECKING:
-    from .attribution import Attribution
+from cnnwidgets.tracing.placement import Placement
 
 # Anchors of matplotlib's "magma" and of ColorBrewer's "RdBu" (reversed), interpolated linearly.
 _POSITIVE = ((0, 0, 4), (59, 15, 112), (140, 41, 129), (222, 73, 104), (254, 159, 109), (252, 253, 191))
@@ -21,14 +22,11 @@ _MISSING = (128, 128, 128)
 _SIDE, _GAP, _MOST = 224, 8, 8
 
 
-def png(attribution: Attribution) -> bytes:
-    """The first maps side by side, where they lie in the image, as PNG; grey: not a number, or no map there."""
+def png(heatmaps: torch.Tensor, *, signed: bool) -> bytes:
+    """The first of (N, H, W), see :func:`map_colours`, side by side as PNG."""
     from PIL import Image
 
-    signed = bool((attribution.values < 0).any()) and attribution.values.ndim == 3
-    size = _side(attribution)
-    maps = attribution.heatmap(signed=signed, size=size, outside=float("nan"))[:_MOST].numpy()
-    tiles = [_resized(coloured(m, signed=signed)) for m in maps]
+    tiles = [_resized(map_colours(heatmap, signed=signed)) for heatmap in heatmaps[:_MOST].numpy()]
     height = max((tile.height for tile in tiles), default=1)
     width = max(sum(tile.width + _GAP for tile in tiles) - _GAP, 1)
     sheet = Image.new("RGB", (width, height), "white")
@@ -41,9 +39,8 @@ def png(attribution: Attribution) -> bytes:
     return stream.getvalue()
 
 
-def _side(attribution: Attribution) -> tuple[int, int] | None:
+def drawn_size(placement: Placement | None) -> tuple[int, int] | None:
     """At what size the image is drawn on which the maps lie; None: they cover all of it."""
-    placement = attribution.placement
     if placement is None or placement.is_everywhere:
         return None
     height, width = placement.image
@@ -51,20 +48,31 @@ def _side(attribution: Attribution) -> tuple[int, int] | None:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def coloured(heatmap: npt.NDArray[np.float32], *, signed: bool) -> npt.NDArray[np.uint8]:
-    """(H, W) in [0, 1], or [-1, 1] if signed, to (H, W, 3) colours."""
+def map_colours(heatmap: npt.NDArray[np.float32], *, signed: bool) -> npt.NDArray[np.uint8]:
+    """(H, W) in [0, 1], or [-1, 1] if signed, to (H, W, 3) colours; grey: not a number, or no map there."""
     anchors = np.array(_SIGNED if signed else _POSITIVE, np.float64)
-    place = (heatmap + 1) / 2 if signed else heatmap
-    missing = ~np.isfinite(place)
-    place = np.clip(np.where(missing, 0, place), 0, 1) * (len(anchors) - 1)
+    level = (heatmap + 1) / 2 if signed else heatmap
+    missing = ~np.isfinite(level)
+    level = np.clip(np.where(missing, 0, level), 0, 1) * (len(anchors) - 1)
     steps = np.arange(len(anchors))
-    rgb = np.stack([np.interp(place, steps, anchors[:, i]) for i in range(3)], -1)
+    rgb = np.stack([np.interp(level, steps, anchors[:, i]) for i in range(3)], -1)
     rgb[missing] = _MISSING
     return np.asarray(np.round(rgb), np.uint8)
 
 
-def figure(attribution: Attribution, images: Any = None, *, signed: bool | None = None) -> Any:
-    """See :meth:`Attribution.plot`."""
+@dataclass(frozen=True)
+class Panel:
+    """One map of a figure: (H, W) scaled by its ``largest`` magnitude, and what stands above it."""
+
+    heatmap: npt.NDArray[np.float32]
+    largest: float
+    title: str
+
+
+def figure(
+    panels: Sequence[Panel], placement: Placement | None, notes: Sequence[str], images: Any, *, signed: bool
+) -> Any:
+    """See :meth:`~cnnwidgets.explainers.attribution.Attribution.plot`."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
@@ -73,47 +81,40 @@ def figure(attribution: Attribution, images: Any = None, *, signed: bool | None 
             "Without it, the result shows itself as a picture at the end of a notebook cell."
         ) from error
 
-    values = attribution.values
-    if signed is None:
-        signed = bool((values < 0).any()) and values.ndim == 3
-    maps = attribution.heatmap(signed=signed).numpy()
-    pictures = None if images is None else pictures_under_maps(images, [heat.shape for heat in maps])
-    drawing = plt.figure(figsize=(4.2 * max(len(maps), 1), 3.6), layout="constrained")
+    pictures = None if images is None else pictures_under_maps(images, [panel.heatmap.shape for panel in panels])
+    drawing = plt.figure(figsize=(4.2 * max(len(panels), 1), 3.6), layout="constrained")
     plt.close(drawing)  # else a notebook shows it twice: as an open figure and as the cell's value
-    axes = drawing.subplots(1, max(len(maps), 1), squeeze=False)[0]
-    for index, (axis, heat) in enumerate(zip(axes, maps, strict=False)):
-        merged = values[index] if values.ndim == 3 else values[index].sum(0) if signed else values[index].abs().amax(0)
-        finite = merged[merged.isfinite()]
-        largest = float(finite.abs().max() if signed else finite.max().clamp(min=0)) if finite.numel() else 0.0
+    axes = drawing.subplots(1, max(len(panels), 1), squeeze=False)[0]
+    for index, (axis, panel) in enumerate(zip(axes, panels, strict=False)):
         under = None if pictures is None else pictures[index]
         if under is not None:
             axis.imshow(under, extent=(0, 1, 1, 0))
+        largest = panel.largest or 1.0
         drawn = axis.imshow(
-            heat * (largest or 1.0),
+            panel.heatmap * largest,
             cmap="RdBu_r" if signed else "magma",
-            vmin=-(largest or 1.0) if signed else 0.0,
-            vmax=largest or 1.0,
+            vmin=-largest if signed else 0.0,
+            vmax=largest,
             alpha=None if under is None else 0.55,
-            extent=_extent(attribution),
+            extent=_extent(placement),
             interpolation="nearest" if under is None else "bilinear",
         )
         axis.set(xlim=(0, 1), ylim=(1, 0))
-        target = attribution.target
-        title = f"class {target[index]}" if isinstance(target, tuple) else getattr(target, "__name__", "target")
-        axis.set_title(f"{attribution.method}, {title}, score {float(attribution.scores[index]):.4g}", fontsize=10)
+        axis.set_title(panel.title, fontsize=10)
         axis.set_axis_off()
         drawing.colorbar(drawn, ax=axis, shrink=0.85)
-    notes = (*attribution.notes, *((WHOLE,) if images is not None and not as_seen(images) else ()))
+    if images is not None and not as_seen(images):
+        notes = [*notes, WHOLE]
     if notes:
         drawing.supxlabel("\n".join(notes), fontsize=8)
     return drawing
 
 
-def _extent(attribution: Attribution) -> tuple[float, float, float, float]:
+def _extent(placement: Placement | None) -> tuple[float, float, float, float]:
     """Left, right, bottom and top of the maps, in shares of the image."""
-    if attribution.placement is None:
+    if placement is None:
         return 0, 1, 1, 0
-    (top, left, bottom, right), (height, width) = attribution.placement.box, attribution.placement.image
+    (top, left, bottom, right), (height, width) = placement.box, placement.image
     return left / width, right / width, bottom / height, top / height
 
 

@@ -10,7 +10,7 @@ from cnnwidgets.tracing.layouts.token_layout import Tokens
 
 from .attribution import Attribution
 from .engine.inputs import which_images
-from .engine.one_layer import layer_pass
+from .engine.one_layer import one_layer
 from .registry import register
 
 _TIE = 0.999
@@ -58,12 +58,12 @@ def eigen_cam(
         >>> eigen_cam(net, torch.tensor([[[[1.0, 2.0]]]]), layer="0").values
         tensor([[[ 5., 10.]]])
     """
-    seen = layer_pass(model, images, target, layer, call, "logit", tokens, gradient=False)
-    values, tied = zip(*(_first_component(maps) for maps in seen.maps), strict=True)
+    layer_pass = one_layer(model, images, target, layer, call, "logit", tokens, gradient=False)
+    values, tied = zip(*(_first_component(maps) for maps in layer_pass.maps), strict=True)
     notes = ["the map does not depend on the class"]
     if any(tied):
         notes.append(f"the first two components are equally strong, so the map is arbitrary{_which(tied)}")
-    return seen.attribution(torch.stack(values), "eigen_cam", *notes)
+    return layer_pass.attribution(torch.stack(values), "eigen_cam", *notes)
 
 
 def _which(tied: tuple[bool, ...]) -> str:

@@ -19,8 +19,7 @@ from cnnwidgets.tracing.placement import UNKNOWN
 from .attribution import Attribution
 from .engine.all_layers import Observation, observe
 from .engine.inputs import result_notes
-from .engine.layer_outputs import unsure_note
-from .engine.one_layer import map_notes, no_gradient
+from .engine.layer_notes import map_notes, no_gradient, unsure_note
 from .registry import info
 
 
@@ -47,50 +46,50 @@ def every_layer(
         options: passed on to the method.
 
     Raises:
-        CnnWidgetsError: the method explains no layer; or a layer that was asked for cannot be explained.
+        CnnWidgetsError: the method explains no layer; or a layer that was asked for cannot be layers_explained.
 
     Example:
         >>> net = nn.Sequential(nn.Conv2d(1, 1, 1), nn.ReLU(), nn.Flatten(), nn.Linear(4, 2))
         >>> list(every_layer("grad_cam", net, torch.ones(1, 1, 2, 2)))
         ['0', '1']
     """
-    known = info(method)
-    if not known.needs_layer:
+    explainer = info(method)
+    if not explainer.needs_layer:
         raise CnnWidgetsError(f"{method!r} explains the input, not a layer. Call explainers.{method} once instead.")
     if isinstance(layers, str | nn.Module):
         layers = [layers]
     options |= {"outputs": outputs, "output": output}
-    wanted = None if layers is None else list(dict.fromkeys(_name(model, layer) for layer in layers))
+    layer_names = None if layers is None else list(dict.fromkeys(_dotted_name(model, layer) for layer in layers))
     ruled = options.get("backward", "plain") != "plain"
     if method != "grad_cam" or options.get("call", -1) != -1 or ruled:
-        if wanted is None:
+        if layer_names is None:
             tokens = options.get("tokens")
-            seen = observe(model, images, target, keep_maps=False, tokens=tokens, outputs=outputs, output=output)
-            wanted = explained(seen)
-        return {name: known.function(model, images, target, layer=name, **options) for name in wanted}
+            observation = observe(model, images, target, keep_maps=False, tokens=tokens, outputs=outputs, output=output)
+            layer_names = layers_explained(observation)
+        return {name: explainer.function(model, images, target, layer=name, **options) for name in layer_names}
     options.pop("call", None)
     options.pop("backward", None)
-    seen = observe(model, images, target, layers=wanted, keep_maps=False, **options)
-    if wanted is not None:
-        for name in wanted:
-            if name not in seen.cam:
-                raise _refused(name, seen)
-    return {name: attribution_of(name, seen) for name in seen.order if name in seen.cam}
+    observation = observe(model, images, target, layers=layer_names, keep_maps=False, **options)
+    if layer_names is not None:
+        for name in layer_names:
+            if name not in observation.cam:
+                raise _refused(name, observation)
+    return {name: attribution_of(name, observation) for name in observation.order if name in observation.cam}
 
 
-def explained(seen: Observation) -> list[str]:
+def layers_explained(observation: Observation) -> list[str]:
     """The layers with maps that the score depends on, in order.
 
     Those that the gradient reaches; if it reaches none, because the forward runs under ``torch.no_grad``, say, all up
     to the last that moves the score.
     """
-    names = [name for name in seen.order if name in seen.mapped and name not in seen.discrete]
-    if seen.cam or seen.input_gradient is not None or seen.default not in names:
-        return [name for name in names if name in seen.cam]
-    return names[: names.index(seen.default) + 1]
+    names = [name for name in observation.order if name in observation.mapped and name not in observation.discrete]
+    if observation.cam or observation.input_gradient is not None or observation.default not in names:
+        return [name for name in names if name in observation.cam]
+    return names[: names.index(observation.default) + 1]
 
 
-def _name(model: nn.Module, layer: str | nn.Module) -> str:
+def _dotted_name(model: nn.Module, layer: str | nn.Module) -> str:
     """The dotted name; a name that no module has may be that of a torch call, which only running can tell."""
     try:
         return Network.of(model).find(layer)[0]
@@ -100,26 +99,28 @@ def _name(model: nn.Module, layer: str | nn.Module) -> str:
         raise
 
 
-def attribution_of(name: str, seen: Observation) -> Attribution:
-    """Grad-CAM of the layer ``name``, one of ``seen.cam``."""
-    placement = seen.placements.get(name)
+def attribution_of(name: str, observation: Observation) -> Attribution:
+    """Grad-CAM of the layer ``name``, one of ``observation.cam``."""
+    placement = observation.placements.get(name)
     notes = [
-        *seen.notes,
-        *seen.called.get(name, ()),
-        *map_notes(seen.cam[name], name in seen.reacts),
-        *([unsure_note(name)] if name in seen.unsure else []),
-        *seen.tokens.get(name, ()),
+        *observation.notes,
+        *observation.called.get(name, ()),
+        *map_notes(observation.cam[name], name in observation.reacts),
+        *([unsure_note(name)] if name in observation.unsure else []),
+        *observation.tokens.get(name, ()),
         *((UNKNOWN,) if placement is None else placement.notes()),
     ]
-    found = Attribution(seen.cam[name], "grad_cam", seen.chosen, name, seen.scores, placement=placement)
-    return replace(found, notes=tuple(dict.fromkeys([*notes, *result_notes(found)])))
+    attribution = Attribution(
+        observation.cam[name], "grad_cam", observation.chosen, name, observation.scores, placement=placement
+    )
+    return replace(attribution, notes=tuple(dict.fromkeys([*notes, *result_notes(attribution)])))
 
 
-def _refused(name: str, seen: Observation) -> CnnWidgetsError:
-    if name not in seen.shapes:
+def _refused(name: str, observation: Observation) -> CnnWidgetsError:
+    if name not in observation.shapes:
         return CnnWidgetsError(f"Layer {name!r} did not run in this forward pass.")
-    shape = seen.shapes[name]
-    if name not in seen.mapped:
+    shape = observation.shapes[name]
+    if name not in observation.mapped:
         return NotSpatial(
             f"Layer {name!r} returns shape {shape}; expected maps (N, C, H, W) of more than one place, or tokens in a "
             "grid: tokens= says how to read them."

@@ -9,7 +9,7 @@ from cnnwidgets.outputs.targets import Target
 from cnnwidgets.tracing.layouts.token_layout import Tokens
 
 from .attribution import Attribution
-from .engine.one_layer import layer_pass
+from .engine.one_layer import one_layer
 from .engine.relu_rules import Rule
 from .registry import register
 
@@ -69,6 +69,6 @@ def grad_cam(
         >>> grad_cam(net, torch.tensor([[[[1.0, -1.0]]]]), layer="0").values
         tensor([[[ 6., -6.]]])
     """
-    seen = layer_pass(model, images, target, layer, call, score, tokens, backward=backward)
-    values = torch.einsum("nk,nkhw->nhw", seen.gradient.mean((2, 3)), seen.maps)
-    return seen.attribution(values, "grad_cam")
+    layer_pass = one_layer(model, images, target, layer, call, score, tokens, backward=backward)
+    values = torch.einsum("nk,nkhw->nhw", layer_pass.gradient.mean((2, 3)), layer_pass.maps)
+    return layer_pass.attribution(values, "grad_cam")

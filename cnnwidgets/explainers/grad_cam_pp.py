@@ -12,7 +12,7 @@ from cnnwidgets.tracing.layouts.token_layout import Tokens
 
 from .attribution import Attribution
 from .engine.inputs import which_images
-from .engine.one_layer import layer_pass
+from .engine.one_layer import one_layer
 from .registry import register
 
 
@@ -62,17 +62,17 @@ def grad_cam_pp(
         >>> grad_cam_pp(net, torch.tensor([[[[2.0, 6.0]]]]), layer="0").values  # 1 / (2 + 1 * 8) = 0.1
         tensor([[[0.2000, 0.6000]]])
     """
-    seen = layer_pass(model, images, target, layer, call, score, tokens)
-    positive = seen.gradient.clamp(min=0)
+    layer_pass = one_layer(model, images, target, layer, call, score, tokens)
+    positive = layer_pass.gradient.clamp(min=0)
     # g^2 / (2 g^2 + g^3 sum A) without its powers of g, which underflow.
-    denominator = 2 + positive * seen.maps.sum((2, 3), keepdim=True)
+    denominator = 2 + positive * layer_pass.maps.sum((2, 3), keepdim=True)
     alpha = torch.where(denominator == 0, 0.0, 1 / denominator.where(denominator != 0, torch.ones_like(denominator)))
     weights = (alpha * positive).sum((2, 3))
-    values = torch.einsum("nk,nkhw->nhw", weights, seen.maps)
-    return seen.attribution(values, "grad_cam_pp", *_notes(denominator, positive))
+    values = torch.einsum("nk,nkhw->nhw", weights, layer_pass.maps)
+    return layer_pass.attribution(values, "grad_cam_pp", *_weight_notes(denominator, positive))
 
 
-def _notes(denominator: torch.Tensor, positive: torch.Tensor) -> Iterator[str]:
+def _weight_notes(denominator: torch.Tensor, positive: torch.Tensor) -> Iterator[str]:
     turned = ((denominator <= 0) & (positive > 0)).flatten(2).any(2)
     if bool(turned.any()):
         yield (

@@ -8,7 +8,7 @@ from torch import nn
 from cnnwidgets.outputs.targets import Target
 
 from .attribution import Attribution
-from .engine.input_gradient import input_gradient
+from .engine.gradients import input_gradient
 from .registry import register
 
 
@@ -32,10 +32,7 @@ def guided_backprop(
     what the class depends on.
 
     Args:
-        model: any module that returns scores.
-        images: (N, C, H, W), preprocessed.
-        target: None for the predicted class, a class, one class an image, or ``outputs -> (N,)``.
-        score: ``"logit"`` or ``"probability"``.
+        model, images, target, score: as for :func:`~cnnwidgets.explainers.saliency.saliency`.
 
     Returns:
         Values (N, C, H, W), signed.

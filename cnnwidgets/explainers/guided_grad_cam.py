@@ -10,8 +10,9 @@ from cnnwidgets.tracing.layouts.token_layout import Tokens
 from cnnwidgets.tracing.placement import enlarged
 
 from .attribution import Attribution
-from .engine.input_gradient import input_gradient, precise
-from .engine.one_layer import layer_pass
+from .engine.gradients import input_gradient
+from .engine.one_layer import one_layer
+from .engine.values import precise
 from .registry import register
 
 
@@ -56,10 +57,10 @@ def guided_grad_cam(
         >>> guided_grad_cam(net, torch.tensor([[[[1.0, -1.0]]]]), layer="0").values
         tensor([[[[36.,  0.]]]])
     """
-    seen = layer_pass(model, images, target, layer, call, score, tokens)
-    cam = torch.einsum("nk,nkhw->nhw", seen.gradient.mean((2, 3)), seen.maps)
-    found = input_gradient(model, images, seen.chosen, score, "guided")
-    places = enlarged(cam.clamp(min=0), images.shape[2:], seen.placement)[:, None]
-    values = precise(found.gradient) * places
-    notes = [note.replace("map is", "Grad-CAM is") for note in seen.attribution(cam, "grad_cam").notes]
-    return found.attribution("guided_grad_cam", values, seen.name, *notes)
+    layer_pass = one_layer(model, images, target, layer, call, score, tokens)
+    cam = torch.einsum("nk,nkhw->nhw", layer_pass.gradient.mean((2, 3)), layer_pass.maps)
+    guided = input_gradient(model, images, layer_pass.target, score, "guided")
+    places = enlarged(cam.clamp(min=0), images.shape[2:], layer_pass.placement)[:, None]
+    values = precise(guided.gradient) * places
+    notes = [note.replace("map is", "Grad-CAM is") for note in layer_pass.attribution(cam, "grad_cam").notes]
+    return guided.attribution("guided_grad_cam", values, layer_pass.name, *notes)

@@ -8,7 +8,8 @@ from torch import nn
 from cnnwidgets.outputs.targets import Target
 
 from .attribution import Attribution
-from .engine.input_gradient import input_gradient, precise
+from .engine.gradients import input_gradient
+from .engine.values import precise
 from .registry import register
 
 
@@ -29,10 +30,7 @@ def input_x_gradient(
     models, counts as nothing.
 
     Args:
-        model: any module that returns scores.
-        images: (N, C, H, W), preprocessed.
-        target: None for the predicted class, a class, one class an image, or ``outputs -> (N,)``.
-        score: ``"logit"`` or ``"probability"``.
+        model, images, target, score: as for :func:`~cnnwidgets.explainers.saliency.saliency`.
 
     Returns:
         Values (N, C, H, W), signed, in units of the score.
@@ -47,5 +45,5 @@ def input_x_gradient(
         >>> input_x_gradient(net, torch.tensor([[[[2.0, -1.0]]]])).values
         tensor([[[[ 6., -3.]]]])
     """
-    found = input_gradient(model, images, target, score)
-    return found.attribution("input_x_gradient", precise(images) * precise(found.gradient))
+    plain = input_gradient(model, images, target, score)
+    return plain.attribution("input_x_gradient", precise(images) * precise(plain.gradient))

@@ -16,9 +16,9 @@ from cnnwidgets.outputs.targets import Target, resolve
 from cnnwidgets.running.forward import run
 
 from .attribution import Attribution
-from .engine.input_gradient import precise
 from .engine.mean_gradient import MeanGradient
 from .engine.patches import blurred
+from .engine.values import precise
 from .registry import register
 
 Baseline = float | Sequence[float] | torch.Tensor | Literal["mean", "blur"]
@@ -85,8 +85,8 @@ def integrated_gradients(
     begin = _baseline(images, baseline)
     difference = precise(images) - begin
     with torch.no_grad():
-        scores, chosen = resolve(target, run(model, images.clone()), score=score, batch=len(images))
-        before, _ = resolve(chosen, run(model, begin.to(images.dtype).clone()), score=score, batch=len(images))
+        scores, classes = resolve(target, run(model, images.clone()), score=score, batch=len(images))
+        before, _ = resolve(classes, run(model, begin.to(images.dtype).clone()), score=score, batch=len(images))
     nodes, weights = np.polynomial.legendre.leggauss(steps)
     points: list[float] = ((nodes + 1) / 2).tolist()
 
@@ -95,9 +95,9 @@ def integrated_gradients(
 
     def result(mean: torch.Tensor, notes: tuple[str, ...]) -> Attribution:
         values = (difference * mean).float().cpu()
-        return Attribution(values, "integrated_gradients", chosen, None, scores.float().cpu(), notes)
+        return Attribution(values, "integrated_gradients", classes, None, scores.float().cpu(), notes)
 
-    gradients = MeanGradient(model, images, chosen, score, on_the_way, weights.tolist(), batch)
+    gradients = MeanGradient(model, images, classes, score, on_the_way, weights.tolist(), batch)
     mean = gradients.run(progress, result)
     total = (difference * mean).sum((1, 2, 3), dtype=torch.float64).cpu()
     change = scores.double().cpu() - before.double().cpu()
@@ -110,21 +110,21 @@ def _gap(total: torch.Tensor, change: torch.Tensor, scores: torch.Tensor) -> lis
     # Below this, the two scores are the same but for rounding, and a share of their difference means nothing.
     resolution = 8 * torch.finfo(scores.dtype).eps * scores.double().abs().cpu()
     shares = gaps / change.abs()
-    known = shares.isfinite()
-    if not bool(known.any()):
+    usable = shares.isfinite()
+    if not bool(usable.any()):
         finite = gaps[gaps.isfinite()]
-        return [_same(float(finite.max()))] if len(finite) else []
-    worst = int(shares.masked_fill(~known, -1.0).argmax())
+        return [_unchanged_note(float(finite.max()))] if len(finite) else []
+    worst = int(shares.masked_fill(~usable, -1.0).argmax())
     if float(change[worst].abs()) <= float(resolution[worst]):
-        return [_same(float(gaps[worst]))]
+        return [_unchanged_note(float(gaps[worst]))]
     share = float(shares[worst])
     which = f" for image {worst}, the most" if len(shares) > 1 else ""
     advice = "; more steps would bring them closer" if share > LARGE_GAP else ""
-    shown = "0" if share < 1e-6 else f"{100 * share:.2g}" if share < 1 else f"{100 * share:.0f}"
-    return [f"sum of attributions differs from the score difference by {shown} %{which}{advice}"]
+    percent = "0" if share < 1e-6 else f"{100 * share:.2g}" if share < 1 else f"{100 * share:.0f}"
+    return [f"sum of attributions differs from the score difference by {percent} %{which}{advice}"]
 
 
-def _same(gap: float) -> str:
+def _unchanged_note(gap: float) -> str:
     return f"the baseline has the same score as the image; the sum of attributions differs from 0 by {gap:.2g}"
 
 

@@ -9,7 +9,7 @@ from cnnwidgets.outputs.targets import Target
 from cnnwidgets.tracing.layouts.token_layout import Tokens
 
 from .attribution import Attribution
-from .engine.one_layer import layer_pass
+from .engine.one_layer import one_layer
 from .registry import register
 
 
@@ -52,5 +52,7 @@ def layer_cam(
         >>> layer_cam(net, torch.tensor([[[[1.0, 1.0]]]]), layer="0").values
         tensor([[[6., 0.]]])
     """
-    seen = layer_pass(model, images, target, layer, call, score, tokens)
-    return seen.attribution(torch.einsum("nkhw,nkhw->nhw", seen.gradient.clamp(min=0), seen.maps), "layer_cam")
+    layer_pass = one_layer(model, images, target, layer, call, score, tokens)
+    return layer_pass.attribution(
+        torch.einsum("nkhw,nkhw->nhw", layer_pass.gradient.clamp(min=0), layer_pass.maps), "layer_cam"
+    )

@@ -1,10 +1,8 @@
-"""The list of explainers, and what is the same around each of them."""
+"""The list of explainers."""
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
-import functools
 import inspect
 import keyword
 from collections.abc import Callable
@@ -12,26 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import torch
-from torch import nn
+from cnnwidgets.core.errors import CnnWidgetsError
 
-from cnnwidgets.core.errors import CnnWidgetsError, is_out_of_memory
-from cnnwidgets.core.interrupts import Deferral
-from cnnwidgets.core.network import walked_once
-from cnnwidgets.outputs.readout import current, reading, readout_of
-from cnnwidgets.outputs.targets import Target, resolve
-from cnnwidgets.running.forward import run
-from cnnwidgets.running.own_gradients import again
-from cnnwidgets.state.preserved import generators_now, have_moved, preserved
-
-from .attribution import Attribution
-from .engine.halves import in_halves
-from .engine.inputs import checked, input_notes, result_notes, weight_notes
-from .engine.notes import change_notes, model_notes, output_notes, random_notes
-from .engine.options import describe
 from .labels import describe_method, label_of
+from .wrapper import Explainer, as_explainer
 
-Explainer = Callable[..., Attribution]
 F = TypeVar("F", bound=Callable[..., Any])
 
 _RESERVED = {"register", "unregister", "names", "get", "info", "every_layer", "observe", "on_change", "targets"}
@@ -64,10 +47,6 @@ class Info:
 
 _registered: dict[str, Info] = {}
 _own: set[str] = set()
-_WRITTEN = (
-    "the model or the explainer writes to its input: if the explainer used it afterwards, the map is of another image; "
-    "call model(images.clone())"
-)
 _listeners: list[Callable[[], object]] = []
 
 
@@ -116,13 +95,13 @@ def register(
     def decorate(function: F) -> F:
         _refuse_taken(name, replace)
         _check_signature(name, function, needs_layer)
-        explainer = _wrapped(name, function, needs_layer)
-        line = question or (inspect.getdoc(function) or "").split("\n", 1)[0]
-        describe_method(name, label, unit)
-        _registered[name] = Info(name, family, line, needs_layer, explainer, label_of(name), unit)
         code = getattr(function, "__code__", None)
         if code is not None and Path(__file__).parent in Path(code.co_filename).parents:
             _own.add(name)
+        explainer = as_explainer(name, function, needs_layer=needs_layer, trusted=name in _own)
+        line = question or (inspect.getdoc(function) or "").split("\n", 1)[0]
+        describe_method(name, label, unit)
+        _registered[name] = Info(name, family, line, needs_layer, explainer, label_of(name), unit)
         _tell()
         return cast(F, explainer)
 
@@ -130,10 +109,9 @@ def register(
 
 
 def _refuse_taken(name: str, replacing: bool) -> None:
-    known = _registered.get(name)
     if name in _RESERVED or name in _own:
         raise CnnWidgetsError(f"{name!r} is taken by cnnwidgets itself. Choose another name.")
-    if known is not None and not replacing:
+    if name in _registered and not replacing:
         raise CnnWidgetsError(
             f"{name!r} is taken. Choose another name, or put yours in its place with register({name!r}, replace=True)."
         )
@@ -206,85 +184,22 @@ def get(name: str) -> Explainer:
 
 
 def _check_signature(name: str, function: Callable[..., Any], needs_layer: bool) -> None:
-    wanted = "(model, images, target=None, *, layer=None)" if needs_layer else "(model, images, target=None)"
+    expected = "(model, images, target=None, *, layer=None)" if needs_layer else "(model, images, target=None)"
     if not callable(function):
-        raise CnnWidgetsError(f"The explainer {name!r} is {function!r}; expected a function {wanted}.")
+        raise CnnWidgetsError(f"The explainer {name!r} is {function!r}; expected a function {expected}.")
     parameters = inspect.signature(function).parameters
     fits = list(parameters)[:3] == ["model", "images", "target"] and parameters["target"].default is None
     if not fits or (needs_layer and "layer" not in parameters):
         raise CnnWidgetsError(
-            f"The explainer {name!r} takes {inspect.signature(function)}; its first parameters must be {wanted}."
+            f"The explainer {name!r} takes {inspect.signature(function)}; its first parameters must be {expected}."
         )
     required = [
-        one.name
-        for one in list(parameters.values())[3:]
-        if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+        option.name
+        for option in list(parameters.values())[3:]
+        if option.default is option.empty and option.kind not in (option.VAR_POSITIONAL, option.VAR_KEYWORD)
     ]
     if required:
         raise CnnWidgetsError(
             f"The explainer {name!r} cannot be called without {', '.join(map(repr, required))}; all its parameters "
-            f"after {wanted} must have defaults."
+            f"after {expected} must have defaults."
         )
-
-
-def _wrapped(name: str, function: Callable[..., Any], needs_layer: bool) -> Explainer:
-    usual_score = inspect.signature(function).parameters.get("score")
-    default = usual_score.default if usual_score is not None else "logit"
-
-    def once(model: nn.Module, images: torch.Tensor, target: Target, options: dict[str, Any]) -> Attribution:
-        notes = [*input_notes(images), *model_notes(model)]
-        with preserved(model, evaluate=True) as kept, reading(current().inner()) as seen:
-            generators = generators_now()
-            # A foreign function, or the model in its hands, may write to what it is given.
-            given = images if name in _own else images.clone()
-            before = given._version  # noqa: SLF001 (torch counts writes under this name only)
-            result = _called(name, function, model, given, target, options)
-            if given._version != before:  # noqa: SLF001
-                notes.append(_WRITTEN)
-            if isinstance(result, torch.Tensor):
-                layer = options.get("layer") if needs_layer else None
-                result = _completed(name, model, images.clone(), target, result, layer)
-            drawn = [*random_notes(model, images)] if have_moved(generators) else []
-        if not isinstance(result, Attribution):
-            raise CnnWidgetsError(
-                f"The explainer {name!r} returned {type(result).__name__}; expected an Attribution, or a tensor of "
-                "values (N, h, w) or (N, C, H, W)."
-            )
-        afterwards = [*result_notes(result)]
-        known = seen.table is not None and bool(seen.table.isfinite().all())
-        weights = weight_notes(model, doubtful=bool(notes or afterwards) or not known)
-        told = output_notes(seen, options.get("score", default))
-        every = [*notes, *weights, *result.notes, *told, *drawn, *change_notes(kept.changed), *afterwards]
-        return dataclasses.replace(result, notes=tuple(dict.fromkeys(every)))
-
-    @functools.wraps(function)
-    def explain(model: nn.Module, images: torch.Tensor, target: Target = None, **options: Any) -> Attribution:
-        said = {name: options.pop(name, None) for name in reads}
-        readout = readout_of(model, **said)
-        # Also under a caller's inference_mode, in which nothing can be differentiated.
-        with Deferral(), torch.inference_mode(False), torch.enable_grad(), reading(readout), walked_once():
-            ready = checked(model, images)
-            return again(lambda: in_halves(once, model, ready, target, options))
-
-    reads = describe(explain, function)
-    return explain
-
-
-def _called(
-    name: str, function: Callable[..., Any], model: nn.Module, images: torch.Tensor, target: Target, options: Any
-) -> Any:
-    try:
-        return function(model, images, target, **options)
-    except Exception as error:
-        if not isinstance(error, CnnWidgetsError) and not is_out_of_memory(error):
-            error.add_note(f"It was raised in the explainer {name!r}.")
-        raise
-
-
-def _completed(
-    name: str, model: nn.Module, images: torch.Tensor, target: Target, values: torch.Tensor, layer: Any
-) -> Attribution:
-    with torch.no_grad():
-        scores, chosen = resolve(target, run(model, images), batch=len(images))
-    shown = layer if isinstance(layer, str) else None
-    return Attribution(values.detach().float().cpu(), name, chosen, shown, scores.detach().float().cpu())

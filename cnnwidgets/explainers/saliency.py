@@ -8,7 +8,7 @@ from torch import nn
 from cnnwidgets.outputs.targets import Target
 
 from .attribution import Attribution
-from .engine.input_gradient import input_gradient
+from .engine.gradients import input_gradient
 from .registry import register
 
 

@@ -1,4 +1,4 @@
-"""Score-CAM: what the model says of the image seen through each map of a layer."""
+"""Score-CAM: what the model says of the image layer_pass through each map of a layer."""
 
 from __future__ import annotations
 
@@ -7,26 +7,24 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from cnnwidgets.core.progress import Meter, ProgressCallback
-from cnnwidgets.outputs.scorer import Scorer
+from cnnwidgets.core.progress import ProgressCallback
 from cnnwidgets.outputs.targets import Target
 from cnnwidgets.running.forward import run
 from cnnwidgets.tracing.layouts.token_layout import Tokens
 from cnnwidgets.tracing.placement import Placement, enlarged
 
 from .attribution import Attribution
-from .engine.batches import estimated_batch
-from .engine.channels import limit_notes, strongest
-from .engine.chunks import Chunks, batch_size
+from .engine.channels import ChannelSweep
 from .engine.inputs import which_images
-from .engine.one_layer import LayerPass, layer_pass
+from .engine.memory import Chunks, batch_size, estimated_batch
+from .engine.one_layer import LayerPass, one_layer
 from .registry import register
 
 
 @register(
     "score_cam",
     family="cam",
-    question="Which places suffice for the score, if the image is seen through this layer's maps?",
+    question="Which places suffice for the score, if the image is layer_pass through this layer's maps?",
     label="Score-CAM",
     unit="weighted activation",
     needs_layer=True,
@@ -79,63 +77,46 @@ def score_cam(
         >>> score_cam(net, torch.tensor([[[[1.0, 2.0]]]]), layer="0").values  # weights 1/2 of [1, 2] and [2, 1]
         tensor([[[1.5000, 1.5000]]])
     """
-    seen = layer_pass(model, images, target, layer, call, score, tokens, gradient=False)
-    chunks = Chunks(batch_size(batch, estimated_batch(images[0], seen.maps.shape[1])))
-    work = _Masked(model, images, seen, channels, chunks)
-    with Meter(progress, work.left) as meter:
-        for index in range(len(images)):
-            for part in work.of_image(index):
-                meter.advance(part, work.result() if callable(progress) else None)
-    return work.result()
+    layer_pass = one_layer(model, images, target, layer, call, score, tokens, gradient=False)
+    chunks = Chunks(batch_size(batch, estimated_batch(images[0], layer_pass.maps.shape[1])))
+    return _Masked(model, images, layer_pass, channels, chunks).run(progress)
 
 
-class _Masked:
-    """Shows the model masked images, and knows what it has said by now."""
+class _Masked(ChannelSweep):
+    """Shows the model masked images."""
+
+    method, remaining = "score_cam", "masks are still to be scored"
 
     def __init__(
-        self, model: nn.Module, images: torch.Tensor, seen: LayerPass, channels: int | None, chunks: Chunks
+        self, model: nn.Module, images: torch.Tensor, layer_pass: LayerPass, channels: int | None, chunks: Chunks
     ) -> None:
-        self._chunks = chunks
-        self._model, self._images, self._seen, self._channels = model, images, seen, channels
-        self._scorer = Scorer(seen.outputs, seen.chosen, seen.score, len(seen.scores))
-        flat = seen.maps.amin((2, 3)) == seen.maps.amax((2, 3))
-        self._todo = [
-            [channel for channel in strongest(maps, channels).tolist() if not same[channel]]
-            for maps, same in zip(seen.maps, flat.tolist(), strict=True)
-        ]
-        self.left = sum(map(len, self._todo))
-        dtype = torch.float64 if seen.scores.dtype == torch.float64 else torch.float32
+        super().__init__(layer_pass, channels, chunks)
+        self._model, self._images = model, images
+        flat = (layer_pass.maps.amin((2, 3)) == layer_pass.maps.amax((2, 3))).tolist()
+        self._todo = [[k for k in todo if not same[k]] for todo, same in zip(self._todo, flat, strict=True)]
         # What has no score yet has no weight: exp(-inf) = 0.
-        self._scores = torch.full(seen.maps.shape[:2], -torch.inf, dtype=dtype, device=seen.maps.device)
+        shape, device = layer_pass.maps.shape[:2], layer_pass.maps.device
+        self._scores = torch.full(shape, -torch.inf, dtype=self._dtype, device=device)
 
     def of_image(self, index: int) -> Iterator[int]:
-        """Score one image through its maps; yields how many more are done."""
-        image = self._images[index : index + 1]
+        image, maps = self._images[index : index + 1], self._layer_pass.maps[index]
 
-        def scores(now: list[int]) -> torch.Tensor:
+        def scores(channels: list[int]) -> torch.Tensor:
             with torch.no_grad():
-                masked = image * masks(self._seen.maps[index, now], image.shape[-2:], self._seen.placement).to(
-                    image.dtype
-                )
-                return self._scorer(run(self._model, masked), index, len(now))
+                layers = masks(maps[channels], image.shape[-2:], self._layer_pass.placement)
+                return self._score_of(run(self._model, image * layers.to(image.dtype)), index, len(channels))
 
-        for now, found in self._chunks.each(self._todo[index], scores):
-            self._scores[index, now] = found.to(self._scores)
-            self.left -= len(now)
-            yield len(now)
+        for channels, answers in self._chunks.each(self._todo[index], scores):
+            self._scores[index, channels] = answers.to(self._scores)
+            yield len(channels)
 
-    def result(self) -> Attribution:
-        """The map of what is known by now."""
-        known = ~self._scores.isneginf().all(1, keepdim=True)
-        weights = self._scores.where(known, torch.zeros_like(self._scores)).softmax(1) * known
-        values = torch.einsum("nk,nkhw->nhw", weights.to(self._seen.maps), self._seen.maps)
-        return self._seen.attribution(values, "score_cam", *self._notes())
+    def weights(self) -> torch.Tensor:
+        scored = ~self._scores.isneginf().all(1, keepdim=True)
+        return self._scores.where(scored, torch.zeros_like(self._scores)).softmax(1) * scored
 
-    def _notes(self) -> Iterator[str]:
-        if self.left:
-            yield f"partial: {self.left} masks are still to be scored"
+    def notes(self) -> Iterator[str]:
         yield from self._chunks.notes
-        yield from limit_notes(self._channels, self._seen.maps.shape[1])
+        yield from self._limit_notes()
         none = torch.tensor([not todo for todo in self._todo])
         if bool(none.any()):
             yield f"every map of this layer is the same at all places: nothing to mask with{which_images(none)}"

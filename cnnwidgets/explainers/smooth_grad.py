@@ -14,8 +14,9 @@ from cnnwidgets.outputs.targets import Target, resolve
 from cnnwidgets.running.forward import run
 
 from .attribution import Attribution
-from .engine.input_gradient import precise
+from .engine.gradients import FLAT
 from .engine.mean_gradient import MeanGradient
+from .engine.values import precise
 from .registry import register
 
 MOST_SAMPLES = 1_000_000
@@ -78,7 +79,7 @@ def smooth_grad(
     if not is_whole(seed):
         raise InputError(f"seed is {seed!r}; expected an int.")
     with torch.no_grad():
-        scores, chosen = resolve(target, run(model, images.clone()), score=score, batch=len(images))
+        scores, classes = resolve(target, run(model, images.clone()), score=score, batch=len(images))
     scores = scores.float().cpu()
     plain = precise(images)
     spread = noise * (plain.amax((1, 2, 3)) - plain.amin((1, 2, 3)))
@@ -90,9 +91,8 @@ def smooth_grad(
         return plain[index] + spread[index] * drawn.to(plain)
 
     def result(mean: torch.Tensor, notes: tuple[str, ...]) -> Attribution:
-        return Attribution(mean.float().cpu(), "smooth_grad", chosen, None, scores, notes)
+        return Attribution(mean.float().cpu(), "smooth_grad", classes, None, scores, notes)
 
-    gradients = MeanGradient(model, images, chosen, score, noisy, [1.0] * samples, batch)
+    gradients = MeanGradient(model, images, classes, score, noisy, [1.0] * samples, batch)
     mean = gradients.run(progress, result)
-    flat = "the gradient is zero everywhere: the score does not react to small changes of the input"
-    return result(mean, (*gradients.notes, *(() if bool(mean.any()) else (flat,))))
+    return result(mean, (*gradients.notes, *(() if bool(mean.any()) else (FLAT,))))

@@ -47,16 +47,16 @@ def mask_sum(class_index: int, mask: Any = None) -> Score:
             raise TargetError(f"mask_sum needs (N, classes, H, W); the model returned {shown(outputs)}.")
         if class_index >= maps.shape[1]:
             raise TargetError(f"mask_sum of class {class_index}: the model has {maps.shape[1]} classes.")
-        chosen = maps[:, class_index]
+        of_class = maps[:, class_index]
         if weights is None:
-            return chosen.sum((1, 2))
-        fits = weights.shape[-2:] == chosen.shape[1:] and (weights.ndim == 2 or len(weights) in (1, len(chosen)))
+            return of_class.sum((1, 2))
+        fits = weights.shape[-2:] == of_class.shape[1:] and (weights.ndim == 2 or len(weights) in (1, len(of_class)))
         if not fits:
             raise TargetError(
-                f"The mask has shape {tuple(weights.shape)}, the model's maps {tuple(chosen.shape)} (N, H, W). "
+                f"The mask has shape {tuple(weights.shape)}, the model's maps {tuple(of_class.shape)} (N, H, W). "
                 "Resize the mask to that (H, W); explain images that have masks of their own one at a time."
             )
-        return (chosen * weights.to(chosen)).sum((1, 2))
+        return (of_class * weights.to(of_class)).sum((1, 2))
 
     mask_sum_of_class.__name__ = mask_sum_of_class.__qualname__ = f"mask_sum({class_index})"
     return mask_sum_of_class
@@ -80,7 +80,7 @@ def detection(found: Mapping[str, torch.Tensor], index: int = 0, *, iou: float =
         >>> detection(found)([found])
         tensor([0.5000])
     """
-    _check_found(found)
+    _check_detections(found)
     number = len(found["boxes"])
     if not is_whole(index) or not -number <= index < number:
         raise TargetError(
@@ -117,8 +117,8 @@ def detection_score(box: Sequence[float] | torch.Tensor, label: int, *, iou: flo
         >>> target([{"boxes": boxes, "labels": torch.tensor([1, 1]), "scores": scores}])
         tensor([0.])
     """
-    place = torch.as_tensor(box, dtype=torch.float64).detach().cpu()
-    if place.shape != (4,) or not bool((place[2:] > place[:2]).all()):
+    corners = torch.as_tensor(box, dtype=torch.float64).detach().cpu()
+    if corners.shape != (4,) or not bool((corners[2:] > corners[:2]).all()):
         raise TargetError(f"box is {box!r}; expected x1, y1, x2, y2 in pixels with x2 > x1 and y2 > y1.")
     if not 0 < iou <= 1:
         raise TargetError(f"iou is {iou!r}; expected a share above 0, up to 1.")
@@ -130,34 +130,34 @@ def detection_score(box: Sequence[float] | torch.Tensor, label: int, *, iou: flo
                 f"A detection's score needs a list with a dict of boxes, labels and scores for each image; the model "
                 f"returned {shown(outputs)}."
             )
-        return torch.stack([_score(found, place, int(label), iou) for found in objects])
+        return torch.stack([_detection_score_of(image_objects, corners, int(label), iou) for image_objects in objects])
 
     name = f"detection of label {int(label)}"
     score_of_detection.__name__ = score_of_detection.__qualname__ = name
     return score_of_detection
 
 
-def _score(found: Mapping[str, torch.Tensor], place: torch.Tensor, label: int, iou: float) -> torch.Tensor:
-    scores: torch.Tensor = found["scores"]
-    overlap = _overlaps(found["boxes"].detach().double().cpu(), place)
-    overlap = overlap.where(found["labels"].cpu() == label, -1.0)
+def _detection_score_of(objects: Mapping[str, torch.Tensor], box: torch.Tensor, label: int, iou: float) -> torch.Tensor:
+    scores: torch.Tensor = objects["scores"]
+    overlap = _box_overlaps(objects["boxes"].detach().double().cpu(), box)
+    overlap = overlap.where(objects["labels"].cpu() == label, -1.0)
     if not len(overlap) or float(overlap.max()) < iou:
         return scores.new_zeros(())
     return scores[int(overlap.argmax())]
 
 
-def _overlaps(boxes: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
+def _box_overlaps(boxes: torch.Tensor, box: torch.Tensor) -> torch.Tensor:
     """(M,): intersection over union of each of (M, 4) with (4,)."""
-    low, high = torch.maximum(boxes[:, :2], place[:2]), torch.minimum(boxes[:, 2:], place[2:])
+    low, high = torch.maximum(boxes[:, :2], box[:2]), torch.minimum(boxes[:, 2:], box[2:])
     shared = (high - low).clamp(min=0).prod(1)
-    sizes = (boxes[:, 2:] - boxes[:, :2]).prod(1) + (place[2:] - place[:2]).prod()
+    sizes = (boxes[:, 2:] - boxes[:, :2]).prod(1) + (box[2:] - box[:2]).prod()
     return shared / (sizes - shared)
 
 
-def _check_found(found: Any) -> None:
-    if not isinstance(found, Mapping) or not {"boxes", "labels", "scores"} <= set(found):
+def _check_detections(objects: Any) -> None:
+    if not isinstance(objects, Mapping) or not {"boxes", "labels", "scores"} <= set(objects):
         raise TargetError(
-            f"Expected one image's detections, a dict of boxes, labels and scores; got {shown(found)}. A detector "
+            f"Expected one image's detections, a dict of boxes, labels and scores; got {shown(objects)}. A detector "
             "returns a list of them, in evaluation mode: pass model(images)[0]."
         )
 

@@ -12,7 +12,7 @@ from cnnwidgets.tracing.layouts.token_layout import Tokens
 
 from .attribution import Attribution
 from .engine.inputs import which_images
-from .engine.one_layer import layer_pass
+from .engine.one_layer import one_layer
 from .registry import register
 
 _CANCELS = 0.01
@@ -59,16 +59,16 @@ def xgrad_cam(
         >>> xgrad_cam(net, torch.tensor([[[[1.0, 3.0]]]]), layer="0").values  # (1*3 + 3*7) / 4 = 6
         tensor([[[ 6., 18.]]])
     """
-    seen = layer_pass(model, images, target, layer, call, score, tokens)
-    total = seen.maps.sum((2, 3))
-    weighted = torch.einsum("nkhw,nkhw->nk", seen.gradient, seen.maps)
+    layer_pass = one_layer(model, images, target, layer, call, score, tokens)
+    total = layer_pass.maps.sum((2, 3))
+    weighted = torch.einsum("nkhw,nkhw->nk", layer_pass.gradient, layer_pass.maps)
     # A map without any activation adds nothing, whatever its weight is.
     weights = torch.where(total == 0, 0.0, weighted / total.where(total != 0, torch.ones_like(total)))
-    values = torch.einsum("nk,nkhw->nhw", weights, seen.maps)
-    return seen.attribution(values, "xgrad_cam", *_notes(seen.maps, total))
+    values = torch.einsum("nk,nkhw->nhw", weights, layer_pass.maps)
+    return layer_pass.attribution(values, "xgrad_cam", *_cancelling_notes(layer_pass.maps, total))
 
 
-def _notes(maps: torch.Tensor, total: torch.Tensor) -> Iterator[str]:
+def _cancelling_notes(maps: torch.Tensor, total: torch.Tensor) -> Iterator[str]:
     magnitude = maps.abs().sum((2, 3))
     cancels = (total.abs() <= _CANCELS * magnitude) & (magnitude > 0)
     if bool(cancels.any()):

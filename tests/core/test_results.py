@@ -12,7 +12,7 @@ from PIL import Image
 
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.explainers.attribution import Attribution
-from cnnwidgets.explainers.display import coloured
+from cnnwidgets.explainers.display import map_colours
 
 NAN, INF = math.nan, math.inf
 
@@ -113,7 +113,7 @@ def test_the_picture_shows_the_maps_in_their_colours() -> None:
 
 
 def test_signed_colours_put_zero_in_the_neutral_middle() -> None:
-    colours = coloured(np.array([[-1.0, 0.0, 1.0]], np.float32), signed=True)
+    colours = map_colours(np.array([[-1.0, 0.0, 1.0]], np.float32), signed=True)
     assert colours.tolist() == [[[33, 102, 172], [247, 247, 247], [178, 24, 43]]]
 
 

@@ -12,6 +12,8 @@ import cnnwidgets as cw
 from cnnwidgets.checks import insertion_deletion, randomised
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.incremental import Edited
+from cnnwidgets.pictures.picture import load_picture
+from cnnwidgets.pictures.preprocess import preprocess_for
 from cnnwidgets.running.forward import fitted
 
 X = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -141,8 +143,8 @@ def test_pictures_and_checks_under_another_default_type() -> None:
     import numpy as np
 
     net, picture = Net().float(), np.arange(16 * 16 * 3, dtype=np.uint8).reshape(16, 16, 3)
-    preprocess = cw.core.preprocess.preprocess_for(net)
-    assert cw.pictures.picture.load_picture(picture, net, preprocess).tensor.dtype == torch.float32
+    preprocess = preprocess_for(net)
+    assert load_picture(picture, net, preprocess).tensor.dtype == torch.float32
     curves = insertion_deletion(net, X, cw.explainers.grad_cam(net, X, 1), steps=4)
     assert curves.fractions.tolist() == [0.0, 0.25, 0.5, 0.75, 1.0]
     assert randomised(net, X, "grad_cam", 1).stages

@@ -10,7 +10,7 @@ from torch import nn
 
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError, TargetError
 from cnnwidgets.core.progress import Step
-from cnnwidgets.explainers.engine.batches import estimated_batch
+from cnnwidgets.explainers.engine.memory import estimated_batch
 from cnnwidgets.explainers.engine.patches import blurred, starts
 from cnnwidgets.explainers.occlusion import sweep
 from cnnwidgets.explainers.occlusion.explainer import Occlusion, occlusion

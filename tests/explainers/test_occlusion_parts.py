@@ -14,7 +14,7 @@ from torch import nn
 
 from cnnwidgets.core.progress import Step
 from cnnwidgets.explainers.occlusion.cover import Covering, mask_of
-from cnnwidgets.explainers.occlusion.display import filled_in, nearest
+from cnnwidgets.explainers.occlusion.display import filled_in, nearest_class
 from cnnwidgets.explainers.occlusion.estimates import Estimates
 from cnnwidgets.explainers.occlusion.explainer import occlusion
 from cnnwidgets.explainers.occlusion.kriging import compared, fitting_lengths, weights
@@ -171,7 +171,7 @@ def test_what_is_filled_in_lies_between_what_is_known(rows: int, cols: int, seed
     known = torch.rand(rows, cols, generator=generator) < 0.3
     values = torch.randn(2, rows, cols, generator=generator)
     found = filled_in(values.masked_fill(~known, 1e6), known)
-    classes = nearest(torch.arange(rows * cols).view(rows, cols).masked_fill(~known, -1))
+    classes = nearest_class(torch.arange(rows * cols).view(rows, cols).masked_fill(~known, -1))
     if not bool(known.any()):
         assert bool(found.isnan().all())
         assert bool((classes == -1).all())

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import torch
 from torch import nn
@@ -16,28 +15,24 @@ from cnnwidgets.core.network import walked_once
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.readout import reading, readout_of
-from cnnwidgets.outputs.targets import Chosen, Target, class_scores, resolve
+from cnnwidgets.outputs.targets import Chosen, Target, class_scores
 from cnnwidgets.running.batches_of_one import may_be_the_batch, refuse_several
-from cnnwidgets.running.forward import run
 from cnnwidgets.running.own_gradients import again
 from cnnwidgets.state.preserved import generators_now, have_moved, preserved
-from cnnwidgets.tracing.function_layers import FunctionLayer, Key
 from cnnwidgets.tracing.layouts.layouts import Layouts
-from cnnwidgets.tracing.layouts.memory import Memory
-from cnnwidgets.tracing.layouts.plain_pass import PlainPass
 from cnnwidgets.tracing.layouts.token_layout import Tokens
 from cnnwidgets.tracing.placement import Placement
 
-from .call_outputs import Call, Output
-from .default_layer import considered, default_layer, inside_attention, left_out
-from .followed import looked
-from .gradients import differentiate, fresh_input, nodes_between, saturation_notes
+from .default_layer import considered, default_layer, has_tokens, inside_attention, left_out
+from .forward_pass import Question
+from .gradients import differentiate, saturation_notes
 from .inputs import checked, input_notes, weight_notes
-from .layer_outputs import Watch, refusal
-from .layers import Functions, all_functions, asked_layouts, located
+from .layer_notes import refusal
+from .layer_outputs import NO_TENSOR, Output, WatchedCall
 from .notes import change_notes, model_notes, random_notes
-from .values import for_display
-from .which_call import call_notes, rank
+from .score_graph import nodes_between
+from .values import for_display, precise
+from .which_call import call_notes
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,151 +124,105 @@ def observe(
     with Deferral(), torch.inference_mode(False), torch.set_grad_enabled(gradients), reading(readout), walked_once():
         images = checked(model, images)
         notes = [*input_notes(images), *model_notes(model)]
-        with preserved(model, evaluate=True) as kept:
+        layers = None if layers is None else list(layers)
+
+        def once() -> Observation:
+            question = Question(model, images, target, score, layers, tokens)
+            return _observed(question, keep_maps=keep_maps, gradients=gradients)
+
+        with preserved(model, evaluate=True) as preservation:
             generators = generators_now()
             try:
-                found = again(lambda: _observe(model, images, target, layers, keep_maps, gradients, score, tokens))
+                observation = again(once)
             except CnnWidgetsError as error:
                 if may_be_the_batch(error):
                     refuse_several(model, images, error)
                 raise
             drawn = [*random_notes(model, images)] if have_moved(generators) else []
-        seen = found.scores if found.outputs is None else found.outputs
-        notes += weight_notes(model, doubtful=bool(notes) or not bool(seen.isfinite().all()))
-        if found.outputs is not None and readout.choice:
+        numbers = observation.scores if observation.outputs is None else observation.outputs
+        notes += weight_notes(model, doubtful=bool(notes) or not bool(numbers.isfinite().all()))
+        if observation.outputs is not None and readout.choice:
             notes.append(readout.choice)  # also where a function is explained: these are the class scores beside it
-        notes += [*found.notes, *drawn, *change_notes(kept.changed)]
-        return replace(found, notes=tuple(dict.fromkeys(notes)), kind=readout.kind or "number")
+        notes += [*observation.notes, *drawn, *change_notes(preservation.changed)]
+        return replace(observation, notes=tuple(dict.fromkeys(notes)), kind=readout.kind or "number")
 
 
-def _observe(
-    model: nn.Module,
-    images: torch.Tensor,
-    target: Target,
-    layers: Iterable[str | nn.Module] | None,
-    keep_maps: bool,
-    gradients: bool,
-    score: str,
-    tokens: Tokens,
-) -> Observation:
-    functions: dict[Key, FunctionLayer] = {}
-    wanted: set[str] | None = None
-    if layers is None:
-        functions.update(all_functions(model, images))
-    else:
-        wanted = set()
-        for layer in layers:
-            name, its_functions = located(model, images, layer)
-            wanted.add(name)
-            functions.update(its_functions)
-    found, memory, drift = looked(
-        lambda memory: _look(model, images, wanted, functions, memory, gradients),
-        lambda recorded: asked_layouts(model, images, wanted, tokens, recorded=recorded),
+def _observed(question: Question, *, keep_maps: bool, gradients: bool) -> Observation:
+    """The observation without what is to be said of the model as such."""
+    names = None if question.names is None else set(question.names)
+    forward_pass = question.settled(
+        lambda: question.watched(
+            lambda call: call.name,
+            lambda name, output: output.layout.mapped and (names is None or name in names),
+        )
     )
-    layouts = memory.layouts
-    watch, raw, last = found.watch, found.raw, found.last
-    for name in wanted or ():
-        if name in last and len(last[name].shape) == 4 and not last[name].stacked:
-            raise NotSpatial(refusal(name, last[name].layout, watch.spatial))
-    scores, chosen = resolve(target, raw, score=score, batch=len(images))
-    notes = [*saturation_notes(raw, score, len(images)), *drift]
-    if layouts.note is not None:
-        notes.append(layouts.note)
-
-    chosen_layers = {
-        name: output
-        for name, output in last.items()
-        if output.value is not None and output.spatial and (wanted is None or name in wanted)
-    }
-    unsure = frozenset(name for name, output in chosen_layers.items() if not output.layout.sure)
-    forms = {name: output.layout.form for name, output in chosen_layers.items() if output.layout.form is not None}
-    distinct = {id(output): output for output in chosen_layers.values()}
+    watch = forward_pass.watch
+    calls = [call for call in watch.calls.values() if names is None or call.name in names]
+    for call in calls:
+        layout = call.output.layout
+        if names is not None and len(layout.shape) == 4 and not layout.stacked:
+            raise NotSpatial(refusal(call.name, layout, watch.spatial))
+    scores, classes = forward_pass.resolved
+    layers = [call for call in calls if call.output.value is not None and call.output.layout.mapped]
+    distinct = {id(call.output): call.output for call in layers}
     reducers = {key: _Reducer(output, keep_maps) for key, output in distinct.items()}
-    last.clear()
-    input_gradient = None
-    if gradients and scores.requires_grad:
-        input_gradient = _backward(scores, found.leaf, list(reducers.values()))
-    inside = inside_attention(model) if any(form.has_tokens for form in forms.values()) else set()
-    able = [name for name, output in chosen_layers.items() if considered(output, name, inside)]
-    by_name = {name: reducers[id(output)] for name, output in chosen_layers.items()}
-    reached = {name: reducer for name, reducer in by_name.items() if reducer.cam is not None}
-    missing = len(by_name) - len(reached)
-    if gradients and missing:
-        notes.append(f"no gradient reaches {missing} of {len(by_name)} layers; they have no map for the class")
-    reacts = frozenset(name for name, reducer in reached.items() if reducer.reacts)
-    # As default_layer has it.
-    of_tokens = {name for name, form in forms.items() if form.has_tokens}
-    silent = [name for name in able if name in reached and name not in of_tokens]
-    default = next(reversed([name for name in able if name in reacts] or silent), None)
-    if default is None and wanted is None:
-        default = default_layer(model, images, target, score, functions, memory)[0]
-    if wanted is None:
-        notes += left_out(layouts, default)
+    watch.calls.clear()
+    del calls
+    leaf = forward_pass.leaf
+    input_gradient = _backward(scores, leaf, [*reducers.values()]) if gradients and scores.requires_grad else None
+    by_name = {call.name: reducers[id(call.output)] for call in layers}
+    default = _default(question, layers, by_name)
+    outputs = forward_pass.outputs
+    layouts = {call.name: call.output.layout for call in layers}
+    forms = {name: layout.form for name, layout in layouts.items() if layout.form is not None}
     return Observation(
         maps={name: reducer.maps for name, reducer in by_name.items() if reducer.maps is not None},
-        cam={name: reducer.cam for name, reducer in reached.items() if reducer.cam is not None},
-        contribution={n: r.contribution for n, r in reached.items() if r.contribution is not None},
-        reacts=reacts,
-        calls=dict(watch.calls),
-        shapes=dict(watch.shapes),
-        order=watch.order,
-        outputs=_table(raw, len(images)),
+        cam={name: reducer.cam for name, reducer in by_name.items() if reducer.cam is not None},
+        contribution={n: r.contribution for n, r in by_name.items() if r.contribution is not None},
+        reacts=frozenset(name for name, reducer in by_name.items() if reducer.reacts),
+        calls={name: len(its_layouts) for name, its_layouts in watch.layouts.items()},
+        shapes={name: None if every[-1] is NO_TENSOR else every[-1].shape for name, every in watch.layouts.items()},
+        order=list(watch.layouts),
+        outputs=_table(outputs, len(question.images)),
         scores=scores.detach().float().cpu(),
-        chosen=chosen,
+        chosen=classes,
         input_gradient=None if input_gradient is None else input_gradient.float().cpu(),
-        notes=tuple(notes),
-        mapped=frozenset(chosen_layers),
-        unsure=unsure,
+        notes=tuple(_notes_of_pass(question, outputs, by_name, default, gradients=gradients)),
+        mapped=frozenset(by_name),
+        unsure=frozenset(name for name, layout in layouts.items() if not layout.sure),
         tokens={name: form.notes() for name, form in forms.items() if form.notes()},
-        called={name: tuple(call_notes(name, found.indices[name], watch.layouts[name])) for name in chosen_layers},
-        placements={name: output.layout.placement for name, output in chosen_layers.items()},
+        called={call.name: tuple(call_notes(call.name, call.index, watch.layouts[call.name])) for call in layers},
+        placements={name: layout.placement for name, layout in layouts.items()},
         default=default,
-        discrete=frozenset(name for name, output in chosen_layers.items() if not output.floating),
-        layouts=layouts,
+        discrete=frozenset(call.name for call in layers if not call.output.floating),
+        layouts=question.memory.layouts,
         changes={name: reducer.change for name, reducer in by_name.items() if reducer.change},
     )
 
 
-@dataclass
-class _Pass:
-    """One forward pass: what the model returned for ``leaf``, and an output of each layer that ran.
-
-    ``indices`` tells which of the layer's calls made it.
-    """
-
-    watch: Watch
-    leaf: torch.Tensor
-    raw: Any
-    last: dict[str, Output]
-    indices: dict[str, int]
+def _default(question: Question, layers: list[WatchedCall], by_name: dict[str, _Reducer]) -> str | None:
+    """What :func:`~.default_layer.default_layer` would say, as far as the gradients that are there tell it."""
+    with_tokens = {call.name for call in layers if has_tokens(call.output.layout)}
+    inside = inside_attention(question.model) if with_tokens else set()
+    able = [call.name for call in layers if considered(call.output, call.name, inside)]
+    speaking = [name for name in able if by_name[name].reacts]
+    silent = [name for name in able if by_name[name].cam is not None and name not in with_tokens]
+    default = next(reversed(speaking or silent), None)
+    return default_layer(question)[0] if default is None and question.names is None else default
 
 
-def _look(
-    model: nn.Module,
-    images: torch.Tensor,
-    wanted: set[str] | None,
-    functions: Functions,
-    memory: Memory,
-    gradients: bool,
-) -> _Pass:
-    last: dict[str, Output] = {}
-    indices: dict[str, int] = {}
-
-    def see(now: Call) -> None:
-        before = last.get(now.name)
-        if before is not None and rank(now.output.layout) < rank(before.layout):
-            return
-        last.pop(now.name, None)
-        last[now.name], indices[now.name] = now.output, now.index
-
-    def wants(name: str, output: Output) -> bool:
-        return output.spatial and (wanted is None or name in wanted)
-
-    leaf, x = fresh_input(images) if gradients else (images, images.clone())
-    watch = Watch(model, see, wants, memory.layouts, functions, plain=None if memory.answers(None) else PlainPass(x))
-    with watch.following():
-        raw = run(model, x)
-    return _Pass(watch, leaf, raw, last, indices)
+def _notes_of_pass(
+    question: Question, outputs: object, by_name: dict[str, _Reducer], default: str | None, *, gradients: bool
+) -> Iterator[str]:
+    yield from saturation_notes(outputs, question.score, len(question.images))
+    yield from question.drift
+    if question.memory.layouts.note is not None:
+        yield question.memory.layouts.note
+    missing = sum(reducer.cam is None for reducer in by_name.values())
+    if gradients and missing:
+        yield f"no gradient reaches {missing} of {len(by_name)} layers; they have no map for the class"
+    if question.names is None:
+        yield from left_out(question.memory.layouts, default)
 
 
 def _backward(scores: torch.Tensor, leaf: torch.Tensor, reducers: list[_Reducer]) -> torch.Tensor | None:
@@ -321,8 +270,7 @@ class _Reducer:
             return
         with torch.no_grad():
             gradient = self._to_own(gradient)
-            if maps.dtype in (torch.float16, torch.bfloat16):
-                maps, gradient = maps.float(), gradient.float()
+            maps, gradient = precise(maps), precise(gradient)
             weights = gradient.mean((2, 3))
             # Of complex maps the real part, which is what a change of both parts adds to the score.
             cam: torch.Tensor = torch.einsum("nk,nkhw->nhw", weights.conj(), maps).real

@@ -4,37 +4,31 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import replace
 
 import torch
 from torch import nn
-from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from cnnwidgets.core.errors import Cancelled, TargetError, is_out_of_memory
 from cnnwidgets.core.network import Network
 from cnnwidgets.incremental.layer_call import calls_of
-from cnnwidgets.outputs.targets import Chosen, Target, resolve
+from cnnwidgets.outputs.targets import Chosen, resolve
 from cnnwidgets.running.forward import run
-from cnnwidgets.tracing.layouts.layouts import Layouts
-from cnnwidgets.tracing.layouts.memory import Memory
+from cnnwidgets.tracing.layouts.layouts import Layout, Layouts
 from cnnwidgets.tracing.layouts.plain_pass import PlainPass
 from cnnwidgets.tracing.layouts.rules import is_attention
 
-from .call_outputs import Call, Output
-from .gradients import fresh_input
-from .halves import part_of
-from .layer_outputs import Watch
-from .layers import Functions
+from .forward_pass import Question
+from .layer_outputs import Output, WatchedCall
+from .memory import part_of
+from .score_graph import ScoreGraph
 from .which_call import rank
 
 Choice = tuple[str | None, int | None]
 """A layer, or None if none has maps or that cannot be told yet; and which of its calls."""
 
 
-def default_layer(
-    model: nn.Module, images: torch.Tensor, target: Target, score: str, functions: Functions, memory: Memory
-) -> Choice:
-    """The last call with maps of more than one place that the score of the first image depends on.
+def default_layer(question: Question) -> Choice:
+    """The last call with maps of more than one position that the score of the first image depends on.
 
     The autograd graph tells, whether a method needs it or not. The gradient must not be zero everywhere, as it is
     in the branch of a network that makes other classes; maps of tokens must have one at the grid: a class token
@@ -43,58 +37,46 @@ def default_layer(
     other, from the last on, until the score moves. Whole numbers and booleans, and parts of an attention, are not
     considered; if the score depends on no layer, it is the last.
     """
-    first = images[:1]
-    aim = part_of(target, slice(0, 1), images)
     try:
-        candidates, scores, chosen, odd = _candidates(model, first, aim, score, functions, memory)
+        candidates, score, target = _candidates(question)
     except TargetError:  # told where all images are run, with their number
         return None, None
-    if odd or not candidates:
+    if not candidates:
         return None, None
-    graph = Graph(scores)
-    reached = [call for call in candidates if graph.reaches(call.output)]
-    speaking = (call for call in reversed(reached) if speaks(call.output, scores))
-    silent = (call for call in reversed(reached) if not _has_tokens(call.output))
+    graph = ScoreGraph(score)
+    reached_calls = [call for call in candidates if graph.reaches(call.output)]
+    speaking = (call for call in reversed(reached_calls) if speaks(call.output, score))
+    silent = (call for call in reversed(reached_calls) if not has_tokens(call.output.layout))
     for call in itertools.chain(speaking, silent):
-        return _preferred(call, reached)
-    if not reached:
+        return _preferred(call, reached_calls)
+    if not reached_calls:
         for call in reversed(candidates):
-            if _moves(model, first, chosen, score, functions, call, scores):
+            if _moves(question, call, score, target):
                 return _preferred(call, candidates)
     return candidates[-1].name, candidates[-1].index
 
 
-def _preferred(call: Call, candidates: list[Call]) -> Choice:
+def _candidates(question: Question) -> tuple[list[WatchedCall], torch.Tensor, Chosen]:
+    """Calls with maps in order, none where only a recording can tell the layouts; and the score with its target."""
+    image, inside = question.images[:1], inside_attention(question.model)
+    target = part_of(question.target, slice(0, 1), question.images)
+    with torch.enable_grad():
+        forward_pass = question.watched(
+            lambda call: id(call.output) if considered(call.output, call.name, inside) else None,
+            lambda *_: False,
+            images=image,
+        )
+        score, classes = resolve(target, forward_pass.outputs, score=question.score, batch=1)
+    pathway = forward_pass.watch.pathway
+    odd = isinstance(pathway, PlainPass) and pathway.odd
+    return [] if odd else list(forward_pass.watch.calls.values()), score, classes
+
+
+def _preferred(call: WatchedCall, candidates: list[WatchedCall]) -> Choice:
     """Of the calls of this layer, the one that sees the image as it is."""
-    same = [one for one in candidates if one.name == call.name]
-    best = max(same, key=lambda one: (rank(one.output.layout), one.index))
+    same = [other for other in candidates if other.name == call.name]
+    best = max(same, key=lambda other: (rank(other.output.layout), other.index))
     return best.name, best.index
-
-
-class Graph:
-    """The autograd graph behind scores, looked through no further than needed."""
-
-    def __init__(self, scores: torch.Tensor) -> None:
-        start = get_gradient_edge(scores) if scores.requires_grad else None
-        self._reached = {(start.node, start.output_nr)} if start is not None else set()
-        self._pending = [start.node] if start is not None else []
-        self._visited = set(self._pending)
-
-    def reaches(self, output: Output) -> bool:
-        """Whether the scores depend on ``output`` by differentiable operations."""
-        edge: GradientEdge | None = output.edge
-        if edge is None:
-            return False
-        goal = (edge.node, edge.output_nr)
-        while goal not in self._reached and self._pending:
-            for earlier, number in self._pending.pop().next_functions:
-                if earlier is None:
-                    continue
-                self._reached.add((earlier, number))
-                if earlier not in self._visited:
-                    self._visited.add(earlier)
-                    self._pending.append(earlier)
-        return goal in self._reached
 
 
 def left_out(layouts: Layouts, name: str | None) -> Iterator[str]:
@@ -114,7 +96,7 @@ def left_out(layouts: Layouts, name: str | None) -> Iterator[str]:
 
 def considered(output: Output, name: str, inside: set[str]) -> bool:
     """Whether a layer may be explained by default; ``inside`` names those within an attention."""
-    return output.spatial and output.floating and not (_has_tokens(output) and name in inside)
+    return output.layout.mapped and output.floating and not (has_tokens(output.layout) and name in inside)
 
 
 def inside_attention(model: nn.Module) -> set[str]:
@@ -124,31 +106,9 @@ def inside_attention(model: nn.Module) -> set[str]:
     return {name for name in modules if any(name.startswith(f"{outer}.") for outer in around)}
 
 
-def _candidates(
-    model: nn.Module, image: torch.Tensor, target: Target, score: str, functions: Functions, memory: Memory
-) -> tuple[list[Call], torch.Tensor, Chosen, bool]:
-    """Calls with maps in order, the score and its target, and whether only a recording can tell the layouts."""
-    inside = inside_attention(model)
-    last: dict[int, Call] = {}
-
-    def see(now: Call) -> None:
-        if considered(now.output, now.name, inside):
-            last.pop(id(now.output), None)
-            last[id(now.output)] = now
-
-    with torch.enable_grad():
-        x = fresh_input(image)[1]
-        plain = None if memory.answers(None) else PlainPass(x)
-        watch = Watch(model, see, lambda *_: False, replace(memory.layouts, batch=1), functions, plain=plain)
-        with watch.following():
-            outputs = run(model, x)
-        scores, chosen = resolve(target, outputs, score=score, batch=1)
-    return list(last.values()), scores, chosen, plain is not None and plain.odd
-
-
-def _has_tokens(output: Output) -> bool:
-    form = output.layout.form
-    return form is not None and form.has_tokens
+def has_tokens(layout: Layout) -> bool:
+    """Whether the maps lie in it as tokens."""
+    return layout.form is not None and layout.form.has_tokens
 
 
 def speaks(output: Output, scores: torch.Tensor) -> bool:
@@ -166,17 +126,9 @@ def speaks(output: Output, scores: torch.Tensor) -> bool:
     return gradient is not None and bool(output.gradient(gradient).any())
 
 
-def _moves(
-    model: nn.Module,
-    image: torch.Tensor,
-    chosen: Chosen,
-    score: str,
-    functions: Functions,
-    call: Call,
-    scores: torch.Tensor,
-) -> bool:
+def _moves(question: Question, call: WatchedCall, score: torch.Tensor, target: Chosen) -> bool:
     """Whether the score is another one where the call returns other maps."""
-    form = call.output.layout.form
+    network, form = Network.of(question.model), call.output.layout.form
 
     def changed(index: int, old: torch.Tensor | None) -> torch.Tensor | None:
         if index != call.index or old is None:
@@ -186,15 +138,16 @@ def _moves(
         other = maps + noise * (maps.abs().nan_to_num(0, 0, 0).amax() + 1)
         return other if form is None else form.put(other, old)
 
-    is_function = any(one.name == call.name for one in functions.values())
-    layer = call.name if is_function else Network.of(model).find(call.name)[1]
+    is_function = any(function.name == call.name for function in question.functions.values())
+    layer = call.name if is_function else network.find(call.name)[1]
     try:
-        with torch.no_grad(), calls_of(Network.of(model).base, layer, functions, changed):
-            moved = resolve(chosen, run(model, image.clone()), score=score, batch=1)[0]
+        with torch.no_grad(), calls_of(network.base, layer, question.functions, changed):
+            outputs = run(question.model, question.images[:1].clone())
+            moved = resolve(target, outputs, score=question.score, batch=1)[0]
     except Cancelled:
         raise
     except Exception as error:
         if is_out_of_memory(error):
             raise
         return True  # the model cannot do without what it returned
-    return not torch.equal(moved, scores.detach())
+    return not torch.equal(moved, score.detach())

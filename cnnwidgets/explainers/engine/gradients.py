@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.autograd.graph import get_gradient_edge
+from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError
+from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.outputs.readout import current, reading
 from cnnwidgets.outputs.scores import remember
+from cnnwidgets.outputs.targets import Chosen, Target, resolve
+from cnnwidgets.running.forward import run
 
 from .notes import output_notes
+from .relu_rules import Guidance, Rule
+from .values import range_notes
+
+FLAT = "the gradient is zero everywhere: the score does not react to small changes of the input"
 
 
 def fresh_input(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -40,33 +48,64 @@ def differentiate(scores: torch.Tensor, wrt: Sequence[Any]) -> list[torch.Tensor
         ) from error
 
 
-def nodes_between(scores: torch.Tensor, leaf: torch.Tensor) -> set[Any]:
-    """The autograd nodes on a path from ``scores`` back to ``leaf``: those that a backward pass to ``leaf`` visits."""
-    users: dict[Any, list[Any]] = {}
-    pending = [get_gradient_edge(scores).node]
-    seen = set(pending)
-    while pending:
-        node = pending.pop()
-        for earlier, _ in node.next_functions:
-            if earlier is not None:
-                users.setdefault(earlier, []).append(node)
-                if earlier not in seen:
-                    seen.add(earlier)
-                    pending.append(earlier)
-    goal = get_gradient_edge(leaf).node
-    between = {goal}
-    pending = [goal]
-    while pending:
-        for node in users.get(pending.pop(), []):
-            if node not in between:
-                between.add(node)
-                pending.append(node)
-    return between
-
-
 def saturation_notes(outputs: Any, score: str, batch: int) -> Iterator[str]:
-    """What the scores of all classes say about the map of one; see :func:`~._trust.output_notes`."""
+    """What the scores of all classes say about the map of one; see :func:`~.notes.output_notes`."""
     around = current()
-    with reading(around.inner()) as seen:
+    with reading(around.inner()) as readout:
         remember(outputs, batch, by_function=around.by_function)
-    yield from output_notes(seen, score)
+    yield from output_notes(readout, score)
+
+
+@dataclass(frozen=True, eq=False)
+class InputGradient:
+    """A gradient of the input, still in the model's precision and on its device.
+
+    Attributes:
+        gradient: (N, C, H, W).
+        scores: (N,).
+        target: the class of each image, or the callable.
+        notes: as in ``Attribution.notes``.
+    """
+
+    gradient: torch.Tensor
+    scores: torch.Tensor
+    target: Chosen
+    notes: tuple[str, ...]
+
+    def attribution(
+        self, method: str, values: torch.Tensor | None = None, layer: str | None = None, *notes: str
+    ) -> Attribution:
+        """``values``, by default the gradient itself, as a result of ``method``; its notes come after ``notes``."""
+        exact = self.gradient if values is None else values
+        values = exact.float().cpu()
+        all_notes = tuple(dict.fromkeys([*notes, *self.notes]))
+        return Attribution(
+            values, method, self.target, layer, self.scores.float().cpu(), (*all_notes, *range_notes(exact))
+        )
+
+
+def input_gradient(
+    model: nn.Module, images: torch.Tensor, target: Target, score: str, rule: Rule = "plain"
+) -> InputGradient:
+    """One forward and one backward, with ``rule`` at each ReLU.
+
+    Raises:
+        TargetError: the target does not fit the model.
+        CnnWidgetsError: the model failed, or no gradient reaches the input.
+    """
+    guidance = Guidance(rule)
+    leaf, x = fresh_input(images)
+    with guidance.forward():
+        outputs = run(model, x)
+    scores, classes = resolve(target, outputs, score=score, batch=len(images))
+    with guidance.backward(scores):
+        (gradient,) = differentiate(scores, [leaf])
+    if gradient is None:
+        raise CnnWidgetsError(
+            "No gradient reaches the input: the model detaches, rounds, or runs part of its forward under "
+            "torch.no_grad(). A method that needs no gradient, such as occlusion, still works."
+        )
+    notes = list(guidance.notes())
+    if not bool(gradient.any()):
+        notes.append(FLAT if rule == "plain" else f"the gradient is zero everywhere: the {rule} rule lets none by")
+    return InputGradient(gradient, scores.detach(), classes, tuple(notes))

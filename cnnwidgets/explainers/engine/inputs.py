@@ -89,10 +89,10 @@ _finite_at: weakref.WeakKeyDictionary[nn.Module, list[tuple[weakref.ref[torch.Te
 
 
 def _unchanged(base: nn.Module, tensors: list[torch.Tensor]) -> bool:
-    known = _finite_at.get(base)
-    if known is None or len(known) != len(tensors):
+    before = _finite_at.get(base)
+    if before is None or len(before) != len(tensors):
         return False
-    return all(was() is now and state == _state(now) for (was, state), now in zip(known, tensors, strict=True))
+    return all(was() is now and state == _state(now) for (was, state), now in zip(before, tensors, strict=True))
 
 
 def _state(tensor: torch.Tensor) -> tuple[int, int]:

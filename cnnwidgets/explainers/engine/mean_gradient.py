@@ -11,9 +11,9 @@ from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.outputs.targets import Chosen
 
-from .batches import estimated_batch
-from .chunks import Chunks, batch_size
-from .input_gradient import input_gradient, precise
+from .gradients import input_gradient
+from .memory import Chunks, batch_size, estimated_batch
+from .values import precise
 
 Variant = Callable[[int, int], torch.Tensor]
 """``(image, number) -> (C, H, W)``, the same whenever it is asked for."""
@@ -24,7 +24,7 @@ class MeanGradient:
 
     Args:
         images: (N, C, H, W).
-        chosen: what is explained, as :func:`~cnnwidgets.outputs.targets.resolve` returned it for ``images``.
+        target: what is explained, as :func:`~cnnwidgets.outputs.targets.resolve` returned it for ``images``.
         variant: makes the input of one visit.
         weights: of each variant.
         batch: variants at a time; None: by the image's size. Halved when memory runs out.
@@ -34,17 +34,17 @@ class MeanGradient:
         self,
         model: nn.Module,
         images: torch.Tensor,
-        chosen: Chosen,
+        target: Chosen,
         score: str,
         variant: Variant,
         weights: Sequence[float],
         batch: int | None,
     ) -> None:
-        self._model, self._images, self._chosen, self._score = model, images, chosen, score
+        self._model, self._images, self._target, self._score = model, images, target, score
         self._variant, self._weights = variant, weights
         self._chunks = Chunks(batch_size(batch, estimated_batch(images[0], len(weights))))
         self._sums = torch.full_like(precise(images), torch.nan)
-        self._done = [0.0] * len(images)
+        self._weight_sums = [0.0] * len(images)
 
     def run(
         self,
@@ -67,8 +67,10 @@ class MeanGradient:
                 for count in self._visit(index):
                     partial = None
                     if callable(progress):
-                        done = meter.done + count
-                        partial = result(self._mean(), (f"partial: {done} of {total} gradients are known", *self.notes))
+                        ready = meter.done + count
+                        partial = result(
+                            self._mean(), (f"partial: {ready} of {total} gradients are known", *self.notes)
+                        )
                     meter.advance(count, partial)
         return self._mean()
 
@@ -78,8 +80,8 @@ class MeanGradient:
         return self._chunks.notes
 
     def _mean(self) -> torch.Tensor:
-        done = torch.tensor(self._done, device=self._sums.device, dtype=self._sums.dtype)
-        return self._sums / done[:, None, None, None]
+        weight_sums = torch.tensor(self._weight_sums, device=self._sums.device, dtype=self._sums.dtype)
+        return self._sums / weight_sums[:, None, None, None]
 
     def _visit(self, index: int) -> Iterator[int]:
         # Spread over the whole range from the beginning, so that the mean so far says something about the mean.
@@ -87,10 +89,10 @@ class MeanGradient:
         for now, gradient in self._chunks.each(order, lambda numbers: self._gradient(index, numbers)):
             weights = [self._weights[number] for number in now]
             self._sums[index] += torch.einsum("b,bchw->chw", gradient.new_tensor(weights), gradient)
-            self._done[index] += sum(weights)
+            self._weight_sums[index] += sum(weights)
             yield len(now)
 
     def _gradient(self, index: int, numbers: list[int]) -> torch.Tensor:
         variants = torch.stack([self._variant(index, number) for number in numbers]).to(self._images.dtype)
-        target = self._chosen if callable(self._chosen) else self._chosen[index]
+        target = self._target if callable(self._target) else self._target[index]
         return precise(input_gradient(self._model, variants, target, self._score).gradient)

@@ -24,34 +24,34 @@ _ROUNDING = 4
 """Scores that differ by this many units in the last place are the same."""
 
 
-def output_notes(seen: Readout, score: str) -> Iterator[str]:
+def output_notes(readout: Readout, score: str) -> Iterator[str]:
     """What the scores of all classes say about the map of one.
 
     Args:
-        seen: what the model returned, and what it was taken for.
+        readout: what the model returned, and what it was taken for.
         score: ``"logit"`` or ``"probability"``, what is explained.
     """
-    table, kind = seen.table, seen.kind
-    yield from reading_notes(seen, score)
+    table, kind = readout.table, readout.kind
+    yield from reading_notes(readout, score)
     if table is None or kind is None:
         return
     if table.shape[1] > 1:
         yield from _same_notes(table)
     if kind in ("softmax", "sigmoid") or (score == "probability" and has_probabilities(kind)):
-        yield from _saturation_notes(probabilities(table, kind), seen)
+        yield from _saturation_notes(probabilities(table, kind), readout)
 
 
-def reading_notes(seen: Readout, score: str) -> Iterator[str]:
+def reading_notes(readout: Readout, score: str) -> Iterator[str]:
     """Those of :func:`output_notes` that hold for every class."""
-    yield from seen.notes
-    if seen.table is None or seen.table.shape[1] < 2:
+    yield from readout.notes
+    if readout.table is None or readout.table.shape[1] < 2:
         return
-    if seen.kind == "softmax":
+    if readout.kind == "softmax":
         yield (
             "the model's output is already a softmax: the map also shows what speaks against the other classes; "
             "explain the model before its softmax"
         )
-    if seen.kind == "log_softmax" and score == "logit":
+    if readout.kind == "log_softmax" and score == "logit":
         yield (
             "the model's output is already a log-softmax: the map of a log-probability also shows what speaks against "
             "the other classes; explain the model before its log-softmax"
@@ -66,16 +66,18 @@ def _same_notes(table: torch.Tensor) -> Iterator[str]:
         yield f"every class has the same score{which_images(same)}: the model does not tell the classes apart"
 
 
-def _saturation_notes(shares: torch.Tensor, seen: Readout) -> Iterator[str]:
+def _saturation_notes(shares: torch.Tensor, readout: Readout) -> Iterator[str]:
     """That changes of the image hardly change the score explained, since it is at the end of its range."""
-    if seen.kind in COMPETING:
+    if readout.kind in COMPETING:
         highest = shares.amax(1)
-    elif seen.explained is None:
+    elif readout.explained is None:
         return
     else:  # other classes have nothing to do with it
-        highest = shares[torch.arange(len(shares)), list(seen.explained)]
+        highest = shares[torch.arange(len(shares)), list(readout.explained)]
     if bool((highest > SATURATED).any()):
-        advice = f"explain the model before its {seen.kind}" if seen.kind in ("softmax", "sigmoid") else "use logits"
+        advice = (
+            f"explain the model before its {readout.kind}" if readout.kind in ("softmax", "sigmoid") else "use logits"
+        )
         yield f"scores are saturated: {advice} (highest probability {float(highest.max()):.6f})"
 
 
@@ -130,7 +132,7 @@ def random_notes(model: nn.Module, images: torch.Tensor) -> Iterator[str]:
             f"the model draws random numbers while it runs: two runs on one image gave outputs {apart}, so "
             "this map is one of many"
         )
-    elif draws.seen:
+    elif draws.noticed:
         yield "the model draws random numbers while it runs: this map may be one of many"
 
 
@@ -139,12 +141,12 @@ class _Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.seen = False
+        self.noticed = False
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        self.seen |= torch.Tag.nondeterministic_seeded in func.tags
+        self.noticed |= torch.Tag.nondeterministic_seeded in func.tags
         return func(*args, **(kwargs or {}))
 
 
@@ -153,9 +155,9 @@ def _apart(first: list[torch.Tensor], second: list[torch.Tensor]) -> str | None:
     if [tensor.shape for tensor in first] != [tensor.shape for tensor in second]:
         return "of different shapes"
     gaps = [
-        float((one.double() - other.double()).abs().nan_to_num(0.0).max())
-        for one, other in zip(first, second, strict=True)
-        if one.numel() and not one.is_complex()
+        float((tensor.double() - other.double()).abs().nan_to_num(0.0).max())
+        for tensor, other in zip(first, second, strict=True)
+        if tensor.numel() and not tensor.is_complex()
     ]
     largest = max(gaps, default=0.0)
     return f"up to {largest:.2g} apart" if largest > 0 else None

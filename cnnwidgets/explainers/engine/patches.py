@@ -14,25 +14,27 @@ from torch.nn import functional
 from cnnwidgets.core.errors import InputError
 
 Pair = tuple[int, int]
+Place = tuple[int, int]
+"""Top and left of a patch, in pixels."""
 
 
-def pair(value: Any, what: str) -> Pair:
+def checked_pair(value: Any, name: str) -> Pair:
     """``value``, an int or (height, width), as (height, width).
 
     Raises:
         InputError: not made of positive ints.
     """
-    given = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value, value)
+    sides = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value, value)
     try:
-        if len(given) != 2 or any(isinstance(item, bool) for item in given):
+        if len(sides) != 2 or any(isinstance(item, bool) for item in sides):
             raise TypeError
-        height, width = (operator.index(item) for item in given)
+        height, width = (operator.index(item) for item in sides)
     except TypeError:
-        raise InputError(f"{what} is {value!r}; expected pixels: an int, or (height, width) as two ints.") from None
+        raise InputError(f"{name} is {value!r}; expected pixels: an int, or (height, width) as two ints.") from None
     if height < 1 or width < 1:
-        raise InputError(f"{what} is {value!r}; expected at least 1 pixel.")
+        raise InputError(f"{name} is {value!r}; expected at least 1 pixel.")
     if max(height, width) > sys.maxsize:
-        raise InputError(f"{what} is larger than any image; expected pixels: an int, or (height, width) as two ints.")
+        raise InputError(f"{name} is larger than any image; expected pixels: an int, or (height, width) as two ints.")
     return height, width
 
 

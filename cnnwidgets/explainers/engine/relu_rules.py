@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import torch
 from torch import nn
 from torch.autograd.function import BackwardCFunction
-from torch.autograd.graph import Node, get_gradient_edge
+from torch.autograd.graph import Node
 from torch.overrides import TorchFunctionMode
 
 from cnnwidgets.core.errors import CnnWidgetsError
+
+from .score_graph import nodes_behind
 
 Rule = Literal["plain", "guided", "rectified"]
 
@@ -26,25 +29,17 @@ Gradients = tuple[torch.Tensor | None, ...]
 
 # Nodes of the autograd graph that have no rule, and what to call them.
 _PLAIN = {
-    "Celu": "celu",
-    "Elu": "elu",
-    "Gelu": "gelu",
-    "Glu": "glu",
-    "Hardshrink": "hardshrink",
-    "Hardsigmoid": "hardsigmoid",
-    "Hardswish": "hardswish",
-    "Hardtanh": "hardtanh",
+    **{
+        name.capitalize(): name
+        for name in (
+            *("celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "mish", "sigmoid"),
+            *("silu", "softplus", "softshrink", "tanh", "threshold"),
+        )
+    },
     "LeakyRelu": "leaky_relu",
     "LogSigmoid": "logsigmoid",
-    "Mish": "mish",
     "PreluKernel": "prelu",
     "RreluWithNoise": "rrelu",
-    "Sigmoid": "sigmoid",
-    "Silu": "silu",
-    "Softplus": "softplus",
-    "Softshrink": "softshrink",
-    "Tanh": "tanh",
-    "Threshold": "threshold",
 }
 _FUNCTIONS = {*_PLAIN.values(), "relu", "relu6", "selu", "clamp", "clamp_min", "clip"}
 
@@ -79,19 +74,19 @@ class Guidance:
     @contextmanager
     def forward(self) -> Iterator[None]:
         """To be around the model's forward pass, outside of any other mode that watches it."""
-        with nullcontext() if self.rule == "plain" else _Forward(self):
+        with nullcontext() if self.rule == "plain" else _VisibleActivations(self):
             yield
 
-    def reached(self, place: object) -> None:
-        """Remember how far the forward pass is; ``place`` stands for it in :meth:`notes`."""
-        self._missed_at[id(place)] = self.missed
+    def mark(self, call: object) -> None:
+        """Remember how far the forward pass is; ``call``, of a layer, stands for it in :meth:`notes`."""
+        self._missed_at[id(call)] = self.missed
 
     @contextmanager
     def backward(self, scores: torch.Tensor) -> Iterator[None]:
         """The backward passes from ``scores`` in this block follow the rule."""
         handles = []
         try:
-            for node in _nodes(scores) if scores.requires_grad and self.rule != "plain" else ():
+            for node in nodes_behind(scores) if self.rule != "plain" else ():
                 hook = self._hook(node)
                 if hook is not None:
                     handles.append(node.register_hook(hook))
@@ -100,12 +95,12 @@ class Guidance:
             for handle in handles:
                 handle.remove()
 
-    def notes(self, since: object = None, what: str = "the input") -> Iterator[str]:
+    def notes(self, since: object = None, source: str = "the input") -> Iterator[str]:
         """What the rule did not reach, to be asked after the backward pass.
 
         Args:
-            since: the place, given to :meth:`reached`, where the part that is explained begins; by default the input.
-            what: what the gradient is for.
+            since: the call, given to :meth:`mark`, where the part that is explained begins; by default the input.
+            source: what the gradient is for.
         """
         if self.rule == "plain":
             return
@@ -123,7 +118,7 @@ class Guidance:
             parts = "part was" if self._scripted == 1 else "parts were"
             yield f"{self._scripted} scripted {parts} left plain: what runs inside cannot be seen"
         if not (self.acted or self.plain or self._custom or self._scripted):
-            yield f"the gradient passes no activation on its way to {what}: {self.rule} is the same as plain"
+            yield f"the gradient passes no activation on its way to {source}: {self.rule} is the same as plain"
 
     def _hook(self, node: Node) -> Callable[[Gradients, Gradients], Gradients | None] | None:
         """What to do when the backward pass has come through ``node``; a node that it does not visit does nothing."""
@@ -135,43 +130,45 @@ class Guidance:
             return lambda *_: self._custom.update([name.removesuffix("Backward")])
         if "DifferentiableGraphBackward" in name:
             return self._pass_scripted
-        known = _PLAIN.get(_kind(node))
-        return None if known is None else lambda *_: self.plain.update([known])
+        activation = _PLAIN.get(_node_kind(node))
+        return None if activation is None else lambda *_: self.plain.update([activation])
 
     def _act(self, node: Node, relu: _Relu, arriving: Gradients, leaving: Gradients) -> Gradients | None:
         """Replace the gradient for the input, ``arriving``, given that for the output, ``leaving``."""
         self.acted += 1
-        given, result = leaving[0], arriving[relu.place]
-        if given is None or result is None:
+        later, result = leaving[0], arriving[relu.position]
+        if later is None or result is None:
             return None
         if self.rule == "rectified":
-            result = given.clamp(min=0)
+            result = later.clamp(min=0)
         else:
             result = result.clamp(min=0)
             if relu.open_at_zero:  # clamp lets the gradient through where its input is 0, relu does not
                 result = result.where(getattr(node, relu.saved) > 0, 0)
-        return (*arriving[: relu.place], result, *arriving[relu.place + 1 :])
+        return (*arriving[: relu.position], result, *arriving[relu.position + 1 :])
 
     def _pass_scripted(self, *_: Any) -> None:
         self._scripted += 1
 
 
+@dataclass(frozen=True)
 class _Relu:
     """Where in a node that is a ReLU its input is.
 
     Attributes:
-        place: index among the node's inputs.
+        position: index among the node's inputs.
         saved: the node's attribute that holds the input.
         open_at_zero: whether the node lets some gradient through where its input is 0.
     """
 
-    def __init__(self, place: int = 0, saved: str = "_saved_self", open_at_zero: bool = False) -> None:
-        self.place, self.saved, self.open_at_zero = place, saved, open_at_zero
+    position: int = 0
+    saved: str = "_saved_self"
+    open_at_zero: bool = False
 
 
 def _relu(node: Any) -> _Relu | None:
     """How ``node`` is a ReLU, bounded or not; None if it is none."""
-    kind = _kind(node)
+    kind = _node_kind(node)
     if kind == "Relu":
         return _Relu()
     if kind == "Hardtanh":
@@ -197,29 +194,16 @@ def _is_zero(bound: Any) -> bool:
     return bound is not None and bound == 0
 
 
-def _kind(node: Node) -> str:
+def _node_kind(node: Node) -> str:
     """``"Relu"`` for ReluBackward0."""
     return node.name().rstrip("0123456789").removesuffix("Backward")
-
-
-def _nodes(scores: torch.Tensor) -> Iterator[Node]:
-    """All nodes of the graph that ends in ``scores``."""
-    first = get_gradient_edge(scores).node
-    seen, pending = {first}, [first]
-    while pending:
-        node = pending.pop()
-        yield node
-        for earlier, _ in node.next_functions:
-            if earlier is not None and earlier not in seen:
-                seen.add(earlier)
-                pending.append(earlier)
 
 
 def _listed(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.most_common())
 
 
-class _Forward(TorchFunctionMode):
+class _VisibleActivations(TorchFunctionMode):
     """Keeps activations visible in the graph, and counts the ReLUs that never get there."""
 
     def __init__(self, guidance: Guidance) -> None:

@@ -11,6 +11,11 @@ MODULUS = "This layer's output is complex; the modulus is shown."
 _EXACT = 2**24
 
 
+def precise(values: torch.Tensor) -> torch.Tensor:
+    """``values`` in at least float32."""
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+
+
 def real_channels(values: torch.Tensor) -> torch.Tensor:
     """Complex maps (N, C, h, w) as (N, 2 C, h, w): the real parts, then the imaginary ones; others as they are.
 
@@ -29,7 +34,7 @@ def for_display(values: torch.Tensor) -> tuple[torch.Tensor, str]:
     if values.is_complex():
         return values.abs().float().cpu(), MODULUS
     if values.is_floating_point():
-        largest = _largest(values)
+        largest = _beyond_float32(values)
         if largest is None:
             return values.float().cpu(), ""
         power = int(torch.tensor(largest, dtype=torch.float64).log10().floor())
@@ -44,13 +49,13 @@ def for_display(values: torch.Tensor) -> tuple[torch.Tensor, str]:
 
 def range_notes(values: torch.Tensor) -> Iterator[str]:
     """What is lost of a result when it becomes float32."""
-    largest = _largest(values)
+    largest = _beyond_float32(values)
     if largest is not None:
-        made = "0" if largest < 1 else "infinite"
-        yield f"the map's values reach {largest:.3g}, which float32 cannot hold: they are {made} in it"
+        stored = "0" if largest < 1 else "infinite"
+        yield f"the map's values reach {largest:.3g}, which float32 cannot hold: they are {stored} in it"
 
 
-def _largest(values: torch.Tensor) -> float | None:
+def _beyond_float32(values: torch.Tensor) -> float | None:
     """The largest magnitude where it is beyond float32; else None."""
     if values.dtype != torch.float64 or not values.numel():
         return None

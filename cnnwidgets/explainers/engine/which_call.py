@@ -43,13 +43,13 @@ def call_notes(name: str, index: int, layouts: Sequence[Layout]) -> Iterator[str
         for worse, why in _WHY.items():
             such = [later for later in range(index + 1, len(layouts)) if rank(layouts[later]) == worse]
             if such:
-                alone = len(such) == 1
-                reasons.append(why.format(calls=_numbers(such), es="es" * alone, s="s" * alone))
+                single = len(such) == 1
+                reasons.append(why.format(calls=_call_numbers(such), es="es" * single, s="s" * single))
     because = f": {', and '.join(reasons)}" if reasons else ""
     yield f"layer {name!r} is called {len(layouts)} times; showing call {index + 1}{because}"
 
 
-def _numbers(indices: list[int]) -> str:
+def _call_numbers(indices: list[int]) -> str:
     if len(indices) == 1:
         return f"call {indices[0] + 1}"
     if indices == list(range(indices[0], indices[-1] + 1)):

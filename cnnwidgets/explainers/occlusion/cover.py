@@ -74,12 +74,12 @@ class Covering:
         """How many pixels no place covers."""
         return int((self._spread(torch.ones(1, len(self._tops), len(self._lefts))) == 0).sum())
 
-    def mean(self, grid: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-        """For each pixel, the mean of ``grid`` over the known places whose patch covers it; NaN where there is none.
+    def mean(self, grid: torch.Tensor, measured: torch.Tensor) -> torch.Tensor:
+        """For each pixel, the mean of ``grid`` over the measured places whose patch covers it; NaN where there is none.
 
         Args:
             grid: (N, rows, cols).
-            known: (N, rows, cols) bool.
+            measured: (N, rows, cols) bool.
 
         Returns:
             (N, H, W) float64. A place whose score is not finite makes the pixels under it NaN, and no others.
@@ -89,10 +89,10 @@ class Covering:
             >>> covering.mean(torch.tensor([[[1.0, 3.0]]]), torch.ones(1, 1, 2, dtype=torch.bool))[0, 0]
             tensor([1., 2., 3.], dtype=torch.float64)
         """
-        broken = known & ~grid.isfinite()
-        total = self._spread(grid.masked_fill(~known | broken, 0.0))
-        # 0 / 0 where nothing is known: NaN. Sums of ones are rounded only in the transposed convolution.
-        mean = total / self._spread(known).round()
+        broken = measured & ~grid.isfinite()
+        total = self._spread(grid.masked_fill(~measured | broken, 0.0))
+        # 0 / 0 where nothing is measured: NaN. Sums of ones are rounded only in the transposed convolution.
+        mean = total / self._spread(measured).round()
         return mean.masked_fill(self._spread(broken).round() > 0, torch.nan)
 
     def _spread(self, places: torch.Tensor) -> torch.Tensor:

@@ -44,16 +44,16 @@ def _filled(grid: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     return torch.where(weight > 0, grid, fine)
 
 
-def nearest(classes: torch.Tensor) -> torch.Tensor:
+def nearest_class(classes: torch.Tensor) -> torch.Tensor:
     """``classes`` (rows, cols), where -1, unknown, that of a known place nearby; -1 where no place is known at all.
 
     Example:
-        >>> nearest(torch.tensor([[5, -1, -1, -1, 7]]))
+        >>> nearest_class(torch.tensor([[5, -1, -1, -1, 7]]))
         tensor([[5, 5, 5, 7, 7]])
     """
-    found = classes
-    while bool((found < 0).any()) and bool((found >= 0).any()):
-        around = functional.pad(found, (1, 1, 1, 1), value=-1)
+    filled = classes
+    while bool((filled < 0).any()) and bool((filled >= 0).any()):
+        around = functional.pad(filled, (1, 1, 1, 1), value=-1)
         for beside in (around[1:-1, :-2], around[1:-1, 2:], around[:-2, 1:-1], around[2:, 1:-1]):
-            found = torch.where(found < 0, beside, found)
-    return found
+            filled = torch.where(filled < 0, beside, filled)
+    return filled

@@ -13,7 +13,7 @@ from torch import nn
 from cnnwidgets.core.arguments import checked_batch, is_number
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.progress import Meter, ProgressCallback
-from cnnwidgets.explainers.engine.patches import Pair, filling, pair
+from cnnwidgets.explainers.engine.patches import Pair, checked_pair, filling
 from cnnwidgets.explainers.registry import register
 from cnnwidgets.outputs.targets import Target
 
@@ -100,7 +100,7 @@ def occlusion(
         raise CnnWidgetsError(f'engine is {engine!r}; expected "auto", "incremental" or "full".')
     if order not in ("coarse", "rows"):
         raise InputError(f'order is {order!r}; expected "coarse" or "rows".')
-    size, patch = (images.shape[2], images.shape[3]), pair(patch, "patch")
+    size, patch = (images.shape[2], images.shape[3]), checked_pair(patch, "patch")
     if patch[0] > size[0] or patch[1] > size[1]:
         raise InputError(
             f"The patch is {patch[0]}x{patch[1]} pixels (height x width), larger than the image, {size[0]}x{size[1]}. "
@@ -110,7 +110,7 @@ def occlusion(
     plan = Plan(
         size=size,
         patch=patch,
-        stride=pair(stride, "stride"),
+        stride=checked_pair(stride, "stride"),
         mask=mask_of(shape, patch),
         score=score,
         engine=engine,
@@ -128,10 +128,10 @@ def occlusion(
                 meter.advance(more, sweep.result() if callable(progress) else None)
             if skipped := before + plan.most - meter.done:  # the tolerance was reached
                 meter.total -= skipped
-    return replace(sweep.result(), fill=_told(fill))
+    return replace(sweep.result(), fill=_fill_in_words(fill))
 
 
-def _told(fill: Any) -> str:
+def _fill_in_words(fill: Any) -> str:
     """A ``fill`` for a reader."""
     if isinstance(fill, str):
         return fill

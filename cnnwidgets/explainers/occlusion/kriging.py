@@ -34,9 +34,9 @@ class Weights:
 
     def of(self, measured: torch.Tensor) -> torch.Tensor:
         """The estimates (Q, K) from measured scores (P, K); float64."""
-        known, wanted = len(measured), len(self.shares)
-        if known * wanted <= _NUMBERS_AT_A_TIME:  # mostly zeros, and still faster than to gather
-            table = torch.zeros(wanted, known, dtype=torch.float64).scatter_(1, self.sources, self.shares)
+        sites, estimated = len(measured), len(self.shares)
+        if sites * estimated <= _NUMBERS_AT_A_TIME:  # mostly zeros, and still faster than to gather
+            table = torch.zeros(estimated, sites, dtype=torch.float64).scatter_(1, self.sources, self.shares)
             return table @ measured.double()
         size = max(1, _NUMBERS_AT_A_TIME // max(1, self.sources.shape[1] * measured.shape[1]))
         parts = zip(torch.split(self.shares, size), torch.split(self.sources, size), strict=True)
@@ -45,7 +45,7 @@ class Weights:
 
 def weights(
     at: torch.Tensor,
-    known: torch.Tensor,
+    sites: torch.Tensor,
     lengths: Lengths,
     *,
     leave_out: bool = False,
@@ -58,31 +58,31 @@ def weights(
 
     Args:
         at: (Q, 2), where to estimate, in strides.
-        known: (P, 2), where it was measured.
+        sites: (P, 2), where it was measured.
         lengths: see :data:`Lengths`.
-        leave_out: a place is not made of itself: ``at`` is then ``known``.
-        sources: what each estimate is to be made of, if it has been found already.
+        leave_out: a place is not made of itself: ``at`` is then ``sites``.
+        sources: what each estimate is to be made of, if they were looked for already.
     """
     if sources is None:
-        sources = nearest(at, known, leave_out)
-    near, most = known[sources], sources.shape[1]
+        sources = nearest(at, sites, leave_out)
+    near, most = sites[sources], sources.shape[1]
     between = _covariance(near[:, :, None] - near[:, None, :], lengths)
     between = between + _NUGGET * torch.eye(most, dtype=torch.float64)
     towards = _covariance(near - at[:, None], lengths)
     # The last row and column make the shares sum to one, so that no mean has to be known.
     system = torch.nn.functional.pad(between, (0, 1, 0, 1), value=1.0)
     system[:, -1, -1] = 0.0
-    found = torch.linalg.solve(system, torch.nn.functional.pad(towards, (0, 1), value=1.0))
-    shares = found[:, :-1]
-    return Weights(sources, shares, 1 + _NUGGET - (shares * towards).sum(1) - found[:, -1])
+    solution = torch.linalg.solve(system, torch.nn.functional.pad(towards, (0, 1), value=1.0))
+    shares = solution[:, :-1]
+    return Weights(sources, shares, 1 + _NUGGET - (shares * towards).sum(1) - solution[:, -1])
 
 
-def nearest(at: torch.Tensor, known: torch.Tensor, leave_out: bool) -> torch.Tensor:
+def nearest(at: torch.Tensor, sites: torch.Tensor, leave_out: bool) -> torch.Tensor:
     """(Q, m) int64: the measured places nearest to each of ``at``."""
-    most = min(_NEAREST, len(known) - leave_out) + leave_out
-    parts = torch.split(at, max(1, _NUMBERS_AT_A_TIME // max(1, len(known))))
-    found = torch.cat([torch.cdist(part, known).topk(most, largest=False).indices for part in parts])
-    return found[:, 1:] if leave_out else found
+    most = min(_NEAREST, len(sites) - leave_out) + leave_out
+    parts = torch.split(at, max(1, _NUMBERS_AT_A_TIME // max(1, len(sites))))
+    indices = torch.cat([torch.cdist(part, sites).topk(most, largest=False).indices for part in parts])
+    return indices[:, 1:] if leave_out else indices
 
 
 def _covariance(apart: torch.Tensor, lengths: Lengths) -> torch.Tensor:
@@ -91,21 +91,21 @@ def _covariance(apart: torch.Tensor, lengths: Lengths) -> torch.Tensor:
 
 
 def fitting_lengths(
-    known: torch.Tensor, scaled: torch.Tensor, among: Sequence[Lengths] = CANDIDATES
+    sites: torch.Tensor, scaled: torch.Tensor, among: Sequence[Lengths] = CANDIDATES
 ) -> tuple[Lengths, torch.Tensor]:
     """The lengths with which the measured places predict one another best, and how well they then do.
 
     Args:
-        known: (P, 2), in strides.
+        sites: (P, 2), in strides.
         scaled: (P, K), see :func:`compared`.
         among: what to try.
 
     Returns:
         The lengths, and (P,) each place's squared error when it is predicted from the others.
     """
-    sources = nearest(known, known, leave_out=True)
+    sources = nearest(sites, sites, leave_out=True)
     tried = {
-        lengths: (weights(known, known, lengths, sources=sources).of(scaled) - scaled).pow(2).sum(1)
+        lengths: (weights(sites, sites, lengths, sources=sources).of(scaled) - scaled).pow(2).sum(1)
         for lengths in among
     }
     best = min(tried, key=lambda lengths: float(tried[lengths].mean()))

@@ -62,34 +62,34 @@ class Order:
         self._far: Floats = np.full((rows, cols), np.inf)
         self._radius = max(rows, cols)
         down, across = self._at[:, 0, 0], self._at[0, :, 1]
-        self._down, self._across = _alike(down), _alike(across)
+        self._down, self._across = _likeness(down), _likeness(across)
 
     def visited(self, places: list[int]) -> None:
         """Note that these are done."""
-        for place in places:
-            self._see(*divmod(place, self._far.shape[1]))
+        for index in places:
+            self._see(*divmod(index, self._far.shape[1]))
         # A place changes no distance farther away than the largest; the last in a row may be closer than a stride.
         self._radius = int(min(self._far.max(), self._radius)) + 2
 
-    def next(self, count: int, known: list[int], errors: torch.Tensor) -> list[int]:
+    def next(self, count: int, measured: list[int], errors: torch.Tensor) -> list[int]:
         """The ``count`` places, or as many as there are, that are far from all that are known and hard to predict.
 
         Args:
             count: how many.
-            known: places whose errors are given.
-            errors: (len(known),) how badly each is predicted from the others, squared.
+            measured: places whose errors are given.
+            errors: (len(measured),) how badly each is predicted from the others, squared.
         """
-        weight = self._difficulty(known, errors.double().numpy()) ** _CAUTION
+        weight = self._difficulty(measured, errors.double().numpy()) ** _CAUTION
         # Choosing spoils the distances; what is chosen need not be visited.
-        far, chosen = self._far.copy(), list[int]()
+        far, places = self._far.copy(), list[int]()
         for _ in range(min(count, int((far > 0).sum()))):
-            place = next((place for place in self._border if self._far.flat[place] > 0), None)
-            if place is None:
-                place = int(np.argmax(weight * self._far))
-            chosen.append(place)
-            self._see(*divmod(place, far.shape[1]))
+            farthest = next((index for index in self._border if self._far.flat[index] > 0), None)
+            if farthest is None:
+                farthest = int(np.argmax(weight * self._far))
+            places.append(farthest)
+            self._see(*divmod(farthest, far.shape[1]))
         self._far = far
-        return chosen
+        return places
 
     def _see(self, row: int, col: int) -> None:
         rows, cols = (slice(max(0, at - self._radius), at + self._radius + 1) for at in (row, col))
@@ -97,16 +97,16 @@ class Order:
         far = self._far[rows, cols]
         np.minimum(far, np.hypot(apart[..., 0], apart[..., 1]), out=far)
 
-    def _difficulty(self, known: list[int], errors: Floats) -> Floats:
+    def _difficulty(self, measured: list[int], errors: Floats) -> Floats:
         """(rows, cols): the mean of the errors around."""
         total, weight = np.zeros(self._far.shape), np.zeros(self._far.shape)
-        total.flat[known], weight.flat[known] = errors, 1.0
+        total.flat[measured], weight.flat[measured] = errors, 1.0
         blurred: Floats = self._down @ total @ self._across
         mean: Floats = blurred / np.maximum(self._down @ weight @ self._across, np.finfo(float).tiny)
         highest = mean.max()
         return mean + 1e-3 * highest if highest > 0 else np.ones_like(mean)
 
 
-def _alike(along: Floats) -> Floats:
-    alike: Floats = np.exp(-0.5 * ((along[:, None] - along) / _REACH) ** 2)
-    return alike
+def _likeness(along: Floats) -> Floats:
+    likeness: Floats = np.exp(-0.5 * ((along[:, None] - along) / _REACH) ** 2)
+    return likeness

@@ -10,13 +10,12 @@ import torch
 
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.explainers.attribution import Attribution
-from cnnwidgets.explainers.engine.batches import Place
-from cnnwidgets.explainers.engine.patches import Pair
+from cnnwidgets.explainers.engine.patches import Pair, Place
 from cnnwidgets.incremental.work import Work
 from cnnwidgets.outputs.targets import Chosen, Target, resolve
 
 from .cover import Covering
-from .display import filled_in, nearest
+from .display import filled_in, nearest_class
 from .estimates import Estimates
 
 NO_REACTION = 1e-5
@@ -46,9 +45,9 @@ class Table:
     estimates: tuple[Estimates | None, ...]
     has_classes: bool
 
-    def columns(self, chosen: Chosen) -> tuple[int, ...]:
+    def columns(self, classes: Chosen) -> tuple[int, ...]:
         """The column of each image's target."""
-        return chosen if self.has_classes and not callable(chosen) else (0,) * len(self.scores)
+        return classes if self.has_classes and not callable(classes) else (0,) * len(self.scores)
 
     def grid(self, columns: Sequence[int], size: Pair) -> torch.Tensor:
         """(N, rows, cols), interpolated for display where there is no value yet."""
@@ -58,6 +57,26 @@ class Table:
         """(K, rows, cols) of image ``index``."""
         scores = self.scores[index][:, columns].T.reshape(-1, *size)
         return filled_in(scores, self.filled[index].view(size))
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What holds for the maps of all targets of one sweep.
+
+    Attributes:
+        covering: which pixels each place covers.
+        positions, patch, engine, work: as in :class:`Occlusion`.
+        size: rows and columns of places.
+        notes: those that hold for every target.
+    """
+
+    covering: Covering
+    positions: tuple[Place, ...]
+    patch: Pair
+    size: Pair
+    engine: str
+    work: Work
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -88,8 +107,7 @@ class Occlusion(Attribution):
     engine: str
     work: Work
     _table: Table = field()
-    _covering: Covering = field()
-    _about: tuple[str, ...] = ()
+    _setting: Setting = field()
     fill: str = ""
 
     @property
@@ -107,8 +125,7 @@ class Occlusion(Attribution):
             CnnWidgetsError: they were not kept.
         """
         self._need_classes()
-        size = (self.grid.shape[1], self.grid.shape[2])
-        maps = [self._table.maps(index, size) for index in range(len(self.grid))]
+        maps = [self._table.maps(index, self._setting.size) for index in range(len(self.grid))]
         return torch.stack(maps).permute(0, 2, 3, 1)
 
     def for_target(self, target: Target) -> Occlusion:
@@ -130,12 +147,8 @@ class Occlusion(Attribution):
                 "A function as target needs what the model returns at each place, which is not kept. Pass a class, or "
                 "run occlusion(..., target=function)."
             )
-        _, chosen = resolve(target, self._table.base)
-        size = (self.grid.shape[1], self.grid.shape[2])
-        other = occlusion_of(
-            self._table, chosen, self._covering, self.positions, self.patch, size, self.engine, self.work, self._about
-        )
-        return replace(other, fill=self.fill)
+        _, classes = resolve(target, self._table.base)
+        return replace(occlusion_of(self._table, classes, self._setting), fill=self.fill)
 
     def _need_classes(self) -> None:
         if not self._table.has_classes:
@@ -143,51 +156,34 @@ class Occlusion(Attribution):
             raise CnnWidgetsError(f"Only the target's own score was kept, since {why}. Run occlusion for each target.")
 
 
-def occlusion_of(
-    table: Table,
-    chosen: Chosen,
-    covering: Covering,
-    positions: Sequence[Place],
-    patch: Pair,
-    size: Pair,
-    engine: str,
-    work: Work,
-    about: tuple[str, ...] = (),
-) -> Occlusion:
-    """The map of one target.
-
-    Args:
-        size: rows and columns of places.
-        about: notes that hold for every target.
-    """
-    columns = table.columns(chosen)
-    grid = table.grid(columns, size)
+def occlusion_of(table: Table, classes: Chosen, setting: Setting) -> Occlusion:
+    """The map of one target."""
+    columns = table.columns(classes)
+    grid = table.grid(columns, setting.size)
     baseline = table.base[torch.arange(len(grid)), torch.tensor(columns)]
-    known = table.known.view(grid.shape)
     started = table.filled.any(1)[:, None, None].expand_as(grid)
-    predicted = [nearest(classes) for classes in table.predicted.view(grid.shape)]
+    predicted = [nearest_class(of_image) for of_image in table.predicted.view(grid.shape)]
     return Occlusion(
-        values=(baseline.double()[:, None, None] - covering.mean(grid, started)).float(),
+        values=(baseline.double()[:, None, None] - setting.covering.mean(grid, started)).float(),
         method="occlusion",
-        target=chosen,
+        target=classes,
         layer=None,
         scores=baseline,
-        notes=(*about, *_notes(table, columns, grid, baseline)),
+        notes=(*setting.notes, *_occlusion_notes(table, columns, grid, baseline)),
         grid=grid,
         predicted=torch.stack(predicted),
-        known=known,
+        known=table.known.view(grid.shape),
         baseline=baseline,
-        positions=tuple(positions),
-        patch=patch,
-        engine=engine,
-        work=work,
+        positions=setting.positions,
+        patch=setting.patch,
+        engine=setting.engine,
+        work=setting.work,
         _table=table,
-        _covering=covering,
-        _about=about,
+        _setting=setting,
     )
 
 
-def _notes(table: Table, columns: Sequence[int], grid: torch.Tensor, baseline: torch.Tensor) -> Iterator[str]:
+def _occlusion_notes(table: Table, columns: Sequence[int], grid: torch.Tensor, baseline: torch.Tensor) -> Iterator[str]:
     change = (grid - baseline[:, None, None]).flatten(1).abs().nan_to_num(0.0).amax(1)
     several, places = len(grid) > 1, grid[0].numel()
     partial = not bool(table.filled.all())

@@ -24,7 +24,7 @@ from cnnwidgets.running.forward import run
 from .cover import Covering
 from .estimates import Estimates
 from .order import Order, coarse_places
-from .result import Occlusion, Table, occlusion_of
+from .result import Occlusion, Setting, Table, occlusion_of
 
 APPROXIMATE_SHARE = 0.4
 _WORTH_ESTIMATING = 25
@@ -65,8 +65,8 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name, axis in (("tops", 0), ("lefts", 1)):
-            found = starts(self.size[axis], self.patch[axis], self.stride[axis])
-            object.__setattr__(self, name, tuple(found))
+            positions = starts(self.size[axis], self.patch[axis], self.stride[axis])
+            object.__setattr__(self, name, tuple(positions))
 
     @property
     def shape(self) -> Pair:
@@ -102,13 +102,13 @@ class Sweep:
         self._begun: Edited | None = None
         if len(images) == 1:  # run once more by the engine: edits that change nothing then differ by nothing
             self._begun = self._edited_of(images, whole=outputs)
-            self._base = self._of_whole(self._begun.outputs, self._chosen)
+            self._base = self._of_whole(self._begun.outputs, self._target)
         if missed := self._covering.missed():
             self._notes[f"{missed} pixels are never covered and have no value (NaN)"] = None
         count = len(images), len(self._places)
         self._scores = torch.full((*count, self._base.shape[1]), torch.nan, dtype=torch.float32)
         self._predicted = torch.full(count, -1)
-        self._known = torch.zeros(count, dtype=torch.bool)
+        self._measured = torch.zeros(count, dtype=torch.bool)
         self._filled = torch.zeros(count, dtype=torch.bool)
         self._estimates: list[Estimates | None] = [None] * len(images)
 
@@ -116,7 +116,7 @@ class Sweep:
         """The scores (N, K) of the images as they are, by what the model returned for them."""
         images = len(self._images)
         with torch.no_grad():
-            baseline, self._chosen = resolve(target, outputs, score=self._plan.score, batch=images)
+            baseline, self._target = resolve(target, outputs, score=self._plan.score, batch=images)
         try:
             table = class_scores(outputs, batch=images)
         except TargetError:  # a segmentation map, say, explained by a callable
@@ -125,11 +125,11 @@ class Sweep:
         else:
             self._classes = table.shape[1]
             self._kind = kind_of(outputs, batch=images) if self._plan.score == "probability" else None
-            told = [current().choice, *reading_notes(current(), self._plan.score)]  # they hold for other classes too
-            self._notes.update(dict.fromkeys(filter(None, told)))
+            reading = [current().choice, *reading_notes(current(), self._plan.score)]  # they hold for other classes too
+            self._notes.update(dict.fromkeys(filter(None, reading)))
         scores = images * len(self._places) * self._classes
-        self._keeps_classes = not callable(self._chosen) and scores <= _MOST_KEPT
-        return self._kept(table, 0) if self._keeps_classes else baseline.float().cpu()[:, None]
+        self._keeps_classes = not callable(self._target) and scores <= _MOST_KEPT
+        return self._scores_kept(table, 0) if self._keeps_classes else baseline.float().cpu()[:, None]
 
     def of_image(self, index: int) -> Iterator[int]:
         """Measure one image; yields how many more places are known, after each batch."""
@@ -139,7 +139,7 @@ class Sweep:
             self._engine = "full" if "full" in (self._engine, edited.engine) else "incremental"
             past, new = self._work, edited.work
             self._work = Work(past.done + new.done, past.least + new.least, past.full + new.full)
-        if not bool(self._known[index].all()):
+        if not bool(self._measured[index].all()):
             self._estimate(index)
 
     def _edited(self, index: int) -> Edited:
@@ -148,7 +148,7 @@ class Sweep:
         return self._edited_of(self._images[index : index + 1])
 
     def _edited_of(self, image: torch.Tensor, whole: Any = None) -> Edited:
-        read = self._read if callable(self._chosen) else None
+        read = self._read if callable(self._target) else None
         return Edited(self._model, image, engine=self._plan.engine, read=read, whole=whole)
 
     def result(self) -> Occlusion:
@@ -157,24 +157,16 @@ class Sweep:
             self._scores,
             self._predicted.clone(),
             self._base,
-            self._known.clone(),
+            self._measured.clone(),
             self._filled.clone(),
             tuple(self._estimates),
             self._keeps_classes,
         )
         plan = self._plan
         engine = self._engine or ("full" if plan.engine == "full" else "incremental")
-        return occlusion_of(
-            table,
-            self._chosen,
-            self._covering,
-            self._places,
-            plan.patch,
-            plan.shape,
-            engine,
-            self._work,
-            tuple(self._notes),
-        )
+        positions, notes = tuple(self._places), tuple(self._notes)
+        setting = Setting(self._covering, positions, plan.patch, plan.shape, engine, self._work, notes)
+        return occlusion_of(table, self._target, setting)
 
     def _visits(self, index: int, edited: Edited) -> Iterator[int]:
         everything = list(range(len(self._places)))
@@ -182,42 +174,42 @@ class Sweep:
             yield from self._measure(index, edited, everything)
             return
         order, most = Order(self._coordinates), self._plan.most
-        now, done, estimates = order.coarse, 0, None
+        now, measured, estimates = order.coarse, 0, None
         while now:
             order.visited(now)
             yield from self._measure(index, edited, now)
-            done += len(now)
-            if done >= most:
+            measured += len(now)
+            if measured >= most:
                 return
-            if 2 * done > len(everything) and self._plan.tolerance is None:
-                now = order.next(most - done, [], torch.zeros(0))
+            if 2 * measured > len(everything) and self._plan.tolerance is None:
+                now = order.next(most - measured, [], torch.zeros(0))
                 continue
             estimates = self._estimates_of(index, estimates)
             if self._accurate(index, estimates):
                 return
             # Larger rounds choose as well, but overshoot a tolerance.
-            more = done if self._plan.tolerance is None else done // 8
-            now = order.next(min(max(_ROUND, more), most - done), estimates.known, estimates.errors)
+            more = measured if self._plan.tolerance is None else measured // 8
+            now = order.next(min(max(_ROUND, more), most - measured), estimates.known, estimates.errors)
 
     def _measure(self, index: int, edited: Edited, places: list[int]) -> Iterator[int]:
         patches, tops, lefts = self._patches(index, places)
-        wanted, engine = self._batch, edited.engine
-        earlier = self._known[index].nonzero().flatten().tolist() if engine == "incremental" else []
-        for part, found in edited.batches(patches, tops, lefts, self._plan.mask, batch=wanted):
+        batch, engine = self._batch, edited.engine
+        earlier = self._measured[index].nonzero().flatten().tolist() if engine == "incremental" else []
+        for part, answers in edited.batches(patches, tops, lefts, self._plan.mask, batch=batch):
             if edited.engine != engine and self._begun is edited:
-                self._base = self._of_whole(edited.outputs, self._chosen)
+                self._base = self._of_whole(edited.outputs, self._target)
             learned = places[part]
-            again = bool(self._known[index, learned].all())
-            self._learn(index, learned, found)
-            if not again and wanted is not None and len(learned) < min(wanted, len(places) - part.start):
-                self._batch = wanted = len(learned)  # memory ran out
+            again = bool(self._measured[index, learned].all())
+            self._learn(index, learned, answers)
+            if not again and batch is not None and len(learned) < min(batch, len(places) - part.start):
+                self._batch = batch = len(learned)  # memory ran out
             yield 0 if again else len(learned)
         if edited.engine != engine:  # what it said before it failed does not count
             yield from self._measure(index, edited, earlier)
 
     def _patches(self, index: int, places: list[int]) -> tuple[torch.Tensor, list[int], list[int]]:
         filling, (height, width) = self._fillings[index], self._plan.patch
-        tops, lefts = [self._places[place][0] for place in places], [self._places[place][1] for place in places]
+        tops, lefts = [self._places[at][0] for at in places], [self._places[at][1] for at in places]
         if filling.stride()[1:] == (0, 0):  # the same everywhere
             return filling[:, :height, :width], tops, lefts
         windows = filling.unfold(1, height, 1).unfold(2, width, 1)
@@ -226,35 +218,35 @@ class Sweep:
     def _read(self, outputs: Any) -> torch.Tensor:
         """(B, 1 + K), the score of the target, a function, first."""
         if not self._classes:
-            return resolve(self._chosen, outputs)[0][:, None]
+            return resolve(self._target, outputs)[0][:, None]
         table = class_scores(outputs)
-        scores, _ = resolve(self._chosen, outputs, batch=len(table))
+        scores, _ = resolve(self._target, outputs, batch=len(table))
         return torch.cat([scores[:, None].to(table), table], 1)
 
-    def _learn(self, index: int, places: list[int], found: torch.Tensor) -> None:
-        scores, table = (found[:, :1], found[:, 1:]) if callable(self._chosen) else (None, found)
+    def _learn(self, index: int, places: list[int], answers: torch.Tensor) -> None:
+        scores, table = (answers[:, :1], answers[:, 1:]) if callable(self._target) else (None, answers)
         if self._classes:
             self._predicted[index, places] = table.argmax(1).cpu()
-        self._scores[index, places] = self._kept(table, index) if scores is None else scores.float().cpu()
-        self._known[index, places] = self._filled[index, places] = True
+        self._scores[index, places] = self._scores_kept(table, index) if scores is None else scores.float().cpu()
+        self._measured[index, places] = self._filled[index, places] = True
 
-    def _kept(self, table: torch.Tensor, index: int) -> torch.Tensor:
+    def _scores_kept(self, table: torch.Tensor, index: int) -> torch.Tensor:
         """The scores to keep, (B, K), of class scores (B, classes)."""
         if self._kind is not None:
             table = probabilities(table, self._kind)
-        if not self._keeps_classes and not callable(self._chosen):
-            table = table[:, self._chosen[index], None]
+        if not self._keeps_classes and not callable(self._target):
+            table = table[:, self._target[index], None]
         return table.float().cpu()
 
     def _estimates_of(self, index: int, before: Estimates | None = None) -> Estimates:
-        usable = self._known[index] & self._scores[index].isfinite().all(1)
-        known = usable.nonzero().flatten().tolist()
-        return Estimates(self._coordinates.view(-1, 2), known, self._scores[index], before)
+        usable = self._measured[index] & self._scores[index].isfinite().all(1)
+        sites = usable.nonzero().flatten().tolist()
+        return Estimates(self._coordinates.view(-1, 2), sites, self._scores[index], before)
 
     def _accurate(self, index: int, estimates: Estimates) -> bool:
         if self._plan.tolerance is None or not estimates.possible:
             return False
-        columns = [0] if not self._keeps_classes or callable(self._chosen) else [self._chosen[index]]
+        columns = [0] if not self._keeps_classes or callable(self._target) else [self._target[index]]
         measured = self._scores[index, :, columns[0]]
         largest = float((measured[estimates.known] - self._base[index, columns[0]]).abs().max())
         return estimates.error(measured) <= self._plan.tolerance * largest
@@ -263,9 +255,9 @@ class Sweep:
         estimates = self._estimates_of(index)
         if not estimates.possible:
             return
-        unknown = (~self._known[index]).nonzero().flatten().tolist()
-        self._scores[index, unknown] = found = estimates.of(unknown, self._scores[index])
+        unknown = (~self._measured[index]).nonzero().flatten().tolist()
+        self._scores[index, unknown] = estimated = estimates.of(unknown, self._scores[index])
         if self._keeps_classes:
-            self._predicted[index, unknown] = found.argmax(1)
+            self._predicted[index, unknown] = estimated.argmax(1)
         self._filled[index] = True
         self._estimates[index] = estimates

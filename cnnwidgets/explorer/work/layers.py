@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from cnnwidgets.core.errors import NotSpatial
-from cnnwidgets.explainers.every_layer import explained
+from cnnwidgets.explainers.every_layer import layers_explained
 from cnnwidgets.tracing.architecture import Architecture, LayerInfo
 
 from .scene import Scene
@@ -51,7 +51,7 @@ def explained_layers(scene: Scene, drawn: Collection[str] = ()) -> list[str]:
     kinds = {layer.name: "identity" if layer.type == "Identity" else layer.kind for layer in architecture.layers}
     after = _what_follows(architecture.edges, kinds)
     outermost: dict[int, str] = {}
-    able = set(explained(scene.now))
+    able = set(layers_explained(scene.now))
     for name in layers_with_maps(scene):
         if name not in able:
             continue
