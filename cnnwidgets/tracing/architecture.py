@@ -13,8 +13,8 @@ from cnnwidgets.core.network import named_weights, unknown_layer
 from cnnwidgets.core.plain import check_example
 
 from . import summary as text
+from .describe_layers import describe_layers
 from .graph import build
-from .inventory import take
 from .layers import Join, LayerInfo, Node
 from .receptive.field import Field
 from .recording import Recording, record
@@ -46,7 +46,7 @@ def trace(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> A
         [('input', '0'), ('0', '1'), ('1', '2')]
     """
     check_example(example)
-    return described(record(model, example))
+    return architecture_of(record(model, example))
 
 
 @dataclass(frozen=True)
@@ -115,12 +115,12 @@ class Architecture:
         return box[0][0], box[1][0], box[0][1], box[1][1]
 
     def summary(self, width: int = 100) -> str:
-        """The familiar text table: a line a layer, and the totals.
+        """The familiar text.text_table: a line a layer, and the totals.
 
         Args:
             width: characters in a line at most, 60 or more; long names are cut.
         """
-        return text.table(self, width)
+        return text.text_table(self, width)
 
     def __str__(self) -> str:
         return self.summary()
@@ -135,10 +135,10 @@ class Architecture:
         return text.page(self)
 
 
-def described(recording: Recording) -> Architecture:
+def architecture_of(recording: Recording) -> Architecture:
     """The architecture that a recording shows."""
     graph = build(recording)
-    found = take(recording, graph)
+    found = describe_layers(recording, graph)
     params = [value for _, value in named_weights(recording.model)]
     return Architecture(
         name=type(recording.model).__name__,

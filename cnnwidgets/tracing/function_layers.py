@@ -42,7 +42,7 @@ class FunctionLayer(NamedTuple):
 
 
 @dataclass
-class Frame:
+class RunningModule:
     """A module that is running, and how often it has called each function."""
 
     module: str
@@ -100,7 +100,7 @@ class FunctionCalls(TorchFunctionMode):
     def __init__(
         self,
         layers: Mapping[Key, FunctionLayer],
-        frame: Callable[[], Frame],
+        frame: Callable[[], RunningModule],
         independent: Iterator[torch.Tensor],
         seen: Callable[[str, torch.Tensor], None],
     ) -> None:

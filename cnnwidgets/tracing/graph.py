@@ -10,7 +10,7 @@ from cnnwidgets.core.network import layer_names
 from .kinds import kind_of_call
 from .layers import Join, Node
 from .receptive.call import words
-from .recording import Frame, Op, Recording
+from .recording import ModuleCall, Op, Recording
 
 # Calls that a reader would not call a step of the network.
 _SILENT = words(
@@ -26,17 +26,17 @@ class LayerCall:
 
     node: str
     layer: str
-    seen: Frame | Op
+    seen: ModuleCall | Op
     """The call of a module, or of a torch function."""
     functions: list[str] = field(default_factory=list)
 
 
 @dataclass
-class Graph:
+class LayerGraph:
     """Calls of layers, and how they are connected."""
 
     calls: list[LayerCall]
-    containers: list[Frame]
+    containers: list[ModuleCall]
     nodes: list[Node]
     links: list[tuple[str, str]]
     edges: list[tuple[str, str]]
@@ -44,12 +44,12 @@ class Graph:
     outputs: list[str]
 
 
-def build(recording: Recording) -> Graph:
+def build(recording: Recording) -> LayerGraph:
     """Contract the recorded calls to layers and joins."""
     return _Builder(recording).build()
 
 
-def _is_opened(frame: Frame, root: Frame) -> bool:
+def _is_opened(frame: ModuleCall, root: ModuleCall) -> bool:
     """Whether a module that called no other one is shown as its torch calls."""
     if frame.children or type(frame.module).__module__.startswith("torch.nn."):
         return False
@@ -81,12 +81,12 @@ class _Builder:
             candidate = f"{name}_{number}"
         return candidate
 
-    def build(self) -> Graph:
-        events: list[tuple[int, Frame | Op]] = [(frame.id, frame) for frame in self._recording.frames]
+    def build(self) -> LayerGraph:
+        events: list[tuple[int, ModuleCall | Op]] = [(frame.id, frame) for frame in self._recording.frames]
         events += [(op.id, op) for op in self._recording.ops]
         frame_nodes: dict[int, str] = {}
         for _, event in sorted(events, key=lambda pair: pair[0]):
-            if isinstance(event, Frame):
+            if isinstance(event, ModuleCall):
                 if event.id in self._layers:
                     frame_nodes[event.id] = self._add_call(event.name, event).node
             elif event.frame is None:
@@ -103,7 +103,7 @@ class _Builder:
         found = dict.fromkeys(self._node_of[index] for index in op.inputs)
         return [node for node in found if node != but]
 
-    def _add_call(self, layer: str, seen: Frame | Op) -> LayerCall:
+    def _add_call(self, layer: str, seen: ModuleCall | Op) -> LayerCall:
         self._node_calls[layer] += 1
         count = self._node_calls[layer]
         node = layer if count == 1 else f"{layer}#{count}"
@@ -113,7 +113,7 @@ class _Builder:
         self._order.append(node)
         return call
 
-    def _functional(self, op: Op, frame: Frame) -> None:
+    def _functional(self, op: Op, frame: ModuleCall) -> None:
         """A torch call outside of any layer: a layer of its own, a join, or a step on the way."""
         sources = self._read(op)
         opened = frame.id in self._opened
@@ -142,7 +142,7 @@ class _Builder:
                 if op.name not in steps:
                     steps.append(op.name)
 
-    def _functional_name(self, op: Op, frame: Frame) -> str:
+    def _functional_name(self, op: Op, frame: ModuleCall) -> str:
         function = op.name or "join"
         within = self._within.setdefault(frame.id, Counter())
         number = within[function]
@@ -150,7 +150,7 @@ class _Builder:
         name = f"{frame.name}.{function}" if frame.name else function
         return self._free(f"{name}_{number}" if number else name)
 
-    def _finished(self) -> Graph:
+    def _finished(self) -> LayerGraph:
         outputs = dict.fromkeys(self._node_of[index] for index in self._recording.outputs)
         used = self._upstream([*self._calls, *outputs])
         order = [node for node in self._order if node in used or node in self._calls or node == self._input]
@@ -165,7 +165,7 @@ class _Builder:
         for node, call in self._calls.items():
             for source in self._sources[node]:
                 edges.update(dict.fromkeys((layer, call.layer) for layer in self._layers_of(source, feeding)))
-        return Graph(
+        return LayerGraph(
             calls=list(self._calls.values()),
             containers=[
                 frame

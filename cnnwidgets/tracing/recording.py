@@ -20,12 +20,12 @@ from cnnwidgets.running.own_gradients import NeedsGradients, again, in_graph, is
 from cnnwidgets.state.preserved import preserved
 
 from .kinds import detail_of_call
-from .provenance import Origin, Provenance, View, covers, tensors
+from .provenance import CallOrigin, MemoryView, Provenance, covers, tensors
 from .receptive.all_rules import output_field
-from .receptive.call import Call, mixed
+from .receptive.call import RuleCall, mixed
 from .receptive.field import Field, combined, of_input, reshaped
 from .shared_memory import field_through
-from .torch_calls import Watcher, plain_name, watching
+from .torch_calls import Watcher, plain_name, torch_calls
 
 # Their result has the shape of what they read, not its content.
 _SHAPE_ONLY = ("new_empty", "new_zeros", "new_ones", "new_full", "new_tensor", "empty_like", "zeros_like",
@@ -40,7 +40,7 @@ class Op:
 
     id: int
     name: str
-    frame: Frame | None
+    frame: ModuleCall | None
     inputs: tuple[int, ...]
     params: tuple[str, ...] = ()
     input_shape: tuple[int, ...] = ()
@@ -51,18 +51,18 @@ class Op:
 
 
 @dataclass
-class Frame:
+class ModuleCall:
     """One call of a module. ``id`` and the ops' ids share one counter, so they tell the order of events."""
 
     id: int
     module: nn.Module
     name: str
-    parent: Frame | None
+    parent: ModuleCall | None
     inputs: tuple[int, ...] = ()
     input_shape: tuple[int, ...] = ()
     output_shape: tuple[int, ...] = ()
     field: Field | None = None
-    children: list[Frame] = dataclasses.field(default_factory=list)
+    children: list[ModuleCall] = dataclasses.field(default_factory=list)
     ops: list[Op] = dataclasses.field(default_factory=list)
     macs: int = 0
 
@@ -72,9 +72,9 @@ class Recording:
     """What one forward pass did."""
 
     model: nn.Module
-    root: Frame
+    root: ModuleCall
     ops: list[Op]
-    frames: list[Frame]
+    frames: list[ModuleCall]
     outputs: tuple[int, ...]
     input_shape: tuple[int, ...]
 
@@ -92,7 +92,7 @@ def record(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> 
         CnnWidgetsError: the model's forward raised; names the layer.
     """
     base = unwrapped(model)
-    inputs = _checked(example)
+    inputs = _example_tensors(example)
     # Within inference mode a convolution is one call, of which the calls inside are not seen.
     with torch.inference_mode(False), torch.no_grad(), preserved(model, evaluate=True), never_compiled():
         if len(inputs) == 1 and inputs[0].is_floating_point():
@@ -111,13 +111,13 @@ def _recorded(base: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Recording:
     with (
         torch.set_grad_enabled(gradients),
         attached(layers, enter=recorder.enter, leave=recorder.leave, always=recorder.exit),
-        watching(recorder),
+        torch_calls(recorder),
     ):
         output = run(base, copies[0]) if len(copies) == 1 else _run_many(base, copies)
     return recorder.finish(output)
 
 
-def _checked(example: Any) -> tuple[torch.Tensor, ...]:
+def _example_tensors(example: Any) -> tuple[torch.Tensor, ...]:
     values = tuple(example) if isinstance(example, list | tuple) else (example,)
     wrong = [type(value).__name__ for value in values if not isinstance(value, torch.Tensor)]
     if wrong or not values:
@@ -145,8 +145,8 @@ class _Recorder(Watcher):
         self._base, self._names = base, names
         self._params = {id(parameter): name for name, parameter in named_weights(base)}
         self._ops: list[Op] = []
-        self._frames: list[Frame] = []
-        self._stack: list[Frame] = []
+        self._frames: list[ModuleCall] = []
+        self._stack: list[ModuleCall] = []
         self._known = Provenance(field_through)
         self._count = 0
 
@@ -154,7 +154,7 @@ class _Recorder(Watcher):
         shape = tuple(value.shape)
         if not self._ops:
             self._ops.append(Op(self._next(), "input", None, (), output_shape=shape, field=of_input(shape)))
-        self._known.assign(value, Origin(0, of_input(shape)))
+        self._known.assign(value, CallOrigin(0, of_input(shape)))
 
     def _next(self) -> int:
         self._count += 1
@@ -162,7 +162,7 @@ class _Recorder(Watcher):
 
     def enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         parent = self._stack[-1] if self._stack else None
-        frame = Frame(self._next(), module, self._names[module], parent)
+        frame = ModuleCall(self._next(), module, self._names[module], parent)
         given = list(tensors(args))
         frame.inputs = tuple(dict.fromkeys(origin.op for origin in map(self._known.origin, given) if origin))
         frame.input_shape = tuple(given[0].shape) if given else ()
@@ -179,7 +179,7 @@ class _Recorder(Watcher):
         finally:
             self.busy = outer
 
-    def _left(self, frame: Frame, args: tuple[Any, ...], output: Any) -> Any:
+    def _left(self, frame: ModuleCall, args: tuple[Any, ...], output: Any) -> Any:
         results = list(tensors(output))
         if not results:
             return None
@@ -203,20 +203,20 @@ class _Recorder(Watcher):
                     # A layer that hands its input through: without an object of its own, a skip around it would
                     # look as if it started behind it.
                     replaced = result = result.view_as(result) if result.requires_grad else result.detach()
-                origin = Origin(marker.id, reached)
+                origin = CallOrigin(marker.id, reached)
                 self._known.assign(result, origin)
             if index == 0 and origin is not None:
                 frame.field = origin.field
         return replaced
 
-    def _came_in(self, frame: Frame, origin: Origin | None) -> bool:
+    def _came_in(self, frame: ModuleCall, origin: CallOrigin | None) -> bool:
         return origin is None or not any(op.id == origin.op for op in frame.ops)
 
     def exit(self, module: nn.Module, _args: tuple[Any, ...], _output: Any) -> None:
         self._innermost(module)
         self._stack.pop()
 
-    def _innermost(self, module: nn.Module) -> Frame:
+    def _innermost(self, module: nn.Module) -> ModuleCall:
         # An interrupt that the model itself catches leaves calls on the stack that never return.
         while self._stack[-1].module is not module:
             self._stack.pop()
@@ -259,14 +259,16 @@ class _Recorder(Watcher):
         )
         self._add(op)
         inputs = [origin.field for origin in origins]
-        fields = [output_field(Call(name, args, kwargs, value, self._field_of), inputs) for value in (*made, *targets)]
+        fields = [
+            output_field(RuleCall(name, args, kwargs, value, self._field_of), inputs) for value in (*made, *targets)
+        ]
         op.field = fields[0]
         written = {id(value) for value in targets}
         for value, reached in zip((*made, *targets), fields, strict=True):
             if id(value) in written:
-                self._write(value, Origin(op.id, reached), frame)
+                self._write(value, CallOrigin(op.id, reached), frame)
             else:
-                self._known.assign(value, Origin(op.id, reached))
+                self._known.assign(value, CallOrigin(op.id, reached))
 
     def _field_of(self, value: Any) -> Field | None:
         origin = self._known.origin(value) if isinstance(value, torch.Tensor) else None
@@ -298,7 +300,7 @@ class _Recorder(Watcher):
         given = [*tensors(args), *tensors(tuple(kwargs.values()))]
         return list({id(value): value for value in (*given, *results) if id(value) in written}.values())
 
-    def _write(self, target: torch.Tensor, origin: Origin, frame: Frame | None) -> None:
+    def _write(self, target: torch.Tensor, origin: CallOrigin, frame: ModuleCall | None) -> None:
         known = self._known
         was_known = known.origin(target) is not None
         before = known.filled(target)
@@ -311,22 +313,26 @@ class _Recorder(Watcher):
             old = known.origin(other)
             if old is None or covers(target, other):
                 same = math.prod(shape) == target.numel()
-                inside = field_through(origin.field, View.of(target), View.of(other))
+                inside = field_through(origin.field, MemoryView.of(target), MemoryView.of(other))
                 reached = reshaped(origin.field, shape) if same else inside
-                known.assign(other, Origin(origin.op, reached))
+                known.assign(other, CallOrigin(origin.op, reached))
             else:
                 known.assign(other, self._both(old, origin, target, other, frame))
 
-    def _both(self, old: Origin, new: Origin, target: torch.Tensor, other: torch.Tensor, frame: Frame | None) -> Origin:
+    def _both(
+        self, old: CallOrigin, new: CallOrigin, target: torch.Tensor, other: torch.Tensor, frame: ModuleCall | None
+    ) -> CallOrigin:
         """What ``other`` holds after a part of it was overwritten through ``target``."""
         shape = tuple(other.shape)
         if len(shape) == target.ndim and shape[-2:] == tuple(target.shape[-2:]) and len(old.field.dims) == len(shape):
             reached = combined([old.field, Field((*old.field.dims[:-2], *new.field.dims[-2:]))], shape)
         else:
-            reached = combined([old.field, field_through(new.field, View.of(target), View.of(other))], shape)
+            reached = combined(
+                [old.field, field_through(new.field, MemoryView.of(target), MemoryView.of(other))], shape
+            )
         inputs = tuple(dict.fromkeys((old.op, new.op)))
         op = self._add(Op(self._next(), "write", frame, inputs, output_shape=shape, field=reached))
-        return Origin(op.id, reached)
+        return CallOrigin(op.id, reached)
 
     def finish(self, output: Any) -> Recording:
         origins = [self._known.origin(value) for value in tensors(output)]

@@ -1,4 +1,4 @@
-"""The table that ``Architecture.summary()`` prints, as text and as HTML."""
+"""The text_table that ``Architecture.summary()`` prints, as text and as HTML."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _HEADER = ("Layer (type)", "Output shape", "Params", "MACs", "Receptive field")
 _LEFT = (True, True, False, False, False)
 
 
-def table(architecture: Architecture, width: int = 100) -> str:
+def text_table(architecture: Architecture, width: int = 100) -> str:
     """A line a layer, aligned, and the totals below."""
-    rows = _rows(architecture)
+    rows = _table_rows(architecture)
     others = [max(len(row[column]) for row in (_HEADER, *rows)) for column in range(1, len(_HEADER))]
     room = max(24, width - sum(others) - 2 * len(others))
     first = min(room, max(len(row[0]) for row in (_HEADER, *rows)))
     widths = [first, *others]
     total = sum(widths) + 2 * len(others)
-    lines = ["─" * total, _line(_HEADER, widths), "═" * total]
+    lines = ["─" * total, _aligned(_HEADER, widths), "═" * total]
     lines += [
-        _line((_cut(name, type_, first), *rest), widths)
+        _aligned((_cut(name, type_, first), *rest), widths)
         for (_, *rest), (name, type_) in zip(
             rows, [(layer.name, layer.type) for layer in architecture.layers], strict=True
         )
@@ -34,17 +34,17 @@ def table(architecture: Architecture, width: int = 100) -> str:
 
 
 def page(architecture: Architecture) -> str:
-    """The same table as HTML; names are text, whatever is in them."""
-    head = "".join(_cell("th", value, left) for value, left in zip(_HEADER, _LEFT, strict=True))
+    """The same text_table as HTML; names are text, whatever is in them."""
+    head = "".join(_html_cell("th", value, left) for value, left in zip(_HEADER, _LEFT, strict=True))
     body = "".join(
-        "<tr>" + "".join(_cell("td", value, left) for value, left in zip(row, _LEFT, strict=True)) + "</tr>"
-        for row in _rows(architecture)
+        "<tr>" + "".join(_html_cell("td", value, left) for value, left in zip(row, _LEFT, strict=True)) + "</tr>"
+        for row in _table_rows(architecture)
     )
     totals = "<br>".join(html.escape(line) for line in _totals(architecture))
     return (
-        '<div style="max-height:30em;overflow:auto"><table>'
+        '<div style="max-height:30em;overflow:auto"><text_table>'
         f"<caption>{html.escape(architecture.name)}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div><p>{totals}</p>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></text_table></div><p>{totals}</p>"
     )
 
 
@@ -66,7 +66,7 @@ def shape(sizes: Sequence[int]) -> str:
     return "×".join(str(size) for size in sizes)
 
 
-def _rows(architecture: Architecture) -> list[tuple[str, ...]]:
+def _table_rows(architecture: Architecture) -> list[tuple[str, ...]]:
     return [
         (
             f"{layer.name} ({layer.type})" if layer.name else layer.type,
@@ -101,7 +101,7 @@ def _sides(field: tuple[int | None, int | None] | None) -> str:
 def _cut(name: str, kind: str, width: int) -> str:
     """Name and type in ``width`` characters: of a long name the end stays, which tells layers apart."""
     full = f"{name} ({kind})" if name else kind
-    # A line break in a name would break the table.
+    # A line break in a name would break the text_table.
     full = full.replace("\n", " ").replace("\r", " ")
     if len(full) <= width:
         return full
@@ -111,7 +111,7 @@ def _cut(name: str, kind: str, width: int) -> str:
     return full[: width - 1] + "…"
 
 
-def _line(values: Sequence[str], widths: Sequence[int]) -> str:
+def _aligned(values: Sequence[str], widths: Sequence[int]) -> str:
     cells = [
         value.ljust(width) if left else value.rjust(width)
         for value, width, left in zip(values, widths, _LEFT, strict=True)
@@ -135,5 +135,5 @@ def _totals(architecture: Architecture) -> list[str]:
     return lines
 
 
-def _cell(tag: str, value: str, left: bool) -> str:
+def _html_cell(tag: str, value: str, left: bool) -> str:
     return f'<{tag} style="text-align:{"left" if left else "right"}">{html.escape(value)}</{tag}>'

@@ -37,7 +37,7 @@ class Watcher:
 
 
 @contextlib.contextmanager
-def watching(watcher: Watcher) -> Iterator[None]:
+def torch_calls(watcher: Watcher) -> Iterator[None]:
     """Tell ``watcher`` of the torch calls in the block."""
     with _Kernels(watcher), _Calls(watcher):
         yield
@@ -61,8 +61,8 @@ class _Calls(TorchFunctionMode):
         try:
             output = func(*args, **kwargs)
             if isinstance(output, torch.Tensor | list | tuple) or watcher.written:
-                watcher.call(_name(func), args, kwargs, output)
-            elif output is None and len(args) == 2 and _name(func) == "data_":
+                watcher.call(_raw_name(func), args, kwargs, output)
+            elif output is None and len(args) == 2 and _raw_name(func) == "data_":
                 watcher.swap(*args)
             return output
         finally:
@@ -100,11 +100,11 @@ class _Kernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if output is NotImplemented:
             output = func(*args, **kwargs)
             self._watcher.macs += macs.count(func.overloadpacket, args, output)
-        self._watcher.written += _written(func, args, kwargs)
+        self._watcher.written += _written_tensors(func, args, kwargs)
         return output
 
 
-def _name(func: Any) -> str:
+def _raw_name(func: Any) -> str:
     name = getattr(func, "__name__", "") or type(func).__name__
     if name in ("__get__", "__set__"):
         return str(getattr(getattr(func, "__self__", None), "__name__", name)) + ("" if name == "__get__" else "_")
@@ -128,7 +128,7 @@ _OPERATORS = ("add", "sub", "mul", "truediv", "pow", "matmul", "floordiv", "mod"
 _writes: dict[Any, tuple[tuple[int, str], ...]] = {}
 
 
-def _written(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
+def _written_tensors(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
     places = _writes.get(func)
     if places is None:
         places = _writes[func] = tuple(

@@ -16,7 +16,7 @@ from cnnwidgets.core.capture import attached, with_replaced
 from cnnwidgets.core.layer_output import layer_tensor
 from cnnwidgets.core.network import own_tensors, unwrapped, visible_layers
 from cnnwidgets.core.versions import version
-from cnnwidgets.tracing.function_layers import Frame, FunctionCalls, FunctionLayer, Key
+from cnnwidgets.tracing.function_layers import FunctionCalls, FunctionLayer, Key, RunningModule
 from cnnwidgets.tracing.layouts.layouts import Layout, Layouts
 from cnnwidgets.tracing.layouts.plain_pass import PlainPass
 from cnnwidgets.tracing.pathway import Pathway
@@ -60,8 +60,8 @@ class Watch:
         self._wants = wants
         self._layouts = layouts
         self._entered: Counter[str] = Counter()
-        self._root = Frame("", 0)
-        self._running: list[tuple[nn.Module, Frame, list[tuple[torch.Tensor, int]]]] = []
+        self._root = RunningModule("", 0)
+        self._running: list[tuple[nn.Module, RunningModule, list[tuple[torch.Tensor, int]]]] = []
         self._last: tuple[torch.Tensor, int, Output] | None = None
         self._returned: dict[int, tuple[weakref.ref[torch.Tensor], int, Output]] = {}
         self._functions: FunctionCalls | None = None
@@ -102,14 +102,14 @@ class Watch:
     def _watched(self) -> list[nn.Module]:
         return list(self._names) if self._only is None else [self._only]
 
-    def _frame(self) -> Frame:
+    def _frame(self) -> RunningModule:
         return self._running[-1][1] if self._running else self._root
 
     def _enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         name = self._names[module]
         with torch._C.DisableTorchFunction():  # noqa: SLF001 (what only looks is not followed)
             given = [(value, version(value)) for value in tensors(inputs)]
-        self._running.append((module, Frame(name, self._entered[name]), given))
+        self._running.append((module, RunningModule(name, self._entered[name]), given))
         self._entered[name] += 1
 
     def _leave(self, module: nn.Module, _: tuple[Any, ...], output: Any) -> Any:

@@ -18,7 +18,7 @@ from cnnwidgets.tracing.layouts.layouts import Layout, Layouts
 from cnnwidgets.tracing.layouts.memory import Memory
 from cnnwidgets.tracing.layouts.plain_pass import PlainPass
 from cnnwidgets.tracing.layouts.rules import INDEPENDENT, SHIFTED
-from cnnwidgets.tracing.layouts.token_layout import AnyForm, Form, Tokens
+from cnnwidgets.tracing.layouts.token_layout import AnyForm, TokenLayout, Tokens
 from cnnwidgets.tracing.placement import UNKNOWN, Placement
 
 from .call_outputs import Call, Output
@@ -167,7 +167,7 @@ def layer_pass(
         others = dict.fromkeys([*found.watch.spatial, *([spatial.name] if spatial else [])])
         raise NotSpatial(refusal(shown.name, shown.output.layout, others))
     form = shown.output.layout.form
-    if layer is not None and layouts.given and isinstance(form, Form) and form.grid != layouts.given:
+    if layer is not None and layouts.given and isinstance(form, TokenLayout) and form.grid != layouts.given:
         raise InputError(
             f"tokens is {layouts.given}, but the output of layer {shown.name!r}, {shown.output.shape}, is a grid of "
             f"{form.grid}, as far as its axes were followed. Leave tokens out, or pass a function that makes maps."

@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 from cnnwidgets.tracing.placement import Placement
 
-from .token_layout import Form
+from .token_layout import TokenLayout
 
 _UNSEEN = 2
 """Tokens beside the grid, such as a class and a distillation token, that are believed though nothing was seen of how
@@ -83,7 +83,7 @@ class Grids:
         """As many tokens were put in another order than that of a grid, so that their number tells nothing."""
         self._shuffled.add(count)
 
-    def form(self, shape: tuple[int, ...]) -> Form | None:
+    def form(self, shape: tuple[int, ...]) -> TokenLayout | None:
         """How (1, T, C) or (T, 1, C) holds the tokens of a grid; None if none fits, or if there are several ways."""
         for order, axis in (("ntc", 1), ("tnc", 0)):
             if len(shape) == 3 and shape[order.index("n")] == 1:
@@ -96,7 +96,7 @@ class Grids:
         """Whether ``count`` may be the number of tokens of a grid, those beside it included."""
         return count > 1 and self._along("ntc", count) is not None
 
-    def _along(self, order: str, there: int) -> Form | None:
+    def _along(self, order: str, there: int) -> TokenLayout | None:
         for grid in [self.given] if self.given else reversed(self._seen):
             if grid[0] * grid[1] in self._shuffled and not self.given:
                 continue
@@ -108,5 +108,5 @@ class Grids:
                 offsets = {beside}
             if len(offsets) == 1:
                 before = offsets.pop()
-                return Form(order, grid, before, beside - before, followed=False)
+                return TokenLayout(order, grid, before, beside - before, followed=False)
         return None

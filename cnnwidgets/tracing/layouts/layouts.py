@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError
-from cnnwidgets.tracing.graph import Graph, build
+from cnnwidgets.tracing.graph import LayerGraph, build
 from cnnwidgets.tracing.placement import Placement, placement_of
-from cnnwidgets.tracing.recording import Frame, Op, Recording, record
+from cnnwidgets.tracing.recording import ModuleCall, Op, Recording, record
 
 from .grids import Grids, Joins
-from .rules import NO_BATCH, Reading, reading
-from .token_layout import AnyForm, CustomForm, Form
+from .rules import NO_BATCH, Reading, layout_reading
+from .token_layout import AnyForm, CustomForm, TokenLayout
 
 
 @dataclass(frozen=True)
@@ -118,16 +118,16 @@ def followed_layouts(model: nn.Module, images: torch.Tensor, grid: tuple[int, in
         note = f"axes could not be followed, every output of four axes was read as (N, C, H, W): {error}"
         return Layouts(len(images), note=note, given=grid)
     graph = build(recording)
-    found = judged(recording, graph, Grids(joins, grid))
+    found = layouts_of_recording(recording, graph, Grids(joins, grid))
     made: Counter[str] = Counter()
     calls = {}
-    for name, seen in _returned(recording, graph):
+    for name, seen in _returning_calls(recording, graph):
         calls[name, made[name]] = found[seen.id]
         made[name] += 1
     return Layouts(len(images), calls, given=grid, lost=not recording.outputs)
 
 
-def judged(recording: Recording, graph: Graph, grids: Grids | None = None) -> dict[int, Layout]:
+def layouts_of_recording(recording: Recording, graph: LayerGraph, grids: Grids | None = None) -> dict[int, Layout]:
     """The layout of what each module call and each functional layer returned, by ``id``.
 
     Where the axes could not be followed, other outputs of the same shape decide, or the number of tokens; if there is
@@ -137,11 +137,11 @@ def judged(recording: Recording, graph: Graph, grids: Grids | None = None) -> di
     found: dict[int, Layout] = {}
     same_shape: dict[tuple[int, ...], set[Reading]] = {}
     unknown = []
-    for seen in _by_completion(seen for _, seen in _returned(recording, graph)):
-        known = reading(seen, recording.input_shape, grids)
+    for seen in _by_completion(seen for _, seen in _returning_calls(recording, graph)):
+        known = layout_reading(seen, recording.input_shape, grids)
         if known is None:
             unknown.append(seen)
-            if isinstance(seen, Frame) and isinstance(seen.module, nn.Conv2d):
+            if isinstance(seen, ModuleCall) and isinstance(seen.module, nn.Conv2d):
                 grids.add((seen.output_shape[2], seen.output_shape[3]))  # tokens that were laid out for it
             continue
         why_not, form = known
@@ -164,8 +164,8 @@ def judged(recording: Recording, graph: Graph, grids: Grids | None = None) -> di
     return found
 
 
-def _placement(seen: Frame | Op, layout: Layout, image: tuple[int, ...], grids: Grids) -> Placement | None:
-    if isinstance(layout.form, Form):
+def _placement(seen: ModuleCall | Op, layout: Layout, image: tuple[int, ...], grids: Grids) -> Placement | None:
+    if isinstance(layout.form, TokenLayout):
         if not layout.form.followed:
             return grids.placements.get(layout.form.grid)
         return placement_of(seen.field, layout.form.grid, image)
@@ -174,21 +174,21 @@ def _placement(seen: Frame | Op, layout: Layout, image: tuple[int, ...], grids: 
     return placement_of(seen.field, (layout.shape[2], layout.shape[3]), image)
 
 
-def _returned(recording: Recording, graph: Graph) -> list[tuple[str, Frame | Op]]:
-    modules: list[tuple[str, Frame | Op]] = [(frame.name, frame) for frame in recording.frames]
+def _returning_calls(recording: Recording, graph: LayerGraph) -> list[tuple[str, ModuleCall | Op]]:
+    modules: list[tuple[str, ModuleCall | Op]] = [(frame.name, frame) for frame in recording.frames]
     return modules + [(call.layer, call.seen) for call in graph.calls if isinstance(call.seen, Op)]
 
 
-def _by_completion(all_seen: Iterable[Frame | Op]) -> list[Frame | Op]:
+def _by_completion(all_seen: Iterable[ModuleCall | Op]) -> list[ModuleCall | Op]:
     """In the order in which they returned; a module after what it called."""
     ends: dict[int, int] = {}
 
-    def end(frame: Frame) -> int:
+    def end(frame: ModuleCall) -> int:
         if frame.id not in ends:
             ends[frame.id] = max([frame.id, *(op.id for op in frame.ops), *(end(child) for child in frame.children)])
         return ends[frame.id]
 
-    def key(seen: Frame | Op) -> tuple[int, int]:
-        return (end(seen), -seen.id) if isinstance(seen, Frame) else (seen.id, -seen.id)
+    def key(seen: ModuleCall | Op) -> tuple[int, int]:
+        return (end(seen), -seen.id) if isinstance(seen, ModuleCall) else (seen.id, -seen.id)
 
     return sorted(all_seen, key=key)

@@ -12,14 +12,14 @@ from cnnwidgets.tracing.pathway import Pathway
 from cnnwidgets.tracing.placement import placement_of
 from cnnwidgets.tracing.provenance import tensors
 from cnnwidgets.tracing.receptive.all_rules import output_field
-from cnnwidgets.tracing.receptive.call import Call
+from cnnwidgets.tracing.receptive.call import RuleCall
 from cnnwidgets.tracing.receptive.field import Field, of_input
 from cnnwidgets.tracing.recording import Op
 from cnnwidgets.tracing.torch_calls import plain_name
 
 from .grids import Grids
 from .layouts import Layout
-from .rules import reading
+from .rules import layout_reading
 
 _NO_TENSOR = (
     "size",
@@ -93,7 +93,7 @@ class PlainPass(Pathway):
         if len(shape) != 4:
             return Layout(shape)
         seen = Op(0, "", None, (), output_shape=shape, field=field)
-        self.odd |= reading(seen, self._image, Grids()) != (None, None)
+        self.odd |= layout_reading(seen, self._image, Grids()) != (None, None)
         return Layout(shape, placement=placement_of(field, (shape[2], shape[3]), self._image))
 
     def _follow(self, raw: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> None:
@@ -107,7 +107,7 @@ class PlainPass(Pathway):
             self.odd = True
             return
         for result in results:
-            field = output_field(Call(name, args, kwargs, result, self._field_of), fields)
+            field = output_field(RuleCall(name, args, kwargs, result, self._field_of), fields)
             before = self._field(result)
             if before is not None and before != field and any(result is tensor for tensor in read):
                 self.odd = True  # written in place: what else looks at its memory has changed as well

@@ -9,10 +9,10 @@ from torch import nn
 
 from cnnwidgets.tracing.kinds import kind_of_call
 from cnnwidgets.tracing.receptive.field import Dim, Field, moved_by
-from cnnwidgets.tracing.recording import Frame, Op
+from cnnwidgets.tracing.recording import ModuleCall, Op
 
 from .grids import Grids
-from .token_layout import Form
+from .token_layout import TokenLayout
 
 NO_BATCH = "with another first axis than the images"
 NO_PLACES = "without height and width"
@@ -21,11 +21,11 @@ INDEPENDENT = "which does not depend on the image"
 _ROWS, _COLUMNS = {0}, {1}
 _ATTENTION = re.compile("attention|attn", re.IGNORECASE)
 
-Reading = tuple[str | None, Form | None]
+Reading = tuple[str | None, TokenLayout | None]
 """Why it is no stack of maps (N, C, H, W), None if it is one; and the order in which it holds maps all the same."""
 
 
-def reading(seen: Frame | Op, input_shape: tuple[int, ...], grids: Grids) -> Reading | None:
+def layout_reading(seen: ModuleCall | Op, input_shape: tuple[int, ...], grids: Grids) -> Reading | None:
     """How what ``seen`` returned holds maps; None if that cannot be told."""
     shape, field = seen.output_shape, seen.field
     if len(shape) not in (3, 4):
@@ -43,7 +43,7 @@ def reading(seen: Frame | Op, input_shape: tuple[int, ...], grids: Grids) -> Rea
         return f"windows of the image, {NO_BATCH}" if windows else NO_BATCH, None
     if len(shape) == 3:
         if by is not None and grids.given is None:
-            _shuffled(field, grids)
+            _note_shuffle(field, grids)
             return f"{NO_PLACES}, and with its tokens shifted ({by})", None
         return _three(seen, field, axes, grids)
     if len(axes) != 4 or (not any(axes) and shape[2:] != (1, 1)):
@@ -64,7 +64,7 @@ def _four(shape: tuple[int, ...], axes: list[set[int]]) -> Reading:
     if not axes[0] and sorted(map(sorted, axes[1:])) == [[], [0], [1]]:
         order = "n" + "".join("c" if not carried else "hw"[min(carried)] for carried in axes[1:])
         why_not = {"nhwc": "channels last", "ncwh": "width before height"}.get(order, "with its axes in another order")
-        return why_not, Form(order, (shape[order.index("h")], shape[order.index("w")]))
+        return why_not, TokenLayout(order, (shape[order.index("h")], shape[order.index("w")]))
     if axes[1] == _ROWS and axes[2] == _COLUMNS:
         return "with parts of height and width on the last axis", None
     if _ROWS | _COLUMNS in axes:
@@ -72,7 +72,7 @@ def _four(shape: tuple[int, ...], axes: list[set[int]]) -> Reading:
     return "without an axis for height and one for width", None
 
 
-def _followed_row(field: Field, shape: tuple[int, ...], axes: list[set[int]]) -> Form | None:
+def _followed_row(field: Field, shape: tuple[int, ...], axes: list[set[int]]) -> TokenLayout | None:
     """How one axis of three holds all places in a row, if its axes say so."""
     if len(axes) != 3 or sum(map(bool, axes)) != 1:
         return None
@@ -82,12 +82,12 @@ def _followed_row(field: Field, shape: tuple[int, ...], axes: list[set[int]]) ->
     if found is None or images is None:
         return None
     letters = {at: found[0], images: "n", 3 - at - images: "c"}
-    return Form("".join(letters[axis] for axis in range(3)), found[1])
+    return TokenLayout("".join(letters[axis] for axis in range(3)), found[1])
 
 
-def _three(seen: Frame | Op, field: Field, axes: list[set[int]], grids: Grids) -> Reading:
+def _three(seen: ModuleCall | Op, field: Field, axes: list[set[int]], grids: Grids) -> Reading:
     shape = seen.output_shape
-    _shuffled(field, grids)
+    _note_shuffle(field, grids)
     if not any(axes) or grids.given is not None:
         form = grids.form(shape)
         if form is not None and shape[-1] == shape[-2] and _makes_weights(seen):
@@ -99,7 +99,7 @@ def _three(seen: Frame | Op, field: Field, axes: list[set[int]], grids: Grids) -
     return NO_PLACES, None
 
 
-def _shuffled(field: Field, grids: Grids) -> None:
+def _note_shuffle(field: Field, grids: Grids) -> None:
     """Remember how many tokens are in another order than that of a grid."""
     for dim in field.dims:
         carried = {reach.axis for _, reach in dim if reach is not None}
@@ -121,21 +121,21 @@ def _axes(field: Field) -> list[set[int]]:
     return [{reach.axis for _, reach in dim if reach is not None} for dim in field.dims]
 
 
-def _mixes_last_axis(seen: Frame | Op) -> bool:
-    if isinstance(seen, Frame):
+def _mixes_last_axis(seen: ModuleCall | Op) -> bool:
+    if isinstance(seen, ModuleCall):
         return isinstance(seen.module, nn.Linear)
     return kind_of_call(seen.name) in ("attention", "linear")
 
 
-def _makes_weights(seen: Frame | Op) -> bool:
+def _makes_weights(seen: ModuleCall | Op) -> bool:
     """Whether it makes weights of one token for each other one."""
-    if isinstance(seen, Frame):
+    if isinstance(seen, ModuleCall):
         return isinstance(seen.module, nn.Softmax)
     return seen.name in ("softmax", "bmm", "baddbmm", "matmul")
 
 
-def _is_inside_attention(seen: Frame | Op) -> bool:
-    around = seen.parent if isinstance(seen, Frame) else seen.frame
+def _is_inside_attention(seen: ModuleCall | Op) -> bool:
+    around = seen.parent if isinstance(seen, ModuleCall) else seen.frame
     while around is not None:
         if is_attention(around.module):
             return True

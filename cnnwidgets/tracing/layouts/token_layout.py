@@ -16,7 +16,7 @@ from the output to maps (N, C, h, w) that picks and rearranges its numbers."""
 
 
 @dataclass(frozen=True)
-class Form:
+class TokenLayout:
     """Where in a tensor the maps are.
 
     Attributes:
@@ -53,7 +53,7 @@ class Form:
         """The maps in ``tensor``, (N, C, h, w), as a view of it.
 
         Example:
-            >>> Form("ntc", (1, 2), before=1).maps(torch.tensor([[[7.0], [1.0], [2.0]]])).tolist()
+            >>> TokenLayout("ntc", (1, 2), before=1).maps(torch.tensor([[[7.0], [1.0], [2.0]]])).tolist()
             [[[[1.0, 2.0]]]]
         """
         order, (rows, columns) = self.order, self.grid
@@ -158,7 +158,7 @@ class CustomForm:
         )
 
 
-AnyForm = Form | CustomForm
+AnyForm = TokenLayout | CustomForm
 
 
 def checked_tokens(tokens: Any) -> Tokens:

@@ -12,12 +12,12 @@ import torch
 
 from cnnwidgets.tracing.provenance import tensors
 
-from .field import Dim, Field, combined, moved_by, plain, reach_of, smeared, unfollowed
+from .field import Dim, Field, combined, moved_by, plain_dim, reach_of, smeared, unfollowed
 from .interval import PADDING, Reach, scattered
 
 
 @dataclass(frozen=True)
-class Call:
+class RuleCall:
     """One torch call, as its rule sees it."""
 
     name: str
@@ -54,7 +54,7 @@ class NoRule(Exception):
     """The rule does not cover this call."""
 
 
-Rule = Callable[[Call], Field]
+Rule = Callable[[RuleCall], Field]
 """``rule(call)``: the field of ``call.output``."""
 RULES: dict[str, Rule] = {}
 
@@ -105,7 +105,7 @@ _SAME_PLACE = words(
 )
 
 
-def rule(*names: str) -> Callable[[Rule], Rule]:
+def field_rule(*names: str) -> Callable[[Rule], Rule]:
     """Register a rule for functions of these names."""
 
     def register(function: Rule) -> Rule:
@@ -115,7 +115,7 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
     return register
 
 
-def fields_of(call: Call) -> list[Field]:
+def fields_of(call: RuleCall) -> list[Field]:
     """The fields of all tensors that the call read."""
     found = []
     for value in tensors((call.args, tuple(call.kwargs.values()))):
@@ -127,7 +127,7 @@ def fields_of(call: Call) -> list[Field]:
     return found
 
 
-def elementwise(call: Call) -> Field:
+def elementwise(call: RuleCall) -> Field:
     """The rule for functions that combine elements at the same place, with broadcasting."""
     return combined(fields_of(call), call.output.shape)
 
@@ -146,10 +146,10 @@ def slid(dim: Dim, size: int, kernel: int, stride: int, padding: int, dilation: 
     first = -padding
     last = first + (kernel - 1) * dilation
     if reach.order:
-        return plain(size, _slid_order(reach, [o * stride + (first + last) // 2 for o in range(size)]))
+        return plain_dim(size, _slid_order(reach, [o * stride + (first + last) // 2 for o in range(size)]))
     if not reach.lo or reach.length:
-        return plain(size, replace(reach.unplaced(), stride=reach.stride * stride))
-    return plain(size, reach.through(1, stride, lambda o: (o * stride + first, o * stride + last), size))
+        return plain_dim(size, replace(reach.unplaced(), stride=reach.stride * stride))
+    return plain_dim(size, reach.through(1, stride, lambda o: (o * stride + first, o * stride + last), size))
 
 
 def unslid(dim: Dim, size: int) -> Dim:
@@ -159,11 +159,11 @@ def unslid(dim: Dim, size: int) -> Dim:
         NoRule: it carries places of the image, in order.
     """
     if not any(reach is not None for _, reach in dim):
-        return plain(size)
+        return plain_dim(size)
     by = moved_by(dim) or (None if dim[0][1] is not None else "channels laid beside each other")
     if by is None:
         raise NoRule
-    return plain(size, scattered(by))
+    return plain_dim(size, scattered(by))
 
 
 def _slid_order(reach: Reach, centres: list[int]) -> Reach:

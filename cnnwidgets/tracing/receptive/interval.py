@@ -91,7 +91,7 @@ class Reach:
             return replace(self, order=tuple(order), by=by, sees_all=bool(self.lo), stride=1)
         base = replace(self, order=(), by="")
         if not base.is_placed:
-            return whole(self.axis)
+            return whole_axis(self.axis)
         return base.through(1, step, lambda position: (order[0] + position * step,) * 2, len(order))
 
     @property
@@ -126,7 +126,7 @@ class Reach:
             return self.unplaced()
         repeat = len(self.lo) // math.gcd(len(self.lo), step)
         if repeat * period > _LONGEST_PERIOD:
-            return whole(self.axis)
+            return whole_axis(self.axis)
         reads = [self._across(*taps(position)) for position in range(repeat * period)]
         made = replace(
             self,
@@ -197,7 +197,7 @@ def pixels(axis: str) -> Reach:
     return Reach("hw".index(axis), 1, (0,), (0,))
 
 
-def whole(axis: int) -> Reach:
+def whole_axis(axis: int) -> Reach:
     """Each position sees everything along ``axis``."""
     return Reach(axis)
 

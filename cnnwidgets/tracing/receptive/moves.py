@@ -15,8 +15,8 @@ import torch
 
 from cnnwidgets.tracing.provenance import tensors
 
-from .call import Call, NoRule, each, elementwise, fields_of, rule, slid, with_dim
-from .field import Dim, Field, combined, plain, reach_of, unfollowed
+from .call import NoRule, RuleCall, each, elementwise, field_rule, fields_of, slid, with_dim
+from .field import Dim, Field, combined, plain_dim, reach_of, unfollowed
 from .interval import scattered
 
 
@@ -25,20 +25,20 @@ def taken(field: Field, place: int, index: Sequence[int], by: str) -> Field:
     dim = field.dims[place]
     size = math.prod(length for length, _ in dim)
     if size == 1 or not holds_places(field, place):
-        return with_dim(field, place, plain(len(index)))
+        return with_dim(field, place, plain_dim(len(index)))
     index = [position % size for position in index]
     if index == list(range(size)):
         return field
     reach = dim[0][1]
     alone = len(dim) == 1 and reach is not None and sum(_carries(other, reach.axis) for other in field.dims) == 1
     if not alone or reach is None or len(reach.order) not in (0, size) or not index:
-        return with_dim(field, place, plain(len(index), scattered(by)))
-    if not reach.order and _steps(index) is not None:
-        return with_dim(field, place, slid(dim, len(index), 1, _steps(index) or 1, -index[0], 1))
+        return with_dim(field, place, plain_dim(len(index), scattered(by)))
+    if not reach.order and _even_step(index) is not None:
+        return with_dim(field, place, slid(dim, len(index), 1, _even_step(index) or 1, -index[0], 1))
     if reach.axis not in (0, 1):
-        return with_dim(field, place, plain(len(index), reach))
+        return with_dim(field, place, plain_dim(len(index), reach))
     order = reach.order or range(size)
-    return with_dim(field, place, plain(len(index), reach.ordered([order[position] for position in index], by)))
+    return with_dim(field, place, plain_dim(len(index), reach.ordered([order[position] for position in index], by)))
 
 
 def holds_places(field: Field, place: int) -> bool:
@@ -52,7 +52,7 @@ def _carries(dim: Dim, axis: int) -> bool:
     return any(reach is not None and reach.axis == axis for _, reach in dim)
 
 
-def _steps(index: Sequence[int]) -> int | None:
+def _even_step(index: Sequence[int]) -> int | None:
     """The one step between the numbers of ``index``, if they go up in such."""
     jumps = {after - before for before, after in itertools.pairwise(index)}
     step = jumps.pop() if jumps else 1
@@ -61,11 +61,11 @@ def _steps(index: Sequence[int]) -> int | None:
 
 def lost(field: Field, shape: Sequence[int], by: str) -> Field:
     """A tensor of this shape into which the places of ``field`` went in an unknown order."""
-    return unfollowed([Field((*field.dims[:1], plain(2, scattered(by))))], shape)
+    return unfollowed([Field((*field.dims[:1], plain_dim(2, scattered(by))))], shape)
 
 
-@rule("roll")
-def _rolled(call: Call) -> Field:
+@field_rule("roll")
+def _rolled(call: RuleCall) -> Field:
     field, dims = call.source, call.get(2, "dims")
     shifts = each(call.get(1, "shifts"), 1)
     if dims is None or dims in ((), []):
@@ -78,8 +78,8 @@ def _rolled(call: Call) -> Field:
     return field
 
 
-@rule("flip", "fliplr", "flipud")
-def _flipped(call: Call) -> Field:
+@field_rule("flip", "fliplr", "flipud")
+def _flipped(call: RuleCall) -> Field:
     field = call.source
     mirrored = {"fliplr": (1,), "flipud": (0,)}.get(call.name) or each(call.rest(1, "dims"), 1)
     for place in mirrored:
@@ -88,24 +88,24 @@ def _flipped(call: Call) -> Field:
     return field
 
 
-@rule("index_select")
-def _index_selected(call: Call) -> Field:
+@field_rule("index_select")
+def _index_selected(call: RuleCall) -> Field:
     place = call.get(1, "dim") % len(call.source.dims)
     return indexed(call, (*[slice(None)] * place, call.get(2, "index")), "torch.index_select")
 
 
-@rule(
+@field_rule(
     "rot90", "gather", "take_along_dim", "sort", "msort", "argsort", "topk", "kthvalue", "scatter", "scatter_add",
     "scatter_reduce", "index_add", "index_copy", "index_reduce", "take", "masked_select", "masked_scatter",
     "index_put", "put", "grid_sample", "grid_sampler",
 )  # fmt: skip
-def _anywhere(call: Call) -> Field:
+def _anywhere(call: RuleCall) -> Field:
     by = "grid_sample" if call.name.startswith("grid_sample") else f"torch.{call.name}"
     return lost(fields_of(call)[0], call.output.shape, by)
 
 
-@rule("setitem")
-def _set(call: Call) -> Field:
+@field_rule("setitem")
+def _set(call: RuleCall) -> Field:
     if call.lookup(call.args[2]) is not None and any(True for _ in tensors(call.args[1])):
         return lost(fields_of(call)[0], call.output.shape, "an index")
     before, value = call.lookup(call.args[0]), call.lookup(call.args[2])
@@ -130,13 +130,13 @@ def _written_by_slices(key: Sequence[Any], value: Field, shape: tuple[int, ...])
             waiting = waiting[:-1]
             continue
         size = next(sizes)
-        dim = waiting.pop() if isinstance(part, slice) and waiting else plain(1)
+        dim = waiting.pop() if isinstance(part, slice) and waiting else plain_dim(1)
         start, _, step = part.indices(size) if isinstance(part, slice) else (0, size, 1)
-        dims.insert(0, laid(dim, size, start, step))
+        dims.insert(0, laid_out(dim, size, start, step))
     return Field(tuple(dims))
 
 
-def laid(dim: Dim, size: int, start: int, step: int = 1) -> Dim:
+def laid_out(dim: Dim, size: int, start: int, step: int = 1) -> Dim:
     """One of ``size`` positions, on every ``step``-th of which from ``start`` on lie those of ``dim``.
 
     Raises:
@@ -148,25 +148,25 @@ def laid(dim: Dim, size: int, start: int, step: int = 1) -> Dim:
     if reach is None or step == 1:
         return slid(dim, size, 1, 1, start, 1)
     if step < 0 or not reach.is_placed:
-        return plain(size, scattered("an index"))
-    return plain(size, reach.through(step, 1, lambda o: ((o - start) // step,) * 2, size))
+        return plain_dim(size, scattered("an index"))
+    return plain_dim(size, reach.through(step, 1, lambda o: ((o - start) // step,) * 2, size))
 
 
-@rule("repeat", "tile")
-def _repeated(call: Call) -> Field:
+@field_rule("repeat", "tile")
+def _tiled(call: RuleCall) -> Field:
     field = call.source
     times = [int(value) for value in call.rest(1, "repeats", "dims")]
     times = [1] * (call.output.ndim - len(times)) + times
-    dims = [plain(1)] * (call.output.ndim - len(field.dims)) + list(field.dims)
+    dims = [plain_dim(1)] * (call.output.ndim - len(field.dims)) + list(field.dims)
     for place, (count, size) in enumerate(zip(times, call.output.shape, strict=True)):
         if count > 1:
             single = size == count
             holds = not single and any(reach is not None for _, reach in dims[place])
-            dims[place] = plain(size, scattered(f"torch.{call.name}") if holds else None)
+            dims[place] = plain_dim(size, scattered(f"torch.{call.name}") if holds else None)
     return Field(tuple(dims))
 
 
-def indexed(call: Call, key: Sequence[Any], by: str) -> Field:
+def indexed(call: RuleCall, key: Sequence[Any], by: str) -> Field:
     """The field after an index by tensors, lists or masks among slices; followed where there is one, beside whole dims.
 
     Raises:

@@ -9,12 +9,12 @@ from torch import nn
 
 from cnnwidgets.core.network import named_weights
 
-from .graph import Graph, LayerCall
+from .graph import LayerCall, LayerGraph
 from .kinds import detail_of_module, kind_of_call, kind_of_module
 from .layers import LayerInfo
-from .layouts.layouts import Layout, judged
+from .layouts.layouts import Layout, layouts_of_recording
 from .receptive.field import Field
-from .recording import Frame, Recording
+from .recording import ModuleCall, Recording
 
 
 @dataclass
@@ -28,26 +28,27 @@ class Inventory:
     """``id`` of each parameter that belongs to a layer."""
 
 
-def take(recording: Recording, graph: Graph) -> Inventory:
+def describe_layers(recording: Recording, graph: LayerGraph) -> Inventory:
     """Describe every layer and container of a recording."""
     params = dict(named_weights(recording.model))
     by_layer: dict[str, list[LayerCall]] = {}
     for call in graph.calls:
         by_layer.setdefault(call.layer, []).append(call)
-    by_container: dict[str, list[Frame]] = {}
+    by_container: dict[str, list[ModuleCall]] = {}
     for frame in graph.containers:
         by_container.setdefault(frame.name, []).append(frame)
     fields = {name: frames[-1].field for name, frames in by_container.items()}
-    layouts = judged(recording, graph)
+    layouts = layouts_of_recording(recording, graph)
     counted: set[int] = set()
     layers = []
     for name, calls in by_layer.items():
         owned = [value for value in _owned(calls, params) if id(value) not in counted]
         counted.update(id(value) for value in owned)
-        layers.append(_layer(name, calls, owned, recording.input_shape, layouts[calls[-1].seen.id]))
+        layers.append(_layer_info(name, calls, owned, recording.input_shape, layouts[calls[-1].seen.id]))
         fields[name] = calls[-1].seen.field
     containers = [
-        _container(name, frames, recording.input_shape, layouts[frames[-1].id]) for name, frames in by_container.items()
+        _container_info(name, frames, recording.input_shape, layouts[frames[-1].id])
+        for name, frames in by_container.items()
     ]
     return Inventory(layers, containers, fields, counted)
 
@@ -55,19 +56,19 @@ def take(recording: Recording, graph: Graph) -> Inventory:
 def _owned(calls: Iterable[LayerCall], params: dict[str, nn.Parameter]) -> list[nn.Parameter]:
     owned: list[nn.Parameter] = []
     for call in calls:
-        if isinstance(call.seen, Frame):
+        if isinstance(call.seen, ModuleCall):
             owned += [value for _, value in named_weights(call.seen.module)]
         else:
             owned += [params[name] for name in call.seen.params]
     return list({id(value): value for value in owned}.values())
 
 
-def _layer(
+def _layer_info(
     name: str, calls: list[LayerCall], owned: list[nn.Parameter], input_shape: tuple[int, ...], layout: Layout
 ) -> LayerInfo:
     seen = calls[-1].seen
     reached = seen.field
-    if isinstance(seen, Frame):
+    if isinstance(seen, ModuleCall):
         module = seen.module
         ops = [op for op in seen.ops if op.name]
         names = [op.name for op in ops]
@@ -94,11 +95,11 @@ def _layer(
         detail=detail,
         functions=tuple(calls[-1].functions),
         spatial=layout.spatial,
-        functional=not isinstance(seen, Frame),
+        functional=not isinstance(seen, ModuleCall),
     )
 
 
-def _container(name: str, frames: list[Frame], input_shape: tuple[int, ...], layout: Layout) -> LayerInfo:
+def _container_info(name: str, frames: list[ModuleCall], input_shape: tuple[int, ...], layout: Layout) -> LayerInfo:
     last = frames[-1]
     owned = [value for _, value in named_weights(last.module)]
     return LayerInfo(
@@ -118,7 +119,7 @@ def _container(name: str, frames: list[Frame], input_shape: tuple[int, ...], lay
     )
 
 
-def _all_macs(frame: Frame) -> int:
+def _all_macs(frame: ModuleCall) -> int:
     return frame.macs + sum(_all_macs(child) for child in frame.children)
 
 
