@@ -1,16 +1,19 @@
 # make demo   opens JupyterLab on the first notebook        (make demo ARGS=--no-browser on a server)
-# make test   everything: unit, conformance, notebooks, browser, TypeScript, ruff, mypy
+# make test   everything: unit, conformance, notebooks, browser, TypeScript, ruff, mypy, documentation
+# make docs   the documentation, in site/
 # make bench  the speed table of README
 # make soak   10,000 random actions on an Explorer         (make soak ARGS='--seed 2 --actions 1000')
 
 PYTHON ?= python3.11
 # Idle OpenMP threads must not spin: the browser and the server need the cores.
 export OMP_WAIT_POLICY ?= PASSIVE
+# The theme would print an advertisement for its successor.
+export NO_MKDOCS_2_WARNING ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 NOTEBOOK ?= notebooks/01_explore.ipynb
 
-.PHONY: demo test bench soak clean frontend
+.PHONY: demo test docs bench soak clean frontend
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -22,8 +25,12 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[demo,test]'
-	touch $@ $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[demo,docs,test]'
+	touch $@ $(VENV)/.demo $(VENV)/.docs
+
+$(VENV)/.docs: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+	touch $@
 
 frontend: | $(BIN)/python
 	$(BIN)/python tools/frontend.py build
@@ -35,6 +42,9 @@ demo: $(VENV)/.demo frontend
 test: $(VENV)/.test
 	$(BIN)/python tools/test.py $(ARGS)
 
+docs: $(VENV)/.docs
+	$(BIN)/python -m mkdocs build --strict $(ARGS)
+
 bench: $(VENV)/.test frontend
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
@@ -42,4 +52,4 @@ soak: $(VENV)/.test frontend
 	$(BIN)/python -m tests.soak $(ARGS)
 
 clean:
-	rm -rf $(VENV) cnnwidgets/static cnnwidgets/_frontend/node_modules tests/artefacts
+	rm -rf $(VENV) cnnwidgets/static cnnwidgets/_frontend/node_modules tests/artefacts site .coverage

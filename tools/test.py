@@ -18,19 +18,28 @@ import chromium
 ROOT = Path(__file__).parent.parent
 PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest", "-q"]
+COVERED = [PYTHON, "-m", "coverage", "run", *PYTEST[1:]]
 
 STEPS: dict[str, list[str]] = {
     "bundle": [PYTHON, "tools/frontend.py", "build"],
     "ruff": [PYTHON, "-m", "ruff", "check", "."],
     "format": [PYTHON, "-m", "ruff", "format", "--check", "."],
     "mypy": [PYTHON, "-m", "mypy"],
+    "docs": [PYTHON, "-m", "mkdocs", "build", "--strict", "--quiet"],
     "types": [PYTHON, "tools/frontend.py", "types"],
+    "biome": [PYTHON, "tools/frontend.py", "lint"],
     "typescript": [PYTHON, "tools/frontend.py", "test"],
     "notebooks": [*PYTEST, "-o", "addopts=", "--nbval-lax", "notebooks"],
-    "unit": [*PYTEST, "cnnwidgets", "tests", "--ignore=tests/browser", "--ignore=tests/packaging"],
+    "unit": [*COVERED, "cnnwidgets", "tests", "--ignore=tests/browser", "--ignore=tests/packaging"],
     "packaging": [*PYTEST, "tests/packaging"],
     "browser": [*PYTEST, "tests/browser"],
 }
+
+
+def covered() -> str:
+    """The share of the package's lines that the step ``unit`` ran, in percent."""
+    report = [PYTHON, "-m", "coverage", "report", "--format=total"]
+    return subprocess.run(report, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip() or "?"
 
 
 def main(wanted: list[str]) -> int:
@@ -39,6 +48,7 @@ def main(wanted: list[str]) -> int:
         sys.exit(f"No step {unknown[0]!r}. Steps: {', '.join(STEPS)}.")
     # Idle OpenMP threads that spin take the two cores from the browser and the server: a pass is ten times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")
     environment = {**os.environ, "PATH": f"{Path(PYTHON).parent}{os.pathsep}{os.environ['PATH']}"}
     if not wanted or {"unit", "packaging", "browser"} & set(wanted):
         environment["CHROMIUM"] = chromium.ensure()
@@ -54,6 +64,8 @@ def main(wanted: list[str]) -> int:
         )
         if result.returncode:
             failed.append(name)
+    if not wanted or "unit" in wanted:
+        print(f"== coverage: {covered()} % of the package's lines ran in the unit tests", flush=True)
     print(f"== failed: {', '.join(failed)}" if failed else "== all passed", flush=True)
     return 1 if failed else 0
 

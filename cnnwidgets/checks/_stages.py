@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.capture import attached
-from cnnwidgets.core.network import named_layers, named_weights
+from cnnwidgets.core.network import Network
 from cnnwidgets.running.forward import run
 from cnnwidgets.running.own_gradients import again
 from cnnwidgets.state.preserved import preserved
@@ -46,10 +46,10 @@ def units(model: nn.Module, images: torch.Tensor, but: nn.Module | None = None) 
     def enter(module: nn.Module, _: object) -> None:
         entered[module] = next(calls)
 
-    by_name = dict(named_layers(model))
+    by_name = dict(Network.of(model).layers)
     with torch.no_grad(), preserved(model, evaluate=True), attached(by_name.values(), enter=enter):
         again(lambda: run(model, images[:1].clone()))
-    others = set[int]() if but is None else {id(value) for _, value in named_weights(but)}
+    others = set[int]() if but is None else {id(value) for _, value in Network.of(but).weights}
     owned: dict[str, list[nn.Parameter]] = {}
     for name, module in by_name.items():
         own = [

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import nn
 
+from cnnwidgets.core.arguments import checked_count
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.explainers.attribution import Attribution
@@ -25,7 +26,7 @@ from cnnwidgets.state.preserved import preserved
 from cnnwidgets.tracing.placement import Placement
 
 from ._orders import elsewhere, importance, ranks
-from ._scorer import Scorer
+from ._scores import ComparableScores
 
 Score = Literal["probability", "logit"]
 _MOST_REPEATS = 1_000
@@ -147,18 +148,18 @@ def insertion_deletion(
     values = _values(attribution, images)
     if target is None and isinstance(attribution, Attribution):
         target = attribution.target
-    _check_count(steps, "steps", 1)
-    _check_count(repeats, "repeats", 0)
+    checked_count(steps, "steps")
+    checked_count(repeats, "repeats", least=0, most=_MOST_REPEATS)
     steps = min(steps, images.shape[2] * images.shape[3])
     with torch.no_grad(), preserved(model, evaluate=True):
         try:
-            scorer = Scorer(model, images, target, score, readout)
+            scores = ComparableScores(model, images, target, score, readout)
         except CnnWidgetsError as error:
             if may_be_the_batch(error):
                 refuse_several(model, images, error)
             raise
         placement = attribution.placement if isinstance(attribution, Attribution) else None
-        sweep = _Sweep(scorer, images, _baselines(images, baseline), values, placement, steps, repeats, seed)
+        sweep = _Sweep(scores, images, _baselines(images, baseline), values, placement, steps, repeats, seed)
         chunks = sweep.chunks = Chunks(batch_size(batch, estimated_batch(images[0], len(sweep.edits))))
         live = callable(progress)
         with Meter(progress, len(sweep.edits) * len(images)) as meter:
@@ -176,7 +177,7 @@ class _Sweep:
 
     def __init__(
         self,
-        scorer: Scorer,
+        scores: ComparableScores,
         images: torch.Tensor,
         hidden: tuple[torch.Tensor, torch.Tensor],
         values: torch.Tensor,
@@ -185,14 +186,14 @@ class _Sweep:
         repeats: int,
         seed: int,
     ) -> None:
-        self.scorer, self.images, self._hidden, self._seed = scorer, images, hidden, seed
+        self.scores, self.images, self._hidden, self._seed = scores, images, hidden, seed
         self._wanted = importance(values, (images.shape[2], images.shape[3]), placement)
         self._lost = int((~values.isfinite()).sum())
         pixels = images.shape[2] * images.shape[3]
         self.counts = [round(step * pixels / steps) for step in range(steps + 1)]
         self.fractions = torch.tensor(self.counts, dtype=torch.float32) / pixels
         self.answers = torch.full((len(images), 1 + repeats, 2, steps + 1), torch.nan, dtype=torch.float32)
-        self.answers[:, :, 0, 0] = self.answers[:, :, 1, -1] = scorer.whole[:, None]
+        self.answers[:, :, 0, 0] = self.answers[:, :, 1, -1] = scores.whole[:, None]
         # The ends, all hidden, are the same in every order: the first two edits.
         inner = [(order, kind, step) for order in range(1 + repeats) for step in range(1, steps) for kind in (0, 1)]
         self.edits = [(0, 0, steps), (0, 1, 0), *inner]
@@ -208,7 +209,7 @@ class _Sweep:
 
         def work(now: list[int]) -> torch.Tensor:
             edited = torch.stack([self._edited(index, orders, *self.edits[edit]) for edit in now])
-            return self.scorer.of(index, edited)
+            return self.scores.of(index, edited)
 
         for now, scores in chunks.each(range(len(self.edits)), work):
             for edit, answer in zip(now, scores.tolist(), strict=True):
@@ -231,22 +232,22 @@ class _Sweep:
             insertion=answers[:, 0, 1],
             random_deletion=answers[:, 1:, 0],
             random_insertion=answers[:, 1:, 1],
-            scores=self.scorer.whole,
-            target=self.scorer.chosen,
-            score=self.scorer.kind,
+            scores=self.scores.whole,
+            target=self.scores.classes,
+            score=self.scores.unit,
             notes=tuple(self._notes()),
             complete=self._measured == len(self.images) * len(self.edits),
         )
 
     def _notes(self) -> Iterator[str]:
-        yield from self.scorer.notes
+        yield from self.scores.notes
         yield from self.chunks.notes
         if self._lost:
             which = "value of the map is" if self._lost == 1 else "values of the map are"
             yield f"{self._lost} {which} not finite: last in the order"
         if bool((self._wanted == self._wanted.flatten(1)[:, :1, None]).all()):
             yield "the map is the same everywhere: its order is random"
-        if not bool(self.scorer.whole.isfinite().all()):
+        if not bool(self.scores.whole.isfinite().all()):
             yield "the score of the whole image is not a finite number"
 
 
@@ -268,10 +269,3 @@ def _values(attribution: Attribution | torch.Tensor, images: torch.Tensor) -> to
             "(N, C, H, W), one map an image."
         )
     return values.detach().float().cpu()
-
-
-def _check_count(value: Any, name: str, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InputError(f"{name} is {value!r}; expected an int of at least {least}.")
-    if name == "repeats" and value > _MOST_REPEATS:
-        raise InputError(f"{name} is {value:,}; expected at most {_MOST_REPEATS:,}.")

@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from cnnwidgets import explainers
+from cnnwidgets.core.arguments import checked_count
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
-from cnnwidgets.core.network import find_layer, unwrapped
+from cnnwidgets.core.network import Network
 from cnnwidgets.core.progress import Meter, ProgressCallback, Step
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.engine.inputs import checked
@@ -20,8 +21,8 @@ from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.readout import reading, readout_of
 from cnnwidgets.outputs.targets import Target
+from cnnwidgets.state.copying import private_copy
 
-from ._copies import private_copy
 from ._similarity import merged, rank_correlation, scaled, structural_similarity
 from ._stages import Unit, grouped, redraw, units
 from .cascade import Randomisation, Stage
@@ -81,8 +82,8 @@ def randomised(
         >>> [stage.layer for stage in done.stages]
         ['4', '0']
     """
-    if stages is not None and (not isinstance(stages, int) or isinstance(stages, bool) or stages < 1):
-        raise InputError(f"stages is {stages!r}; expected an int of at least 1, or None.")
+    if stages is not None:
+        checked_count(stages, "stages", alternative=", or None")
     readout = readout_of(model, outputs, output)
     images = checked(model, images)
     given = attribution if isinstance(attribution, Attribution) else None
@@ -92,14 +93,14 @@ def randomised(
             raise InputError(f"There are {len(given.values)} maps for {len(images)} images; pass the images explained.")
         target, layer = given.target if target is None else target, given.layer if layer is None else layer
     if info.needs_layer:
-        options["layer"] = layer if layer is None else find_layer(model, layer)[0]
+        options["layer"] = layer if layer is None else Network.of(model).find(layer)[0]
     copied = private_copy(model)
     explain = functools.partial(info.function, copied, images)
     groups = grouped(units(copied, images, but=model), stages or MOST_STAGES)
     if not groups:
         raise CnnWidgetsError(f"This {type(copied).__name__} has no floating-point parameters to randomise.")
     # One for all stages: what the outputs are is decided on the trained network, not on numbers at random.
-    readout = readout.alike(unwrapped(copied))
+    readout = readout.alike(Network.of(copied).base)
     tells = "progress" in inspect.signature(info.function).parameters
     with Meter(progress, _PARTS * (len(groups) + 1)) as meter, reading(readout):
         show = _Share(meter, tells)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from .direct_calls import FORWARD, HOOKS, observe_directly, stop_observing
-from .eager import never_compiled
 from .errors import LayerNotFound
 from .interrupts import Deferral, careful
-from .network import find_layer
+from .nested import copied
+from .network import Network
 
 Enter = Callable[[nn.Module, tuple[Any, ...]], None]
 """Called as ``enter(module, inputs)`` just before a module runs; arguments given by name follow the others."""
@@ -154,30 +154,15 @@ def is_watching(hook: Any) -> bool:
     return isinstance(getattr(hook, "__self__", None), _Observer)
 
 
-def copied(value: Any) -> Any:
-    """``value`` with each tensor in it copied, still in the autograd graph, safe from later in-place operations."""
-    if isinstance(value, torch.Tensor):
-        return value.clone()
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(copied(item) for item in value))
-    if isinstance(value, list | tuple):
-        return type(value)(copied(item) for item in value)
-    if isinstance(value, Mapping):
-        return {key: copied(item) for key, item in value.items()}
-    return value
-
-
-def with_replaced(output: Any, old: torch.Tensor, new: torch.Tensor) -> Any:
-    """``output`` with ``new`` in place of ``old``."""
-    if output is old:
-        return new
-    if isinstance(output, tuple) and hasattr(output, "_fields"):
-        return type(output)(*(with_replaced(item, old, new) for item in output))
-    if isinstance(output, list | tuple):
-        return type(output)(with_replaced(item, old, new) for item in output)
-    if type(output) in (dict, OrderedDict):
-        return type(output)((key, with_replaced(value, old, new)) for key, value in output.items())
-    return output
+@contextmanager
+def never_compiled() -> Iterator[None]:
+    """Run what was compiled as the Python that it was compiled from, so that the calls inside are seen."""
+    # The compiler is asked only if something has already loaded it.
+    if "torch._dynamo" not in sys.modules or not hasattr(torch.compiler, "set_stance"):
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
 
 
 @contextmanager
@@ -208,7 +193,8 @@ def capture(model: nn.Module, layers: str | nn.Module | Iterable[str | nn.Module
     if not isinstance(layers, str | nn.Module | Iterable):
         raise LayerNotFound(f"layers is {layers!r}; expected a dotted name, a module, or several of them.")
     wanted = [layers] if isinstance(layers, str | nn.Module) else list(layers)
-    found = dict(find_layer(model, layer) for layer in wanted)
+    network = Network.of(model)
+    found = dict(network.find(layer) for layer in wanted)
     outputs: dict[str, list[Any]] = {name: [] for name in found}
     by_module: dict[nn.Module, list[str]] = {}
     for name, module in found.items():

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .notebook_traceback import rendered
+from .short_traceback import rendered
 
 
 class CnnWidgetsError(Exception):

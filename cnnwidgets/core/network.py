@@ -1,4 +1,4 @@
-"""Names of layers: dotted, as in ``named_modules()``, of the model under any wrapper."""
+"""The network in a model: the module under its wrappers, and its layers by name, dotted, as in ``named_modules()``."""
 
 from __future__ import annotations
 
@@ -19,80 +19,139 @@ _COMPILED = "_orig_mod"
 _WRAPPERS = (_COMPILED, "module")
 
 
-def unwrapped(model: nn.Module) -> nn.Module:
-    """The user's own module under ``DataParallel``, ``DistributedDataParallel`` or ``torch.compile``."""
-    if isinstance(model, torch.jit.ScriptModule):
-        raise CnnWidgetsError(
-            f"Got a {type(model).__name__}: a scripted model runs outside Python and cannot be looked into. "
-            "Pass the nn.Module it was made from."
-        )
-    if not isinstance(model, nn.Module):
-        raise CnnWidgetsError(
-            f"Expected a torch.nn.Module, got {type(model).__module__}.{type(model).__qualname__}. "
-            "Pass the model itself, not its class, its name or its weights."
-        )
-    while True:
-        if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
-            model = model.module
-        elif isinstance(getattr(model, "_orig_mod", None), nn.Module):
-            model = model._orig_mod  # type: ignore[assignment]  # noqa: SLF001
-        else:
-            return model
+class Network:
+    """A model, looked at through ``DataParallel``, ``DistributedDataParallel`` and ``torch.compile``.
 
+    For one call only: the model may be another afterwards.
 
-def named_layers(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """The name and module of the model itself, ``""``, and of each module in it, once.
-
-    First those of ``named_modules()``, in its order and with its names, but for modules wrapped in ``torch.compile``:
-    the name is that of the module inside. Then those that are kept without being registered, in lists, closures,
-    helper objects and the like, by the path to them: ``"blocks.0"``.
-
-    Example:
-        >>> net = nn.Sequential(nn.ReLU())
-        >>> net.others = [nn.Tanh(), nn.Sequential(nn.ELU())]
-        >>> [name for name, _ in named_layers(net)]
-        ['', '0', 'others.0', 'others.1', 'others.1.0']
+    Attributes:
+        base: the user's own module.
     """
-    base, walks = unwrapped(model), _walks.get()
-    if walks is None:
-        yield from _walked(base)
-        return
-    if base not in walks or not walks[base].holds():
-        walks[base] = _Walk(list(_walked(base)))
-    yield from walks[base].layers
+
+    def __init__(self, base: nn.Module) -> None:
+        self.base = base
+        self._layers: list[tuple[str, nn.Module]] = []
+        self._sizes: list[tuple[int, int]] = []
+
+    @classmethod
+    def of(cls, model: nn.Module) -> Network:
+        """The network in ``model``, with or without wrappers.
+
+        Raises:
+            CnnWidgetsError: it is no module, or one that runs outside Python.
+        """
+        if isinstance(model, torch.jit.ScriptModule):
+            raise CnnWidgetsError(
+                f"Got a {type(model).__name__}: a scripted model runs outside Python and cannot be looked into. "
+                "Pass the nn.Module it was made from."
+            )
+        if not isinstance(model, nn.Module):
+            raise CnnWidgetsError(
+                f"Expected a torch.nn.Module, got {type(model).__module__}.{type(model).__qualname__}. "
+                "Pass the model itself, not its class, its name or its weights."
+            )
+        base = _without_wrappers(model)
+        networks = _networks.get()
+        if networks is None:
+            return cls(base)
+        return networks.setdefault(base, cls(base))
+
+    @property
+    def layers(self) -> list[tuple[str, nn.Module]]:
+        """The name and module of the network itself, ``""``, and of each module in it, once.
+
+        First those of ``named_modules()``, in its order and with its names, but for modules wrapped in
+        ``torch.compile``: the name is that of the module inside. Then those that are kept without being registered, in
+        lists, closures, helper objects and the like, by the path to them: ``"blocks.0"``.
+
+        Example:
+            >>> net = nn.Sequential(nn.ReLU())
+            >>> net.others = [nn.Tanh(), nn.Sequential(nn.ELU())]
+            >>> [name for name, _ in Network.of(net).layers]
+            ['', '0', 'others.0', 'others.1', 'others.1.0']
+        """
+        # A forward may have added or removed modules since.
+        if not self._layers or self._sizes != _sizes(self._layers):
+            self._layers = list(_walked(self.base))
+            self._sizes = _sizes(self._layers)
+        return self._layers
+
+    @property
+    def names(self) -> list[str]:
+        """Of every layer, the network itself left out unless it is all there is."""
+        return [name for name, _ in self.layers if name] or [""]
+
+    @property
+    def visible_layers(self) -> dict[nn.Module, str]:
+        """The modules that are layers to a reader, with their names: not those that only compute another's weight."""
+        lists = [module for _, module in self.layers if isinstance(module, ParametrizationList)]
+        hidden = {inner for module in lists for inner in module.modules()}
+        return {module: name for name, module in self.layers if module not in hidden}
+
+    @property
+    def weights(self) -> list[tuple[str, nn.Parameter]]:
+        """The name and value of each parameter, once; those of modules that are not registered included."""
+        named: dict[int, tuple[str, nn.Parameter]] = {}
+        for name, module in self.layers:
+            for own, value in module._parameters.items():  # noqa: SLF001 (named_parameters takes several times as long)
+                if value is not None:
+                    named.setdefault(id(value), (_joined(name, own), value))
+        return list(named.values())
+
+    @property
+    def tensors(self) -> list[torch.Tensor]:
+        """Every parameter and buffer; those of modules that are not registered included."""
+        tables = (table for _, module in self.layers for table in (module._parameters, module._buffers))  # noqa: SLF001
+        return [value for table in tables for value in table.values() if value is not None]
+
+    def find(self, layer: str | nn.Module) -> tuple[str, nn.Module]:
+        """The name and module of ``layer``, a dotted name or the module itself.
+
+        Raises:
+            LayerNotFound: no module has this name; names the closest ones.
+            CnnWidgetsError: it is a ScriptModule.
+        """
+        if isinstance(layer, nn.Module):
+            layer = Network.of(layer).base
+            for name, module in self.layers:
+                if module is layer:
+                    return name, module
+            raise LayerNotFound(
+                f"The {type(layer).__name__} given as layer is not part of this {type(self.base).__name__}. "
+                "Pass a module of this very model, or its dotted name."
+            )
+        if not isinstance(layer, str):
+            raise LayerNotFound(f"A layer is a dotted name or a module of the model; got {layer!r}.")
+        modules = dict(self.layers)
+        for name in _spellings(layer):
+            named = modules[name] if name in modules else _at(self.base, name)
+            if named is not None and (name or len(modules) == 1):
+                name = next(own for own, module in modules.items() if module is named)
+                if isinstance(named, torch.jit.ScriptModule):
+                    raise CnnWidgetsError(
+                        f"Layer {name!r} is a ScriptModule: it runs outside Python and cannot be looked into. "
+                        "Use the nn.Module that it was made from, or a layer around it."
+                    )
+                return name, named
+        raise LayerNotFound(unknown_layer(layer, list(modules)))
 
 
-class _Walk:
-    """The layers of a model, and how much each of its modules held then."""
-
-    def __init__(self, layers: list[tuple[str, nn.Module]]) -> None:
-        self.layers = layers
-        self._sizes = self._now()
-
-    def holds(self) -> bool:
-        """Whether nothing was added or taken away since."""
-        return self._now() == self._sizes
-
-    def _now(self) -> list[tuple[int, int]]:
-        return [(len(vars(module)), len(module._modules)) for _, module in self.layers]  # noqa: SLF001
-
-
-_walks: ContextVar[dict[nn.Module, _Walk] | None] = ContextVar("walks", default=None)
+_networks: ContextVar[dict[nn.Module, Network] | None] = ContextVar("networks", default=None)
 
 
 @careful
 @contextmanager
 def walked_once() -> Iterator[None]:
     """Look through each model but once in this block, which takes milliseconds for a big one; it is not rebuilt."""
-    if _walks.get() is not None:
+    if _networks.get() is not None:
         yield
         return
     with Deferral():
-        token = _walks.set({})
+        token = _networks.set({})
         try:
             yield
         finally:
-            _walks.reset(token)
+            _networks.reset(token)
 
 
 def _walked(base: nn.Module) -> Iterator[tuple[str, nn.Module]]:
@@ -116,33 +175,19 @@ def _walked(base: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             yield from ((name, module) for module, name in new)
 
 
-def all_modules(model: nn.Module) -> list[nn.Module]:
-    """Every module of ``model``, wrappers and those that are kept without being registered included."""
-    return list(dict.fromkeys([*model.modules(), *(module for _, module in named_layers(model))]))
+def _without_wrappers(model: nn.Module) -> nn.Module:
+    while True:
+        if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            model = model.module
+        elif isinstance(getattr(model, _COMPILED, None), nn.Module):
+            model = model._orig_mod  # type: ignore[assignment]  # noqa: SLF001
+        else:
+            return model
 
 
-def visible_layers(model: nn.Module) -> dict[nn.Module, str]:
-    """The modules that are layers to a reader, with their names: not those that only compute another one's weight."""
-    layers = list(named_layers(model))
-    hidden = {inner for _, module in layers if isinstance(module, ParametrizationList) for inner in module.modules()}
-    return {module: name for name, module in layers if module not in hidden}
-
-
-def named_weights(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    """The name and value of each parameter, once; those of modules that are not registered included."""
-    yielded = set[int]()
-    for name, module in named_layers(model):
-        for own, value in module._parameters.items():  # noqa: SLF001 (named_parameters takes several times as long)
-            if value is not None and id(value) not in yielded:
-                yielded.add(id(value))
-                yield _joined(name, own), value
-
-
-def own_tensors(model: nn.Module) -> Iterator[torch.Tensor]:
-    """Every parameter and buffer; those of modules that are not registered included."""
-    for _, module in named_layers(model):
-        for table in (module._parameters, module._buffers):  # noqa: SLF001
-            yield from (value for value in table.values() if value is not None)
+def _sizes(layers: list[tuple[str, nn.Module]]) -> list[tuple[int, int]]:
+    """How much each module holds."""
+    return [(len(vars(module)), len(module._modules)) for _, module in layers]  # noqa: SLF001
 
 
 def _list(module: nn.Module, name: str, listed: dict[nn.Module, str]) -> None:
@@ -178,45 +223,6 @@ def _free(name: str, taken: set[str]) -> str:
         number += 1
         candidate = f"{name}_{number}"
     return candidate
-
-
-def layer_names(model: nn.Module) -> list[str]:
-    """Dotted names of every module inside ``model``, the model itself left out unless it is all there is."""
-    names = [name for name, _ in named_layers(model) if name]
-    return names or [""]
-
-
-def find_layer(model: nn.Module, layer: str | nn.Module) -> tuple[str, nn.Module]:
-    """The name and module of ``layer``, a dotted name or the module itself.
-
-    Raises:
-        LayerNotFound: no module has this name; names the closest ones.
-        CnnWidgetsError: it is a ScriptModule, or the model is.
-    """
-    base = unwrapped(model)
-    if isinstance(layer, nn.Module):
-        layer = unwrapped(layer)
-        for name, module in named_layers(base):
-            if module is layer:
-                return name, module
-        raise LayerNotFound(
-            f"The {type(layer).__name__} given as layer is not part of this {type(base).__name__}. "
-            "Pass a module of this very model, or its dotted name."
-        )
-    if not isinstance(layer, str):
-        raise LayerNotFound(f"A layer is a dotted name or a module of the model; got {layer!r}.")
-    modules = dict(named_layers(base))
-    for name in _spellings(layer):
-        named = modules[name] if name in modules else _at(base, name)
-        if named is not None and (name or len(modules) == 1):
-            name = next(own for own, module in modules.items() if module is named)
-            if isinstance(named, torch.jit.ScriptModule):
-                raise CnnWidgetsError(
-                    f"Layer {name!r} is a ScriptModule: it runs outside Python and cannot be looked into. "
-                    "Use the nn.Module that it was made from, or a layer around it."
-                )
-            return name, named
-    raise LayerNotFound(unknown_layer(layer, list(modules)))
 
 
 def _spellings(layer: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 FULL = "CNNWIDGETS_TRACEBACK"
 """Environment variable: "full" leaves every traceback whole, in notebooks and in the widgets."""
@@ -25,7 +26,9 @@ _BETWEEN = (
     "torch", "IPython", "ipykernel", "traitlets", "ipywidgets", "anywidget", "bqplot", "numpy", "PIL", "comm",
     "tornado", "zmq", "jupyter_client", "_pytest", "pluggy",
 )  # fmt: skip
+_ERRORS = "cnnwidgets.core.errors"
 _HEADING = f"Traceback, your own lines and the cause ({FULL}=full in the environment: all of it)"
+_REST = "%tb shows the whole traceback, %debug opens it."
 _LONGEST = 400
 _MOST_FRAMES = 12
 _MOST_ERRORS = 8
@@ -67,12 +70,30 @@ def details(error: BaseException) -> str:
     An error that is none of ours and comes out of none of the reader's lines is a fault of the package: it is told
     in full.
     """
-    from .errors import CnnWidgetsError  # which has this module behind its traceback
-
     own = any(_readers_own(one) for one in _chain(error))
-    if is_full() or not (own or isinstance(error, CnnWidgetsError)):
+    if is_full() or not (own or _is_ours(error)):
         return "".join(traceback.format_exception(error))
     return "\n".join([_HEADING, *short_traceback(error)])
+
+
+def rendered(error: BaseException) -> list[str]:
+    """Lines of text, with the colours of a terminal: short at first, whole when it is shown again (``%tb``).
+
+    Whole also where ``%xmode Verbose`` or ``CNNWIDGETS_TRACEBACK=full`` asks for it; only the message in the mode
+    "Minimal".
+    """
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    tracer: Any = getattr(shell, "InteractiveTB", None)
+    mode = getattr(tracer, "mode", "Context")
+    colours = str(getattr(shell, "colors", "nocolor")).lower() != "nocolor"
+    # Raised once more, it has another traceback, and is news again.
+    shown_before = getattr(error, "_rendered", None) == id(error.__traceback__)
+    if tracer is not None and (is_full() or shown_before or mode == "Verbose"):
+        return list(tracer.structured_traceback(type(error), error, error.__traceback__))
+    error._rendered = id(error.__traceback__)  # type: ignore[attr-defined]  # noqa: SLF001
+    if mode == "Minimal":
+        return list(tracer.get_exception_only(type(error), error))
+    return [*short_traceback(error, colours=colours), *([_REST] if tracer is not None else [])]
 
 
 def _said(error: BaseException) -> str:
@@ -84,10 +105,12 @@ def _said(error: BaseException) -> str:
 
 def _repeated(cause: BaseException, error: BaseException) -> bool:
     """Whether ``error`` is one of ours that says all of ``cause``, another of ours."""
-    from .errors import CnnWidgetsError
+    return _is_ours(cause) and _is_ours(error) and _said(cause) in _said(error) and not _notes(cause)
 
-    ours = isinstance(cause, CnnWidgetsError) and isinstance(error, CnnWidgetsError)
-    return ours and _said(cause) in _said(error) and not _notes(cause)
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether it is a ``CnnWidgetsError``, which cannot be imported here: it has this module behind its traceback."""
+    return any(kind.__module__ == _ERRORS for kind in type(error).__mro__)
 
 
 def is_full() -> bool:

@@ -10,13 +10,14 @@ from torch import nn
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.incremental.layer_edits import LayerEdits
+from cnnwidgets.outputs.scorer import Scorer
 from cnnwidgets.outputs.targets import Target, class_scores
 from cnnwidgets.running.batches_of_one import ONE_BY_ONE
 from cnnwidgets.tracing.layouts.token_layout import Tokens
 
 from .attribution import Attribution
 from .engine.batches import estimated_batch
-from .engine.channels import Scorer, limit_notes, strongest
+from .engine.channels import limit_notes, strongest
 from .engine.chunks import Chunks, batch_size
 from .engine.inputs import which_images
 from .engine.one_layer import LayerPass, layer_pass
@@ -35,6 +36,8 @@ _NO_REUSE = "the model does not allow what precedes the layer to be reused; all 
     "ablation_cam",
     family="cam",
     question="Which places does the score need: what if maps of this layer are switched off?",
+    label="Ablation-CAM",
+    unit="weighted activation",
     needs_layer=True,
 )
 def ablation_cam(
@@ -103,7 +106,7 @@ class _Ablations:
 
     def __init__(self, model: nn.Module, images: torch.Tensor, seen: LayerPass, channels: int | None) -> None:
         self._model, self._images, self._seen, self._channels = model, images, seen, channels
-        self._scorer = Scorer(seen)
+        self._scorer = Scorer(seen.outputs, seen.chosen, seen.score, len(seen.scores))
         self._reused, self._one_by_one = True, False
         dtype = torch.float64 if seen.scores.dtype == torch.float64 else torch.float32
         self._scores = seen.scores.to(dtype)

@@ -12,6 +12,8 @@ from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.outputs.targets import Chosen
 from cnnwidgets.tracing.placement import Placement
 
+from .labels import label_of, unit_of
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Attribution:
@@ -26,6 +28,8 @@ class Attribution:
         scores: (N,) float32 on the CPU, the score explained.
         notes: what the reader must know before trusting the map; empty when all went well.
         placement: where the maps lie in the image; None where that is not known, or the maps are the image's size.
+        label: the method's name for a reader, "Grad-CAM"; by default as it was registered.
+        unit: what ``values`` measure, "gradient of the score"; by default as it was registered, empty if nobody knows.
     """
 
     values: torch.Tensor
@@ -35,6 +39,8 @@ class Attribution:
     scores: torch.Tensor
     notes: tuple[str, ...] = ()
     placement: Placement | None = None
+    label: str = ""
+    unit: str = ""
 
     def __post_init__(self) -> None:
         for name, tensor, dims in (("values", self.values, (3, 4)), ("scores", self.scores, (1,))):
@@ -49,6 +55,8 @@ class Attribution:
         if len(self.values) != len(self.scores):
             raise CnnWidgetsError(f"Attribution has {len(self.values)} maps and {len(self.scores)} scores.")
         object.__setattr__(self, "notes", tuple(self.notes))
+        object.__setattr__(self, "label", self.label or label_of(self.method))
+        object.__setattr__(self, "unit", self.unit or unit_of(self.method))
 
     def heatmap(
         self, signed: bool = False, size: int | tuple[int, int] | None = None, outside: float = 0.0

@@ -23,6 +23,8 @@ Head = tuple[torch.Tensor, torch.Tensor | None]
     "cam",
     family="cam",
     question="How much of the score comes from each place? Exact, where one pooled linear layer makes it.",
+    label="CAM",
+    unit="share of the logit, before the mean over places",
     needs_layer=True,
 )
 def cam(

@@ -16,6 +16,7 @@ from .registry import register
     "deconvnet",
     family="gradient",
     question="Which pattern do the filters that speak for the score draw, run backwards?",
+    unit="rectified gradient of the score",
 )
 def deconvnet(model: nn.Module, images: torch.Tensor, target: Target = None, *, score: str = "logit") -> Attribution:
     """The score sent back to the input with a ReLU on the way back in place of each ReLU on the way up.

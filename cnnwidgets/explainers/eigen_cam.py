@@ -21,6 +21,8 @@ _TIE = 0.999
     "eigen_cam",
     family="cam",
     question="Where does this layer react most, whatever the class?",
+    label="Eigen-CAM",
+    unit="first principal component of the activations",
     needs_layer=True,
 )
 def eigen_cam(

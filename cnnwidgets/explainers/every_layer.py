@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, LayerNotFound, NotSpatial
-from cnnwidgets.core.network import find_layer
+from cnnwidgets.core.network import Network
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.targets import Target
@@ -93,7 +93,7 @@ def explained(seen: Observation) -> list[str]:
 def _name(model: nn.Module, layer: str | nn.Module) -> str:
     """The dotted name; a name that no module has may be that of a torch call, which only running can tell."""
     try:
-        return find_layer(model, layer)[0]
+        return Network.of(model).find(layer)[0]
     except LayerNotFound:
         if isinstance(layer, str):
             return layer

@@ -18,6 +18,8 @@ from .registry import register
     "grad_cam",
     family="cam",
     question="Which places of this layer's maps speak for the score?",
+    label="Grad-CAM",
+    unit="weighted activation",
     needs_layer=True,
 )
 def grad_cam(

@@ -20,6 +20,8 @@ from .registry import register
     "grad_cam_pp",
     family="cam",
     question="Which places speak for the score, if there may be several objects of the class?",
+    label="Grad-CAM++",
+    unit="weighted activation",
     needs_layer=True,
 )
 def grad_cam_pp(

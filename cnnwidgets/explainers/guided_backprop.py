@@ -16,6 +16,7 @@ from .registry import register
     "guided_backprop",
     family="gradient",
     question="Which details of the image excite the filters that speak for the score?",
+    unit="guided gradient of the score",
 )
 def guided_backprop(
     model: nn.Module, images: torch.Tensor, target: Target = None, *, score: str = "logit"

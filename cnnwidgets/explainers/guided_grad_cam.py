@@ -19,6 +19,8 @@ from .registry import register
     "guided_grad_cam",
     family="gradient",
     question="Which details of the image, at the places that speak for the score, excite the filters?",
+    label="Guided Grad-CAM",
+    unit="guided gradient times Grad-CAM",
     needs_layer=True,
 )
 def guided_grad_cam(

@@ -17,6 +17,8 @@ from .registry import register
     "hires_cam",
     family="cam",
     question="How much does each place of this layer add to the score, to first order?",
+    label="HiResCAM",
+    unit="activation times gradient",
     needs_layer=True,
 )
 def hires_cam(

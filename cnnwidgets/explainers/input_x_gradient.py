@@ -12,7 +12,13 @@ from .engine.input_gradient import input_gradient, precise
 from .registry import register
 
 
-@register("input_x_gradient", family="gradient", question="What does each input value add to the score?")
+@register(
+    "input_x_gradient",
+    family="gradient",
+    question="What does each input value add to the score?",
+    label="Input × gradient",
+    unit="input times gradient",
+)
 def input_x_gradient(
     model: nn.Module, images: torch.Tensor, target: Target = None, *, score: str = "logit"
 ) -> Attribution:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from cnnwidgets.core.arguments import checked_count
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.progress import ProgressCallback
 from cnnwidgets.outputs.targets import Target, resolve
@@ -16,7 +17,7 @@ from cnnwidgets.running.forward import run
 
 from .attribution import Attribution
 from .engine.input_gradient import precise
-from .engine.mean_gradient import MeanGradient, at_least_one
+from .engine.mean_gradient import MeanGradient
 from .engine.patches import blurred
 from .registry import register
 
@@ -31,6 +32,7 @@ LARGE_GAP = 0.05
     "integrated_gradients",
     family="gradient",
     question="What does each input value add to the score, compared with a baseline image?",
+    unit="part of the score's change",
 )
 def integrated_gradients(
     model: nn.Module,
@@ -79,7 +81,7 @@ def integrated_gradients(
         >>> result.notes
         ('sum of attributions differs from the score difference by 0 %',)
     """
-    at_least_one(steps, "steps", MOST_STEPS)
+    checked_count(steps, "steps", most=MOST_STEPS)
     begin = _baseline(images, baseline)
     difference = precise(images) - begin
     with torch.no_grad():

@@ -17,6 +17,8 @@ from .registry import register
     "layer_cam",
     family="cam",
     question="At which places, also of an early layer, would stronger maps raise the score?",
+    label="LayerCAM",
+    unit="activation times positive gradient",
     needs_layer=True,
 )
 def layer_cam(

@@ -29,6 +29,7 @@ from .engine.halves import in_halves
 from .engine.inputs import checked, input_notes, result_notes, weight_notes
 from .engine.notes import change_notes, model_notes, output_notes, random_notes
 from .engine.options import describe
+from .labels import describe_method, label_of
 
 Explainer = Callable[..., Attribution]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -48,6 +49,8 @@ class Info:
         question: one line on what its map answers.
         needs_layer: whether it explains the maps of a layer, and so takes ``layer=``.
         function: the explainer.
+        label: its name for a reader, as in menus.
+        unit: what the numbers of its maps measure; empty where nobody said it.
     """
 
     name: str
@@ -55,6 +58,8 @@ class Info:
     question: str
     needs_layer: bool
     function: Explainer
+    label: str
+    unit: str
 
 
 _registered: dict[str, Info] = {}
@@ -67,7 +72,14 @@ _listeners: list[Callable[[], object]] = []
 
 
 def register(
-    name: str, *, family: str = "other", question: str = "", needs_layer: bool = False, replace: bool = False
+    name: str,
+    *,
+    family: str = "other",
+    question: str = "",
+    label: str = "",
+    unit: str = "",
+    needs_layer: bool = False,
+    replace: bool = False,
 ) -> Callable[[F], F]:
     """Make a function ``(model, images, target=None, **options)`` an explainer.
 
@@ -81,6 +93,8 @@ def register(
         name: a Python identifier, ``explainers.NAME`` from then on.
         family: see :class:`Info`.
         question: one line on what its map answers; by default the first line of the docstring.
+        label: its name for a reader, as in menus; by default made of ``name``.
+        unit: what the numbers of its maps measure, such as "gradient of the score".
         needs_layer: it explains a layer; the function then takes ``layer=None``.
         replace: take the place of the explainer registered before under this name, as when a cell is run again.
 
@@ -104,9 +118,10 @@ def register(
         _check_signature(name, function, needs_layer)
         explainer = _wrapped(name, function, needs_layer)
         line = question or (inspect.getdoc(function) or "").split("\n", 1)[0]
-        _registered[name] = Info(name, family, line, needs_layer, explainer)
+        describe_method(name, label, unit)
+        _registered[name] = Info(name, family, line, needs_layer, explainer, label_of(name), unit)
         code = getattr(function, "__code__", None)
-        if code is not None and Path(code.co_filename).parent == Path(__file__).parent:
+        if code is not None and Path(__file__).parent in Path(code.co_filename).parents:
             _own.add(name)
         _tell()
         return cast(F, explainer)
@@ -134,6 +149,7 @@ def unregister(name: str) -> None:
     if name in _own:
         raise CnnWidgetsError(f"{name!r} is one of cnnwidgets' own explainers; only those that you register can go.")
     del _registered[name]
+    describe_method(name, "", "")
     _tell()
 
 

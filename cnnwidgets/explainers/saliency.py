@@ -12,7 +12,12 @@ from .engine.input_gradient import input_gradient
 from .registry import register
 
 
-@register("saliency", family="gradient", question="Which pixels would change the score most if they changed a little?")
+@register(
+    "saliency",
+    family="gradient",
+    question="Which pixels would change the score most if they changed a little?",
+    unit="gradient of the score",
+)
 def saliency(model: nn.Module, images: torch.Tensor, target: Target = None, *, score: str = "logit") -> Attribution:
     """The gradient of the score with respect to the input.
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.progress import Meter, ProgressCallback
+from cnnwidgets.outputs.scorer import Scorer
 from cnnwidgets.outputs.targets import Target
 from cnnwidgets.running.forward import run
 from cnnwidgets.tracing.layouts.token_layout import Tokens
@@ -15,7 +16,7 @@ from cnnwidgets.tracing.placement import Placement, enlarged
 
 from .attribution import Attribution
 from .engine.batches import estimated_batch
-from .engine.channels import Scorer, limit_notes, strongest
+from .engine.channels import limit_notes, strongest
 from .engine.chunks import Chunks, batch_size
 from .engine.inputs import which_images
 from .engine.one_layer import LayerPass, layer_pass
@@ -26,6 +27,8 @@ from .registry import register
     "score_cam",
     family="cam",
     question="Which places suffice for the score, if the image is seen through this layer's maps?",
+    label="Score-CAM",
+    unit="weighted activation",
     needs_layer=True,
 )
 def score_cam(
@@ -94,7 +97,7 @@ class _Masked:
     ) -> None:
         self._chunks = chunks
         self._model, self._images, self._seen, self._channels = model, images, seen, channels
-        self._scorer = Scorer(seen)
+        self._scorer = Scorer(seen.outputs, seen.chosen, seen.score, len(seen.scores))
         flat = seen.maps.amin((2, 3)) == seen.maps.amax((2, 3))
         self._todo = [
             [channel for channel in strongest(maps, channels).tolist() if not same[channel]]

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import nn
 
+from cnnwidgets.core.arguments import checked_count, is_number, is_whole
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.progress import ProgressCallback
 from cnnwidgets.outputs.targets import Target, resolve
@@ -14,7 +15,7 @@ from cnnwidgets.running.forward import run
 
 from .attribution import Attribution
 from .engine.input_gradient import precise
-from .engine.mean_gradient import MeanGradient, at_least_one
+from .engine.mean_gradient import MeanGradient
 from .registry import register
 
 MOST_SAMPLES = 1_000_000
@@ -24,6 +25,8 @@ MOST_SAMPLES = 1_000_000
     "smooth_grad",
     family="gradient",
     question="Which pixels is the score sensitive to, whatever small noise is on the image?",
+    label="SmoothGrad",
+    unit="mean gradient of the score",
 )
 def smooth_grad(
     model: nn.Module,
@@ -69,10 +72,10 @@ def smooth_grad(
         >>> smooth_grad(net, torch.zeros(1, 1, 1, 2)).values
         tensor([[[[3., 3.]]]])
     """
-    at_least_one(samples, "samples", MOST_SAMPLES)
-    if not isinstance(noise, int | float) or isinstance(noise, bool) or not 0 <= noise < math.inf:
+    checked_count(samples, "samples", most=MOST_SAMPLES)
+    if not is_number(noise) or not 0 <= noise < math.inf:
         raise InputError(f"noise is {noise!r}; expected a number of at least 0, a share of the image's range.")
-    if not isinstance(seed, int) or isinstance(seed, bool):
+    if not is_whole(seed):
         raise InputError(f"seed is {seed!r}; expected an int.")
     with torch.no_grad():
         scores, chosen = resolve(target, run(model, images.clone()), score=score, batch=len(images))

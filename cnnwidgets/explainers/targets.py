@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from cnnwidgets.core.arguments import is_whole
 from cnnwidgets.core.errors import TargetError
 from cnnwidgets.outputs.detections import detections
 from cnnwidgets.outputs.scores import score_tensor, shown
@@ -36,7 +37,7 @@ def mask_sum(class_index: int, mask: Any = None) -> Score:
         >>> mask_sum(0, [[True, False], [False, True]])(one)
         tensor([5.])
     """
-    if isinstance(class_index, bool) or not isinstance(class_index, int) or class_index < 0:
+    if not is_whole(class_index) or class_index < 0:
         raise TargetError(f"class_index is {class_index!r}; expected a class index, an int of at least 0.")
     weights = None if mask is None else _weights(mask)
 
@@ -81,7 +82,7 @@ def detection(found: Mapping[str, torch.Tensor], index: int = 0, *, iou: float =
     """
     _check_found(found)
     number = len(found["boxes"])
-    if isinstance(index, bool) or not isinstance(index, int) or not -number <= index < number:
+    if not is_whole(index) or not -number <= index < number:
         raise TargetError(
             f"There is no detection {index!r}: the detector found {number}. Pass an index from 0, or lower the "
             "detector's score threshold."

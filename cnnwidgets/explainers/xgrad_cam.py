@@ -23,6 +23,8 @@ _CANCELS = 0.01
     "xgrad_cam",
     family="cam",
     question="Which places speak for the score, with gradients counted where the maps are active?",
+    label="XGrad-CAM",
+    unit="weighted activation",
     needs_layer=True,
 )
 def xgrad_cam(

@@ -11,7 +11,7 @@ from torch import nn
 
 from cnnwidgets import demo
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
-from cnnwidgets.core.network import unwrapped
+from cnnwidgets.core.network import Network
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.targets import Target
@@ -66,7 +66,7 @@ def explore(
         image = loaded.images if image is None else image
     elif image is None:
         image = _photographs()
-    unwrapped(model)
+    Network.of(model)
     return Explorer(
         Session(model, _named(image), labels=labels, preprocess=preprocess, outputs=outputs, output=output), target
     )

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from cnnwidgets.core.errors import CnnWidgetsError
-from cnnwidgets.tracing.provenance import tensors
+from cnnwidgets.core.nested import tensors
 
 SHARE = 1e-4
 """The largest difference allowed, as a share of the score range."""

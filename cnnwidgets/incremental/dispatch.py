@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import torch
 
+from cnnwidgets.core.nested import mapped, tensors
 from cnnwidgets.tracing.macs import count
 
 from .rules.postponed import AT_ONCE, at_once
@@ -103,24 +104,12 @@ def dispatched(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
 
 def edits_in(args: Any, kwargs: dict[str, Any] | None = None) -> list[Edits]:
     """All edits among the arguments of a call."""
-    found: list[Edits] = []
-    for value in (*args, *kwargs.values()) if kwargs else args:
-        if isinstance(value, Edits):
-            found.append(value)
-        elif isinstance(value, tuple | list):
-            found += edits_in(value)
-    return found
+    return [value for value in tensors((args, kwargs)) if isinstance(value, Edits)]
 
 
 def replaced(value: Any, by: Callable[[Edits], Any]) -> Any:
     """``value`` with the edits in it replaced."""
-    if isinstance(value, Edits):
-        return by(value)
-    if isinstance(value, tuple | list):
-        return type(value)(replaced(item, by) for item in value)
-    if isinstance(value, dict):
-        return {key: replaced(item, by) for key, item in value.items()}
-    return value
+    return mapped(value, lambda item: by(item) if isinstance(item, Edits) else item)
 
 
 def everything(run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -144,13 +133,13 @@ def _elementwise(function: Any) -> bool:
 
 def wrapped(run: Run, output: Any, of: Sequence[Edits] = ()) -> Any:
     """The tensors in ``output`` as whole values, laid out like those of their shape among ``of``."""
-    if isinstance(output, Edits):
-        return output
-    if isinstance(output, torch.Tensor):
-        return whole(run, output, strides=next((strides_like(v) for v in of if v.shape == output.shape), None))
-    if isinstance(output, tuple | list):
-        return type(output)(wrapped(run, item, of) for item in output)
-    return output
+
+    def wrap(value: Any) -> Any:
+        if isinstance(value, Edits) or not isinstance(value, torch.Tensor):
+            return value
+        return whole(run, value, strides=next((strides_like(v) for v in of if v.shape == value.shape), None))
+
+    return mapped(output, wrap)
 
 
 def _untouched(run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -174,9 +163,7 @@ def _untouched(run: Run, function: Any, args: tuple[Any, ...], kwargs: dict[str,
     output = run.memo.get(("apart", function), replaced(args, _unedited), replaced(kwargs, _unedited), apart)
     if output is None:
         return NotImplemented
-    if isinstance(output, tuple | list):
-        return type(output)(untouched(run, item) for item in output)
-    return untouched(run, output)
+    return mapped(output, partial(untouched, run))
 
 
 def _same_for_both(once: Any, two: Any) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from cnnwidgets.core.arguments import checked_batch
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError, TargetError, is_out_of_memory
 from cnnwidgets.core.plain import plain_tensor
 from cnnwidgets.outputs.choice import OutputChoice
@@ -184,8 +185,7 @@ class Edited:
         self.close()
 
     def _batches(self, layers: list[Layer], batch: int | None) -> Iterator[tuple[slice, torch.Tensor]]:
-        if batch is not None and (not isinstance(batch, int) or isinstance(batch, bool) or batch < 1):
-            raise InputError(f"batch is {batch!r}; expected an int of at least 1, or None.")
+        batch = checked_batch(batch)
         done, count = 0, len(layers[0].tops)
         size = None if batch is None else min(batch, max(1, _MOST_VALUES // self._model.start.numel()))
         engine = self.engine

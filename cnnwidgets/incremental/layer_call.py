@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnwidgets.core.capture import attached, with_replaced
+from cnnwidgets.core.capture import attached
 from cnnwidgets.core.errors import NotSpatial
-from cnnwidgets.core.layer_output import layer_tensor
-from cnnwidgets.core.network import own_tensors, visible_layers
+from cnnwidgets.core.nested import layer_tensor, with_replaced
+from cnnwidgets.core.network import Network
 from cnnwidgets.tracing.function_layers import FunctionCalls, FunctionLayer, Key, RunningModule
 
 from .values.edits import Edits
@@ -62,7 +62,7 @@ def calls_of(model: nn.Module, layer: nn.Module | str, functions: Functions, see
     running = _Running(model)
     with (
         attached(running.names, enter=running.enter, always=running.leave),
-        FunctionCalls(functions, running.frame, own_tensors(model), called),
+        FunctionCalls(functions, running.frame, Network.of(model).tensors, called),
     ):
         yield
 
@@ -80,7 +80,7 @@ class _Running:
     """Which module's code runs."""
 
     def __init__(self, model: nn.Module) -> None:
-        self.names = visible_layers(model)
+        self.names = Network.of(model).visible_layers
         self._entered: Counter[str] = Counter()
         self._frames = [RunningModule("", 0)]
 

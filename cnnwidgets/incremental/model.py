@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import nn
 
-from cnnwidgets.core.eager import never_compiled
+from cnnwidgets.core.capture import never_compiled
 from cnnwidgets.core.errors import NotSpatial
-from cnnwidgets.core.nested import rebuilt
-from cnnwidgets.core.network import find_layer, own_tensors, unwrapped
-from cnnwidgets.core.versions import version
-from cnnwidgets.outputs.choice import children
+from cnnwidgets.core.nested import mapped, version
+from cnnwidgets.core.network import Network
 from cnnwidgets.running.forward import run as forward
 from cnnwidgets.running.own_gradients import again, in_graph
 from cnnwidgets.tracing.layouts.token_layout import AnyForm
@@ -54,17 +51,18 @@ class Model:
     ) -> None:
         self.module = model
         self.start = self._image = laid(image)
-        self._base = unwrapped(model)
+        network = Network.of(model)
+        self._base = network.base
         self._functions, self._form, self._call = functions or {}, form, call
         self._layer: nn.Module | str | None = None
         if isinstance(layer, str) and layer in {one.name for one in self._functions.values()}:
             self.name, self._layer = layer, layer
         elif layer is not None:
-            self.name, self._layer = find_layer(model, layer)
+            self.name, self._layer = network.find(layer)
 
     def stamp(self) -> Any:
         """Changes when the model's weights do."""
-        return [(id(value), value.data_ptr(), version(value)) for value in own_tensors(self._base)]
+        return [(id(value), value.data_ptr(), version(value)) for value in Network.of(self._base).tensors]
 
     def find_start(self) -> None:
         """The layer's output for the image."""
@@ -159,17 +157,4 @@ def _usual(image: torch.Tensor) -> torch.Tensor:
 
 def plain(value: Any) -> Any:
     """What a model returned, with ordinary tensors in it."""
-    if isinstance(value, Edits):
-        return value.whole()
-    if isinstance(value, tuple | list | Mapping):
-        return rebuilt(value, plain)
-    held = {name: inner for name, inner in children(value) if isinstance(inner, Edits)} if _is_record(value) else {}
-    if held:
-        value = copy.copy(value)
-        for name, inner in held.items():
-            object.__setattr__(value, name, inner.whole())
-    return value
-
-
-def _is_record(value: Any) -> bool:
-    return not isinstance(value, torch.Tensor) and (hasattr(value, "__dict__") or hasattr(value, "__slots__"))
+    return mapped(value, lambda item: item.whole() if isinstance(item, Edits) else item)

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from cnnwidgets.core.network import named_layers
+from cnnwidgets.core.network import Network
 
 from .values.edits import Edits
 
@@ -28,7 +28,7 @@ def kept_clean(model: nn.Module) -> Iterator[None]:
 
 
 def _containers(model: nn.Module) -> Iterator[Any]:
-    for _, module in named_layers(model):
+    for _, module in Network.of(model).layers:
         for name, value in vars(module).items():
             if name not in _OF_TORCH and isinstance(value, dict | list | set):
                 yield value

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from cnnwidgets.core.nested import mapped
 from cnnwidgets.tracing.macs import count
 
 from .memo import Memo
@@ -107,7 +108,7 @@ class Run:
 
     def base(self, function: Any, *args: Any, **kwargs: Any) -> Any:
         """``function`` on the unedited values, done the first time only: a :class:`Kept`, or a list of them."""
-        args, kwargs = _unedited(args), _unedited(kwargs)
+        args, kwargs = mapped((args, kwargs), _unedited)
 
         def done(real: Any, output: Any, again: bool) -> None:
             self.work.once(count(getattr(function, "overloadpacket", None), real, output), again=again)
@@ -124,10 +125,4 @@ def _storage(tensor: torch.Tensor) -> StorageWeakRef:
 
 
 def _unedited(value: Any) -> Any:
-    if _is_edits(value):
-        return value.unedited
-    if isinstance(value, tuple | list):
-        return type(value)(_unedited(item) for item in value)
-    if isinstance(value, dict):
-        return {key: _unedited(item) for key, item in value.items()}
-    return value
+    return value.unedited if _is_edits(value) else value

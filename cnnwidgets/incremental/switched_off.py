@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnwidgets.core.capture import attached, with_replaced
+from cnnwidgets.core.capture import attached
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.core.layer_output import layer_tensor
-from cnnwidgets.core.network import find_layer
+from cnnwidgets.core.nested import layer_tensor, with_replaced
+from cnnwidgets.core.network import Network
 from cnnwidgets.tracing.layouts.layouts import Layout, Layouts
 
 Change = Callable[[torch.Tensor], torch.Tensor]
@@ -54,8 +54,9 @@ def switched_off(
         0.0
     """
     wanted: dict[nn.Module, tuple[str, list[int]]] = {}
+    network = Network.of(model)
     for name, off in channels.items():
-        found, module = find_layer(model, name)
+        found, module = network.find(name)
         if off:
             wanted[module] = (found, list(off))
     calls: Counter[str] = Counter()

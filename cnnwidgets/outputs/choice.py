@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
-from torch import nn
 
 from cnnwidgets.core.errors import TargetError
+from cnnwidgets.core.nested import members
 
 OutputChoice: TypeAlias = int | str | Callable[[Any], Any] | None
 """Which output holds the scores: an index, a name (dotted where outputs are nested), or ``raw -> tensor``, given what
@@ -89,33 +88,8 @@ def _walk(value: Any, path: tuple[Any, ...], around: set[int]) -> Iterator[Leaf]
         return
     if len(path) >= _DEPTH or id(value) in around:
         return
-    for name, inner in children(value):
+    for name, inner in members(value):
         yield from _walk(inner, (*path, name), around | {id(value)})
-
-
-def children(value: Any) -> list[tuple[Any, Any]]:
-    """What a container or an object holds, by key, index or name."""
-    if isinstance(value, Mapping):
-        return list(value.items())
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return list(zip(value._fields, value, strict=True))
-    if isinstance(value, list | tuple):
-        return list(enumerate(value))
-    if value is None or isinstance(value, str | bytes | int | float | complex | type | nn.Module) or callable(value):
-        return []
-    if dataclasses.is_dataclass(value):
-        return [(one.name, getattr(value, one.name, None)) for one in dataclasses.fields(value)]
-    slots = (name for kind in type(value).__mro__ for name in _slots(kind))
-    every = {name: getattr(value, name) for name in slots if hasattr(value, name)} | getattr(value, "__dict__", {})
-    held = [(name, inner) for name, inner in every.items() if not name.startswith("_")]
-    if not {"logits", "probs"} & set(dict(held)) and isinstance(getattr(value, "logits", None), torch.Tensor):
-        held.append(("logits", value.logits))  # a property
-    return held
-
-
-def _slots(kind: type) -> tuple[str, ...]:
-    slots = vars(kind).get("__slots__", ())
-    return (slots,) if isinstance(slots, str) else tuple(slots)
 
 
 def at(raw: Any, path: Sequence[Any]) -> Any:
@@ -125,7 +99,7 @@ def at(raw: Any, path: Sequence[Any]) -> Any:
         KeyError: there is nothing.
     """
     for name in path:
-        inner = dict(children(raw))
+        inner = dict(members(raw))
         raw = inner[name]
     return raw
 
@@ -136,7 +110,7 @@ def asked_for(raw: Any, output: int | str) -> Any:
     Raises:
         TargetError: there is no such thing, or several; says what there is.
     """
-    inside = children(raw)
+    inside = members(raw)
     if isinstance(output, int):
         if isinstance(raw, Mapping) and output in raw:
             return raw[output]

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 from cnnwidgets.core.errors import TargetError
+from cnnwidgets.core.nested import members
 
-from .choice import children, leaves
+from .choice import leaves
 
 _DEPTH = 2
 
@@ -44,7 +45,7 @@ def detections(raw: Any, depth: int = _DEPTH) -> list[dict[str, torch.Tensor]] |
         every = [_checked(item) for item in raw]
         if all(one["boxes"].ndim == 2 for one in every):
             return every
-    inner = [detections(item, depth - 1) for _, item in children(raw)] if depth else []
+    inner = [detections(item, depth - 1) for _, item in members(raw)] if depth else []
     some = [item for item in inner if item is not None]
     return some[0] if len(some) == 1 else None
 
@@ -65,11 +66,11 @@ def lies_beside_boxes(raw: Any) -> bool:
 
 
 def _is_detection(item: Any) -> bool:
-    return not isinstance(item, torch.Tensor) and {"boxes", "scores"} <= {name for name, _ in children(item)}
+    return not isinstance(item, torch.Tensor) and {"boxes", "scores"} <= {name for name, _ in members(item)}
 
 
 def _checked(item: Any) -> dict[str, torch.Tensor]:
-    held: Mapping[Any, Any] = dict(children(item))
+    held: Mapping[Any, Any] = dict(members(item))
     try:
         boxes, scores = (torch.as_tensor(held[key]) for key in ("boxes", "scores"))
         labels = held.get("labels")

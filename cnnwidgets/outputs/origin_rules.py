@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import torch
+
+from cnnwidgets.core.nested import tensors
 
 Made: TypeAlias = str | None
 """What an operation made; None where no rule knows. "constant" does not depend on the input, as far as it was seen."""
@@ -21,7 +23,7 @@ def made_by(name: str, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made
     if plain in _MAKES:
         return _MAKES[plain]
     first = args[0] if args else None
-    if plain in _FRESH or next(tensors(args), None) is None:
+    if plain in _FRESH or not tensors(args):
         return CONSTANT
     if plain in ("copy", "where"):
         return of(args[1]) if plain == "copy" else _together([of(one) for one in args[1:3]])
@@ -246,11 +248,3 @@ def _number(value: Any) -> float | None:
         numbers = value.detach().flatten()
         return float(numbers[0]) if bool((numbers == numbers[0]).all()) else None
     return float(value) if isinstance(value, int | float) else None
-
-
-def tensors(values: Iterable[Any]) -> Iterator[torch.Tensor]:
-    for value in values:
-        if isinstance(value, torch.Tensor):
-            yield value
-        elif isinstance(value, list | tuple):
-            yield from tensors(value)

@@ -13,7 +13,9 @@ import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .origin_rules import CONSTANT, MIXING, SHARES, Made, made_by, tensors
+from cnnwidgets.core.nested import tensors
+
+from .origin_rules import CONSTANT, MIXING, SHARES, Made, made_by
 
 
 class Origins(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -31,13 +33,13 @@ class Origins(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        sources = [*tensors(args), *tensors(kwargs.values())]
+        sources = tensors((args, kwargs))
         name = func.overloadpacket.__name__
         made = made_by(name, args, self.of)
         writes = name.endswith("_") or "out" in kwargs
         output = func(*args, **kwargs)
         there = set() if writes else {_key(source) for source in sources}
-        for result in tensors((output,)):
+        for result in tensors(output):
             if _key(result) not in there:  # else it is a view
                 self._note(result, made, sources)
                 if name in MIXING:

@@ -19,7 +19,7 @@ from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, TargetError
 from cnnwidgets.core.interrupts import Deferral, careful
-from cnnwidgets.core.network import unwrapped
+from cnnwidgets.core.network import Network
 
 from .choice import OutputChoice, asked_for, at, leaves, listed, picked
 from .kinds import Decision, Kind, checked_kind, decided
@@ -280,7 +280,7 @@ def readout_of(model: nn.Module, outputs: Any = None, output: Any = None) -> Rea
     Raises:
         TargetError: an option is not what it may be.
     """
-    base, around = unwrapped(model), _in_force.get()
+    base, around = Network.of(model).base, _in_force.get()
     if outputs is None and output is None and around is not None and around.base in (None, base):
         return around if around.base is base else around.alike(base)
     return Readout(outputs, output, None, base)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from cnnwidgets.core.network import named_layers, unwrapped
+from cnnwidgets.core.network import Network
 
 from .presets import categories, known_in_timm, known_in_torchvision
 from .transform import IMAGENET_MEAN, IMAGENET_STD, Preprocess
@@ -18,7 +18,7 @@ __all__ = ["Preprocess", "input_channels", "labels_for", "preprocess_for"]
 def input_channels(model: nn.Module | None) -> int | None:
     """What the first convolution registered in ``model`` takes, None if there is none to be seen."""
     if model is not None:
-        for _, module in named_layers(model):
+        for _, module in Network.of(model).layers:
             if isinstance(module, nn.Conv2d) and module.in_channels > 0:
                 return module.in_channels
     return None
@@ -37,7 +37,7 @@ def preprocess_for(model: nn.Module | None) -> Preprocess:
     """
     grey = input_channels(model) == 1
     if model is not None:
-        for name, module in named_layers(model):
+        for name, module in Network.of(model).layers:
             found = known_in_timm(module) or known_in_torchvision(module, whole=not name)
             if found is not None:
                 return _adapted(found, name, grey)
@@ -69,7 +69,7 @@ def _adapted(found: Preprocess, part: str, grey: bool) -> Preprocess:
 
 def labels_for(model: nn.Module) -> tuple[str, ...] | None:
     """ImageNet's 1000 class names if ``model`` is torchvision's or timm's and has 1000 outputs, else None."""
-    base = unwrapped(model)
+    base = Network.of(model).base
     if known_in_timm(base) is None and known_in_torchvision(base) is None:
         return None
     outputs = getattr(base, "num_classes", None)

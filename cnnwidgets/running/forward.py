@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnwidgets.core.eager import never_compiled
+from cnnwidgets.core.capture import never_compiled
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError, is_out_of_memory
-from cnnwidgets.core.network import named_layers, unwrapped
+from cnnwidgets.core.network import Network
 from cnnwidgets.outputs.readout import watched
 from cnnwidgets.state.preserved import preserved
 
@@ -32,7 +32,7 @@ def run(model: nn.Module, x: torch.Tensor) -> Any:
         CnnWidgetsError: the model's forward raised; names the layer it was in. The original is its cause.
             Errors of this package, ``KeyboardInterrupt`` and running out of memory pass unchanged.
     """
-    base = unwrapped(model)
+    base = Network.of(model).base
     try:
         with never_compiled():
             if torch.is_grad_enabled() or not needs_gradients(base):
@@ -51,7 +51,7 @@ def run(model: nn.Module, x: torch.Tensor) -> Any:
 
 def _deepest(base: nn.Module, x: torch.Tensor, error: Exception) -> tuple[nn.Module, tuple[Any, ...]]:
     """The innermost module call that ``error`` came out of, read off its traceback: hooks would cost every call."""
-    layers = {module for _, module in named_layers(base)}
+    layers = {module for _, module in Network.of(base).layers}
     deepest: tuple[nn.Module, tuple[Any, ...]] = (base, (x,))
     for frame, _ in traceback.walk_tb(error.__traceback__):
         module = frame.f_locals.get("self")
@@ -70,7 +70,7 @@ def fitted(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
     Where these are of several types, the one that the first layer to see the image takes, found out by running the
     model once: a single number in double precision, such as a temperature, says nothing about images.
     """
-    base = unwrapped(model)
+    base = Network.of(model).base
     kinds = input_types(base)
     if len(kinds) > 1:
         kinds = [proven(base, kinds) or _tried(base, images, kinds)]
@@ -104,7 +104,7 @@ def _explained(
     advice = wrapping_advice(base, error) if module is base else ""
     if advice:
         return InputError(advice)
-    name = next((name for name, candidate in named_layers(base) if candidate is module), "")
+    name = next((name for name, candidate in Network.of(base).layers if candidate is module), "")
     where = f"layer {name!r} ({type(module).__name__})" if name else f"{type(module).__name__}.forward"
     shape = next((tuple(value.shape) for value in inputs if isinstance(value, torch.Tensor)), None)
     wanted = getattr(module, "in_channels", None)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from cnnwidgets.core.network import named_layers
+from cnnwidgets.core.network import Network
 
 Kind = tuple[torch.device, torch.dtype]
 
@@ -22,7 +22,7 @@ def input_types(base: nn.Module) -> list[Kind]:
     for tables in ("_parameters", "_buffers"):
         numbers: dict[Kind, int] = {}
         devices: dict[torch.device, int] = {}
-        for _, module in named_layers(base):
+        for _, module in Network.of(base).layers:
             for value in vars(module).get(tables, {}).values():
                 if isinstance(value, torch.Tensor) and not is_lazy(value) and value.is_floating_point():
                     kind = value.device, value.dtype

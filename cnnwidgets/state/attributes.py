@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 from weakref import ProxyTypes
@@ -150,8 +150,3 @@ def _refill(box: Any, content: Any) -> None:
         box.update(content)
     else:
         box.extend(content)
-
-
-def graph_tensors(contents: Contents) -> Iterator[torch.Tensor]:
-    """Those that ``copy.deepcopy`` refuses: results of a computation that is differentiated."""
-    return (value for value in contents.tensors if value.requires_grad and not value.is_leaf)

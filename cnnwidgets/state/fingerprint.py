@@ -15,8 +15,8 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from cnnwidgets.core.direct_calls import Forward
-from cnnwidgets.core.network import unwrapped
-from cnnwidgets.core.versions import version
+from cnnwidgets.core.nested import version
+from cnnwidgets.core.network import Network
 
 from .attributes import Contents, own_attributes
 
@@ -61,7 +61,7 @@ def fingerprint(model: nn.Module, *, thorough: bool = False) -> Fingerprint:
     Writes that no version counter sees (``parameter.data.copy_``) are found by what the tensors hold: all of it for
     networks of up to 8 million parameters or if ``thorough``, else a sample of every row.
     """
-    base = unwrapped(model)
+    base = Network.of(model).base
     modules = list(base.modules())
     contents = Contents(modules)
     modules += contents.modules

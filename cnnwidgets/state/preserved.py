@@ -20,7 +20,7 @@ from torch.nn.parameter import is_lazy
 from cnnwidgets.core.capture import is_watching
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.core.interrupts import Deferral, careful, let_go
-from cnnwidgets.core.network import all_modules, named_layers, unwrapped
+from cnnwidgets.core.network import Network
 
 from .attributes import Attributes, Contents
 from .buffers import Buffers
@@ -61,8 +61,8 @@ def preserved(model: nn.Module, *, evaluate: bool = False) -> Iterator[Kept]:
     Raises:
         CnnWidgetsError: a parameter or buffer has no shape yet (a lazy module that never ran).
     """
-    base = unwrapped(model)
-    modules = all_modules(model)
+    base = Network.of(model).base
+    modules = _all_modules(model)
     _refuse_lazy(base, modules)
     # Elsewhere than on the main thread, going back would rewind what the user draws meanwhile.
     on_main = threading.current_thread() is threading.main_thread()
@@ -168,7 +168,7 @@ class _Held:
 def _names(base: nn.Module, changed: list[tuple[nn.Module, str]]) -> tuple[str, ...]:
     if not changed:
         return ()
-    paths = {module: f"{path}." if path else "" for path, module in named_layers(base)}
+    paths = {module: f"{path}." if path else "" for path, module in Network.of(base).layers}
     return tuple(f"{paths.get(module, '')}{name}" for module, name in changed)
 
 
@@ -178,7 +178,7 @@ _held: dict[nn.Module, _Held] = {}
 
 def in_training_mode(model: nn.Module) -> bool:
     """Whether any submodule is in training mode whose class looks at that: dropout, yes; a convolution, no."""
-    kinds: set[Any] = {type(module) for module in all_modules(model) if module.training}
+    kinds: set[Any] = {type(module) for module in _all_modules(model) if module.training}
     return any(_asks_for_mode(kind) for kind in kinds)
 
 
@@ -197,6 +197,11 @@ def _mentions(function: Any, name: str) -> bool:
             return True
         pending += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
     return False
+
+
+def _all_modules(model: nn.Module) -> list[nn.Module]:
+    """Every module of ``model``, wrappers and those that are kept without being registered included."""
+    return list(dict.fromkeys([*model.modules(), *(module for _, module in Network.of(model).layers)]))
 
 
 def _refuse_lazy(base: nn.Module, modules: Iterable[nn.Module]) -> None:

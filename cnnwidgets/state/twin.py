@@ -14,10 +14,10 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import is_out_of_memory
-from cnnwidgets.core.network import unwrapped
+from cnnwidgets.core.network import Network
 
-from .attributes import Contents, graph_tensors, own_attributes
-from .copying import undisturbed
+from .attributes import Contents, own_attributes
+from .copying import graph_copies, undisturbed
 from .fingerprint import functions_of, is_ours, outside_values
 
 _LOCKS: dict[type, Any] = {type(make()): make for make in (threading.Lock, threading.RLock)}
@@ -41,7 +41,7 @@ class Twin:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        base = unwrapped(model)
+        base = Network.of(model).base
         self.module, self.note = base, ""
         why: Exception | None = None
         for attempt in (_by_deepcopy, _by_dict):
@@ -104,7 +104,7 @@ def _copied(base: nn.Module, make: Callable[[dict[int, Any]], nn.Module]) -> nn.
         memo.update(
             {id(value): _LOCKS[type(value)]() for value in own_attributes(module).values() if type(value) in _LOCKS}
         )
-    memo.update({id(value): value.detach().clone() for value in graph_tensors(contents)})
+    memo.update(graph_copies(contents))
     rebound = _Rebound(memo)
     for function in functions:
         rebound.announce(function)

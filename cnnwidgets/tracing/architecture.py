@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import LayerNotFound, NotSpatial
-from cnnwidgets.core.network import named_weights, unknown_layer
+from cnnwidgets.core.network import Network, unknown_layer
 from cnnwidgets.core.plain import check_example
 
 from . import summary as text
@@ -139,7 +139,7 @@ def architecture_of(recording: Recording) -> Architecture:
     """The architecture that a recording shows."""
     graph = build(recording)
     found = describe_layers(recording, graph)
-    params = [value for _, value in named_weights(recording.model)]
+    params = [value for _, value in Network.of(recording.model).weights]
     return Architecture(
         name=type(recording.model).__name__,
         input_shape=recording.input_shape,

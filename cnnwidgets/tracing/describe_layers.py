@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from cnnwidgets.core.network import named_weights
+from cnnwidgets.core.network import Network
 
 from .graph import LayerCall, LayerGraph
 from .kinds import detail_of_module, kind_of_call, kind_of_module
@@ -30,7 +30,7 @@ class Inventory:
 
 def describe_layers(recording: Recording, graph: LayerGraph) -> Inventory:
     """Describe every layer and container of a recording."""
-    params = dict(named_weights(recording.model))
+    params = dict(Network.of(recording.model).weights)
     by_layer: dict[str, list[LayerCall]] = {}
     for call in graph.calls:
         by_layer.setdefault(call.layer, []).append(call)
@@ -57,7 +57,7 @@ def _owned(calls: Iterable[LayerCall], params: dict[str, nn.Parameter]) -> list[
     owned: list[nn.Parameter] = []
     for call in calls:
         if isinstance(call.seen, ModuleCall):
-            owned += [value for _, value in named_weights(call.seen.module)]
+            owned += [value for _, value in Network.of(call.seen.module).weights]
         else:
             owned += [params[name] for name in call.seen.params]
     return list({id(value): value for value in owned}.values())
@@ -72,7 +72,7 @@ def _layer_info(
         module = seen.module
         ops = [op for op in seen.ops if op.name]
         names = [op.name for op in ops]
-        has_params = any(True for _ in named_weights(module))
+        has_params = bool(Network.of(module).weights)
         kind = kind_of_module(module, names, has_params=has_params)
         title, detail = type(module).__name__, detail_of_module(module, kind, [op.detail for op in ops], names)
     else:
@@ -101,7 +101,7 @@ def _layer_info(
 
 def _container_info(name: str, frames: list[ModuleCall], input_shape: tuple[int, ...], layout: Layout) -> LayerInfo:
     last = frames[-1]
-    owned = [value for _, value in named_weights(last.module)]
+    owned = [value for _, value in Network.of(last.module).weights]
     return LayerInfo(
         name=name,
         type=type(last.module).__name__,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -16,11 +16,10 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from cnnwidgets.core.network import named_layers, unwrapped
-from cnnwidgets.core.versions import version
+from cnnwidgets.core.nested import tensors, version
+from cnnwidgets.core.network import Network
 
 from .graph import build
-from .provenance import tensors
 from .recording import Op, record
 from .torch_calls import plain_name
 
@@ -52,15 +51,15 @@ class RunningModule:
 
 def may_have_function_layers(model: nn.Module) -> bool:
     """Whether it is worth a recorded forward pass to look for layers that are no modules."""
-    base = unwrapped(model)
+    network = Network.of(model)
     holders = (nn.ParameterList, nn.ParameterDict)
-    for _, module in named_layers(base):
-        if type(module).__module__.startswith("torch.nn.") and module is not base:
+    for _, module in network.layers:
+        if type(module).__module__.startswith("torch.nn.") and module is not network.base:
             continue
         inner = list(module.children())
         kept = [child for child in inner if isinstance(child, holders)]
         kernels = [value for owner in (module, *kept) for value in _own_tensors(owner) if value.ndim >= 3]
-        if len(kernels) >= 2 or (module is base and len(kept) == len(inner)):
+        if len(kernels) >= 2 or (module is network.base and len(kept) == len(inner)):
             return True
     return False
 
@@ -101,7 +100,7 @@ class FunctionCalls(TorchFunctionMode):
         self,
         layers: Mapping[Key, FunctionLayer],
         frame: Callable[[], RunningModule],
-        independent: Iterator[torch.Tensor],
+        independent: Iterable[torch.Tensor],
         seen: Callable[[str, torch.Tensor], None],
     ) -> None:
         super().__init__()
@@ -119,12 +118,12 @@ class FunctionCalls(TorchFunctionMode):
         kwargs = kwargs or {}
         if self.busy:
             return func(*args, **kwargs)
-        read = [*tensors(args), *tensors(tuple(kwargs.values()))]
+        read = tensors((args, kwargs))
         versions = [version(tensor) for tensor in read]
         output = func(*args, **kwargs)
         # As when it was recorded: a call counts if it reads what depends on the input, and makes or writes a tensor.
         written = [tensor for tensor, before in zip(read, versions, strict=True) if version(tensor) != before]
-        results = list(tensors(output)) if isinstance(output, torch.Tensor | list | tuple) else []
+        results = tensors(output) if isinstance(output, torch.Tensor | list | tuple) else []
         made = [result for result in results if not any(result is tensor for tensor in read)]
         if all(self._is_independent(tensor) for tensor in read):
             for tensor in made:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from cnnwidgets.core.network import layer_names
+from cnnwidgets.core.network import Network
 
 from .kinds import kind_of_call
 from .layers import Join, Node
@@ -63,7 +63,7 @@ class _Builder:
         self._recording = recording
         self._opened = {frame.id for frame in recording.frames if _is_opened(frame, recording.root)}
         self._layers = {frame.id for frame in recording.frames if not frame.children and frame.id not in self._opened}
-        self._taken = set(layer_names(recording.model))
+        self._taken = set(Network.of(recording.model).names)
         self._input = self._free("input") if any(frame.name == "input" for frame in recording.frames) else "input"
         self._node_of: dict[int, str] = {}
         self._node_calls: Counter[str] = Counter()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,19 +128,3 @@ def _storage_key(tensor: torch.Tensor) -> int:
         return int(tensor.untyped_storage()._cdata)  # noqa: SLF001 (the address; there is no public name)
     except (NotImplementedError, RuntimeError):  # sparse and other tensors without storage: each for itself
         return -id(tensor)
-
-
-def tensors(value: Any) -> Iterator[torch.Tensor]:
-    """All tensors in nested tuples, lists, mappings and plain output objects."""
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from tensors(item)
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from tensors(item)
-    elif hasattr(value, "__dict__") and not callable(value) and not isinstance(value, type):
-        for item in vars(value).values():
-            if isinstance(item, torch.Tensor | list | tuple):
-                yield from tensors(item)

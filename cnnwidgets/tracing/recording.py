@@ -11,16 +11,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnwidgets.core.capture import attached
-from cnnwidgets.core.eager import never_compiled
+from cnnwidgets.core.capture import attached, never_compiled
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
-from cnnwidgets.core.network import named_weights, unwrapped, visible_layers
+from cnnwidgets.core.nested import tensors
+from cnnwidgets.core.network import Network
 from cnnwidgets.running.forward import fitted, run
 from cnnwidgets.running.own_gradients import NeedsGradients, again, in_graph, is_first_to_ask, needs_gradients
 from cnnwidgets.state.preserved import preserved
 
 from .kinds import detail_of_call
-from .provenance import CallOrigin, MemoryView, Provenance, covers, tensors
+from .provenance import CallOrigin, MemoryView, Provenance, covers
 from .receptive.all_rules import output_field
 from .receptive.call import RuleCall, mixed
 from .receptive.field import Field, combined, of_input, reshaped
@@ -91,7 +91,7 @@ def record(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> 
         InputError: ``example`` is not a tensor or a tuple of tensors.
         CnnWidgetsError: the model's forward raised; names the layer.
     """
-    base = unwrapped(model)
+    base = Network.of(model).base
     inputs = _example_tensors(example)
     # Within inference mode a convolution is one call, of which the calls inside are not seen.
     with torch.inference_mode(False), torch.no_grad(), preserved(model, evaluate=True), never_compiled():
@@ -101,7 +101,7 @@ def record(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> 
 
 
 def _recorded(base: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Recording:
-    layers = visible_layers(base)
+    layers = Network.of(base).visible_layers
     recorder = _Recorder(base, layers)
     # The model may write to its input: it gets a copy.
     gradients = needs_gradients(base)
@@ -143,7 +143,7 @@ class _Recorder(Watcher):
     def __init__(self, base: nn.Module, names: Mapping[nn.Module, str]) -> None:
         super().__init__()
         self._base, self._names = base, names
-        self._params = {id(parameter): name for name, parameter in named_weights(base)}
+        self._params = {id(parameter): name for name, parameter in Network.of(base).weights}
         self._ops: list[Op] = []
         self._frames: list[ModuleCall] = []
         self._stack: list[ModuleCall] = []
@@ -163,7 +163,7 @@ class _Recorder(Watcher):
     def enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         parent = self._stack[-1] if self._stack else None
         frame = ModuleCall(self._next(), module, self._names[module], parent)
-        given = list(tensors(args))
+        given = tensors(args)
         frame.inputs = tuple(dict.fromkeys(origin.op for origin in map(self._known.origin, given) if origin))
         frame.input_shape = tuple(given[0].shape) if given else ()
         if parent is not None:
@@ -180,7 +180,7 @@ class _Recorder(Watcher):
             self.busy = outer
 
     def _left(self, frame: ModuleCall, args: tuple[Any, ...], output: Any) -> Any:
-        results = list(tensors(output))
+        results = tensors(output)
         if not results:
             return None
         replaced = None
@@ -233,7 +233,7 @@ class _Recorder(Watcher):
         frame = self._stack[-1] if self._stack else None
         if self.macs and frame is not None:
             frame.macs += self.macs
-        results = list(tensors(output))
+        results = tensors(output)
         name = plain_name(raw)
         targets = self._targets(raw, args, kwargs, results)
         read = self._read(raw, args, kwargs)
@@ -297,7 +297,7 @@ class _Recorder(Watcher):
         if raw == "__setitem__":
             return [args[0]]
         written = {id(value) for value in self.written}
-        given = [*tensors(args), *tensors(tuple(kwargs.values()))]
+        given = tensors((args, kwargs))
         return list({id(value): value for value in (*given, *results) if id(value) in written}.values())
 
     def _write(self, target: torch.Tensor, origin: CallOrigin, frame: ModuleCall | None) -> None:

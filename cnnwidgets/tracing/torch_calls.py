@@ -10,8 +10,9 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from cnnwidgets.core.nested import tensors
+
 from . import macs
-from .provenance import tensors
 
 
 class Watcher:

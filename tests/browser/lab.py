@@ -126,6 +126,16 @@ def ask(page: Page, code: str) -> str:
     )
 
 
+def answers(page: Page, code: str, text: str, seconds: float = 10) -> bool:
+    """Whether ``code`` comes to print ``text``: a click is on the page before its message is in the kernel."""
+    end = time.monotonic() + seconds
+    while ask(page, code) != text:
+        if time.monotonic() > end:
+            return False
+        page.wait_for_timeout(50)
+    return True
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

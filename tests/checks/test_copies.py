@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from cnnwidgets.checks._copies import private_copy
 from cnnwidgets.core.errors import CnnWidgetsError
+from cnnwidgets.state.copying import private_copy
 from tests.checks import nets
 
 

@@ -12,7 +12,7 @@ import cnnwidgets as cw
 from cnnwidgets.checks import randomised
 from cnnwidgets.core.capture import capture
 from cnnwidgets.core.errors import CnnWidgetsError
-from cnnwidgets.core.network import find_layer, layer_names
+from cnnwidgets.core.network import Network
 from cnnwidgets.incremental import Edited
 
 X = torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(0))
@@ -87,10 +87,10 @@ def test_compiled(compiled: Callable[[Net, str], nn.Module], backend: str, ran: 
         model(X)
         with torch.no_grad():
             model(X)
-    assert layer_names(model) == ["block", "block.conv", "block.act", "last", "head"]
+    assert Network.of(model).names == ["block", "block.conv", "block.act", "last", "head"]
     for name in ("block.conv", "block._orig_mod.conv", "_orig_mod.block.conv"):
-        assert find_layer(model, name) == ("block.conv", inner.conv)
-    assert find_layer(model, net.block) == ("block", inner)
+        assert Network.of(model).find(name) == ("block.conv", inner.conv)
+    assert Network.of(model).find(net.block) == ("block", inner)
     architecture, expected = cw.trace(model, X), cw.trace(plain, X)
     assert (architecture.edges, architecture.total_macs) == (expected.edges, expected.total_macs)
     assert [layer.name for layer in architecture.layers] == ["block.conv", "block.act", "last", "head"]
@@ -132,7 +132,7 @@ def test_a_scripted_part_is_named_in_the_refusal(scripted: Callable[[nn.Module],
     assert torch.allclose(cw.explainers.saliency(net, X, 1).values, cw.explainers.saliency(Net(), X, 1).values)
     with pytest.raises(CnnWidgetsError, match=r"'block\.conv' is a ScriptModule"):
         cw.explainers.grad_cam(net, X, 1, layer="block.conv")
-    assert "block._actual_script_module" not in layer_names(net)
+    assert "block._actual_script_module" not in Network.of(net).names
 
 
 def test_a_graph_module() -> None:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, LayerNotFound
-from cnnwidgets.core.network import find_layer, layer_names, unwrapped
+from cnnwidgets.core.network import Network
 
 
 def net() -> nn.Sequential:
@@ -13,33 +13,33 @@ def net() -> nn.Sequential:
 
 
 def test_names_are_those_of_named_modules() -> None:
-    assert layer_names(net()) == ["0", "1", "1.0", "1.1"]
-    assert layer_names(nn.ReLU()) == [""]
+    assert Network.of(net()).names == ["0", "1", "1.0", "1.1"]
+    assert Network.of(nn.ReLU()).names == [""]
 
 
 def test_a_layer_is_found_by_name_module_and_under_wrappers() -> None:
     model = net()
-    assert find_layer(model, "1.0") == ("1.0", model[1][0])
-    assert find_layer(model, model[1]) == ("1", model[1])
-    assert find_layer(nn.DataParallel(model), "module.1.0") == ("1.0", model[1][0])
-    assert find_layer(torch.compile(model, backend="eager"), "_orig_mod.1.1") == ("1.1", model[1][1])
-    assert unwrapped(nn.DataParallel(model)) is model
+    assert Network.of(model).find("1.0") == ("1.0", model[1][0])
+    assert Network.of(model).find(model[1]) == ("1", model[1])
+    assert Network.of(nn.DataParallel(model)).find("module.1.0") == ("1.0", model[1][0])
+    assert Network.of(torch.compile(model, backend="eager")).find("_orig_mod.1.1") == ("1.1", model[1][1])
+    assert Network.of(nn.DataParallel(model)).base is model
 
 
 def test_an_unknown_name_lists_the_closest() -> None:
     model = nn.ModuleDict({f"layer{k}": nn.ReLU() for k in range(1, 5)})
     with pytest.raises(LayerNotFound, match=r"No layer 'layer5'\. Closest: 'layer4'"):
-        find_layer(model, "layer5")
+        Network.of(model).find("layer5")
     with pytest.raises(KeyError):
-        find_layer(model, "layer5")
+        Network.of(model).find("layer5")
     with pytest.raises(LayerNotFound, match="not part of this ModuleDict"):
-        find_layer(model, nn.ReLU())
+        Network.of(model).find(nn.ReLU())
     with pytest.raises(LayerNotFound) as long:
-        find_layer(model, "x" * 500)
+        Network.of(model).find("x" * 500)
     assert len(str(long.value)) < 300
 
 
 @pytest.mark.parametrize("model", [nn.Linear, "resnet18", {"w": torch.zeros(1)}])
 def test_what_is_no_model(model: object) -> None:
     with pytest.raises(CnnWidgetsError, match=r"Expected a torch\.nn\.Module"):
-        unwrapped(model)  # type: ignore[arg-type]
+        Network.of(model)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from torch.utils.checkpoint import checkpoint
 import cnnwidgets as cw
 from cnnwidgets.core.capture import attached, capture
 from cnnwidgets.core.errors import CnnWidgetsError
-from cnnwidgets.core.network import find_layer, named_layers
+from cnnwidgets.core.network import Network
 from cnnwidgets.incremental import Edited
 from cnnwidgets.incremental.switched_off import switched_off
 from cnnwidgets.tracing.architecture import trace
@@ -248,7 +248,7 @@ def test_a_module_that_is_not_registered_is_a_layer(how: str) -> None:
     object.__setattr__(net, "run", kept_in(net, hidden, how))
     name = KEPT[how]
     if how in ("lambda", "partial"):
-        assert dict(named_layers(net))[name] is hidden
+        assert dict(Network.of(net).layers)[name] is hidden
     architecture = trace(net, X)
     assert architecture.edges == [("input", "stem"), ("stem", f"{name}.0"), (f"{name}.0", f"{name}.1")]
     assert architecture.total_params == 4
@@ -295,7 +295,7 @@ def test_names_of_registered_modules_are_those_of_torch() -> None:
     net = nn.Sequential(nn.Conv2d(1, 1, 1), nn.ModuleDict({"b": nn.ReLU()}))
     net.again = net[0]
     net.all = [net[0], net[1]["b"]]
-    assert list(named_layers(net)) == list(net.named_modules())
+    assert Network.of(net).layers == list(net.named_modules())
 
 
 def test_cycles_and_long_lists_cost_little() -> None:
@@ -304,13 +304,13 @@ def test_cycles_and_long_lists_cost_little() -> None:
     net.round = {}
     net.round["round"] = net.round
     net.call_me = lambda x: net(x)
-    assert [name for name, _ in named_layers(net)] == ["", "0"]
+    assert [name for name, _ in Network.of(net).layers] == ["", "0"]
 
 
 def test_a_module_with_two_names() -> None:
     net = nn.Sequential(Scaled(2.0), nn.Sequential(Scaled(3.0)))
     net.other = net[1]
-    assert find_layer(net, "other.0") == ("1.0", net[1][0])
+    assert Network.of(net).find("other.0") == ("1.0", net[1][0])
 
 
 def test_what_was_there_before_is_there_after() -> None:

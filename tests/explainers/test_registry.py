@@ -74,6 +74,19 @@ def test_a_registered_function_is_an_explainer() -> None:
 
 
 @pytest.mark.usefixtures("forget")
+def test_what_it_is_called_and_measures_is_said_once_and_carried_by_its_results() -> None:
+    register("brightness", label="Brightness!", unit="grey levels")(brightness)
+    result = explainers.brightness(net(), torch.rand(1, 3, 5, 5), 1)
+    assert (result.label, result.unit) == (info("brightness").label, info("brightness").unit)
+    assert (result.label, result.unit) == ("Brightness!", "grey levels")
+    register("own_brightness")(brightness)
+    plain = explainers.own_brightness(net(), torch.rand(1, 3, 5, 5), 1)
+    assert (plain.label, plain.unit) == (info("own_brightness").label, "") == ("Own brightness", "")
+    by_hand = Attribution(torch.zeros(1, 2, 2), "grad_cam", (0,), "conv", torch.zeros(1))
+    assert (by_hand.label, by_hand.unit) == ("Grad-CAM", "weighted activation")
+
+
+@pytest.mark.usefixtures("forget")
 @pytest.mark.parametrize("name", ["saliency", "grad_cam", "register", "every_layer", "two words", "class", "_x", 3])
 def test_names_that_are_refused(name) -> None:
     with pytest.raises(CnnWidgetsError, match=r"taken|identifier"):

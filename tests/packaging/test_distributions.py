@@ -81,6 +81,9 @@ def test_the_sdist_carries_the_sources_and_the_built_bundles(built: Path) -> Non
     assert {f"cnnwidgets/static/{widget}.js" for widget in WIDGETS} <= names
     assert {f"cnnwidgets/widgets/{widget}/widget.ts" for widget in WIDGETS} <= names
     assert {"pyproject.toml", "LICENSE", "README.md", "cnnwidgets/_frontend/package-lock.json"} <= names
+    # What its Makefile runs and reads.
+    assert {"Makefile", "constraints.txt", "mkdocs.yml", "CITATION.cff"} <= names
+    assert {"tools/test.py", "tools/make_venv.py", "docs/conformance.md", "binder/requirements.txt"} <= names
     assert [name for name in names if "node_modules" in name or name.startswith(".venv")] == []
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from cnnwidgets.core.versions import version
+from cnnwidgets.core.nested import version
 from cnnwidgets.tracing.layouts.layouts import Layout
 
 

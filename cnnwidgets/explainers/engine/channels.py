@@ -1,39 +1,13 @@
-"""Scores of edited copies of what a pass saw, and which maps are worth editing."""
+"""Which maps of a layer are worth editing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 
-from cnnwidgets.core.errors import CnnWidgetsError, TargetError
-from cnnwidgets.outputs.targets import class_scores, kind_of, probabilities, resolve
-
-from .one_layer import LayerPass
-
-
-class Scorer:
-    """Scores of edited copies of the images of a pass, for the same targets."""
-
-    def __init__(self, seen: LayerPass) -> None:
-        self._chosen, self._kind, self._classes = seen.chosen, None, 0
-        if not callable(seen.chosen):
-            self._classes = class_scores(seen.outputs, batch=len(seen.scores)).shape[1]
-            if seen.score == "probability":
-                self._kind = kind_of(seen.outputs, batch=len(seen.scores))
-
-    def __call__(self, outputs: Any, image: int, batch: int) -> torch.Tensor:
-        """(batch,) scores, at least float32, of what the model returned for ``batch`` edits of image ``image``."""
-        if callable(self._chosen):
-            scores = resolve(self._chosen, outputs, batch=batch)[0]
-        else:
-            table = class_scores(outputs, batch=batch)
-            if table.shape[1] != self._classes:  # a row of scores for all images together may look like one an image
-                raise TargetError(f"The model returned scores {tuple(table.shape)} for {batch} images.")
-            table = table if self._kind is None else probabilities(table, self._kind)
-            scores = table[:, self._chosen[image]]
-        return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
+from cnnwidgets.core.arguments import checked_count
+from cnnwidgets.core.errors import CnnWidgetsError
 
 
 def strongest(maps: torch.Tensor, channels: int | None) -> torch.Tensor:
@@ -44,8 +18,7 @@ def strongest(maps: torch.Tensor, channels: int | None) -> torch.Tensor:
     """
     if channels is None:
         return torch.arange(len(maps))
-    if not isinstance(channels, int) or isinstance(channels, bool) or channels < 1:
-        raise CnnWidgetsError(f"channels is {channels!r}; expected an int of at least 1, or None for all.")
+    checked_count(channels, "channels", alternative=", or None for all", error=CnnWidgetsError)
     spread = maps.flatten(1).double().var(1, correction=0).nan_to_num(torch.inf)
     return spread.topk(min(channels, len(maps))).indices.sort().values.cpu()
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from cnnwidgets.core.errors import InputError
+from cnnwidgets.core.arguments import checked_batch
 from cnnwidgets.running.batches_of_one import ONE_BY_ONE, may_be_the_batch
 
 T = TypeVar("T")
@@ -76,8 +76,6 @@ def batch_size(batch: Any, estimate: int) -> int:
     Raises:
         InputError: no int of at least 1.
     """
-    if batch is None:
-        return estimate
-    if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1:
-        raise InputError(f"batch is {batch!r}; expected an int of at least 1, or None.")
-    return min(batch, _MOST * estimate)  # an operating system that promises any memory ends the process later
+    count = checked_batch(batch)
+    # An operating system that promises any memory ends the process later.
+    return estimate if count is None else min(count, _MOST * estimate)

@@ -11,7 +11,7 @@ from torch import nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from cnnwidgets.core.errors import Cancelled, TargetError, is_out_of_memory
-from cnnwidgets.core.network import find_layer, named_layers, unwrapped
+from cnnwidgets.core.network import Network
 from cnnwidgets.incremental.layer_call import calls_of
 from cnnwidgets.outputs.targets import Chosen, Target, resolve
 from cnnwidgets.running.forward import run
@@ -119,7 +119,7 @@ def considered(output: Output, name: str, inside: set[str]) -> bool:
 
 def inside_attention(model: nn.Module) -> set[str]:
     """Names of the modules that are part of an attention."""
-    modules = dict(named_layers(model))
+    modules = dict(Network.of(model).layers)
     around = [name for name, module in modules.items() if name and is_attention(module)]
     return {name for name in modules if any(name.startswith(f"{outer}.") for outer in around)}
 
@@ -187,9 +187,9 @@ def _moves(
         return other if form is None else form.put(other, old)
 
     is_function = any(one.name == call.name for one in functions.values())
-    layer = call.name if is_function else find_layer(model, call.name)[1]
+    layer = call.name if is_function else Network.of(model).find(call.name)[1]
     try:
-        with torch.no_grad(), calls_of(unwrapped(model), layer, functions, changed):
+        with torch.no_grad(), calls_of(Network.of(model).base, layer, functions, changed):
             moved = resolve(chosen, run(model, image.clone()), score=score, batch=1)[0]
     except Cancelled:
         raise

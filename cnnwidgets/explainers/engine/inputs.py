@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
-from cnnwidgets.core.network import named_weights, own_tensors, unwrapped
+from cnnwidgets.core.nested import version
+from cnnwidgets.core.network import Network
 from cnnwidgets.core.plain import plain_tensor
-from cnnwidgets.core.versions import version
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.running.forward import fitted
 
@@ -24,7 +24,8 @@ def checked(model: nn.Module, images: Any) -> torch.Tensor:
         InputError: not a floating-point tensor (N, C, H, W) with at least one image and one pixel.
         CnnWidgetsError: the model has no weights yet: they are on the meta device.
     """
-    base = unwrapped(model)
+    network = Network.of(model)
+    base = network.base
     tensor = images
     if not isinstance(tensor, torch.Tensor):
         raise InputError(
@@ -38,7 +39,7 @@ def checked(model: nn.Module, images: Any) -> torch.Tensor:
             f"The images are {tensor.dtype}; expected floating-point values, preprocessed as the model was trained: "
             "images.float() / 255, then its normalisation."
         )
-    weights = [value for _, value in named_weights(base)]
+    weights = [value for _, value in network.weights]
     if weights and all(value.is_meta for value in weights):
         raise CnnWidgetsError(
             "The model is on the meta device: its weights have shapes and no values. Load them first: "
@@ -70,8 +71,8 @@ def weight_notes(model: nn.Module, *, doubtful: bool = True) -> Iterator[str]:
             exchanged or its version counter moves. Writing through ``.data`` moves none, so to be passed only when
             everything that came out of the model is finite: a NaN that nobody has looked at then changed nothing.
     """
-    base = unwrapped(model)
-    tensors = list(own_tensors(base))
+    network = Network.of(model)
+    base, tensors = network.base, network.tensors
     if not doubtful and _unchanged(base, tensors):
         return
     if all(_finite(tensor) for tensor in tensors):

@@ -12,15 +12,13 @@ import torch
 from torch import nn
 from torch.autograd.graph import get_gradient_edge
 
-from cnnwidgets.core.capture import attached, with_replaced
-from cnnwidgets.core.layer_output import layer_tensor
-from cnnwidgets.core.network import own_tensors, unwrapped, visible_layers
-from cnnwidgets.core.versions import version
+from cnnwidgets.core.capture import attached
+from cnnwidgets.core.nested import layer_tensor, tensors, version, with_replaced
+from cnnwidgets.core.network import Network
 from cnnwidgets.tracing.function_layers import FunctionCalls, FunctionLayer, Key, RunningModule
 from cnnwidgets.tracing.layouts.layouts import Layout, Layouts
 from cnnwidgets.tracing.layouts.plain_pass import PlainPass
 from cnnwidgets.tracing.pathway import Pathway
-from cnnwidgets.tracing.provenance import tensors
 
 from .call_outputs import Base, Call, Output
 
@@ -50,8 +48,8 @@ class Watch:
         only: str | None = None,
         plain: PlainPass | None = None,
     ) -> None:
-        self._base = unwrapped(model)
-        layers = visible_layers(self._base)
+        network = Network.of(model)
+        self._base, layers = network.base, network.visible_layers
         self._names = {module: name for module, name in layers.items() if name or len(layers) == 1}
         self._only: nn.Module | None = None
         if only is not None and not functions:
@@ -66,7 +64,7 @@ class Watch:
         self._returned: dict[int, tuple[weakref.ref[torch.Tensor], int, Output]] = {}
         self._functions: FunctionCalls | None = None
         if functions:
-            self._functions = FunctionCalls(functions, self._frame, own_tensors(self._base), self._called)
+            self._functions = FunctionCalls(functions, self._frame, network.tensors, self._called)
         self.calls: dict[str, int] = {}
         self.shapes: dict[str, tuple[int, ...] | None] = {}
         self.spatial: dict[str, None] = {}

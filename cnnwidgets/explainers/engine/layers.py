@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import InputError, LayerNotFound
-from cnnwidgets.core.network import find_layer, layer_names, unknown_layer
+from cnnwidgets.core.network import Network, unknown_layer
 from cnnwidgets.tracing.function_layers import FunctionLayer, Key, function_layers, may_have_function_layers
 from cnnwidgets.tracing.layouts.layouts import Layouts
 from cnnwidgets.tracing.layouts.memory import Memory, remembered
@@ -23,8 +23,9 @@ def located(model: nn.Module, images: torch.Tensor, layer: str | nn.Module) -> t
     Raises:
         LayerNotFound: no layer has this name; names the closest.
     """
+    network = Network.of(model)
     try:
-        return find_layer(model, layer)[0], {}
+        return network.find(layer)[0], {}
     except LayerNotFound:
         if not isinstance(layer, str):
             raise
@@ -32,7 +33,7 @@ def located(model: nn.Module, images: torch.Tensor, layer: str | nn.Module) -> t
         known = {one.name for one in functions.values()}
         if layer in known:
             return layer, functions
-        raise LayerNotFound(unknown_layer(layer, [*layer_names(model), *sorted(known)])) from None
+        raise LayerNotFound(unknown_layer(layer, [*network.names, *sorted(known)])) from None
 
 
 def all_functions(model: nn.Module, images: torch.Tensor) -> Functions:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import torch
 from torch import nn
 
-from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.outputs.targets import Chosen
@@ -96,16 +94,3 @@ class MeanGradient:
         variants = torch.stack([self._variant(index, number) for number in numbers]).to(self._images.dtype)
         target = self._chosen if callable(self._chosen) else self._chosen[index]
         return precise(input_gradient(self._model, variants, target, self._score).gradient)
-
-
-def at_least_one(value: Any, name: str, most: int) -> int:
-    """``value`` if it is an int from 1 to ``most``.
-
-    Raises:
-        InputError: it is not.
-    """
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise InputError(f"{name} is {value!r}; expected an int of at least 1.")
-    if value > most:
-        raise InputError(f"{name} is {value:,}; expected at most {most:,}.")
-    return value

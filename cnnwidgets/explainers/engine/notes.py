@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnnwidgets.core.errors import Cancelled, is_out_of_memory
-from cnnwidgets.core.network import named_layers
+from cnnwidgets.core.network import Network
 from cnnwidgets.outputs.choice import leaves
 from cnnwidgets.outputs.kinds import COMPETING, has_probabilities, probabilities
 from cnnwidgets.outputs.readout import Readout
@@ -83,7 +83,7 @@ def model_notes(model: nn.Module) -> Iterator[str]:
     """What in the model, as it was given, makes an explanation differ from what one would expect."""
     if in_training_mode(model):
         yield "model was in training mode; explained in evaluation mode"
-    norms = [name for name, module in named_layers(model) if _uses_the_batch(module)]
+    norms = [name for name, module in Network.of(model).layers if _uses_the_batch(module)]
     if not norms:
         return
     more = f" and {len(norms) - 1} more" if len(norms) > 1 else ""

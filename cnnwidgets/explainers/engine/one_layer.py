@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from cnnwidgets.core.arguments import is_whole
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, NotSpatial
 from cnnwidgets.core.nested import detached
 from cnnwidgets.explainers.attribution import Attribution
@@ -111,7 +112,7 @@ def layer_pass(
         LayerNotFound, NotSpatial, InputError, TargetError: as for Grad-CAM.
         CnnWidgetsError: the model failed, never ran the layer, or no gradient reaches it though one is needed.
     """
-    if not isinstance(call, int) or isinstance(call, bool):
+    if not is_whole(call):
         raise CnnWidgetsError(f"call is {call!r}; expected an int: 0 for the first call of the layer, -1 for the last.")
     if layer is None and call != -1:
         raise CnnWidgetsError(f"call={call} counts the calls of one layer; say which with layer=.")

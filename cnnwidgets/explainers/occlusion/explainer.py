@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from cnnwidgets.core.arguments import checked_batch, is_number
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.explainers.engine.patches import Pair, filling, pair
@@ -26,7 +27,12 @@ Score = Literal["probability", "logit"]
 Fill = float | Sequence[float] | torch.Tensor | Literal["mean", "blur"]
 
 
-@register("occlusion", family="perturbation", question="Which parts does the score need: what if they are covered?")
+@register(
+    "occlusion",
+    family="perturbation",
+    question="Which parts does the score need: what if they are covered?",
+    unit="drop of the score when hidden",
+)
 def occlusion(
     model: nn.Module,
     images: torch.Tensor,
@@ -108,7 +114,7 @@ def occlusion(
         mask=mask_of(shape, patch),
         score=score,
         engine=engine,
-        batch=_checked_batch(batch),
+        batch=checked_batch(batch),
         share=share,
         tolerance=tolerance,
         # Nobody looks on: then neighbours are run together, which is a little faster.
@@ -135,12 +141,6 @@ def _told(fill: Any) -> str:
     return "a picture" if numbers.ndim > 1 else ", ".join(f"{value:g}" for value in numbers.reshape(-1).tolist())
 
 
-def _checked_batch(batch: Any) -> int | None:
-    if batch is not None and (not isinstance(batch, int) or isinstance(batch, bool) or batch < 1):
-        raise InputError(f"batch is {batch!r}; expected an int of at least 1, or None.")
-    return batch
-
-
 def _checked_share(approximate: Any) -> float:
     if isinstance(approximate, bool):
         return APPROXIMATE_SHARE if approximate else 1.0
@@ -152,6 +152,6 @@ def _checked_share(approximate: Any) -> float:
 def _checked_tolerance(tolerance: Any) -> float | None:
     if tolerance is None:
         return None
-    if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 <= tolerance < math.inf:
+    if not is_number(tolerance) or not 0 <= tolerance < math.inf:
         raise InputError(f"tolerance is {tolerance!r}; expected a share of the largest change, such as 0.05, or None.")
     return float(tolerance)

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError
+from cnnwidgets.core.nested import tensors
 from cnnwidgets.running.forward import fitted, run
 from cnnwidgets.running.own_gradients import again
 from cnnwidgets.state.preserved import preserved
@@ -202,7 +203,4 @@ def _linear_layer(error: BaseException | None) -> tuple[int, int]:
 
 def _batch(outputs: Any) -> int | None:
     """Length of the first axis of the first tensor in ``outputs``; None: there is none, or it is one number."""
-    if isinstance(outputs, torch.Tensor):
-        return outputs.shape[0] if outputs.ndim > 1 else None
-    inner = outputs.values() if isinstance(outputs, dict) else outputs if isinstance(outputs, list | tuple) else ()
-    return next((count for one in inner if (count := _batch(one)) is not None), None)
+    return next((tensor.shape[0] for tensor in tensors(outputs) if tensor.ndim > 1), None)

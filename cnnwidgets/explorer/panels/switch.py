@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from cnnwidgets.core.errors import Cancelled
-from cnnwidgets.core.network import layer_names
+from cnnwidgets.core.network import Network
 from cnnwidgets.explorer.sentences import in_words
 from cnnwidgets.explorer.work.session import Scene
 from cnnwidgets.incremental.switched import Switched
@@ -55,7 +55,7 @@ class Switching(Part):
 
     def can_switch(self, layer: str) -> bool:
         """Whether ``layer`` is a module, whose output can be replaced; a torch call is not."""
-        return layer in layer_names(self._host.session.model)
+        return layer in Network.of(self._host.session.model).names
 
     def switch_all_on(self) -> None:
         """Let the network have all its maps again."""

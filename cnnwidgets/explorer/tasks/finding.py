@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import InputError, TargetError
-from cnnwidgets.core.network import unwrapped
+from cnnwidgets.core.network import Network
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.detections import lies_beside_boxes
 from cnnwidgets.outputs.kinds import Kind
@@ -64,7 +64,7 @@ def other_task(
     Raises:
         InputError: nothing in it can be explained; says what there is.
     """
-    plain = Readout(outputs, output, base=unwrapped(model))
+    plain = Readout(outputs, output, base=Network.of(model).base)
     with reading(plain):
         raw = _returned(model, image)
     with reading(plain), contextlib.suppress(TargetError):

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import InputError, TargetError
-from cnnwidgets.core.network import unwrapped
+from cnnwidgets.core.network import Network
 from cnnwidgets.explainers.engine.all_layers import Observation, observe
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.kinds import Kind
@@ -41,7 +41,7 @@ class Said:
     def readout(self, model: nn.Module) -> Readout:
         """How the outputs are read before the task is known."""
         classes = None if self.labels is None else len(self.labels)
-        return Readout(self.outputs, self.output, classes, unwrapped(model))
+        return Readout(self.outputs, self.output, classes, Network.of(model).base)
 
     def labels_of(self, model: nn.Module, classes: int) -> list[str] | None:
         """One name a class; the model's own where nobody gave any.

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from cnnwidgets.core.arguments import is_whole
 from cnnwidgets.core.errors import InputError
 
 Size = tuple[int, int]
@@ -32,7 +33,7 @@ def checked_region(region: Any, size: Size) -> tuple[int, ...]:
     """
     numbers = tuple(region) if isinstance(region, list | tuple) else (None,)
     height, width = size
-    if not all(isinstance(one, int) and not isinstance(one, bool) for one in numbers) or len(numbers) not in (0, 2, 4):
+    if not all(is_whole(one) for one in numbers) or len(numbers) not in (0, 2, 4):
         raise InputError(
             f"region is {region!r}; expected whole numbers: [top, left, height, width] in pixels of the picture, "
             "[row, column] of a place in a segment, or [] for all of it."

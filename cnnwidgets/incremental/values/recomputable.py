@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from cnnwidgets.core.nested import mapped
+
 from .windows import laid
 
 
@@ -96,7 +98,7 @@ class Step:
     def _run(self, *, again: bool = True) -> Any:
         if self._versions != [tensor._version for tensor in self._given]:  # noqa: SLF001
             raise RuntimeError("the model has written to what a value was made of")
-        args, kwargs = _real(self._args), _real(self._kwargs)
+        args, kwargs = mapped((self._args, self._kwargs), _real)
         output = self._function(*args, **kwargs)
         self._done(args, output, again)
         return output
@@ -115,13 +117,7 @@ def _sort(value: Any, sources: list[Kept], given: list[torch.Tensor]) -> None:
 
 
 def _real(value: Any) -> Any:
-    if isinstance(value, Kept):
-        return value.now()
-    if isinstance(value, tuple | list):
-        return type(value)(_real(item) for item in value)
-    if isinstance(value, dict):
-        return {key: _real(item) for key, item in value.items()}
-    return value
+    return value.now() if isinstance(value, Kept) else value
 
 
 def _laid(output: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnwidgets.core.network import named_layers, unwrapped
+from cnnwidgets.core.network import Network
 
 from .layouts import Layout, Layouts, followed_layouts
 from .rules import INDEPENDENT
@@ -43,7 +43,7 @@ class Memory:
 
     def fits(self, base: nn.Module) -> bool:
         """Whether the network is still made of the same modules."""
-        now = list(named_layers(base))
+        now = Network.of(base).layers
         return len(now) == len(self.modules) and all(
             name == before and kept() is module
             for (name, module), (before, kept) in zip(now, self.modules, strict=True)
@@ -86,14 +86,14 @@ def remembered(
         grid: what tokens are said to form.
         recorded: forget what is known, and follow a recorded forward pass of one image.
     """
-    base = unwrapped(model)
+    network = Network.of(model)
+    base = network.base
     memories = _memories.setdefault(base, OrderedDict())
     key = (tuple(images.shape), images.dtype, images.device, grid, torch.is_grad_enabled())
     memory = memories.get(key)
     if memory is None or recorded or not memory.fits(base):
-        layers = list(named_layers(base))
-        modules = tuple((name, weakref.ref(module)) for name, module in layers)
-        recorded |= grid is not None or any(_OTHER_AXES.search(type(module).__name__) for _, module in layers)
+        modules = tuple((name, weakref.ref(module)) for name, module in network.layers)
+        recorded |= grid is not None or any(_OTHER_AXES.search(type(module).__name__) for _, module in network.layers)
         layouts = followed_layouts(model, images, grid) if recorded else Layouts(len(images))
         if layouts.lost and layouts.calls is not None:
             # The image was lost on the way, in numpy say: nothing can be told of what comes behind.

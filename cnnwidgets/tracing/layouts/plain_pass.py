@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
+from cnnwidgets.core.nested import tensors
 from cnnwidgets.tracing.pathway import Pathway
 from cnnwidgets.tracing.placement import placement_of
-from cnnwidgets.tracing.provenance import tensors
 from cnnwidgets.tracing.receptive.all_rules import output_field
 from cnnwidgets.tracing.receptive.call import RuleCall
 from cnnwidgets.tracing.receptive.field import Field, of_input
@@ -97,12 +97,12 @@ class PlainPass(Pathway):
         return Layout(shape, placement=placement_of(field, (shape[2], shape[3]), self._image))
 
     def _follow(self, raw: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> None:
-        read = list(tensors((args, tuple(kwargs.values()))))
+        read = tensors((args, kwargs))
         fields = [field for field in map(self._field, read) if field is not None]
         if not fields:
             return
         name = plain_name(raw)
-        results = [output] if isinstance(output, torch.Tensor) else list(tensors(output))
+        results = [output] if isinstance(output, torch.Tensor) else tensors(output)
         if name == "setitem" or raw == "__set__" or "out" in kwargs:
             self.odd = True
             return

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from cnnwidgets.core.arguments import is_whole
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 
 Tokens = tuple[int, int] | Callable[[torch.Tensor], torch.Tensor] | None
@@ -171,7 +172,7 @@ def checked_tokens(tokens: Any) -> Tokens:
         return tokens  # type: ignore[no-any-return]
     if isinstance(tokens, tuple | list | torch.Size) and len(tokens) == 2:
         rows, columns = tokens
-        if all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in tokens):
+        if all(is_whole(size) and size > 0 for size in tokens):
             return rows, columns
     raise InputError(
         f"tokens is {tokens!r}; expected None to find the grid, (rows, columns) of the grid that the tokens form, or a "

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from cnnwidgets.tracing.provenance import tensors
+from cnnwidgets.core.nested import tensors
 
 from . import axes, moves, windows  # noqa: F401 (their rules register themselves)
 from .call import RULES, NoRule, RuleCall, elementwise, is_pointwise, mixed, unplaced, words
@@ -42,5 +42,5 @@ _PRODUCTS = words("matmul mm bmm rmatmul baddbmm addbmm einsum")
 def _stays(call: RuleCall) -> bool:
     """Whether a function that mixes positions leaves them where they were; of products, those of an attention do."""
     if call.name in _PRODUCTS:
-        return all(call.lookup(value) is not None for value in tensors((call.args, tuple(call.kwargs.values()))))
+        return all(call.lookup(value) is not None for value in tensors((call.args, call.kwargs)))
     return call.name in _IN_PLACE

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from cnnwidgets.tracing.provenance import tensors
+from cnnwidgets.core.nested import tensors
 
 from .field import Dim, Field, combined, moved_by, plain_dim, reach_of, smeared, unfollowed
 from .interval import PADDING, Reach, scattered
@@ -118,7 +118,7 @@ def field_rule(*names: str) -> Callable[[Rule], Rule]:
 def fields_of(call: RuleCall) -> list[Field]:
     """The fields of all tensors that the call read."""
     found = []
-    for value in tensors((call.args, tuple(call.kwargs.values()))):
+    for value in tensors((call.args, call.kwargs)):
         field = call.lookup(value)
         if field is not None:
             found.append(field)

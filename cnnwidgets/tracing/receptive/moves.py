@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from cnnwidgets.tracing.provenance import tensors
+from cnnwidgets.core.nested import tensors
 
 from .call import NoRule, RuleCall, each, elementwise, field_rule, fields_of, slid, with_dim
 from .field import Dim, Field, combined, plain_dim, reach_of, unfollowed
