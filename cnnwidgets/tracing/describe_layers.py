@@ -14,7 +14,7 @@ from .kinds import detail_of_module, kind_of_call, kind_of_module
 from .layers import LayerInfo
 from .layouts.layouts import Layout, layouts_of_recording
 from .receptive.field import Field
-from .recording import ModuleCall, Recording
+from .recorded import ModuleCall, Recording
 
 
 @dataclass
@@ -44,8 +44,8 @@ def describe_layers(recording: Recording, graph: LayerGraph) -> Inventory:
     for name, calls in by_layer.items():
         owned = [value for value in _owned(calls, params) if id(value) not in counted]
         counted.update(id(value) for value in owned)
-        layers.append(_layer_info(name, calls, owned, recording.input_shape, layouts[calls[-1].seen.id]))
-        fields[name] = calls[-1].seen.field
+        layers.append(_layer_info(name, calls, owned, recording.input_shape, layouts[calls[-1].event.id]))
+        fields[name] = calls[-1].event.field
     containers = [
         _container_info(name, frames, recording.input_shape, layouts[frames[-1].id])
         for name, frames in by_container.items()
@@ -56,46 +56,46 @@ def describe_layers(recording: Recording, graph: LayerGraph) -> Inventory:
 def _owned(calls: Iterable[LayerCall], params: dict[str, nn.Parameter]) -> list[nn.Parameter]:
     owned: list[nn.Parameter] = []
     for call in calls:
-        if isinstance(call.seen, ModuleCall):
-            owned += [value for _, value in Network.of(call.seen.module).weights]
+        if isinstance(call.event, ModuleCall):
+            owned += [value for _, value in Network.of(call.event.module).weights]
         else:
-            owned += [params[name] for name in call.seen.params]
+            owned += [params[name] for name in call.event.params]
     return list({id(value): value for value in owned}.values())
 
 
 def _layer_info(
     name: str, calls: list[LayerCall], owned: list[nn.Parameter], input_shape: tuple[int, ...], layout: Layout
 ) -> LayerInfo:
-    seen = calls[-1].seen
-    reached = seen.field
-    if isinstance(seen, ModuleCall):
-        module = seen.module
-        ops = [op for op in seen.ops if op.name]
+    event = calls[-1].event
+    reached = event.field
+    if isinstance(event, ModuleCall):
+        module = event.module
+        ops = [op for op in event.ops if op.name]
         names = [op.name for op in ops]
         has_params = bool(Network.of(module).weights)
         kind = kind_of_module(module, names, has_params=has_params)
         title, detail = type(module).__name__, detail_of_module(module, kind, [op.detail for op in ops], names)
     else:
-        title, kind, detail = seen.name, kind_of_call(seen.name), seen.detail
+        title, kind, detail = event.name, kind_of_call(event.name), event.detail
         if kind in ("attention", "linear") and reached is not None and not reached.axes():
             reached = None  # (N, heads, tokens, width) is no stack of maps, though it has four axes
-    shape = seen.output_shape
+    shape = event.output_shape
     return LayerInfo(
         name=name,
         type=title,
         output_shape=shape,
         params=sum(value.numel() for value in owned),
         trainable=sum(value.numel() for value in owned if value.requires_grad),
-        macs=sum(call.seen.macs for call in calls),
+        macs=sum(call.event.macs for call in calls),
         receptive_field=_seen(reached, shape, input_shape),
         calls=len(calls),
-        fields=tuple(_uncut(call.seen.field, call.seen.output_shape, input_shape) for call in calls),
-        input_shape=seen.input_shape,
+        fields=tuple(_uncut(call.event.field, call.event.output_shape, input_shape) for call in calls),
+        input_shape=event.input_shape,
         kind=kind,
         detail=detail,
         functions=tuple(calls[-1].functions),
         spatial=layout.spatial,
-        functional=not isinstance(seen, ModuleCall),
+        functional=not isinstance(event, ModuleCall),
     )
 
 
@@ -135,7 +135,7 @@ def _seen(reached: Field | None, shape: tuple[int, ...], input_shape: tuple[int,
 def _uncut(
     reached: Field | None, shape: tuple[int, ...], input_shape: tuple[int, ...]
 ) -> tuple[int | None, int | None] | None:
-    """The same, with None for a side of which everything is seen."""
+    """The same, with None for a side of which everything is event."""
     if reached is None or len(input_shape) < 3:
         return None
     along = [reached.along(0), reached.along(1)]

@@ -19,8 +19,8 @@ from torch.overrides import TorchFunctionMode
 from cnnwidgets.core.nested import tensors, version
 from cnnwidgets.core.network import Network
 
-from .graph import build
-from .recording import Op, record
+from .anatomy import Anatomy
+from .recorded import Op
 from .torch_calls import plain_name
 
 
@@ -71,19 +71,19 @@ def _own_tensors(module: nn.Module) -> Iterator[torch.Tensor]:
 
 def function_layers(model: nn.Module, images: torch.Tensor) -> dict[Key, FunctionLayer]:
     """The torch calls of ``model`` that are layers, by where they happen in a forward pass."""
-    recording = record(model, images[:1])
+    anatomy = Anatomy.of(model, images)
     calls: Counter[str] = Counter()
-    places: dict[int, Key] = {}
-    for frame in recording.frames:
-        made: Counter[str] = Counter()
-        for op in frame.ops:
-            places[op.id] = Key(frame.name, calls[frame.name], op.name, made[op.name])
-            made[op.name] += 1
-        calls[frame.name] += 1
+    keys: dict[int, Key] = {}
+    for module_call in anatomy.recording.frames:
+        name, numbers = module_call.name, Counter[str]()
+        for op in module_call.ops:
+            keys[op.id] = Key(name, calls[name], op.name, numbers[op.name])
+            numbers[op.name] += 1
+        calls[name] += 1
     return {
-        places[call.seen.id]: FunctionLayer(call.layer, call.seen.output_shape)
-        for call in build(recording).calls
-        if isinstance(call.seen, Op) and call.seen.id in places
+        keys[call.event.id]: FunctionLayer(call.layer, call.event.output_shape)
+        for call in anatomy.graph.calls
+        if isinstance(call.event, Op) and call.event.id in keys
     }
 
 

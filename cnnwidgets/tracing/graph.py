@@ -10,7 +10,7 @@ from cnnwidgets.core.network import Network
 from .kinds import kind_of_call
 from .layers import Join, Node
 from .receptive.call import words
-from .recording import ModuleCall, Op, Recording
+from .recorded import ModuleCall, Op, Recording
 
 # Calls that a reader would not call a step of the network.
 _SILENT = words(
@@ -26,7 +26,7 @@ class LayerCall:
 
     node: str
     layer: str
-    seen: ModuleCall | Op
+    event: ModuleCall | Op
     """The call of a module, or of a torch function."""
     functions: list[str] = field(default_factory=list)
 
@@ -103,11 +103,11 @@ class _Builder:
         found = dict.fromkeys(self._node_of[index] for index in op.inputs)
         return [node for node in found if node != but]
 
-    def _add_call(self, layer: str, seen: ModuleCall | Op) -> LayerCall:
+    def _add_call(self, layer: str, event: ModuleCall | Op) -> LayerCall:
         self._node_calls[layer] += 1
         count = self._node_calls[layer]
         node = layer if count == 1 else f"{layer}#{count}"
-        call = LayerCall(node, layer, seen)
+        call = LayerCall(node, layer, event)
         self._calls[node] = call
         self._sources[node] = {}
         self._order.append(node)
@@ -181,14 +181,14 @@ class _Builder:
 
     def _upstream(self, nodes: list[str]) -> set[str]:
         """These nodes and all that feed them; joins whose result nobody reads are not among them."""
-        seen = set(nodes)
+        upstream = set(nodes)
         waiting = list(nodes)
         while waiting:
             for source in self._sources.get(waiting.pop(), ()):
-                if source not in seen:
-                    seen.add(source)
+                if source not in upstream:
+                    upstream.add(source)
                     waiting.append(source)
-        return seen
+        return upstream
 
     def _layers_of(self, node: str, feeding: dict[str, list[str]]) -> list[str]:
         """The layers behind ``node``: itself, or all that meet in a join."""
@@ -205,8 +205,8 @@ class _Builder:
         if node in self._calls:
             call = self._calls[node]
             name = call.layer
-            if isinstance(call.seen, Op) and call.seen.frame is not None:
-                path = call.seen.frame.name
+            if isinstance(call.event, Op) and call.event.frame is not None:
+                path = call.event.frame.name
             else:
                 path = name.rpartition(".")[0]
             return Node(node, "layer", name, path, name)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,63 +18,14 @@ from cnnwidgets.running.own_gradients import NeedsGradients, again, in_graph, is
 from cnnwidgets.state.preserved import preserved
 
 from .kinds import detail_of_call
+from .layouts.grids import Joins
 from .provenance import CallOrigin, MemoryView, Provenance, covers
 from .receptive.all_rules import output_field
 from .receptive.call import RuleCall, mixed
 from .receptive.field import Field, combined, of_input, reshaped
+from .recorded import ModuleCall, Op, Recording
 from .shared_memory import field_through
-from .torch_calls import Watcher, plain_name, torch_calls
-
-# Their result has the shape of what they read, not its content.
-_SHAPE_ONLY = ("new_empty", "new_zeros", "new_ones", "new_full", "new_tensor", "empty_like", "zeros_like",
-               "ones_like", "full_like", "rand_like", "randn_like")  # fmt: skip
-# They replace all of their first argument's content.
-_OVERWRITES = ("copy_", "fill_", "zero_", "normal_", "uniform_", "bernoulli_")
-
-
-@dataclass
-class Op:
-    """One torch call whose result depends on the network's input; op 0 is the input itself."""
-
-    id: int
-    name: str
-    frame: ModuleCall | None
-    inputs: tuple[int, ...]
-    params: tuple[str, ...] = ()
-    input_shape: tuple[int, ...] = ()
-    output_shape: tuple[int, ...] = ()
-    field: Field | None = None
-    macs: int = 0
-    detail: str = ""
-
-
-@dataclass
-class ModuleCall:
-    """One call of a module. ``id`` and the ops' ids share one counter, so they tell the order of events."""
-
-    id: int
-    module: nn.Module
-    name: str
-    parent: ModuleCall | None
-    inputs: tuple[int, ...] = ()
-    input_shape: tuple[int, ...] = ()
-    output_shape: tuple[int, ...] = ()
-    field: Field | None = None
-    children: list[ModuleCall] = dataclasses.field(default_factory=list)
-    ops: list[Op] = dataclasses.field(default_factory=list)
-    macs: int = 0
-
-
-@dataclass
-class Recording:
-    """What one forward pass did."""
-
-    model: nn.Module
-    root: ModuleCall
-    ops: list[Op]
-    frames: list[ModuleCall]
-    outputs: tuple[int, ...]
-    input_shape: tuple[int, ...]
+from .torch_calls import Watcher, plain_name, tensors_read, torch_calls
 
 
 def record(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> Recording:
@@ -149,6 +98,7 @@ class _Recorder(Watcher):
         self._stack: list[ModuleCall] = []
         self._known = Provenance(field_through)
         self._count = 0
+        self._joins = Joins()
 
     def begin_with(self, value: torch.Tensor) -> None:
         shape = tuple(value.shape)
@@ -233,10 +183,11 @@ class _Recorder(Watcher):
         frame = self._stack[-1] if self._stack else None
         if self.macs and frame is not None:
             frame.macs += self.macs
+        self._joins.note(raw, args, kwargs, output)
         results = tensors(output)
         name = plain_name(raw)
         targets = self._targets(raw, args, kwargs, results)
-        read = self._read(raw, args, kwargs)
+        read = tensors_read(raw, args, kwargs)
         origins = [origin for origin in map(self._known.origin, read) if origin is not None]
         if not origins:
             for value in (*results, *targets):
@@ -273,12 +224,6 @@ class _Recorder(Watcher):
     def _field_of(self, value: Any) -> Field | None:
         origin = self._known.origin(value) if isinstance(value, torch.Tensor) else None
         return origin.field if origin is not None else None
-
-    def _read(self, raw: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
-        if raw in _SHAPE_ONLY:
-            return []
-        given = args[1:] if raw in _OVERWRITES else args
-        return [*tensors(given), *(value for name, item in kwargs.items() if name != "out" for value in tensors(item))]
 
     def swap(self, tensor: torch.Tensor, other: torch.Tensor) -> None:
         """Write down ``tensor.data = other``."""
@@ -343,4 +288,5 @@ class _Recorder(Watcher):
             self._frames,
             tuple(dict.fromkeys(origin.op for origin in origins if origin is not None)),
             self._ops[0].output_shape,
+            self._joins,
         )

@@ -142,3 +142,20 @@ def _written_tensors(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     return [
         value for index, name in places for value in tensors(args[index] if index < len(args) else kwargs.get(name))
     ]
+
+
+# Their result has the shape of what they read, not its content.
+_SHAPE_ONLY = ("new_empty", "new_zeros", "new_ones", "new_full", "new_tensor", "empty_like", "zeros_like",
+               "ones_like", "full_like", "rand_like", "randn_like")  # fmt: skip
+# They replace all of their first argument's content.
+_OVERWRITES = ("copy_", "fill_", "zero_", "normal_", "uniform_", "bernoulli_")
+
+
+def tensors_read(raw: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
+    """The tensors whose content a call depends on."""
+    if raw in _SHAPE_ONLY:
+        return []
+    return [
+        *tensors(args[1:] if raw in _OVERWRITES else args),
+        *(value for name, item in kwargs.items() if name != "out" for value in tensors(item)),
+    ]

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 
 from cnnwidgets.tracing.placement import Placement
 
@@ -18,28 +17,22 @@ they got there."""
 _JOINS = {"cat", "concat", "concatenate", "hstack"}
 
 
-class Joins(TorchFunctionMode):
-    """Sees how tokens are joined to others.
+class Joins:
+    """How tokens were joined to others in a forward pass.
 
     Attributes:
         parts: length of the joined axis -> lengths of its parts, in order, one entry for each such join.
     """
 
     def __init__(self) -> None:
-        super().__init__()
         self.parts: dict[int, set[tuple[int, ...]]] = {}
 
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        output = func(*args, **kwargs)
-        name = getattr(func, "__name__", "")
+    def note(self, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> None:
+        """Take in one torch call, if it joins tokens."""
         if name in _JOINS and isinstance(output, torch.Tensor) and output.ndim == 3:
             dim = 1 if name == "hstack" else args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis", 0))
             parts = tuple(int(part.shape[dim]) for part in (args[0] if args else kwargs["tensors"]) if part.ndim == 3)
             self.parts.setdefault(sum(parts), set()).add(parts)
-        return output
 
     def offsets(self, there: int, used: int) -> set[int]:
         """How many of ``there`` tokens may be in front of the ``used`` ones, by what was joined."""

@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError
-from cnnwidgets.tracing.graph import LayerGraph, build
+from cnnwidgets.tracing.anatomy import Anatomy
+from cnnwidgets.tracing.graph import LayerGraph
 from cnnwidgets.tracing.placement import Placement, placement_of
-from cnnwidgets.tracing.recording import ModuleCall, Op, Recording, record
+from cnnwidgets.tracing.recorded import ModuleCall, Op, Recording
 
-from .grids import Grids, Joins
+from .grids import Grids
 from .rules import NO_BATCH, Reading, layout_reading
 from .token_layout import AnyForm, CustomForm, TokenLayout
 
@@ -108,75 +109,75 @@ def _same_but_for_batch(known: Layout, shape: tuple[int, ...]) -> bool:
 
 def followed_layouts(model: nn.Module, images: torch.Tensor, grid: tuple[int, int] | None = None) -> Layouts:
     """The layouts of ``model`` by a recorded forward pass of one image; ``grid`` is what tokens are said to form."""
-    joins = Joins()
+    anatomy = Anatomy.of(model, images)
     try:
-        with joins:
-            recording = record(model, images[:1])
+        recording, graph = anatomy.recording, anatomy.graph
     except Cancelled:
         raise
     except CnnWidgetsError as error:
         note = f"axes could not be followed, every output of four axes was read as (N, C, H, W): {error}"
         return Layouts(len(images), note=note, given=grid)
-    graph = build(recording)
-    found = layouts_of_recording(recording, graph, Grids(joins, grid))
+    found = layouts_of_recording(recording, graph, grid)
     made: Counter[str] = Counter()
     calls = {}
-    for name, seen in _returning_calls(recording, graph):
-        calls[name, made[name]] = found[seen.id]
+    for name, event in _returning_calls(recording, graph):
+        calls[name, made[name]] = found[event.id]
         made[name] += 1
     return Layouts(len(images), calls, given=grid, lost=not recording.outputs)
 
 
-def layouts_of_recording(recording: Recording, graph: LayerGraph, grids: Grids | None = None) -> dict[int, Layout]:
+def layouts_of_recording(
+    recording: Recording, graph: LayerGraph, grid: tuple[int, int] | None = None
+) -> dict[int, Layout]:
     """The layout of what each module call and each functional layer returned, by ``id``.
 
     Where the axes could not be followed, other outputs of the same shape decide, or the number of tokens; if there is
     no such thing, the shape does.
     """
-    grids = grids or Grids()
+    grids = Grids(recording.joins, grid)
     found: dict[int, Layout] = {}
     same_shape: dict[tuple[int, ...], set[Reading]] = {}
     unknown = []
-    for seen in _by_completion(seen for _, seen in _returning_calls(recording, graph)):
-        known = layout_reading(seen, recording.input_shape, grids)
+    for event in _by_completion(event for _, event in _returning_calls(recording, graph)):
+        known = layout_reading(event, recording.input_shape, grids)
         if known is None:
-            unknown.append(seen)
-            if isinstance(seen, ModuleCall) and isinstance(seen.module, nn.Conv2d):
-                grids.add((seen.output_shape[2], seen.output_shape[3]))  # tokens that were laid out for it
+            unknown.append(event)
+            if isinstance(event, ModuleCall) and isinstance(event.module, nn.Conv2d):
+                grids.add((event.output_shape[2], event.output_shape[3]))  # tokens that were laid out for it
             continue
         why_not, form = known
-        layout = Layout(seen.output_shape, why_not, form=form)
-        layout = found[seen.id] = replace(layout, placement=_placement(seen, layout, recording.input_shape, grids))
+        layout = Layout(event.output_shape, why_not, form=form)
+        layout = found[event.id] = replace(layout, placement=_placement(event, layout, recording.input_shape, grids))
         if layout.spatial:
             grids.add((layout.shape[2], layout.shape[3]), layout.placement)
         elif form is not None and form.followed:
             grids.add(form.grid, layout.placement)
         same_shape.setdefault(layout.shape, set()).add(known)
-    for seen in unknown:
-        among = same_shape.get(seen.output_shape, set())
+    for event in unknown:
+        among = same_shape.get(event.output_shape, set())
         refused = {known for known in among if known[0] is not None}
         agreed = bool(among) and len(refused) in (0, len(among))
         if agreed and len(refused) == 1:
             why_not, form = refused.pop()
         else:
             why_not, form = min((str(reason) for reason, _ in refused), default=None) if agreed else None, None
-        found[seen.id] = Layout(seen.output_shape, why_not, sure=agreed, form=form)
+        found[event.id] = Layout(event.output_shape, why_not, sure=agreed, form=form)
     return found
 
 
-def _placement(seen: ModuleCall | Op, layout: Layout, image: tuple[int, ...], grids: Grids) -> Placement | None:
+def _placement(event: ModuleCall | Op, layout: Layout, image: tuple[int, ...], grids: Grids) -> Placement | None:
     if isinstance(layout.form, TokenLayout):
         if not layout.form.followed:
             return grids.placements.get(layout.form.grid)
-        return placement_of(seen.field, layout.form.grid, image)
+        return placement_of(event.field, layout.form.grid, image)
     if not layout.stacked:
         return None
-    return placement_of(seen.field, (layout.shape[2], layout.shape[3]), image)
+    return placement_of(event.field, (layout.shape[2], layout.shape[3]), image)
 
 
 def _returning_calls(recording: Recording, graph: LayerGraph) -> list[tuple[str, ModuleCall | Op]]:
     modules: list[tuple[str, ModuleCall | Op]] = [(frame.name, frame) for frame in recording.frames]
-    return modules + [(call.layer, call.seen) for call in graph.calls if isinstance(call.seen, Op)]
+    return modules + [(call.layer, call.event) for call in graph.calls if isinstance(call.event, Op)]
 
 
 def _by_completion(all_seen: Iterable[ModuleCall | Op]) -> list[ModuleCall | Op]:
@@ -188,7 +189,7 @@ def _by_completion(all_seen: Iterable[ModuleCall | Op]) -> list[ModuleCall | Op]
             ends[frame.id] = max([frame.id, *(op.id for op in frame.ops), *(end(child) for child in frame.children)])
         return ends[frame.id]
 
-    def key(seen: ModuleCall | Op) -> tuple[int, int]:
-        return (end(seen), -seen.id) if isinstance(seen, ModuleCall) else (seen.id, -seen.id)
+    def key(event: ModuleCall | Op) -> tuple[int, int]:
+        return (end(event), -event.id) if isinstance(event, ModuleCall) else (event.id, -event.id)
 
     return sorted(all_seen, key=key)

@@ -14,7 +14,7 @@ from cnnwidgets.tracing.placement import placement_of
 from cnnwidgets.tracing.receptive.all_rules import output_field
 from cnnwidgets.tracing.receptive.call import RuleCall
 from cnnwidgets.tracing.receptive.field import Field, of_input
-from cnnwidgets.tracing.recording import Op
+from cnnwidgets.tracing.recorded import Op
 from cnnwidgets.tracing.torch_calls import plain_name
 
 from .grids import Grids
@@ -41,7 +41,7 @@ class PlainPass(Pathway):
 
     Attributes:
         odd: something was met that only a recording can follow: other axes, moved positions, a layer that does not
-            depend on the image or does so by ways that are not seen.
+            depend on the image or does so by ways that are not event.
     """
 
     def __init__(self, image: torch.Tensor) -> None:
@@ -92,8 +92,8 @@ class PlainPass(Pathway):
             self.odd |= min(shape[1:]) > 1 or any(reach is not None for dim in field.dims for _, reach in dim)
         if len(shape) != 4:
             return Layout(shape)
-        seen = Op(0, "", None, (), output_shape=shape, field=field)
-        self.odd |= layout_reading(seen, self._image, Grids()) != (None, None)
+        event = Op(0, "", None, (), output_shape=shape, field=field)
+        self.odd |= layout_reading(event, self._image, Grids()) != (None, None)
         return Layout(shape, placement=placement_of(field, (shape[2], shape[3]), self._image))
 
     def _follow(self, raw: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> None:

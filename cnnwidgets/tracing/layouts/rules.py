@@ -9,7 +9,7 @@ from torch import nn
 
 from cnnwidgets.tracing.kinds import kind_of_call
 from cnnwidgets.tracing.receptive.field import Dim, Field, moved_by
-from cnnwidgets.tracing.recording import ModuleCall, Op
+from cnnwidgets.tracing.recorded import ModuleCall, Op
 
 from .grids import Grids
 from .token_layout import TokenLayout
@@ -25,9 +25,9 @@ Reading = tuple[str | None, TokenLayout | None]
 """Why it is no stack of maps (N, C, H, W), None if it is one; and the order in which it holds maps all the same."""
 
 
-def layout_reading(seen: ModuleCall | Op, input_shape: tuple[int, ...], grids: Grids) -> Reading | None:
+def layout_reading(event: ModuleCall | Op, input_shape: tuple[int, ...], grids: Grids) -> Reading | None:
     """How what ``seen`` returned holds maps; None if that cannot be told."""
-    shape, field = seen.output_shape, seen.field
+    shape, field = event.output_shape, event.field
     if len(shape) not in (3, 4):
         return NO_PLACES, None
     if field is None:
@@ -45,11 +45,11 @@ def layout_reading(seen: ModuleCall | Op, input_shape: tuple[int, ...], grids: G
         if by is not None and grids.given is None:
             _note_shuffle(field, grids)
             return f"{NO_PLACES}, and with its tokens shifted ({by})", None
-        return _three(seen, field, axes, grids)
+        return _three(event, field, axes, grids)
     if len(axes) != 4 or (not any(axes) and shape[2:] != (1, 1)):
-        if _is_inside_attention(seen) and (grids.fits(shape[2]) or grids.fits(shape[1])):
+        if _is_inside_attention(event) and (grids.fits(shape[2]) or grids.fits(shape[1])):
             return "weights of an attention" if shape[2] == shape[3] else "tokens split over the heads", None
-        return (NO_PLACES, None) if _mixes_last_axis(seen) else None
+        return (NO_PLACES, None) if _mixes_last_axis(event) else None
     if by is not None:
         return f"{SHIFTED} ({by})", None
     if any(len(dim) > 1 and dim[0][1] is None for dim in field.dims[1:]) and _ROWS | _COLUMNS not in axes:
@@ -85,12 +85,12 @@ def _followed_row(field: Field, shape: tuple[int, ...], axes: list[set[int]]) ->
     return TokenLayout("".join(letters[axis] for axis in range(3)), found[1])
 
 
-def _three(seen: ModuleCall | Op, field: Field, axes: list[set[int]], grids: Grids) -> Reading:
-    shape = seen.output_shape
+def _three(event: ModuleCall | Op, field: Field, axes: list[set[int]], grids: Grids) -> Reading:
+    shape = event.output_shape
     _note_shuffle(field, grids)
     if not any(axes) or grids.given is not None:
         form = grids.form(shape)
-        if form is not None and shape[-1] == shape[-2] and _makes_weights(seen):
+        if form is not None and shape[-1] == shape[-2] and _makes_weights(event):
             return "weights of an attention", None
         if form is not None:
             return "tokens in place of height and width", form
@@ -121,21 +121,21 @@ def _axes(field: Field) -> list[set[int]]:
     return [{reach.axis for _, reach in dim if reach is not None} for dim in field.dims]
 
 
-def _mixes_last_axis(seen: ModuleCall | Op) -> bool:
-    if isinstance(seen, ModuleCall):
-        return isinstance(seen.module, nn.Linear)
-    return kind_of_call(seen.name) in ("attention", "linear")
+def _mixes_last_axis(event: ModuleCall | Op) -> bool:
+    if isinstance(event, ModuleCall):
+        return isinstance(event.module, nn.Linear)
+    return kind_of_call(event.name) in ("attention", "linear")
 
 
-def _makes_weights(seen: ModuleCall | Op) -> bool:
+def _makes_weights(event: ModuleCall | Op) -> bool:
     """Whether it makes weights of one token for each other one."""
-    if isinstance(seen, ModuleCall):
-        return isinstance(seen.module, nn.Softmax)
-    return seen.name in ("softmax", "bmm", "baddbmm", "matmul")
+    if isinstance(event, ModuleCall):
+        return isinstance(event.module, nn.Softmax)
+    return event.name in ("softmax", "bmm", "baddbmm", "matmul")
 
 
-def _is_inside_attention(seen: ModuleCall | Op) -> bool:
-    around = seen.parent if isinstance(seen, ModuleCall) else seen.frame
+def _is_inside_attention(event: ModuleCall | Op) -> bool:
+    around = event.parent if isinstance(event, ModuleCall) else event.frame
     while around is not None:
         if is_attention(around.module):
             return True
