@@ -104,11 +104,11 @@ class Architecture:
         layer = self.find(name)
         if layer.receptive_field is None:
             raise NotSpatial(f"The output of {name!r} has shape {layer.output_shape}; expected maps (N, C, H, W).")
-        reached = self._fields[name]
+        receptive = self._fields[name]
         box: list[tuple[int, int]] = []
         for axis, position in enumerate((row, column)):
             size = self.input_shape[axis - 2]
-            reach = reached.along(axis) if reached is not None else None
+            reach = receptive.along(axis) if receptive is not None else None
             first, last = (0, size - 1) if reach is None or reach.is_whole else reach.at(position)
             box.append((max(first, 0), min(last + 1, size)))
         return box[0][0], box[1][0], box[0][1], box[1][1]

@@ -67,7 +67,7 @@ def _layer_info(
     name: str, calls: list[LayerCall], owned: list[nn.Parameter], input_shape: tuple[int, ...], layout: Layout
 ) -> LayerInfo:
     event = calls[-1].event
-    reached = event.field
+    receptive = event.field
     if isinstance(event, ModuleCall):
         module = event.module
         ops = [op for op in event.ops if op.name]
@@ -77,8 +77,8 @@ def _layer_info(
         title, detail = type(module).__name__, detail_of_module(module, kind, [op.detail for op in ops], names)
     else:
         title, kind, detail = event.name, kind_of_call(event.name), event.detail
-        if kind in ("attention", "linear") and reached is not None and not reached.axes():
-            reached = None  # (N, heads, tokens, width) is no stack of maps, though it has four axes
+        if kind in ("attention", "linear") and receptive is not None and not receptive.axes():
+            receptive = None  # (N, heads, tokens, width) is no stack of maps, though it has four axes
     shape = event.output_shape
     return LayerInfo(
         name=name,
@@ -87,7 +87,7 @@ def _layer_info(
         params=sum(value.numel() for value in owned),
         trainable=sum(value.numel() for value in owned if value.requires_grad),
         macs=sum(call.event.macs for call in calls),
-        receptive_field=_seen(reached, shape, input_shape),
+        receptive_field=_sides_seen(receptive, shape, input_shape),
         calls=len(calls),
         fields=tuple(_uncut(call.event.field, call.event.output_shape, input_shape) for call in calls),
         input_shape=event.input_shape,
@@ -109,7 +109,7 @@ def _container_info(name: str, frames: list[ModuleCall], input_shape: tuple[int,
         params=sum(value.numel() for value in owned),
         trainable=sum(value.numel() for value in owned if value.requires_grad),
         macs=sum(_all_macs(frame) for frame in frames),
-        receptive_field=_seen(last.field, last.output_shape, input_shape),
+        receptive_field=_sides_seen(last.field, last.output_shape, input_shape),
         calls=len(frames),
         fields=tuple(_uncut(frame.field, frame.output_shape, input_shape) for frame in frames),
         input_shape=last.input_shape,
@@ -123,9 +123,11 @@ def _all_macs(frame: ModuleCall) -> int:
     return frame.macs + sum(_all_macs(child) for child in frame.children)
 
 
-def _seen(reached: Field | None, shape: tuple[int, ...], input_shape: tuple[int, ...]) -> tuple[int, int] | None:
+def _sides_seen(
+    receptive: Field | None, shape: tuple[int, ...], input_shape: tuple[int, ...]
+) -> tuple[int, int] | None:
     """Height and width of the receptive field, if the output has a height and a width."""
-    sides = _uncut(reached, shape, input_shape)
+    sides = _uncut(receptive, shape, input_shape)
     if sides is None:
         return None
     height, width = (input_shape[axis - 2] if side is None else side for axis, side in enumerate(sides))
@@ -133,12 +135,12 @@ def _seen(reached: Field | None, shape: tuple[int, ...], input_shape: tuple[int,
 
 
 def _uncut(
-    reached: Field | None, shape: tuple[int, ...], input_shape: tuple[int, ...]
+    receptive: Field | None, shape: tuple[int, ...], input_shape: tuple[int, ...]
 ) -> tuple[int | None, int | None] | None:
     """The same, with None for a side of which everything is event."""
-    if reached is None or len(input_shape) < 3:
+    if receptive is None or len(input_shape) < 3:
         return None
-    along = [reached.along(0), reached.along(1)]
+    along = [receptive.along(0), receptive.along(1)]
     if len(shape) < 4 and None in along:
         return None
     height, width = (None if reach is None or reach.is_whole else reach.size for reach in along)

@@ -46,7 +46,7 @@ class RunningModule:
 
     module: str
     call: int
-    made: Counter[str] = field(default_factory=Counter)
+    numbers: Counter[str] = field(default_factory=Counter)
 
 
 def may_have_function_layers(model: nn.Module) -> bool:
@@ -57,9 +57,9 @@ def may_have_function_layers(model: nn.Module) -> bool:
         if type(module).__module__.startswith("torch.nn.") and module is not network.base:
             continue
         inner = list(module.children())
-        kept = [child for child in inner if isinstance(child, holders)]
-        kernels = [value for owner in (module, *kept) for value in _own_tensors(owner) if value.ndim >= 3]
-        if len(kernels) >= 2 or (module is network.base and len(kept) == len(inner)):
+        parameter_lists = [child for child in inner if isinstance(child, holders)]
+        kernels = [value for owner in (module, *parameter_lists) for value in _own_tensors(owner) if value.ndim >= 3]
+        if len(kernels) >= 2 or (module is network.base and len(parameter_lists) == len(inner)):
             return True
     return False
 
@@ -101,12 +101,12 @@ class FunctionCalls(TorchFunctionMode):
         layers: Mapping[Key, FunctionLayer],
         frame: Callable[[], RunningModule],
         independent: Iterable[torch.Tensor],
-        seen: Callable[[str, torch.Tensor], None],
+        on_layer: Callable[[str, torch.Tensor], None],
     ) -> None:
         super().__init__()
         self._layers = layers
         self._frame = frame
-        self._seen = seen
+        self._on_layer = on_layer
         self.busy = False
         self._independent: dict[int, weakref.ref[torch.Tensor]] = {}
         for tensor in independent:
@@ -124,27 +124,27 @@ class FunctionCalls(TorchFunctionMode):
         # As when it was recorded: a call counts if it reads what depends on the input, and makes or writes a tensor.
         written = [tensor for tensor, before in zip(read, versions, strict=True) if version(tensor) != before]
         results = tensors(output) if isinstance(output, torch.Tensor | list | tuple) else []
-        made = [result for result in results if not any(result is tensor for tensor in read)]
+        new = [result for result in results if not any(result is tensor for tensor in read)]
         if all(self._is_independent(tensor) for tensor in read):
-            for tensor in made:
+            for tensor in new:
                 self._independent[id(tensor)] = weakref.ref(tensor)
-        elif made or written:
+        elif new or written:
             for tensor in written:
                 self._independent.pop(id(tensor), None)
-            self._called(plain_name(getattr(func, "__name__", "")), made[0] if made else written[0])
+            self._called(plain_name(getattr(func, "__name__", "")), new[0] if new else written[0])
         return output
 
     def _called(self, function: str, main: torch.Tensor) -> None:
         frame = self._frame()
-        layer = self._layers.get(Key(frame.module, frame.call, function, frame.made[function]))
-        frame.made[function] += 1
+        layer = self._layers.get(Key(frame.module, frame.call, function, frame.numbers[function]))
+        frame.numbers[function] += 1
         if layer is not None and tuple(main.shape[1:]) == layer.shape[1:]:
             self.busy = True
             try:
-                self._seen(layer.name, main)
+                self._on_layer(layer.name, main)
             finally:
                 self.busy = False
 
     def _is_independent(self, tensor: torch.Tensor) -> bool:
-        known = self._independent.get(id(tensor))
-        return known is not None and known() is tensor
+        reference = self._independent.get(id(tensor))
+        return reference is not None and reference() is tensor

@@ -63,7 +63,7 @@ class _Builder:
         self._recording = recording
         self._opened = {frame.id for frame in recording.frames if _is_opened(frame, recording.root)}
         self._layers = {frame.id for frame in recording.frames if not frame.children and frame.id not in self._opened}
-        self._taken = set(Network.of(recording.model).names)
+        self._layer_names = set(Network.of(recording.model).names)
         self._input = self._free("input") if any(frame.name == "input" for frame in recording.frames) else "input"
         self._node_of: dict[int, str] = {}
         self._node_calls: Counter[str] = Counter()
@@ -76,7 +76,7 @@ class _Builder:
     def _free(self, name: str) -> str:
         number = 0
         candidate = name
-        while candidate in self._taken:
+        while candidate in self._layer_names:
             number += 1
             candidate = f"{name}_{number}"
         return candidate
@@ -100,8 +100,8 @@ class _Builder:
         return self._finished()
 
     def _read(self, op: Op, but: str | None = None) -> list[str]:
-        found = dict.fromkeys(self._node_of[index] for index in op.inputs)
-        return [node for node in found if node != but]
+        nodes = dict.fromkeys(self._node_of[index] for index in op.inputs)
+        return [node for node in nodes if node != but]
 
     def _add_call(self, layer: str, event: ModuleCall | Op) -> LayerCall:
         self._node_calls[layer] += 1
@@ -152,8 +152,8 @@ class _Builder:
 
     def _finished(self) -> LayerGraph:
         outputs = dict.fromkeys(self._node_of[index] for index in self._recording.outputs)
-        used = self._upstream([*self._calls, *outputs])
-        order = [node for node in self._order if node in used or node in self._calls or node == self._input]
+        feeding_nodes = self._upstream([*self._calls, *outputs])
+        order = [node for node in self._order if node in feeding_nodes or node in self._calls or node == self._input]
         links = [(source, node) for node in order for source in self._sources.get(node, ())]
         feeding: dict[str, list[str]] = {}
         for node in order:

@@ -43,8 +43,8 @@ class Pathway(TorchFunctionMode):
             name = _moving_name(func)
             if name:
                 by_content = name in _BY_CONTENT
-                seen = [_hashable(value, by_content) for value in (*args, *kwargs.values())]
-                self.signature = hash((self.signature, name, *kwargs, *seen))
+                arguments = [_hashable(value, by_content) for value in (*args, *kwargs.values())]
+                self.signature = hash((self.signature, name, *kwargs, *arguments))
         return func(*args, **kwargs)
 
 

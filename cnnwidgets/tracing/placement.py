@@ -130,9 +130,9 @@ def _edges(reach: Reach | None, cells: int, side: int) -> tuple[float, float] | 
         return 0.0, float(side)
     low, high = first - pitch / 2, first + (cells - 0.5) * pitch
     if reach.bounds is not None:
-        kept = reach.bounds[0], reach.bounds[1] + 1
-        if (low < kept[0] or high > kept[1]) and _is_shared_out(centres, *kept, half):
-            return float(kept[0]), float(kept[1])
+        uncut = reach.bounds[0], reach.bounds[1] + 1
+        if (low < uncut[0] or high > uncut[1]) and _is_shared_out(centres, *uncut, half):
+            return float(uncut[0]), float(uncut[1])
     return low, high
 
 

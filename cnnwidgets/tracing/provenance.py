@@ -93,14 +93,14 @@ class Provenance:
 
     def aliases(self, tensor: torch.Tensor) -> list[torch.Tensor]:
         """Known tensors other than ``tensor`` that share some of its memory."""
-        found = []
+        others = []
         for reference in self._sharing.get(_storage_key(tensor), ()):
             other = reference()
             if other is None or other is tensor or id(other) not in self._origins:
                 continue
             if _overlap(tensor, other):
-                found.append(other)
-        return found
+                others.append(other)
+        return others
 
 
 def covers(writer: torch.Tensor, other: torch.Tensor) -> bool:

@@ -70,9 +70,9 @@ def _example_tensors(example: Any) -> tuple[torch.Tensor, ...]:
     values = tuple(example) if isinstance(example, list | tuple) else (example,)
     wrong = [type(value).__name__ for value in values if not isinstance(value, torch.Tensor)]
     if wrong or not values:
-        got = wrong[0] if wrong else "an empty tuple"
+        kind = wrong[0] if wrong else "an empty tuple"
         raise InputError(
-            f"example must be a tensor or a tuple of tensors, what the model takes; got {got}. "
+            f"example must be a tensor or a tuple of tensors, what the model takes; got {kind}. "
             "For an image network: torch.zeros(1, 3, 224, 224)."
         )
     return values
@@ -96,7 +96,7 @@ class _Recorder(Watcher):
         self._ops: list[Op] = []
         self._frames: list[ModuleCall] = []
         self._stack: list[ModuleCall] = []
-        self._known = Provenance(field_through)
+        self._provenance = Provenance(field_through)
         self._count = 0
         self._joins = Joins()
 
@@ -104,7 +104,7 @@ class _Recorder(Watcher):
         shape = tuple(value.shape)
         if not self._ops:
             self._ops.append(Op(self._next(), "input", None, (), output_shape=shape, field=of_input(shape)))
-        self._known.assign(value, CallOrigin(0, of_input(shape)))
+        self._provenance.assign(value, CallOrigin(0, of_input(shape)))
 
     def _next(self) -> int:
         self._count += 1
@@ -113,9 +113,9 @@ class _Recorder(Watcher):
     def enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         parent = self._stack[-1] if self._stack else None
         frame = ModuleCall(self._next(), module, self._names[module], parent)
-        given = tensors(args)
-        frame.inputs = tuple(dict.fromkeys(origin.op for origin in map(self._known.origin, given) if origin))
-        frame.input_shape = tuple(given[0].shape) if given else ()
+        arguments = tensors(args)
+        frame.inputs = tuple(dict.fromkeys(origin.op for origin in map(self._provenance.origin, arguments) if origin))
+        frame.input_shape = tuple(arguments[0].shape) if arguments else ()
         if parent is not None:
             parent.children.append(frame)
         self._frames.append(frame)
@@ -137,14 +137,14 @@ class _Recorder(Watcher):
         main = results[0]
         frame.output_shape = tuple(main.shape)
         for index, result in enumerate(results):
-            origin = self._known.origin(result)
+            origin = self._provenance.origin(result)
             if not frame.children:
                 inputs = (origin.op,) if origin is not None else frame.inputs
                 if not inputs:
                     continue
                 shape = tuple(result.shape)
-                reached = origin.field if origin is not None else mixed([], shape)
-                marker = self._add(Op(self._next(), "", frame, inputs, output_shape=shape, field=reached))
+                receptive = origin.field if origin is not None else mixed([], shape)
+                marker = self._add(Op(self._next(), "", frame, inputs, output_shape=shape, field=receptive))
                 if (
                     output is result
                     and any(result is value for value in tensors(args))
@@ -153,8 +153,8 @@ class _Recorder(Watcher):
                     # A layer that hands its input through: without an object of its own, a skip around it would
                     # look as if it started behind it.
                     replaced = result = result.view_as(result) if result.requires_grad else result.detach()
-                origin = CallOrigin(marker.id, reached)
-                self._known.assign(result, origin)
+                origin = CallOrigin(marker.id, receptive)
+                self._provenance.assign(result, origin)
             if index == 0 and origin is not None:
                 frame.field = origin.field
         return replaced
@@ -188,22 +188,22 @@ class _Recorder(Watcher):
         name = plain_name(raw)
         targets = self._targets(raw, args, kwargs, results)
         read = tensors_read(raw, args, kwargs)
-        origins = [origin for origin in map(self._known.origin, read) if origin is not None]
+        origins = [origin for origin in map(self._provenance.origin, read) if origin is not None]
         if not origins:
             for value in (*results, *targets):
-                self._known.forget(value)
+                self._provenance.forget(value)
             return
-        made = [value for value in results if not any(value is other for other in (*read, *targets))]
-        if not made and not targets:
+        new = [value for value in results if not any(value is other for other in (*read, *targets))]
+        if not new and not targets:
             return
-        main = made[0] if made else targets[0]
+        main = new[0] if new else targets[0]
         op = Op(
             self._next(),
             name,
             frame,
             tuple(dict.fromkeys(origin.op for origin in origins)),
             params=tuple(dict.fromkeys(self._params[id(value)] for value in read if id(value) in self._params)),
-            input_shape=tuple(next(value for value in read if self._known.origin(value) is not None).shape),
+            input_shape=tuple(next(value for value in read if self._provenance.origin(value) is not None).shape),
             output_shape=tuple(main.shape),
             macs=self.macs,
             detail=detail_of_call(name, args, kwargs, main),
@@ -211,27 +211,27 @@ class _Recorder(Watcher):
         self._add(op)
         inputs = [origin.field for origin in origins]
         fields = [
-            output_field(RuleCall(name, args, kwargs, value, self._field_of), inputs) for value in (*made, *targets)
+            output_field(RuleCall(name, args, kwargs, value, self._field_of), inputs) for value in (*new, *targets)
         ]
         op.field = fields[0]
         written = {id(value) for value in targets}
-        for value, reached in zip((*made, *targets), fields, strict=True):
+        for value, receptive in zip((*new, *targets), fields, strict=True):
             if id(value) in written:
-                self._write(value, CallOrigin(op.id, reached), frame)
+                self._write(value, CallOrigin(op.id, receptive), frame)
             else:
-                self._known.assign(value, CallOrigin(op.id, reached))
+                self._provenance.assign(value, CallOrigin(op.id, receptive))
 
     def _field_of(self, value: Any) -> Field | None:
-        origin = self._known.origin(value) if isinstance(value, torch.Tensor) else None
+        origin = self._provenance.origin(value) if isinstance(value, torch.Tensor) else None
         return origin.field if origin is not None else None
 
     def swap(self, tensor: torch.Tensor, other: torch.Tensor) -> None:
         """Write down ``tensor.data = other``."""
-        origin = self._known.origin(other)
+        origin = self._provenance.origin(other)
         if origin is None:
-            self._known.forget(tensor)
+            self._provenance.forget(tensor)
         else:
-            self._known.assign(tensor, origin)
+            self._provenance.assign(tensor, origin)
 
     def _targets(
         self, raw: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], results: list[torch.Tensor]
@@ -242,27 +242,27 @@ class _Recorder(Watcher):
         if raw == "__setitem__":
             return [args[0]]
         written = {id(value) for value in self.written}
-        given = tensors((args, kwargs))
-        return list({id(value): value for value in (*given, *results) if id(value) in written}.values())
+        arguments = tensors((args, kwargs))
+        return list({id(value): value for value in (*arguments, *results) if id(value) in written}.values())
 
     def _write(self, target: torch.Tensor, origin: CallOrigin, frame: ModuleCall | None) -> None:
-        known = self._known
-        was_known = known.origin(target) is not None
-        before = known.filled(target)
-        aliases = known.aliases(target)
-        known.assign(target, origin)
+        provenance = self._provenance
+        was_known = provenance.origin(target) is not None
+        before = provenance.filled(target)
+        aliases = provenance.aliases(target)
+        provenance.assign(target, origin)
         if before is not None or not was_known:
-            known.fill(target, origin if before is None else self._both(before, origin, target, target, frame))
+            provenance.fill(target, origin if before is None else self._both(before, origin, target, target, frame))
         for other in aliases:
             shape = tuple(other.shape)
-            old = known.origin(other)
+            old = provenance.origin(other)
             if old is None or covers(target, other):
                 same = math.prod(shape) == target.numel()
                 inside = field_through(origin.field, MemoryView.of(target), MemoryView.of(other))
-                reached = reshaped(origin.field, shape) if same else inside
-                known.assign(other, CallOrigin(origin.op, reached))
+                receptive = reshaped(origin.field, shape) if same else inside
+                provenance.assign(other, CallOrigin(origin.op, receptive))
             else:
-                known.assign(other, self._both(old, origin, target, other, frame))
+                provenance.assign(other, self._both(old, origin, target, other, frame))
 
     def _both(
         self, old: CallOrigin, new: CallOrigin, target: torch.Tensor, other: torch.Tensor, frame: ModuleCall | None
@@ -270,17 +270,17 @@ class _Recorder(Watcher):
         """What ``other`` holds after a part of it was overwritten through ``target``."""
         shape = tuple(other.shape)
         if len(shape) == target.ndim and shape[-2:] == tuple(target.shape[-2:]) and len(old.field.dims) == len(shape):
-            reached = combined([old.field, Field((*old.field.dims[:-2], *new.field.dims[-2:]))], shape)
+            receptive = combined([old.field, Field((*old.field.dims[:-2], *new.field.dims[-2:]))], shape)
         else:
-            reached = combined(
+            receptive = combined(
                 [old.field, field_through(new.field, MemoryView.of(target), MemoryView.of(other))], shape
             )
         inputs = tuple(dict.fromkeys((old.op, new.op)))
-        op = self._add(Op(self._next(), "write", frame, inputs, output_shape=shape, field=reached))
-        return CallOrigin(op.id, reached)
+        op = self._add(Op(self._next(), "write", frame, inputs, output_shape=shape, field=receptive))
+        return CallOrigin(op.id, receptive)
 
     def finish(self, output: Any) -> Recording:
-        origins = [self._known.origin(value) for value in tensors(output)]
+        origins = [self._provenance.origin(value) for value in tensors(output)]
         return Recording(
             self._base,
             self._frames[0],

@@ -12,9 +12,9 @@ def field_through(field: Field, writer: MemoryView, reader: MemoryView) -> Field
     """The field of ``reader``, where ``field`` is that of ``writer``, which was written into the same memory."""
     if writer == reader:
         return field
-    axes = {stride: place for place, stride in enumerate(writer.strides) if writer.shape[place] > 1}
-    read = {stride for place, stride in enumerate(reader.strides) if reader.shape[place] > 1}
-    if any(stride not in read and _carries_places(field.dims[place]) for stride, place in axes.items()):
+    axes = {stride: dim_at for dim_at, stride in enumerate(writer.strides) if writer.shape[dim_at] > 1}
+    read = {stride for dim_at, stride in enumerate(reader.strides) if reader.shape[dim_at] > 1}
+    if any(stride not in read and _carries_places(field.dims[dim_at]) for stride, dim_at in axes.items()):
         return unplaced(mixed([field], reader.shape))
     begins, looks = writer.corner({*axes, *read}), reader.corner({*axes, *read})
     dims = []

@@ -261,7 +261,7 @@ def same(value: float) -> Any:
 
 def plain(image: Any) -> tuple[int, int, tuple[str, ...]]:
     """The brightest level of the pixels, the network's input as a level, and the notes."""
-    transform: Any = cw.core.preprocess.Preprocess(mean=(0.0,), std=(1.0,))
+    transform: Any = cw.pictures.preprocess.Preprocess(mean=(0.0,), std=(1.0,))
     picture = load_picture(image, preprocess=transform)
     return int(picture.pixels.max()), float(picture.tensor.max()) * 255, picture.notes
 

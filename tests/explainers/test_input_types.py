@@ -141,8 +141,8 @@ def test_pictures_and_checks_under_another_default_type() -> None:
     import numpy as np
 
     net, picture = Net().float(), np.arange(16 * 16 * 3, dtype=np.uint8).reshape(16, 16, 3)
-    preprocess = cw.core.preprocess.preprocess_for(net)
-    assert cw.core.images.load_picture(picture, net, preprocess).tensor.dtype == torch.float32
+    preprocess = cw.pictures.preprocess.preprocess_for(net)
+    assert cw.pictures.picture.load_picture(picture, net, preprocess).tensor.dtype == torch.float32
     curves = insertion_deletion(net, X, cw.explainers.grad_cam(net, X, 1), steps=4)
     assert curves.fractions.tolist() == [0.0, 0.25, 0.5, 0.75, 1.0]
     assert randomised(net, X, "grad_cam", 1).stages

@@ -34,18 +34,18 @@ class Joins:
             parts = tuple(int(part.shape[dim]) for part in (args[0] if args else kwargs["tensors"]) if part.ndim == 3)
             self.parts.setdefault(sum(parts), set()).add(parts)
 
-    def offsets(self, there: int, used: int) -> set[int]:
+    def offsets(self, there: int, count: int) -> set[int]:
         """How many of ``there`` tokens may be in front of the ``used`` ones, by what was joined."""
-        if there == used:
+        if there == count:
             return {0}
-        found = set()
+        offsets = set()
         for parts in self.parts.get(there, ()):
             before = 0
             for part in parts:
-                if used <= part < there:
-                    found |= {before + offset for offset in self.offsets(part, used)}
+                if count <= part < there:
+                    offsets |= {before + offset for offset in self.offsets(part, count)}
                 before += part
-        return found
+        return offsets
 
 
 class Grids:
@@ -55,21 +55,21 @@ class Grids:
         joins: how tokens were joined, if that was watched.
 
     Attributes:
-        given: rows and columns that somebody says the tokens form.
+        asked: rows and columns that somebody says the tokens form.
         placements: grid -> where in the image the last maps of that size lie; None where that is not known.
     """
 
-    def __init__(self, joins: Joins | None = None, given: tuple[int, int] | None = None) -> None:
+    def __init__(self, joins: Joins | None = None, asked: tuple[int, int] | None = None) -> None:
         self._joins = joins or Joins()
-        self.given = given
-        self._seen: dict[tuple[int, int], None] = {}
+        self.asked = asked
+        self._grids: dict[tuple[int, int], None] = {}
         self._shuffled: set[int] = set()
         self.placements: dict[tuple[int, int], Placement | None] = {}
 
     def add(self, grid: tuple[int, int], placement: Placement | None = None) -> None:
         """Maps of this size were made, which lie at ``placement``."""
-        self._seen.pop(grid, None)
-        self._seen[grid] = None
+        self._grids.pop(grid, None)
+        self._grids[grid] = None
         self.placements[grid] = placement
 
     def shuffle(self, count: int) -> None:
@@ -90,14 +90,14 @@ class Grids:
         return count > 1 and self._along("ntc", count) is not None
 
     def _along(self, order: str, there: int) -> TokenLayout | None:
-        for grid in [self.given] if self.given else reversed(self._seen):
-            if grid[0] * grid[1] in self._shuffled and not self.given:
+        for grid in [self.asked] if self.asked else reversed(self._grids):
+            if grid[0] * grid[1] in self._shuffled and not self.asked:
                 continue
             beside = there - grid[0] * grid[1]
             if beside < 0 or grid[0] * grid[1] < 2:
                 continue
             offsets = self._joins.offsets(there, grid[0] * grid[1])
-            if not offsets and (beside <= _UNSEEN or self.given):
+            if not offsets and (beside <= _UNSEEN or self.asked):
                 offsets = {beside}
             if len(offsets) == 1:
                 before = offsets.pop()

@@ -88,22 +88,22 @@ class Layouts:
         """The layout of what call ``index`` of layer ``name`` returned."""
         if name in self.custom:
             return Layout(shape, "read by a function", form=self.custom[name])
-        known = self.calls.get((name, index)) if self.calls is not None else None
-        if known is not None and _same_but_for_batch(known, shape):
-            if known.form is not None and shape[known.form.images_at] != self.batch:
+        layout = self.calls.get((name, index)) if self.calls is not None else None
+        if layout is not None and _same_but_for_batch(layout, shape):
+            if layout.form is not None and shape[layout.form.images_at] != self.batch:
                 return Layout(shape, NO_BATCH)
-            if known.why_not is not None or shape[0] == self.batch or len(shape) != 4:
-                return replace(known, shape=shape)
+            if layout.why_not is not None or shape[0] == self.batch or len(shape) != 4:
+                return replace(layout, shape=shape)
         if len(shape) == 4:
             return Layout(shape, NO_BATCH) if shape[0] != self.batch else Layout(shape, sure=self.calls is None)
         if self.calls is None and self.given is not None and len(shape) == 3 and shape[0] == self.batch:
-            return Layout(shape, form=Grids(given=self.given).form((1, *shape[1:])))
+            return Layout(shape, form=Grids(asked=self.given).form((1, *shape[1:])))
         return Layout(shape)
 
 
-def _same_but_for_batch(known: Layout, shape: tuple[int, ...]) -> bool:
-    at = known.form.images_at if known.form is not None else 0
-    before = known.shape
+def _same_but_for_batch(layout: Layout, shape: tuple[int, ...]) -> bool:
+    at = layout.form.images_at if layout.form is not None else 0
+    before = layout.shape
     return len(before) == len(shape) and before[:at] + before[at + 1 :] == shape[:at] + shape[at + 1 :]
 
 
@@ -117,12 +117,12 @@ def followed_layouts(model: nn.Module, images: torch.Tensor, grid: tuple[int, in
     except CnnWidgetsError as error:
         note = f"axes could not be followed, every output of four axes was read as (N, C, H, W): {error}"
         return Layouts(len(images), note=note, given=grid)
-    found = layouts_of_recording(recording, graph, grid)
-    made: Counter[str] = Counter()
+    layouts = layouts_of_recording(recording, graph, grid)
+    counts: Counter[str] = Counter()
     calls = {}
     for name, event in _returning_calls(recording, graph):
-        calls[name, made[name]] = found[event.id]
-        made[name] += 1
+        calls[name, counts[name]] = layouts[event.id]
+        counts[name] += 1
     return Layouts(len(images), calls, given=grid, lost=not recording.outputs)
 
 
@@ -135,34 +135,34 @@ def layouts_of_recording(
     no such thing, the shape does.
     """
     grids = Grids(recording.joins, grid)
-    found: dict[int, Layout] = {}
+    layouts: dict[int, Layout] = {}
     same_shape: dict[tuple[int, ...], set[Reading]] = {}
     unknown = []
     for event in _by_completion(event for _, event in _returning_calls(recording, graph)):
-        known = layout_reading(event, recording.input_shape, grids)
-        if known is None:
+        axes_read = layout_reading(event, recording.input_shape, grids)
+        if axes_read is None:
             unknown.append(event)
             if isinstance(event, ModuleCall) and isinstance(event.module, nn.Conv2d):
                 grids.add((event.output_shape[2], event.output_shape[3]))  # tokens that were laid out for it
             continue
-        why_not, form = known
+        why_not, form = axes_read
         layout = Layout(event.output_shape, why_not, form=form)
-        layout = found[event.id] = replace(layout, placement=_placement(event, layout, recording.input_shape, grids))
+        layout = layouts[event.id] = replace(layout, placement=_placement(event, layout, recording.input_shape, grids))
         if layout.spatial:
             grids.add((layout.shape[2], layout.shape[3]), layout.placement)
         elif form is not None and form.followed:
             grids.add(form.grid, layout.placement)
-        same_shape.setdefault(layout.shape, set()).add(known)
+        same_shape.setdefault(layout.shape, set()).add(axes_read)
     for event in unknown:
         among = same_shape.get(event.output_shape, set())
-        refused = {known for known in among if known[0] is not None}
+        refused = {axes_read for axes_read in among if axes_read[0] is not None}
         agreed = bool(among) and len(refused) in (0, len(among))
         if agreed and len(refused) == 1:
             why_not, form = refused.pop()
         else:
             why_not, form = min((str(reason) for reason, _ in refused), default=None) if agreed else None, None
-        found[event.id] = Layout(event.output_shape, why_not, sure=agreed, form=form)
-    return found
+        layouts[event.id] = Layout(event.output_shape, why_not, sure=agreed, form=form)
+    return layouts
 
 
 def _placement(event: ModuleCall | Op, layout: Layout, image: tuple[int, ...], grids: Grids) -> Placement | None:

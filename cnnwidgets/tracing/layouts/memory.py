@@ -40,8 +40,8 @@ class Memory:
         """Whether the network is still made of the same modules."""
         now = Network.of(base).layers
         return len(now) == len(self.modules) and all(
-            name == before and kept() is module
-            for (name, module), (before, kept) in zip(now, self.modules, strict=True)
+            name == before and reference() is module
+            for (name, module), (before, reference) in zip(now, self.modules, strict=True)
         )
 
     def answers(self, name: str | None) -> bool:
@@ -57,9 +57,9 @@ class Memory:
     def learn(self, layouts: Mapping[str, list[Layout]], signature: int, *, complete: bool) -> None:
         """Take in what a pass has shown of these layers."""
         calls = {(name, index): layout for name, of_it in layouts.items() for index, layout in enumerate(of_it)}
-        known = self.layouts.calls or {}
+        before = self.layouts.calls or {}
         if signature == self.signature:
-            calls = {**known, **calls}
+            calls = {**before, **calls}
         self.layouts = replace(self.layouts, calls=calls)
         self.complete, self.signature = complete, signature
 

@@ -81,10 +81,10 @@ class PlainPass(Pathway):
         if field is None:
             self.odd |= tensor.ndim > 2
             return Layout(shape)
-        known = self._layouts.get((id(field), shape))
-        if known is None or known[0] is not field:
-            known = self._layouts[id(field), shape] = field, self._judged(field, shape)
-        return known[1]
+        entry = self._layouts.get((id(field), shape))
+        if entry is None or entry[0] is not field:
+            entry = self._layouts[id(field), shape] = field, self._judged(field, shape)
+        return entry[1]
 
     def _judged(self, field: Field, shape: tuple[int, ...]) -> Layout:
         if len(shape) == 3:
@@ -111,7 +111,9 @@ class PlainPass(Pathway):
             before = self._field(result)
             if before is not None and before != field and any(result is tensor for tensor in read):
                 self.odd = True  # written in place: what else looks at its memory has changed as well
-            self._know(result, before if before == field else next((one for one in fields if one == field), field))
+            self._know(
+                result, before if before == field else next((other for other in fields if other == field), field)
+            )
 
     def _field_of(self, value: Any) -> Field | None:
         return self._field(value) if isinstance(value, torch.Tensor) else None

@@ -42,7 +42,7 @@ def layout_reading(event: ModuleCall | Op, input_shape: tuple[int, ...], grids: 
         windows = len(axes) == len(shape) and axes[0] == _ROWS | _COLUMNS and any(axes[1:])
         return f"windows of the image, {NO_BATCH}" if windows else NO_BATCH, None
     if len(shape) == 3:
-        if by is not None and grids.given is None:
+        if by is not None and grids.asked is None:
             _note_shuffle(field, grids)
             return f"{NO_PLACES}, and with its tokens shifted ({by})", None
         return _three(event, field, axes, grids)
@@ -58,8 +58,8 @@ def layout_reading(event: ModuleCall | Op, input_shape: tuple[int, ...], grids: 
 
 
 def _four(shape: tuple[int, ...], axes: list[set[int]]) -> Reading:
-    known = all(carried or size == 1 for carried, size in zip(axes[2:], shape[2:], strict=True))
-    if known and not axes[0] and not axes[1] and axes[2] <= _ROWS and axes[3] <= _COLUMNS:
+    is_followed = all(carried or size == 1 for carried, size in zip(axes[2:], shape[2:], strict=True))
+    if is_followed and not axes[0] and not axes[1] and axes[2] <= _ROWS and axes[3] <= _COLUMNS:
         return None, None
     if not axes[0] and sorted(map(sorted, axes[1:])) == [[], [0], [1]]:
         order = "n" + "".join("c" if not carried else "hw"[min(carried)] for carried in axes[1:])
@@ -77,25 +77,25 @@ def _followed_row(field: Field, shape: tuple[int, ...], axes: list[set[int]]) ->
     if len(axes) != 3 or sum(map(bool, axes)) != 1:
         return None
     at = [bool(carried) for carried in axes].index(True)
-    found = _row_of_tokens(field.dims[at])
+    row = _row_of_tokens(field.dims[at])
     images = next((axis for axis in range(3) if axis != at and shape[axis] == 1), None)
-    if found is None or images is None:
+    if row is None or images is None:
         return None
-    letters = {at: found[0], images: "n", 3 - at - images: "c"}
-    return TokenLayout("".join(letters[axis] for axis in range(3)), found[1])
+    letters = {at: row[0], images: "n", 3 - at - images: "c"}
+    return TokenLayout("".join(letters[axis] for axis in range(3)), row[1])
 
 
 def _three(event: ModuleCall | Op, field: Field, axes: list[set[int]], grids: Grids) -> Reading:
     shape = event.output_shape
     _note_shuffle(field, grids)
-    if not any(axes) or grids.given is not None:
+    if not any(axes) or grids.asked is not None:
         form = grids.form(shape)
         if form is not None and shape[-1] == shape[-2] and _makes_weights(event):
             return "weights of an attention", None
         if form is not None:
             return "tokens in place of height and width", form
-    if grids.given is not None:
-        return f"{NO_PLACES} and not the tokens of a grid of {grids.given[0]} × {grids.given[1]}", None
+    if grids.asked is not None:
+        return f"{NO_PLACES} and not the tokens of a grid of {grids.asked[0]} × {grids.asked[1]}", None
     return NO_PLACES, None
 
 

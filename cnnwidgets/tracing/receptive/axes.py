@@ -44,7 +44,7 @@ def _einsum(call: RuleCall) -> Field:
     equation = call.get(0, "equation")
     operands = call.rest(1, "operands")
     fields = [call.lookup(operand) for operand in operands]
-    read = [place for place, field in enumerate(fields) if field is not None]
+    read = [at for at, field in enumerate(fields) if field is not None]
     if len(read) != 1 or not isinstance(equation, str) or "->" not in equation or "." in equation:
         raise NoRule
     source = fields[read[0]]
@@ -88,10 +88,8 @@ def _reduced(call: RuleCall) -> Field:
     field = call.source
     gone = {dim % len(field.dims) for dim in (range(len(field.dims)) if dims is None else each(dims, 1))}
     keeps = len(field.dims) == call.output.ndim
-    left = [
-        _summed(dim) if place in gone else dim for place, dim in enumerate(field.dims) if keeps or place not in gone
-    ]
-    return _without_dims([field.dims[place] for place in gone], Field(tuple(left)), f"torch.{call.name}")
+    left = [_summed(dim) if at in gone else dim for at, dim in enumerate(field.dims) if keeps or at not in gone]
+    return _without_dims([field.dims[at] for at in gone], Field(tuple(left)), f"torch.{call.name}")
 
 
 def _summed(dim: Dim) -> Dim:
@@ -107,7 +105,7 @@ def _reshaped(call: RuleCall) -> Field:
 @field_rule("permute")
 def _permuted(call: RuleCall) -> Field:
     dims = call.source.dims
-    return Field(tuple(dims[place] for place in call.rest(1, "dims")))
+    return Field(tuple(dims[at] for at in call.rest(1, "dims")))
 
 
 @field_rule("transpose", "swapaxes", "swapdims")
@@ -122,11 +120,11 @@ def _swapped(call: RuleCall) -> Field:
 @field_rule("movedim", "moveaxis")
 def _moved(call: RuleCall) -> Field:
     dims = call.source.dims
-    sources = [place % len(dims) for place in each(call.get(1, "source"), 1)]
-    targets = [place % len(dims) for place in each(call.get(2, "destination"), 1)]
-    left = iter([place for place in range(len(dims)) if place not in sources])
-    order = [sources[targets.index(place)] if place in targets else next(left) for place in range(len(dims))]
-    return Field(tuple(dims[place] for place in order))
+    sources = [at % len(dims) for at in each(call.get(1, "source"), 1)]
+    targets = [at % len(dims) for at in each(call.get(2, "destination"), 1)]
+    left = iter([at for at in range(len(dims)) if at not in sources])
+    order = [sources[targets.index(at)] if at in targets else next(left) for at in range(len(dims))]
+    return Field(tuple(dims[at] for at in order))
 
 
 @field_rule("t", "T", "mT", "H", "mH", "numpy_T", "adjoint")
@@ -181,7 +179,7 @@ def _indexed(call: RuleCall) -> Field:
         return indexed(call, key, "an index")
     waiting = list(call.source.dims)
     gone: list[Dim] = []
-    used = sum(part is not None and part is not Ellipsis for part in key)
+    indexed_dims = sum(part is not None and part is not Ellipsis for part in key)
     if Ellipsis not in key:
         key = (*key, Ellipsis)
     dims: list[Dim] = []
@@ -189,11 +187,11 @@ def _indexed(call: RuleCall) -> Field:
         if part is None:
             dims.append(plain_dim(1))
         elif part is Ellipsis:
-            skipped = len(waiting) - used
+            skipped = len(waiting) - indexed_dims
             dims += waiting[:skipped]
             waiting = waiting[skipped:]
         else:
-            dim, used = waiting.pop(0), used - 1
+            dim, indexed_dims = waiting.pop(0), indexed_dims - 1
             if isinstance(part, slice):
                 start, stop, step = part.indices(math.prod(size for size, _ in dim))
                 dims.append(_slice(dim, range(start, stop, step)))

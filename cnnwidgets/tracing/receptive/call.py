@@ -117,14 +117,14 @@ def field_rule(*names: str) -> Callable[[Rule], Rule]:
 
 def fields_of(call: RuleCall) -> list[Field]:
     """The fields of all tensors that the call read."""
-    found = []
+    fields = []
     for value in tensors((call.args, call.kwargs)):
         field = call.lookup(value)
         if field is not None:
-            found.append(field)
-    if not found:
+            fields.append(field)
+    if not fields:
         raise NoRule
-    return found
+    return fields
 
 
 def elementwise(call: RuleCall) -> Field:
@@ -174,8 +174,8 @@ def _slid_order(reach: Reach, centres: list[int]) -> Reach:
     return reach.ordered([reach.order[centre] if centre in inside else PADDING for centre in centres], reach.by)
 
 
-def with_dim(field: Field, place: int, dim: Dim) -> Field:
+def with_dim(field: Field, at: int, dim: Dim) -> Field:
     """``field`` with another dim at ``place``."""
     dims = list(field.dims)
-    dims[place] = dim
+    dims[at] = dim
     return Field(tuple(dims))

@@ -34,15 +34,8 @@ class Field:
 
     def along(self, axis: int) -> Reach | None:
         """The reach along image ``axis``, if exactly one whole dim carries it."""
-        found = [dim[0][1] for dim in self.dims if len(dim) == 1 and dim[0][1] is not None and dim[0][1].axis == axis]
-        return found[0] if len(found) == 1 else None
-
-    def position(self, axis: int) -> int | None:
-        """The dim that carries image ``axis`` alone."""
-        for index, dim in enumerate(self.dims):
-            if len(dim) == 1 and dim[0][1] is not None and dim[0][1].axis == axis:
-                return index
-        return None
+        dims = [dim for dim in self.dims if len(dim) == 1 and dim[0][1] is not None and dim[0][1].axis == axis]
+        return dims[0][0][1] if len(dims) == 1 else None
 
 
 def plain_dim(size: int, reach: Reach | None = None) -> Dim:
@@ -54,15 +47,15 @@ def plain_dim(size: int, reach: Reach | None = None) -> Dim:
 
 def moved_by(dim: Dim) -> str | None:
     """What moved positions along ``dim``, so that they are not in the order of the image; None if nothing has."""
-    seen: set[int] = set()
+    axes: set[int] = set()
     for _, reach in dim:
         if reach is None:
             continue
         if reach.is_moved:
             return reach.by
-        if reach.axis in seen:
+        if reach.axis in axes:
             return "windows put together in another order"
-        seen.add(reach.axis)
+        axes.add(reach.axis)
     return None
 
 
@@ -94,10 +87,7 @@ def unfollowed(fields: Sequence[Field], shape: Sequence[int]) -> Field:
         return untagged(shape)
     images = [math.prod(size for size, _ in field.dims[0]) for field in fields if field.dims]
     return Field(
-        tuple(
-            plain_dim(size, None if place == 0 and size in images else scattered(by))
-            for place, size in enumerate(shape)
-        )
+        tuple(plain_dim(size, None if at == 0 and size in images else scattered(by)) for at, size in enumerate(shape))
     )
 
 
@@ -118,11 +108,11 @@ def settled(field: Field) -> Field:
 
 def smeared(field: Field, axes: Iterable[int] | None = None) -> Field:
     """``field`` after an operation that mixes all positions along ``axes`` (all, if None)."""
-    chosen = None if axes is None else set(axes)
+    mixed_axes = None if axes is None else set(axes)
 
     def spread(factor: Factor) -> Factor:
         size, reach = factor
-        if reach is None or (chosen is not None and reach.axis not in chosen):
+        if reach is None or (mixed_axes is not None and reach.axis not in mixed_axes):
             return factor
         return size, reach.everywhere()
 
@@ -178,8 +168,8 @@ def _orders(dim: Dim) -> list[tuple[int, int | None, tuple[int, ...]]]:
 
 
 def _union(reaches: Sequence[Reach | None], length: int) -> Reach | None:
-    known = [reach for reach in reaches if reach is not None]
-    return functools.reduce(lambda a, b: a.union(b, length), known) if known else None
+    carried = [reach for reach in reaches if reach is not None]
+    return functools.reduce(lambda a, b: a.union(b, length), carried) if carried else None
 
 
 def reshaped(field: Field, shape: Sequence[int]) -> Field:
@@ -190,7 +180,7 @@ def reshaped(field: Field, shape: Sequence[int]) -> Field:
     waiting.reverse()
     dims: list[Dim] = []
     for size in shape:
-        taken: list[Factor] = []
+        factors: list[Factor] = []
         have = 1
         while have < size:
             need = size // have
@@ -203,9 +193,9 @@ def reshaped(field: Field, shape: Sequence[int]) -> Field:
                 waiting.append((length // need, inner))
                 reach = None if inner is None else replace(inner, stride=inner.stride * (length // need))
                 length = need
-            taken.append((length, reach))
+            factors.append((length, reach))
             have *= length
-        dims.append(_merged_factors(taken) if taken else plain_dim(size))
+        dims.append(_merged_factors(factors) if factors else plain_dim(size))
     return Field(tuple(dims))
 
 

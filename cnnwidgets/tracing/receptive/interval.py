@@ -128,18 +128,18 @@ class Reach:
         if repeat * period > _LONGEST_PERIOD:
             return whole_axis(self.axis)
         reads = [self._across(*taps(position)) for position in range(repeat * period)]
-        made = replace(
+        reach = replace(
             self,
             step=repeat * step * self.step // len(self.lo),
             lo=tuple(first for first, _ in reads),
             hi=tuple(last for _, last in reads),
         )
-        return replace(made, bounds=made._cut(size)) if size and self.bounds else made  # noqa: SLF001 (its own kind)
+        return replace(reach, bounds=reach._cut(size)) if size and self.bounds else reach  # noqa: SLF001 (its own kind)
 
     def _across(self, first: int, last: int) -> tuple[int, int]:
         """First and last input pixel that positions ``first`` to ``last`` see."""
-        one, other = self.at(first), self.at(last)
-        return min(one[0], other[0]), max(one[1], other[1])
+        start, end = self.at(first), self.at(last)
+        return min(start[0], end[0]), max(start[1], end[1])
 
     def _cut(self, size: int) -> tuple[int, int] | None:
         """``bounds``, within what ``size`` positions see."""
@@ -188,8 +188,8 @@ class Reach:
         return max(abs(after - before) for before, after in itertools.pairwise(centres))
 
 
-def _hull(one: tuple[int, int] | None, other: tuple[int, int] | None) -> tuple[int, int] | None:
-    return (min(one[0], other[0]), max(one[1], other[1])) if one and other else None
+def _hull(start: tuple[int, int] | None, end: tuple[int, int] | None) -> tuple[int, int] | None:
+    return (min(start[0], end[0]), max(start[1], end[1])) if start and end else None
 
 
 def pixels(axis: str) -> Reach:

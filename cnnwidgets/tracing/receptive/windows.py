@@ -67,7 +67,7 @@ def _transposed(call: RuleCall) -> Field:
             o: int, stride: int = stride, padding: int = padding, dilation: int = dilation, kernel: int = kernel
         ) -> tuple[int, int]:
             places = [o + padding - k * dilation for k in range(kernel)]
-            read = [place // stride for place in places if place % stride == 0]
+            read = [at // stride for at in places if at % stride == 0]
             return (min(read), max(read)) if read else (places[0] // stride,) * 2
 
         dim = field.dims[len(field.dims) - count + axis]
@@ -173,11 +173,11 @@ def _interpolation_taps(mode: str, ratio: Fraction, aligned: bool, antialias: bo
             return (math.floor(o * ratio),) * 2
         if mode == "nearest-exact":
             return (math.floor((o + half) * ratio),) * 2
-        place = o * ratio if aligned else (o + half) * ratio - half
+        at = o * ratio if aligned else (o + half) * ratio - half
         reach = 2 if mode == "bicubic" else 1
         width = reach * max(ratio, Fraction(1)) if antialias else Fraction(reach)
         # Weights vanish at the ends of the kernel's support.
-        return math.floor(place - width) + 1, math.ceil(place + width) - 1
+        return math.floor(at - width) + 1, math.ceil(at + width) - 1
 
     return taps
 
@@ -187,11 +187,11 @@ def _padded_field(call: RuleCall) -> Field:
     amounts = list(call.get(1, "pad"))
     dims = list(call.source.dims)
     for back in range(len(amounts) // 2):
-        place = len(dims) - 1 - back
-        before, size = amounts[2 * back], call.output.shape[place]
-        dims[place] = slid(dims[place], size, 1, 1, before, 1)
+        at = len(dims) - 1 - back
+        before, size = amounts[2 * back], call.output.shape[at]
+        dims[at] = slid(dims[at], size, 1, 1, before, 1)
         if call.get(2, "mode") == "circular":  # the border shows the other end
-            dims[place] = tuple((n, None if reach is None else reach.everywhere()) for n, reach in dims[place])
+            dims[at] = tuple((n, None if reach is None else reach.everywhere()) for n, reach in dims[at])
     return Field(tuple(dims))
 
 
