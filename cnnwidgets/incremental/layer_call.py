@@ -15,7 +15,7 @@ from cnnwidgets.core.capture import attached
 from cnnwidgets.core.errors import NotSpatial
 from cnnwidgets.core.nested import layer_tensor, with_replaced
 from cnnwidgets.core.network import Network
-from cnnwidgets.tracing.function_layers import Frame, FunctionCalls, FunctionLayer, Key
+from cnnwidgets.tracing.function_layers import FunctionCalls, FunctionLayer, Key, RunningModule
 
 from .values.edits import Edits
 from .values.sharing import take_over
@@ -82,14 +82,14 @@ class _Running:
     def __init__(self, model: nn.Module) -> None:
         self.names = Network.of(model).visible_layers
         self._entered: Counter[str] = Counter()
-        self._frames = [Frame("", 0)]
+        self._frames = [RunningModule("", 0)]
 
-    def frame(self) -> Frame:
+    def frame(self) -> RunningModule:
         return self._frames[-1]
 
     def enter(self, module: nn.Module, _: tuple[Any, ...]) -> None:
         name = self.names[module]
-        self._frames.append(Frame(name, self._entered[name]))
+        self._frames.append(RunningModule(name, self._entered[name]))
         self._entered[name] += 1
 
     def leave(self, _: nn.Module, __: tuple[Any, ...], ___: Any) -> None:

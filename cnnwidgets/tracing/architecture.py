@@ -13,11 +13,10 @@ from cnnwidgets.core.network import Network, unknown_layer
 from cnnwidgets.core.plain import check_example
 
 from . import summary as text
-from .graph import build
-from .inventory import take
+from .anatomy import Anatomy
+from .describe_layers import describe_layers
 from .layers import Join, LayerInfo, Node
 from .receptive.field import Field
-from .recording import Recording, record
 
 __all__ = ["Architecture", "Join", "LayerInfo", "Node", "trace"]
 
@@ -46,7 +45,7 @@ def trace(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> A
         [('input', '0'), ('0', '1'), ('1', '2')]
     """
     check_example(example)
-    return described(record(model, example))
+    return architecture_of(Anatomy(model, example))
 
 
 @dataclass(frozen=True)
@@ -105,11 +104,11 @@ class Architecture:
         layer = self.find(name)
         if layer.receptive_field is None:
             raise NotSpatial(f"The output of {name!r} has shape {layer.output_shape}; expected maps (N, C, H, W).")
-        reached = self._fields[name]
+        receptive = self._fields[name]
         box: list[tuple[int, int]] = []
         for axis, position in enumerate((row, column)):
             size = self.input_shape[axis - 2]
-            reach = reached.along(axis) if reached is not None else None
+            reach = receptive.along(axis) if receptive is not None else None
             first, last = (0, size - 1) if reach is None or reach.is_whole else reach.at(position)
             box.append((max(first, 0), min(last + 1, size)))
         return box[0][0], box[1][0], box[0][1], box[1][1]
@@ -120,7 +119,7 @@ class Architecture:
         Args:
             width: characters in a line at most, 60 or more; long names are cut.
         """
-        return text.table(self, width)
+        return text.text_table(self.layers, self._totals(), width)
 
     def __str__(self) -> str:
         return self.summary()
@@ -131,20 +130,34 @@ class Architecture:
             f"{text.macs(self.total_macs)}, input {text.shape(self.input_shape)}>"
         )
 
+    def _totals(self) -> list[str]:
+        lines = [
+            f"Input: {tuple(self.input_shape)}",
+            f"Total params: {self.total_params:,}",
+            f"Trainable params: {self.trainable_params:,}",
+            f"Non-trainable params: {self.total_params - self.trainable_params:,}",
+            f"Multiply-adds: {self.total_macs:,} ({text.macs(self.total_macs)})",
+        ]
+        if any(layer.calls > 1 for layer in self.layers):
+            lines.append("(n×): called n times; the receptive fields of the first and the last call")
+        if self.unattributed_params:
+            lines.insert(4, f"Params outside the layers above: {self.unattributed_params:,}")
+        return lines
+
     def _repr_html_(self) -> str:
-        return text.page(self)
+        return text.page(self.name, self.layers, self._totals())
 
 
-def described(recording: Recording) -> Architecture:
-    """The architecture that a recording shows."""
-    graph = build(recording)
-    found = take(recording, graph)
+def architecture_of(anatomy: Anatomy) -> Architecture:
+    """The architecture that a recorded pass shows."""
+    recording, graph = anatomy.recording, anatomy.graph
+    inventory = describe_layers(recording, graph)
     params = [value for _, value in Network.of(recording.model).weights]
     return Architecture(
         name=type(recording.model).__name__,
         input_shape=recording.input_shape,
-        layers=found.layers,
-        containers=found.containers,
+        layers=inventory.layers,
+        containers=inventory.containers,
         edges=graph.edges,
         outputs=graph.outputs,
         joins=graph.joins,
@@ -153,6 +166,6 @@ def described(recording: Recording) -> Architecture:
         total_params=sum(value.numel() for value in params),
         trainable_params=sum(value.numel() for value in params if value.requires_grad),
         total_macs=sum(frame.macs for frame in recording.frames),
-        unattributed_params=sum(value.numel() for value in params if id(value) not in found.counted),
-        _fields=found.fields,
+        unattributed_params=sum(value.numel() for value in params if id(value) not in inventory.counted),
+        _fields=inventory.fields,
     )

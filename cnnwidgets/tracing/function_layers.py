@@ -19,8 +19,8 @@ from torch.overrides import TorchFunctionMode
 from cnnwidgets.core.nested import tensors, version
 from cnnwidgets.core.network import Network
 
-from .graph import build
-from .recording import Op, record
+from .anatomy import Anatomy
+from .recorded import Op
 from .torch_calls import plain_name
 
 
@@ -41,12 +41,12 @@ class FunctionLayer(NamedTuple):
 
 
 @dataclass
-class Frame:
+class RunningModule:
     """A module that is running, and how often it has called each function."""
 
     module: str
     call: int
-    made: Counter[str] = field(default_factory=Counter)
+    numbers: Counter[str] = field(default_factory=Counter)
 
 
 def may_have_function_layers(model: nn.Module) -> bool:
@@ -57,9 +57,9 @@ def may_have_function_layers(model: nn.Module) -> bool:
         if type(module).__module__.startswith("torch.nn.") and module is not network.base:
             continue
         inner = list(module.children())
-        kept = [child for child in inner if isinstance(child, holders)]
-        kernels = [value for owner in (module, *kept) for value in _own_tensors(owner) if value.ndim >= 3]
-        if len(kernels) >= 2 or (module is network.base and len(kept) == len(inner)):
+        parameter_lists = [child for child in inner if isinstance(child, holders)]
+        kernels = [value for owner in (module, *parameter_lists) for value in _own_tensors(owner) if value.ndim >= 3]
+        if len(kernels) >= 2 or (module is network.base and len(parameter_lists) == len(inner)):
             return True
     return False
 
@@ -71,19 +71,19 @@ def _own_tensors(module: nn.Module) -> Iterator[torch.Tensor]:
 
 def function_layers(model: nn.Module, images: torch.Tensor) -> dict[Key, FunctionLayer]:
     """The torch calls of ``model`` that are layers, by where they happen in a forward pass."""
-    recording = record(model, images[:1])
+    anatomy = Anatomy.of(model, images)
     calls: Counter[str] = Counter()
-    places: dict[int, Key] = {}
-    for frame in recording.frames:
-        made: Counter[str] = Counter()
-        for op in frame.ops:
-            places[op.id] = Key(frame.name, calls[frame.name], op.name, made[op.name])
-            made[op.name] += 1
-        calls[frame.name] += 1
+    keys: dict[int, Key] = {}
+    for module_call in anatomy.recording.frames:
+        name, numbers = module_call.name, Counter[str]()
+        for op in module_call.ops:
+            keys[op.id] = Key(name, calls[name], op.name, numbers[op.name])
+            numbers[op.name] += 1
+        calls[name] += 1
     return {
-        places[call.seen.id]: FunctionLayer(call.layer, call.seen.output_shape)
-        for call in build(recording).calls
-        if isinstance(call.seen, Op) and call.seen.id in places
+        keys[call.event.id]: FunctionLayer(call.layer, call.event.output_shape)
+        for call in anatomy.graph.calls
+        if isinstance(call.event, Op) and call.event.id in keys
     }
 
 
@@ -99,14 +99,14 @@ class FunctionCalls(TorchFunctionMode):
     def __init__(
         self,
         layers: Mapping[Key, FunctionLayer],
-        frame: Callable[[], Frame],
+        frame: Callable[[], RunningModule],
         independent: Iterable[torch.Tensor],
-        seen: Callable[[str, torch.Tensor], None],
+        on_layer: Callable[[str, torch.Tensor], None],
     ) -> None:
         super().__init__()
         self._layers = layers
         self._frame = frame
-        self._seen = seen
+        self._on_layer = on_layer
         self.busy = False
         self._independent: dict[int, weakref.ref[torch.Tensor]] = {}
         for tensor in independent:
@@ -124,27 +124,27 @@ class FunctionCalls(TorchFunctionMode):
         # As when it was recorded: a call counts if it reads what depends on the input, and makes or writes a tensor.
         written = [tensor for tensor, before in zip(read, versions, strict=True) if version(tensor) != before]
         results = tensors(output) if isinstance(output, torch.Tensor | list | tuple) else []
-        made = [result for result in results if not any(result is tensor for tensor in read)]
+        new = [result for result in results if not any(result is tensor for tensor in read)]
         if all(self._is_independent(tensor) for tensor in read):
-            for tensor in made:
+            for tensor in new:
                 self._independent[id(tensor)] = weakref.ref(tensor)
-        elif made or written:
+        elif new or written:
             for tensor in written:
                 self._independent.pop(id(tensor), None)
-            self._called(plain_name(getattr(func, "__name__", "")), made[0] if made else written[0])
+            self._called(plain_name(getattr(func, "__name__", "")), new[0] if new else written[0])
         return output
 
     def _called(self, function: str, main: torch.Tensor) -> None:
         frame = self._frame()
-        layer = self._layers.get(Key(frame.module, frame.call, function, frame.made[function]))
-        frame.made[function] += 1
+        layer = self._layers.get(Key(frame.module, frame.call, function, frame.numbers[function]))
+        frame.numbers[function] += 1
         if layer is not None and tuple(main.shape[1:]) == layer.shape[1:]:
             self.busy = True
             try:
-                self._seen(layer.name, main)
+                self._on_layer(layer.name, main)
             finally:
                 self.busy = False
 
     def _is_independent(self, tensor: torch.Tensor) -> bool:
-        known = self._independent.get(id(tensor))
-        return known is not None and known() is tensor
+        reference = self._independent.get(id(tensor))
+        return reference is not None and reference() is tensor

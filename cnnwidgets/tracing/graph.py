@@ -10,7 +10,7 @@ from cnnwidgets.core.network import Network
 from .kinds import kind_of_call
 from .layers import Join, Node
 from .receptive.call import words
-from .recording import Frame, Op, Recording
+from .recorded import ModuleCall, Op, Recording
 
 # Calls that a reader would not call a step of the network.
 _SILENT = words(
@@ -26,17 +26,17 @@ class LayerCall:
 
     node: str
     layer: str
-    seen: Frame | Op
+    event: ModuleCall | Op
     """The call of a module, or of a torch function."""
     functions: list[str] = field(default_factory=list)
 
 
 @dataclass
-class Graph:
+class LayerGraph:
     """Calls of layers, and how they are connected."""
 
     calls: list[LayerCall]
-    containers: list[Frame]
+    containers: list[ModuleCall]
     nodes: list[Node]
     links: list[tuple[str, str]]
     edges: list[tuple[str, str]]
@@ -44,12 +44,12 @@ class Graph:
     outputs: list[str]
 
 
-def build(recording: Recording) -> Graph:
+def build(recording: Recording) -> LayerGraph:
     """Contract the recorded calls to layers and joins."""
     return _Builder(recording).build()
 
 
-def _is_opened(frame: Frame, root: Frame) -> bool:
+def _is_opened(frame: ModuleCall, root: ModuleCall) -> bool:
     """Whether a module that called no other one is shown as its torch calls."""
     if frame.children or type(frame.module).__module__.startswith("torch.nn."):
         return False
@@ -63,7 +63,7 @@ class _Builder:
         self._recording = recording
         self._opened = {frame.id for frame in recording.frames if _is_opened(frame, recording.root)}
         self._layers = {frame.id for frame in recording.frames if not frame.children and frame.id not in self._opened}
-        self._taken = set(Network.of(recording.model).names)
+        self._layer_names = set(Network.of(recording.model).names)
         self._input = self._free("input") if any(frame.name == "input" for frame in recording.frames) else "input"
         self._node_of: dict[int, str] = {}
         self._node_calls: Counter[str] = Counter()
@@ -76,17 +76,17 @@ class _Builder:
     def _free(self, name: str) -> str:
         number = 0
         candidate = name
-        while candidate in self._taken:
+        while candidate in self._layer_names:
             number += 1
             candidate = f"{name}_{number}"
         return candidate
 
-    def build(self) -> Graph:
-        events: list[tuple[int, Frame | Op]] = [(frame.id, frame) for frame in self._recording.frames]
+    def build(self) -> LayerGraph:
+        events: list[tuple[int, ModuleCall | Op]] = [(frame.id, frame) for frame in self._recording.frames]
         events += [(op.id, op) for op in self._recording.ops]
         frame_nodes: dict[int, str] = {}
         for _, event in sorted(events, key=lambda pair: pair[0]):
-            if isinstance(event, Frame):
+            if isinstance(event, ModuleCall):
                 if event.id in self._layers:
                     frame_nodes[event.id] = self._add_call(event.name, event).node
             elif event.frame is None:
@@ -100,20 +100,20 @@ class _Builder:
         return self._finished()
 
     def _read(self, op: Op, but: str | None = None) -> list[str]:
-        found = dict.fromkeys(self._node_of[index] for index in op.inputs)
-        return [node for node in found if node != but]
+        nodes = dict.fromkeys(self._node_of[index] for index in op.inputs)
+        return [node for node in nodes if node != but]
 
-    def _add_call(self, layer: str, seen: Frame | Op) -> LayerCall:
+    def _add_call(self, layer: str, event: ModuleCall | Op) -> LayerCall:
         self._node_calls[layer] += 1
         count = self._node_calls[layer]
         node = layer if count == 1 else f"{layer}#{count}"
-        call = LayerCall(node, layer, seen)
+        call = LayerCall(node, layer, event)
         self._calls[node] = call
         self._sources[node] = {}
         self._order.append(node)
         return call
 
-    def _functional(self, op: Op, frame: Frame) -> None:
+    def _functional(self, op: Op, frame: ModuleCall) -> None:
         """A torch call outside of any layer: a layer of its own, a join, or a step on the way."""
         sources = self._read(op)
         opened = frame.id in self._opened
@@ -142,7 +142,7 @@ class _Builder:
                 if op.name not in steps:
                     steps.append(op.name)
 
-    def _functional_name(self, op: Op, frame: Frame) -> str:
+    def _functional_name(self, op: Op, frame: ModuleCall) -> str:
         function = op.name or "join"
         within = self._within.setdefault(frame.id, Counter())
         number = within[function]
@@ -150,10 +150,10 @@ class _Builder:
         name = f"{frame.name}.{function}" if frame.name else function
         return self._free(f"{name}_{number}" if number else name)
 
-    def _finished(self) -> Graph:
+    def _finished(self) -> LayerGraph:
         outputs = dict.fromkeys(self._node_of[index] for index in self._recording.outputs)
-        used = self._upstream([*self._calls, *outputs])
-        order = [node for node in self._order if node in used or node in self._calls or node == self._input]
+        feeding_nodes = self._upstream([*self._calls, *outputs])
+        order = [node for node in self._order if node in feeding_nodes or node in self._calls or node == self._input]
         links = [(source, node) for node in order for source in self._sources.get(node, ())]
         feeding: dict[str, list[str]] = {}
         for node in order:
@@ -165,7 +165,7 @@ class _Builder:
         for node, call in self._calls.items():
             for source in self._sources[node]:
                 edges.update(dict.fromkeys((layer, call.layer) for layer in self._layers_of(source, feeding)))
-        return Graph(
+        return LayerGraph(
             calls=list(self._calls.values()),
             containers=[
                 frame
@@ -181,14 +181,14 @@ class _Builder:
 
     def _upstream(self, nodes: list[str]) -> set[str]:
         """These nodes and all that feed them; joins whose result nobody reads are not among them."""
-        seen = set(nodes)
+        upstream = set(nodes)
         waiting = list(nodes)
         while waiting:
             for source in self._sources.get(waiting.pop(), ()):
-                if source not in seen:
-                    seen.add(source)
+                if source not in upstream:
+                    upstream.add(source)
                     waiting.append(source)
-        return seen
+        return upstream
 
     def _layers_of(self, node: str, feeding: dict[str, list[str]]) -> list[str]:
         """The layers behind ``node``: itself, or all that meet in a join."""
@@ -205,8 +205,8 @@ class _Builder:
         if node in self._calls:
             call = self._calls[node]
             name = call.layer
-            if isinstance(call.seen, Op) and call.seen.frame is not None:
-                path = call.seen.frame.name
+            if isinstance(call.event, Op) and call.event.frame is not None:
+                path = call.event.frame.name
             else:
                 path = name.rpartition(".")[0]
             return Node(node, "layer", name, path, name)

@@ -87,9 +87,9 @@ def detail_of_call(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], 
     """A few words on one torch call, with the numbers that matter."""
     try:
         if name.startswith("conv"):
-            return _convolution(name, args, kwargs)
+            return _convolution_detail(name, args, kwargs)
         if "pool" in name:
-            return _pool(name, args, kwargs, output)
+            return _pool_detail(name, args, kwargs, output)
         if name in ("linear", "embedding"):
             weight = args[1] if len(args) > 1 else kwargs["weight"]
             return f"Linear {weight.shape[1]} → {weight.shape[0]}" if name == "linear" else "Embedding"
@@ -107,7 +107,7 @@ def _argument(args: tuple[Any, ...], kwargs: Mapping[str, Any], index: int, name
     return args[index] if len(args) > index else kwargs.get(name, default)
 
 
-def _convolution(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+def _convolution_detail(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
     transposed = "transpose" in name
     weight = _argument(args, kwargs, 1, "weight", None)
     groups = _argument(args, kwargs, 6, "groups", 1)
@@ -115,7 +115,7 @@ def _convolution(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) ->
     depthwise = groups > 1 and groups == (weight.shape[0] if transposed else weight.shape[1] * groups)
     title = "Depthwise conv" if depthwise else "Transposed conv" if transposed else "Conv"
     words = [title, times(weight.shape[2:])]
-    words.append(_stride(_argument(args, kwargs, 3, "stride", 1)))
+    words.append(_stride_detail(_argument(args, kwargs, 3, "stride", 1)))
     if _is_not_one(dilation):
         words.append(f"dilation {times(dilation)}")
     if groups > 1 and not depthwise:
@@ -123,7 +123,7 @@ def _convolution(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) ->
     return " ".join(word for word in words if word)
 
 
-def _pool(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: torch.Tensor) -> str:
+def _pool_detail(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: torch.Tensor) -> str:
     title = "Max pool" if "max" in name else "Average pool"
     axes = int(re.findall(r"\d", name)[0])
     if "adaptive" in name:
@@ -132,14 +132,14 @@ def _pool(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: t
     kernel = _argument(args, kwargs, 1, "kernel_size", None)
     stride = _argument(args, kwargs, 2, "stride", None)
     kernel = (kernel,) * axes if isinstance(kernel, int) else kernel
-    return f"{title} {times(kernel)} {_stride(kernel if stride is None or stride == [] else stride)}".strip()
+    return f"{title} {times(kernel)} {_stride_detail(kernel if stride is None or stride == [] else stride)}".strip()
 
 
 def _is_not_one(value: Any) -> bool:
     return set(value if isinstance(value, list | tuple) else (value,)) != {1}
 
 
-def _stride(value: Any) -> str:
+def _stride_detail(value: Any) -> str:
     if not _is_not_one(value):
         return ""
     values = tuple(value) if isinstance(value, list | tuple) else (value,)

@@ -27,7 +27,7 @@ def count(packet: Any, args: Args, output: Any) -> int:
     return rule(args, output) if rule is not None else 0
 
 
-def _convolution(args: Args, output: Any) -> int:
+def _convolution_macs(args: Args, output: Any) -> int:
     x, weight = args[0], args[1]
     transposed = args[6] if len(args) > 6 and isinstance(args[6], bool) else False
     # weight is (out, in / groups, *kernel); (in, out / groups, *kernel) when transposed, applied at each input place.
@@ -52,7 +52,7 @@ def _added_vector(args: Args, _: Any) -> int:
     return int(args[1].numel())
 
 
-def _linear(args: Args, output: Any) -> int:
+def _linear_macs(args: Args, output: Any) -> int:
     return int(output.numel() * args[0].shape[-1])
 
 
@@ -70,9 +70,9 @@ def _recurrent(args: Args, _: Any) -> int:
 def _rules() -> dict[Any, _Count]:
     aten = torch.ops.aten
     named: dict[str, _Count] = {
-        "convolution": _convolution,
-        "_convolution": _convolution,
-        "mkldnn_convolution": _convolution,
+        "convolution": _convolution_macs,
+        "_convolution": _convolution_macs,
+        "mkldnn_convolution": _convolution_macs,
         "mm": _mm,
         "bmm": _mm,
         "addmm": _added_mm,
@@ -82,8 +82,8 @@ def _rules() -> dict[Any, _Count]:
         "dot": _vector,
         "vdot": _vector,
         "addmv": _added_vector,
-        "linear": _linear,
-        "mkldnn_linear": _linear,
+        "linear": _linear_macs,
+        "mkldnn_linear": _linear_macs,
         "mkldnn_rnn_layer": _recurrent,
         "_scaled_dot_product_flash_attention_for_cpu": _attention,
         "_scaled_dot_product_flash_attention": _attention,

@@ -43,8 +43,8 @@ class Pathway(TorchFunctionMode):
             name = _moving_name(func)
             if name:
                 by_content = name in _BY_CONTENT
-                seen = [_plain(value, by_content) for value in (*args, *kwargs.values())]
-                self.signature = hash((self.signature, name, *kwargs, *seen))
+                arguments = [_hashable(value, by_content) for value in (*args, *kwargs.values())]
+                self.signature = hash((self.signature, name, *kwargs, *arguments))
         return func(*args, **kwargs)
 
 
@@ -64,7 +64,7 @@ def _moving_name(func: Any) -> str:
     return _names[raw]
 
 
-def _plain(value: Any, by_content: bool) -> Any:
+def _hashable(value: Any, by_content: bool) -> Any:
     if isinstance(value, torch.Tensor):
         shape = tuple(value.shape)
         counts = by_content and not value.is_floating_point() and not value.is_complex() and value.device.type != "meta"
@@ -72,8 +72,8 @@ def _plain(value: Any, by_content: bool) -> Any:
             return (*shape, *value.flatten().tolist())
         return shape
     if isinstance(value, list | tuple):
-        return tuple(_plain(part, by_content) for part in value)
+        return tuple(_hashable(part, by_content) for part in value)
     if isinstance(value, slice):
-        return tuple(_plain(part, by_content) for part in (value.start, value.stop, value.step))
+        return tuple(_hashable(part, by_content) for part in (value.start, value.stop, value.step))
     plain = isinstance(value, int | float | str | bool) or value is None or value is Ellipsis
     return value if plain else type(value).__name__

@@ -97,7 +97,7 @@ def placement_of(field: Field | None, grid: tuple[int, int], image: tuple[int, .
     if field is None or len(image) < 3:
         return None
     sides = (int(image[-2]), int(image[-1]))
-    spans = [_span(_reach(field, axis), grid[axis], sides[axis]) for axis in (0, 1)]
+    spans = [_edges(_reach(field, axis), grid[axis], sides[axis]) for axis in (0, 1)]
     rows, columns = spans
     if rows is None or columns is None:
         return None
@@ -109,7 +109,7 @@ def _reach(field: Field, axis: int) -> Reach | None:
     return reaches[0] if len(reaches) == 1 else None
 
 
-def _span(reach: Reach | None, cells: int, side: int) -> tuple[float, float] | None:
+def _edges(reach: Reach | None, cells: int, side: int) -> tuple[float, float] | None:
     """First and last edge of the cells along one axis."""
     if reach is None or not reach.is_placed:
         alone = cells == 1 and (reach is None or not reach.is_moved)
@@ -120,23 +120,23 @@ def _span(reach: Reach | None, cells: int, side: int) -> tuple[float, float] | N
         pitch = reach.step / period
         first = sum(centre - pitch * cell for cell, centre in enumerate(centres[:period])) / period
     else:
-        first, pitch = _line(centres) if cells > 1 else (centres[0], reach.step / period)
+        first, pitch = _even_grid(centres) if cells > 1 else (centres[0], reach.step / period)
     if pitch <= 0:
         return (0.0, float(side)) if cells == 1 else None
-    half = max(pitch, _repeated(centres)) / 2
+    half = max(pitch, _pitch_of_repeats(centres)) / 2
     if _farthest(centres, first, pitch) > half:
         return None
     if _is_shared_out(centres, 0, side, half):
         return 0.0, float(side)
     low, high = first - pitch / 2, first + (cells - 0.5) * pitch
     if reach.bounds is not None:
-        kept = reach.bounds[0], reach.bounds[1] + 1
-        if (low < kept[0] or high > kept[1]) and _is_shared_out(centres, *kept, half):
-            return float(kept[0]), float(kept[1])
+        uncut = reach.bounds[0], reach.bounds[1] + 1
+        if (low < uncut[0] or high > uncut[1]) and _is_shared_out(centres, *uncut, half):
+            return float(uncut[0]), float(uncut[1])
     return low, high
 
 
-def _repeated(centres: list[float]) -> float:
+def _pitch_of_repeats(centres: list[float]) -> float:
     """How far apart cells are that lie on different places, where a map was enlarged by repeating; else 0."""
     places = sorted(set(centres))
     if len(places) == len(centres):
@@ -144,7 +144,7 @@ def _repeated(centres: list[float]) -> float:
     return max((after - before for before, after in zip(places, places[2:], strict=False)), default=0.0)
 
 
-def _line(centres: list[float]) -> tuple[float, float]:
+def _even_grid(centres: list[float]) -> tuple[float, float]:
     """First centre and pitch of the even grid closest to ``centres``, two at least."""
     middle, mean = (len(centres) - 1) / 2, sum(centres) / len(centres)
     spread = sum((cell - middle) ** 2 for cell in range(len(centres)))

@@ -13,7 +13,7 @@ from .receptive.field import Field
 
 
 @dataclass(frozen=True)
-class Origin:
+class CallOrigin:
     """Where a tensor's present content came from."""
 
     op: int
@@ -21,7 +21,7 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class View:
+class MemoryView:
     """What a tensor sees of its memory: its shape, the step of each axis, and where it begins."""
 
     shape: tuple[int, ...]
@@ -29,7 +29,7 @@ class View:
     start: int
 
     @classmethod
-    def of(cls, tensor: torch.Tensor) -> View:
+    def of(cls, tensor: torch.Tensor) -> MemoryView:
         """That of ``tensor``."""
         return cls(tuple(tensor.shape), tuple(tensor.stride()), int(tensor.storage_offset()))
 
@@ -49,29 +49,29 @@ class Provenance:
     ``through`` tells the field of one view of some memory from that of another.
     """
 
-    def __init__(self, through: Callable[[Field, View, View], Field]) -> None:
+    def __init__(self, through: Callable[[Field, MemoryView, MemoryView], Field]) -> None:
         self._through = through
-        self._origins: dict[int, tuple[weakref.ref[torch.Tensor], Origin]] = {}
+        self._origins: dict[int, tuple[weakref.ref[torch.Tensor], CallOrigin]] = {}
         self._sharing: dict[int, list[weakref.ref[torch.Tensor]]] = {}
         # Constant memory that was written to through a view: kept alive, so that its address stays its own.
-        self._filled: dict[int, tuple[Any, Origin, View]] = {}
+        self._filled: dict[int, tuple[Any, CallOrigin, MemoryView]] = {}
 
-    def origin(self, tensor: torch.Tensor) -> Origin | None:
+    def origin(self, tensor: torch.Tensor) -> CallOrigin | None:
         """Where ``tensor`` came from; None if not from the network's input."""
         entry = self._origins.get(id(tensor))
         if entry is not None and entry[0]() is tensor:
             return entry[1]
         return self.filled(tensor)
 
-    def filled(self, tensor: torch.Tensor) -> Origin | None:
+    def filled(self, tensor: torch.Tensor) -> CallOrigin | None:
         """What was written to the memory of ``tensor``, if nothing was known of it before."""
-        entry = self._filled.get(_storage(tensor)) if self._filled else None
+        entry = self._filled.get(_storage_key(tensor)) if self._filled else None
         if entry is None:
             return None
         _, origin, written = entry
-        return Origin(origin.op, self._through(origin.field, written, View.of(tensor)))
+        return CallOrigin(origin.op, self._through(origin.field, written, MemoryView.of(tensor)))
 
-    def assign(self, tensor: torch.Tensor, origin: Origin) -> None:
+    def assign(self, tensor: torch.Tensor, origin: CallOrigin) -> None:
         """Record that ``tensor`` now holds what ``origin`` made."""
         entry = self._origins.get(id(tensor))
         if entry is not None and entry[0]() is tensor:
@@ -79,7 +79,7 @@ class Provenance:
             return
         reference = weakref.ref(tensor)
         self._origins[id(tensor)] = (reference, origin)
-        sharing = self._sharing.setdefault(_storage(tensor), [])
+        sharing = self._sharing.setdefault(_storage_key(tensor), [])
         sharing[:] = [other for other in sharing if other() is not None]
         sharing.append(reference)
 
@@ -87,35 +87,35 @@ class Provenance:
         """Record that ``tensor`` was overwritten by something that does not depend on the input."""
         self._origins.pop(id(tensor), None)
 
-    def fill(self, tensor: torch.Tensor, origin: Origin) -> None:
+    def fill(self, tensor: torch.Tensor, origin: CallOrigin) -> None:
         """Record that memory of which nothing was known now holds, at ``tensor``, what ``origin`` made."""
-        self._filled[_storage(tensor)] = (tensor.untyped_storage(), origin, View.of(tensor))
+        self._filled[_storage_key(tensor)] = (tensor.untyped_storage(), origin, MemoryView.of(tensor))
 
     def aliases(self, tensor: torch.Tensor) -> list[torch.Tensor]:
         """Known tensors other than ``tensor`` that share some of its memory."""
-        found = []
-        for reference in self._sharing.get(_storage(tensor), ()):
+        others = []
+        for reference in self._sharing.get(_storage_key(tensor), ()):
             other = reference()
             if other is None or other is tensor or id(other) not in self._origins:
                 continue
             if _overlap(tensor, other):
-                found.append(other)
-        return found
+                others.append(other)
+        return others
 
 
 def covers(writer: torch.Tensor, other: torch.Tensor) -> bool:
     """Whether writing all of ``writer`` overwrites all of ``other``, given that they share storage."""
-    first, last = _span(writer)
-    start, end = _span(other)
+    first, last = _memory_span(writer)
+    start, end = _memory_span(other)
     return last - first == writer.numel() and first <= start and end <= last
 
 
 def _overlap(a: torch.Tensor, b: torch.Tensor) -> bool:
-    (a0, a1), (b0, b1) = _span(a), _span(b)
+    (a0, a1), (b0, b1) = _memory_span(a), _memory_span(b)
     return a0 < b1 and b0 < a1
 
 
-def _span(tensor: torch.Tensor) -> tuple[int, int]:
+def _memory_span(tensor: torch.Tensor) -> tuple[int, int]:
     """First element in storage, and one past the last."""
     start = int(tensor.storage_offset())
     if tensor.numel() == 0:
@@ -123,7 +123,7 @@ def _span(tensor: torch.Tensor) -> tuple[int, int]:
     return start, start + 1 + int(sum((n - 1) * step for n, step in zip(tensor.shape, tensor.stride(), strict=True)))
 
 
-def _storage(tensor: torch.Tensor) -> int:
+def _storage_key(tensor: torch.Tensor) -> int:
     try:
         return int(tensor.untyped_storage()._cdata)  # noqa: SLF001 (the address; there is no public name)
     except (NotImplementedError, RuntimeError):  # sparse and other tensors without storage: each for itself

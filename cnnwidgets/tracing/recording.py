@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,63 +18,14 @@ from cnnwidgets.running.own_gradients import NeedsGradients, again, in_graph, is
 from cnnwidgets.state.preserved import preserved
 
 from .kinds import detail_of_call
-from .provenance import Origin, Provenance, View, covers
+from .layouts.grids import Joins
+from .provenance import CallOrigin, MemoryView, Provenance, covers
 from .receptive.all_rules import output_field
-from .receptive.call import Call, mixed
+from .receptive.call import RuleCall, mixed
 from .receptive.field import Field, combined, of_input, reshaped
+from .recorded import ModuleCall, Op, Recording
 from .shared_memory import field_through
-from .torch_calls import Watcher, plain_name, watching
-
-# Their result has the shape of what they read, not its content.
-_SHAPE_ONLY = ("new_empty", "new_zeros", "new_ones", "new_full", "new_tensor", "empty_like", "zeros_like",
-               "ones_like", "full_like", "rand_like", "randn_like")  # fmt: skip
-# They replace all of their first argument's content.
-_OVERWRITES = ("copy_", "fill_", "zero_", "normal_", "uniform_", "bernoulli_")
-
-
-@dataclass
-class Op:
-    """One torch call whose result depends on the network's input; op 0 is the input itself."""
-
-    id: int
-    name: str
-    frame: Frame | None
-    inputs: tuple[int, ...]
-    params: tuple[str, ...] = ()
-    input_shape: tuple[int, ...] = ()
-    output_shape: tuple[int, ...] = ()
-    field: Field | None = None
-    macs: int = 0
-    detail: str = ""
-
-
-@dataclass
-class Frame:
-    """One call of a module. ``id`` and the ops' ids share one counter, so they tell the order of events."""
-
-    id: int
-    module: nn.Module
-    name: str
-    parent: Frame | None
-    inputs: tuple[int, ...] = ()
-    input_shape: tuple[int, ...] = ()
-    output_shape: tuple[int, ...] = ()
-    field: Field | None = None
-    children: list[Frame] = dataclasses.field(default_factory=list)
-    ops: list[Op] = dataclasses.field(default_factory=list)
-    macs: int = 0
-
-
-@dataclass
-class Recording:
-    """What one forward pass did."""
-
-    model: nn.Module
-    root: Frame
-    ops: list[Op]
-    frames: list[Frame]
-    outputs: tuple[int, ...]
-    input_shape: tuple[int, ...]
+from .torch_calls import Watcher, plain_name, tensors_read, torch_calls
 
 
 def record(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> Recording:
@@ -92,7 +41,7 @@ def record(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> 
         CnnWidgetsError: the model's forward raised; names the layer.
     """
     base = Network.of(model).base
-    inputs = _checked(example)
+    inputs = _example_tensors(example)
     # Within inference mode a convolution is one call, of which the calls inside are not seen.
     with torch.inference_mode(False), torch.no_grad(), preserved(model, evaluate=True), never_compiled():
         if len(inputs) == 1 and inputs[0].is_floating_point():
@@ -111,19 +60,19 @@ def _recorded(base: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Recording:
     with (
         torch.set_grad_enabled(gradients),
         attached(layers, enter=recorder.enter, leave=recorder.leave, always=recorder.exit),
-        watching(recorder),
+        torch_calls(recorder),
     ):
         output = run(base, copies[0]) if len(copies) == 1 else _run_many(base, copies)
     return recorder.finish(output)
 
 
-def _checked(example: Any) -> tuple[torch.Tensor, ...]:
+def _example_tensors(example: Any) -> tuple[torch.Tensor, ...]:
     values = tuple(example) if isinstance(example, list | tuple) else (example,)
     wrong = [type(value).__name__ for value in values if not isinstance(value, torch.Tensor)]
     if wrong or not values:
-        got = wrong[0] if wrong else "an empty tuple"
+        kind = wrong[0] if wrong else "an empty tuple"
         raise InputError(
-            f"example must be a tensor or a tuple of tensors, what the model takes; got {got}. "
+            f"example must be a tensor or a tuple of tensors, what the model takes; got {kind}. "
             "For an image network: torch.zeros(1, 3, 224, 224)."
         )
     return values
@@ -145,16 +94,17 @@ class _Recorder(Watcher):
         self._base, self._names = base, names
         self._params = {id(parameter): name for name, parameter in Network.of(base).weights}
         self._ops: list[Op] = []
-        self._frames: list[Frame] = []
-        self._stack: list[Frame] = []
-        self._known = Provenance(field_through)
+        self._frames: list[ModuleCall] = []
+        self._stack: list[ModuleCall] = []
+        self._provenance = Provenance(field_through)
         self._count = 0
+        self._joins = Joins()
 
     def begin_with(self, value: torch.Tensor) -> None:
         shape = tuple(value.shape)
         if not self._ops:
             self._ops.append(Op(self._next(), "input", None, (), output_shape=shape, field=of_input(shape)))
-        self._known.assign(value, Origin(0, of_input(shape)))
+        self._provenance.assign(value, CallOrigin(0, of_input(shape)))
 
     def _next(self) -> int:
         self._count += 1
@@ -162,10 +112,10 @@ class _Recorder(Watcher):
 
     def enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         parent = self._stack[-1] if self._stack else None
-        frame = Frame(self._next(), module, self._names[module], parent)
-        given = tensors(args)
-        frame.inputs = tuple(dict.fromkeys(origin.op for origin in map(self._known.origin, given) if origin))
-        frame.input_shape = tuple(given[0].shape) if given else ()
+        frame = ModuleCall(self._next(), module, self._names[module], parent)
+        arguments = tensors(args)
+        frame.inputs = tuple(dict.fromkeys(origin.op for origin in map(self._provenance.origin, arguments) if origin))
+        frame.input_shape = tuple(arguments[0].shape) if arguments else ()
         if parent is not None:
             parent.children.append(frame)
         self._frames.append(frame)
@@ -179,7 +129,7 @@ class _Recorder(Watcher):
         finally:
             self.busy = outer
 
-    def _left(self, frame: Frame, args: tuple[Any, ...], output: Any) -> Any:
+    def _left(self, frame: ModuleCall, args: tuple[Any, ...], output: Any) -> Any:
         results = tensors(output)
         if not results:
             return None
@@ -187,14 +137,14 @@ class _Recorder(Watcher):
         main = results[0]
         frame.output_shape = tuple(main.shape)
         for index, result in enumerate(results):
-            origin = self._known.origin(result)
+            origin = self._provenance.origin(result)
             if not frame.children:
                 inputs = (origin.op,) if origin is not None else frame.inputs
                 if not inputs:
                     continue
                 shape = tuple(result.shape)
-                reached = origin.field if origin is not None else mixed([], shape)
-                marker = self._add(Op(self._next(), "", frame, inputs, output_shape=shape, field=reached))
+                receptive = origin.field if origin is not None else mixed([], shape)
+                marker = self._add(Op(self._next(), "", frame, inputs, output_shape=shape, field=receptive))
                 if (
                     output is result
                     and any(result is value for value in tensors(args))
@@ -203,20 +153,20 @@ class _Recorder(Watcher):
                     # A layer that hands its input through: without an object of its own, a skip around it would
                     # look as if it started behind it.
                     replaced = result = result.view_as(result) if result.requires_grad else result.detach()
-                origin = Origin(marker.id, reached)
-                self._known.assign(result, origin)
+                origin = CallOrigin(marker.id, receptive)
+                self._provenance.assign(result, origin)
             if index == 0 and origin is not None:
                 frame.field = origin.field
         return replaced
 
-    def _came_in(self, frame: Frame, origin: Origin | None) -> bool:
+    def _came_in(self, frame: ModuleCall, origin: CallOrigin | None) -> bool:
         return origin is None or not any(op.id == origin.op for op in frame.ops)
 
     def exit(self, module: nn.Module, _args: tuple[Any, ...], _output: Any) -> None:
         self._innermost(module)
         self._stack.pop()
 
-    def _innermost(self, module: nn.Module) -> Frame:
+    def _innermost(self, module: nn.Module) -> ModuleCall:
         # An interrupt that the model itself catches leaves calls on the stack that never return.
         while self._stack[-1].module is not module:
             self._stack.pop()
@@ -233,58 +183,55 @@ class _Recorder(Watcher):
         frame = self._stack[-1] if self._stack else None
         if self.macs and frame is not None:
             frame.macs += self.macs
+        self._joins.note(raw, args, kwargs, output)
         results = tensors(output)
         name = plain_name(raw)
         targets = self._targets(raw, args, kwargs, results)
-        read = self._read(raw, args, kwargs)
-        origins = [origin for origin in map(self._known.origin, read) if origin is not None]
+        read = tensors_read(raw, args, kwargs)
+        origins = [origin for origin in map(self._provenance.origin, read) if origin is not None]
         if not origins:
             for value in (*results, *targets):
-                self._known.forget(value)
+                self._provenance.forget(value)
             return
-        made = [value for value in results if not any(value is other for other in (*read, *targets))]
-        if not made and not targets:
+        new = [value for value in results if not any(value is other for other in (*read, *targets))]
+        if not new and not targets:
             return
-        main = made[0] if made else targets[0]
+        main = new[0] if new else targets[0]
         op = Op(
             self._next(),
             name,
             frame,
             tuple(dict.fromkeys(origin.op for origin in origins)),
             params=tuple(dict.fromkeys(self._params[id(value)] for value in read if id(value) in self._params)),
-            input_shape=tuple(next(value for value in read if self._known.origin(value) is not None).shape),
+            input_shape=tuple(next(value for value in read if self._provenance.origin(value) is not None).shape),
             output_shape=tuple(main.shape),
             macs=self.macs,
             detail=detail_of_call(name, args, kwargs, main),
         )
         self._add(op)
         inputs = [origin.field for origin in origins]
-        fields = [output_field(Call(name, args, kwargs, value, self._field_of), inputs) for value in (*made, *targets)]
+        fields = [
+            output_field(RuleCall(name, args, kwargs, value, self._field_of), inputs) for value in (*new, *targets)
+        ]
         op.field = fields[0]
         written = {id(value) for value in targets}
-        for value, reached in zip((*made, *targets), fields, strict=True):
+        for value, receptive in zip((*new, *targets), fields, strict=True):
             if id(value) in written:
-                self._write(value, Origin(op.id, reached), frame)
+                self._write(value, CallOrigin(op.id, receptive), frame)
             else:
-                self._known.assign(value, Origin(op.id, reached))
+                self._provenance.assign(value, CallOrigin(op.id, receptive))
 
     def _field_of(self, value: Any) -> Field | None:
-        origin = self._known.origin(value) if isinstance(value, torch.Tensor) else None
+        origin = self._provenance.origin(value) if isinstance(value, torch.Tensor) else None
         return origin.field if origin is not None else None
-
-    def _read(self, raw: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
-        if raw in _SHAPE_ONLY:
-            return []
-        given = args[1:] if raw in _OVERWRITES else args
-        return [*tensors(given), *(value for name, item in kwargs.items() if name != "out" for value in tensors(item))]
 
     def swap(self, tensor: torch.Tensor, other: torch.Tensor) -> None:
         """Write down ``tensor.data = other``."""
-        origin = self._known.origin(other)
+        origin = self._provenance.origin(other)
         if origin is None:
-            self._known.forget(tensor)
+            self._provenance.forget(tensor)
         else:
-            self._known.assign(tensor, origin)
+            self._provenance.assign(tensor, origin)
 
     def _targets(
         self, raw: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], results: list[torch.Tensor]
@@ -295,41 +242,45 @@ class _Recorder(Watcher):
         if raw == "__setitem__":
             return [args[0]]
         written = {id(value) for value in self.written}
-        given = tensors((args, kwargs))
-        return list({id(value): value for value in (*given, *results) if id(value) in written}.values())
+        arguments = tensors((args, kwargs))
+        return list({id(value): value for value in (*arguments, *results) if id(value) in written}.values())
 
-    def _write(self, target: torch.Tensor, origin: Origin, frame: Frame | None) -> None:
-        known = self._known
-        was_known = known.origin(target) is not None
-        before = known.filled(target)
-        aliases = known.aliases(target)
-        known.assign(target, origin)
+    def _write(self, target: torch.Tensor, origin: CallOrigin, frame: ModuleCall | None) -> None:
+        provenance = self._provenance
+        was_known = provenance.origin(target) is not None
+        before = provenance.filled(target)
+        aliases = provenance.aliases(target)
+        provenance.assign(target, origin)
         if before is not None or not was_known:
-            known.fill(target, origin if before is None else self._both(before, origin, target, target, frame))
+            provenance.fill(target, origin if before is None else self._both(before, origin, target, target, frame))
         for other in aliases:
             shape = tuple(other.shape)
-            old = known.origin(other)
+            old = provenance.origin(other)
             if old is None or covers(target, other):
                 same = math.prod(shape) == target.numel()
-                inside = field_through(origin.field, View.of(target), View.of(other))
-                reached = reshaped(origin.field, shape) if same else inside
-                known.assign(other, Origin(origin.op, reached))
+                inside = field_through(origin.field, MemoryView.of(target), MemoryView.of(other))
+                receptive = reshaped(origin.field, shape) if same else inside
+                provenance.assign(other, CallOrigin(origin.op, receptive))
             else:
-                known.assign(other, self._both(old, origin, target, other, frame))
+                provenance.assign(other, self._both(old, origin, target, other, frame))
 
-    def _both(self, old: Origin, new: Origin, target: torch.Tensor, other: torch.Tensor, frame: Frame | None) -> Origin:
+    def _both(
+        self, old: CallOrigin, new: CallOrigin, target: torch.Tensor, other: torch.Tensor, frame: ModuleCall | None
+    ) -> CallOrigin:
         """What ``other`` holds after a part of it was overwritten through ``target``."""
         shape = tuple(other.shape)
         if len(shape) == target.ndim and shape[-2:] == tuple(target.shape[-2:]) and len(old.field.dims) == len(shape):
-            reached = combined([old.field, Field((*old.field.dims[:-2], *new.field.dims[-2:]))], shape)
+            receptive = combined([old.field, Field((*old.field.dims[:-2], *new.field.dims[-2:]))], shape)
         else:
-            reached = combined([old.field, field_through(new.field, View.of(target), View.of(other))], shape)
+            receptive = combined(
+                [old.field, field_through(new.field, MemoryView.of(target), MemoryView.of(other))], shape
+            )
         inputs = tuple(dict.fromkeys((old.op, new.op)))
-        op = self._add(Op(self._next(), "write", frame, inputs, output_shape=shape, field=reached))
-        return Origin(op.id, reached)
+        op = self._add(Op(self._next(), "write", frame, inputs, output_shape=shape, field=receptive))
+        return CallOrigin(op.id, receptive)
 
     def finish(self, output: Any) -> Recording:
-        origins = [self._known.origin(value) for value in tensors(output)]
+        origins = [self._provenance.origin(value) for value in tensors(output)]
         return Recording(
             self._base,
             self._frames[0],
@@ -337,4 +288,5 @@ class _Recorder(Watcher):
             self._frames,
             tuple(dict.fromkeys(origin.op for origin in origins if origin is not None)),
             self._ops[0].output_shape,
+            self._joins,
         )

@@ -4,47 +4,42 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .architecture import Architecture
-    from .layers import LayerInfo
+from .layers import LayerInfo
 
 _HEADER = ("Layer (type)", "Output shape", "Params", "MACs", "Receptive field")
 _LEFT = (True, True, False, False, False)
 
 
-def table(architecture: Architecture, width: int = 100) -> str:
+def text_table(layers: Sequence[LayerInfo], totals: Sequence[str], width: int = 100) -> str:
     """A line a layer, aligned, and the totals below."""
-    rows = _rows(architecture)
+    rows = _table_rows(layers)
     others = [max(len(row[column]) for row in (_HEADER, *rows)) for column in range(1, len(_HEADER))]
     room = max(24, width - sum(others) - 2 * len(others))
     first = min(room, max(len(row[0]) for row in (_HEADER, *rows)))
     widths = [first, *others]
     total = sum(widths) + 2 * len(others)
-    lines = ["─" * total, _line(_HEADER, widths), "═" * total]
+    lines = ["─" * total, _aligned(_HEADER, widths), "═" * total]
     lines += [
-        _line((_cut(name, type_, first), *rest), widths)
-        for (_, *rest), (name, type_) in zip(
-            rows, [(layer.name, layer.type) for layer in architecture.layers], strict=True
-        )
+        _aligned((_cut(name, type_, first), *rest), widths)
+        for (_, *rest), (name, type_) in zip(rows, [(layer.name, layer.type) for layer in layers], strict=True)
     ]
-    lines += ["─" * total, *_totals(architecture), "─" * total]
+    lines += ["─" * total, *totals, "─" * total]
     return "\n".join(lines)
 
 
-def page(architecture: Architecture) -> str:
+def page(name: str, layers: Sequence[LayerInfo], totals: Sequence[str]) -> str:
     """The same table as HTML; names are text, whatever is in them."""
-    head = "".join(_cell("th", value, left) for value, left in zip(_HEADER, _LEFT, strict=True))
+    head = "".join(_html_cell("th", value, left) for value, left in zip(_HEADER, _LEFT, strict=True))
     body = "".join(
-        "<tr>" + "".join(_cell("td", value, left) for value, left in zip(row, _LEFT, strict=True)) + "</tr>"
-        for row in _rows(architecture)
+        "<tr>" + "".join(_html_cell("td", value, left) for value, left in zip(row, _LEFT, strict=True)) + "</tr>"
+        for row in _table_rows(layers)
     )
-    totals = "<br>".join(html.escape(line) for line in _totals(architecture))
+    lines = "<br>".join(html.escape(line) for line in totals)
     return (
         '<div style="max-height:30em;overflow:auto"><table>'
-        f"<caption>{html.escape(architecture.name)}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div><p>{totals}</p>"
+        f"<caption>{html.escape(name)}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div><p>{lines}</p>"
     )
 
 
@@ -66,7 +61,7 @@ def shape(sizes: Sequence[int]) -> str:
     return "×".join(str(size) for size in sizes)
 
 
-def _rows(architecture: Architecture) -> list[tuple[str, ...]]:
+def _table_rows(layers: Sequence[LayerInfo]) -> list[tuple[str, ...]]:
     return [
         (
             f"{layer.name} ({layer.type})" if layer.name else layer.type,
@@ -75,7 +70,7 @@ def _rows(architecture: Architecture) -> list[tuple[str, ...]]:
             f"{layer.macs:,}",
             _field(layer),
         )
-        for layer in architecture.layers
+        for layer in layers
     ]
 
 
@@ -111,7 +106,7 @@ def _cut(name: str, kind: str, width: int) -> str:
     return full[: width - 1] + "…"
 
 
-def _line(values: Sequence[str], widths: Sequence[int]) -> str:
+def _aligned(values: Sequence[str], widths: Sequence[int]) -> str:
     cells = [
         value.ljust(width) if left else value.rjust(width)
         for value, width, left in zip(values, widths, _LEFT, strict=True)
@@ -119,21 +114,5 @@ def _line(values: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(cells).rstrip()
 
 
-def _totals(architecture: Architecture) -> list[str]:
-    frozen = architecture.total_params - architecture.trainable_params
-    lines = [
-        f"Input: {tuple(architecture.input_shape)}",
-        f"Total params: {architecture.total_params:,}",
-        f"Trainable params: {architecture.trainable_params:,}",
-        f"Non-trainable params: {frozen:,}",
-        f"Multiply-adds: {architecture.total_macs:,} ({macs(architecture.total_macs)})",
-    ]
-    if any(layer.calls > 1 for layer in architecture.layers):
-        lines.append("(n×): called n times; the receptive fields of the first and the last call")
-    if architecture.unattributed_params:
-        lines.insert(4, f"Params outside the layers above: {architecture.unattributed_params:,}")
-    return lines
-
-
-def _cell(tag: str, value: str, left: bool) -> str:
+def _html_cell(tag: str, value: str, left: bool) -> str:
     return f'<{tag} style="text-align:{"left" if left else "right"}">{html.escape(value)}</{tag}>'

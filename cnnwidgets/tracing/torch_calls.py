@@ -38,7 +38,7 @@ class Watcher:
 
 
 @contextlib.contextmanager
-def watching(watcher: Watcher) -> Iterator[None]:
+def torch_calls(watcher: Watcher) -> Iterator[None]:
     """Tell ``watcher`` of the torch calls in the block."""
     with _Kernels(watcher), _Calls(watcher):
         yield
@@ -62,8 +62,8 @@ class _Calls(TorchFunctionMode):
         try:
             output = func(*args, **kwargs)
             if isinstance(output, torch.Tensor | list | tuple) or watcher.written:
-                watcher.call(_name(func), args, kwargs, output)
-            elif output is None and len(args) == 2 and _name(func) == "data_":
+                watcher.call(_raw_name(func), args, kwargs, output)
+            elif output is None and len(args) == 2 and _raw_name(func) == "data_":
                 watcher.swap(*args)
             return output
         finally:
@@ -101,11 +101,11 @@ class _Kernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if output is NotImplemented:
             output = func(*args, **kwargs)
             self._watcher.macs += macs.count(func.overloadpacket, args, output)
-        self._watcher.written += _written(func, args, kwargs)
+        self._watcher.written += _written_tensors(func, args, kwargs)
         return output
 
 
-def _name(func: Any) -> str:
+def _raw_name(func: Any) -> str:
     name = getattr(func, "__name__", "") or type(func).__name__
     if name in ("__get__", "__set__"):
         return str(getattr(getattr(func, "__self__", None), "__name__", name)) + ("" if name == "__get__" else "_")
@@ -129,7 +129,7 @@ _OPERATORS = ("add", "sub", "mul", "truediv", "pow", "matmul", "floordiv", "mod"
 _writes: dict[Any, tuple[tuple[int, str], ...]] = {}
 
 
-def _written(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
+def _written_tensors(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
     places = _writes.get(func)
     if places is None:
         places = _writes[func] = tuple(
@@ -141,4 +141,21 @@ def _written(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> lis
         return []
     return [
         value for index, name in places for value in tensors(args[index] if index < len(args) else kwargs.get(name))
+    ]
+
+
+# Their result has the shape of what they read, not its content.
+_SHAPE_ONLY = ("new_empty", "new_zeros", "new_ones", "new_full", "new_tensor", "empty_like", "zeros_like",
+               "ones_like", "full_like", "rand_like", "randn_like")  # fmt: skip
+# They replace all of their first argument's content.
+_OVERWRITES = ("copy_", "fill_", "zero_", "normal_", "uniform_", "bernoulli_")
+
+
+def tensors_read(raw: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
+    """The tensors whose content a call depends on."""
+    if raw in _SHAPE_ONLY:
+        return []
+    return [
+        *tensors(args[1:] if raw in _OVERWRITES else args),
+        *(value for name, item in kwargs.items() if name != "out" for value in tensors(item)),
     ]

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from cnnwidgets.tracing.architecture import Architecture, trace
-from cnnwidgets.tracing.receptive.field import Field, of_input, pixels, plain, reshaped, whole
+from cnnwidgets.tracing.receptive.field import Field, of_input, pixels, plain_dim, reshaped, whole_axis
 
 
 def ones(net: nn.Module) -> nn.Module:
@@ -232,7 +232,7 @@ def test_reach_counts_phases() -> None:
     conv = up.through(1, 1, lambda o: (o, o + 2))
     assert [conv.at(i) for i in range(3)] == [(0, 1), (0, 1), (1, 2)]
     assert conv.size == 2
-    assert pixels("h").union(whole(0), 4).is_whole
+    assert pixels("h").union(whole_axis(0), 4).is_whole
 
 
 def test_reshape_follows_axes_through_flattening() -> None:
@@ -243,5 +243,7 @@ def test_reshape_follows_axes_through_flattening() -> None:
     assert reshaped(field, (1, 1, 3, 4, 6)).along(0) == pixels("h")
     windows = reshaped(field, (1, 3, 2, 2, 3, 2))  # 2x2 windows: no regular grid along an axis any more
     # Put together again they are where they were, and as everything may have happened inside, each sees everything.
-    everything = Field((plain(1), plain(3), plain(4, pixels("h").everywhere()), plain(6, pixels("w").everywhere())))
+    everything = Field(
+        (plain_dim(1), plain_dim(3), plain_dim(4, pixels("h").everywhere()), plain_dim(6, pixels("w").everywhere()))
+    )
     assert reshaped(windows, (1, 3, 4, 6)) == everything

@@ -10,7 +10,7 @@ from torch.nn import functional
 from cnnwidgets.incremental import Edited
 from cnnwidgets.incremental.layer_edits import LayerEdits
 from cnnwidgets.incremental.rules import by_image  # noqa: F401  # adds its rules
-from cnnwidgets.tracing.layouts.token_layout import Form
+from cnnwidgets.tracing.layouts.token_layout import TokenLayout
 
 
 class Block(nn.Module):
@@ -51,7 +51,9 @@ IMAGE = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(1))
 def test_what_precedes_a_layer_of_tokens(way: str) -> None:
     net = ViT(way).eval()
     maps = torch.randn(5, 8, 4, 4, generator=torch.Generator().manual_seed(2))
-    edits = LayerEdits(net, IMAGE, "blocks.1", 0, read=lambda out, _: out[:, 1], form=Form("ntc", (4, 4), before=1))
+    edits = LayerEdits(
+        net, IMAGE, "blocks.1", 0, read=lambda out, _: out[:, 1], form=TokenLayout("ntc", (4, 4), before=1)
+    )
     tokens = torch.cat([net.front, net.patch(IMAGE).flatten(2).mT], 1)
     held = torch.cat([net.blocks[:2](tokens)[:, :1].expand(5, -1, -1), maps.flatten(2).mT], 1)
     expected = net.head(net.blocks[2](held)[:, 0])[:, 1]

@@ -14,7 +14,7 @@ from cnnwidgets.core.errors import NotSpatial
 from cnnwidgets.incremental import Edited
 from cnnwidgets.incremental.layer_edits import LayerEdits
 from cnnwidgets.tracing.function_layers import function_layers
-from cnnwidgets.tracing.layouts.token_layout import Form
+from cnnwidgets.tracing.layouts.token_layout import TokenLayout
 
 
 def score(outputs: Any, count: int) -> torch.Tensor:
@@ -111,7 +111,7 @@ def test_maps_held_in_another_order() -> None:
             return self.tail(held[:, 2:].mT.unflatten(2, (6, 5))) + held[:, 0, :3]
 
     net = Turned()
-    edits = LayerEdits(net, IMAGE, "turn", 0, read=score, form=Form("ntc", (6, 5), before=2))
+    edits = LayerEdits(net, IMAGE, "turn", 0, read=score, form=TokenLayout("ntc", (6, 5), before=2))
     torch.testing.assert_close(edits.scores([0, 1, 2], maps_of), net.tail(MAPS)[:3, 1] + net.front[0, 0, 1])
     assert edits.reused
 

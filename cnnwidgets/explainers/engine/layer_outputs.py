@@ -16,7 +16,7 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 from cnnwidgets.core.capture import attached
 from cnnwidgets.core.nested import layer_tensor, tensors, version, with_replaced
 from cnnwidgets.core.network import Network
-from cnnwidgets.tracing.function_layers import Frame, FunctionCalls, FunctionLayer, Key
+from cnnwidgets.tracing.function_layers import FunctionCalls, FunctionLayer, Key, RunningModule
 from cnnwidgets.tracing.layouts.layouts import Layout, Layouts
 from cnnwidgets.tracing.layouts.plain_pass import PlainPass
 from cnnwidgets.tracing.pathway import Pathway
@@ -131,8 +131,8 @@ class Watch:
         self.alone = len(self._modules) < len(self._names)
         self._slot, self._copies, self._known_layouts, self._plain = slot, copies, layouts, plain
         self._entered: Counter[str] = Counter()
-        self._root = Frame("", 0)
-        self._running: list[tuple[nn.Module, Frame, list[State]]] = []
+        self._root = RunningModule("", 0)
+        self._running: list[tuple[nn.Module, RunningModule, list[State]]] = []
         self._last: tuple[torch.Tensor, int, Output] | None = None
         self._returned: dict[int, tuple[weakref.ref[torch.Tensor], int, Output]] = {}
         self._functions: FunctionCalls | None = None
@@ -162,14 +162,14 @@ class Watch:
             self._returned.clear()
             self._last = None
 
-    def _frame(self) -> Frame:
+    def _frame(self) -> RunningModule:
         return self._running[-1][1] if self._running else self._root
 
     def _enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         name = self._names[module]
         with torch._C.DisableTorchFunction():  # noqa: SLF001 (what only looks is not followed)
             states = [(value, version(value)) for value in tensors(inputs)]
-        self._running.append((module, Frame(name, self._entered[name]), states))
+        self._running.append((module, RunningModule(name, self._entered[name]), states))
         self._entered[name] += 1
 
     def _leave(self, module: nn.Module, _: tuple[Any, ...], output: Any) -> Any:

@@ -14,7 +14,7 @@ from cnnwidgets.core.errors import CnnWidgetsError, InputError, NotSpatial
 from cnnwidgets.core.nested import detached
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.outputs.targets import Chosen, Target
-from cnnwidgets.tracing.layouts.token_layout import AnyForm, Form, Tokens
+from cnnwidgets.tracing.layouts.token_layout import AnyForm, TokenLayout, Tokens
 from cnnwidgets.tracing.placement import Placement
 
 from .default_layer import considered, default_layer, inside_attention, left_out, speaks
@@ -222,7 +222,7 @@ def _is_reached(forward_pass: ForwardPass, layer_call: WatchedCall | CnnWidgetsE
 def _check_grid(question: Question, layer_call: WatchedCall) -> None:
     """That a grid of tokens which the user passes for a layer is the one that its axes form."""
     layout, grid = layer_call.output.layout, question.memory.layouts.given
-    if question.names and grid and isinstance(layout.form, Form) and layout.form.grid != grid:
+    if question.names and grid and isinstance(layout.form, TokenLayout) and layout.form.grid != grid:
         raise InputError(
             f"tokens is {grid}, but the output of layer {layer_call.name!r}, {layout.shape}, is a grid of "
             f"{layout.form.grid}, as far as its axes were followed. Leave tokens out, or pass a function that makes "

@@ -10,13 +10,14 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError
-from cnnwidgets.tracing.graph import Graph, build
+from cnnwidgets.tracing.anatomy import Anatomy
+from cnnwidgets.tracing.graph import LayerGraph
 from cnnwidgets.tracing.placement import Placement, placement_of
-from cnnwidgets.tracing.recording import Frame, Op, Recording, record
+from cnnwidgets.tracing.recorded import ModuleCall, Op, Recording
 
-from .grids import Grids, Joins
-from .rules import NO_BATCH, Reading, reading
-from .token_layout import AnyForm, CustomForm, Form
+from .grids import Grids
+from .rules import NO_BATCH, Reading, layout_reading
+from .token_layout import AnyForm, CustomForm, TokenLayout
 
 
 @dataclass(frozen=True)
@@ -87,108 +88,108 @@ class Layouts:
         """The layout of what call ``index`` of layer ``name`` returned."""
         if name in self.custom:
             return Layout(shape, "read by a function", form=self.custom[name])
-        known = self.calls.get((name, index)) if self.calls is not None else None
-        if known is not None and _same_but_for_batch(known, shape):
-            if known.form is not None and shape[known.form.images_at] != self.batch:
+        layout = self.calls.get((name, index)) if self.calls is not None else None
+        if layout is not None and _same_but_for_batch(layout, shape):
+            if layout.form is not None and shape[layout.form.images_at] != self.batch:
                 return Layout(shape, NO_BATCH)
-            if known.why_not is not None or shape[0] == self.batch or len(shape) != 4:
-                return replace(known, shape=shape)
+            if layout.why_not is not None or shape[0] == self.batch or len(shape) != 4:
+                return replace(layout, shape=shape)
         if len(shape) == 4:
             return Layout(shape, NO_BATCH) if shape[0] != self.batch else Layout(shape, sure=self.calls is None)
         if self.calls is None and self.given is not None and len(shape) == 3 and shape[0] == self.batch:
-            return Layout(shape, form=Grids(given=self.given).form((1, *shape[1:])))
+            return Layout(shape, form=Grids(asked=self.given).form((1, *shape[1:])))
         return Layout(shape)
 
 
-def _same_but_for_batch(known: Layout, shape: tuple[int, ...]) -> bool:
-    at = known.form.images_at if known.form is not None else 0
-    before = known.shape
+def _same_but_for_batch(layout: Layout, shape: tuple[int, ...]) -> bool:
+    at = layout.form.images_at if layout.form is not None else 0
+    before = layout.shape
     return len(before) == len(shape) and before[:at] + before[at + 1 :] == shape[:at] + shape[at + 1 :]
 
 
 def followed_layouts(model: nn.Module, images: torch.Tensor, grid: tuple[int, int] | None = None) -> Layouts:
     """The layouts of ``model`` by a recorded forward pass of one image; ``grid`` is what tokens are said to form."""
-    joins = Joins()
+    anatomy = Anatomy.of(model, images)
     try:
-        with joins:
-            recording = record(model, images[:1])
+        recording, graph = anatomy.recording, anatomy.graph
     except Cancelled:
         raise
     except CnnWidgetsError as error:
         note = f"axes could not be followed, every output of four axes was read as (N, C, H, W): {error}"
         return Layouts(len(images), note=note, given=grid)
-    graph = build(recording)
-    found = judged(recording, graph, Grids(joins, grid))
-    made: Counter[str] = Counter()
+    layouts = layouts_of_recording(recording, graph, grid)
+    counts: Counter[str] = Counter()
     calls = {}
-    for name, seen in _returned(recording, graph):
-        calls[name, made[name]] = found[seen.id]
-        made[name] += 1
+    for name, event in _returning_calls(recording, graph):
+        calls[name, counts[name]] = layouts[event.id]
+        counts[name] += 1
     return Layouts(len(images), calls, given=grid, lost=not recording.outputs)
 
 
-def judged(recording: Recording, graph: Graph, grids: Grids | None = None) -> dict[int, Layout]:
+def layouts_of_recording(
+    recording: Recording, graph: LayerGraph, grid: tuple[int, int] | None = None
+) -> dict[int, Layout]:
     """The layout of what each module call and each functional layer returned, by ``id``.
 
     Where the axes could not be followed, other outputs of the same shape decide, or the number of tokens; if there is
     no such thing, the shape does.
     """
-    grids = grids or Grids()
-    found: dict[int, Layout] = {}
+    grids = Grids(recording.joins, grid)
+    layouts: dict[int, Layout] = {}
     same_shape: dict[tuple[int, ...], set[Reading]] = {}
     unknown = []
-    for seen in _by_completion(seen for _, seen in _returned(recording, graph)):
-        known = reading(seen, recording.input_shape, grids)
-        if known is None:
-            unknown.append(seen)
-            if isinstance(seen, Frame) and isinstance(seen.module, nn.Conv2d):
-                grids.add((seen.output_shape[2], seen.output_shape[3]))  # tokens that were laid out for it
+    for event in _by_completion(event for _, event in _returning_calls(recording, graph)):
+        axes_read = layout_reading(event, recording.input_shape, grids)
+        if axes_read is None:
+            unknown.append(event)
+            if isinstance(event, ModuleCall) and isinstance(event.module, nn.Conv2d):
+                grids.add((event.output_shape[2], event.output_shape[3]))  # tokens that were laid out for it
             continue
-        why_not, form = known
-        layout = Layout(seen.output_shape, why_not, form=form)
-        layout = found[seen.id] = replace(layout, placement=_placement(seen, layout, recording.input_shape, grids))
+        why_not, form = axes_read
+        layout = Layout(event.output_shape, why_not, form=form)
+        layout = layouts[event.id] = replace(layout, placement=_placement(event, layout, recording.input_shape, grids))
         if layout.spatial:
             grids.add((layout.shape[2], layout.shape[3]), layout.placement)
         elif form is not None and form.followed:
             grids.add(form.grid, layout.placement)
-        same_shape.setdefault(layout.shape, set()).add(known)
-    for seen in unknown:
-        among = same_shape.get(seen.output_shape, set())
-        refused = {known for known in among if known[0] is not None}
+        same_shape.setdefault(layout.shape, set()).add(axes_read)
+    for event in unknown:
+        among = same_shape.get(event.output_shape, set())
+        refused = {axes_read for axes_read in among if axes_read[0] is not None}
         agreed = bool(among) and len(refused) in (0, len(among))
         if agreed and len(refused) == 1:
             why_not, form = refused.pop()
         else:
             why_not, form = min((str(reason) for reason, _ in refused), default=None) if agreed else None, None
-        found[seen.id] = Layout(seen.output_shape, why_not, sure=agreed, form=form)
-    return found
+        layouts[event.id] = Layout(event.output_shape, why_not, sure=agreed, form=form)
+    return layouts
 
 
-def _placement(seen: Frame | Op, layout: Layout, image: tuple[int, ...], grids: Grids) -> Placement | None:
-    if isinstance(layout.form, Form):
+def _placement(event: ModuleCall | Op, layout: Layout, image: tuple[int, ...], grids: Grids) -> Placement | None:
+    if isinstance(layout.form, TokenLayout):
         if not layout.form.followed:
             return grids.placements.get(layout.form.grid)
-        return placement_of(seen.field, layout.form.grid, image)
+        return placement_of(event.field, layout.form.grid, image)
     if not layout.stacked:
         return None
-    return placement_of(seen.field, (layout.shape[2], layout.shape[3]), image)
+    return placement_of(event.field, (layout.shape[2], layout.shape[3]), image)
 
 
-def _returned(recording: Recording, graph: Graph) -> list[tuple[str, Frame | Op]]:
-    modules: list[tuple[str, Frame | Op]] = [(frame.name, frame) for frame in recording.frames]
-    return modules + [(call.layer, call.seen) for call in graph.calls if isinstance(call.seen, Op)]
+def _returning_calls(recording: Recording, graph: LayerGraph) -> list[tuple[str, ModuleCall | Op]]:
+    modules: list[tuple[str, ModuleCall | Op]] = [(frame.name, frame) for frame in recording.frames]
+    return modules + [(call.layer, call.event) for call in graph.calls if isinstance(call.event, Op)]
 
 
-def _by_completion(all_seen: Iterable[Frame | Op]) -> list[Frame | Op]:
+def _by_completion(all_seen: Iterable[ModuleCall | Op]) -> list[ModuleCall | Op]:
     """In the order in which they returned; a module after what it called."""
     ends: dict[int, int] = {}
 
-    def end(frame: Frame) -> int:
+    def end(frame: ModuleCall) -> int:
         if frame.id not in ends:
             ends[frame.id] = max([frame.id, *(op.id for op in frame.ops), *(end(child) for child in frame.children)])
         return ends[frame.id]
 
-    def key(seen: Frame | Op) -> tuple[int, int]:
-        return (end(seen), -seen.id) if isinstance(seen, Frame) else (seen.id, -seen.id)
+    def key(event: ModuleCall | Op) -> tuple[int, int]:
+        return (end(event), -event.id) if isinstance(event, ModuleCall) else (event.id, -event.id)
 
     return sorted(all_seen, key=key)

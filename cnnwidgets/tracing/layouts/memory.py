@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import weakref
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -19,10 +18,6 @@ from .rules import INDEPENDENT
 
 _MOST = 8
 """Input shapes remembered for a network."""
-_OTHER_AXES = re.compile(
-    "permute|transpose|rearrange|channels_?last|layernorm|rmsnorm|attention|attn|swin", re.IGNORECASE
-)
-"""Names of classes that hint at other axes than (N, C, H, W): a plain pass would only find out that it is none."""
 
 
 @dataclass
@@ -45,8 +40,8 @@ class Memory:
         """Whether the network is still made of the same modules."""
         now = Network.of(base).layers
         return len(now) == len(self.modules) and all(
-            name == before and kept() is module
-            for (name, module), (before, kept) in zip(now, self.modules, strict=True)
+            name == before and reference() is module
+            for (name, module), (before, reference) in zip(now, self.modules, strict=True)
         )
 
     def answers(self, name: str | None) -> bool:
@@ -62,9 +57,9 @@ class Memory:
     def learn(self, layouts: Mapping[str, list[Layout]], signature: int, *, complete: bool) -> None:
         """Take in what a pass has shown of these layers."""
         calls = {(name, index): layout for name, of_it in layouts.items() for index, layout in enumerate(of_it)}
-        known = self.layouts.calls or {}
+        before = self.layouts.calls or {}
         if signature == self.signature:
-            calls = {**known, **calls}
+            calls = {**before, **calls}
         self.layouts = replace(self.layouts, calls=calls)
         self.complete, self.signature = complete, signature
 
@@ -80,7 +75,7 @@ _memories: weakref.WeakKeyDictionary[nn.Module, OrderedDict[Any, Memory]] = weak
 def remembered(
     model: nn.Module, images: torch.Tensor, grid: tuple[int, int] | None = None, *, recorded: bool = False
 ) -> Memory:
-    """What is known of ``model`` for such images; nothing at first, unless a recording is worth it.
+    """What is known of ``model`` for such images; nothing at first.
 
     Args:
         grid: what tokens are said to form.
@@ -93,7 +88,7 @@ def remembered(
     memory = memories.get(key)
     if memory is None or recorded or not memory.fits(base):
         modules = tuple((name, weakref.ref(module)) for name, module in network.layers)
-        recorded |= grid is not None or any(_OTHER_AXES.search(type(module).__name__) for _, module in network.layers)
+        recorded |= grid is not None
         layouts = followed_layouts(model, images, grid) if recorded else Layouts(len(images))
         if layouts.lost and layouts.calls is not None:
             # The image was lost on the way, in numpy say: nothing can be told of what comes behind.

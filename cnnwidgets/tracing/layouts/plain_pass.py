@@ -12,14 +12,14 @@ from cnnwidgets.core.nested import tensors
 from cnnwidgets.tracing.pathway import Pathway
 from cnnwidgets.tracing.placement import placement_of
 from cnnwidgets.tracing.receptive.all_rules import output_field
-from cnnwidgets.tracing.receptive.call import Call
+from cnnwidgets.tracing.receptive.call import RuleCall
 from cnnwidgets.tracing.receptive.field import Field, of_input
-from cnnwidgets.tracing.recording import Op
+from cnnwidgets.tracing.recorded import Op
 from cnnwidgets.tracing.torch_calls import plain_name
 
 from .grids import Grids
 from .layouts import Layout
-from .rules import reading
+from .rules import layout_reading
 
 _NO_TENSOR = (
     "size",
@@ -41,7 +41,7 @@ class PlainPass(Pathway):
 
     Attributes:
         odd: something was met that only a recording can follow: other axes, moved positions, a layer that does not
-            depend on the image or does so by ways that are not seen.
+            depend on the image or does so by ways that are not event.
     """
 
     def __init__(self, image: torch.Tensor) -> None:
@@ -81,10 +81,10 @@ class PlainPass(Pathway):
         if field is None:
             self.odd |= tensor.ndim > 2
             return Layout(shape)
-        known = self._layouts.get((id(field), shape))
-        if known is None or known[0] is not field:
-            known = self._layouts[id(field), shape] = field, self._judged(field, shape)
-        return known[1]
+        entry = self._layouts.get((id(field), shape))
+        if entry is None or entry[0] is not field:
+            entry = self._layouts[id(field), shape] = field, self._judged(field, shape)
+        return entry[1]
 
     def _judged(self, field: Field, shape: tuple[int, ...]) -> Layout:
         if len(shape) == 3:
@@ -92,8 +92,8 @@ class PlainPass(Pathway):
             self.odd |= min(shape[1:]) > 1 or any(reach is not None for dim in field.dims for _, reach in dim)
         if len(shape) != 4:
             return Layout(shape)
-        seen = Op(0, "", None, (), output_shape=shape, field=field)
-        self.odd |= reading(seen, self._image, Grids()) != (None, None)
+        event = Op(0, "", None, (), output_shape=shape, field=field)
+        self.odd |= layout_reading(event, self._image, Grids()) != (None, None)
         return Layout(shape, placement=placement_of(field, (shape[2], shape[3]), self._image))
 
     def _follow(self, raw: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> None:
@@ -107,11 +107,13 @@ class PlainPass(Pathway):
             self.odd = True
             return
         for result in results:
-            field = output_field(Call(name, args, kwargs, result, self._field_of), fields)
+            field = output_field(RuleCall(name, args, kwargs, result, self._field_of), fields)
             before = self._field(result)
             if before is not None and before != field and any(result is tensor for tensor in read):
                 self.odd = True  # written in place: what else looks at its memory has changed as well
-            self._know(result, before if before == field else next((one for one in fields if one == field), field))
+            self._know(
+                result, before if before == field else next((other for other in fields if other == field), field)
+            )
 
     def _field_of(self, value: Any) -> Field | None:
         return self._field(value) if isinstance(value, torch.Tensor) else None

@@ -9,10 +9,10 @@ from torch import nn
 
 from cnnwidgets.tracing.kinds import kind_of_call
 from cnnwidgets.tracing.receptive.field import Dim, Field, moved_by
-from cnnwidgets.tracing.recording import Frame, Op
+from cnnwidgets.tracing.recorded import ModuleCall, Op
 
 from .grids import Grids
-from .token_layout import Form
+from .token_layout import TokenLayout
 
 NO_BATCH = "with another first axis than the images"
 NO_PLACES = "without height and width"
@@ -21,13 +21,13 @@ INDEPENDENT = "which does not depend on the image"
 _ROWS, _COLUMNS = {0}, {1}
 _ATTENTION = re.compile("attention|attn", re.IGNORECASE)
 
-Reading = tuple[str | None, Form | None]
+Reading = tuple[str | None, TokenLayout | None]
 """Why it is no stack of maps (N, C, H, W), None if it is one; and the order in which it holds maps all the same."""
 
 
-def reading(seen: Frame | Op, input_shape: tuple[int, ...], grids: Grids) -> Reading | None:
+def layout_reading(event: ModuleCall | Op, input_shape: tuple[int, ...], grids: Grids) -> Reading | None:
     """How what ``seen`` returned holds maps; None if that cannot be told."""
-    shape, field = seen.output_shape, seen.field
+    shape, field = event.output_shape, event.field
     if len(shape) not in (3, 4):
         return NO_PLACES, None
     if field is None:
@@ -42,14 +42,14 @@ def reading(seen: Frame | Op, input_shape: tuple[int, ...], grids: Grids) -> Rea
         windows = len(axes) == len(shape) and axes[0] == _ROWS | _COLUMNS and any(axes[1:])
         return f"windows of the image, {NO_BATCH}" if windows else NO_BATCH, None
     if len(shape) == 3:
-        if by is not None and grids.given is None:
-            _shuffled(field, grids)
+        if by is not None and grids.asked is None:
+            _note_shuffle(field, grids)
             return f"{NO_PLACES}, and with its tokens shifted ({by})", None
-        return _three(seen, field, axes, grids)
+        return _three(event, field, axes, grids)
     if len(axes) != 4 or (not any(axes) and shape[2:] != (1, 1)):
-        if _is_inside_attention(seen) and (grids.fits(shape[2]) or grids.fits(shape[1])):
+        if _is_inside_attention(event) and (grids.fits(shape[2]) or grids.fits(shape[1])):
             return "weights of an attention" if shape[2] == shape[3] else "tokens split over the heads", None
-        return (NO_PLACES, None) if _mixes_last_axis(seen) else None
+        return (NO_PLACES, None) if _mixes_last_axis(event) else None
     if by is not None:
         return f"{SHIFTED} ({by})", None
     if any(len(dim) > 1 and dim[0][1] is None for dim in field.dims[1:]) and _ROWS | _COLUMNS not in axes:
@@ -58,13 +58,13 @@ def reading(seen: Frame | Op, input_shape: tuple[int, ...], grids: Grids) -> Rea
 
 
 def _four(shape: tuple[int, ...], axes: list[set[int]]) -> Reading:
-    known = all(carried or size == 1 for carried, size in zip(axes[2:], shape[2:], strict=True))
-    if known and not axes[0] and not axes[1] and axes[2] <= _ROWS and axes[3] <= _COLUMNS:
+    is_followed = all(carried or size == 1 for carried, size in zip(axes[2:], shape[2:], strict=True))
+    if is_followed and not axes[0] and not axes[1] and axes[2] <= _ROWS and axes[3] <= _COLUMNS:
         return None, None
     if not axes[0] and sorted(map(sorted, axes[1:])) == [[], [0], [1]]:
         order = "n" + "".join("c" if not carried else "hw"[min(carried)] for carried in axes[1:])
         why_not = {"nhwc": "channels last", "ncwh": "width before height"}.get(order, "with its axes in another order")
-        return why_not, Form(order, (shape[order.index("h")], shape[order.index("w")]))
+        return why_not, TokenLayout(order, (shape[order.index("h")], shape[order.index("w")]))
     if axes[1] == _ROWS and axes[2] == _COLUMNS:
         return "with parts of height and width on the last axis", None
     if _ROWS | _COLUMNS in axes:
@@ -72,34 +72,34 @@ def _four(shape: tuple[int, ...], axes: list[set[int]]) -> Reading:
     return "without an axis for height and one for width", None
 
 
-def _followed_row(field: Field, shape: tuple[int, ...], axes: list[set[int]]) -> Form | None:
+def _followed_row(field: Field, shape: tuple[int, ...], axes: list[set[int]]) -> TokenLayout | None:
     """How one axis of three holds all places in a row, if its axes say so."""
     if len(axes) != 3 or sum(map(bool, axes)) != 1:
         return None
     at = [bool(carried) for carried in axes].index(True)
-    found = _row_of_tokens(field.dims[at])
+    row = _row_of_tokens(field.dims[at])
     images = next((axis for axis in range(3) if axis != at and shape[axis] == 1), None)
-    if found is None or images is None:
+    if row is None or images is None:
         return None
-    letters = {at: found[0], images: "n", 3 - at - images: "c"}
-    return Form("".join(letters[axis] for axis in range(3)), found[1])
+    letters = {at: row[0], images: "n", 3 - at - images: "c"}
+    return TokenLayout("".join(letters[axis] for axis in range(3)), row[1])
 
 
-def _three(seen: Frame | Op, field: Field, axes: list[set[int]], grids: Grids) -> Reading:
-    shape = seen.output_shape
-    _shuffled(field, grids)
-    if not any(axes) or grids.given is not None:
+def _three(event: ModuleCall | Op, field: Field, axes: list[set[int]], grids: Grids) -> Reading:
+    shape = event.output_shape
+    _note_shuffle(field, grids)
+    if not any(axes) or grids.asked is not None:
         form = grids.form(shape)
-        if form is not None and shape[-1] == shape[-2] and _makes_weights(seen):
+        if form is not None and shape[-1] == shape[-2] and _makes_weights(event):
             return "weights of an attention", None
         if form is not None:
             return "tokens in place of height and width", form
-    if grids.given is not None:
-        return f"{NO_PLACES} and not the tokens of a grid of {grids.given[0]} × {grids.given[1]}", None
+    if grids.asked is not None:
+        return f"{NO_PLACES} and not the tokens of a grid of {grids.asked[0]} × {grids.asked[1]}", None
     return NO_PLACES, None
 
 
-def _shuffled(field: Field, grids: Grids) -> None:
+def _note_shuffle(field: Field, grids: Grids) -> None:
     """Remember how many tokens are in another order than that of a grid."""
     for dim in field.dims:
         carried = {reach.axis for _, reach in dim if reach is not None}
@@ -121,21 +121,21 @@ def _axes(field: Field) -> list[set[int]]:
     return [{reach.axis for _, reach in dim if reach is not None} for dim in field.dims]
 
 
-def _mixes_last_axis(seen: Frame | Op) -> bool:
-    if isinstance(seen, Frame):
-        return isinstance(seen.module, nn.Linear)
-    return kind_of_call(seen.name) in ("attention", "linear")
+def _mixes_last_axis(event: ModuleCall | Op) -> bool:
+    if isinstance(event, ModuleCall):
+        return isinstance(event.module, nn.Linear)
+    return kind_of_call(event.name) in ("attention", "linear")
 
 
-def _makes_weights(seen: Frame | Op) -> bool:
+def _makes_weights(event: ModuleCall | Op) -> bool:
     """Whether it makes weights of one token for each other one."""
-    if isinstance(seen, Frame):
-        return isinstance(seen.module, nn.Softmax)
-    return seen.name in ("softmax", "bmm", "baddbmm", "matmul")
+    if isinstance(event, ModuleCall):
+        return isinstance(event.module, nn.Softmax)
+    return event.name in ("softmax", "bmm", "baddbmm", "matmul")
 
 
-def _is_inside_attention(seen: Frame | Op) -> bool:
-    around = seen.parent if isinstance(seen, Frame) else seen.frame
+def _is_inside_attention(event: ModuleCall | Op) -> bool:
+    around = event.parent if isinstance(event, ModuleCall) else event.frame
     while around is not None:
         if is_attention(around.module):
             return True

@@ -17,7 +17,7 @@ from the output to maps (N, C, h, w) that picks and rearranges its numbers."""
 
 
 @dataclass(frozen=True)
-class Form:
+class TokenLayout:
     """Where in a tensor the maps are.
 
     Attributes:
@@ -54,7 +54,7 @@ class Form:
         """The maps in ``tensor``, (N, C, h, w), as a view of it.
 
         Example:
-            >>> Form("ntc", (1, 2), before=1).maps(torch.tensor([[[7.0], [1.0], [2.0]]])).tolist()
+            >>> TokenLayout("ntc", (1, 2), before=1).maps(torch.tensor([[[7.0], [1.0], [2.0]]])).tolist()
             [[[[1.0, 2.0]]]]
         """
         order, (rows, columns) = self.order, self.grid
@@ -77,16 +77,16 @@ class Form:
         rows, columns = self.grid
         if not self.has_tokens or (self.followed and not self.before and not self.behind):
             return ()
-        used = rows * columns
-        there = used + self.before + self.behind
-        if used == there:
+        count = rows * columns
+        there = count + self.before + self.behind
+        if count == there:
             return (f"the {there} tokens were read as a {rows} × {columns} map",)
         dropped = []
         if self.before:
             dropped.append("class token" if self.before == 1 else f"first {self.before} tokens")
         if self.behind:
             dropped.append("last token" if self.behind == 1 else f"last {self.behind} tokens")
-        return (f"{' and '.join(dropped)} dropped: {used} of {there} tokens form a {rows} × {columns} map",)
+        return (f"{' and '.join(dropped)} dropped: {count} of {there} tokens form a {rows} × {columns} map",)
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,13 @@ class CustomForm:
             InputError: it is not (N, C, h, w), or holds other numbers than ``tensor`` or some of them twice, so that
                 the gradient for it is not that for the layer's output.
         """
-        index, found = self._index(tensor), self._call(tensor)
-        shown = tensor.reshape(-1)[index]
-        if found.shape != index.shape or not torch.equal(found.isnan(), shown.isnan()):
+        index, maps = self._index(tensor), self._call(tensor)
+        picked = tensor.reshape(-1)[index]
+        if maps.shape != index.shape or not torch.equal(maps.isnan(), picked.isnan()):
             raise self._error(tensor, "it changes them")
-        if not torch.equal(found.nan_to_num(), shown.nan_to_num()):
+        if not torch.equal(maps.nan_to_num(), picked.nan_to_num()):
             raise self._error(tensor, "it changes them")
-        return found
+        return maps
 
     def put(self, maps: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:
         """A copy of ``tensor`` in which what the function picks is ``maps``."""
@@ -140,26 +140,26 @@ class CustomForm:
 
     def _call(self, tensor: torch.Tensor) -> torch.Tensor:
         try:
-            found: Any = self.function(tensor)
+            maps: Any = self.function(tensor)
         except CnnWidgetsError:
             raise
         except Exception as error:
             raise self._error(tensor, f"it raised {type(error).__name__}: {error}") from error
-        if not isinstance(found, torch.Tensor):
-            raise self._error(tensor, f"it returned {type(found).__name__}")
+        if not isinstance(maps, torch.Tensor):
+            raise self._error(tensor, f"it returned {type(maps).__name__}")
         images = self.batch if len(tensor) == self.batch else None
-        if found.ndim != 4 or 0 in found.shape or (images is not None and len(found) != images):
-            raise self._error(tensor, f"it returned {tuple(found.shape)}")
-        return found
+        if maps.ndim != 4 or 0 in maps.shape or (images is not None and len(maps) != images):
+            raise self._error(tensor, f"it returned {tuple(maps.shape)}")
+        return maps
 
-    def _error(self, tensor: torch.Tensor, what: str) -> InputError:
+    def _error(self, tensor: torch.Tensor, fault: str) -> InputError:
         return InputError(
             f"tokens must turn the layer's output, {tuple(tensor.shape)}, into maps (N, C, h, w) by picking and "
-            f"rearranging its numbers, as in lambda x: x[:, 1:].unflatten(1, (14, 14)).permute(0, 3, 1, 2); {what}."
+            f"rearranging its numbers, as in lambda x: x[:, 1:].unflatten(1, (14, 14)).permute(0, 3, 1, 2); {fault}."
         )
 
 
-AnyForm = Form | CustomForm
+AnyForm = TokenLayout | CustomForm
 
 
 def checked_tokens(tokens: Any) -> Tokens:

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from cnnwidgets.core.nested import tensors
 
 from . import axes, moves, windows  # noqa: F401 (their rules register themselves)
-from .call import RULES, Call, NoRule, elementwise, is_pointwise, mixed, unplaced, words
+from .call import RULES, NoRule, RuleCall, elementwise, is_pointwise, mixed, unplaced, words
 from .field import Field, settled
 
 
-def output_field(call: Call, inputs: Sequence[Field]) -> Field:
+def output_field(call: RuleCall, inputs: Sequence[Field]) -> Field:
     """The field of ``call.output``, of a call that read tensors with these fields."""
     shape = tuple(call.output.shape)
     rule = RULES.get(call.name)
@@ -39,7 +39,7 @@ _IN_PLACE = words(
 _PRODUCTS = words("matmul mm bmm rmatmul baddbmm addbmm einsum")
 
 
-def _stays(call: Call) -> bool:
+def _stays(call: RuleCall) -> bool:
     """Whether a function that mixes positions leaves them where they were; of products, those of an attention do."""
     if call.name in _PRODUCTS:
         return all(call.lookup(value) is not None for value in tensors((call.args, call.kwargs)))

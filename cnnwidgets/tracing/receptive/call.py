@@ -12,12 +12,12 @@ import torch
 
 from cnnwidgets.core.nested import tensors
 
-from .field import Dim, Field, combined, moved_by, plain, reach_of, smeared, unfollowed
+from .field import Dim, Field, combined, moved_by, plain_dim, reach_of, smeared, unfollowed
 from .interval import PADDING, Reach, scattered
 
 
 @dataclass(frozen=True)
-class Call:
+class RuleCall:
     """One torch call, as its rule sees it."""
 
     name: str
@@ -54,7 +54,7 @@ class NoRule(Exception):
     """The rule does not cover this call."""
 
 
-Rule = Callable[[Call], Field]
+Rule = Callable[[RuleCall], Field]
 """``rule(call)``: the field of ``call.output``."""
 RULES: dict[str, Rule] = {}
 
@@ -105,7 +105,7 @@ _SAME_PLACE = words(
 )
 
 
-def rule(*names: str) -> Callable[[Rule], Rule]:
+def field_rule(*names: str) -> Callable[[Rule], Rule]:
     """Register a rule for functions of these names."""
 
     def register(function: Rule) -> Rule:
@@ -115,19 +115,19 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
     return register
 
 
-def fields_of(call: Call) -> list[Field]:
+def fields_of(call: RuleCall) -> list[Field]:
     """The fields of all tensors that the call read."""
-    found = []
+    fields = []
     for value in tensors((call.args, call.kwargs)):
         field = call.lookup(value)
         if field is not None:
-            found.append(field)
-    if not found:
+            fields.append(field)
+    if not fields:
         raise NoRule
-    return found
+    return fields
 
 
-def elementwise(call: Call) -> Field:
+def elementwise(call: RuleCall) -> Field:
     """The rule for functions that combine elements at the same place, with broadcasting."""
     return combined(fields_of(call), call.output.shape)
 
@@ -146,10 +146,10 @@ def slid(dim: Dim, size: int, kernel: int, stride: int, padding: int, dilation: 
     first = -padding
     last = first + (kernel - 1) * dilation
     if reach.order:
-        return plain(size, _slid_order(reach, [o * stride + (first + last) // 2 for o in range(size)]))
+        return plain_dim(size, _slid_order(reach, [o * stride + (first + last) // 2 for o in range(size)]))
     if not reach.lo or reach.length:
-        return plain(size, replace(reach.unplaced(), stride=reach.stride * stride))
-    return plain(size, reach.through(1, stride, lambda o: (o * stride + first, o * stride + last), size))
+        return plain_dim(size, replace(reach.unplaced(), stride=reach.stride * stride))
+    return plain_dim(size, reach.through(1, stride, lambda o: (o * stride + first, o * stride + last), size))
 
 
 def unslid(dim: Dim, size: int) -> Dim:
@@ -159,11 +159,11 @@ def unslid(dim: Dim, size: int) -> Dim:
         NoRule: it carries places of the image, in order.
     """
     if not any(reach is not None for _, reach in dim):
-        return plain(size)
+        return plain_dim(size)
     by = moved_by(dim) or (None if dim[0][1] is not None else "channels laid beside each other")
     if by is None:
         raise NoRule
-    return plain(size, scattered(by))
+    return plain_dim(size, scattered(by))
 
 
 def _slid_order(reach: Reach, centres: list[int]) -> Reach:
@@ -174,8 +174,8 @@ def _slid_order(reach: Reach, centres: list[int]) -> Reach:
     return reach.ordered([reach.order[centre] if centre in inside else PADDING for centre in centres], reach.by)
 
 
-def with_dim(field: Field, place: int, dim: Dim) -> Field:
+def with_dim(field: Field, at: int, dim: Dim) -> Field:
     """``field`` with another dim at ``place``."""
     dims = list(field.dims)
-    dims[place] = dim
+    dims[at] = dim
     return Field(tuple(dims))

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from .interval import SCATTERED, Reach, pixels, scattered, whole
+from .interval import SCATTERED, Reach, pixels, scattered, whole_axis
 
-__all__ = ["Dim", "Factor", "Field", "Reach", "combined", "mixed_along", "moved_by", "of_input", "pixels", "plain",
-           "reach_of", "reshaped", "smeared", "unfollowed", "untagged", "whole"]  # fmt: skip
+__all__ = ["Dim", "Factor", "Field", "Reach", "combined", "mixed_along", "moved_by", "of_input", "pixels", "plain_dim",
+           "reach_of", "reshaped", "smeared", "unfollowed", "untagged", "whole_axis"]  # fmt: skip
 
 Factor = tuple[int, "Reach | None"]
 """A size, and what positions along it see; None where it is no image axis (batch, channels)."""
@@ -34,35 +34,28 @@ class Field:
 
     def along(self, axis: int) -> Reach | None:
         """The reach along image ``axis``, if exactly one whole dim carries it."""
-        found = [dim[0][1] for dim in self.dims if len(dim) == 1 and dim[0][1] is not None and dim[0][1].axis == axis]
-        return found[0] if len(found) == 1 else None
-
-    def position(self, axis: int) -> int | None:
-        """The dim that carries image ``axis`` alone."""
-        for index, dim in enumerate(self.dims):
-            if len(dim) == 1 and dim[0][1] is not None and dim[0][1].axis == axis:
-                return index
-        return None
+        dims = [dim for dim in self.dims if len(dim) == 1 and dim[0][1] is not None and dim[0][1].axis == axis]
+        return dims[0][0][1] if len(dims) == 1 else None
 
 
-def plain(size: int, reach: Reach | None = None) -> Dim:
+def plain_dim(size: int, reach: Reach | None = None) -> Dim:
     """A dim of one factor."""
     if size == 1 and reach is not None and reach.is_moved:
-        reach = None if reach.axis == SCATTERED else whole(reach.axis)
+        reach = None if reach.axis == SCATTERED else whole_axis(reach.axis)
     return ((size, reach),)
 
 
 def moved_by(dim: Dim) -> str | None:
     """What moved positions along ``dim``, so that they are not in the order of the image; None if nothing has."""
-    seen: set[int] = set()
+    axes: set[int] = set()
     for _, reach in dim:
         if reach is None:
             continue
         if reach.is_moved:
             return reach.by
-        if reach.axis in seen:
+        if reach.axis in axes:
             return "windows put together in another order"
-        seen.add(reach.axis)
+        axes.add(reach.axis)
     return None
 
 
@@ -73,10 +66,10 @@ def reach_of(dim: Dim) -> Reach | None:
 
 def of_input(shape: Sequence[int]) -> Field:
     """The field of the network's input: its last two axes are height and width."""
-    dims = [plain(size) for size in shape]
+    dims = [plain_dim(size) for size in shape]
     if len(shape) >= 3:
         dims[-2:] = [
-            plain(size, replace(pixels(axis), bounds=(0, size - 1)))
+            plain_dim(size, replace(pixels(axis), bounds=(0, size - 1)))
             for axis, size in zip("hw", shape[-2:], strict=True)
         ]
     return Field(tuple(dims))
@@ -84,7 +77,7 @@ def of_input(shape: Sequence[int]) -> Field:
 
 def untagged(shape: Iterable[int]) -> Field:
     """A tensor whose every element may depend on the whole input."""
-    return Field(tuple(plain(size) for size in shape))
+    return Field(tuple(plain_dim(size) for size in shape))
 
 
 def unfollowed(fields: Sequence[Field], shape: Sequence[int]) -> Field:
@@ -94,7 +87,7 @@ def unfollowed(fields: Sequence[Field], shape: Sequence[int]) -> Field:
         return untagged(shape)
     images = [math.prod(size for size, _ in field.dims[0]) for field in fields if field.dims]
     return Field(
-        tuple(plain(size, None if place == 0 and size in images else scattered(by)) for place, size in enumerate(shape))
+        tuple(plain_dim(size, None if at == 0 and size in images else scattered(by)) for at, size in enumerate(shape))
     )
 
 
@@ -115,11 +108,11 @@ def settled(field: Field) -> Field:
 
 def smeared(field: Field, axes: Iterable[int] | None = None) -> Field:
     """``field`` after an operation that mixes all positions along ``axes`` (all, if None)."""
-    chosen = None if axes is None else set(axes)
+    mixed_axes = None if axes is None else set(axes)
 
     def spread(factor: Factor) -> Factor:
         size, reach = factor
-        if reach is None or (chosen is not None and reach.axis not in chosen):
+        if reach is None or (mixed_axes is not None and reach.axis not in mixed_axes):
             return factor
         return size, reach.everywhere()
 
@@ -146,14 +139,14 @@ def combined(fields: Sequence[Field], shape: Sequence[int]) -> Field:
 def _merged_dims(parts: Sequence[Dim], size: int) -> Dim:
     tagged = [part for part in parts if any(reach is not None for _, reach in part)]
     if not tagged:
-        return plain(size)
+        return plain_dim(size)
     first = tagged[0]
     if all(part == first for part in tagged) and math.prod(length for length, _ in first) == size:
         return first
     by = next((by for by in map(moved_by, tagged) if by is not None), None)
     several = [part for part in tagged if math.prod(length for length, _ in part) > 1]
     if by is not None and any(_orders(part) != _orders(several[0]) for part in several):
-        return plain(size, scattered(by))
+        return plain_dim(size, scattered(by))
     if all([length for length, _ in part] == [length for length, _ in first] for part in tagged) and (
         math.prod(length for length, _ in first) == size
     ):
@@ -162,12 +155,12 @@ def _merged_dims(parts: Sequence[Dim], size: int) -> Dim:
         )
     reaches = [reach for part in tagged for _, reach in part if reach is not None]
     if len({reach.axis for reach in reaches}) > 1:
-        return plain(size, scattered(by or "rows and columns added to each other"))
+        return plain_dim(size, scattered(by or "rows and columns added to each other"))
     same_length = [part for part in tagged if len(part) == 1 and part[0][0] == size]
     if len(same_length) == len(tagged):
-        return plain(size, _union(reaches, size))
+        return plain_dim(size, _union(reaches, size))
     longest = max(tagged, key=lambda part: math.prod(length for length, _ in part))
-    return plain(size, next(reach for _, reach in longest if reach is not None).everywhere())
+    return plain_dim(size, next(reach for _, reach in longest if reach is not None).everywhere())
 
 
 def _orders(dim: Dim) -> list[tuple[int, int | None, tuple[int, ...]]]:
@@ -175,8 +168,8 @@ def _orders(dim: Dim) -> list[tuple[int, int | None, tuple[int, ...]]]:
 
 
 def _union(reaches: Sequence[Reach | None], length: int) -> Reach | None:
-    known = [reach for reach in reaches if reach is not None]
-    return functools.reduce(lambda a, b: a.union(b, length), known) if known else None
+    carried = [reach for reach in reaches if reach is not None]
+    return functools.reduce(lambda a, b: a.union(b, length), carried) if carried else None
 
 
 def reshaped(field: Field, shape: Sequence[int]) -> Field:
@@ -187,7 +180,7 @@ def reshaped(field: Field, shape: Sequence[int]) -> Field:
     waiting.reverse()
     dims: list[Dim] = []
     for size in shape:
-        taken: list[Factor] = []
+        factors: list[Factor] = []
         have = 1
         while have < size:
             need = size // have
@@ -200,24 +193,24 @@ def reshaped(field: Field, shape: Sequence[int]) -> Field:
                 waiting.append((length // need, inner))
                 reach = None if inner is None else replace(inner, stride=inner.stride * (length // need))
                 length = need
-            taken.append((length, reach))
+            factors.append((length, reach))
             have *= length
-        dims.append(_folded(taken) if taken else plain(size))
+        dims.append(_merged_factors(factors) if factors else plain_dim(size))
     return Field(tuple(dims))
 
 
-def _folded(factors: list[Factor]) -> Dim:
+def _merged_factors(factors: list[Factor]) -> Dim:
     """Neighbouring factors that belong together become one."""
     merged: list[Factor] = []
     for factor in factors:
         if merged and _are_one(merged[-1], factor):
-            merged[-1] = _joined(merged[-1], factor)
+            merged[-1] = _joined_factors(merged[-1], factor)
         else:
             merged.append(factor)
     return tuple(merged)
 
 
-def _joined(outer: Factor, inner: Factor) -> Factor:
+def _joined_factors(outer: Factor, inner: Factor) -> Factor:
     (count, before), (size, after) = outer, inner
     if before is None or after is None:
         return count * size, after

@@ -91,7 +91,7 @@ class Reach:
             return replace(self, order=tuple(order), by=by, sees_all=bool(self.lo), stride=1)
         base = replace(self, order=(), by="")
         if not base.is_placed:
-            return whole(self.axis)
+            return whole_axis(self.axis)
         return base.through(1, step, lambda position: (order[0] + position * step,) * 2, len(order))
 
     @property
@@ -126,20 +126,20 @@ class Reach:
             return self.unplaced()
         repeat = len(self.lo) // math.gcd(len(self.lo), step)
         if repeat * period > _LONGEST_PERIOD:
-            return whole(self.axis)
+            return whole_axis(self.axis)
         reads = [self._across(*taps(position)) for position in range(repeat * period)]
-        made = replace(
+        reach = replace(
             self,
             step=repeat * step * self.step // len(self.lo),
             lo=tuple(first for first, _ in reads),
             hi=tuple(last for _, last in reads),
         )
-        return replace(made, bounds=made._cut(size)) if size and self.bounds else made  # noqa: SLF001 (its own kind)
+        return replace(reach, bounds=reach._cut(size)) if size and self.bounds else reach  # noqa: SLF001 (its own kind)
 
     def _across(self, first: int, last: int) -> tuple[int, int]:
         """First and last input pixel that positions ``first`` to ``last`` see."""
-        one, other = self.at(first), self.at(last)
-        return min(one[0], other[0]), max(one[1], other[1])
+        start, end = self.at(first), self.at(last)
+        return min(start[0], end[0]), max(start[1], end[1])
 
     def _cut(self, size: int) -> tuple[int, int] | None:
         """``bounds``, within what ``size`` positions see."""
@@ -188,8 +188,8 @@ class Reach:
         return max(abs(after - before) for before, after in itertools.pairwise(centres))
 
 
-def _hull(one: tuple[int, int] | None, other: tuple[int, int] | None) -> tuple[int, int] | None:
-    return (min(one[0], other[0]), max(one[1], other[1])) if one and other else None
+def _hull(start: tuple[int, int] | None, end: tuple[int, int] | None) -> tuple[int, int] | None:
+    return (min(start[0], end[0]), max(start[1], end[1])) if start and end else None
 
 
 def pixels(axis: str) -> Reach:
@@ -197,7 +197,7 @@ def pixels(axis: str) -> Reach:
     return Reach("hw".index(axis), 1, (0,), (0,))
 
 
-def whole(axis: int) -> Reach:
+def whole_axis(axis: int) -> Reach:
     """Each position sees everything along ``axis``."""
     return Reach(axis)
 

@@ -15,35 +15,35 @@ import torch
 
 from cnnwidgets.core.nested import tensors
 
-from .call import Call, NoRule, each, elementwise, fields_of, rule, slid, with_dim
-from .field import Dim, Field, combined, plain, reach_of, unfollowed
+from .call import NoRule, RuleCall, each, elementwise, field_rule, fields_of, slid, with_dim
+from .field import Dim, Field, combined, plain_dim, reach_of, unfollowed
 from .interval import scattered
 
 
-def taken(field: Field, place: int, index: Sequence[int], by: str) -> Field:
+def positions_at(field: Field, at: int, index: Sequence[int], by: str) -> Field:
     """``field`` with the positions ``index`` of the dim at ``place``, in that order."""
-    dim = field.dims[place]
+    dim = field.dims[at]
     size = math.prod(length for length, _ in dim)
-    if size == 1 or not holds_places(field, place):
-        return with_dim(field, place, plain(len(index)))
+    if size == 1 or not holds_places(field, at):
+        return with_dim(field, at, plain_dim(len(index)))
     index = [position % size for position in index]
     if index == list(range(size)):
         return field
     reach = dim[0][1]
     alone = len(dim) == 1 and reach is not None and sum(_carries(other, reach.axis) for other in field.dims) == 1
     if not alone or reach is None or len(reach.order) not in (0, size) or not index:
-        return with_dim(field, place, plain(len(index), scattered(by)))
-    if not reach.order and _steps(index) is not None:
-        return with_dim(field, place, slid(dim, len(index), 1, _steps(index) or 1, -index[0], 1))
+        return with_dim(field, at, plain_dim(len(index), scattered(by)))
+    if not reach.order and _even_step(index) is not None:
+        return with_dim(field, at, slid(dim, len(index), 1, _even_step(index) or 1, -index[0], 1))
     if reach.axis not in (0, 1):
-        return with_dim(field, place, plain(len(index), reach))
+        return with_dim(field, at, plain_dim(len(index), reach))
     order = reach.order or range(size)
-    return with_dim(field, place, plain(len(index), reach.ordered([order[position] for position in index], by)))
+    return with_dim(field, at, plain_dim(len(index), reach.ordered([order[position] for position in index], by)))
 
 
-def holds_places(field: Field, place: int) -> bool:
+def holds_places(field: Field, at: int) -> bool:
     """Whether places of the image may lie along the dim at ``place``."""
-    if any(reach is not None for _, reach in field.dims[place]):
+    if any(reach is not None for _, reach in field.dims[at]):
         return True
     return not field.axes() >= {0, 1} and not any(reach.axis == 2 for d in field.dims for _, reach in d if reach)
 
@@ -52,7 +52,7 @@ def _carries(dim: Dim, axis: int) -> bool:
     return any(reach is not None and reach.axis == axis for _, reach in dim)
 
 
-def _steps(index: Sequence[int]) -> int | None:
+def _even_step(index: Sequence[int]) -> int | None:
     """The one step between the numbers of ``index``, if they go up in such."""
     jumps = {after - before for before, after in itertools.pairwise(index)}
     step = jumps.pop() if jumps else 1
@@ -61,51 +61,51 @@ def _steps(index: Sequence[int]) -> int | None:
 
 def lost(field: Field, shape: Sequence[int], by: str) -> Field:
     """A tensor of this shape into which the places of ``field`` went in an unknown order."""
-    return unfollowed([Field((*field.dims[:1], plain(2, scattered(by))))], shape)
+    return unfollowed([Field((*field.dims[:1], plain_dim(2, scattered(by))))], shape)
 
 
-@rule("roll")
-def _rolled(call: Call) -> Field:
+@field_rule("roll")
+def _rolled(call: RuleCall) -> Field:
     field, dims = call.source, call.get(2, "dims")
     shifts = each(call.get(1, "shifts"), 1)
     if dims is None or dims in ((), []):
         if all(shift % call.output.numel() == 0 for shift in shifts):
             return field
         return lost(field, call.output.shape, "torch.roll")
-    for shift, place in zip(shifts, each(dims, 1), strict=True):
-        size = call.output.shape[place]
-        field = taken(field, place, [(position - int(shift)) % size for position in range(size)], "torch.roll")
+    for shift, at in zip(shifts, each(dims, 1), strict=True):
+        size = call.output.shape[at]
+        field = positions_at(field, at, [(position - int(shift)) % size for position in range(size)], "torch.roll")
     return field
 
 
-@rule("flip", "fliplr", "flipud")
-def _flipped(call: Call) -> Field:
+@field_rule("flip", "fliplr", "flipud")
+def _flipped(call: RuleCall) -> Field:
     field = call.source
     mirrored = {"fliplr": (1,), "flipud": (0,)}.get(call.name) or each(call.rest(1, "dims"), 1)
-    for place in mirrored:
-        backwards = range(call.output.shape[place] - 1, -1, -1)
-        field = taken(field, place, backwards, f"torch.{call.name}")
+    for at in mirrored:
+        backwards = range(call.output.shape[at] - 1, -1, -1)
+        field = positions_at(field, at, backwards, f"torch.{call.name}")
     return field
 
 
-@rule("index_select")
-def _index_selected(call: Call) -> Field:
-    place = call.get(1, "dim") % len(call.source.dims)
-    return indexed(call, (*[slice(None)] * place, call.get(2, "index")), "torch.index_select")
+@field_rule("index_select")
+def _index_selected(call: RuleCall) -> Field:
+    at = call.get(1, "dim") % len(call.source.dims)
+    return indexed(call, (*[slice(None)] * at, call.get(2, "index")), "torch.index_select")
 
 
-@rule(
+@field_rule(
     "rot90", "gather", "take_along_dim", "sort", "msort", "argsort", "topk", "kthvalue", "scatter", "scatter_add",
     "scatter_reduce", "index_add", "index_copy", "index_reduce", "take", "masked_select", "masked_scatter",
     "index_put", "put", "grid_sample", "grid_sampler",
 )  # fmt: skip
-def _anywhere(call: Call) -> Field:
+def _anywhere(call: RuleCall) -> Field:
     by = "grid_sample" if call.name.startswith("grid_sample") else f"torch.{call.name}"
     return lost(fields_of(call)[0], call.output.shape, by)
 
 
-@rule("setitem")
-def _set(call: Call) -> Field:
+@field_rule("setitem")
+def _set(call: RuleCall) -> Field:
     if call.lookup(call.args[2]) is not None and any(True for _ in tensors(call.args[1])):
         return lost(fields_of(call)[0], call.output.shape, "an index")
     before, value = call.lookup(call.args[0]), call.lookup(call.args[2])
@@ -118,10 +118,10 @@ def _set(call: Call) -> Field:
 
 def _written_by_slices(key: Sequence[Any], value: Field, shape: tuple[int, ...]) -> Field:
     """What a tensor of this shape holds where ``value`` was written to a part of it."""
-    used = sum(part is not None and part is not Ellipsis for part in key)
+    indexed_dims = sum(part is not None and part is not Ellipsis for part in key)
     parts: list[Any] = []
     for part in key if Ellipsis in key else (*key, Ellipsis):
-        parts += [slice(None)] * (len(shape) - used) if part is Ellipsis else [part]
+        parts += [slice(None)] * (len(shape) - indexed_dims) if part is Ellipsis else [part]
     waiting = list(value.dims)
     sizes = iter(reversed(shape))
     dims: list[Dim] = []
@@ -130,13 +130,13 @@ def _written_by_slices(key: Sequence[Any], value: Field, shape: tuple[int, ...])
             waiting = waiting[:-1]
             continue
         size = next(sizes)
-        dim = waiting.pop() if isinstance(part, slice) and waiting else plain(1)
+        dim = waiting.pop() if isinstance(part, slice) and waiting else plain_dim(1)
         start, _, step = part.indices(size) if isinstance(part, slice) else (0, size, 1)
-        dims.insert(0, laid(dim, size, start, step))
+        dims.insert(0, laid_out(dim, size, start, step))
     return Field(tuple(dims))
 
 
-def laid(dim: Dim, size: int, start: int, step: int = 1) -> Dim:
+def laid_out(dim: Dim, size: int, start: int, step: int = 1) -> Dim:
     """One of ``size`` positions, on every ``step``-th of which from ``start`` on lie those of ``dim``.
 
     Raises:
@@ -148,41 +148,41 @@ def laid(dim: Dim, size: int, start: int, step: int = 1) -> Dim:
     if reach is None or step == 1:
         return slid(dim, size, 1, 1, start, 1)
     if step < 0 or not reach.is_placed:
-        return plain(size, scattered("an index"))
-    return plain(size, reach.through(step, 1, lambda o: ((o - start) // step,) * 2, size))
+        return plain_dim(size, scattered("an index"))
+    return plain_dim(size, reach.through(step, 1, lambda o: ((o - start) // step,) * 2, size))
 
 
-@rule("repeat", "tile")
-def _repeated(call: Call) -> Field:
+@field_rule("repeat", "tile")
+def _tiled(call: RuleCall) -> Field:
     field = call.source
     times = [int(value) for value in call.rest(1, "repeats", "dims")]
     times = [1] * (call.output.ndim - len(times)) + times
-    dims = [plain(1)] * (call.output.ndim - len(field.dims)) + list(field.dims)
-    for place, (count, size) in enumerate(zip(times, call.output.shape, strict=True)):
+    dims = [plain_dim(1)] * (call.output.ndim - len(field.dims)) + list(field.dims)
+    for at, (count, size) in enumerate(zip(times, call.output.shape, strict=True)):
         if count > 1:
             single = size == count
-            holds = not single and any(reach is not None for _, reach in dims[place])
-            dims[place] = plain(size, scattered(f"torch.{call.name}") if holds else None)
+            holds = not single and any(reach is not None for _, reach in dims[at])
+            dims[at] = plain_dim(size, scattered(f"torch.{call.name}") if holds else None)
     return Field(tuple(dims))
 
 
-def indexed(call: Call, key: Sequence[Any], by: str) -> Field:
+def indexed(call: RuleCall, key: Sequence[Any], by: str) -> Field:
     """The field after an index by tensors, lists or masks among slices; followed where there is one, beside whole dims.
 
     Raises:
         NoRule: no such index reaches places of the image.
     """
     field = call.source
-    dims = [(place, part) for place, part in _dims_of(field, key) if isinstance(part, torch.Tensor | list)]
+    dims = [(at, part) for at, part in _dims_of(field, key) if isinstance(part, torch.Tensor | list)]
     others = [part for part in key if not isinstance(part, torch.Tensor | list)]
     if len(dims) == 1 and all(part in (Ellipsis, slice(None)) for part in others) and call.lookup(dims[0][1]) is None:
-        place, values = dims[0][0], torch.as_tensor(dims[0][1])
+        at, values = dims[0][0], torch.as_tensor(dims[0][1])
         if values.dtype in (torch.bool, torch.uint8):
             values = values.nonzero()[:, 0]
         if values.ndim <= 1:
-            return taken(field, place, values.reshape(-1).tolist(), by)
+            return positions_at(field, at, values.reshape(-1).tolist(), by)
     sizes = [math.prod(size for size, _ in dim) for dim in field.dims]
-    if any(holds_places(field, place) and sizes[place] > 1 for place, _ in dims):
+    if any(holds_places(field, at) and sizes[at] > 1 for at, _ in dims):
         return lost(field, call.output.shape, by)
     raise NoRule
 
@@ -191,12 +191,12 @@ def _dims_of(field: Field, key: Sequence[Any]) -> list[tuple[int, Any]]:
     """Each part of ``key`` with the dim that it indexes; a mask of several axes counts for each."""
     widths = [_width(part) for part in key]
     dims: list[tuple[int, Any]] = []
-    place = 0
+    at = 0
     for part, width in zip(key, widths, strict=True):
         if part is Ellipsis:
-            place += len(field.dims) - sum(widths)
-        dims += [(place + offset, part) for offset in range(width)]
-        place += width
+            at += len(field.dims) - sum(widths)
+        dims += [(at + offset, part) for offset in range(width)]
+        at += width
     return dims
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from .call import Call, NoRule, each, rule, slid, unslid
-from .field import Dim, Field, plain, reach_of, whole
+from .call import NoRule, RuleCall, each, field_rule, slid, unslid
+from .field import Dim, Field, plain_dim, reach_of, whole_axis
 
 
-@rule("conv1d", "conv2d", "conv3d")
-def _convolution(call: Call) -> Field:
+@field_rule("conv1d", "conv2d", "conv3d")
+def _convolution_field(call: RuleCall) -> Field:
     weight = call.get(1, "weight")
     count = weight.ndim - 2
     kernel = tuple(weight.shape[2:])
@@ -46,12 +46,12 @@ def _windowed(
     )
     before = list(field.dims[:-count])
     if mixes_channels:
-        before[-1] = plain(output.shape[-count - 1])
+        before[-1] = plain_dim(output.shape[-count - 1])
     return Field((*before, *spatial))
 
 
-@rule("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
-def _transposed(call: Call) -> Field:
+@field_rule("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+def _transposed(call: RuleCall) -> Field:
     weight = call.get(1, "weight")
     count = weight.ndim - 2
     strides = each(call.get(3, "stride", 1), count)
@@ -67,7 +67,7 @@ def _transposed(call: Call) -> Field:
             o: int, stride: int = stride, padding: int = padding, dilation: int = dilation, kernel: int = kernel
         ) -> tuple[int, int]:
             places = [o + padding - k * dilation for k in range(kernel)]
-            read = [place // stride for place in places if place % stride == 0]
+            read = [at // stride for at in places if at % stride == 0]
             return (min(read), max(read)) if read else (places[0] // stride,) * 2
 
         dim = field.dims[len(field.dims) - count + axis]
@@ -75,31 +75,31 @@ def _transposed(call: Call) -> Field:
         if reach is None and any(factor is not None for _, factor in dim):
             raise NoRule
         size = call.output.shape[call.output.ndim - count + axis]
-        spatial.append(plain(size, None if reach is None else reach.through(stride, 1, taps, size)))
+        spatial.append(plain_dim(size, None if reach is None else reach.through(stride, 1, taps, size)))
     before = list(field.dims[:-count])
-    before[-1] = plain(call.output.shape[-count - 1])
+    before[-1] = plain_dim(call.output.shape[-count - 1])
     return Field((*before, *spatial))
 
 
-@rule(
+@field_rule(
     "max_pool1d", "max_pool2d", "max_pool3d", "max_pool1d_with_indices", "max_pool2d_with_indices",
     "max_pool3d_with_indices",
 )  # fmt: skip
-def _max_pool(call: Call) -> Field:
-    return _pool(call, 1, dilation=call.get(4, "dilation", 1))
+def _max_pool(call: RuleCall) -> Field:
+    return _pooled_field(call, 1, dilation=call.get(4, "dilation", 1))
 
 
-@rule("avg_pool1d", "avg_pool2d", "avg_pool3d")
-def _average_pool(call: Call) -> Field:
-    return _pool(call, 1, dilation=1)
+@field_rule("avg_pool1d", "avg_pool2d", "avg_pool3d")
+def _average_pool(call: RuleCall) -> Field:
+    return _pooled_field(call, 1, dilation=1)
 
 
-@rule("lp_pool1d", "lp_pool2d", "lp_pool3d")
-def _lp_pool(call: Call) -> Field:
-    return _pool(call, 2, dilation=1)
+@field_rule("lp_pool1d", "lp_pool2d", "lp_pool3d")
+def _lp_pool(call: RuleCall) -> Field:
+    return _pooled_field(call, 2, dilation=1)
 
 
-def _pool(call: Call, at: int, *, dilation: Any) -> Field:
+def _pooled_field(call: RuleCall, at: int, *, dilation: Any) -> Field:
     count = int(next(letter for letter in call.name if letter.isdigit()))
     kernel = each(call.get(at, "kernel_size"), count)
     stride = call.get(at + 1, "stride")
@@ -115,32 +115,34 @@ def _resampled(dim: Dim, size: int, taps: Callable[[int], tuple[int, int]], rati
     reach = reach_of(dim)
     if reach is None:
         return unslid(dim, size)
-    return plain(size, reach.through(ratio.denominator, ratio.numerator, taps, size))
+    return plain_dim(size, reach.through(ratio.denominator, ratio.numerator, taps, size))
 
 
-def _adapted(dim: Dim, size: int) -> Dim:
+def _adaptively_pooled(dim: Dim, size: int) -> Dim:
     length = math.prod(part for part, _ in dim)
     ratio = Fraction(length, size)
     reach = reach_of(dim)
     if size == 1 and length > 1 and reach is not None:
-        return plain(1, whole(reach.axis))
+        return plain_dim(1, whole_axis(reach.axis))
     return _resampled(dim, size, lambda o: (math.floor(o * ratio), math.ceil((o + 1) * ratio) - 1), ratio)
 
 
-@rule(
+@field_rule(
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
     "adaptive_max_pool3d", "adaptive_max_pool1d_with_indices", "adaptive_max_pool2d_with_indices",
     "adaptive_max_pool3d_with_indices",
 )  # fmt: skip
-def _adaptive_pool(call: Call) -> Field:
+def _adaptive_pool(call: RuleCall) -> Field:
     count = int(next(letter for letter in call.name if letter.isdigit()))
     dims = call.source.dims
-    pooled = (_adapted(dim, size) for dim, size in zip(dims[-count:], call.output.shape[-count:], strict=True))
+    pooled = (
+        _adaptively_pooled(dim, size) for dim, size in zip(dims[-count:], call.output.shape[-count:], strict=True)
+    )
     return Field((*dims[:-count], *pooled))
 
 
-@rule("interpolate", "upsample", "upsample_nearest", "upsample_bilinear")
-def _interpolated(call: Call) -> Field:
+@field_rule("interpolate", "upsample", "upsample_nearest", "upsample_bilinear")
+def _interpolated(call: RuleCall) -> Field:
     mode = {"upsample_bilinear": "bilinear"}.get(call.name, call.get(3, "mode", "nearest"))
     aligned = bool(call.get(4, "align_corners")) or call.name == "upsample_bilinear"
     factor = call.get(2, "scale_factor")
@@ -153,13 +155,13 @@ def _interpolated(call: Call) -> Field:
     for dim, size, scale in zip(field.dims[2:], call.output.shape[2:], factors, strict=True):
         length = math.prod(part for part, _ in dim)
         if mode == "area":
-            resampled.append(_adapted(dim, size))
+            resampled.append(_adaptively_pooled(dim, size))
             continue
         ratio = Fraction(length, size) if scale is None else 1 / Fraction(scale).limit_denominator(1000)
         if aligned and mode not in ("nearest", "nearest-exact"):
             ratio = Fraction(length - 1, size - 1) if size > 1 and length > 1 else Fraction(0)
         taps = _interpolation_taps(mode, ratio, aligned, bool(call.get(6, "antialias", False)))
-        resampled.append(plain(size, reach_of(dim)) if ratio == 1 else _resampled(dim, size, taps, ratio))
+        resampled.append(plain_dim(size, reach_of(dim)) if ratio == 1 else _resampled(dim, size, taps, ratio))
     return Field((*field.dims[:2], *resampled))
 
 
@@ -171,40 +173,40 @@ def _interpolation_taps(mode: str, ratio: Fraction, aligned: bool, antialias: bo
             return (math.floor(o * ratio),) * 2
         if mode == "nearest-exact":
             return (math.floor((o + half) * ratio),) * 2
-        place = o * ratio if aligned else (o + half) * ratio - half
+        at = o * ratio if aligned else (o + half) * ratio - half
         reach = 2 if mode == "bicubic" else 1
         width = reach * max(ratio, Fraction(1)) if antialias else Fraction(reach)
         # Weights vanish at the ends of the kernel's support.
-        return math.floor(place - width) + 1, math.ceil(place + width) - 1
+        return math.floor(at - width) + 1, math.ceil(at + width) - 1
 
     return taps
 
 
-@rule("pad")
-def _padded(call: Call) -> Field:
+@field_rule("pad")
+def _padded_field(call: RuleCall) -> Field:
     amounts = list(call.get(1, "pad"))
     dims = list(call.source.dims)
     for back in range(len(amounts) // 2):
-        place = len(dims) - 1 - back
-        before, size = amounts[2 * back], call.output.shape[place]
-        dims[place] = slid(dims[place], size, 1, 1, before, 1)
+        at = len(dims) - 1 - back
+        before, size = amounts[2 * back], call.output.shape[at]
+        dims[at] = slid(dims[at], size, 1, 1, before, 1)
         if call.get(2, "mode") == "circular":  # the border shows the other end
-            dims[place] = tuple((n, None if reach is None else reach.everywhere()) for n, reach in dims[place])
+            dims[at] = tuple((n, None if reach is None else reach.everywhere()) for n, reach in dims[at])
     return Field(tuple(dims))
 
 
-@rule("pixel_shuffle")
-def _shuffled(call: Call) -> Field:
+@field_rule("pixel_shuffle")
+def _pixels_shuffled(call: RuleCall) -> Field:
     ratio = Fraction(1, call.get(1, "upscale_factor"))
     dims = call.source.dims
     spread = (
         _resampled(dim, size, lambda o: (math.floor(o * ratio),) * 2, ratio)
         for dim, size in zip(dims[-2:], call.output.shape[-2:], strict=True)
     )
-    return Field((*dims[:-3], plain(call.output.shape[-3]), *spread))
+    return Field((*dims[:-3], plain_dim(call.output.shape[-3]), *spread))
 
 
-@rule("pixel_unshuffle")
-def _unshuffled(call: Call) -> Field:
+@field_rule("pixel_unshuffle")
+def _unshuffled(call: RuleCall) -> Field:
     factor = call.get(1, "downscale_factor")
     return _windowed(call.source, call.output, 2, (factor,) * 2, (factor,) * 2, (0, 0), (1, 1), mixes_channels=True)

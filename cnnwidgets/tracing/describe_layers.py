@@ -9,12 +9,12 @@ from torch import nn
 
 from cnnwidgets.core.network import Network
 
-from .graph import Graph, LayerCall
+from .graph import LayerCall, LayerGraph
 from .kinds import detail_of_module, kind_of_call, kind_of_module
 from .layers import LayerInfo
-from .layouts.layouts import Layout, judged
+from .layouts.layouts import Layout, layouts_of_recording
 from .receptive.field import Field
-from .recording import Frame, Recording
+from .recorded import ModuleCall, Recording
 
 
 @dataclass
@@ -28,26 +28,27 @@ class Inventory:
     """``id`` of each parameter that belongs to a layer."""
 
 
-def take(recording: Recording, graph: Graph) -> Inventory:
+def describe_layers(recording: Recording, graph: LayerGraph) -> Inventory:
     """Describe every layer and container of a recording."""
     params = dict(Network.of(recording.model).weights)
     by_layer: dict[str, list[LayerCall]] = {}
     for call in graph.calls:
         by_layer.setdefault(call.layer, []).append(call)
-    by_container: dict[str, list[Frame]] = {}
+    by_container: dict[str, list[ModuleCall]] = {}
     for frame in graph.containers:
         by_container.setdefault(frame.name, []).append(frame)
     fields = {name: frames[-1].field for name, frames in by_container.items()}
-    layouts = judged(recording, graph)
+    layouts = layouts_of_recording(recording, graph)
     counted: set[int] = set()
     layers = []
     for name, calls in by_layer.items():
         owned = [value for value in _owned(calls, params) if id(value) not in counted]
         counted.update(id(value) for value in owned)
-        layers.append(_layer(name, calls, owned, recording.input_shape, layouts[calls[-1].seen.id]))
-        fields[name] = calls[-1].seen.field
+        layers.append(_layer_info(name, calls, owned, recording.input_shape, layouts[calls[-1].event.id]))
+        fields[name] = calls[-1].event.field
     containers = [
-        _container(name, frames, recording.input_shape, layouts[frames[-1].id]) for name, frames in by_container.items()
+        _container_info(name, frames, recording.input_shape, layouts[frames[-1].id])
+        for name, frames in by_container.items()
     ]
     return Inventory(layers, containers, fields, counted)
 
@@ -55,50 +56,50 @@ def take(recording: Recording, graph: Graph) -> Inventory:
 def _owned(calls: Iterable[LayerCall], params: dict[str, nn.Parameter]) -> list[nn.Parameter]:
     owned: list[nn.Parameter] = []
     for call in calls:
-        if isinstance(call.seen, Frame):
-            owned += [value for _, value in Network.of(call.seen.module).weights]
+        if isinstance(call.event, ModuleCall):
+            owned += [value for _, value in Network.of(call.event.module).weights]
         else:
-            owned += [params[name] for name in call.seen.params]
+            owned += [params[name] for name in call.event.params]
     return list({id(value): value for value in owned}.values())
 
 
-def _layer(
+def _layer_info(
     name: str, calls: list[LayerCall], owned: list[nn.Parameter], input_shape: tuple[int, ...], layout: Layout
 ) -> LayerInfo:
-    seen = calls[-1].seen
-    reached = seen.field
-    if isinstance(seen, Frame):
-        module = seen.module
-        ops = [op for op in seen.ops if op.name]
+    event = calls[-1].event
+    receptive = event.field
+    if isinstance(event, ModuleCall):
+        module = event.module
+        ops = [op for op in event.ops if op.name]
         names = [op.name for op in ops]
         has_params = bool(Network.of(module).weights)
         kind = kind_of_module(module, names, has_params=has_params)
         title, detail = type(module).__name__, detail_of_module(module, kind, [op.detail for op in ops], names)
     else:
-        title, kind, detail = seen.name, kind_of_call(seen.name), seen.detail
-        if kind in ("attention", "linear") and reached is not None and not reached.axes():
-            reached = None  # (N, heads, tokens, width) is no stack of maps, though it has four axes
-    shape = seen.output_shape
+        title, kind, detail = event.name, kind_of_call(event.name), event.detail
+        if kind in ("attention", "linear") and receptive is not None and not receptive.axes():
+            receptive = None  # (N, heads, tokens, width) is no stack of maps, though it has four axes
+    shape = event.output_shape
     return LayerInfo(
         name=name,
         type=title,
         output_shape=shape,
         params=sum(value.numel() for value in owned),
         trainable=sum(value.numel() for value in owned if value.requires_grad),
-        macs=sum(call.seen.macs for call in calls),
-        receptive_field=_seen(reached, shape, input_shape),
+        macs=sum(call.event.macs for call in calls),
+        receptive_field=_sides_seen(receptive, shape, input_shape),
         calls=len(calls),
-        fields=tuple(_uncut(call.seen.field, call.seen.output_shape, input_shape) for call in calls),
-        input_shape=seen.input_shape,
+        fields=tuple(_uncut(call.event.field, call.event.output_shape, input_shape) for call in calls),
+        input_shape=event.input_shape,
         kind=kind,
         detail=detail,
         functions=tuple(calls[-1].functions),
         spatial=layout.spatial,
-        functional=not isinstance(seen, Frame),
+        functional=not isinstance(event, ModuleCall),
     )
 
 
-def _container(name: str, frames: list[Frame], input_shape: tuple[int, ...], layout: Layout) -> LayerInfo:
+def _container_info(name: str, frames: list[ModuleCall], input_shape: tuple[int, ...], layout: Layout) -> LayerInfo:
     last = frames[-1]
     owned = [value for _, value in Network.of(last.module).weights]
     return LayerInfo(
@@ -108,7 +109,7 @@ def _container(name: str, frames: list[Frame], input_shape: tuple[int, ...], lay
         params=sum(value.numel() for value in owned),
         trainable=sum(value.numel() for value in owned if value.requires_grad),
         macs=sum(_all_macs(frame) for frame in frames),
-        receptive_field=_seen(last.field, last.output_shape, input_shape),
+        receptive_field=_sides_seen(last.field, last.output_shape, input_shape),
         calls=len(frames),
         fields=tuple(_uncut(frame.field, frame.output_shape, input_shape) for frame in frames),
         input_shape=last.input_shape,
@@ -118,13 +119,15 @@ def _container(name: str, frames: list[Frame], input_shape: tuple[int, ...], lay
     )
 
 
-def _all_macs(frame: Frame) -> int:
+def _all_macs(frame: ModuleCall) -> int:
     return frame.macs + sum(_all_macs(child) for child in frame.children)
 
 
-def _seen(reached: Field | None, shape: tuple[int, ...], input_shape: tuple[int, ...]) -> tuple[int, int] | None:
+def _sides_seen(
+    receptive: Field | None, shape: tuple[int, ...], input_shape: tuple[int, ...]
+) -> tuple[int, int] | None:
     """Height and width of the receptive field, if the output has a height and a width."""
-    sides = _uncut(reached, shape, input_shape)
+    sides = _uncut(receptive, shape, input_shape)
     if sides is None:
         return None
     height, width = (input_shape[axis - 2] if side is None else side for axis, side in enumerate(sides))
@@ -132,12 +135,12 @@ def _seen(reached: Field | None, shape: tuple[int, ...], input_shape: tuple[int,
 
 
 def _uncut(
-    reached: Field | None, shape: tuple[int, ...], input_shape: tuple[int, ...]
+    receptive: Field | None, shape: tuple[int, ...], input_shape: tuple[int, ...]
 ) -> tuple[int | None, int | None] | None:
-    """The same, with None for a side of which everything is seen."""
-    if reached is None or len(input_shape) < 3:
+    """The same, with None for a side of which everything is event."""
+    if receptive is None or len(input_shape) < 3:
         return None
-    along = [reached.along(0), reached.along(1)]
+    along = [receptive.along(0), receptive.along(1)]
     if len(shape) < 4 and None in along:
         return None
     height, width = (None if reach is None or reach.is_whole else reach.size for reach in along)
