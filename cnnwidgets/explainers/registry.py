@@ -81,10 +81,11 @@ def register(
         CnnWidgetsError: the name is taken or no identifier, or the function does not take what it must.
 
     Example:
+        >>> import torch
         >>> @register("input_itself", family="baseline")
         ... def input_itself(model, images, target=None):
         ...     return images
-        >>> input_itself(nn.Flatten(), torch.ones(1, 1, 1, 2)).values.tolist()
+        >>> input_itself(torch.nn.Flatten(), torch.ones(1, 1, 1, 2)).values.tolist()
         [[[[1.0, 1.0]]]]
         >>> unregister("input_itself")
     """
