@@ -26,27 +26,27 @@ def build() -> None:
     """Bundles the widgets unless the bundles are fresh."""
     if not freshness.is_fresh():
         prepare()
-        node.run("node", "build.mjs")
+        node.run_tool("node", "build.mjs")
         freshness.mark_fresh()
 
 
 def types() -> None:
     """TypeScript strict."""
     prepare()
-    node.run("node", "node_modules/typescript/bin/tsc", "--noEmit")
+    node.run_tool("node", "node_modules/typescript/bin/tsc", "--noEmit")
 
 
 def lint(*options: str) -> None:
     """What biome.jsonc asks of TypeScript and CSS; with ``--write`` mends what biome can."""
     prepare()
     biome = FRONTEND / "node_modules" / "@biomejs" / "biome" / "bin" / "biome"
-    node.run("node", str(biome), "check", "--error-on-warnings", *options, cwd=ROOT)
+    node.run_tool("node", str(biome), "check", "--error-on-warnings", *options, cwd=ROOT)
 
 
 def test() -> None:
     """Unit tests of the pure functions."""
     prepare()
-    node.run("node", "test.mjs")
+    node.run_tool("node", "test.mjs")
 
 
 if __name__ == "__main__":

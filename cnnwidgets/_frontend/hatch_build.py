@@ -25,5 +25,5 @@ class FrontendHook(BuildHookInterface):  # type: ignore[type-arg]
         if freshness.is_fresh():
             return
         node.install()
-        node.run("node", "build.mjs")
+        node.run_tool("node", "build.mjs")
         freshness.mark_fresh()

@@ -16,7 +16,7 @@ def on_path() -> bool:
     return bool(shutil.which("node") and shutil.which("npm")) and not os.environ.get("CNNW_NO_SYSTEM_NODE")
 
 
-def run(*command: str, cwd: Path = FRONTEND) -> None:
+def run_tool(*command: str, cwd: Path = FRONTEND) -> None:
     """Run ``node ...`` or ``npm ...``, in the front-end's folder unless told otherwise; raises CalledProcessError."""
     program, *arguments = command
     environment = dict(os.environ)
@@ -41,10 +41,10 @@ def install() -> None:
     lock = (FRONTEND / "package-lock.json").read_bytes()
     stamp = FRONTEND / "node_modules" / ".cnnwidgets-lock"
     if not stamp.exists() or stamp.read_bytes() != lock:
-        run("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")
+        run_tool("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")
         stamp.write_bytes(lock)
 
 
 if __name__ == "__main__":
     install()
-    run(*sys.argv[1:])
+    run_tool(*sys.argv[1:])

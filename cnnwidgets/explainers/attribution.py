@@ -12,7 +12,7 @@ from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.outputs.targets import Chosen
 from cnnwidgets.tracing.placement import Placement
 
-from .display import Panel, drawn_size, figure, png
+from .display import MapPanel, drawn_size, figure, png
 from .labels import label_of, unit_of
 
 
@@ -126,7 +126,7 @@ class Attribution:
                 if isinstance(self.target, tuple)
                 else getattr(self.target, "__name__", "target")
             )
-            panels.append(Panel(heatmap, largest, f"{self.method}, {of}, score {float(self.scores[index]):.4g}"))
+            panels.append(MapPanel(heatmap, largest, f"{self.method}, {of}, score {float(self.scores[index]):.4g}"))
         return figure(panels, self.placement, self.notes, images, signed=signed)
 
     @property

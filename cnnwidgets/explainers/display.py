@@ -61,7 +61,7 @@ def map_colours(heatmap: npt.NDArray[np.float32], *, signed: bool) -> npt.NDArra
 
 
 @dataclass(frozen=True)
-class Panel:
+class MapPanel:
     """One map of a figure: (H, W) scaled by its ``largest`` magnitude, and what stands above it."""
 
     heatmap: npt.NDArray[np.float32]
@@ -70,7 +70,7 @@ class Panel:
 
 
 def figure(
-    panels: Sequence[Panel], placement: Placement | None, notes: Sequence[str], images: Any, *, signed: bool
+    panels: Sequence[MapPanel], placement: Placement | None, notes: Sequence[str], images: Any, *, signed: bool
 ) -> Any:
     """See :meth:`~cnnwidgets.explainers.attribution.Attribution.plot`."""
     try:

@@ -46,10 +46,10 @@ def image_mark(image: Any) -> Hashable:
     """
     try:
         if isinstance(image, torch.Tensor) and image.layout == torch.strided:
-            numbers = _sampled(image.detach(), image.numel(), image.is_contiguous())
+            numbers = _sampled_values(image.detach(), image.numel(), image.is_contiguous())
             return zlib.crc32(numbers.cpu().contiguous().view(torch.uint8).numpy().tobytes())
         if isinstance(image, np.ndarray):
-            return zlib.crc32(_sampled(image, image.size, image.flags.c_contiguous).tobytes())
+            return zlib.crc32(_sampled_values(image, image.size, image.flags.c_contiguous).tobytes())
         if isinstance(image, str | os.PathLike):
             file = Path(image).stat()
             return file.st_mtime_ns, file.st_size
@@ -58,7 +58,7 @@ def image_mark(image: Any) -> Hashable:
     return id(image)
 
 
-def _sampled(image: Any, count: int, contiguous: bool) -> Any:
+def _sampled_values(image: Any, count: int, contiguous: bool) -> Any:
     if count <= _ALL:
         return image.reshape(-1)
     if not contiguous:
