@@ -94,8 +94,7 @@ class Edited:
         self._check = SelfCheck(self._engine.model, self._reader)
         self._base: torch.Tensor | None = None
         self._checked: set[bool] = set()
-        self._met = self._repeated = False
-        self._fallback = ""
+        self._met, self._repeated, self._fallback = False, False, ""
         with self._entered():
             if read is None:
                 _ = self.base  # a model without class scores fails here

@@ -1,4 +1,4 @@
-"""What a reader calls the method behind a map, and what the map's numbers measure, as its attribution says."""
+"""What an attribution's method is called, and what the numbers of its map measure."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ def map_label(attribution: Any) -> str:
     """The name of the method that made ``attribution``, as menus and headings show it.
 
     >>> from types import SimpleNamespace
-    >>> map_label(SimpleNamespace(method="my_method"))
-    'My method'
+    >>> map_label(SimpleNamespace(method="grad_cam", label="Grad-CAM")), map_label(SimpleNamespace(method="my_method"))
+    ('Grad-CAM', 'My method')
     """
-    return getattr(attribution, "label", "") or str(attribution.method).replace("_", " ").capitalize()
+    label: str = getattr(attribution, "label", "")
+    return label or str(attribution.method).replace("_", " ").capitalize()
 
 
 def map_unit(attribution: Any) -> str:
-    """What the numbers of ``attribution`` measure; empty for an explainer that does not say it.
-
-    >>> from types import SimpleNamespace
-    >>> map_unit(SimpleNamespace(unit="gradient of the score")), map_unit(SimpleNamespace(method="mine"))
-    ('gradient of the score', '')
-    """
-    return getattr(attribution, "unit", "")
+    """What the numbers of ``attribution`` measure; empty for an explainer of the reader's own."""
+    unit: str = getattr(attribution, "unit", "")
+    return unit
