@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -14,3 +15,12 @@ from tests.chromium import started
 def browser() -> Iterator[Browser]:
     with started() as running:
         yield running
+
+
+@pytest.fixture
+def untraced() -> Iterator[None]:
+    """For a test that measures time: the tracer of the coverage figure would be measured with it."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(tracer)

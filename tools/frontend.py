@@ -1,4 +1,4 @@
-"""Builds, type-checks and tests the TypeScript, with the machine's node or one from a wheel."""
+"""Builds, type-checks, lints and tests the TypeScript, with the machine's node or one from a wheel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-FRONTEND = Path(__file__).parent.parent / "cnnwidgets" / "_frontend"
+ROOT = Path(__file__).parent.parent
+FRONTEND = ROOT / "cnnwidgets" / "_frontend"
 sys.path.insert(0, str(FRONTEND))
 import freshness  # noqa: E402
 import node  # noqa: E402
@@ -35,6 +36,13 @@ def types() -> None:
     node.run("node", "node_modules/typescript/bin/tsc", "--noEmit")
 
 
+def lint(*options: str) -> None:
+    """What biome.jsonc asks of TypeScript and CSS; with ``--write`` mends what biome can."""
+    prepare()
+    biome = FRONTEND / "node_modules" / "@biomejs" / "biome" / "bin" / "biome"
+    node.run("node", str(biome), "check", "--error-on-warnings", *options, cwd=ROOT)
+
+
 def test() -> None:
     """Unit tests of the pure functions."""
     prepare()
@@ -43,6 +51,6 @@ def test() -> None:
 
 if __name__ == "__main__":
     try:
-        {"build": build, "types": types, "test": test}[sys.argv[1]]()
+        {"build": build, "types": types, "lint": lint, "test": test}[sys.argv[1]](*sys.argv[2:])
     except subprocess.CalledProcessError as error:
         sys.exit(error.returncode)

@@ -27,6 +27,7 @@ STEPS: dict[str, list[str]] = {
     "mypy": [PYTHON, "-m", "mypy"],
     "docs": [PYTHON, "-m", "mkdocs", "build", "--strict", "--quiet"],
     "types": [PYTHON, "tools/frontend.py", "types"],
+    "biome": [PYTHON, "tools/frontend.py", "lint"],
     "typescript": [PYTHON, "tools/frontend.py", "test"],
     "notebooks": [*PYTEST, "-o", "addopts=", "--nbval-lax", "notebooks"],
     "unit": [*COVERED, "cnnwidgets", "tests", "--ignore=tests/browser", "--ignore=tests/packaging"],

@@ -1,8 +1,9 @@
 // Bundles every widgets/*/widget.ts, and the CSS it imports, into ../static/NAME.js and NAME.css.
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
-import * as esbuild from "esbuild";
+import { build, context } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const widgets = join(here, "..", "widgets");
@@ -23,7 +24,7 @@ const options = {
 };
 
 if (process.argv.includes("--watch")) {
-  await (await esbuild.context({ ...options, minify: false })).watch();
+  await (await context({ ...options, minify: false })).watch();
 } else {
-  await esbuild.build(options);
+  await build(options);
 }

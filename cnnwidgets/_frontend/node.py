@@ -16,8 +16,8 @@ def on_path() -> bool:
     return bool(shutil.which("node") and shutil.which("npm")) and not os.environ.get("CNNW_NO_SYSTEM_NODE")
 
 
-def run(*command: str) -> None:
-    """Run ``node ...`` or ``npm ...`` in the front-end's folder; raises CalledProcessError."""
+def run(*command: str, cwd: Path = FRONTEND) -> None:
+    """Run ``node ...`` or ``npm ...``, in the front-end's folder unless told otherwise; raises CalledProcessError."""
     program, *arguments = command
     environment = dict(os.environ)
     if on_path():
@@ -33,7 +33,7 @@ def run(*command: str) -> None:
         npm = base / ("node_modules" if windows else "lib/node_modules") / "npm" / "bin" / "npm-cli.js"
         environment["PATH"] = f"{node.parent}{os.pathsep}{environment.get('PATH', '')}"
         full = [str(node), *([str(npm)] if program == "npm" else []), *arguments]
-    subprocess.run(full, cwd=FRONTEND, env=environment, check=True)
+    subprocess.run(full, cwd=cwd, env=environment, check=True)
 
 
 def install() -> None:

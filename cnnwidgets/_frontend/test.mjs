@@ -2,8 +2,9 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
-import * as esbuild from "esbuild";
+import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const tests = join(here, "..", "..", "tests", "widgets");
@@ -15,7 +16,7 @@ if (found.length === 0) throw new Error(`no *.test.ts under ${tests}`);
 // Inside node_modules' parent, so that the bundles find happy-dom.
 const out = mkdtempSync(join(here, "node_modules", ".tests-"));
 try {
-  await esbuild.build({
+  await build({
     entryPoints: found,
     outdir: out,
     outbase: tests,

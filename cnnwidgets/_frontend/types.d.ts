@@ -1,4 +1,4 @@
 declare module "*.css" {
-  const nothing: void;
+  const nothing: undefined;
   export default nothing;
 }

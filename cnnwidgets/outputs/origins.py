@@ -92,6 +92,8 @@ class Origins(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return "sigmoid" if origin in SHARES and before in SHARES else None
 
 
+_TAIL = 64
+"""So many operations from the end on tell one computation of a network from another."""
 _BY_GRAPH = {
     "Softmax": "softmax", "LogSoftmax": "log_softmax", "Sigmoid": "sigmoid", "Addmm": "linear", "Mm": "linear",
     "Convolution": "linear",
@@ -110,6 +112,19 @@ def from_graph(table: torch.Tensor) -> str | None:
             return _BY_GRAPH.get(kind)
         node = node.next_functions[0][0]
     return None
+
+
+def graph_tail(raw: Any) -> tuple[str, ...]:
+    """The last operations of the graph behind a tensor, by which the same computation is known again; () if none."""
+    if not isinstance(raw, torch.Tensor) or raw.grad_fn is None:
+        return ()
+    nodes = {raw.grad_fn: None}
+    for node in (queue := [raw.grad_fn]):
+        for earlier, _ in node.next_functions:
+            if earlier is not None and earlier not in nodes and len(queue) < _TAIL:
+                nodes[earlier] = None
+                queue.append(earlier)
+    return tuple(node.name() for node in nodes)
 
 
 def _memory_key(tensor: torch.Tensor) -> int:

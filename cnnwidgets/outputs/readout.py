@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,7 +24,12 @@ from cnnwidgets.core.network import Network
 
 from .choice import OutputChoice, asked_for, at, leaves, listed, picked
 from .kinds import Decision, Kind, checked_kind, decided
-from .origins import Origins, from_graph
+from .origins import Origins, from_graph, graph_tail
+
+_tails: weakref.WeakKeyDictionary[nn.Module, dict[tuple[str, ...], str | None]] = weakref.WeakKeyDictionary()
+"""What made a network's outputs, by the operations that ended the graph: watching every operation takes a third of a
+pass, so it is done once."""
+_MOST_TAILS = 8
 
 
 @dataclass(eq=False)
@@ -41,7 +47,7 @@ class Readout:
         choice: what to say of which output was taken, where several might be; part of ``notes``, but with a function.
         table: (N, K), out of the graph: the scores that were asked for first; None where there are none.
         explained: the class of each image in ``table``; None where it is not a class.
-        asked: whether a score was asked for.
+        is_read: whether a score was asked for.
         around: the readout of a call that this one is part of, which learns what is decided.
         by_function: the target is a function of all that the model returns: which output holds scores matters little.
     """
@@ -60,6 +66,7 @@ class Readout:
     around: Readout | None = field(default=None, repr=False)
     path: tuple[Any, ...] | None = None
     _origins: Origins | None = field(default=None, repr=False)
+    _unwatched: Callable[[], Any] | None = field(default=None, repr=False)
     _outputs: list[weakref.ref[torch.Tensor]] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
@@ -89,12 +96,45 @@ class Readout:
         """``forward(x)``; what makes the outputs is watched until it is known what they are."""
         if self.kind is not None or self.is_read:
             return forward(x)
-        self._origins = None
-        with Origins() as origins:
+        self._origins = self._unwatched = None
+        tails = _tails.get(self.base) if self.base is not None and not callable(self.output) else None
+        if tails and torch.is_grad_enabled():
+            with torch._C.DisableTorchFunction():  # noqa: SLF001 (nobody who follows the pass is to see it)
+                self._unwatched = partial(forward, x.detach().clone())
             raw = forward(x)
-        self._origins = origins
+        else:
+            with Origins() as self._origins:
+                raw = forward(x)
+            with torch._C.DisableTorchFunction():  # noqa: SLF001
+                self._remember(raw, raw)
         self._outputs = [weakref.ref(leaf.tensor) for leaf in leaves(raw)]
         return raw
+
+    def _remember(self, raw: Any, watched: Any) -> None:
+        """Keep what made ``watched``, for outputs that end such a graph as ``raw`` does."""
+        tail = graph_tail(raw)
+        if tail and self.base is not None and self._origins is not None and isinstance(watched, torch.Tensor):
+            tails = _tails.setdefault(self.base, {})
+            tails[tail] = self._origins.of(watched)
+            while len(tails) > _MOST_TAILS:
+                tails.pop(next(iter(tails)))
+
+    def _look_again(self, raw: Any) -> None:
+        """Find out what made ``raw``, whose pass was not watched: by the end of its graph, else by another pass."""
+        run_again, self._unwatched = self._unwatched, None
+        tails = _tails.get(self.base, {}) if self.base is not None else {}
+        if run_again is None:
+            return
+        tail = graph_tail(raw)
+        if tail in tails:
+            self._origins = Origins()
+            self._origins.tell(raw, tails[tail])
+            return
+        with torch.no_grad(), Origins() as self._origins:
+            watched = run_again()
+        for leaf, other in zip(leaves(raw), leaves(watched), strict=False):
+            self._origins.tell(leaf.tensor, self._origins.of(other.tensor))
+        self._remember(raw, watched)
 
     def tensor(self, raw: Any, batch: int | None = None) -> torch.Tensor:
         """The tensor of scores in what the model returned.
@@ -138,7 +178,7 @@ class Readout:
     def settle(self, raw: Any, batch: int) -> None:
         """Decide which tensor it is, and watch no more: nobody will ask what its numbers are."""
         self.tensor(raw, batch)
-        self.is_read, self._origins, self._outputs = True, None, []
+        self.is_read, self._origins, self._unwatched, self._outputs = True, None, None, []
 
     def decide(self, raw: Any, table: torch.Tensor) -> Kind:
         """What the numbers in ``table`` (N, K) are, the scores in ``raw``; decided once.
@@ -153,7 +193,7 @@ class Readout:
                 decision = decided(table, self.origin(raw, table))
             self.kind = decision.kind
             self._note(decision.note)
-            self._origins, self._outputs = None, []
+            self._origins, self._unwatched, self._outputs = None, None, []
             if self.around is not None and self.around.kind is None:
                 self.around.kind, self.around.notes, self.around.path = self.kind, self.notes, self.path
                 self.around.choice = self.choice
@@ -183,11 +223,13 @@ class Readout:
 
     def _knows(self, raw: Any) -> Origins | None:
         """What was seen of the forward pass that returned ``raw``; None if it was another one."""
-        if self._origins is None:
+        if self._origins is None and self._unwatched is None:
             return None
         alive = [reference() for reference in self._outputs]
         same = [leaf.tensor for leaf in leaves(raw)]
         fits = len(alive) == len(same) and all(map(operator.is_, alive, same))
+        if fits and self._origins is None:
+            self._look_again(raw)
         return self._origins if fits else None
 
     def origin(self, raw: Any, table: torch.Tensor) -> str | None:

@@ -120,10 +120,7 @@ BACK: dict[str, tuple[Step, Step, Step]] = {
         lambda x: x.roll((-1, -2), (1, 2)).permute(0, 3, 1, 2),
     ),
     "flip": (lambda x: x.flip(2, 3), conv(), lambda x: x.flip([2]).flip(3)),
-    "half a turn": (lambda x: x.flip(2, 3), conv(), lambda x: torch.rot90(x, 2, (2, 3))),
-    "a turn": (lambda x: torch.rot90(x, 1, (2, 3)), conv(), lambda x: torch.rot90(x, -1, (2, 3))),
     "index": (lambda x: x[..., ORDER], nn.ReLU(), lambda x: x.index_select(3, ORDER.argsort())),
-    "gather": (lambda x: x.gather(3, ORDER.expand(x.shape)), conv(), lambda x: x[:, :, :, ORDER.argsort()]),
     "windows in between": (
         lambda x: x.roll(3, 3).unflatten(3, (3, 4)).unflatten(2, (2, 4)).permute(0, 2, 4, 3, 5, 1).flatten(0, 2),
         nn.Linear(4, 4),

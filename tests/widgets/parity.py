@@ -21,8 +21,10 @@ def _keys(source: str, name: str) -> set[str]:
 
 
 def typescript_keys(state_file: Path) -> set[str]:
-    """The keys of the `State` in `state_file`, those of `BaseState` included."""
-    return _keys(state_file.read_text(), "State") | _keys((WIDGETS / "_shared" / "model.ts").read_text(), "BaseState")
+    """The keys of the widget's state in `state_file`, those of `BaseState` included."""
+    return _keys(state_file.read_text(), r"\w+State") | _keys(
+        (WIDGETS / "_shared" / "model.ts").read_text(), "BaseState"
+    )
 
 
 def python_keys(widget: type[ipywidgets.Widget]) -> set[str]:

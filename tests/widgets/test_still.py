@@ -158,7 +158,7 @@ def test_clipped_maps_say_so() -> None:
 
 
 def test_colour_maps_are_those_of_the_browser() -> None:
-    text = (SHARED / "colormaps.ts").read_text().split("const ANCHORS = {")[1].split("} as const")[0]
+    text = (SHARED.parent / "_maps" / "colormaps.ts").read_text().split("const ANCHORS = {")[1].split("} as const")[0]
     theirs = dict(re.findall(r'"?([\w-]+)"?:\s*"([0-9a-f]+)"', text))
     assert theirs == colours.ANCHORS
 

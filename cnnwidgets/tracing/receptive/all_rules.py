@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from cnnwidgets.core.nested import tensors
 
-from . import axes, joined, moves, windows  # noqa: F401 (their rules register themselves)
+from . import axes, moves, windows  # noqa: F401 (their rules register themselves)
 from .call import RULES, Call, NoRule, elementwise, is_pointwise, mixed, unplaced, words
 from .field import Field, settled
 

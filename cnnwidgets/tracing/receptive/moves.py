@@ -64,10 +64,6 @@ def lost(field: Field, shape: Sequence[int], by: str) -> Field:
     return unfollowed([Field((*field.dims[:1], plain(2, scattered(by))))], shape)
 
 
-def _scattered_along(field: Field, place: int, size: int, by: str) -> Field:
-    return with_dim(field, place, plain(size, scattered(by) if holds_places(field, place) else None))
-
-
 @rule("roll")
 def _rolled(call: Call) -> Field:
     field, dims = call.source, call.get(2, "dims")
@@ -85,90 +81,27 @@ def _rolled(call: Call) -> Field:
 @rule("flip", "fliplr", "flipud")
 def _flipped(call: Call) -> Field:
     field = call.source
-    given = {"fliplr": (1,), "flipud": (0,)}.get(call.name)
-    for place in given or each(call.rest(1, "dims"), 1):
-        field = _mirrored(field, place, f"torch.{call.name}")
-    return field
-
-
-def _mirrored(field: Field, place: int, by: str) -> Field:
-    size = math.prod(length for length, _ in field.dims[place])
-    return taken(field, place, range(size - 1, -1, -1), by)
-
-
-@rule("rot90")
-def _rotated(call: Call) -> Field:
-    field, turns = call.source, int(call.get(1, "k", 1)) % 4
-    first, second = call.get(2, "dims", (0, 1))
-    mirrored = {0: (), 1: (second,), 2: (first, second), 3: (first,)}[turns]
+    mirrored = {"fliplr": (1,), "flipud": (0,)}.get(call.name) or each(call.rest(1, "dims"), 1)
     for place in mirrored:
-        field = _mirrored(field, place, "torch.rot90")
-    dims = list(field.dims)
-    if turns % 2:
-        dims[first], dims[second] = dims[second], dims[first]
-    return Field(tuple(dims))
+        backwards = range(call.output.shape[place] - 1, -1, -1)
+        field = taken(field, place, backwards, f"torch.{call.name}")
+    return field
 
 
 @rule("index_select")
 def _index_selected(call: Call) -> Field:
-    return _taken_by(call, call.source, call.get(1, "dim"), call.get(2, "index"), "torch.index_select")
+    place = call.get(1, "dim") % len(call.source.dims)
+    return indexed(call, (*[slice(None)] * place, call.get(2, "index")), "torch.index_select")
 
 
-def _taken_by(call: Call, field: Field, place: int, index: Any, by: str) -> Field:
-    """``field`` after one dim was indexed by a list, a tensor of whole numbers, or a mask."""
-    if call.lookup(index) is None:
-        values = torch.as_tensor(index)
-        if values.dtype in (torch.bool, torch.uint8) and values.ndim == 1:
-            values = values.nonzero()[:, 0]
-        if values.ndim <= 1:
-            return taken(field, place, values.reshape(-1).tolist(), by)
-    elif getattr(index, "ndim", 0) == 1:
-        return _scattered_along(field, place, len(index), by)
-    raise NoRule
-
-
-@rule("gather", "take_along_dim")
-def _gathered(call: Call) -> Field:
-    by, field, shape = f"torch.{call.name}", call.source, call.output.shape
-    names = ("dim", "index") if call.name == "gather" else ("indices", "dim")
-    found = [call.get(at, name) for at, name in enumerate(names, 1)]
-    dim, index = found if call.name == "gather" else reversed(found)
-    if dim is None or any(
-        size != shape[place] for place, size in enumerate(_sizes(field)) if place != dim % len(shape)
-    ):
-        return lost(field, shape, by)
-    rows = index.movedim(dim, 0).flatten(1)
-    if call.lookup(index) is None and bool((rows == rows[:, :1]).all()):
-        return taken(field, dim, rows[:, 0].tolist(), by)
-    return _scattered_along(field, dim, shape[dim], by)
-
-
-def _sizes(field: Field) -> list[int]:
-    return [math.prod(size for size, _ in dim) for dim in field.dims]
-
-
-@rule("sort", "msort", "argsort", "topk", "kthvalue")
-def _sorted(call: Call) -> Field:
-    place = {"msort": 0, "topk": call.get(2, "dim", -1), "kthvalue": call.get(2, "dim", -1)}.get(
-        call.name, call.get(1, "dim", -1)
-    )
-    if len(call.source.dims) != call.output.ndim:
-        raise NoRule
-    return _scattered_along(call.source, place, call.output.shape[place], f"torch.{call.name}")
-
-
-@rule("scatter", "scatter_add", "scatter_reduce", "index_add", "index_copy", "index_reduce")
-def _written_to(call: Call) -> Field:
-    place = call.get(1, "dim")
-    source = next((field for field in fields_of(call) if _sizes(field) == list(call.output.shape)), None)
-    if source is None:
-        return lost(fields_of(call)[0], call.output.shape, f"torch.{call.name}")
-    return _scattered_along(source, place, call.output.shape[place], f"torch.{call.name}")
-
-
-@rule("take", "masked_select", "masked_scatter", "index_put", "put")
+@rule(
+    "rot90", "gather", "take_along_dim", "sort", "msort", "argsort", "topk", "kthvalue", "scatter", "scatter_add",
+    "scatter_reduce", "index_add", "index_copy", "index_reduce", "take", "masked_select", "masked_scatter",
+    "index_put", "put", "grid_sample", "grid_sampler",
+)  # fmt: skip
 def _anywhere(call: Call) -> Field:
-    return lost(fields_of(call)[0], call.output.shape, f"torch.{call.name}")
+    by = "grid_sample" if call.name.startswith("grid_sample") else f"torch.{call.name}"
+    return lost(fields_of(call)[0], call.output.shape, by)
 
 
 @rule("setitem")
@@ -219,11 +152,6 @@ def laid(dim: Dim, size: int, start: int, step: int = 1) -> Dim:
     return plain(size, reach.through(step, 1, lambda o: ((o - start) // step,) * 2, size))
 
 
-@rule("grid_sample", "grid_sampler")
-def _warped(call: Call) -> Field:
-    return Field((*call.source.dims[:2], *(plain(n, scattered("grid_sample")) for n in call.output.shape[2:])))
-
-
 @rule("repeat", "tile")
 def _repeated(call: Call) -> Field:
     field = call.source
@@ -238,39 +166,42 @@ def _repeated(call: Call) -> Field:
     return Field(tuple(dims))
 
 
-def indexed(call: Call, field: Field, key: Sequence[Any]) -> Field:
-    """``field`` after an index by a tensor, a list or a mask among slices.
+def indexed(call: Call, key: Sequence[Any], by: str) -> Field:
+    """The field after an index by tensors, lists or masks among slices; followed where there is one, beside whole dims.
 
     Raises:
-        NoRule: there is no such thing in ``key``, or none of it reaches places of the image.
+        NoRule: no such index reaches places of the image.
     """
-    dims = [place for place, part in _places(field, key) if isinstance(part, torch.Tensor | list)]
-    whole_slices = all(part in (None, slice(None)) for _, part in _places(field, key) if isinstance(part, slice))
-    if len(dims) == 1 and whole_slices and not any(isinstance(part, int) or part is None for part in key):
-        try:
-            part = next(part for part in key if isinstance(part, torch.Tensor | list))
-            return _taken_by(call, field, dims[0], part, "an index")
-        except NoRule:
-            pass
-    if any(holds_places(field, place) and _sizes(field)[place] > 1 for place in dims):
-        return lost(field, call.output.shape, "an index")
+    field = call.source
+    dims = [(place, part) for place, part in _dims_of(field, key) if isinstance(part, torch.Tensor | list)]
+    others = [part for part in key if not isinstance(part, torch.Tensor | list)]
+    if len(dims) == 1 and all(part in (Ellipsis, slice(None)) for part in others) and call.lookup(dims[0][1]) is None:
+        place, values = dims[0][0], torch.as_tensor(dims[0][1])
+        if values.dtype in (torch.bool, torch.uint8):
+            values = values.nonzero()[:, 0]
+        if values.ndim <= 1:
+            return taken(field, place, values.reshape(-1).tolist(), by)
+    sizes = [math.prod(size for size, _ in dim) for dim in field.dims]
+    if any(holds_places(field, place) and sizes[place] > 1 for place, _ in dims):
+        return lost(field, call.output.shape, by)
     raise NoRule
 
 
-def _places(field: Field, key: Sequence[Any]) -> list[tuple[int, Any]]:
+def _dims_of(field: Field, key: Sequence[Any]) -> list[tuple[int, Any]]:
     """Each part of ``key`` with the dim that it indexes; a mask of several axes counts for each."""
-    found: list[tuple[int, Any]] = []
-    widths = [
-        part.ndim if isinstance(part, torch.Tensor) and part.dtype == torch.bool else int(part is not None)
-        for part in key
-        if part is not Ellipsis
-    ]
+    widths = [_width(part) for part in key]
+    dims: list[tuple[int, Any]] = []
     place = 0
-    for part in key:
+    for part, width in zip(key, widths, strict=True):
         if part is Ellipsis:
             place += len(field.dims) - sum(widths)
-            continue
-        width = part.ndim if isinstance(part, torch.Tensor) and part.dtype == torch.bool else int(part is not None)
-        found += [(place + offset, part) for offset in range(width)]
+        dims += [(place + offset, part) for offset in range(width)]
         place += width
-    return found
+    return dims
+
+
+def _width(part: Any) -> int:
+    """How many dims a part of an index is about."""
+    if part is None or part is Ellipsis:
+        return 0
+    return part.ndim if isinstance(part, torch.Tensor) and part.dtype == torch.bool else 1

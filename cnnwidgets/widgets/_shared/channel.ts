@@ -32,7 +32,9 @@ export function decode(buffer: DataView | ArrayBuffer, dtype: Header["dtype"], s
   const length = shape.reduce((product, side) => product * side, 1);
   const size = dtype === "uint8" ? 1 : 4;
   if (view.byteLength < length * size) {
-    throw new Error(`a ${dtype} array of shape ${shape.join("x")} needs ${length * size} bytes, got ${view.byteLength}`);
+    throw new Error(
+      `a ${dtype} array of shape ${shape.join("x")} needs ${length * size} bytes, got ${view.byteLength}`,
+    );
   }
   if (dtype === "uint8") return { data: new Uint8Array(view.buffer, view.byteOffset, length), shape };
   let { buffer: bytes, byteOffset } = view;
@@ -45,6 +47,14 @@ export function decode(buffer: DataView | ArrayBuffer, dtype: Header["dtype"], s
   return { data, shape };
 }
 
+interface Message {
+  op: string;
+  kind: string;
+  id: number;
+  arrays: Header[];
+  [name: string]: unknown;
+}
+
 interface Store {
   latest: Map<string, Data>;
   listeners: Map<string, Set<(data: Data) => void>>;
@@ -54,18 +64,12 @@ const stores = new WeakMap<object, Store>();
 
 /** The store of a model's data, listening from the first call on: call it in `initialize`, before any view exists. */
 function store(model: Model<never>): Store {
-  const known = stores.get(model);
-  if (known) return known;
+  const present = stores.get(model);
+  if (present) return present;
   const created: Store = { latest: new Map(), listeners: new Map() };
   stores.set(model, created);
-  const receive = (message: Record<string, unknown>, buffers: DataView[]) => {
-    if (message["op"] !== "data") return;
-    const { op: _, kind, id, arrays, ...content } = message as unknown as {
-      op: string;
-      kind: string;
-      id: number;
-      arrays: Header[];
-    };
+  const receive = ({ op, kind, id, arrays, ...content }: Message, buffers: DataView[]) => {
+    if (op !== "data") return;
     const before = created.latest.get(kind);
     if (before && before.id > id) return;
     const data: Data = { kind, id, content, arrays: {} };
@@ -74,7 +78,7 @@ function store(model: Model<never>): Store {
       if (buffer) data.arrays[header.name] = decode(buffer, header.dtype, header.shape);
     });
     created.latest.set(kind, data);
-    created.listeners.get(kind)?.forEach((listener) => listener(data));
+    for (const listener of created.listeners.get(kind) ?? []) listener(data);
   };
   model.on("msg:custom", receive as (...args: never[]) => void);
   return created;
@@ -93,22 +97,10 @@ export function subscribe<State extends object>(
   const { latest, listeners } = store(model as unknown as Model<never>);
   const group = listeners.get(kind) ?? new Set();
   listeners.set(kind, group.add(handler));
-  const known = latest.get(kind);
-  if (known) handler(known);
+  const newest = latest.get(kind);
+  if (newest) handler(newest);
   else model.send({ op: "pull", kind });
-  return () => void group.delete(handler);
-}
-
-let commands = 0;
-
-/** Sends a command that must arrive, each one, in order (traits coalesce; commands do not). */
-export function command<State extends object>(
-  model: Model<State>,
-  op: string,
-  content: Record<string, unknown> = {},
-  buffers: ArrayBuffer[] = [],
-): number {
-  commands += 1;
-  model.send({ op, id: commands, ...content }, undefined, buffers);
-  return commands;
+  return () => {
+    group.delete(handler);
+  };
 }

@@ -1,11 +1,13 @@
 /** Elements without HTML strings: labels and layer names are text, always. */
+import "./base.css";
+
 type Child = Node | string | null | undefined | false;
 type Properties = Record<string, string | number | boolean | EventListener | undefined>;
 
 function build<E extends Element>(element: E, properties: Properties, children: Child[]): E {
   for (const [name, value] of Object.entries(properties)) {
     if (value === undefined || value === false) continue;
-    if (typeof value === "function") element.addEventListener(name.replace(/^on/, ""), value);
+    if (typeof value === "function") element.addEventListener(name.replace(/^on/u, ""), value);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
   for (const child of children) if (child !== null && child !== undefined && child !== false) element.append(child);
@@ -37,8 +39,8 @@ export function menu(
   value: string,
   onchange: (value: string) => void,
 ): HTMLSelectElement {
-  const select = h("select", { class: "cnnw-menu", "aria-label": label, title: label });
-  for (const [key, text] of choices) select.append(h("option", { value: key }, text));
+  const options = choices.map(([key, text]) => h("option", { value: key }, text));
+  const select = h("select", { class: "cnnw-menu cnnw-field", "aria-label": label, title: label }, ...options);
   select.value = value;
   select.addEventListener("change", () => onchange(select.value));
   return select;
@@ -46,17 +48,37 @@ export function menu(
 
 /** A button whose accessible name is `name`. */
 export function button(name: string, onclick: () => void, options: { title?: string; label?: string } = {}) {
-  return h(
-    "button",
-    {
-      type: "button",
-      class: "cnnw-button",
-      "aria-label": name,
-      title: options.title ?? name,
-      onclick: () => onclick(),
-    },
-    options.label ?? name,
-  );
+  const title = options.title ?? name;
+  const properties = { type: "button", class: "cnnw-button cnnw-field", "aria-label": name, title };
+  return h("button", { ...properties, onclick: () => onclick() }, options.label ?? name);
+}
+
+/** A box to tick, with its label behind it. */
+export function checkbox(label: string, onchange: (on: boolean) => void) {
+  const input = h("input", { type: "checkbox" });
+  input.addEventListener("change", () => onchange(input.checked));
+  return { element: h("label", { class: "cnnw-check" }, input, label), input };
+}
+
+/** Writes `text` into `element` and its tooltip: it may be cut off. */
+export function setText(element: HTMLElement, text: string): void {
+  element.textContent = element.title = text;
+}
+
+/** Neither JupyterLab, which moves between cells with the arrows, nor the page, which scrolls, gets the event. */
+export function claim(event: Event): void {
+  event.preventDefault();
+  event.stopPropagation();
+}
+
+/** A check whether its arguments are others than at the call before. */
+export function changes(): (...parts: unknown[]) => boolean {
+  let before: unknown[] = [];
+  return (...parts) => {
+    const differ = parts.length !== before.length || parts.some((part, i) => part !== before[i]);
+    before = parts;
+    return differ;
+  };
 }
 
 /** Calls `paint` at most once a frame. */

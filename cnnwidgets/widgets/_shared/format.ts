@@ -8,13 +8,16 @@ export function number(value: number): string {
   const size = Math.abs(value);
   const text =
     size >= 1e5 || size < 1e-3
-      ? value.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e")
+      ? value
+          .toExponential(2)
+          .replace(/\.?0+e/u, "e")
+          .replace("e+", "e")
       : size >= 100
         ? value.toFixed(1)
         : size >= 1
           ? value.toFixed(2)
           : value.toPrecision(3);
-  return text.replace(/^-/, "−");
+  return text.replace(/^-/u, "−");
 }
 
 /** A share between 0 and 1: 37.9 %. */

@@ -25,35 +25,3 @@ export interface RenderContext<State extends object> {
   model: Model<State>;
   el: HTMLElement;
 }
-
-/** Sets a trait and sends it to Python. */
-export function assign<State extends object, K extends keyof State & string>(
-  model: Model<State>,
-  name: K,
-  value: State[K],
-): void {
-  if (model.get(name) === value) return;
-  model.set(name, value);
-  model.save_changes();
-}
-
-/** Listens until the returned function is called. `event` is `change:trait` or `msg:custom`. */
-export function listen<State extends object>(
-  model: Model<State>,
-  event: string,
-  handler: (...args: never[]) => void,
-): () => void {
-  model.on(event, handler);
-  return () => model.off(event, handler);
-}
-
-/** Runs `handler` now and after each change of any of `names`, until the returned function is called. */
-export function watch<State extends object>(
-  model: Model<State>,
-  names: readonly (keyof State & string)[],
-  handler: () => void,
-): () => void {
-  const offs = names.map((name) => listen(model, `change:${name}`, handler));
-  handler();
-  return () => offs.forEach((off) => off());
-}

@@ -1,5 +1,6 @@
 /** A button that saves a PNG, without a server; it says at once that it works, and then whether it did. */
 import { button, h } from "./dom";
+import "./save.css";
 
 export interface Png {
   canvas: HTMLCanvasElement;
@@ -7,30 +8,25 @@ export interface Png {
   name: string;
 }
 
-export interface Saving {
-  element: HTMLElement;
-  allow(possible: boolean): void;
-}
-
-const READ = 8_000; // ms that the outcome is told
+const READ = 8000; // ms that the outcome is told
 const BACKGROUND = 200; // ms; a page that is not seen draws no frames
 
 /** Until the reader sees what was changed. */
-function seen(): Promise<void> {
-  return new Promise((done) => {
-    const late = setTimeout(done, BACKGROUND);
+function nextFrame(): Promise<void> {
+  return new Promise((resolve) => {
+    const late = setTimeout(resolve, BACKGROUND);
     requestAnimationFrame(() => {
       clearTimeout(late);
-      setTimeout(done);
+      setTimeout(resolve);
     });
   });
 }
 
 function encoded(canvas: HTMLCanvasElement): Promise<Blob> {
-  return new Promise((done, fail) =>
+  return new Promise((resolve, reject) =>
     canvas.toBlob((blob) => {
-      if (blob) done(blob);
-      else fail(new Error(`the browser makes no PNG of ${canvas.width} × ${canvas.height} pixels`));
+      if (blob) resolve(blob);
+      else reject(new Error(`the browser makes no PNG of ${canvas.width} × ${canvas.height} pixels`));
     }, "image/png"),
   );
 }
@@ -41,57 +37,61 @@ function offer(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** `make` draws the picture when it is asked for; null: there is nothing to save. */
-export function saveButton(make: () => Png | null, title: string): Saving {
-  let working = false;
-  let possible = true;
-  let timer = 0;
-  const press = button("Save", () => void save(), { title });
-  const outcome = h("span", { class: "cnnw-saved", role: "status" });
+export class SaveButton {
+  readonly #press = button("Save", () => this.#save());
+  readonly #outcome = h("span", { class: "cnnw-saved", role: "status" });
+  readonly element = h("span", { class: "cnnw-save" }, this.#press, this.#outcome);
+  #working = false;
+  #possible = true;
+  #timer = 0;
 
-  function update(): void {
-    press.disabled = working || !possible;
-    press.textContent = working ? "Saving …" : "Save";
-    press.setAttribute("aria-label", working ? "Saving …" : "Save");
-    if (working) press.setAttribute("aria-busy", "true");
-    else press.removeAttribute("aria-busy");
+  /** `draw` makes the picture when it is asked for; null: there is nothing to save. */
+  constructor(
+    private readonly draw: () => Png | null,
+    title: string,
+  ) {
+    this.#press.title = title;
   }
 
-  function say(text: string, failed = false, title = text): void {
-    clearTimeout(timer);
-    outcome.setAttribute("role", failed ? "alert" : "status");
-    outcome.textContent = text;
-    outcome.title = title;
-    if (text && !failed) timer = window.setTimeout(() => say(""), READ);
+  allow(possible: boolean): void {
+    this.#possible = possible;
+    this.#update();
   }
 
-  async function save(): Promise<void> {
-    if (working) return;
-    const focused = press.matches(":focus");
-    working = true;
-    say("");
-    update();
-    await seen();
+  #update(): void {
+    const [press, working] = [this.#press, this.#working];
+    press.disabled = working || !this.#possible;
+    press.textContent = press.ariaLabel = working ? "Saving …" : "Save";
+    press.ariaBusy = working ? "true" : null;
+  }
+
+  #say(text: string, failed = false, title = text): void {
+    clearTimeout(this.#timer);
+    this.#outcome.setAttribute("role", failed ? "alert" : "status");
+    this.#outcome.textContent = text;
+    this.#outcome.title = title;
+    if (text && !failed) this.#timer = setTimeout(() => this.#say(""), READ);
+  }
+
+  async #save(): Promise<void> {
+    if (this.#working) return;
+    const hadFocus = this.#press.matches(":focus");
+    this.#working = true;
+    this.#say("");
+    this.#update();
+    await nextFrame();
     try {
-      const png = make();
+      const png = this.draw();
       if (png) {
         offer(await encoded(png.canvas), png.name);
-        say("✓ Saved", false, `Saved as ${png.name}`);
+        this.#say("✓ Saved", false, `Saved as ${png.name}`);
       }
     } catch (error) {
-      say(`Not saved: ${error instanceof Error ? error.message : String(error)}`, true);
+      this.#say(`Not saved: ${error instanceof Error ? error.message : String(error)}`, true);
     }
-    working = false;
-    update();
+    this.#working = false;
+    this.#update();
     // A button that is disabled loses the focus.
-    if (focused && document.activeElement === document.body) press.focus();
+    if (hadFocus && document.activeElement === document.body) this.#press.focus();
   }
-
-  return {
-    element: h("span", { class: "cnnw-save" }, press, outcome),
-    allow: (now) => {
-      possible = now;
-      update();
-    },
-  };
 }

@@ -1,13 +1,13 @@
 /** What a saved picture is called, in it and as a file: what it shows, of which photograph and network. */
 import type { BaseState, Model } from "./model";
 
-/** `shown` (method, layer and class), then photograph and network, without what is not known or already said. */
-export function titleOf<State extends BaseState>(model: Model<State>, ...shown: string[]): string[] {
+/** `subjects` (method, layer and class), then photograph and network, without what is not known or already said. */
+export function titleOf<State extends BaseState>(model: Model<State>, ...subjects: string[]): string[] {
   const base = model as unknown as Model<BaseState>;
-  const parts = shown.filter(Boolean);
+  const parts = subjects.filter(Boolean);
   for (const name of [base.get("photograph"), base.get("network")]) {
-    const said = parts.some((part) => part === name || part.startsWith(`${name} → `));
-    if (name && !said) parts.push(name);
+    const isThere = parts.some((part) => part === name || part.startsWith(`${name} → `));
+    if (name && !isThere) parts.push(name);
   }
   return parts;
 }
@@ -17,11 +17,11 @@ const MOST_BYTES = 220;
 const MOST_LETTERS = 80;
 
 function slug(text: string, letters: number, bytes: number): string {
-  const safe = text.replace(/(?:[^\p{L}\p{N}._]|\.\.)+/gu, "-").replace(/^[-.]+|[-.]+$/g, "");
+  const safe = text.replace(/(?:[^\p{L}\p{N}._]|\.\.)+/gu, "-").replace(/^[-.]+|[-.]+$/gu, "");
   const encoder = new TextEncoder();
-  let size = 0;
-  const fitting = [...safe].slice(0, letters).filter((letter) => (size += encoder.encode(letter).length) <= bytes);
-  return fitting.join("");
+  let fitting = [...safe].slice(0, letters).join("");
+  while (encoder.encode(fitting).length > bytes) fitting = [...fitting].slice(0, -1).join("");
+  return fitting;
 }
 
 /** A file name out of the parts of a title: letters, digits, dots and underscores of any script. */

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 NOT_FINITE = (255, 0, 255)
 
-# As in _shared/colormaps.ts, a test compares them: anchors of matplotlib's (CC0), linear between.
+# As in _maps/colormaps.ts, a test compares them: anchors of matplotlib's (CC0), linear between.
 ANCHORS = {
     "inferno": (
         "0000040403120b0724150b37210c4a2e0a5a3c09654a0c6b57106d63146e70196e7d1e6d89226a962766a32b61af315c"

@@ -1,5 +1,6 @@
 /** The scrolling, zooming drawing. Only what is in sight, and a margin around it, has elements. */
 import { everyFrame, h, s } from "../_shared/dom";
+import { scrollByDragging } from "./drag";
 import {
   boundsOf,
   clampZoom,
@@ -29,68 +30,69 @@ export class Canvas {
   readonly element = h("div", { class: "cnnw-ag-scroll" });
   readonly svg = s("svg", { role: "tree", "aria-label": "Architecture" });
   /** Called after elements were made, with those that are new. */
-  onDrawn: () => void = () => {};
+  onDrawn: (() => void) | null = null;
   /** Called when a view that had no size gets one, as in a notebook tab that comes to the front. */
-  onAppear: () => void = () => {};
+  onAppear: (() => void) | null = null;
 
   drawing: Drawing | undefined;
   zoom = 1;
-  private mode: "start" | "fit" | "free" = "start";
-  private readonly world = s("g", { role: "presentation" });
-  private readonly frames = s("g", { role: "presentation" });
-  private readonly lines = s("path", { class: "cnnw-ag-line", "aria-hidden": "true" });
-  private readonly back = s("path", { class: "cnnw-ag-line cnnw-ag-back", "aria-hidden": "true" });
-  private readonly nodes = s("g", { role: "presentation" });
-  private routed: Line[] = [];
-  private returning: Line[] = [];
-  private items = new Map<string, Item>();
-  private elements = new Map<string, SVGGElement>();
-  private drawn: Rect | undefined;
-  private far = false;
-  private fonts: Fonts | undefined;
-  private keep = "";
-  private hidden = true;
-  private readonly frame = everyFrame(() => this.refresh());
-  private readonly resized = new ResizeObserver(() => this.onResize());
+  #mode: "start" | "fit" | "free" = "start";
+  readonly #world = s("g", { role: "presentation" });
+  readonly #frames = s("g", { role: "presentation" });
+  readonly #lines = s("path", { class: "cnnw-ag-line", "aria-hidden": "true" });
+  readonly #back = s("path", { class: "cnnw-ag-line cnnw-ag-back", "aria-hidden": "true" });
+  readonly #nodes = s("g", { role: "presentation" });
+  #routed: Line[] = [];
+  #returning: Line[] = [];
+  #items = new Map<string, Item>();
+  readonly #elements = new Map<string, SVGGElement>();
+  /** What has elements. */
+  #covered: Rect | undefined;
+  #far = false;
+  #fonts: Fonts | undefined;
+  #keep = "";
+  #hidden = true;
+  readonly #frame = everyFrame(() => this.#refresh());
+  readonly #resized = new ResizeObserver(() => this.#onResize());
 
   constructor() {
-    this.world.append(this.frames, this.lines, this.back, this.nodes);
-    this.svg.append(this.world);
+    this.#world.append(this.#frames, this.#lines, this.#back, this.#nodes);
+    this.svg.append(this.#world);
     this.element.append(this.svg);
-    this.element.addEventListener("scroll", () => this.frame.request(), { passive: true });
-    this.element.addEventListener("wheel", (event) => this.onWheel(event), { passive: false });
-    this.element.addEventListener("pointerdown", (event) => this.onPointerDown(event));
-    this.resized.observe(this.element);
+    this.element.addEventListener("scroll", () => this.#frame.request(), { passive: true });
+    this.element.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
+    scrollByDragging(this.element, ".cnnw-ag-node, .cnnw-ag-header, .cnnw-ag-toggle, .cnnw-ag-title");
+    this.#resized.observe(this.element);
   }
 
   destroy(): void {
-    this.resized.disconnect();
-    this.frame.cancel();
+    this.#resized.disconnect();
+    this.#frame.cancel();
   }
 
   /** Shows `drawing`; what has the id `anchor` stays where it is on the screen. */
   show(drawing: Drawing, anchor: string | undefined): void {
     const before = anchor === undefined ? undefined : this.find(anchor);
-    const held = before && this.onScreen(before);
+    const screenPoint = before && this.#onScreen(before);
     this.drawing = drawing;
-    this.items = new Map(drawing.nodes.map((item) => [item.id, item]));
+    this.#items = new Map(drawing.nodes.map((item) => [item.id, item]));
     const read = (line: number[]): Line => ({ bounds: boundsOf(line), path: rounded(line) });
-    this.routed = drawing.lines.map(read);
-    this.returning = drawing.back.map(read);
-    const first = this.fonts === undefined;
-    this.zoom = this.modeZoom(drawing);
-    this.fonts = this.setFonts();
-    this.clear();
-    this.resize();
+    this.#routed = drawing.lines.map(read);
+    this.#returning = drawing.back.map(read);
+    const first = this.#fonts === undefined;
+    this.zoom = this.#modeZoom(drawing);
+    this.#fonts = this.#setFonts();
+    this.#clear();
+    this.#resize();
     const after = anchor === undefined ? undefined : this.find(anchor);
-    if (held && after) {
-      const [x, y] = this.onScreen(after);
-      this.element.scrollLeft += x - held[0];
-      this.element.scrollTop += y - held[1];
+    if (screenPoint && after) {
+      const [x, y] = this.#onScreen(after);
+      this.element.scrollLeft += x - screenPoint[0];
+      this.element.scrollTop += y - screenPoint[1];
     } else if (first) {
-      this.centre();
+      this.#centre();
     }
-    this.refresh();
+    this.#refresh();
   }
 
   /** How high the drawing is at the zoom of the start. */
@@ -99,153 +101,152 @@ export class Canvas {
     return drawing ? Math.ceil(drawing.height * startZoom(drawing.width, element.clientWidth)) : 0;
   }
 
-  private modeZoom(drawing: Drawing): number {
+  #modeZoom(drawing: Drawing): number {
     const { clientWidth, clientHeight } = this.element;
-    if (this.mode === "free") return this.zoom;
-    if (this.mode === "fit") return fitZoom(drawing.width, drawing.height, clientWidth, clientHeight);
+    if (this.#mode === "free") return this.zoom;
+    if (this.#mode === "fit") return fitZoom(drawing.width, drawing.height, clientWidth, clientHeight);
     return startZoom(drawing.width, clientWidth);
   }
 
-  private centre(): void {
+  #centre(): void {
     const { drawing, element, zoom } = this;
     if (drawing) element.scrollLeft = Math.max(0, drawing.axis * zoom - element.clientWidth / 2);
   }
 
   find(id: string): Item | undefined {
-    return this.items.get(id);
+    return this.#items.get(id);
   }
 
   elementOf(id: string): SVGGElement | undefined {
-    return this.elements.get(id);
+    return this.#elements.get(id);
   }
 
   all(): ReadonlyMap<string, SVGGElement> {
-    return this.elements;
+    return this.#elements;
   }
 
   /** The item nearest to the top of what is in sight, to hold on to when the drawing changes. */
   topmost(): string | undefined {
-    const seen = this.inSight();
-    return this.drawing?.nodes.filter((item) => !item.open && item.y >= seen.y).sort((a, b) => a.y - b.y)[0]?.id;
+    const sight = this.#inSight();
+    return this.drawing?.nodes.filter((item) => !item.open && item.y >= sight.y).sort((a, b) => a.y - b.y)[0]?.id;
   }
 
   /** Its element exists, in sight or not, until another one is kept. */
   hold(id: string): void {
-    this.keep = id;
-    this.drawn = undefined;
-    this.refresh();
+    this.#keep = id;
+    this.#covered = undefined;
+    this.#refresh();
   }
 
   reveal(item: Item): void {
     const { element } = this;
-    if (this.far && this.drawing) {
-      this.mode = "start";
+    if (this.#far && this.drawing) {
+      this.#mode = "start";
       this.zoom = startZoom(this.drawing.width, element.clientWidth);
-      this.resize();
+      this.#resize();
     }
     const { zoom } = this;
-    const [px, py] = this.padding();
+    const [px, py] = this.#padding();
     const tall = item.open ? Math.min(item.h, 60) : item.h;
     element.scrollTop = scrollTo(element.scrollTop, element.clientHeight, item.y * zoom + py, tall * zoom);
     element.scrollLeft = scrollTo(element.scrollLeft, element.clientWidth, item.x * zoom + px, item.w * zoom, 4);
-    this.refresh();
+    this.#refresh();
   }
 
   fit(): void {
     const { drawing, element } = this;
     if (!drawing) return;
-    this.zoomTo(fitZoom(drawing.width, drawing.height, element.clientWidth, element.clientHeight), 0, 0);
-    this.mode = "fit";
-    this.centre();
+    this.#zoomTo(fitZoom(drawing.width, drawing.height, element.clientWidth, element.clientHeight), 0, 0);
+    this.#mode = "fit";
+    this.#centre();
     element.scrollTop = 0;
   }
 
   zoomBy(factor: number): void {
     const { clientWidth, clientHeight } = this.element;
-    this.zoomTo(this.zoom * factor, clientWidth / 2, clientHeight / 2);
+    this.#zoomTo(this.zoom * factor, clientWidth / 2, clientHeight / 2);
   }
 
   /** The point at (x, y) of the view stays there. */
-  private zoomTo(zoom: number, x: number, y: number): void {
+  #zoomTo(zoom: number, x: number, y: number): void {
     const { element } = this;
-    const [px, py] = this.padding();
+    const [px, py] = this.#padding();
     const at = [(element.scrollLeft + x - px) / this.zoom, (element.scrollTop + y - py) / this.zoom] as const;
-    this.mode = "free";
+    this.#mode = "free";
     this.zoom = clampZoom(zoom);
-    this.resize();
-    const [qx, qy] = this.padding();
+    this.#resize();
+    const [qx, qy] = this.#padding();
     element.scrollLeft = at[0] * this.zoom + qx - x;
     element.scrollTop = at[1] * this.zoom + qy - y;
-    this.refresh();
+    this.#refresh();
   }
 
-  private setFonts(): Fonts {
+  #setFonts(): Fonts {
     const scale = 1 / Math.min(1, Math.max(READABLE, this.zoom));
-    const scaled = this.mode !== "start" && this.fonts ? this.fonts.scale : scale;
+    const scaled = this.#mode !== "start" && this.#fonts ? this.#fonts.scale : scale;
     const family = getComputedStyle(this.element).fontFamily || "sans-serif";
     this.svg.style.setProperty("--cnnw-ag-text", String(scaled));
     return {
-      title: this.fonts?.title ?? measurer(`600 12px ${family}`),
-      small: this.fonts?.small ?? measurer(`11px ${family}`),
+      title: this.#fonts?.title ?? measurer(`600 12px ${family}`),
+      small: this.#fonts?.small ?? measurer(`11px ${family}`),
       scale: scaled,
     };
   }
 
-  private onResize(): void {
-    const { drawing } = this;
-    const appeared = this.hidden && this.element.clientWidth > 0;
-    this.hidden = this.element.clientWidth === 0;
-    if (!drawing || this.hidden) return;
-    const zoom = this.modeZoom(drawing);
+  #onResize(): void {
+    const appeared = this.#hidden && this.element.clientWidth > 0;
+    this.#hidden = this.element.clientWidth === 0;
+    if (!this.drawing || this.#hidden) return;
+    const zoom = this.#modeZoom(this.drawing);
     if (zoom !== this.zoom) {
       this.zoom = zoom;
-      this.fonts = this.setFonts();
-      this.clear();
+      this.#fonts = this.#setFonts();
+      this.#clear();
     }
-    this.resize();
-    this.drawn = undefined;
-    if (appeared) this.centre();
-    this.refresh();
-    if (appeared) this.onAppear();
+    this.#resize();
+    this.#covered = undefined;
+    if (appeared) this.#centre();
+    this.#refresh();
+    if (appeared) this.onAppear?.();
   }
 
   /** Around a drawing that is narrower than the view. */
-  private padding(): [number, number] {
+  #padding(): [number, number] {
     const { drawing, element, zoom } = this;
     return drawing ? [Math.max(0, (element.clientWidth - drawing.width * zoom) / 2), 0] : [0, 0];
   }
 
-  private resize(): void {
+  #resize(): void {
     const { drawing, element, zoom, svg } = this;
     if (!drawing) return;
-    const [px, py] = this.padding();
+    const [px, py] = this.#padding();
     svg.setAttribute("width", String(Math.floor(drawing.width * zoom + 2 * px)));
     svg.setAttribute("height", String(Math.max(Math.floor(drawing.height * zoom), element.clientHeight - 1)));
-    this.world.setAttribute("transform", `translate(${px} ${py}) scale(${zoom})`);
+    this.#world.setAttribute("transform", `translate(${px} ${py}) scale(${zoom})`);
     const far = zoom < FAR;
-    if (far !== this.far) {
-      this.far = far;
+    if (far !== this.#far) {
+      this.#far = far;
       this.svg.classList.toggle("cnnw-ag-far", far);
-      this.clear();
+      this.#clear();
     }
   }
 
-  private clear(): void {
-    this.elements.clear();
-    this.frames.replaceChildren();
-    this.nodes.replaceChildren();
-    this.drawn = undefined;
+  #clear(): void {
+    this.#elements.clear();
+    this.#frames.replaceChildren();
+    this.#nodes.replaceChildren();
+    this.#covered = undefined;
   }
 
-  private onScreen(item: Item): [number, number] {
-    const [px, py] = this.padding();
+  #onScreen(item: Item): [number, number] {
+    const [px, py] = this.#padding();
     const { element, zoom } = this;
     return [(item.x + item.w / 2) * zoom + px - element.scrollLeft, item.y * zoom + py - element.scrollTop];
   }
 
-  private inSight(): Rect {
+  #inSight(): Rect {
     const { element, zoom } = this;
-    const [px, py] = this.padding();
+    const [px, py] = this.#padding();
     return {
       x: (element.scrollLeft - px) / zoom,
       y: (element.scrollTop - py) / zoom,
@@ -254,63 +255,44 @@ export class Canvas {
     };
   }
 
-  private refresh(): void {
-    const { drawing, fonts } = this;
-    if (!drawing || !fonts) return;
-    const seen = this.inSight();
-    if (!this.drawn || !contains(this.drawn, seen)) this.draw(drawing, fonts, seen);
-    for (const element of this.frames.children) {
+  #refresh(): void {
+    const fonts = this.#fonts;
+    if (!this.drawing || !fonts) return;
+    const sight = this.#inSight();
+    if (!this.#covered || !contains(this.#covered, sight)) this.#draw(this.drawing, fonts, sight);
+    for (const element of this.#frames.children) {
       const item = this.find(element.getAttribute("data-id") ?? "");
-      if (item) stick(item, element as SVGGElement, seen.x, seen.x + seen.w);
+      if (item) stick(item, element as SVGGElement, sight.x, sight.x + sight.w);
     }
   }
 
-  private draw(drawing: Drawing, fonts: Fonts, seen: Rect): void {
-    const rect = grown(seen, 600 / this.zoom);
-    this.drawn = rect;
-    const gone = new Set(this.elements.keys());
+  #draw(drawing: Drawing, fonts: Fonts, sight: Rect): void {
+    const rect = grown(sight, 600 / this.zoom);
+    this.#covered = rect;
+    const gone = new Set(this.#elements.keys());
     for (const item of drawing.nodes) {
-      if (item.id !== this.keep && !overlaps(item, rect)) continue;
+      if (item.id !== this.#keep && !overlaps(item, rect)) continue;
       gone.delete(item.id);
-      if (this.elements.has(item.id)) continue;
-      const element = drawItem(item, fonts, this.far);
-      (item.open ? this.frames : this.nodes).append(element);
-      this.elements.set(item.id, element);
+      if (this.#elements.has(item.id)) continue;
+      const element = drawItem(item, fonts, this.#far);
+      (item.open ? this.#frames : this.#nodes).append(element);
+      this.#elements.set(item.id, element);
     }
     for (const id of gone) {
-      this.elements.get(id)?.remove();
-      this.elements.delete(id);
+      this.#elements.get(id)?.remove();
+      this.#elements.delete(id);
     }
     const inside = (lines: Line[]) => lines.filter((line) => overlaps(line.bounds, rect)).map((line) => line.path);
-    this.lines.setAttribute("d", inside(this.routed).join(""));
-    this.back.setAttribute("d", inside(this.returning).join(""));
-    this.onDrawn();
+    this.#lines.setAttribute("d", inside(this.#routed).join(""));
+    this.#back.setAttribute("d", inside(this.#returning).join(""));
+    this.onDrawn?.();
   }
 
-  private onWheel(event: WheelEvent): void {
+  #onWheel(event: WheelEvent): void {
     if (!event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
     const box = this.element.getBoundingClientRect();
     const step = Math.max(-60, Math.min(60, event.deltaY * (event.deltaMode === 1 ? 16 : 1)));
-    this.zoomTo(this.zoom * Math.exp(-step * 0.005), event.clientX - box.left, event.clientY - box.top);
-  }
-
-  private onPointerDown(event: PointerEvent): void {
-    const { element } = this;
-    const onItem = (event.target as Element).closest(".cnnw-ag-node, .cnnw-ag-header, .cnnw-ag-toggle, .cnnw-ag-title");
-    if (event.button !== 0 || onItem || event.pointerType === "touch") return;
-    const from = [event.clientX + element.scrollLeft, event.clientY + element.scrollTop] as const;
-    element.setPointerCapture(event.pointerId);
-    element.classList.add("cnnw-ag-dragged");
-    const move = (next: PointerEvent) => {
-      element.scrollLeft = from[0] - next.clientX;
-      element.scrollTop = from[1] - next.clientY;
-    };
-    const stop = () => {
-      element.classList.remove("cnnw-ag-dragged");
-      element.removeEventListener("pointermove", move);
-    };
-    element.addEventListener("pointermove", move);
-    element.addEventListener("lostpointercapture", stop, { once: true });
+    this.#zoomTo(this.zoom * Math.exp(-step * 0.005), event.clientX - box.left, event.clientY - box.top);
   }
 }

@@ -4,52 +4,53 @@ import { following, matches, summary } from "./search";
 
 export class Finder {
   readonly element: HTMLElement;
-  found: string[] = [];
+  /** Names that the text is in. */
+  matches: string[] = [];
   names: string[] = [];
-  private at = -1;
-  private readonly input = h("input", {
+  #at = -1;
+  readonly #input = h("input", {
     type: "search",
-    class: "cnnw-ag-search",
+    class: "cnnw-ag-search cnnw-field",
     placeholder: "Search layers",
     "aria-label": "Search layers",
     autocomplete: "off",
     spellcheck: "false",
   });
-  private readonly status = h("span", { class: "cnnw-ag-status", role: "status" });
+  readonly #status = h("span", { class: "cnnw-ag-status cnnw-soft", role: "status" });
 
-  /** `onFound` after each change of the text, `onPick` for each match that Enter goes to. */
+  /** `onSearch` after each change of the text, `onPick` for each match that Enter goes to. */
   constructor(
-    private readonly onFound: () => void,
+    private readonly onSearch: () => void,
     private readonly onPick: (name: string) => void,
   ) {
-    this.element = h("div", { class: "cnnw-ag-finder" }, this.input, this.status);
-    this.input.addEventListener("input", () => this.search());
-    this.input.addEventListener("keydown", (event) => this.onKey(event));
+    this.element = h("div", { class: "cnnw-ag-finder" }, this.#input, this.#status);
+    this.#input.addEventListener("input", () => this.search());
+    this.#input.addEventListener("keydown", (event) => this.#onKey(event));
   }
 
   search(): void {
-    this.found = matches(this.names, this.input.value);
-    this.at = -1;
-    this.report();
-    this.onFound();
+    this.matches = matches(this.names, this.#input.value);
+    this.#at = -1;
+    this.#report();
+    this.onSearch();
   }
 
-  private report(): void {
-    this.status.textContent = this.input.value.trim() ? summary(this.at, this.found.length) : "";
-    this.input.setAttribute("aria-invalid", String(this.status.textContent === "no match"));
+  #report(): void {
+    this.#status.textContent = this.#input.value.trim() ? summary(this.#at, this.matches.length) : "";
+    this.#input.setAttribute("aria-invalid", String(this.#status.textContent === "no match"));
   }
 
-  private onKey(event: KeyboardEvent): void {
+  #onKey(event: KeyboardEvent): void {
     // a notebook takes letters and Enter for itself
     event.stopPropagation();
-    if (event.key === "Escape" && this.input.value) {
-      this.input.value = "";
+    if (event.key === "Escape" && this.#input.value) {
+      this.#input.value = "";
       this.search();
     } else if (event.key === "Enter" || event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
-      this.at = following(this.at, this.found.length, event.shiftKey || event.key === "ArrowUp" ? -1 : 1);
-      this.report();
-      const name = this.found[this.at];
+      this.#at = following(this.#at, this.matches.length, event.shiftKey || event.key === "ArrowUp" ? -1 : 1);
+      this.#report();
+      const name = this.matches[this.#at];
       if (name !== undefined) this.onPick(name);
     }
   }

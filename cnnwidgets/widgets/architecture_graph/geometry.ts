@@ -17,7 +17,10 @@ export function overlaps(a: Rect, b: Rect): boolean {
 
 export function contains(outer: Rect, inner: Rect): boolean {
   return (
-    inner.x >= outer.x && inner.y >= outer.y && inner.x + inner.w <= outer.x + outer.w && inner.y + inner.h <= outer.y + outer.h
+    inner.x >= outer.x &&
+    inner.y >= outer.y &&
+    inner.x + inner.w <= outer.x + outer.w &&
+    inner.y + inner.h <= outer.y + outer.h
   );
 }
 

@@ -1,10 +1,10 @@
 /** What a key does on a focused item, as in any tree. */
 import type { Item } from "./state";
 
-export type Action =
-  | { do: "focus"; item: Item }
-  | { do: "select" | "expand" | "collapse"; item: Item }
-  | { do: "select-expand"; item: Item };
+export interface Action {
+  do: "focus" | "select" | "expand" | "collapse" | "select-expand";
+  item: Item;
+}
 
 /** `items` in reading order, joins left out. */
 export function action(key: string, items: readonly Item[], at: Item): Action | undefined {
@@ -19,13 +19,18 @@ export function action(key: string, items: readonly Item[], at: Item): Action | 
     case "Home":
       return focus(items[0]);
     case "End":
-      return focus(items[items.length - 1]);
+      return focus(items.at(-1));
     case "ArrowRight":
       if (folded) return { do: "expand", item: at };
       return at.open ? focus(items[index + 1]) : undefined;
     case "ArrowLeft":
       if (at.open) return { do: "collapse", item: at };
-      return focus(items.slice(0, index).reverse().find((item) => item.level < at.level && item.open));
+      return focus(
+        items
+          .slice(0, index)
+          .reverse()
+          .find((item) => item.level < at.level && item.open),
+      );
     case "Enter":
       return { do: folded ? "select-expand" : "select", item: at };
     case " ":

@@ -1,6 +1,6 @@
 /** Which colour stands for which kind. */
 import { h } from "../_shared/dom";
-import { colourClass } from "./nodes";
+import { colourStyle } from "./nodes";
 import type { Item } from "./state";
 
 const NAMES = [
@@ -15,14 +15,16 @@ const NAMES = [
 
 /** The kinds among `items`, in a fixed order. */
 export function kindsOf(items: readonly Item[]): (typeof NAMES)[number][] {
-  const present = new Set(items.filter((item) => !item.open && item.kind !== "join").map((item) => colourClass(item.kind)));
-  return NAMES.filter(([kind]) => present.has(colourClass(kind)));
+  const present = new Set(
+    items.filter((item) => !item.open && item.kind !== "join").map((item) => colourStyle(item.kind)),
+  );
+  return NAMES.filter(([kind]) => present.has(colourStyle(kind)));
 }
 
-export function drawLegend(place: HTMLElement, items: readonly Item[]): void {
-  place.replaceChildren(
+export function drawLegend(legend: HTMLElement, items: readonly Item[]): void {
+  legend.replaceChildren(
     ...kindsOf(items).map(([kind, name]) =>
-      h("li", {}, h("i", { class: colourClass(kind), "aria-hidden": "true" }), name),
+      h("li", { class: "cnnw-line" }, h("i", { style: colourStyle(kind), "aria-hidden": "true" }), name),
     ),
   );
 }

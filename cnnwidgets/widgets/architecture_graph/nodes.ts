@@ -1,8 +1,8 @@
 /** One item of the drawing as SVG. */
 import { s } from "../_shared/dom";
 import { shape } from "../_shared/format";
-import { cut, cutName, type Measure } from "./text";
 import type { Item } from "./state";
+import { cut, cutName, type Measure } from "./text";
 
 export interface Fonts {
   title: Measure;
@@ -20,27 +20,29 @@ const KINDS = ["conv", "norm", "activation", "pool", "linear", "attention"];
 /** How far from its left edge a group's marker takes clicks. */
 const MARKER = 27;
 
-export function colourClass(kind: string): string {
-  return `cnnw-ag-${KINDS.includes(kind) ? kind : "other"}`;
+/** The style that gives an item the colour of its kind. */
+export function colourStyle(kind: string): string {
+  return `--cnnw-ag-colour: var(--cnnw-${KINDS.includes(kind) ? kind : "other"})`;
 }
 
 /** What a screen reader says. */
-export function spoken(item: Item): string {
+export function itemLabel(item: Item): string {
   if (item.kind === "join") return `${item.title} ${item.detail}`;
-  const size = item.shape.length ? `, output ${item.shape.join(" × ")}` : "";
+  const size = item.shape.length > 0 ? `, output ${item.shape.join(" × ")}` : "";
   return `${item.title}, ${item.detail}${size}`;
 }
 
 export function drawItem(item: Item, fonts: Fonts, far: boolean): SVGGElement {
   if (item.kind === "join") return drawJoin(item, far);
   const root = s("g", {
-    class: `cnnw-ag-item ${item.open ? "cnnw-ag-frame" : `cnnw-ag-node ${colourClass(item.kind)}`}`,
+    class: `cnnw-ag-item ${item.open ? "cnnw-ag-frame" : "cnnw-ag-node"}`,
+    style: colourStyle(item.kind),
     transform: `translate(${item.x} ${item.y})`,
     role: "treeitem",
     tabindex: -1,
     "data-id": item.id,
     "aria-level": item.level,
-    "aria-label": spoken(item),
+    "aria-label": itemLabel(item),
     "aria-selected": "false",
     "data-layer": item.layer || undefined,
     "data-group": item.group,
@@ -60,8 +62,8 @@ export function drawItem(item: Item, fonts: Fonts, far: boolean): SVGGElement {
 
 /** Begins with what is to be seen, for those who speak it to a computer; then what was cut or left out. */
 function label(root: SVGGElement, item: Item): string {
-  const drawn = [...root.querySelectorAll("text")].map((text) => text.textContent).join(" ");
-  return [drawn, ...[item.title, item.detail].filter((text) => !drawn.includes(text))].join(", ");
+  const visible = [...root.querySelectorAll("text")].map((text) => text.textContent).join(" ");
+  return [visible, ...[item.title, item.detail].filter((text) => !visible.includes(text))].join(", ");
 }
 
 /** Fills the two groups; returns the width that their texts need beside each other. */
@@ -71,7 +73,8 @@ function words(item: Item, { title, small, scale }: Fonts, left: SVGGElement, ri
   const sizeRoom = size && wide ? small(size) * scale + 8 : 0;
   const marker = item.group === undefined ? 0 : 13;
   const y = item.open ? 17 : TITLE_Y;
-  if (marker) left.append(s("path", { class: "cnnw-ag-marker", d: item.open ? "M11 10.5h8l-4 5.5z" : "M12 7v8l5.5-4z" }));
+  const triangle = item.open ? "M11 10.5h8l-4 5.5z" : "M12 7v8l5.5-4z";
+  if (marker) left.append(s("path", { class: "cnnw-ag-marker", d: triangle }));
   const name = cutName(item.title, (item.w - 20 - marker - sizeRoom) / scale, title);
   left.append(s("text", { class: "cnnw-ag-title", x: 12 + marker, y }, name));
   if (!item.open) {
@@ -80,12 +83,12 @@ function words(item: Item, { title, small, scale }: Fonts, left: SVGGElement, ri
   }
   if (size && wide) right.append(s("text", { class: "cnnw-ag-small cnnw-ag-size", x: item.w - 8, y }, size));
   else if (size) left.append(s("text", { class: "cnnw-ag-small", x: 12, y: SIZE_Y }, size));
-  const needed = 36 + title(name) * scale + sizeRoom;
-  if (!marker) return needed;
+  const widthOfTexts = 36 + title(name) * scale + sizeRoom;
+  if (!marker) return widthOfTexts;
   const hit = s("rect", { class: "cnnw-ag-toggle", width: MARKER, height: item.open ? HEADER : item.h });
   hit.append(s("title", {}, item.open ? "Collapse" : "Expand"));
   left.append(hit);
-  return needed;
+  return widthOfTexts;
 }
 
 /** The header of a frame that is wider than the view stays in it, between `from` and `to`. */
@@ -111,11 +114,11 @@ function drawJoin(item: Item, far: boolean): SVGGElement {
   const x = item.w / 2;
   const y = item.h / 2;
   // drawn, since fonts set the signs off centre
-  const drawn: Record<string, string> = {
+  const signs: Record<string, string> = {
     "+": `M${x - 4.5} ${y}h9M${x} ${y - 4.5}v9`,
     "×": `M${x - 3.5} ${y - 3.5}l7 7M${x + 3.5} ${y - 3.5}l-7 7`,
   };
-  const path = drawn[item.title];
+  const path = signs[item.title];
   root.append(path ? s("path", { d: path }) : s("text", { x, y: y + 4 }, item.title));
   if (item.detail) root.append(s("text", { class: "cnnw-ag-after", x: item.w + 5, y: y + 4 }, item.detail));
   return root;

@@ -2,7 +2,7 @@
 
 /** Names that contain every word of `query`, in the order given; capitals do not matter. */
 export function matches(names: readonly string[], query: string): string[] {
-  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = query.toLowerCase().split(/\s+/u).filter(Boolean);
   if (words.length === 0) return [];
   return names.filter((name) => {
     const lower = name.toLowerCase();

@@ -1,7 +1,7 @@
 /** What Python sends: small state in traits, the drawing as one message. */
 import type { BaseState } from "../_shared/model";
 
-export interface State extends BaseState {
+export interface GraphState extends BaseState {
   /** Dotted name of the selected layer or container; empty for none. */
   selected: string;
   /** Names of the open groups. */

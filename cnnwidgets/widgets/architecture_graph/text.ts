@@ -35,14 +35,14 @@ export function measurer(font: string): Measure {
   const context = document.createElement("canvas").getContext("2d");
   if (!context) return (text) => text.length * 7;
   context.font = font;
-  const known = new Map<string, number>();
+  const widths = new Map<string, number>();
   return (text) => {
-    let width = known.get(text);
+    let width = widths.get(text);
     if (width === undefined) {
       // 500 letters never fit: no need to know by how much
-      width = text.length > 400 ? Infinity : context.measureText(text).width;
-      if (known.size > 20_000) known.clear();
-      known.set(text, width);
+      width = text.length > 400 ? Number.POSITIVE_INFINITY : context.measureText(text).width;
+      if (widths.size > 20_000) widths.clear();
+      widths.set(text, width);
     }
     return width;
   };

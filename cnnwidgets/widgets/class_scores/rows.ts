@@ -6,14 +6,14 @@ export function rowAt(y: number, height: number, rows: number): number | null {
 
 /** Classes whose name or number holds the words, at most `most`, best first: a name that begins so, then the rest. */
 export function search(names: readonly string[], words: string, most: number): number[] {
-  const wanted = words.trim().toLowerCase();
-  if (!wanted) return [];
+  const query = words.trim().toLowerCase();
+  if (!query) return [];
   const begins: number[] = [];
   const holds: number[] = [];
   names.forEach((name, index) => {
     const lower = name.toLowerCase();
-    if (String(index) === wanted || lower.startsWith(wanted)) begins.push(index);
-    else if (lower.includes(wanted)) holds.push(index);
+    if (String(index) === query || lower.startsWith(query)) begins.push(index);
+    else if (lower.includes(query)) holds.push(index);
   });
   return [...begins, ...holds].slice(0, most);
 }

@@ -1,12 +1,13 @@
-import "../_shared/base.css";
-import "./widget.css";
-import { openChannel, subscribe } from "../_shared/channel";
+/** "What did it say?": a search over the classes, and the rows of the bars for keyboard and screen reader. */
 import { h, menu } from "../_shared/dom";
-import { assign, type BaseState, listen, type Model, type RenderContext, watch } from "../_shared/model";
-import { shell } from "../_shared/shell";
-import { rawName, rowAt, search } from "./rows";
+import type { BaseState } from "../_shared/model";
+import { entry, type Link, RootView } from "../_shared/view";
+import { rawName, rowAt } from "./rows";
+import { ClassSearch } from "./search";
+import "../_shared/bqplot.css";
+import "./widget.css";
 
-export interface State extends BaseState {
+export interface ClassScoresState extends BaseState {
   target: number | null;
   score: "probability" | "logit";
   rows: number[];
@@ -17,167 +18,98 @@ export interface State extends BaseState {
   remark: string;
 }
 
-const FOUND = 12;
-let lists = 0;
+const SCORES = [
+  ["probability", "Probability"],
+  ["logit", "Logit"],
+] as const;
 
-/** A search over all classes: type a name or a number, pick from the list, Enter takes the first. */
-function searchBox(model: Model<State>): { element: HTMLElement; stop: () => void } {
-  let names: string[] = [];
-  lists += 1;
-  const list = h("datalist", { id: `cnnw-classes-${lists}` });
-  const input = h("input", {
-    type: "search",
-    class: "cnnw-class-scores-search",
-    placeholder: "Explain another class…",
-    "aria-label": "Find a class by name or number",
-    list: list.id,
-    autocomplete: "off",
-  });
-  const take = (index: number) => {
-    assign(model, "target", index);
-    input.value = "";
-    list.replaceChildren();
-  };
-  input.addEventListener("input", () => {
-    const exact = /^(\d+): /.exec(input.value);
-    if (exact && names[Number(exact[1])] !== undefined) return take(Number(exact[1]));
-    list.replaceChildren(
-      ...search(names, input.value, FOUND).map((index) => h("option", { value: `${index}: ${names[index]}` })),
-    );
-    input.setCustomValidity("");
-  });
-  input.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter") return;
-    const [first] = search(names, input.value, 1);
-    if (first !== undefined) return take(first);
-    input.setCustomValidity(`No class has “${input.value}” in its name.`);
-    input.reportValidity();
-  });
-  const stop = subscribe(model, "classes", (data) => {
-    names = data.content["names"] as string[];
-  });
-  return { element: h("div", {}, input, list), stop };
-}
+class ClassScoresView extends RootView<ClassScoresState> {
+  readonly #score = menu("What the bars show", SCORES, this.link.get("score"), (score) =>
+    this.link.set("score", score as ClassScoresState["score"]),
+  );
+  readonly #search = new ClassSearch((target) => this.link.set("target", target));
+  readonly #empty = h("p", { class: "cnnw-empty" });
+  readonly #remark = h("p", { class: "cnnw-class-scores-remark cnnw-soft" });
+  readonly #spoken = h("div", { class: "cnnw-class-scores-spoken", role: "list", "aria-label": "Class scores" });
 
-/** Makes the whole of a row clickable: the bar of an unlikely class is less than a pixel wide. */
-function clickableRows(root: HTMLElement, model: Model<State>): () => void {
-  const rowUnder = (event: MouseEvent): number | null => {
-    const figure = root.querySelector<HTMLElement>(".bqplot");
-    if (!figure || !figure.contains(event.target as Node)) return null;
-    const box = figure.getBoundingClientRect();
-    return rowAt(event.clientY - box.top, box.height, model.get("rows").length);
-  };
-  const click = (event: MouseEvent) => {
-    if ((event.target as Element).classList.contains("bar")) return; // bqplot's own selection takes it
-    const row = rowUnder(event);
-    const index = row === null ? undefined : model.get("rows")[row];
-    if (index !== undefined) assign(model, "target", index);
-  };
-  const move = (event: MouseEvent) => {
-    const row = rowUnder(event);
-    const figure = root.querySelector<HTMLElement>(".bqplot");
-    if (!figure) return;
-    figure.title = row === null ? "" : `${model.get("names")[row]} (class ${model.get("rows")[row]}): ${model.get("values")[row]}`;
-  };
-  root.addEventListener("click", click);
-  root.addEventListener("mousemove", move);
-  return () => {
-    root.removeEventListener("click", click);
-    root.removeEventListener("mousemove", move);
-  };
-}
+  constructor(link: Link<ClassScoresState>, el: HTMLElement) {
+    super(link, el);
+    const aside = h("span", { class: "cnnw-aside" }, this.#score);
+    const heading = h("h3", { class: "cnnw-heading" }, "What did it say?", aside);
+    el.append(heading, this.#search.element, this.#empty, this.#remark, this.#spoken);
+    link.receive("classes", ({ content }) => {
+      this.#search.names = content["names"] as string[];
+    });
+    link.watch(["score", "kind", "remark", "message"], () => this.#paint());
+    link.watch(["rows", "names", "values", "target"], () => this.#paintRows());
+    // The figure is a sibling under the same root.
+    link.whenInside(el, ".cnnw-class-scores", (root) => {
+      this.#makeRowsClickable(root);
+      link.showBusy(root);
+    });
+  }
 
-function render({ model, el }: RenderContext<State>): () => void {
-  const unshell = shell(el, model, "class-scores-header");
-  const offs: (() => void)[] = [];
-  const score = menu(
-    "What the bars show",
-    [
-      ["probability", "Probability"],
-      ["logit", "Logit"],
-    ],
-    model.get("score"),
-    (value) => assign(model, "score", value as State["score"]),
-  );
-  const find = searchBox(model);
-  const empty = h("p", { class: "cnnw-empty" });
-  const remark = h("p", { class: "cnnw-class-scores-remark" });
-  const spoken = h("div", { class: "cnnw-class-scores-spoken", role: "list", "aria-label": "Class scores" });
-  el.append(
-    h("h3", { class: "cnnw-heading" }, "What did it say?", h("span", { class: "cnnw-aside" }, score)),
-    find.element,
-    empty,
-    remark,
-    spoken,
-  );
-  offs.push(find.stop);
-  offs.push(watch(model, ["score"], () => void (score.value = model.get("score"))));
-  offs.push(
-    watch(model, ["kind"], () => {
-      const kind = model.get("kind");
-      score.options[1]!.text = rawName(kind);
-      score.hidden = kind === "number";
-    }),
-  );
-  offs.push(
-    watch(model, ["remark"], () => {
-      remark.textContent = model.get("remark");
-      remark.hidden = !model.get("remark");
-    }),
-  );
-  offs.push(
-    watch(model, ["message"], () => {
-      empty.textContent = model.get("message");
-      empty.hidden = !model.get("message");
-      find.element.hidden = !!model.get("message");
-    }),
-  );
-  // The bars are a picture; these buttons are the same rows for the keyboard and for screen readers.
-  offs.push(
-    watch(model, ["rows", "names", "values", "target"], () => {
-      const focused = spoken.contains(document.activeElement)
-        ? [...spoken.querySelectorAll("button")].indexOf(document.activeElement as HTMLButtonElement)
-        : -1;
-      spoken.replaceChildren(
-        ...model.get("rows").map((index, row) =>
-          h(
-            "div",
-            { role: "listitem" },
-            h(
-              "button",
-              {
-                type: "button",
-                "data-class": index,
-                "aria-pressed": String(index === model.get("target")),
-                onclick: () => assign(model, "target", index),
-              },
-              `${model.get("names")[row]}, ${model.get("values")[row]}`,
-            ),
-          ),
-        ),
+  #paint(): void {
+    const { link } = this;
+    const [score, empty, remark] = [this.#score, this.#empty, this.#remark];
+    score.value = link.get("score");
+    score.options[1]!.text = rawName(link.get("kind"));
+    score.hidden = link.get("kind") === "number";
+    remark.textContent = link.get("remark");
+    remark.hidden = !link.get("remark");
+    empty.textContent = link.get("message");
+    empty.hidden = !link.get("message");
+    this.#search.element.hidden = !empty.hidden;
+  }
+
+  /** The bars are a picture; these buttons are the same rows for the keyboard and for screen readers. */
+  #paintRows(): void {
+    const spoken = this.#spoken;
+    const buttons = () => [...spoken.querySelectorAll("button")];
+    const focused = buttons().indexOf(document.activeElement as HTMLButtonElement);
+    const items = this.link.get("rows").map((index, row) => {
+      const data = { "data-class": index, "aria-pressed": String(index === this.link.get("target")) };
+      const onclick = () => this.link.set("target", index);
+      const text = `${this.link.get("names")[row]}, ${this.link.get("values")[row]}`;
+      return h(
+        "div",
+        { role: "listitem" },
+        h("button", { type: "button", class: "cnnw-plain", ...data, onclick }, text),
       );
-      if (focused >= 0) spoken.querySelectorAll("button")[focused]?.focus();
-    }),
-  );
-  // The figure is a sibling under the same root, which exists only once this view is in the page.
-  let unclick = () => {};
-  const frame = requestAnimationFrame(() => {
-    const root = el.closest<HTMLElement>(".cnnw-class-scores");
-    if (!root) return;
-    unclick = clickableRows(root, model);
-    const busy = () => (model.get("busy") ? root.setAttribute("aria-busy", "true") : root.removeAttribute("aria-busy"));
-    busy();
-    offs.push(listen(model, "change:busy", busy));
-  });
-  return () => {
-    cancelAnimationFrame(frame);
-    unclick();
-    offs.forEach((off) => off());
-    unshell();
-  };
+    });
+    spoken.replaceChildren(...items);
+    if (focused >= 0) buttons()[focused]?.focus();
+  }
+
+  /** The whole of a row takes clicks: the bar of an unlikely class is less than a pixel wide. */
+  #makeRowsClickable(root: HTMLElement): void {
+    const rowUnder = (event: MouseEvent, figure: HTMLElement): number | null => {
+      if (!figure.contains(event.target as Node)) return null;
+      const box = figure.getBoundingClientRect();
+      return rowAt(event.clientY - box.top, box.height, this.link.get("rows").length);
+    };
+    const onClick = (event: MouseEvent) => {
+      const figure = root.querySelector<HTMLElement>(".bqplot");
+      // bqplot's own selection takes the bar
+      if (!figure || (event.target as Element).classList.contains("bar")) return;
+      const row = rowUnder(event, figure);
+      const index = row === null ? undefined : this.link.get("rows")[row];
+      if (index !== undefined) this.link.set("target", index);
+    };
+    const onMove = (event: MouseEvent) => {
+      const figure = root.querySelector<HTMLElement>(".bqplot");
+      if (!figure) return;
+      const row = rowUnder(event, figure);
+      const of = (name: "names" | "rows" | "values") => (row === null ? "" : this.link.get(name)[row]);
+      figure.title = row === null ? "" : `${of("names")} (class ${of("rows")}): ${of("values")}`;
+    };
+    root.addEventListener("click", onClick);
+    root.addEventListener("mousemove", onMove);
+    this.link.onClose(() => {
+      root.removeEventListener("click", onClick);
+      root.removeEventListener("mousemove", onMove);
+    });
+  }
 }
 
-export default {
-  initialize: ({ model }: { model: Model<State> }) => openChannel(model),
-  render,
-};
+export default entry<ClassScoresState>("class-scores-header", ClassScoresView);

@@ -1,100 +1,70 @@
 /** What to compare: methods by family, and layers or classes; and the buttons that begin and stop it. */
-import { command } from "../_shared/channel";
+import { byFamily } from "../_maps/families";
 import { button, h } from "../_shared/dom";
-import { assign, type Model, watch } from "../_shared/model";
-import { byFamily } from "../heatmap_overlay/families";
-import { segmented } from "../heatmap_overlay/segmented";
-import type { State } from "./state";
+import { Progress } from "../_shared/progress";
+import { Segmented } from "../_shared/segmented";
+import { type Link, View } from "../_shared/view";
+import type { ComparisonState } from "./state";
+import { type Option, type OptionGroup, Ticks } from "./ticks";
 
-type Option = readonly [value: string, label: string, title: string];
+const AXES = [
+  { value: "layers", label: "Layers", title: "A column for each layer; one class" },
+  { value: "classes", label: "Classes", title: "A column for each class; one layer" },
+];
 
-/** A list of checkboxes that folds under a line that names what is ticked. */
-function ticks(name: string, onchange: (values: string[]) => void) {
-  const said = h("span", { class: "cnnw-cmp-said", dir: "auto" });
-  const body = h("div", { class: "cnnw-cmp-ticks" });
-  const element = h("details", { class: "cnnw-cmp-choice" }, h("summary", {}, h("b", {}, name), " ", said), body);
-  const boxes = () => [...body.querySelectorAll("input")];
-  body.addEventListener("change", () => onchange(boxes().filter((box) => box.checked).map((box) => box.value)));
-  let listed = "";
-  return {
-    element,
-    update(groups: readonly (readonly [heading: string, options: readonly Option[]])[], chosen: readonly string[]) {
-      const wanted = JSON.stringify(groups);
-      if (wanted !== listed) {
-        listed = wanted;
-        body.replaceChildren(
-          ...groups.map(([heading, options]) =>
-            h(
-              "fieldset",
-              {},
-              h("legend", {}, heading || name),
-              ...options.map(([value, label, title]) =>
-                h("label", { title, class: "cnnw-ho-check" }, h("input", { type: "checkbox", value }), h("span", { dir: "auto" }, label)),
-              ),
-            ),
-          ),
-        );
-        body.classList.toggle("is-one", groups.length === 1);
-      }
-      for (const box of boxes()) box.checked = chosen.includes(box.value);
-      const names = groups.flatMap(([, options]) => options).filter(([value]) => chosen.includes(value));
-      said.textContent = names.map(([, label]) => label).join(", ") || "none ticked";
-      said.title = said.textContent;
-    },
-  };
-}
+export class Choices extends View<ComparisonState> {
+  readonly element: HTMLElement;
+  readonly #methods = new Ticks("Methods", (values) => this.link.set("chosen_methods", values));
+  readonly #layers = new Ticks("Layers", (values) => this.link.set("chosen_layers", values));
+  readonly #classes = new Ticks("Classes", (values) => this.link.set("chosen_classes", values.map(Number)));
+  readonly #axis = new Segmented("Columns", (value) => this.link.set("axis", value as ComparisonState["axis"]));
+  readonly #start = button("Compare", () => this.#compare());
+  readonly #progress = new Progress(this.link, "Progress");
 
-export function choices(model: Model<State>): { element: HTMLElement; stop: () => void } {
-  const methods = ticks("Methods", (values) => assign(model, "chosen_methods", values));
-  const layers = ticks("Layers", (values) => assign(model, "chosen_layers", values));
-  const classes = ticks("Classes", (values) => assign(model, "chosen_classes", values.map(Number)));
-  const axis = segmented("Columns", (value) => assign(model, "axis", value as State["axis"]));
-  const go = button("Compare", () =>
-    // Traits may still be on their way; the command carries the choice.
-    command(model, "compare", {
-      methods: model.get("chosen_methods"),
-      axis: model.get("axis"),
-      layers: model.get("chosen_layers"),
-      classes: model.get("chosen_classes"),
-    }),
-  );
-  go.classList.add("cnnw-cmp-go");
-  const cancel = button("Cancel", () => command(model, "cancel"));
-  const meter = h("progress", { class: "cnnw-progress", max: 1, value: 0, "aria-label": "Progress" });
-  const text = h("span", { class: "cnnw-cmp-left" });
-  const work = h("div", { class: "cnnw-cmp-work" }, meter, text, cancel);
-  const line = h("div", { class: "cnnw-ho-line" }, axis.element, go, work);
-  const element = h("div", { class: "cnnw-cmp-choices" }, methods.element, layers.element, classes.element, line);
-  const names = ["methods", "layers", "classes", "chosen_methods", "chosen_layers", "chosen_classes"] as const;
-  const stop = watch(model, [...names, "axis", "busy", "progress", "progress_text"], () => {
-    element.hidden = model.get("methods").length === 0;
-    const families = byFamily(model.get("methods"));
-    methods.update(
-      families.map(([heading, members]) => [heading, members.map(([name, label, question]) => [name, label, question])]),
-      model.get("chosen_methods"),
+  constructor(link: Link<ComparisonState>) {
+    super(link);
+    this.#start.classList.add("cnnw-cmp-go");
+    this.#progress.text.classList.add("cnnw-soft");
+    this.#progress.cancel.classList.add("cnnw-end");
+    const line = h("div", { class: "cnnw-row" }, this.#axis.element, this.#start, this.#progress.element);
+    const lists = [this.#methods, this.#layers, this.#classes].map(({ element }) => element);
+    this.element = h("div", { class: "cnnw-stack" }, ...lists, line);
+    link.watch(["methods", "layers", "classes", "axis"], () => this.#paint());
+    link.watch(["chosen_methods", "chosen_layers", "chosen_classes"], () => this.#paint());
+    link.watch(["busy", "progress"], () => this.#paintWork());
+  }
+
+  /** Traits may still be on their way; the command carries the choice. */
+  #compare(): void {
+    this.link.command("compare", {
+      methods: this.link.get("chosen_methods"),
+      axis: this.link.get("axis"),
+      layers: this.link.get("chosen_layers"),
+      classes: this.link.get("chosen_classes"),
+    });
+  }
+
+  #paint(): void {
+    const { link } = this;
+    const methods = link.get("methods");
+    this.element.hidden = methods.length === 0;
+    const families = byFamily(methods).map(
+      ([heading, members]): OptionGroup => [heading, members.map(([name, label, question]) => [name, label, question])],
     );
-    const byLayer = model.get("axis") === "layers";
-    layers.element.hidden = !byLayer;
-    classes.element.hidden = byLayer;
-    layers.update([["", model.get("layers").map((name) => [name, name, name])]], model.get("chosen_layers"));
-    classes.update(
-      [["", model.get("classes").map(([index, label]) => [String(index), `${label} (${index})`, label])]],
-      model.get("chosen_classes").map(String),
-    );
-    axis.update(
-      [
-        { value: "layers", label: "Layers", title: "A column for each layer; one class" },
-        { value: "classes", label: "Classes", title: "A column for each class; one layer" },
-      ],
-      model.get("axis"),
-    );
-    const busy = model.get("busy");
-    const share = model.get("progress");
-    go.disabled = busy;
-    work.hidden = !busy;
-    meter.hidden = share === null;
-    meter.value = share ?? 0;
-    text.textContent = model.get("progress_text");
-  });
-  return { element, stop };
+    this.#methods.update(families, link.get("chosen_methods"));
+    const layers = link.get("layers").map((name): Option => [name, name, name]);
+    this.#layers.update([["", layers]], link.get("chosen_layers"));
+    const classes = link.get("classes").map(([i, label]): Option => [String(i), `${label} (${i})`, label]);
+    this.#classes.update([["", classes]], link.get("chosen_classes").map(String));
+    const axis = link.get("axis");
+    this.#layers.element.hidden = axis !== "layers";
+    this.#classes.element.hidden = axis === "layers";
+    this.#axis.update(AXES, axis);
+  }
+
+  #paintWork(): void {
+    this.#start.disabled = this.link.get("busy");
+    this.#progress.show(this.link.get("busy"));
+    this.#progress.bar.hidden = this.link.get("progress") === null;
+  }
 }

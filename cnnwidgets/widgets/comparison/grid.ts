@@ -1,80 +1,74 @@
 /** Headings, cells, and a colour bar for each scale that is shared. */
-import { gradient } from "../_shared/colormaps";
+import { ColourBar } from "../_maps/colour_bar";
 import { h } from "../_shared/dom";
-import { barLabels } from "../heatmap_overlay/scale";
-import { type Cell, cellView, type Look } from "./cell";
-import { allSame, type Shared, type Shown } from "./scales";
-import type { Grid, Mode } from "./state";
+import { type CellLook, CellView, type ShownCell } from "./cell";
+import { allSame, unitsOf } from "./scales";
+import type { Cells, GridContent, Mode } from "./state";
 
 const SAME = "The same map in every column.";
 
-function bar() {
-  const strip = h("div", { class: "cnnw-cmp-strip" });
-  const [low, middle, high] = [h("span"), h("span", { dir: "auto" }), h("span")];
-  const element = h("div", { class: "cnnw-cmp-bar", role: "img" }, strip, h("div", { class: "cnnw-cmp-ends" }, low, middle, high));
-  return {
-    element,
-    update(scale: Shared | null, unit: string, { sign, name }: Pick<Look, "sign" | "name">) {
-      element.hidden = !scale || scale.limit === 0;
-      if (!scale) return;
-      const labels = barLabels(scale.limit, sign, scale.clipped);
-      strip.style.background = gradient(name);
-      [low.textContent, high.textContent] = [labels[0], labels[2]];
-      middle.textContent = unit;
-      element.setAttribute("aria-label", `Colours from ${labels[0]} to ${labels[2]} ${unit}`);
-    },
-  };
+/** The bar of a scale that some cells share, with the units of their maps; hidden where they share none. */
+function updateBar(bar: ColourBar, cells: readonly ShownCell[], isShared: boolean, { sign, name }: CellLook): void {
+  const scale = isShared ? cells.find((cell) => cell.scale)?.scale : null;
+  bar.element.hidden = !scale || scale.limit === 0;
+  if (!scale) return;
+  const unit = unitsOf(cells.map(({ map }) => map));
+  bar.update({ ...scale, sign, name }, unit);
+  bar.middle.textContent = unit;
 }
 
-/** The units of the maps, each once. */
-export function unitsOf(maps: readonly (Shown | null)[]): string {
-  return [...new Set(maps.map((map) => map?.unit ?? "").filter(Boolean))].join("; ");
+interface RowView {
+  cells: CellView[];
+  bar: ColourBar;
+  note: HTMLElement;
 }
 
-export function gridView() {
-  const table = h("div", { class: "cnnw-cmp-grid" });
-  const whole = bar();
-  whole.element.classList.add("is-whole");
-  const element = h("div", { class: "cnnw-cmp-scroll" }, table, whole.element);
-  let made: Grid | null = null;
-  let rows: { cells: ReturnType<typeof cellView>[]; bar: ReturnType<typeof bar>; note: HTMLElement }[] = [];
+export class GridView {
+  readonly element: HTMLElement;
+  readonly #table = h("div", { class: "cnnw-cmp-grid" });
+  readonly #whole = new ColourBar("cnnw-cmp");
+  #grid: GridContent | null = null;
+  #rows: RowView[] = [];
 
-  function build(grid: Grid): void {
-    made = grid;
-    rows = grid.rows.map((row, i) => ({
-      cells: (row.single ? [""] : grid.columns).map((column, j) => cellView([row.label, column].filter(Boolean).join(", "), `${i},${j}`)),
-      bar: bar(),
-      note: h("span", { class: "cnnw-cmp-note", dir: "auto" }),
+  constructor() {
+    this.#whole.element.classList.add("is-whole");
+    this.element = h("div", { class: "cnnw-cmp-scroll" }, this.#table, this.#whole.element);
+  }
+
+  canvases(): Cells<HTMLCanvasElement> {
+    return this.#rows.map(({ cells }) => cells.map(({ canvas }) => canvas));
+  }
+
+  update(grid: GridContent, cells: Cells<ShownCell>, look: CellLook, mode: Mode): void {
+    if (grid !== this.#grid) this.#build(grid);
+    for (const [i, row] of this.#rows.entries()) {
+      const shownCells = cells[i]!;
+      for (const [j, view] of row.cells.entries()) view.update(shownCells[j]!, look);
+      updateBar(row.bar, shownCells, mode === "method", look);
+      const same = allSame(shownCells.map(({ map }) => map));
+      row.note.textContent = [grid.rows[i]!.note, same && SAME].filter(Boolean).join(" ");
+    }
+    updateBar(this.#whole, cells.flat(), mode === "all", look);
+  }
+
+  #build(grid: GridContent): void {
+    this.#grid = grid;
+    this.#rows = grid.rows.map(({ label, single }, i) => ({
+      cells: (single ? [""] : grid.columns).map(
+        (name, j) => new CellView([label, name].filter(Boolean).join(", "), `${i},${j}`),
+      ),
+      bar: new ColourBar("cnnw-cmp"),
+      note: h("span", { class: "cnnw-cmp-note cnnw-small cnnw-soft", dir: "auto" }),
     }));
-    table.style.setProperty("--columns", String(Math.max(grid.columns.length, 1)));
-    table.replaceChildren(
-      ...grid.columns.map((name) => h("div", { class: "cnnw-cmp-column", title: name, dir: "auto" }, name)),
-      ...rows.flatMap(({ cells, bar: own, note }, i) => [
-        h("div", { class: "cnnw-cmp-row" }, h("b", { dir: "auto" }, grid.rows[i]!.label), " ", note),
+    this.#table.style.setProperty("--columns", String(Math.max(grid.columns.length, 1)));
+    const column = { class: "cnnw-small cnnw-soft cnnw-cut", dir: "auto" };
+    this.#table.replaceChildren(
+      ...grid.columns.map((name) => h("div", { ...column, title: name }, name)),
+      ...this.#rows.flatMap(({ cells, bar, note }, i) => [
+        h("div", { class: "cnnw-cmp-row cnnw-wrap" }, h("b", { dir: "auto" }, grid.rows[i]!.label), " ", note),
         ...cells.map((cell) => cell.element),
-        own.element,
+        bar.element,
       ]),
     );
   }
-
-  return {
-    element,
-    canvases: () => rows.map(({ cells }) => cells.map(({ canvas }) => canvas)),
-    update(
-      grid: Grid,
-      cells: readonly (readonly (Cell | null)[])[],
-      shown: readonly (readonly (Shown | null)[])[],
-      scales: readonly (readonly (Shared | null)[])[],
-      look: Look,
-      mode: Mode,
-    ) {
-      if (grid !== made) build(grid);
-      rows.forEach((row, i) => {
-        row.cells.forEach((view, j) => view.update(cells[i]![j]!, shown[i]![j]!, scales[i]![j]!, look));
-        row.bar.update(mode === "method" ? (scales[i]!.find((scale) => scale) ?? null) : null, unitsOf(shown[i]!), look);
-        row.note.textContent = [grid.rows[i]!.note, allSame(shown[i]!) && SAME].filter(Boolean).join(" ");
-      });
-      whole.update(mode === "all" ? (scales.flat().find((scale) => scale) ?? null) : null, unitsOf(shown.flat()), look);
-    },
-  };
 }

@@ -1,116 +1,114 @@
-/** The grid as a PNG, made in the browser: headings, maps, their ranges, the scales and what they allow. */
-import type { ColormapName } from "../_shared/colormaps";
-import { barLabels } from "../heatmap_overlay/scale";
-import { colourStops, wrapped } from "../heatmap_overlay/save";
-import type { Size } from "../heatmap_overlay/resample";
-import type { Sign } from "../heatmap_overlay/state";
-import { type Cell, rangeOf } from "./cell";
-import { unitsOf } from "./grid";
-import type { Shared, Shown, Words } from "./scales";
-import type { Grid, Mode } from "./state";
+/** The grid as a PNG: headings, maps, their ranges, the scales and what they allow. */
+import type { ColormapName } from "../_maps/colormaps";
+import type { Size } from "../_maps/resample";
+import { barLabels } from "../_maps/scale";
+import { MARGIN, Sheet, SOFT_INK } from "../_maps/sheet";
+import type { Sign } from "../_maps/state";
+import { rangeOf, type ShownCell } from "./cell";
+import { type Remark, type SharedScale, unitsOf } from "./scales";
+import type { Cells, GridContent, GridRow, Mode } from "./state";
 
-export interface Sheet {
+export interface GridPicture {
   /** Stands above: what is compared, photograph, network. */
-  title: string;
-  grid: Grid;
-  cells: readonly (readonly (Cell | null)[])[];
-  shown: readonly (readonly (Shown | null)[])[];
-  scales: readonly (readonly (Shared | null)[])[];
-  canvases: readonly (readonly HTMLCanvasElement[])[];
+  title: string[];
+  grid: GridContent;
+  cells: Cells<ShownCell>;
+  canvases: Cells<HTMLCanvasElement>;
   size: Size;
   mode: Mode;
   sign: Sign;
   name: ColormapName;
-  words: readonly Words[];
+  remarks: readonly Remark[];
 }
 
-const MARGIN = 24;
 const SIDE = 240;
 const GAP = 10;
 const LINE = 20;
-const FONT = 'system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif';
 
-export function draw(sheet: Sheet): HTMLCanvasElement {
-  const { grid, size, mode } = sheet;
-  const canvas = document.createElement("canvas");
-  const context = canvas.getContext("2d")!;
-  const columns = Math.max(grid.columns.length, 1);
-  const height = Math.round(Math.min(Math.max((SIDE * size[0]) / size[1], 60), 2 * SIDE));
-  const inner = columns * (SIDE + GAP) - GAP;
-  const font = (bold = false) => (context.font = `${bold ? "600 " : ""}15px ${FONT}`);
-  font();
-  const measure = (text: string) => context.measureText(text).width;
-  const warnings = sheet.cells.flatMap((row, i) =>
-    row.flatMap((cell, j) => (cell?.notes ?? []).map((note) => `⚠ ${grid.rows[i]!.label}${grid.rows[i]!.single ? "" : `, ${grid.columns[j]}`}: ${note}`)),
-  );
-  const footer = [...sheet.words.map(({ text, warn }) => (warn ? `⚠ ${text}` : text)), ...warnings].flatMap((text) => wrapped(text, inner, measure));
-  const rowHeight = LINE + height + LINE + (mode === "all" ? 8 : 34) + 14;
-  const barHeight = mode === "all" ? 44 : 0;
-  canvas.width = inner + 2 * MARGIN;
-  font(true);
-  const heading = wrapped(sheet.title, inner, measure);
-  font();
-  const header = (heading.length + 1) * LINE;
-  canvas.height = 2 * MARGIN + header + grid.rows.length * rowHeight + barHeight + footer.length * LINE;
-  context.fillStyle = "#fff";
-  context.fillRect(0, 0, canvas.width, canvas.height);
+export function gridSheet(picture: GridPicture): HTMLCanvasElement {
+  return new GridSheet(picture).finish();
+}
 
-  function text(value: string, x: number, y: number, width: number, bold = false, colour = "#1f2328"): void {
-    context.fillStyle = colour;
-    font(bold);
-    const lines = wrapped(value, width, measure);
-    context.fillText(lines.length > 1 ? `${lines[0]}…` : (lines[0] ?? ""), x, y, width);
-  }
+class GridSheet {
+  readonly #sheet: Sheet;
+  /** Of a map. */
+  readonly #height: number;
 
-  function bar({ limit, clipped }: Shared, unit: string, x: number, y: number, width: number): void {
-    if (limit === 0) return;
-    const ramp = context.createLinearGradient(x, 0, x + width, 0);
-    colourStops(ramp, sheet.name);
-    context.fillStyle = ramp;
-    context.fillRect(x, y, width, 9);
-    const [low, , high] = barLabels(limit, sheet.sign, clipped);
-    text(low, x, y + 25, width / 3);
-    context.textAlign = "right";
-    text(high, x + width, y + 25, width / 3);
-    context.textAlign = "center";
-    if (width > SIDE || columns === 1) text(unit, x + width / 2, y + 25, width / 2, false, "#59636e");
-    context.textAlign = "left";
-  }
-
-  let y = MARGIN + LINE * 0.75;
-  for (const line of heading) {
-    text(line, MARGIN, y, inner + 2, true);
-    y += LINE;
-  }
-  grid.columns.forEach((name, j) => text(name, MARGIN + j * (SIDE + GAP), y, SIDE, false, "#59636e"));
-  grid.rows.forEach((row, i) => {
-    let top = MARGIN + header + i * rowHeight;
-    text([row.label, row.note].filter(Boolean).join(" · "), MARGIN, top + LINE * 0.75, inner, true);
-    top += LINE;
-    sheet.cells[i]!.forEach((cell, j) => {
-      const x = MARGIN + j * (SIDE + GAP);
-      const shown = sheet.shown[i]![j];
-      if (!shown) {
-        context.fillStyle = "#f0f2f4";
-        context.fillRect(x, top, SIDE, height);
-        context.fillStyle = "#59636e";
-        font();
-        const lines = wrapped(cell?.reason || "not computed", SIDE - 16, measure).slice(0, Math.floor(height / LINE) - 1);
-        lines.forEach((line, k) => context.fillText(line, x + 8, top + LINE * (k + 1)));
-        return;
-      }
-      context.drawImage(sheet.canvases[i]![j]!, x, top, SIDE, height);
-      text(`${rangeOf(shown)}${cell?.notes.length ? "  ⚠" : ""}`, x, top + height + LINE * 0.8, SIDE, false, "#59636e");
-      if (mode === "own") bar(sheet.scales[i]![j]!, "", x, top + height + LINE + 4, SIDE);
+  constructor(private readonly picture: GridPicture) {
+    const { grid, size, mode, cells } = picture;
+    this.#height = Math.round(Math.min(Math.max((SIDE * size[0]) / size[1], 60), 2 * SIDE));
+    this.#sheet = new Sheet(Math.max(grid.columns.length, 1) * (SIDE + GAP) - GAP, 15, LINE);
+    const sheet = this.#sheet;
+    sheet.heading(picture.title);
+    sheet.add(LINE, (top) => {
+      for (const [j, name] of grid.columns.entries()) this.#caption(name, left(j), top);
     });
-    const scale = sheet.scales[i]!.find((one) => one);
-    const width = row.single ? SIDE : inner;
-    if (mode === "method" && scale) bar(scale, unitsOf(sheet.shown[i]!), MARGIN, top + height + LINE + 4, width);
-  });
-  y = MARGIN + header + grid.rows.length * rowHeight;
-  const all = sheet.scales.flat().find((one) => one);
-  if (mode === "all" && all) bar(all, unitsOf(sheet.shown.flat()), MARGIN, y, inner);
-  y += barHeight + LINE * 0.75;
-  footer.forEach((line, k) => text(line, MARGIN, y + k * LINE, inner + 2));
-  return canvas;
+    for (const [i, row] of grid.rows.entries()) {
+      sheet.add(LINE + this.#height + LINE + (mode === "all" ? 8 : 34) + 14, (top) => this.#row(row, i, top));
+    }
+    if (mode === "all") sheet.add(44, (top) => this.#bar(cells.flat(), MARGIN, top, sheet.width));
+    for (const { text, warn } of picture.remarks) sheet.text(warn ? `⚠ ${text}` : text);
+    for (const warning of this.#warnings()) sheet.text(warning);
+  }
+
+  finish(): HTMLCanvasElement {
+    return this.#sheet.finish();
+  }
+
+  #warnings(): string[] {
+    const { grid, cells } = this.picture;
+    return grid.rows.flatMap(({ label, single }, i) =>
+      cells[i]!.flatMap(({ result }, j) => {
+        const name = single ? label : `${label}, ${grid.columns[j]}`;
+        return (result?.notes ?? []).map((note) => `⚠ ${name}: ${note}`);
+      }),
+    );
+  }
+
+  #caption(text: string, x: number, top: number): void {
+    this.#sheet.write(this.#sheet.cut(text, SIDE), x, top, { colour: SOFT_INK }, SIDE);
+  }
+
+  #row({ label, note, single }: GridRow, i: number, top: number): void {
+    const [sheet, height] = [this.#sheet, this.#height];
+    const { mode, cells } = this.picture;
+    const name = [label, note].filter(Boolean).join(" · ");
+    sheet.write(sheet.cut(name, sheet.width, true), MARGIN, top, { bold: true }, sheet.width);
+    const row = cells[i]!;
+    for (const [j, cell] of row.entries()) this.#cell(cell, i, j, top + LINE);
+    const barTop = top + LINE + height + LINE + 4;
+    if (mode === "method") this.#bar(row, MARGIN, barTop, single ? SIDE : sheet.width);
+    if (mode !== "own") return;
+    for (const [j, cell] of row.entries()) this.#bar([{ ...cell, map: null }], left(j), barTop, SIDE);
+  }
+
+  #cell({ result, map }: ShownCell, i: number, j: number, top: number): void {
+    const [sheet, height] = [this.#sheet, this.#height];
+    const { context } = sheet;
+    if (map) {
+      context.drawImage(this.picture.canvases[i]![j]!, left(j), top, SIDE, height);
+      this.#caption(`${rangeOf(map)}${result?.notes.length ? "  ⚠" : ""}`, left(j), top + height);
+      return;
+    }
+    context.fillStyle = "#f0f2f4";
+    context.fillRect(left(j), top, SIDE, height);
+    const lines = sheet.fit(result?.reason || "not computed", SIDE - 16).slice(0, Math.floor(height / LINE) - 1);
+    for (const [k, line] of lines.entries())
+      sheet.write(line, left(j) + 8, top + LINE * (k + 0.2), { colour: SOFT_INK });
+  }
+
+  /** The bar of the scale that `cells` share, if there is one, with the units of their maps where there is room. */
+  #bar(cells: readonly ShownCell[], x: number, top: number, width: number): void {
+    const scale: SharedScale | undefined = cells.find((cell) => cell.scale)?.scale ?? undefined;
+    if (!scale || scale.limit === 0) return;
+    const [low, , high] = barLabels(scale.limit, this.picture.sign, scale.clipped);
+    this.#sheet.ramp(this.picture.name, [low, "", high], x, top, width, 9);
+    if (width <= SIDE && this.picture.grid.columns.length > 1) return;
+    const unit = this.#sheet.cut(unitsOf(cells.map(({ map }) => map)), width / 2);
+    this.#sheet.write(unit, x + width / 2, top + 9, { colour: SOFT_INK, align: "center" }, width / 2);
+  }
+}
+
+function left(column: number): number {
+  return MARGIN + column * (SIDE + GAP);
 }

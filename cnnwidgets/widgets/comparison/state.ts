@@ -1,10 +1,11 @@
+import type { Method, Sign } from "../_maps/state";
 import type { BaseState } from "../_shared/model";
-import type { Method, Sign } from "../heatmap_overlay/state";
 
+/** Which maps share a scale. */
 export type Mode = "own" | "method" | "all";
 
 /** The synced traits of Comparison; widget.py says what each means. */
-export interface State extends BaseState {
+export interface ComparisonState extends BaseState {
   methods: Method[];
   layers: string[];
   classes: [index: number, label: string][];
@@ -22,7 +23,7 @@ export interface State extends BaseState {
   progress_text: string;
 }
 
-export interface Row {
+export interface GridRow {
   label: string;
   note: string;
   /** One map instead of one a column. */
@@ -30,9 +31,9 @@ export interface Row {
 }
 
 /** The content of a "grid" push. */
-export interface Grid {
+export interface GridContent {
   id: number;
-  rows: Row[];
+  rows: GridRow[];
   columns: string[];
   caption: string;
 }
@@ -45,3 +46,6 @@ export interface CellContent {
   unit?: string;
   channels?: number;
 }
+
+/** Something for each cell: row by row, one or one a column. */
+export type Cells<T> = readonly (readonly T[])[];

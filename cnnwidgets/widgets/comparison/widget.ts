@@ -1,130 +1,128 @@
 /** "Compare": a grid of maps over one photograph, and what to put in it. */
-import "../_shared/base.css";
-import "../heatmap_overlay/controls.css";
-import "./widget.css";
-import { openChannel, subscribe } from "../_shared/channel";
-import { everyFrame, h } from "../_shared/dom";
-import { type Model, type RenderContext, watch } from "../_shared/model";
-import { opaque } from "../_shared/paint";
+import { COLOURING, colourMapOf } from "../_maps/controls";
+import { photoCanvas, photoOf } from "../_maps/photo";
+import type { Size } from "../_maps/resample";
+import { everyFrame, h, setText } from "../_shared/dom";
 import type { Png } from "../_shared/png";
-import { shell } from "../_shared/shell";
 import { fileName, titleOf } from "../_shared/title";
-import type { Size } from "../heatmap_overlay/resample";
-import { type Cell, cellOf, shownOf } from "./cell";
-import { choices } from "./choices";
-import { gridView } from "./grid";
-import { colourMap, looks } from "./looks";
-import { draw } from "./save";
-import { scalesOf, wordsOf } from "./scales";
-import type { Grid, State } from "./state";
+import { entry, type Link, RootView } from "../_shared/view";
+import { type CellLook, type CellResult, cellResultOf, type ShownCell, scaledMapOf } from "./cell";
+import { Choices } from "./choices";
+import { GridView } from "./grid";
+import { looks } from "./looks";
+import { gridSheet } from "./save";
+import { type Remark, scalesOf, wordsOf } from "./scales";
+import type { ComparisonState, GridContent } from "./state";
+import "./widget.css";
 
-const LOOKS = ["sign", "scale", "clip", "opacity", "colormap", "diverging", "busy"] as const;
+const LOOKS = [...COLOURING, "scale", "busy", "methods"] as const;
 
-function initialize({ model }: { model: Model<State> }): void {
-  openChannel(model);
-}
+class ComparisonView extends RootView<ComparisonState> {
+  #photo: HTMLCanvasElement | null = null;
+  #grid: GridContent = { id: 0, rows: [], columns: [], caption: "" };
+  #results: (CellResult | null)[][] = [];
+  /** Of the cells that are listened to. */
+  readonly #kinds = new Set<string>();
+  readonly #frame = everyFrame(() => this.#paint());
+  readonly #caption = h("span", { class: "cnnw-aside cnnw-cut", dir: "auto" });
+  readonly #looks = looks(this.link, () => this.#sheet());
+  readonly #view = new GridView();
+  readonly #empty = h("div", { class: "cnnw-empty" });
+  readonly #remarks = h("div", { class: "cnnw-cmp-words" });
 
-function pictureOf(pixels: Uint8Array, height: number, width: number): HTMLCanvasElement {
-  const canvas = h("canvas", { width, height });
-  canvas.getContext("2d")?.putImageData(new ImageData(opaque(pixels), width, height), 0, 0);
-  return canvas;
-}
-
-function render({ model, el }: RenderContext<State>): () => void {
-  const closeShell = shell(el, model, "comparison");
-  let photo: HTMLCanvasElement | null = null;
-  let grid: Grid = { id: 0, rows: [], columns: [], caption: "" };
-  let cells: (Cell | null)[][] = [];
-  let unsubscribe: (() => void)[] = [];
-
-  const caption = h("span", { class: "cnnw-aside cnnw-cmp-caption", dir: "auto" });
-  const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Compare"), caption);
-  const parts = [choices(model), looks(model, sheet)] as const;
-  const view = gridView();
-  const empty = h("div", { class: "cnnw-empty" });
-  const words = h("div", { class: "cnnw-cmp-words" });
-  el.append(h("div", { class: "cnnw-cmp-panel" }, heading, ...parts.map((part) => part.element), view.element, words, empty));
-
-  function seen() {
-    const sign = model.get("sign");
-    const shown = cells.map((row) => row.map((cell) => shownOf(cell, sign, model.get("clip"))));
-    const mode = model.get("scale");
-    const said = wordsOf(shown, mode);
-    if (cells.flat().some((cell) => (cell?.heat?.channels ?? 0) > 1)) {
-      const how = sign === "positive" ? "the largest magnitude over" : "the sum of";
-      said.push({ text: `Of input gradients ${how} the channels is shown.`, warn: false });
-    }
-    return { shown, mode, scales: scalesOf(shown, mode), words: said };
+  constructor(link: Link<ComparisonState>, el: HTMLElement) {
+    super(link, el);
+    const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Compare"), this.#caption);
+    const parts = [new Choices(link).element, this.#looks, this.#view.element, this.#remarks, this.#empty];
+    el.append(h("div", { class: "cnnw-stack cnnw-cmp-panel" }, heading, ...parts));
+    link.onClose(this.#frame.cancel);
+    link.receive("picture", (data) => {
+      const photo = photoOf(data);
+      this.#photo = photo && photoCanvas(photo);
+      this.#frame.request();
+    });
+    link.receive("grid", (data) => this.#begin({ ...(data.content as unknown as GridContent), id: data.id }));
+    link.watch(LOOKS, this.#frame.request);
   }
 
-  const size = (): Size => {
-    const first = cells.flat().find((cell) => cell?.heat)?.heat;
-    return photo ? [photo.height, photo.width] : (first?.size ?? [1, 1]);
-  };
-
-  function paint(): void {
-    const { shown, mode, scales, words: said } = seen();
-    const some = grid.rows.length > 0;
-    caption.textContent = caption.title = grid.caption;
-    view.element.hidden = words.hidden = parts[1].element.hidden = !some;
-    empty.hidden = some;
-    const choosable = model.get("methods").length > 0;
-    empty.textContent = !choosable ? "No maps yet" : photo ? "Tick methods and layers or classes, and press Compare." : "No image yet";
-    const look = { sign: model.get("sign"), name: colourMap(model), opacity: model.get("opacity"), photo, size: size() };
-    view.update(grid, cells, shown, scales, { ...look, busy: model.get("busy"), bar: mode === "own" }, mode);
-    words.replaceChildren(...said.map(({ text, warn }) => h("p", { class: warn ? "is-warn" : "" }, text)));
-    el.dataset["grid"] = String(grid.id);
-    el.dataset["filled"] = String(cells.flat().filter((cell) => cell).length);
+  /** Waits for the cells of another grid. */
+  #begin(grid: GridContent): void {
+    this.#grid = grid;
+    this.#results = grid.rows.map(({ single }) => (single ? [null] : grid.columns.map(() => null)));
+    for (const [i, row] of this.#results.entries()) for (const j of row.keys()) this.#listenTo(i, j);
+    this.#frame.request();
   }
 
-  function sheet(): Png {
-    frame.cancel();
-    paint();
-    const { shown, mode, scales, words: said } = seen();
-    const look = { sign: model.get("sign"), name: colourMap(model) };
-    const title = titleOf(model, "Compare", grid.caption);
-    const canvas = draw({ title: title.join(" · "), grid, cells, shown, scales, canvases: view.canvases(), size: size(), mode, words: said, ...look });
-    return { canvas, name: fileName("compare", ...title.slice(1)) };
+  #listenTo(i: number, j: number): void {
+    const kind = `cell:${i}:${j}`;
+    if (this.#kinds.has(kind)) return;
+    this.#kinds.add(kind);
+    this.link.receive(kind, (data) => {
+      const result = cellResultOf(data, this.#grid.id);
+      const row = this.#results[i];
+      if (!result || !row) return;
+      row[j] = result;
+      this.#frame.request();
+    });
   }
 
-  function listen(): void {
-    unsubscribe.forEach((stop) => stop());
-    unsubscribe = grid.rows.flatMap((row, i) =>
-      (row.single ? [0] : grid.columns.map((_, j) => j)).map((j) =>
-        subscribe(model, `cell:${i}:${j}`, (data) => {
-          const cell = cellOf(data, grid.id);
-          if (!cell) return;
-          cells[i]![j] = cell;
-          frame.request();
-        }),
-      ),
+  #cells(): ShownCell[][] {
+    const [sign, clip] = [this.link.get("sign"), this.link.get("clip")];
+    const maps = this.#results.map((row) => row.map((result) => scaledMapOf(result, sign, clip)));
+    const scales = scalesOf(maps, this.link.get("scale"));
+    return this.#results.map((row, i) =>
+      row.map((result, j) => ({ result, map: maps[i]![j]!, scale: scales[i]![j]! })),
     );
   }
 
-  const frame = everyFrame(paint);
-  const stops = [
-    subscribe(model, "picture", (data) => {
-      const pixels = data.arrays["pixels"];
-      const [height = 0, width = 0] = pixels?.shape ?? [];
-      photo = pixels ? pictureOf(pixels.data as Uint8Array, height, width) : null;
-      frame.request();
-    }),
-    subscribe(model, "grid", (data) => {
-      const { rows, columns, caption: text } = data.content as unknown as Grid;
-      grid = { id: data.id, rows, columns, caption: text };
-      cells = rows.map((row) => (row.single ? [null] : columns.map(() => null)));
-      listen();
-      frame.request();
-    }),
-    watch(model, [...LOOKS, "methods"], frame.request),
-  ];
-  return () => {
-    frame.cancel();
-    stops.forEach((stop) => stop());
-    unsubscribe.forEach((stop) => stop());
-    parts.forEach((part) => part.stop());
-    closeShell();
-  };
+  #remarksOn(cells: readonly ShownCell[][]): Remark[] {
+    const maps = cells.map((row) => row.map(({ map }) => map));
+    const remarks = wordsOf(maps, this.link.get("scale"));
+    if (cells.flat().some(({ result }) => (result?.heat?.channels ?? 0) > 1)) {
+      const how = this.link.get("sign") === "positive" ? "the largest magnitude over" : "the sum of";
+      remarks.push({ text: `Of input gradients ${how} the channels is shown.`, warn: false });
+    }
+    return remarks;
+  }
+
+  #look(): CellLook {
+    const photo = this.#photo;
+    const sign = this.link.get("sign");
+    const heat = this.#results.flat().find((result) => result?.heat)?.heat;
+    const size: Size = photo ? [photo.height, photo.width] : (heat?.size ?? [1, 1]);
+    const [opacity, busy, bar] = [this.link.get("opacity"), this.link.get("busy"), this.link.get("scale") === "own"];
+    return { sign, name: colourMapOf(this.link, sign), opacity, photo, size, busy, bar };
+  }
+
+  #paint(): void {
+    const grid = this.#grid;
+    const cells = this.#cells();
+    const isEmpty = grid.rows.length === 0;
+    setText(this.#caption, grid.caption);
+    this.#view.element.hidden = this.#remarks.hidden = this.#looks.hidden = isEmpty;
+    this.#empty.hidden = !isEmpty;
+    const hint = this.#photo ? "Tick methods and layers or classes, and press Compare." : "No image yet";
+    this.#empty.textContent = this.link.get("methods").length > 0 ? hint : "No maps yet";
+    this.#view.update(grid, cells, this.#look(), this.link.get("scale"));
+    const paragraphs = this.#remarksOn(cells).map(({ text, warn }) =>
+      h("p", { class: warn ? "cnnw-warning is-warn" : "cnnw-soft cnnw-wrap" }, text),
+    );
+    this.#remarks.replaceChildren(...paragraphs);
+    this.el.dataset["grid"] = String(grid.id);
+    this.el.dataset["filled"] = String(this.#results.flat().filter(Boolean).length);
+  }
+
+  #sheet(): Png {
+    this.#frame.cancel();
+    this.#paint();
+    const grid = this.#grid;
+    const title = titleOf(this.link.model, "Compare", grid.caption);
+    const cells = this.#cells();
+    const { sign, name, size } = this.#look();
+    const parts = { grid, cells, canvases: this.#view.canvases(), remarks: this.#remarksOn(cells) };
+    const canvas = gridSheet({ title, ...parts, size, mode: this.link.get("scale"), sign, name });
+    return { canvas, name: fileName("compare", ...title.slice(1)) };
+  }
 }
 
-export default { initialize, render };
+export default entry<ComparisonState>("comparison", ComparisonView);

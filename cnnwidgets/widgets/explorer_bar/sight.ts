@@ -5,11 +5,11 @@ const LEAST = 60;
 
 /** Asks the browser, which knows what clips what; answers within a frame. */
 export function isOutOfSight(panel: HTMLElement): Promise<boolean> {
-  return new Promise((done) => {
+  return new Promise((resolve) => {
     const observer = new IntersectionObserver((entries) => {
       observer.disconnect();
-      const { boundingClientRect: whole, intersectionRect: seen } = entries.at(-1)!;
-      done(whole.height > 0 && seen.height < Math.min(LEAST, whole.height));
+      const { boundingClientRect: whole, intersectionRect: visible } = entries.at(-1)!;
+      resolve(whole.height > 0 && visible.height < Math.min(LEAST, whole.height));
     });
     observer.observe(panel);
   });

@@ -1,13 +1,13 @@
-import "../_shared/base.css";
-import "./widget.css";
-import { command, openChannel } from "../_shared/channel";
-import { button, h } from "../_shared/dom";
-import { assign, type BaseState, type Model, type RenderContext, watch } from "../_shared/model";
-import { shell } from "../_shared/shell";
+/** The line over the panels: the network, the photograph, what is being computed, and which panels are shown. */
+import { button, h, menu, setText } from "../_shared/dom";
+import type { BaseState } from "../_shared/model";
+import { Progress } from "../_shared/progress";
+import { entry, type Link, RootView } from "../_shared/view";
 import { goTo, isOutOfSight } from "./sight";
 import { tooLarge } from "./upload";
+import "./widget.css";
 
-export interface State extends BaseState {
+export interface ExplorerBarState extends BaseState {
   title: string;
   summary: string;
   pictures: string[];
@@ -23,108 +23,100 @@ const PANELS = [
   ["maps", "Feature maps"],
 ] as const;
 
-function render({ model, el }: RenderContext<State>): () => void {
-  const unshell = shell(el, model, "explorer-bar");
-  const title = h("strong", { class: "cnnw-explorer-title" });
-  const summary = h("span", { class: "cnnw-explorer-summary" });
-  const picture = h("select", { class: "cnnw-menu", "aria-label": "Photograph", title: "Choose a photograph" });
-  picture.addEventListener("change", () => assign(model, "picture", picture.value));
-  const file = h("input", { type: "file", accept: "image/*", hidden: true, "aria-label": "Image file" });
-  const upload = button("Upload", () => file.click(), { title: "Explore an image file of yours" });
-  file.addEventListener("change", async () => {
-    const [chosen] = file.files ?? [];
-    file.value = "";
-    if (!chosen) return;
-    const refused = tooLarge(chosen.size);
-    if (refused) {
-      assign(model, "error_details", "");
-      assign(model, "error", refused);
+class ExplorerBarView extends RootView<ExplorerBarState> {
+  readonly #title = h("strong", { class: "cnnw-explorer-title cnnw-cut" });
+  readonly #summary = h("span", { class: "cnnw-soft cnnw-figures" });
+  readonly #picture = menu("Photograph", [], "", (picture) => this.link.set("picture", picture));
+  readonly #file = h("input", { type: "file", accept: "image/*", hidden: true, "aria-label": "Image file" });
+  readonly #progress = new Progress(this.link, "Progress");
+  readonly #panels = h("span", { class: "cnnw-explorer-panels", role: "group", "aria-label": "Panels" });
+  readonly #notes = h("div");
+
+  constructor(link: Link<ExplorerBarState>, el: HTMLElement) {
+    super(link, el);
+    this.#picture.title = "Choose a photograph";
+    this.#progress.text.classList.add("cnnw-soft");
+    this.#progress.text.setAttribute("role", "status");
+    this.#progress.cancel.title = "Stop, and keep what is done";
+    const upload = button("Upload", () => this.#file.click(), { title: "Explore an image file of yours" });
+    this.#file.addEventListener("change", () => this.#upload());
+    const gap = h("span", { class: "cnnw-explorer-gap" });
+    const parts = [
+      this.#title,
+      this.#summary,
+      gap,
+      this.#progress.element,
+      this.#panels,
+      this.#picture,
+      upload,
+      this.#file,
+    ];
+    el.append(h("div", { class: "cnnw-row cnnw-explorer-line" }, ...parts), this.#notes);
+    this.#listen();
+    // The Explorer's root is an ipywidgets box, which cannot set attributes on itself.
+    link.whenInside(el, ".cnnw-explorer", (root) => {
+      link.showBusy(root);
+      this.#panels.append(...PANELS.map(([name, label]) => panelButton(root, name, label)));
+    });
+  }
+
+  #listen(): void {
+    const { link } = this;
+    const [picture, progress] = [this.#picture, this.#progress];
+    link.watch(["title", "summary"], () => {
+      setText(this.#title, link.get("title"));
+      this.#summary.textContent = link.get("summary");
+    });
+    link.watch(["pictures", "picture"], () => {
+      picture.replaceChildren(...link.get("pictures").map((name) => h("option", { value: name }, name)));
+      picture.value = link.get("picture");
+    });
+    link.watch(["progress", "progress_text"], () => {
+      const isCounted = link.get("progress") !== null;
+      progress.show(isCounted || link.get("progress_text") !== "");
+      progress.bar.hidden = progress.cancel.hidden = !isCounted;
+    });
+    link.watch(["notes"], () => {
+      const notes = link.get("notes").map((note) => h("p", { class: "cnnw-explorer-note cnnw-warning" }, note));
+      this.#notes.replaceChildren(...notes);
+    });
+  }
+
+  async #upload(): Promise<void> {
+    const [file] = this.#file.files ?? [];
+    this.#file.value = "";
+    if (!file) return;
+    const refusal = tooLarge(file.size);
+    if (refusal) {
+      this.link.set("error_details", "");
+      this.link.set("error", refusal);
       return;
     }
-    command(model, "upload", { name: chosen.name }, [await chosen.arrayBuffer()]);
-  });
-  const bar = h("progress", { class: "cnnw-progress", max: 1, value: 0, "aria-label": "Progress" });
-  const text = h("span", { class: "cnnw-progress-text", role: "status" });
-  const cancel = button("Cancel", () => command(model, "cancel"), { title: "Stop, and keep what is done" });
-  const work = h("span", { class: "cnnw-explorer-work" }, bar, text, cancel);
-  const panels = h("span", { class: "cnnw-explorer-panels", role: "group", "aria-label": "Panels" });
-  const notes = h("div", { class: "cnnw-explorer-notes" });
-  el.append(
-    h(
-      "div",
-      { class: "cnnw-explorer-line" },
-      title,
-      summary,
-      h("span", { class: "cnnw-explorer-gap" }),
-      work,
-      panels,
-      picture,
-      upload,
-      file,
-    ),
-    notes,
-  );
-
-  const offs = [
-    watch(model, ["title", "summary"], () => {
-      title.textContent = title.title = model.get("title");
-      summary.textContent = model.get("summary");
-    }),
-    watch(model, ["pictures", "picture"], () => {
-      picture.replaceChildren(...model.get("pictures").map((name) => h("option", { value: name }, name)));
-      picture.value = model.get("picture");
-    }),
-    watch(model, ["progress", "progress_text"], () => {
-      const share = model.get("progress");
-      work.hidden = share === null && !model.get("progress_text");
-      bar.hidden = cancel.hidden = share === null;
-      bar.value = share ?? 0;
-      text.textContent = model.get("progress_text");
-    }),
-    watch(model, ["notes"], () => {
-      notes.replaceChildren(...model.get("notes").map((note) => h("p", { class: "cnnw-explorer-note" }, note)));
-    }),
-  ];
-
-  // The Explorer's root is an ipywidgets box, which cannot set attributes on itself.
-  let root: HTMLElement | null = null;
-  const frame = requestAnimationFrame(() => {
-    root = el.closest<HTMLElement>(".cnnw-explorer");
-    if (!root) return;
-    const found = root;
-    offs.push(
-      watch(model, ["busy"], () => {
-        if (model.get("busy")) found.setAttribute("aria-busy", "true");
-        else found.removeAttribute("aria-busy");
-      }),
-    );
-    for (const [name, label] of PANELS) {
-      const toggle = button(
-        `Show ${label.toLowerCase()}`,
-        async () => {
-          const panel = found.querySelector<HTMLElement>(`.cnnw-area-${name}`);
-          if (!panel) return;
-          const shown = !found.classList.contains(`cnnw-fold-${name}`);
-          if (shown && (await isOutOfSight(panel))) return goTo(panel);
-          found.classList.toggle(`cnnw-fold-${name}`, shown);
-          toggle.setAttribute("aria-pressed", String(!shown));
-          window.dispatchEvent(new Event("resize"));
-          if (!shown && (await isOutOfSight(panel))) goTo(panel);
-        },
-        { title: `Show or hide: ${label.toLowerCase()}. Goes there if it is out of sight`, label },
-      );
-      toggle.setAttribute("aria-pressed", String(!found.classList.contains(`cnnw-fold-${name}`)));
-      panels.append(toggle);
-    }
-  });
-  return () => {
-    cancelAnimationFrame(frame);
-    offs.forEach((off) => off());
-    unshell();
-  };
+    this.link.command("upload", { name: file.name }, [await file.arrayBuffer()]);
+  }
 }
 
-export default {
-  initialize: ({ model }: { model: Model<State> }) => openChannel(model),
-  render,
-};
+/** Shows, hides or goes to a panel of the Explorer `root`. */
+function panelButton(root: HTMLElement, name: string, label: string): HTMLElement {
+  const folded = `cnnw-fold-${name}`;
+  const lower = label.toLowerCase();
+  const title = `Show or hide: ${lower}. Goes there if it is out of sight`;
+  const toggle = button(`Show ${lower}`, () => flip(), { title, label });
+  const flip = async () => {
+    const panel = root.querySelector<HTMLElement>(`.cnnw-area-${name}`);
+    if (!panel) return;
+    const visible = !root.classList.contains(folded);
+    if (visible && (await isOutOfSight(panel))) {
+      goTo(panel);
+      return;
+    }
+    root.classList.toggle(folded, visible);
+    toggle.setAttribute("aria-pressed", String(!visible));
+    window.dispatchEvent(new Event("resize"));
+    if (!visible && (await isOutOfSight(panel))) goTo(panel);
+  };
+  toggle.setAttribute("aria-pressed", String(!root.classList.contains(folded)));
+  return toggle;
+}
+
+export default entry<ExplorerBarState>("explorer-bar", ExplorerBarView);

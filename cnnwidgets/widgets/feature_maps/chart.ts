@@ -1,18 +1,19 @@
 /** The histogram of one map, as SVG. */
 import { h, s } from "../_shared/dom";
 import { number } from "../_shared/format";
-import { binEdges, BINS, fullHeight, histogram } from "./histogram";
+import { BINS, binEdges, fullHeight, histogram } from "./histogram";
 import { levelsOf, type Maps } from "./maps";
 
 const WIDTH = 306;
 const HEIGHT = 52;
+const SOFT = "fm-soft cnnw-small cnnw-soft";
 
 export function chart(maps: Maps, channel: number): HTMLElement {
   const low = maps.minimum[channel] ?? Number.NaN;
   const high = maps.maximum[channel] ?? Number.NaN;
   if (!(high > low)) {
     const text = Number.isNaN(low) ? "No value of this map is finite." : `Every value is ${number(low)}.`;
-    return h("p", { class: "fm-soft" }, text);
+    return h("p", { class: SOFT }, text);
   }
   const bins = histogram(levelsOf(maps, channel));
   const full = fullHeight(bins);
@@ -44,10 +45,10 @@ export function chart(maps: Maps, channel: number): HTMLElement {
   const named = zero !== null && zero > 0.2 && zero < 0.8;
   const axis = h(
     "div",
-    { class: "fm-axis" },
+    { class: "fm-axis cnnw-ends cnnw-small cnnw-soft" },
     h("span", {}, number(low)),
     named && h("span", { class: "fm-at", style: `left:${(zero * 100).toFixed(1)}%` }, "0"),
     h("span", {}, number(high)),
   );
-  return h("div", {}, svg, axis, cut && h("p", { class: "fm-soft" }, cut));
+  return h("div", {}, svg, axis, cut && h("p", { class: SOFT }, cut));
 }

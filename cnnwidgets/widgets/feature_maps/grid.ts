@@ -1,166 +1,180 @@
-/** The grid of maps: only the cells on screen exist, all of them can be reached by wheel and keyboard. */
-import { everyFrame, h } from "../_shared/dom";
-import { type Cell, fillCell, makeCell, painter } from "./cell";
-import { layout, type Layout, move, reveal, visible } from "./layout";
-import type { View } from "./view";
+/** The grid of maps: only the tiles on screen exist, all of them can be reached by wheel and keyboard. */
+import { claim, everyFrame, h } from "../_shared/dom";
+import { type Layout, layout, move, reveal, visible } from "./layout";
+import { painter, Tile } from "./tile";
+import type { MapsView } from "./view";
 
-export interface Grid {
-  element: HTMLElement;
-  /** Lays out and paints `view` at once, if the grid is on screen; `channel` is the selected one. */
-  show: (view: View, channel: number | null) => void;
-  /** Marks a channel and brings it on screen. */
-  select: (channel: number | null) => void;
-  /** Marks the channels that are switched off. */
-  switchOff: (channels: ReadonlySet<number>) => void;
-  /** Gives the keyboard to the current cell. */
-  focus: () => void;
-  remove: () => void;
-}
+/** Tiles that are kept for later. */
+const SPARE = 200;
 
-export function makeGrid(choose: (channel: number) => void, painted: (view: View) => void): Grid {
-  const inner = h("div", { class: "fm-inner" });
-  const element = h("div", { class: "fm-scroll", role: "listbox", "aria-label": "Feature maps" }, inner);
-  const cells = new Map<number, Cell>();
-  const spare: Cell[] = [];
-  let view: View | null = null;
-  let grid: Layout | null = null;
-  let paint: ReturnType<typeof painter> | null = null;
-  let selected: number | null = null;
-  let off: ReadonlySet<number> = new Set();
-  let active = 0;
+export class TileGrid {
+  readonly element: HTMLElement;
+  readonly #inner = h("div", { class: "fm-inner" });
+  readonly #tiles = new Map<number, Tile>();
+  readonly #spare: Tile[] = [];
+  #view: MapsView | null = null;
+  #layout: Layout | null = null;
+  #paint: ReturnType<typeof painter> | null = null;
+  #selected: number | null = null;
+  #off: ReadonlySet<number> = new Set();
+  /** The channel that the keyboard is at. */
+  #active = 0;
   /** The selected map may have left the screen for another reason than the reader's scrolling. */
-  let lost = false;
+  #lost = false;
+  #width = 0;
+  #height = 0;
+  readonly #scrolling = everyFrame(() => this.#update(false));
+  readonly #resizing = new ResizeObserver(() => this.#onResize());
 
-  const at = (channel: number) => view?.position[channel] ?? 0;
-
-  function mark(cell: Cell, position: number) {
-    const channel = view?.order[position];
-    cell.element.setAttribute("aria-selected", String(channel === selected));
-    cell.element.tabIndex = channel === active ? 0 : -1;
-    cell.element.classList.toggle("fm-off", channel !== undefined && off.has(channel));
+  constructor(
+    private readonly onchoose: (channel: number) => void,
+    private readonly onpainted: (view: MapsView) => void,
+  ) {
+    const list = { role: "listbox", "aria-label": "Feature maps" };
+    this.element = h("div", { class: "fm-scroll", ...list }, this.#inner);
+    this.element.addEventListener("scroll", this.#scrolling.request, { passive: true });
+    this.element.addEventListener("click", (event) => this.#onClick(event));
+    this.element.addEventListener("keydown", (event) => this.#onKey(event));
+    this.#resizing.observe(this.element);
   }
 
-  /** Makes the cells on screen, and that of the active channel, which must not lose the focus; frees all others. */
-  function update(refill: boolean) {
-    if (!view || !grid || !paint) return;
-    const [first, last] = visible(grid, element.scrollTop, element.clientHeight);
-    const kept = at(active);
-    for (const [position, cell] of cells) {
-      if ((position >= first && position < last) || position === kept) continue;
-      cells.delete(position);
-      spare.push(cell);
+  /** Lays out and paints `view` at once, if the grid is on screen; `channel` is the selected one. */
+  show(view: MapsView, channel: number | null): void {
+    const { element } = this;
+    const other = this.#view?.maps.layer !== view.maps.layer;
+    this.#lost ||= other || (channel !== null && this.#view?.position[channel] !== view.position[channel]);
+    this.#view = view;
+    this.#selected = channel;
+    if (channel !== null) this.#active = channel;
+    else if (this.#active >= view.maps.count) this.#active = 0;
+    if (other) element.scrollTop = 0;
+    element.setAttribute("aria-label", `Feature maps of ${view.maps.layer}`);
+    [this.#width, this.#height] = [element.clientWidth, element.clientHeight];
+    this.#repaint();
+  }
+
+  /** Marks a channel and brings it on screen. */
+  select(channel: number | null): void {
+    this.#selected = channel;
+    if (channel !== null && this.#view && channel < this.#view.maps.count) {
+      this.#active = channel;
+      this.#bring(this.#positionOf(channel));
+      this.#update(false);
+    } else this.#markAll();
+  }
+
+  /** Marks the channels that are switched off. */
+  switchOff(channels: ReadonlySet<number>): void {
+    this.#off = channels;
+    this.#markAll();
+  }
+
+  /** Gives the keyboard to the current tile. */
+  focus(): void {
+    this.#tiles.get(this.#positionOf(this.#active))?.element.focus({ preventScroll: true });
+  }
+
+  close(): void {
+    this.#scrolling.cancel();
+    this.#resizing.disconnect();
+  }
+
+  #positionOf(channel: number): number {
+    return this.#view?.position[channel] ?? 0;
+  }
+
+  #markAll(): void {
+    for (const [position, tile] of this.#tiles) this.#mark(tile, position);
+  }
+
+  #mark({ element }: Tile, position: number): void {
+    const channel = this.#view?.order[position];
+    element.setAttribute("aria-selected", String(channel === this.#selected));
+    element.tabIndex = channel === this.#active ? 0 : -1;
+    element.classList.toggle("fm-off", channel !== undefined && this.#off.has(channel));
+  }
+
+  /** Makes the tiles on screen, and that of the active channel, which must not lose the focus; frees all others. */
+  #update(refill: boolean): void {
+    const grid = this.#layout;
+    if (!grid) return;
+    const [first, last] = visible(grid, this.element.scrollTop, this.element.clientHeight);
+    const focused = this.#positionOf(this.#active);
+    for (const [position, tile] of this.#tiles) {
+      if ((position >= first && position < last) || position === focused) continue;
+      this.#tiles.delete(position);
+      this.#spare.push(tile);
     }
-    const fill = (position: number) => {
-      let cell = cells.get(position);
-      if (!cell) {
-        cell = spare.pop() ?? makeCell();
-        cells.set(position, cell);
-        fillCell(cell, view!, grid!, position, paint!);
-        if (!cell.element.isConnected) inner.append(cell.element);
-      } else if (refill) {
-        fillCell(cell, view!, grid!, position, paint!);
-      }
-      mark(cell, position);
-    };
-    for (let position = first; position < last; position += 1) fill(position);
-    if (kept < first || kept >= last) fill(kept);
-    for (const cell of spare) cell.element.remove();
-    spare.length = Math.min(spare.length, 200);
+    for (let position = first; position < last; position += 1) this.#fill(grid, position, refill);
+    if (focused < first || focused >= last) this.#fill(grid, focused, refill);
+    for (const tile of this.#spare) tile.element.remove();
+    this.#spare.length = Math.min(this.#spare.length, SPARE);
   }
 
-  function measure() {
-    if (!view) return;
+  #fill(grid: Layout, position: number, refill: boolean): void {
+    const [view, paint] = [this.#view, this.#paint];
+    if (!view || !paint) return;
+    const present = this.#tiles.get(position);
+    const tile = present ?? this.#spare.pop() ?? new Tile();
+    this.#tiles.set(position, tile);
+    if (!present || refill) tile.fill(view, grid, position, paint);
+    if (!tile.element.isConnected) this.#inner.append(tile.element);
+    this.#mark(tile, position);
+  }
+
+  #repaint(): void {
+    const view = this.#view;
+    if (!view || this.element.clientWidth === 0) return;
     const { maps } = view;
-    grid = layout(maps.count, inner.clientWidth, view.cellSize, maps.height / maps.width);
-    inner.style.height = `${grid.total}px`;
+    this.#paint = painter(view);
+    this.#layout = layout(maps.count, this.#inner.clientWidth, view.cellSize, maps.height / maps.width);
+    this.#inner.style.height = `${this.#layout.total}px`;
     // Shrinking a large map by dropping pixels would hide some of them.
-    element.classList.toggle("fm-blend", maps.width > grid.width * devicePixelRatio);
+    this.element.classList.toggle("fm-blend", maps.width > this.#layout.width * devicePixelRatio);
+    if (this.#lost && this.#selected !== null) this.#bring(this.#positionOf(this.#selected));
+    this.#lost = false;
+    this.#update(true);
+    this.onpainted(view);
   }
 
-  function repaint() {
-    if (!view || element.clientWidth === 0) return;
-    paint = painter(view);
-    measure();
-    if (lost && selected !== null) bring(at(selected));
-    lost = false;
-    update(true);
-    painted(view);
-  }
-
-  function bring(position: number) {
-    if (!grid || element.clientHeight === 0) return;
-    // The padding, 3 px at each end, is room for the selected cell's outline.
-    const top = reveal(grid, position, element.scrollTop, element.clientHeight - 6);
+  #bring(position: number): void {
+    const { element } = this;
+    if (!this.#layout || element.clientHeight === 0) return;
+    // The padding, 3 px at each end, is room for the selected tile's outline.
+    const top = reveal(this.#layout, position, element.scrollTop, element.clientHeight - 6);
     if (top !== element.scrollTop) element.scrollTop = top;
   }
 
-  function activate(position: number) {
-    active = view?.order[position] ?? 0;
-    bring(position);
-    update(false);
-    cells.get(position)?.element.focus({ preventScroll: true });
+  #activate(position: number): void {
+    this.#active = this.#view?.order[position] ?? 0;
+    this.#bring(position);
+    this.#update(false);
+    this.focus();
   }
 
-  const scrolled = everyFrame(() => update(false));
-  element.addEventListener("scroll", scrolled.request, { passive: true });
-  element.addEventListener("click", (event) => {
-    const cell = (event.target as Element).closest<HTMLElement>("[data-channel]");
-    if (!cell) return;
-    const channel = Number(cell.dataset["channel"]);
-    activate(at(channel));
-    choose(channel);
-  });
-  element.addEventListener("keydown", (event) => {
-    if (!view || !grid || event.altKey || event.ctrlKey || event.metaKey) return;
-    if (event.key === "Enter" || event.key === " ") choose(active);
+  #onClick(event: MouseEvent): void {
+    const tile = (event.target as Element).closest<HTMLElement>("[data-channel]");
+    if (!tile) return;
+    const channel = Number(tile.dataset["channel"]);
+    this.#activate(this.#positionOf(channel));
+    this.onchoose(channel);
+  }
+
+  #onKey(event: KeyboardEvent): void {
+    if (!this.#layout || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key === "Enter" || event.key === " ") this.onchoose(this.#active);
     else {
-      const to = move(grid, at(active), event.key, element.clientHeight);
+      const to = move(this.#layout, this.#positionOf(this.#active), event.key, this.element.clientHeight);
       if (to === null) return;
-      activate(to);
+      this.#activate(to);
     }
-    event.preventDefault();
-    event.stopPropagation();
-  });
+    claim(event);
+  }
 
-  let [width, height] = [0, 0];
-  const resized = new ResizeObserver(() => {
-    const before = [width, height];
-    [width, height] = [element.clientWidth, element.clientHeight];
-    if (width !== before[0]) repaint();
-    else if (height !== before[1]) update(false);
-  });
-  resized.observe(element);
-
-  return {
-    element,
-    show: (next, channel) => {
-      const other = view?.maps.layer !== next.maps.layer;
-      lost ||= other || (channel !== null && view?.position[channel] !== next.position[channel]);
-      view = next;
-      selected = channel;
-      if (channel !== null) active = channel;
-      else if (active >= next.maps.count) active = 0;
-      if (other) element.scrollTop = 0;
-      element.setAttribute("aria-label", `Feature maps of ${next.maps.layer}`);
-      [width, height] = [element.clientWidth, element.clientHeight];
-      repaint();
-    },
-    select: (channel) => {
-      selected = channel;
-      if (channel !== null && view && channel < view.maps.count) {
-        active = channel;
-        bring(at(channel));
-        update(false);
-      } else cells.forEach(mark);
-    },
-    switchOff: (channels) => {
-      off = channels;
-      cells.forEach(mark);
-    },
-    focus: () => cells.get(at(active))?.element.focus({ preventScroll: true }),
-    remove: () => {
-      scrolled.cancel();
-      resized.disconnect();
-    },
-  };
+  #onResize(): void {
+    const before = [this.#width, this.#height];
+    [this.#width, this.#height] = [this.element.clientWidth, this.element.clientHeight];
+    if (this.#width !== before[0]) this.#repaint();
+    else if (this.#height !== before[1]) this.#update(false);
+  }
 }

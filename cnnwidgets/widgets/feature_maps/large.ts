@@ -1,13 +1,14 @@
 /** One map, large, over the photograph. */
-import { NOT_FINITE, table } from "../_shared/colormaps";
-import { WHOLE } from "../_shared/extent";
-import { colourise, palette, TOP_LEVEL } from "../_shared/paint";
+import { NOT_FINITE, table } from "../_maps/colormaps";
+import { WHOLE } from "../_maps/extent";
+import { colourLevels, palette, TOP_LEVEL } from "../_maps/paint";
+import { contextOf, putImage } from "../_shared/canvas";
 import { ends, levelsOf, type Maps, span } from "./maps";
-import type { View } from "./view";
+import type { MapsView } from "./view";
 
 const SIDE = 612;
 
-export interface Look {
+export interface LargeLook {
   picture: HTMLCanvasElement | null;
   opacity: number;
   smooth: boolean;
@@ -19,13 +20,12 @@ export function ratio(maps: Maps, picture: HTMLCanvasElement | null): number {
   return Math.min(4, Math.max(0.25, own));
 }
 
-export function drawLarge(canvas: HTMLCanvasElement, view: View, channel: number, look: Look): void {
+export function drawLarge(canvas: HTMLCanvasElement, view: MapsView, channel: number, look: LargeLook): void {
   const { maps } = view;
   const tall = ratio(maps, look.picture);
   canvas.width = Math.round(tall > 1 ? SIDE / tall : SIDE);
   canvas.height = Math.round(tall > 1 ? SIDE : SIDE * tall);
-  const context = canvas.getContext("2d");
-  if (!context) return;
+  const context = contextOf(canvas);
   const { width, height } = canvas;
   context.imageSmoothingQuality = "high";
   if (look.picture) context.drawImage(look.picture, 0, 0, width, height);
@@ -38,15 +38,13 @@ export function drawLarge(canvas: HTMLCanvasElement, view: View, channel: number
 }
 
 /** The map at its own size; what is not finite is left out, so that blending does not smear it. */
-function source(view: View, channel: number): HTMLCanvasElement {
+function source(view: MapsView, channel: number): HTMLCanvasElement {
   const { maps } = view;
   const [lo, hi] = ends(maps, channel, span(maps, channel, view.scale, view.colormap));
   const image = new ImageData(maps.width, maps.height);
-  colourise(levelsOf(maps, channel), palette(table(view.colormap), lo, hi, [0, 0, 0, 0]), image.data);
+  colourLevels(levelsOf(maps, channel), palette(table(view.colormap), lo, hi, [0, 0, 0, 0]), image.data);
   const canvas = document.createElement("canvas");
-  canvas.width = maps.width;
-  canvas.height = maps.height;
-  canvas.getContext("2d")?.putImageData(image, 0, 0);
+  putImage(canvas, image);
   return canvas;
 }
 
@@ -58,7 +56,12 @@ export function rectOf(maps: Pick<Maps, "extent">, picture: unknown, width: numb
   return [left * width, top * height, (right - left) * width, (bottom - top) * height];
 }
 
-function hatchBad(context: CanvasRenderingContext2D, maps: Maps, levels: Uint8Array, [left, top, across, down]: Rect): void {
+function hatchBad(
+  context: CanvasRenderingContext2D,
+  maps: Maps,
+  levels: Uint8Array,
+  [left, top, across, down]: Rect,
+): void {
   let bad = levels.indexOf(TOP_LEVEL + 1);
   if (bad < 0) return;
   const stepX = across / maps.width;
@@ -73,8 +76,7 @@ function hatchBad(context: CanvasRenderingContext2D, maps: Maps, levels: Uint8Ar
 function stripes(context: CanvasRenderingContext2D): CanvasPattern | null {
   const tile = document.createElement("canvas");
   tile.width = tile.height = 8;
-  const ink = tile.getContext("2d");
-  if (!ink) return null;
+  const ink = contextOf(tile);
   for (let y = 0; y < 8; y += 1) {
     for (let x = 0; x < 8; x += 1) {
       ink.fillStyle = (x + y) % 8 < 4 ? `rgb(${NOT_FINITE.join()})` : "#400040";

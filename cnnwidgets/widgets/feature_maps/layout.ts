@@ -19,8 +19,8 @@ export interface Layout {
 
 /** Fills `available` pixels with columns about as wide as `size` says. `ratio` is a map's height over its width. */
 export function layout(count: number, available: number, size: keyof typeof SIZES, ratio: number): Layout {
-  const wanted = SIZES[size];
-  const columns = Math.max(1, Math.floor((available + GAP) / (wanted + GAP)));
+  const ideal = SIZES[size];
+  const columns = Math.max(1, Math.floor((available + GAP) / (ideal + GAP)));
   const width = Math.max(16, Math.floor((available + GAP) / columns) - GAP);
   // A very long or very high map is letterboxed rather than given a cell that nobody could scan.
   const height = Math.round(width * Math.min(2, Math.max(0.4, ratio)));
@@ -36,16 +36,13 @@ export function visible(grid: Layout, top: number, height: number, spare = 1): [
   return [Math.min(grid.count, first * grid.columns), Math.min(grid.count, (last + 1) * grid.columns)];
 }
 
-export function place(grid: Layout, position: number): { left: number; top: number } {
-  return {
-    left: (position % grid.columns) * grid.stepX,
-    top: Math.floor(position / grid.columns) * grid.stepY,
-  };
+export function positionOf(grid: Layout, position: number): { left: number; top: number } {
+  return { left: (position % grid.columns) * grid.stepX, top: Math.floor(position / grid.columns) * grid.stepY };
 }
 
 /** The scroll offset nearest to `top` that shows the whole cell at `position`. */
 export function reveal(grid: Layout, position: number, top: number, height: number): number {
-  const cell = place(grid, position).top;
+  const cell = positionOf(grid, position).top;
   const bottom = cell + grid.height + CAPTION;
   if (cell < top) return cell;
   return bottom > top + height ? Math.min(cell, bottom - height) : top;

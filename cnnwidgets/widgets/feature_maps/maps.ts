@@ -1,8 +1,9 @@
 /** One layer's maps as they came from Python, and what their colours span. */
+
+import { DIVERGING } from "../_maps/colormaps";
+import { type Extent, extentOf } from "../_maps/extent";
+import { TOP_LEVEL } from "../_maps/paint";
 import type { Data, Numbers } from "../_shared/channel";
-import { DIVERGING } from "../_shared/colormaps";
-import { type Extent, extentOf } from "../_shared/extent";
-import { TOP_LEVEL } from "../_shared/paint";
 
 export interface Maps {
   id: number;
@@ -55,11 +56,11 @@ export function readMaps(data: Data): Maps | null {
 }
 
 function extreme(values: Numbers, pick: (a: number, b: number) => number): number {
-  let found = Number.NaN;
+  let most = Number.NaN;
   for (const value of values) {
-    if (!Number.isNaN(value)) found = Number.isNaN(found) ? value : pick(found, value);
+    if (!Number.isNaN(value)) most = Number.isNaN(most) ? value : pick(most, value);
   }
-  return found;
+  return most;
 }
 
 export function levelsOf(maps: Maps, channel: number): Uint8Array {
@@ -68,7 +69,7 @@ export function levelsOf(maps: Maps, channel: number): Uint8Array {
 }
 
 /** The number behind a level, to 1/254 of the map's range; NaN for what is not finite. */
-export function valueOf(maps: Maps, channel: number, level: number): number {
+export function levelValue(maps: Maps, channel: number, level: number): number {
   if (level > TOP_LEVEL) return Number.NaN;
   const low = maps.minimum[channel] ?? Number.NaN;
   const high = maps.maximum[channel] ?? Number.NaN;
@@ -86,6 +87,6 @@ export function span(maps: Maps, channel: number, scale: "map" | "layer", colorm
 
 /** Where on the colour map, 0 to 1, a map's own minimum and maximum lie. A constant map lies at the lowest colour. */
 export function ends(maps: Maps, channel: number, [low, high]: readonly [number, number]): [number, number] {
-  const place = (value: number) => (high > low ? (value - low) / (high - low) : 0);
-  return [place(maps.minimum[channel] ?? 0), place(maps.maximum[channel] ?? 0)];
+  const share = (value: number) => (high > low ? (value - low) / (high - low) : 0);
+  return [share(maps.minimum[channel] ?? 0), share(maps.maximum[channel] ?? 0)];
 }

@@ -33,12 +33,12 @@ export function order(count: number, by: ArrayLike<number> | null): number[] {
 
 /** The largest absolute finite value; 0 when there is none. */
 export function farthest(values: ArrayLike<number>): number {
-  let found = 0;
+  let most = 0;
   for (let i = 0; i < values.length; i += 1) {
     const size = Math.abs(values[i] as number);
-    if (size > found && Number.isFinite(size)) found = size;
+    if (size > most && Number.isFinite(size)) most = size;
   }
-  return found;
+  return most;
 }
 
 /** A signed share of the longest bar, between -1 and 1. */

@@ -1,9 +1,9 @@
 /** The synced traits; widget.py says what each means. */
-import type { ColormapName } from "../_shared/colormaps";
+import type { ColormapName } from "../_maps/colormaps";
 import type { BaseState } from "../_shared/model";
 import type { Sort } from "./order";
 
-export interface State extends BaseState {
+export interface FeatureMapsState extends BaseState {
   layer: string;
   channel: number | null;
   sort: Sort;

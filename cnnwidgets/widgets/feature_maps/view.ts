@@ -1,15 +1,15 @@
 /** Everything a repaint needs, worked out once from the traits and the newest data. */
-import type { ColormapName } from "../_shared/colormaps";
+import type { ColormapName } from "../_maps/colormaps";
 import type { Contribution, Maps } from "./maps";
 import { farthest, order, quantity, type Sort } from "./order";
-import type { State } from "./state";
+import type { FeatureMapsState } from "./state";
 
-export interface View {
+export interface MapsView {
   maps: Maps;
   contribution: Contribution | null;
-  scale: State["scale"];
+  scale: FeatureMapsState["scale"];
   colormap: ColormapName;
-  cellSize: State["cell_size"];
+  cellSize: FeatureMapsState["cell_size"];
   /** Channels, first to last. */
   order: number[];
   /** Where each channel stands in `order`. */
@@ -31,14 +31,14 @@ const NAMES: Record<Sort, string> = {
 export function makeView(
   maps: Maps,
   contribution: Contribution | null,
-  get: <K extends keyof State>(name: K) => State[K],
-): View {
+  get: <K extends keyof FeatureMapsState>(name: K) => FeatureMapsState[K],
+): MapsView {
   const sort = get("sort");
   const by = quantity(maps, contribution, sort);
   const sorted = order(maps.count, sort === "index" ? null : by);
   const position = new Array<number>(maps.count);
-  sorted.forEach((channel, at) => (position[channel] = at));
-  const shown = by ?? maps.maximum;
+  for (const [at, channel] of sorted.entries()) position[channel] = at;
+  const values = by ?? maps.maximum;
   return {
     maps,
     contribution,
@@ -48,8 +48,8 @@ export function makeView(
     cellSize: get("cell_size"),
     order: sorted,
     position,
-    quantity: shown,
+    quantity: values,
     quantityName: NAMES[by ? sort : "maximum"],
-    longest: farthest(shown),
+    longest: farthest(values),
   };
 }

@@ -1,19 +1,17 @@
 /** Feature maps: the grid, and the selected map large. */
-import "../_shared/base.css";
-import "./widget.css";
-import { command, openChannel, subscribe } from "../_shared/channel";
-import { DIVERGING, isColormap, SEQUENTIAL } from "../_shared/colormaps";
+import { DIVERGING, isColormap, SEQUENTIAL } from "../_maps/colormaps";
+import { photoCanvas, photoOf } from "../_maps/photo";
+import type { Data } from "../_shared/channel";
 import { button, everyFrame, h, menu } from "../_shared/dom";
-import { assign, type Model, type RenderContext, watch } from "../_shared/model";
-import { opaque } from "../_shared/paint";
-import { shell } from "../_shared/shell";
-import { titleOf } from "../_shared/title";
-import { makeDetail } from "./detail";
-import { makeGrid } from "./grid";
+import { entry, type Link, RootView } from "../_shared/view";
+import { Detail, switchChannel } from "./detail";
+import { TileGrid } from "./grid";
+import type { LargeLook } from "./large";
 import { type Contribution, type Maps, readMaps } from "./maps";
 import { SORTS } from "./order";
-import type { State } from "./state";
-import { makeView, type View } from "./view";
+import type { FeatureMapsState } from "./state";
+import { type MapsView, makeView } from "./view";
+import "./widget.css";
 
 const SCALES = [
   ["map", "scale per map"],
@@ -24,171 +22,169 @@ const SIZES = [
   ["medium", "medium"],
   ["large", "large"],
 ] as const;
+type MenuName = "sort" | "scale" | "colormap" | "cell_size";
+const HINT = "Select a layer in the graph.";
 
-function initialize({ model }: { model: Model<State> }): void {
-  openChannel(model);
-}
-
-function render({ model, el }: RenderContext<State>): () => void {
-  const unshell = shell(el, model, "feature-maps");
-  let maps: Maps | null = null;
-  let given: (Contribution & { mapsId: unknown }) | null = null;
-  let picture: HTMLCanvasElement | null = null;
-  let view: View | null = null;
-  let announced = -1;
-
-  const channel = () => {
-    const wanted = model.get("channel");
-    return wanted !== null && maps && wanted < maps.count ? wanted : null;
+class FeatureMapsView extends RootView<FeatureMapsState> {
+  #maps: Maps | null = null;
+  #contribution: (Contribution & { mapsId: unknown }) | null = null;
+  #picture: HTMLCanvasElement | null = null;
+  #view: MapsView | null = null;
+  /** Id of the push that was last said to be painted. */
+  #announced = -1;
+  readonly #grid = new TileGrid(
+    (channel) => this.link.set("channel", channel),
+    ({ maps }) => this.#announce(maps.layer, maps.id),
+  );
+  readonly #detail = new Detail(this.link, () => this.#closeDetail());
+  readonly #menus = {
+    sort: this.#menu("sort", "Sort", SORTS),
+    scale: this.#menu("scale", "Scale", SCALES),
+    colormap: this.#menu("colormap", "Colour map", [...SEQUENTIAL, ...DIVERGING]),
+    cell_size: this.#menu("cell_size", "Size", SIZES),
   };
-  const look = () => ({ picture, opacity: model.get("opacity"), smooth: model.get("smooth") });
-  const choose = (to: number) => assign(model, "channel", to);
-  const switchOff = (number: number, off: boolean) => {
-    const others = model.get("off").filter((other) => other !== number);
-    assign(model, "off", (off ? [...others, number] : others).sort((a, b) => a - b));
-  };
-  const close = () => {
-    assign(model, "channel", null);
-    grid.focus();
-  };
+  readonly #title = h("span", { class: "fm-title cnnw-cut" });
+  readonly #size = h("span", { class: "fm-size" });
+  readonly #bar = h("span", { class: "cnnw-aside fm-menus" }, this.#size, ...Object.values(this.#menus));
+  readonly #notes = h("div", { class: "fm-notes" });
+  readonly #effect = h("span", { "aria-live": "polite" });
+  readonly #switches = h("p", { class: "fm-switched cnnw-figures", hidden: true }, this.#effect);
+  readonly #empty = h("p", { class: "cnnw-empty", role: "status" });
+  readonly #body = h("div", { class: "fm-body cnnw-stack" });
 
-  /** Once a push: for whoever measures from click to paint. */
-  function announce(layer: string, id: number) {
-    if (id === announced) return;
-    announced = id;
-    el.dataset["painted"] = layer;
-    el.dataset["paintedId"] = String(id);
-    el.dispatchEvent(new CustomEvent("cnnw-painted", { bubbles: true, detail: { layer, id } }));
+  constructor(link: Link<FeatureMapsState>, el: HTMLElement) {
+    super(link, el);
+    const allOn = { title: "Let the network have all its maps again" };
+    const switchAllOn = button("Switch all on", () => link.command("switch_all_on"), allOn);
+    switchAllOn.classList.add("cnnw-end");
+    this.#switches.append(switchAllOn);
+    const left = h("div", { class: "fm-maps" }, this.#notes, this.#switches, this.#grid.element);
+    this.#body.append(left, this.#detail.element);
+    const heading = h("div", { class: "cnnw-heading" }, this.#title, this.#bar);
+    el.append(h("div", { class: "fm-root" }, heading, this.#empty, this.#body));
+    this.#paintHead("", HINT);
+    this.#listen();
   }
 
-  const grid = makeGrid(choose, ({ maps: painted }) => announce(painted.layer, painted.id));
-  const detail = makeDetail({
-    title: (shown) => titleOf(model, shown),
-    choose,
-    close,
-    switchOff,
-    setSmooth: (smooth) => assign(model, "smooth", smooth),
-    setOpacity: (opacity, done) => {
-      model.set("opacity", opacity);
-      if (done) model.save_changes();
-    },
-  });
-  const pick = <K extends "sort" | "scale" | "colormap" | "cell_size">(
+  #menu<K extends MenuName>(
     name: K,
     label: string,
-    choices: readonly (readonly [State[K] & string, string])[],
-  ) => menu(label, choices, model.get(name), (value) => assign(model, name, value as State[K]));
-  const menus = {
-    sort: pick("sort", "Sort", SORTS),
-    scale: pick("scale", "Scale", SCALES),
-    colormap: pick("colormap", "Colour map", [...SEQUENTIAL, ...DIVERGING]),
-    cell_size: pick("cell_size", "Size", SIZES),
-  };
-
-  const title = h("span", { class: "fm-title" });
-  const size = h("span", { class: "fm-size" });
-  const bar = h("span", { class: "cnnw-aside fm-menus" }, size, ...Object.values(menus));
-  const notes = h("div", { class: "fm-notes" });
-  const effect = h("span", { "aria-live": "polite" });
-  const switched = h(
-    "p",
-    { class: "fm-switched", hidden: true },
-    effect,
-    button("Switch all on", () => command(model, "switch_all_on"), { title: "Let the network have all its maps again" }),
-  );
-  const empty = h("p", { class: "cnnw-empty", role: "status" });
-  const body = h("div", { class: "fm-body" }, h("div", { class: "fm-maps" }, notes, switched, grid.element), detail.element);
-  const root = h("div", { class: "fm-root" }, h("div", { class: "cnnw-heading" }, title, bar), empty, body);
-  el.append(root);
-
-  function refresh() {
-    if (!maps) return;
-    const own = given?.mapsId === maps.id ? given : null;
-    view = makeView(maps, own, (name) => model.get(name));
-    const byContribution = [...menus.sort.options].find((option) => option.value === "contribution");
-    if (byContribution) byContribution.disabled = own === null;
-    grid.show(view, channel());
-    detail.show(view, channel(), look());
-    showSwitches();
+    choices: readonly (readonly [FeatureMapsState[K], string])[],
+  ): HTMLSelectElement {
+    return menu(label, choices, this.link.get(name), (value) => this.link.set(name, value as FeatureMapsState[K]));
   }
 
-  function receive(layer: string, message: string) {
-    title.replaceChildren("Feature maps", layer && " of ", layer && h("bdi", {}, layer));
-    title.title = layer;
-    body.hidden = bar.hidden = maps === null;
-    empty.hidden = maps !== null;
-    empty.textContent = message;
-    notes.replaceChildren(...(maps?.notes ?? []).map((note) => h("p", { class: "fm-note" }, note)));
-    size.textContent = maps ? `${maps.count} ${maps.count === 1 ? "channel" : "channels"} · ${maps.height} × ${maps.width}` : "";
+  #listen(): void {
+    const { link, el } = this;
+    const restyling = everyFrame(() => this.#detail.restyle(this.#look()));
+    link.receive("picture", (data) => {
+      const photo = photoOf(data);
+      this.#picture = photo && photoCanvas(photo);
+      if (this.#view) this.#detail.restyle(this.#look());
+    });
+    link.receive("contribution", ({ arrays: { values }, content }) => {
+      const target = String(content["target"] ?? "");
+      this.#contribution = values ? { values: values.data, target, mapsId: content["maps_id"] } : null;
+      this.#refresh();
+    });
+    link.receive("maps", (data) => this.#onMaps(data));
+    link.watch(["sort", "scale", "colormap", "cell_size"], () => {
+      for (const [name, select] of Object.entries(this.#menus)) select.value = link.get(name as MenuName);
+      if (isColormap(link.get("colormap"))) this.#refresh();
+    });
+    link.watch(["off", "effect", "switchable"], () => this.#paintSwitches());
+    link.watch(["channel"], () => {
+      this.#grid.select(this.#channel());
+      this.#paintSwitches();
+      this.#paintDetail();
+    });
+    link.watch(["opacity", "smooth"], restyling.request);
+    const onKey = (event: KeyboardEvent) => this.#onKey(event);
+    el.addEventListener("keydown", onKey);
+    link.onClose(() => {
+      el.removeEventListener("keydown", onKey);
+      restyling.cancel();
+      this.#grid.close();
+    });
   }
-  receive("", "Select a layer in the graph.");
 
-  function showSwitches() {
-    const [off, selected] = [model.get("off"), channel()];
-    grid.switchOff(new Set(off));
-    detail.setSwitch(model.get("switchable") && selected !== null ? off.includes(selected) : null);
-    effect.textContent = model.get("effect");
-    switched.hidden = !model.get("effect");
+  #onMaps(data: Data): void {
+    const layer = String(data.content["layer"] ?? "");
+    this.#maps = readMaps(data);
+    this.#paintHead(layer, String(data.content["message"] || HINT));
+    this.#refresh();
+    if (!this.#maps) this.#announce(layer, data.id);
   }
 
-  const restyled = everyFrame(() => detail.restyle(look()));
-  const offs = [
-    subscribe(model, "picture", (data) => {
-      const pixels = data.arrays["pixels"];
-      picture = pixels ? canvasOf(pixels.data as Uint8Array, pixels.shape) : null;
-      if (view) detail.restyle(look());
-    }),
-    subscribe(model, "contribution", (data) => {
-      const values = data.arrays["values"];
-      const target = String(data.content["target"] ?? "");
-      given = values ? { values: values.data, target, mapsId: data.content["maps_id"] } : null;
-      refresh();
-    }),
-    subscribe(model, "maps", (data) => {
-      maps = readMaps(data);
-      const message = data.content["message"];
-      const layer = String(data.content["layer"] ?? "");
-      receive(layer, String(message || "Select a layer in the graph."));
-      refresh();
-      if (!maps) announce(layer, data.id);
-    }),
-    watch(model, ["sort", "scale", "colormap", "cell_size"], () => {
-      for (const [name, select] of Object.entries(menus)) select.value = model.get(name as keyof typeof menus);
-      if (isColormap(model.get("colormap"))) refresh();
-    }),
-    watch(model, ["off", "effect", "switchable"], showSwitches),
-    watch(model, ["channel"], () => {
-      grid.select(channel());
-      showSwitches();
-      if (view) detail.show(view, channel(), look());
-    }),
-    watch(model, ["opacity", "smooth"], restyled.request),
-  ];
-  const keys = (event: KeyboardEvent) => {
-    const selected = channel();
-    if (event.key === "0" && model.get("switchable") && selected !== null && !event.ctrlKey && !event.metaKey) {
-      switchOff(selected, !model.get("off").includes(selected));
+  #channel(): number | null {
+    const channel = this.link.get("channel");
+    return channel !== null && this.#maps && channel < this.#maps.count ? channel : null;
+  }
+
+  #look(): LargeLook {
+    return { picture: this.#picture, opacity: this.link.get("opacity"), smooth: this.link.get("smooth") };
+  }
+
+  #closeDetail(): void {
+    this.link.set("channel", null);
+    this.#grid.focus();
+  }
+
+  /** Once a push: for whoever measures from click to paint. */
+  #announce(layer: string, id: number): void {
+    if (id === this.#announced) return;
+    this.#announced = id;
+    this.el.dataset["painted"] = layer;
+    this.el.dataset["paintedId"] = String(id);
+    this.el.dispatchEvent(new CustomEvent("cnnw-painted", { bubbles: true, detail: { layer, id } }));
+  }
+
+  #refresh(): void {
+    if (!this.#maps) return;
+    const contribution = this.#contribution?.mapsId === this.#maps.id ? this.#contribution : null;
+    this.#view = makeView(this.#maps, contribution, (name) => this.link.get(name));
+    const byContribution = [...this.#menus.sort.options].find((option) => option.value === "contribution");
+    if (byContribution) byContribution.disabled = contribution === null;
+    this.#grid.show(this.#view, this.#channel());
+    this.#paintDetail();
+    this.#paintSwitches();
+  }
+
+  #paintDetail(): void {
+    if (this.#view) this.#detail.show(this.#view, this.#channel(), this.#look());
+  }
+
+  #paintHead(layer: string, message: string): void {
+    const maps = this.#maps;
+    this.#title.replaceChildren("Feature maps", layer && " of ", layer && h("bdi", {}, layer));
+    this.#title.title = layer;
+    this.#body.hidden = this.#bar.hidden = maps === null;
+    this.#empty.hidden = maps !== null;
+    this.#empty.textContent = message;
+    const notes = maps?.notes ?? [];
+    this.#notes.replaceChildren(...notes.map((note) => h("p", { class: "fm-note cnnw-warning" }, note)));
+    const channels = maps && `${maps.count} ${maps.count === 1 ? "channel" : "channels"}`;
+    this.#size.textContent = maps ? `${channels} · ${maps.height} × ${maps.width}` : "";
+  }
+
+  #paintSwitches(): void {
+    const [off, channel] = [this.link.get("off"), this.#channel()];
+    this.#grid.switchOff(new Set(off));
+    this.#detail.setSwitch(this.link.get("switchable") && channel !== null ? off.includes(channel) : null);
+    this.#effect.textContent = this.link.get("effect");
+    this.#switches.hidden = !this.link.get("effect");
+  }
+
+  #onKey(event: KeyboardEvent): void {
+    const channel = this.#channel();
+    if (event.key === "0" && this.link.get("switchable") && channel !== null && !event.ctrlKey && !event.metaKey) {
+      switchChannel(this.link, channel, !this.link.get("off").includes(channel));
       event.stopPropagation();
     }
-    if (event.key !== "Escape" || model.get("channel") === null) return;
+    if (event.key !== "Escape" || this.link.get("channel") === null) return;
     event.stopPropagation();
-    close();
-  };
-  el.addEventListener("keydown", keys);
-
-  return () => {
-    offs.forEach((off) => off());
-    el.removeEventListener("keydown", keys);
-    restyled.cancel();
-    grid.remove();
-    unshell();
-  };
+    this.#closeDetail();
+  }
 }
 
-function canvasOf(rgb: Uint8Array, [height = 1, width = 1]: number[]): HTMLCanvasElement {
-  const canvas = h("canvas", { width, height });
-  canvas.getContext("2d")?.putImageData(new ImageData(opaque(rgb), width, height), 0, 0);
-  return canvas;
-}
-
-export default { initialize, render };
+export default entry<FeatureMapsState>("feature-maps", FeatureMapsView);

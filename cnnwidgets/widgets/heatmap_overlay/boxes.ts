@@ -1,5 +1,5 @@
 /** Parts of a picture in its own pixels, and where they lie on the screen. */
-import type { Size } from "./resample";
+import type { Size } from "../_maps/resample";
 
 /** [top, left, height, width] in pixels of the picture. */
 export type Box = readonly [top: number, left: number, height: number, width: number];
@@ -11,7 +11,7 @@ export interface Mark {
   index: number;
 }
 
-interface Place {
+interface ScreenBox {
   left: number;
   top: number;
   width: number;
@@ -19,16 +19,16 @@ interface Place {
 }
 
 /** The pixel under a point of the screen; of a point beside the picture, the nearest. */
-export function pixelAt(x: number, y: number, place: Place, [height, width]: Size): Pixel {
-  const row = Math.floor(((y - place.top) / place.height) * height);
-  const column = Math.floor(((x - place.left) / place.width) * width);
+export function pixelAt(x: number, y: number, screen: ScreenBox, [height, width]: Size): Pixel {
+  const row = Math.floor(((y - screen.top) / screen.height) * height);
+  const column = Math.floor(((x - screen.left) / screen.width) * width);
   return [Math.min(Math.max(row, 0), height - 1), Math.min(Math.max(column, 0), width - 1)];
 }
 
 /** The smallest box that holds both pixels. */
-export function boxBetween(one: Pixel, other: Pixel): Box {
-  const [top, left] = [Math.min(one[0], other[0]), Math.min(one[1], other[1])];
-  return [top, left, Math.abs(one[0] - other[0]) + 1, Math.abs(one[1] - other[1]) + 1];
+export function boxBetween(corner: Pixel, opposite: Pixel): Box {
+  const [top, left] = [Math.min(corner[0], opposite[0]), Math.min(corner[1], opposite[1])];
+  return [top, left, Math.abs(corner[0] - opposite[0]) + 1, Math.abs(corner[1] - opposite[1]) + 1];
 }
 
 /** The mark under a pixel; of several, the smallest. */
@@ -42,7 +42,7 @@ export function markAt(marks: readonly Mark[], [row, column]: Pixel): Mark | nul
 }
 
 /** A box as CSS, in percent of the picture; what sticks out of the picture is cut off. */
-export function placed([top, left, height, width]: Box, [rows, columns]: Size): Record<keyof Place, string> {
+export function placed([top, left, height, width]: Box, [rows, columns]: Size): Record<keyof ScreenBox, string> {
   const within = (value: number, most: number) => Math.min(Math.max(value, 0), most);
   const [y0, y1] = [within(top, rows), within(top + height, rows)];
   const [x0, x1] = [within(left, columns), within(left + width, columns)];
@@ -58,12 +58,35 @@ export function placed([top, left, height, width]: Box, [rows, columns]: Size): 
 /** 1 at the pixels inside that touch one outside, or the picture's edge, with a side. */
 export function outline(inside: Uint8Array, [height, width]: Size): Uint8Array {
   const line = new Uint8Array(inside.length);
-  for (let row = 0, at = 0; row < height; row++) {
-    for (let column = 0; column < width; column++, at++) {
+  for (let row = 0, at = 0; row < height; row += 1) {
+    for (let column = 0; column < width; column += 1, at += 1) {
       if (!inside[at]) continue;
       const edge = row === 0 || column === 0 || row === height - 1 || column === width - 1;
       if (edge || !inside[at - width] || !inside[at + width] || !inside[at - 1] || !inside[at + 1]) line[at] = 1;
     }
   }
   return line;
+}
+
+/** White along the inside of a region and black along its outside, so that it is seen on any ground. */
+export function regionImage(inside: Uint8Array, size: Size): ImageData {
+  const [height, width] = size;
+  const image = new ImageData(width, height);
+  const line = outline(inside, size);
+  const beyond = outline(
+    inside.map((value) => 1 - value),
+    size,
+  );
+  for (let at = 0; at < line.length; at += 1) {
+    if (line[at]) image.data.set([255, 255, 255, 255], 4 * at);
+    else if (beyond[at] && touches(inside, at, width)) image.data.set([0, 0, 0, 255], 4 * at);
+  }
+  return image;
+}
+
+/** Whether a pixel lies beside one inside: the outline of the outside runs along the picture's edge too. */
+function touches(inside: Uint8Array, at: number, width: number): boolean {
+  const column = at % width;
+  const beside = [at - width, at + width, column > 0 ? at - 1 : -1, column < width - 1 ? at + 1 : -1];
+  return beside.some((index) => inside[index] === 1);
 }

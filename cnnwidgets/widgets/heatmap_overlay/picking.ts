@@ -1,11 +1,12 @@
 /** What can be picked on the picture: marks, a region that is drawn, the segment under a click; and what is explained. */
+import { putImage } from "../_shared/canvas";
+import type { Data } from "../_shared/channel";
+import { claim, h } from "../_shared/dom";
+import type { Link } from "../_shared/view";
+import { type Box, boxBetween, type Mark, markAt, type Pixel, pixelAt, placed, regionImage } from "./boxes";
+import type { OverlayStage } from "./stage";
+import type { OverlayState } from "./state";
 import "./picking.css";
-import { type Data, subscribe } from "../_shared/channel";
-import { h } from "../_shared/dom";
-import { assign, type Model, watch } from "../_shared/model";
-import { type Box, boxBetween, type Mark, markAt, outline, type Pixel, pixelAt, placed } from "./boxes";
-import type { Size } from "./resample";
-import type { State } from "./state";
 
 /** Pixels of the screen: a pointer that moves less has clicked. */
 const STILL = 4;
@@ -15,156 +16,145 @@ const HINTS = {
   region: "Click a segment, or draw a box, to explain that part.",
 };
 
-interface Stage {
-  element: HTMLElement;
-  map: HTMLElement;
-  size: () => Size;
-  /** Where the crosshair is. */
-  at: () => Pixel | null;
-}
+export class Picking {
+  readonly element: HTMLElement;
+  readonly #explains = h("span", { dir: "auto" });
+  readonly #hint = h("span", { class: "cnnw-soft" });
+  readonly #whole: HTMLElement;
+  readonly #boxes = h("div", { class: "cnnw-ho-marks", role: "group", "aria-label": "What can be picked" });
+  readonly #frame = h("div", { class: "cnnw-ho-region", hidden: true, "aria-hidden": "true" });
+  readonly #area = h("canvas", { class: "cnnw-ho-segment cnnw-layer", hidden: true, "aria-hidden": "true" });
+  #segment: Data | null = null;
+  #press: { pixel: Pixel; x: number; y: number } | null = null;
+  #drawing: Box | null = null;
+  /** Of a box that is drawn by keyboard. */
+  #corner: Pixel | null = null;
 
-/** Whether a pixel lies beside one inside: the outline of the outside runs along the picture's edge too. */
-function touches(inside: Uint8Array, at: number, width: number): boolean {
-  const column = at % width;
-  return Boolean(
-    inside[at - width] || inside[at + width] || (column > 0 && inside[at - 1]) || (column < width - 1 && inside[at + 1]),
-  );
-}
-
-export function picking(model: Model<State>, stage: Stage) {
-  const words = h("span", { dir: "auto" });
-  const whole = h("button", { type: "button", class: "cnnw-ho-link", onclick: () => pick([]) }, "Whole picture");
-  const hint = h("span", { class: "cnnw-ho-hint" });
-  const sentence = h("p", { class: "cnnw-ho-explains" }, words, " ", hint, " ", whole);
-  const boxes = h("div", { class: "cnnw-ho-marks", role: "group", "aria-label": "What can be picked" });
-  const frame = h("div", { class: "cnnw-ho-region", hidden: true, "aria-hidden": "true" });
-  const area = h("canvas", { class: "cnnw-ho-segment", hidden: true, "aria-hidden": "true" });
-  stage.element.append(area, frame, boxes);
-  let segment: Data | null = null;
-  let begun: { pixel: Pixel; x: number; y: number } | null = null;
-  let drawing: Box | null = null;
-
-  function pick(region: number[]): void {
-    if (region.join() !== model.get("region").join()) assign(model, "region", region);
+  constructor(
+    private readonly link: Link<OverlayState>,
+    private readonly stage: OverlayStage,
+  ) {
+    const clear = () => this.#pick([]);
+    this.#whole = h("button", { type: "button", class: "cnnw-plain cnnw-link", onclick: clear }, "Whole picture");
+    const parts = [this.#explains, " ", this.#hint, " ", this.#whole];
+    this.element = h("p", { class: "cnnw-ho-explains cnnw-wrap" }, ...parts);
+    stage.element.append(this.#area, this.#frame, this.#boxes);
+    this.#listen();
+    link.watch(["explains", "picking", "marks", "marked", "region"], () => this.paint());
+    link.receive("segment", (data) => {
+      this.#segment = data;
+      this.#paintRegion();
+    });
   }
 
-  function take(pixel: Pixel): void {
-    if (model.get("picking") === "region") return pick([...pixel]);
-    const mark = model.get("picking") === "marks" ? markAt(model.get("marks"), pixel) : null;
-    if (mark) assign(model, "marked", mark.index);
+  paint(): void {
+    const kind = this.link.get("picking");
+    this.#explains.textContent = this.link.get("explains");
+    this.element.hidden = this.#explains.textContent === "";
+    this.#hint.textContent = kind === "marks" && this.link.get("marks").length === 0 ? "" : HINTS[kind];
+    this.#whole.hidden = this.link.get("region").length === 0;
+    this.stage.element.classList.toggle("is-region", kind === "region");
+    this.#paintMarks();
+    this.#paintRegion();
   }
 
-  function put(element: HTMLElement, box: Box): void {
-    Object.assign(element.style, placed(box, stage.size()));
+  #pick(region: readonly number[]): void {
+    if (region.join() !== this.link.get("region").join()) this.link.set("region", [...region]);
   }
 
-  function paintMarks(): void {
-    const marks = model.get("picking") === "marks" ? model.get("marks") : [];
-    const focused = [...boxes.children].indexOf(document.activeElement as Element);
-    boxes.replaceChildren(
-      ...marks.map((mark: Mark) => {
-        const on = mark.index === model.get("marked");
-        const element = h(
-          "button",
-          {
-            type: "button",
-            class: "cnnw-ho-mark",
-            "data-index": mark.index,
-            "aria-pressed": String(on),
-            "aria-label": mark.label,
-            onclick: () => assign(model, "marked", mark.index),
-          },
-          h("span", { dir: "auto" }, mark.label),
-        );
-        put(element, mark.box);
-        element.classList.toggle("is-high", mark.box[0] * 12 < stage.size()[0]);
-        return element;
-      }),
+  #pickAt(pixel: Pixel): void {
+    if (this.link.get("picking") === "region") this.#pick(pixel);
+    const mark = this.link.get("picking") === "marks" ? markAt(this.link.get("marks"), pixel) : null;
+    if (mark) this.link.set("marked", mark.index);
+  }
+
+  #put(element: HTMLElement, box: Box): void {
+    Object.assign(element.style, placed(box, this.stage.size()));
+  }
+
+  #paintMarks(): void {
+    const marks = this.link.get("picking") === "marks" ? this.link.get("marks") : [];
+    const focused = [...this.#boxes.children].indexOf(document.activeElement as Element);
+    this.#boxes.replaceChildren(...marks.map((mark) => this.#markButton(mark)));
+    if (focused >= 0) (this.#boxes.children[focused] as HTMLElement | undefined)?.focus();
+  }
+
+  #markButton({ index, label, box }: Mark): HTMLElement {
+    const element = h(
+      "button",
+      {
+        type: "button",
+        class: "cnnw-ho-mark",
+        "data-index": index,
+        "aria-pressed": String(index === this.link.get("marked")),
+        "aria-label": label,
+        onclick: () => this.link.set("marked", index),
+      },
+      h("span", { class: "cnnw-cut", dir: "auto" }, label),
     );
-    if (focused >= 0) (boxes.children[focused] as HTMLElement | undefined)?.focus();
+    this.#put(element, box);
+    element.classList.toggle("is-high", box[0] * 12 < this.stage.size()[0]);
+    return element;
   }
 
-  function paintRegion(): void {
-    const region = model.get("region");
-    const box = drawing ?? (region.length === 4 ? (region as unknown as Box) : null);
-    frame.hidden = !box;
-    if (box) put(frame, box);
-    const inside = segment?.arrays["inside"];
-    const [height = 0, width = 0] = inside?.shape ?? [];
-    area.hidden = !inside || drawing !== null || region.length !== 2;
-    if (!inside || area.hidden) return;
-    [area.height, area.width] = [height, width];
-    const image = new ImageData(width, height);
-    const within = inside.data as Uint8Array;
-    const line = outline(within, [height, width]);
-    // White along its inside and black along its outside, so that it is seen on any ground; the map keeps its colours.
-    const beyond = outline(within.map((one) => 1 - one), [height, width]);
-    for (let at = 0; at < line.length; at++) {
-      if (line[at]) image.data.set([255, 255, 255, 255], 4 * at);
-      else if (beyond[at] && touches(within, at, width)) image.data.set([0, 0, 0, 255], 4 * at);
-    }
-    area.getContext("2d")?.putImageData(image, 0, 0);
+  #paintRegion(): void {
+    const region = this.link.get("region");
+    const box = this.#drawing ?? (region.length === 4 ? (region as unknown as Box) : null);
+    this.#frame.hidden = !box;
+    if (box) this.#put(this.#frame, box);
+    const inside = this.#segment?.arrays["inside"];
+    this.#area.hidden = !inside || this.#drawing !== null || region.length !== 2;
+    if (!inside || this.#area.hidden) return;
+    const [height = 0, width = 0] = inside.shape;
+    putImage(this.#area, regionImage(inside.data as Uint8Array, [height, width]));
   }
 
-  function paint(): void {
-    words.textContent = model.get("explains");
-    sentence.hidden = words.textContent === "";
-    hint.textContent = model.get("picking") === "marks" && !model.get("marks").length ? "" : HINTS[model.get("picking")];
-    whole.hidden = model.get("region").length === 0;
-    stage.element.classList.toggle("is-region", model.get("picking") === "region");
-    paintMarks();
-    paintRegion();
+  #stopDrawing(): void {
+    this.#press = this.#drawing = null;
+    this.#paintRegion();
   }
 
-  const under = (event: PointerEvent) =>
-    pixelAt(event.clientX, event.clientY, stage.map.getBoundingClientRect(), stage.size());
-  const stop = () => {
-    begun = drawing = null;
-    paintRegion();
-  };
-  stage.map.addEventListener("pointerdown", (event) => {
-    if (model.get("picking") === "none" || event.button !== 0) return;
-    begun = { pixel: under(event), x: event.clientX, y: event.clientY };
-    stage.map.setPointerCapture(event.pointerId);
-  });
-  stage.map.addEventListener("pointermove", (event) => {
-    if (!begun || model.get("picking") !== "region") return;
-    const far = Math.hypot(event.clientX - begun.x, event.clientY - begun.y) >= STILL;
-    if (!far && !drawing) return;
-    drawing = boxBetween(begun.pixel, under(event));
-    paintRegion();
-  });
-  stage.map.addEventListener("pointerup", (event) => {
-    if (!begun) return;
-    const [box, pixel] = [drawing, under(event)];
-    stop();
-    if (box) pick([...box]);
-    else take(pixel);
-  });
-  stage.map.addEventListener("pointercancel", stop);
-  let corner: Pixel | null = null;
-  stage.map.addEventListener("keydown", (event) => {
-    const at = stage.at();
-    if (model.get("picking") === "none") return;
-    if (event.key === "Enter" && at && event.shiftKey && model.get("picking") === "region") {
-      if (corner) pick([...boxBetween(corner, at)]);
-      corner = corner ? null : at;
-    } else if (event.key === "Enter" && at) take(at);
+  #listen(): void {
+    const { map } = this.stage;
+    const under = (event: PointerEvent) =>
+      pixelAt(event.clientX, event.clientY, map.getBoundingClientRect(), this.stage.size());
+    map.addEventListener("pointerdown", (event) => {
+      if (this.link.get("picking") === "none" || event.button !== 0) return;
+      this.#press = { pixel: under(event), x: event.clientX, y: event.clientY };
+      map.setPointerCapture(event.pointerId);
+    });
+    map.addEventListener("pointermove", (event) => {
+      const press = this.#press;
+      if (!press || this.link.get("picking") !== "region") return;
+      const far = Math.hypot(event.clientX - press.x, event.clientY - press.y) >= STILL;
+      if (!far && !this.#drawing) return;
+      this.#drawing = boxBetween(press.pixel, under(event));
+      this.#paintRegion();
+    });
+    map.addEventListener("pointerup", (event) => {
+      if (!this.#press) return;
+      const box = this.#drawing;
+      this.#stopDrawing();
+      if (box) this.#pick(box);
+      else this.#pickAt(under(event));
+    });
+    map.addEventListener("pointercancel", () => this.#stopDrawing());
+    map.addEventListener("keydown", (event) => this.#onKey(event));
+  }
+
+  #onKey(event: KeyboardEvent): void {
+    const pixel = this.stage.crosshair();
+    const kind = this.link.get("picking");
+    if (kind === "none") return;
+    if (event.key === "Enter" && pixel && event.shiftKey && kind === "region") {
+      if (this.#corner) this.#pick(boxBetween(this.#corner, pixel));
+      this.#corner = this.#corner ? null : pixel;
+    } else if (event.key === "Enter" && pixel) this.#pickAt(pixel);
     else if (event.key === "Escape") {
-      corner = null;
-      if (begun) stop();
-      else pick([]);
+      this.#corner = null;
+      if (this.#press) this.#stopDrawing();
+      else this.#pick([]);
     } else return;
-    event.preventDefault();
-    event.stopPropagation();
-  });
-
-  const offs = [
-    watch(model, ["explains", "picking", "marks", "marked", "region"], paint),
-    subscribe(model, "segment", (data) => {
-      segment = data;
-      paintRegion();
-    }),
-  ];
-  return { element: sentence, paint, stop: () => offs.forEach((off) => off()) };
+    claim(event);
+  }
 }

@@ -1,252 +1,232 @@
 /** "Where did it look?": photograph, map and controls. */
-import "../_shared/base.css";
-import "./controls.css";
-import "./widget.css";
-import { type Data, openChannel, subscribe } from "../_shared/channel";
-import { DIVERGING, SEQUENTIAL } from "../_shared/colormaps";
-import { everyFrame, h, menu } from "../_shared/dom";
-import { assign, listen, type Model, type RenderContext, watch } from "../_shared/model";
-import { type Png, saveButton } from "../_shared/png";
-import { shell } from "../_shared/shell";
+import { COLOURING, ColourMenu, clipSlider, opacitySlider, signChoices, signControl } from "../_maps/controls";
+import { type Heat, heatOf, type MapContent } from "../_maps/heat";
+import { type Photo, photoOf } from "../_maps/photo";
+import type { Sign } from "../_maps/state";
+import type { Data } from "../_shared/channel";
+import { checkbox, everyFrame, h, setText } from "../_shared/dom";
+import { type Png, SaveButton } from "../_shared/png";
+import { Segmented } from "../_shared/segmented";
 import { fileName, titleOf } from "../_shared/title";
-import { bar, type Ends } from "./bar";
+import { entry, type Link, RootView } from "../_shared/view";
+import { OverlayBar, type OverlayScale } from "./bar";
 import { coloursOf } from "./colours";
-import { type Heat, heatOf } from "./heat";
-import { type Look, lookOf } from "./look";
-import { methods } from "./methods";
-import { notes } from "./notes";
-import { draw } from "./save";
-import { segmented } from "./segmented";
-import { clip, layers, opacity } from "./sliders";
-import { picking } from "./picking";
-import { type Picture, stage } from "./stage";
-import type { MapContent, Sign, State } from "./state";
-import { type Strip, stripOf, thumbs } from "./strip";
+import { layerSlider } from "./layers";
+import { lookOf, type OverlayLook } from "./look";
+import { methodChoice } from "./methods";
+import { Notes } from "./notes";
+import { Picking } from "./picking";
+import { overlaySheet } from "./save";
+import { OverlayStage } from "./stage";
+import type { OverlayState } from "./state";
+import { type Strip, stripOf } from "./strip";
+import { Thumbs } from "./thumbs";
+import "./widget.css";
 
-const LOOKS = [
-  "opacity",
-  "colormap",
-  "diverging",
-  "sign",
-  "clip",
-  "rgb",
-  "smooth",
-  "caption",
-  "unit",
-  "notes",
-  "method",
-  "layers",
-  "strip_scale",
-] as const;
+const TEXTS = ["caption", "unit", "notes"] as const;
+const LOOKS = [...COLOURING, ...TEXTS, "rgb", "smooth", "method", "layers", "strip_scale"] as const;
+const CLIP = "Percent of the places, those of the largest magnitudes, that all get the largest colour";
+const TONES = [
+  { value: "merged", label: "Merged", title: "One number a place: the three channels merged" },
+  { value: "rgb", label: "Colour", title: "The three channels as red, green and blue; 0 is mid grey" },
+];
 
-function initialize({ model }: { model: Model<State> }): void {
-  openChannel(model);
+/** What is shown now; `early` while it is the strip's map, until Python's own comes. */
+interface Current {
+  heat: Heat | null;
+  look: OverlayLook;
+  early: boolean;
 }
 
-function check(label: string, onchange: (on: boolean) => void) {
-  const input = h("input", { type: "checkbox" });
-  input.addEventListener("change", () => onchange(input.checked));
-  return { element: h("label", { class: "cnnw-ho-check" }, input, label), input };
-}
+class OverlayView extends RootView<OverlayState> {
+  #photo: Photo | null = null;
+  #heat: Heat | null = null;
+  #channels: Data | null = null;
+  #newestStrip: Strip | null = null;
+  /** The slider has moved, and Python has not yet answered with that layer's map. */
+  #ahead = false;
+  #message = "";
+  /** Id of a map that has come and is not painted yet. */
+  #arrival: number | null = null;
+  #resized = false;
+  readonly #frame = everyFrame(() => this.#paint());
+  readonly #caption = h("span", { class: "cnnw-aside cnnw-ho-caption cnnw-cut", dir: "auto" });
+  readonly #stage = new OverlayStage();
+  readonly #picking = new Picking(this.link, this.#stage);
+  readonly #bar = new OverlayBar();
+  readonly #empty = h("div", { class: "cnnw-empty cnnw-ho-none" });
+  readonly #sign = signControl(this.link);
+  readonly #tones = new Segmented("Channels", (value) => this.link.set("rgb", value === "rgb"));
+  readonly #notes = new Notes((sign: Sign) => this.link.set("sign", sign));
+  readonly #thumbs = new Thumbs(this.link);
+  readonly #opacity = opacitySlider(this.link);
+  readonly #colourMenu = new ColourMenu(this.link);
+  readonly #smooth = checkbox("Smooth", (on) => this.link.set("smooth", on));
+  readonly #save = new SaveButton(() => this.#sheet(), "Save the picture with its colour bar as PNG");
 
-function render({ model, el }: RenderContext<State>): () => void {
-  const closeShell = shell(el, model, "heatmap-overlay");
-  let picture: Picture | null = null;
-  let answered: Heat | null = null;
-  let channels: Data | null = null;
-  let given: Strip | null = null;
-  // The slider has moved, and Python has not yet answered with that layer's map.
-  let ahead = false;
-  let message = "";
-  let arrived: number | null = null;
-  let resized = false;
-
-  const caption = h("span", { class: "cnnw-aside cnnw-ho-caption", dir: "auto" });
-  const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Where did it look?"), caption);
-  const scene = stage();
-  const picks = picking(model, scene);
-  const scale = bar();
-  const empty = h("div", { class: "cnnw-empty cnnw-ho-none" });
-  const signs = segmented("Sign", (value) => assign(model, "sign", value as Sign));
-  const tones = segmented("Channels", (value) => assign(model, "rgb", value === "rgb"));
-  const said = notes((sign) => assign(model, "sign", sign));
-  const small = thumbs(model);
-  const cover = opacity(model);
-  const parts = [methods(model), cover, clip(model), layers(model, small.element)] as const;
-  const colourMaps = h("span", {});
-  const smooth = check("Smooth", (on) => assign(model, "smooth", on));
-  const bare = check("Photograph only", (on) => scene.element.classList.toggle("is-alone", on));
-  const save = saveButton(sheet, "Save the picture with its colour bar as PNG");
-  const controls = h(
-    "div",
-    { class: "cnnw-ho-controls" },
-    ...parts.map((part) => part.element),
-    signs.element,
-    tones.element,
-    h("div", { class: "cnnw-ho-line" }, colourMaps, smooth.element, bare.element, save.element),
-    said.element,
-  );
-  const figure = h("div", { class: "cnnw-ho-figure" }, picks.element, scene.element, scale.element, empty);
-  el.append(h("div", { class: "cnnw-ho-panel" }, heading, h("div", { class: "cnnw-ho-body" }, figure, controls)));
-
-  /** The strip while its method is chosen, with the maps of the layers to choose from. */
-  function strip(): Strip | null {
-    return given && (given.method === "" || given.method === model.get("method")) && model.get("layers").length > 0
-      ? given
-      : null;
+  constructor(link: Link<OverlayState>, el: HTMLElement) {
+    super(link, el);
+    this.#build();
+    link.onClose(this.#frame.cancel);
+    this.#listen();
   }
 
-  function current(): { heat: Heat | null; look: Look; early: boolean } {
-    const early = ahead ? strip() : null;
-    const guess = early?.maps.get(model.get("layer")) ?? null;
-    const heat = guess ?? answered;
-    const colours = heat && heat === answered && model.get("rgb") ? coloursOf(channels, heat.id) : null;
-    return { heat, look: lookOf(model, heat, colours, guess && early), early: guess !== null };
+  #build(): void {
+    const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Where did it look?"), this.#caption);
+    const bare = checkbox("Photograph only", (on) => this.#stage.element.classList.toggle("is-alone", on));
+    const controls = h(
+      "div",
+      { class: "cnnw-ho-controls cnnw-stack" },
+      methodChoice(this.link),
+      this.#opacity.element,
+      clipSlider(this.link, CLIP).element,
+      layerSlider(this.link, this.#thumbs.element),
+      this.#sign.element,
+      this.#tones.element,
+      h("div", { class: "cnnw-row" }, this.#colourMenu.element, this.#smooth.element, bare.element, this.#save.element),
+      this.#notes.element,
+    );
+    const parts = [this.#picking.element, this.#stage.element, this.#bar.element, this.#empty];
+    const body = h("div", { class: "cnnw-ho-body" }, h("div", { class: "cnnw-ho-figure" }, ...parts), controls);
+    this.el.append(h("div", { class: "cnnw-ho-panel" }, heading, body));
+  }
+
+  #listen(): void {
+    const { link } = this;
+    const frame = this.#frame;
+    link.receive("picture", (data) => {
+      this.#photo = photoOf(data);
+      this.el.dataset["picture"] = String(data.id);
+      this.#resized = true;
+      frame.request();
+    });
+    link.receive("map", (data) => {
+      const { message = "", layer } = data.content as MapContent;
+      this.#heat = heatOf(data);
+      this.#message = message;
+      this.#arrival = data.id;
+      // A late answer about a layer that the slider has left is no reason to go back.
+      this.#ahead &&= typeof layer === "string" && layer !== link.get("layer");
+      frame.request();
+    });
+    link.receive("colours", (data) => {
+      this.#channels = data;
+      frame.request();
+    });
+    link.receive("strip", (data) => {
+      this.#newestStrip = stripOf(data);
+      if (!this.#heat || this.#ahead) this.#lookAhead();
+      frame.request();
+    });
+    link.watch(LOOKS, frame.request);
+    link.listen("change:layer", () => this.#lookAhead());
+  }
+
+  #lookAhead(): void {
+    const layer = this.link.get("layer");
+    const answered = this.#heat ? this.#heat.layer === layer : this.#message !== "";
+    this.#ahead = !answered && (this.#strip()?.maps.has(layer) ?? false);
+    this.#frame.request();
+  }
+
+  /** The strip while its method is chosen, with the maps of the layers to choose from. */
+  #strip(): Strip | null {
+    const strip = this.#newestStrip;
+    const fits = strip && (strip.method === "" || strip.method === this.link.get("method"));
+    return fits && this.link.get("layers").length > 0 ? strip : null;
+  }
+
+  #current(): Current {
+    const strip = this.#ahead ? this.#strip() : null;
+    const guess = strip?.maps.get(this.link.get("layer")) ?? null;
+    const heat = guess ?? this.#heat;
+    const colours = heat && heat === this.#heat && this.link.get("rgb") ? coloursOf(this.#channels, heat.id) : null;
+    return { heat, look: lookOf(this.link, heat, colours, guess && strip), early: guess !== null };
   }
 
   /** The colours of a photograph under the channels' own would be taken for theirs. */
-  const opacityOf = (look: Look) => (picture && !look.colours ? model.get("opacity") : 1);
-
-  function endsOf({ scale: { limit, clip: clipped }, sign, name, unit, colours }: Look): Ends {
-    return { limit, sign, name, unit, clipped: clipped > 0, mixed: colours !== null };
+  #opacityOf(look: OverlayLook): number {
+    return this.#photo && !look.colours ? this.link.get("opacity") : 1;
   }
 
-  function paint(): void {
-    const { heat, look, early } = current();
-    const something = picture !== null || heat !== null;
-    caption.textContent = caption.title = look.caption;
-    scene.element.hidden = !something;
-    // Its place is kept while a map is on its way, so that nothing jumps.
-    scale.element.hidden = !heat && (!picture || message !== "");
-    scale.element.style.visibility = heat ? "visible" : "hidden";
-    empty.textContent = something ? (heat ? "" : message) : message || "No image yet";
+  #scaleOf({ scale: { limit, clip }, sign, name, unit, colours }: OverlayLook): OverlayScale {
+    return { limit, sign, name, unit, clipped: clip > 0, mixed: colours !== null };
+  }
+
+  #paint(): void {
+    const { heat, look, early } = this.#current();
+    setText(this.#caption, look.caption);
+    this.#paintFigure(heat, look);
+    this.#bar.update(this.#scaleOf(look));
+    this.#notes.update(look.sentences);
+    this.#paintControls(heat, look);
+    this.el.classList.toggle("is-partial", heat?.partial ?? false);
+    this.el.classList.toggle("is-early", early);
+    if (this.#arrival === null) return;
+    const id = this.#arrival;
+    this.#arrival = null;
+    this.el.dataset["painted"] = String(id);
+    this.el.dispatchEvent(new CustomEvent("cnnw-painted", { bubbles: true, detail: { id } }));
+  }
+
+  #paintFigure(heat: Heat | null, look: OverlayLook): void {
+    const [photo, message, stage, bar, empty] = [this.#photo, this.#message, this.#stage, this.#bar, this.#empty];
+    const anything = photo !== null || heat !== null;
+    stage.element.hidden = !anything;
+    // Its room is kept while a map is on its way, so that nothing jumps.
+    bar.element.hidden = !heat && (!photo || message !== "");
+    bar.element.style.visibility = heat ? "visible" : "hidden";
+    empty.textContent = anything ? (heat ? "" : message) : message || "No image yet";
     empty.hidden = empty.textContent === "";
-    const { view, colours, name } = look;
-    scene.paint({ picture, heat, view, limit: look.scale.limit, colours, name, smooth: model.get("smooth") });
-    if (resized) picks.paint();
-    resized = false;
-    scene.element.style.setProperty("--opacity", String(opacityOf(look)));
-    const what = picture ? "Heat map over the photograph" : "Heat map";
-    scene.map.setAttribute("aria-label", heat ? [what, look.caption].filter(Boolean).join(": ") : "Photograph");
-    scale.update(endsOf(look));
-    said.update(look.sentences);
-    paintControls(heat, look);
-    const shared = model.get("strip_scale") === "shared";
-    const { sign } = look;
-    small.update(strip(), model.get("layer"), { sign, name, clip: model.get("clip"), shared, smooth: model.get("smooth") });
-    el.classList.toggle("is-partial", heat?.partial ?? false);
-    el.classList.toggle("is-early", early);
-    if (arrived !== null) {
-      const id = arrived;
-      arrived = null;
-      el.dataset["painted"] = String(id);
-      el.dispatchEvent(new CustomEvent("cnnw-painted", { bubbles: true, detail: { id } }));
-    }
+    const { view, colours, name, scale } = look;
+    stage.paint({ photo, heat, view, limit: scale.limit, colours, name, smooth: this.link.get("smooth") });
+    if (this.#resized) this.#picking.paint();
+    this.#resized = false;
+    stage.element.style.setProperty("--opacity", String(this.#opacityOf(look)));
+    const subject = photo ? "Heat map over the photograph" : "Heat map";
+    const label = heat ? [subject, look.caption].filter(Boolean).join(": ") : "Photograph";
+    stage.map.setAttribute("aria-label", label);
   }
 
-  function paintControls(heat: Heat | null, { sign, name, colours }: Look): void {
-    const positive = heat?.magnitude ? "Magnitude" : "Positive";
-    const why = heat?.unsigned ? { disabled: true, title: "This map has no sign" } : {};
-    signs.update(
-      [
-        { value: "signed", label: "Signed", title: "All values, on a scale symmetric around 0", ...why },
-        { value: "positive", label: positive, title: "Evidence for the class" },
-        { value: "negative", label: "Negative", title: "Evidence against the class", ...why },
-      ],
-      sign,
-    );
-    cover.disable(colours !== null);
-    signs.element.hidden = colours !== null;
-    tones.element.hidden = heat?.channels !== 3 || heat.partial;
-    tones.update(
-      [
-        { value: "merged", label: "Merged", title: "One number a place: the three channels merged" },
-        { value: "rgb", label: "Colour", title: "The three channels as red, green and blue; 0 is mid grey" },
-      ],
-      model.get("rgb") ? "rgb" : "merged",
-    );
-    smooth.input.checked = model.get("smooth");
-    save.allow(picture !== null || heat !== null);
-    colourMaps.hidden = colours !== null;
-    const before = colourMaps.querySelector("select");
-    const trait = sign === "signed" ? "diverging" : "colormap";
-    if (before?.dataset["trait"] !== trait) {
-      const choices = sign === "signed" ? DIVERGING : SEQUENTIAL;
-      const select = menu("Colour map", choices, name, (value) => assign(model, trait, value));
-      select.dataset["trait"] = trait;
-      colourMaps.replaceChildren(select);
-    } else before.value = name;
+  #paintControls(heat: Heat | null, { sign, name, colours }: OverlayLook): void {
+    const { link } = this;
+    const label = heat?.magnitude ? "Magnitude" : "Positive";
+    const off = heat?.unsigned ? { disabled: true, title: "This map has no sign" } : {};
+    this.#sign.update(signChoices({ label, title: "Evidence for the class" }, off), sign);
+    this.#opacity.disable(colours !== null);
+    this.#sign.element.hidden = this.#colourMenu.element.hidden = colours !== null;
+    this.#tones.element.hidden = heat?.channels !== 3 || heat.partial;
+    this.#tones.update(TONES, link.get("rgb") ? "rgb" : "merged");
+    this.#smooth.input.checked = link.get("smooth");
+    this.#save.allow(this.#photo !== null || heat !== null);
+    this.#colourMenu.update(sign);
+    const [clip, smooth, shared] = [link.get("clip"), link.get("smooth"), link.get("strip_scale") === "shared"];
+    this.#thumbs.update(this.#strip(), link.get("layer"), { sign, name, clip, shared, smooth });
   }
 
-  const labelOf = (method: string) => model.get("methods").find(([name]) => name === method)?.[1] ?? method;
-
-  function sheet(): Png {
-    frame.cancel();
-    paint();
-    const { heat, look, early } = current();
-    const method = early ? labelOf(strip()?.method ?? "") : (heat?.by ?? "");
+  #sheet(): Png {
+    this.#frame.cancel();
+    this.#paint();
+    const { heat, look, early } = this.#current();
+    const name = this.#strip()?.method ?? "";
+    const method = early ? (this.link.get("methods").find(([own]) => own === name)?.[1] ?? name) : (heat?.by ?? "");
     // Of a method without a layer the caption begins with its name.
-    const title = titleOf(model, look.caption.startsWith(method) ? "" : method, look.caption);
-    const lines = look.sentences.filter(({ level }) => level !== "ok");
-    const explains = model.get("explains");
-    const canvas = draw({
-      ...endsOf(look),
-      photo: scene.photo,
-      map: scene.map,
-      opacity: opacityOf(look),
-      smooth: model.get("smooth"),
+    const title = titleOf(this.link.model, look.caption.startsWith(method) ? "" : method, look.caption);
+    const warnings = look.sentences.filter(({ level }) => level !== "ok");
+    const canvas = overlaySheet({
+      ...this.#scaleOf(look),
+      photo: this.#stage.photo,
+      map: this.#stage.map,
+      opacity: this.#opacityOf(look),
+      smooth: this.link.get("smooth"),
       title,
-      said: [
-        ...[explains, heat?.made ?? ""].filter(Boolean),
-        ...lines.map(({ level, text }) => (level === "warn" ? `⚠ ${text}` : text)),
+      lines: [
+        ...[this.link.get("explains"), heat?.made ?? ""].filter(Boolean),
+        ...warnings.map(({ level, text }) => (level === "warn" ? `⚠ ${text}` : text)),
       ],
     });
     return { canvas, name: fileName(...title) };
   }
-
-  const frame = everyFrame(paint);
-  const moved = () => {
-    const layer = model.get("layer");
-    ahead = (answered ? answered.layer !== layer : message === "") && (strip()?.maps.has(layer) ?? false);
-    frame.request();
-  };
-  const stops = [
-    subscribe(model, "picture", (data) => {
-      const pixels = data.arrays["pixels"];
-      const [height = 0, width = 0] = pixels?.shape ?? [];
-      picture = pixels ? { id: data.id, size: [height, width], pixels: pixels.data as Uint8Array } : null;
-      el.dataset["picture"] = String(data.id);
-      frame.request();
-      resized = true;
-    }),
-    subscribe(model, "map", (data) => {
-      const content = data.content as MapContent;
-      answered = heatOf(data);
-      message = content.message ?? "";
-      arrived = data.id;
-      // A late answer about a layer that the slider has left is no reason to go back.
-      ahead &&= content.layer != null && content.layer !== model.get("layer");
-      frame.request();
-    }),
-    subscribe(model, "colours", (data) => {
-      channels = data;
-      frame.request();
-    }),
-    subscribe(model, "strip", (data) => {
-      given = stripOf(data);
-      if (!answered || ahead) moved();
-      frame.request();
-    }),
-    watch(model, LOOKS, frame.request),
-    listen(model, "change:layer", moved),
-  ];
-  return () => {
-    frame.cancel();
-    stops.forEach((stop) => stop());
-    parts.forEach((part) => part.stop());
-    picks.stop();
-    closeShell();
-  };
 }
 
-export default { initialize, render };
+export default entry<OverlayState>("heatmap-overlay", OverlayView);

@@ -16,7 +16,12 @@ export function numbers(content: MapsContent, open: boolean): HTMLDetailsElement
     h(
       "div",
       { class: "mc-table", tabindex: 0, role: "region", "aria-label": "All numbers" },
-      h("table", {}, h("thead", {}, h("tr", {}, ...HEAD.map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, ...body)),
+      h(
+        "table",
+        {},
+        h("thead", {}, h("tr", {}, ...HEAD.map((text) => h("th", { scope: "col" }, text)))),
+        h("tbody", {}, ...body),
+      ),
     ),
   );
 }

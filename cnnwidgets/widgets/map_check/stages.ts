@@ -8,25 +8,25 @@ export function similarity(value: number | null | undefined): string {
   return value < 0 && text !== "0.00" ? `−${text}` : text;
 }
 
-export interface Stage {
+export interface CheckStage {
   /** 0 for the original. */
-  place: number;
+  number: number;
   layer: string;
   similarity: string;
   title: string;
 }
 
 /** The original and the stages after it. */
-export function stagesOf({ layers = [], similarity: values = [] }: MapsContent): Stage[] {
-  const original = { place: 0, layer: "original", similarity: "", title: "The map of the network as it is" };
+export function stagesOf({ layers = [], similarity: values = [] }: MapsContent): CheckStage[] {
+  const original = { number: 0, layer: "original", similarity: "", title: "The map of the network as it is" };
   const rest = layers.map((layer, index) => {
     const value = similarity(values[index]);
-    const known = value === "–" ? "cannot be compared with the original" : `similarity ${value} to the original`;
+    const comparison = value === "–" ? "cannot be compared with the original" : `similarity ${value} to the original`;
     return {
-      place: index + 1,
+      number: index + 1,
       layer,
       similarity: value,
-      title: `Stage ${index + 1}: random weights from the output down to ${layer}; ${known}`,
+      title: `Stage ${index + 1}: random weights from the output down to ${layer}; ${comparison}`,
     };
   });
   return [original, ...rest];

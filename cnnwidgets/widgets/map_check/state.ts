@@ -1,7 +1,7 @@
 /** The traits that Python and the browser share, and what a "maps" message holds beside its pixels. */
 import type { BaseState } from "../_shared/model";
 
-export interface State extends BaseState {
+export interface MapCheckState extends BaseState {
   state: "empty" | "idle" | "running" | "done" | "stopped";
   hint: string;
   progress: number | null;

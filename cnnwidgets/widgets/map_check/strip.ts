@@ -1,40 +1,45 @@
 /** The row of small maps. */
+import { table } from "../_maps/colormaps";
+import { colourLevels, hatch, palette } from "../_maps/paint";
+import { putImage } from "../_shared/canvas";
 import type { ArrayData } from "../_shared/channel";
-import { table } from "../_shared/colormaps";
 import { h } from "../_shared/dom";
-import { colourise, hatch, palette } from "../_shared/paint";
-import { missing, type Stage, stagesOf } from "./stages";
+import { type CheckStage, missing, stagesOf } from "./stages";
 import type { MapsContent } from "./state";
 
 /** One figure a map of `maps` (n, h, w), levels 0 to 254, 255 where it is not finite. */
 export function strip(maps: ArrayData, content: MapsContent): HTMLElement {
   const [count = 0, height = 1, width = 1] = maps.shape;
   const colours = palette(table(content.signed ? "blue-red" : "inferno"));
-  const cells = stagesOf(content).slice(0, count).map((stage, index) => {
-    const values = maps.data.subarray(index * height * width, (index + 1) * height * width) as Uint8Array;
-    return cell(stage, values, height, width, colours);
+  const stages = stagesOf(content).slice(0, count);
+  const cells = stages.map((stage, index) => {
+    const levels = maps.data.subarray(index * height * width, (index + 1) * height * width) as Uint8Array;
+    const pixels = colourLevels(levels, colours);
+    hatch(levels, width, pixels);
+    return cell(stage, new ImageData(pixels, width, height));
   });
   const how = content.signed ? "Red speaks for the class, blue against it" : "Bright is large";
+  const text = `${how}; each map is on its own scale. Under a map: its similarity to the original.`;
+  const name = "Maps with more and more random weights";
   return h(
     "div",
     { class: "mc-strip" },
-    h("div", { class: "mc-maps", role: "list", "aria-label": "Maps with more and more random weights" }, ...cells),
+    h("div", { class: "mc-maps", role: "list", "aria-label": name }, ...cells),
     h("p", { class: "mc-partial" }, missing(content)),
-    h("p", { class: "mc-soft" }, `${how}; each map is on its own scale. Under a map: its similarity to the original.`),
+    h("p", { class: "cnnw-soft" }, text),
   );
 }
 
-function cell(stage: Stage, values: Uint8Array, height: number, width: number, colours: Uint32Array): HTMLElement {
-  const canvas = h("canvas", { width, height, role: "img", "aria-label": stage.title });
-  const pixels = colourise(values, colours);
-  hatch(values, width, pixels);
-  canvas.getContext("2d")?.putImageData(new ImageData(pixels, width, height), 0, 0);
-  const layer = h("span", { class: "mc-layer" }, h("bdi", {}, stage.layer));
+function cell({ title, layer, number, similarity }: CheckStage, image: ImageData): HTMLElement {
+  const canvas = h("canvas", { role: "img", "aria-label": title });
+  putImage(canvas, image);
+  const name = h("span", { class: "mc-layer cnnw-cut" }, h("bdi", {}, layer));
+  const stage = h("span", { class: "cnnw-soft" }, String(number));
   return h(
     "div",
-    { class: "mc-cell", role: "listitem", title: stage.title, "data-stage": stage.place },
+    { class: "mc-cell cnnw-small", role: "listitem", title, "data-stage": number },
     canvas,
-    stage.place > 0 ? h("span", { class: "mc-line" }, h("span", { class: "mc-place" }, `${stage.place}`), layer) : layer,
-    h("b", {}, stage.similarity),
+    number > 0 ? h("span", { class: "cnnw-line" }, stage, name) : name,
+    h("b", { class: "cnnw-figures" }, similarity),
   );
 }

@@ -1,6 +1,6 @@
 /** The scores of a few classes: a bar for now, a thin mark for before. */
 import { h } from "../_shared/dom";
-import type { Scores } from "./state";
+import type { ScoreRow, Scores } from "./state";
 import { changeText, valueText } from "./words";
 
 /** Where a score lies between the ends of its track, 0 to 1. */
@@ -12,32 +12,39 @@ export function shareOf(value: number | null, scores: Scores): number {
   return most > 0 ? Math.abs(value) / most : 0;
 }
 
-export function bars() {
-  const list = h("ul", { class: "oc-bars", "aria-label": "Scores of the edited picture" });
-  let lines: { row: HTMLElement; name: HTMLElement; fill: HTMLElement; mark: HTMLElement; value: HTMLElement }[] = [];
-  const line = () => {
-    const [name, fill, mark, value] = [h("bdi", { class: "oc-name" }), h("i"), h("b"), h("span", { class: "oc-value" })];
-    const track = h("span", { class: "oc-track", "aria-hidden": "true" }, fill, mark);
-    return { row: h("li", {}, name, track, value), name, fill, mark, value };
-  };
-  return {
-    element: list,
-    update(scores: Scores): void {
-      while (lines.length < scores.rows.length) lines.push(line());
-      lines = lines.slice(0, scores.rows.length);
-      if (list.children.length !== lines.length) list.replaceChildren(...lines.map(({ row }) => row));
-      scores.rows.forEach((given, i) => {
-        const { row, name, fill, mark, value } = lines[i]!;
-        const [index, label, before, after] = given;
-        row.dataset["class"] = String(index);
-        row.dataset["after"] = String(after);
-        row.title = changeText(given, scores.unit);
-        row.className = `${index === scores.target ? "is-target" : ""} ${index === scores.now ? "is-now" : ""}`.trim();
-        name.textContent = label;
-        value.textContent = valueText(after, scores.unit);
-        fill.style.width = `${100 * shareOf(after, scores)}%`;
-        mark.style.left = `${100 * shareOf(before, scores)}%`;
-      });
-    },
-  };
+class ScoreBar {
+  readonly #name = h("bdi", { class: "oc-name cnnw-cut" });
+  readonly #fill = h("i");
+  readonly #mark = h("b");
+  readonly #value = h("span", { class: "oc-value" });
+  readonly #track = h("span", { class: "oc-track", "aria-hidden": "true" }, this.#fill, this.#mark);
+  readonly element = h("li", { class: "cnnw-figures" }, this.#name, this.#track, this.#value);
+
+  update(row: ScoreRow, scores: Scores): void {
+    const { element } = this;
+    const [index, label, before, after] = row;
+    element.dataset["class"] = String(index);
+    element.dataset["after"] = String(after);
+    element.title = changeText(row, scores.unit);
+    element.classList.toggle("is-target", index === scores.target);
+    element.classList.toggle("is-now", index === scores.now);
+    this.#name.textContent = label;
+    this.#value.textContent = valueText(after, scores.unit);
+    this.#fill.style.width = `${100 * shareOf(after, scores)}%`;
+    this.#mark.style.left = `${100 * shareOf(before, scores)}%`;
+  }
+}
+
+export class ScoreBars {
+  readonly element = h("ul", { class: "oc-bars", "aria-label": "Scores of the edited picture" });
+  #bars: ScoreBar[] = [];
+
+  update(scores: Scores): void {
+    const { rows } = scores;
+    if (rows.length !== this.#bars.length) {
+      this.#bars = rows.map(() => new ScoreBar());
+      this.element.replaceChildren(...this.#bars.map(({ element }) => element));
+    }
+    for (const [i, row] of rows.entries()) this.#bars[i]!.update(row, scores);
+  }
 }

@@ -1,5 +1,6 @@
 /** The patches, what can be undone, and what the pointer and the keys do to them. No pixels in here. */
-import { centred, freePlace, hit, kept, movedBy, nextSide, resized, type Size } from "./geometry";
+import type { Size } from "../_maps/resample";
+import { centred, freePlace, hit, movedBy, nextSide, resized, within } from "./geometry";
 import { begin, change, type History, redo, undo } from "./history";
 import type { Fill, Patch } from "./state";
 
@@ -17,10 +18,10 @@ export class Editor {
   selected: number | null;
   /** The next click says which place is copied. */
   picking = false;
-  private held: { row: number; column: number; gesture: string } | null = null;
-  private source: [number, number] | null = null;
-  private gestures = 0;
-  private last = { kind: "", time: -Infinity };
+  #grip: { row: number; column: number; gesture: string } | null = null;
+  #source: [number, number] | null = null;
+  #gestures = 0;
+  #last = { kind: "", time: Number.NEGATIVE_INFINITY };
 
   /** `changed` is called after each change, `pattern` asked for new patches. */
   constructor(
@@ -32,7 +33,7 @@ export class Editor {
     private readonly now: () => number = () => performance.now(),
   ) {
     this.history = begin(patches);
-    this.selected = selected ?? (patches.length > 0 ? patches.length - 1 : null);
+    this.selected = this.#existing(selected);
   }
 
   get patches(): readonly Patch[] {
@@ -44,56 +45,57 @@ export class Editor {
   }
 
   get dragging(): boolean {
-    return this.held !== null;
+    return this.#grip !== null;
   }
 
   /** Other patches, from outside. */
   reset(patches: readonly Patch[], selected: number | null): void {
     this.history = begin(patches);
-    this.selected = selected ?? (patches.length > 0 ? patches.length - 1 : null);
-    this.held = null;
+    this.selected = this.#existing(selected);
+    this.#grip = null;
     this.picking = false;
   }
 
   adopt(patches: readonly Patch[]): void {
     this.history = change(this.history, patches);
-    if (this.selected === null || this.selected >= patches.length) this.selected = patches.length ? patches.length - 1 : null;
+    this.selected = this.#existing(this.selected);
   }
 
   /** A new patch with its middle at (row, column). */
   fresh(row: number, column: number): Patch {
     const { side, fill, color } = this.pattern();
-    const patch = this.filled({ top: 0, left: 0, height: side, width: side, fill: "grey" }, fill, color);
+    const patch = this.#filled({ top: 0, left: 0, height: side, width: side, fill: "grey" }, fill, color);
     return centred(patch, row, column, this.size());
   }
 
   press(row: number, column: number): void {
     if (this.picking) {
-      this.copyFrom(row, column);
+      this.#copyFrom(row, column);
       return;
     }
     const under = hit(this.patches, row, column);
-    const gesture = `drag ${(this.gestures += 1)}`;
+    this.#gestures += 1;
+    const gesture = `drag ${this.#gestures}`;
     if (under !== null) this.selected = under;
     const patch = this.current;
     if (!patch) {
-      this.apply([...this.patches, this.fresh(row, column)], this.patches.length, gesture);
+      this.#apply([...this.patches, this.fresh(row, column)], this.patches.length, gesture);
     } else if (under === null) {
-      this.put(centred(patch, row, column, this.size()), gesture);
+      this.#put(centred(patch, row, column, this.size()), gesture);
     } else this.changed();
-    const held = this.current!;
-    this.held = { row: row - held.top, column: column - held.left, gesture };
+    const patchUnder = this.current!;
+    this.#grip = { row: row - patchUnder.top, column: column - patchUnder.left, gesture };
   }
 
   drag(row: number, column: number): void {
     const patch = this.current;
-    if (!this.held || !patch) return;
-    const moved = kept({ ...patch, top: row - this.held.row, left: column - this.held.column }, this.size());
-    if (moved.top !== patch.top || moved.left !== patch.left) this.put(moved, this.held.gesture);
+    if (!this.#grip || !patch) return;
+    const moved = within({ ...patch, top: row - this.#grip.row, left: column - this.#grip.column }, this.size());
+    if (moved.top !== patch.top || moved.left !== patch.left) this.#put(moved, this.#grip.gesture);
   }
 
   release(): void {
-    this.held = null;
+    this.#grip = null;
     this.changed();
   }
 
@@ -115,7 +117,7 @@ export class Editor {
       return true;
     }
     const moved = movedBy(key, patch, shift, this.size());
-    if (moved) this.put(moved, this.oneGesture("move"));
+    if (moved) this.#put(moved, this.#oneGesture("move"));
     else if (key === "+" || key === "=") this.grow(1);
     else if (key === "-" || key === "_") this.grow(-1);
     else if (key === "Delete" || key === "Backspace") this.remove();
@@ -128,21 +130,22 @@ export class Editor {
     const patch = this.current;
     if (!patch || steps === 0) return;
     const side = nextSide(Math.max(patch.height, patch.width), steps, Math.min(...this.size()));
-    this.put(resized(patch, side, this.size()), this.oneGesture("size"));
+    this.#put(resized(patch, side, this.size()), this.#oneGesture("size"));
   }
 
   resize(side: number): void {
-    if (this.current) this.put(resized(this.current, Math.min(side, Math.min(...this.size())), this.size()), this.oneGesture("size"));
+    const size = this.size();
+    if (this.current) this.#put(resized(this.current, Math.min(side, ...size), size), this.#oneGesture("size"));
   }
 
   fill(fill: Fill, color: string): void {
-    if (fill === "copy" && !this.source) {
+    if (fill === "copy" && !this.#source) {
       this.picking = true;
       this.changed();
       return;
     }
     this.picking = false;
-    if (this.current) this.put(this.filled(this.current, fill, color), this.oneGesture(`fill ${fill}`));
+    if (this.current) this.#put(this.#filled(this.current, fill, color), this.#oneGesture(`fill ${fill}`));
     else this.changed();
   }
 
@@ -161,19 +164,19 @@ export class Editor {
   add(): void {
     const [height, width] = this.size();
     const patch = freePlace(this.patches, this.fresh(height / 2, width / 2), this.size());
-    this.apply([...this.patches, patch], this.patches.length);
+    this.#apply([...this.patches, patch], this.patches.length);
   }
 
   remove(): void {
     if (this.selected === null) return;
     this.picking = false;
     const rest = this.patches.filter((_, i) => i !== this.selected);
-    this.apply(rest, rest.length > 0 ? Math.min(this.selected, rest.length - 1) : null);
+    this.#apply(rest, rest.length > 0 ? Math.min(this.selected, rest.length - 1) : null);
   }
 
   clear(): void {
     this.picking = false;
-    if (this.patches.length > 0) this.apply([], null);
+    if (this.patches.length > 0) this.#apply([], null);
   }
 
   select(index: number): void {
@@ -182,60 +185,70 @@ export class Editor {
   }
 
   undo(): boolean {
-    return this.travel(undo(this.history));
+    return this.#travel(undo(this.history));
   }
 
   redo(): boolean {
-    return this.travel(redo(this.history));
+    return this.#travel(redo(this.history));
   }
 
-  private travel(to: History<readonly Patch[]>): boolean {
-    const picked = this.picking;
-    this.stopPicking();
-    if (to === this.history) return picked;
-    this.history = to;
-    this.last.time = -Infinity;
+  /** `index` where there is such a patch, else the last one's. */
+  #existing(index: number | null): number | null {
     const count = this.patches.length;
-    if (this.selected === null || this.selected >= count) this.selected = count > 0 ? count - 1 : null;
+    if (index !== null && index < count) return index;
+    return count > 0 ? count - 1 : null;
+  }
+
+  #travel(to: History<readonly Patch[]>): boolean {
+    const wasPicking = this.picking;
+    this.stopPicking();
+    if (to === this.history) return wasPicking;
+    this.history = to;
+    this.#last.time = Number.NEGATIVE_INFINITY;
+    this.selected = this.#existing(this.selected);
     this.changed();
     return true;
   }
 
-  private copyFrom(row: number, column: number): void {
+  #copyFrom(row: number, column: number): void {
     const size = this.size();
     const patch = this.current ?? this.fresh(row, column);
     const [height, width] = [Math.min(patch.height, size[0]), Math.min(patch.width, size[1])];
     const inside = (middle: number, side: number, most: number) =>
       Math.min(Math.max(Math.round(middle - side / 2), 0), most - side);
-    this.source = [inside(row, height, size[0]), inside(column, width, size[1])];
+    this.#source = [inside(row, height, size[0]), inside(column, width, size[1])];
     this.picking = false;
-    if (this.current) this.put(this.filled(this.current, "copy", ""), null);
+    if (this.current) this.#put(this.#filled(this.current, "copy", ""), null);
     else this.changed();
   }
 
-  private filled(patch: Patch, fill: Fill, color: string): Patch {
+  #filled(patch: Patch, fill: Fill, color: string): Patch {
     const { top, left, height, width } = patch;
     const box = { top, left, height, width };
     if (fill === "color") return { ...box, fill, color };
-    if (fill === "copy") return this.source ? { ...box, fill, source: [...this.source] } : { ...box, fill: "grey" };
+    if (fill === "copy") return this.#source ? { ...box, fill, source: [...this.#source] } : { ...box, fill: "grey" };
     return { ...box, fill };
   }
 
-  private put(patch: Patch, gesture: string | null): void {
-    this.apply(this.patches.map((other, i) => (i === this.selected ? patch : other)), this.selected, gesture);
+  #put(patch: Patch, gesture: string | null): void {
+    this.#apply(
+      this.patches.map((other, i) => (i === this.selected ? patch : other)),
+      this.selected,
+      gesture,
+    );
   }
 
-  private apply(patches: readonly Patch[], selected: number | null, gesture: string | null = null): void {
+  #apply(patches: readonly Patch[], selected: number | null, gesture: string | null = null): void {
     this.history = change(this.history, patches, gesture);
     this.selected = selected;
     this.changed();
   }
 
   /** Steps of one kind that follow each other quickly are undone together. */
-  private oneGesture(kind: string): string {
+  #oneGesture(kind: string): string {
     const time = this.now();
-    if (kind !== this.last.kind || time - this.last.time > PAUSE) this.gestures += 1;
-    this.last = { kind, time };
-    return `${kind} ${this.gestures}`;
+    if (kind !== this.#last.kind || time - this.#last.time > PAUSE) this.#gestures += 1;
+    this.#last = { kind, time };
+    return `${kind} ${this.#gestures}`;
   }
 }

@@ -1,20 +1,14 @@
 /** What a patch shows, in the colours of the picture. Pure: pixels in, pixels out. */
+import type { Photo } from "../_maps/photo";
 import type { Patch } from "./state";
-
-export interface Photo {
-  id: number;
-  size: readonly [height: number, width: number];
-  /** RGB, row by row. */
-  pixels: Uint8Array;
-}
 
 export type Colour = readonly [red: number, green: number, blue: number];
 
 const means = new WeakMap<Photo, Colour>();
 
 export function meanColour(photo: Photo): Colour {
-  const known = means.get(photo);
-  if (known) return known;
+  const present = means.get(photo);
+  if (present) return present;
   const sums = [0, 0, 0];
   for (let i = 0; i < photo.pixels.length; i += 1) sums[i % 3]! += photo.pixels[i]!;
   const count = photo.pixels.length / 3;
@@ -29,7 +23,13 @@ export function plain(photo: Photo, patch: Patch): Colour | null {
   if (patch.fill === "black") return [0, 0, 0];
   if (patch.fill === "grey") return [128, 128, 128];
   if (patch.fill !== "color") return null;
-  return [1, 3, 5].map((at) => parseInt((patch.color ?? "#000000").slice(at, at + 2), 16)) as unknown as Colour;
+  return rgbOf(patch.color ?? "#000000");
+}
+
+/** Of "#rrggbb". */
+export function rgbOf(color: string): Colour {
+  const channel = (at: number) => Number.parseInt(color.slice(at, at + 2), 16);
+  return [channel(1), channel(3), channel(5)];
 }
 
 /** RGBA of the whole patch, row by row. */
@@ -95,7 +95,9 @@ function blurred(photo: Photo, { top, left, height, width }: Patch): Uint8Clampe
 /** For each of `count` pixels from `start` on: the first pixel along the side that counts, and the weights from it on. */
 function weights(start: number, count: number, side: number, sigma: number): { from: number; share: Float64Array }[] {
   const radius = Math.ceil(3 * sigma);
-  const kernel = Float64Array.from({ length: 2 * radius + 1 }, (_, i) => Math.exp(-((i - radius) ** 2) / (2 * sigma ** 2)));
+  const kernel = Float64Array.from({ length: 2 * radius + 1 }, (_, i) =>
+    Math.exp(-((i - radius) ** 2) / (2 * sigma ** 2)),
+  );
   const total = kernel.reduce((sum, value) => sum + value, 0);
   const inside = (at: number) => Math.min(Math.max(at, 0), side - 1);
   return Array.from({ length: count }, (_, i) => {

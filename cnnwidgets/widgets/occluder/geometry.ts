@@ -1,14 +1,13 @@
 /** Patches on a picture: where they may be, which one is hit, how they grow; and the places of a sweep. */
+import type { Size } from "../_maps/resample";
 import type { Patch } from "./state";
-
-export type Size = readonly [height: number, width: number];
 
 function between(value: number, least: number, most: number): number {
   return Math.min(Math.max(value, least), Math.max(least, most));
 }
 
 /** Whole pixels, and the middle of the patch inside the picture. */
-export function kept(patch: Patch, [height, width]: Size): Patch {
+export function within(patch: Patch, [height, width]: Size): Patch {
   const [above, before] = [Math.floor(patch.height / 2), Math.floor(patch.width / 2)];
   return {
     ...patch,
@@ -19,7 +18,10 @@ export function kept(patch: Patch, [height, width]: Size): Patch {
 
 /** A patch whose middle is at (row, column). */
 export function centred(patch: Patch, row: number, column: number, size: Size): Patch {
-  return kept({ ...patch, top: Math.round(row - patch.height / 2), left: Math.round(column - patch.width / 2) }, size);
+  return within(
+    { ...patch, top: Math.round(row - patch.height / 2), left: Math.round(column - patch.width / 2) },
+    size,
+  );
 }
 
 /** The topmost patch at (row, column); null if there is none. */
@@ -33,8 +35,8 @@ export function hit(patches: readonly Patch[], row: number, column: number): num
 
 /** The next side in a geometric series, at least one pixel on. */
 export function nextSide(side: number, steps: number, most: number): number {
-  const wanted = Math.round(side * 1.12 ** steps);
-  return between(wanted === side ? side + Math.sign(steps) : wanted, 1, most);
+  const next = Math.round(side * 1.12 ** steps);
+  return between(next === side ? side + Math.sign(steps) : next, 1, most);
 }
 
 /** The patch with another longer side, about the same middle and in the same proportions. */
@@ -44,59 +46,55 @@ export function resized(patch: Patch, side: number, size: Size): Patch {
   const width = Math.max(1, Math.round(patch.width * factor));
   const top = Math.round(patch.top + (patch.height - height) / 2);
   const left = Math.round(patch.left + (patch.width - width) / 2);
-  return kept({ ...patch, top, left, height, width }, size);
+  return within({ ...patch, top, left, height, width }, size);
 }
-
-const STEPS: Record<string, readonly [number, number]> = {
-  ArrowUp: [-1, 0],
-  ArrowDown: [1, 0],
-  ArrowLeft: [0, -1],
-  ArrowRight: [0, 1],
-};
 
 /** Where a key moves the patch; null if the key moves nothing. `far`: by the patch's own side. */
 export function movedBy(key: string, patch: Patch, far: boolean, size: Size): Patch | null {
-  const step = STEPS[key];
-  if (step) {
-    const top = patch.top + step[0] * (far ? patch.height : 1);
-    const left = patch.left + step[1] * (far ? patch.width : 1);
-    return kept({ ...patch, top, left }, size);
-  }
-  if (key === "Home") return { ...patch, left: 0 };
-  if (key === "End") return { ...patch, left: Math.max(0, size[1] - patch.width) };
-  if (key === "PageUp") return { ...patch, top: 0 };
-  if (key === "PageDown") return { ...patch, top: Math.max(0, size[0] - patch.height) };
-  return null;
+  const { top, left, height, width } = patch;
+  const [down, right] = far ? [height, width] : [1, 1];
+  const moves: Record<string, Partial<Patch>> = {
+    ArrowUp: { top: top - down },
+    ArrowDown: { top: top + down },
+    ArrowLeft: { left: left - right },
+    ArrowRight: { left: left + right },
+    Home: { left: 0 },
+    End: { left: Math.max(0, size[1] - width) },
+    PageUp: { top: 0 },
+    PageDown: { top: Math.max(0, size[0] - height) },
+  };
+  return Object.hasOwn(moves, key) ? within({ ...patch, ...moves[key] }, size) : null;
 }
 
 /** Where another patch goes: in the middle, or diagonally beside what is there. */
 export function freePlace(patches: readonly Patch[], fresh: Patch, size: Size): Patch {
-  let found = centred(fresh, size[0] / 2, size[1] / 2, size);
+  let patch = centred(fresh, size[0] / 2, size[1] / 2, size);
   const step = Math.max(1, Math.round(fresh.height / 2));
-  for (let i = 0; i < 64 && patches.some(({ top, left }) => top === found.top && left === found.left); i += 1) {
-    const [top, left] = [found.top + step, found.left + step];
+  const isTaken = (at: Patch) => patches.some(({ top, left }) => top === at.top && left === at.left);
+  for (let i = 0; i < 64 && isTaken(patch); i += 1) {
+    const [top, left] = [patch.top + step, patch.left + step];
     const inside = top + fresh.height <= size[0] && left + fresh.width <= size[1];
-    found = kept({ ...found, top: inside ? top : (i * 7) % size[0], left: inside ? left : (i * 13) % size[1] }, size);
+    patch = within({ ...patch, top: inside ? top : (i * 7) % size[0], left: inside ? left : (i * 13) % size[1] }, size);
   }
-  return found;
+  return patch;
 }
 
 /** Where the patches of a sweep begin along one side: every `stride`, and a last one flush with the edge. */
 export function starts(side: number, patch: number, stride: number): number[] {
   const places: number[] = [];
   for (let at = 0; at + patch <= side; at += stride) places.push(at);
-  if (places.length > 0 && places[places.length - 1] !== side - patch) places.push(side - patch);
+  if (places.length > 0 && places.at(-1) !== side - patch) places.push(side - patch);
   return places;
 }
 
 /** For each pixel along one side, the place whose patch has its middle nearest. */
 export function nearestPlace(begins: ArrayLike<number>, patch: number, side: number): Int32Array {
   const places = new Int32Array(side);
-  let place = 0;
+  let nearest = 0;
   for (let pixel = 0; pixel < side; pixel += 1) {
     const apart = (index: number) => Math.abs(begins[index]! + patch / 2 - (pixel + 0.5));
-    while (place + 1 < begins.length && apart(place + 1) <= apart(place)) place += 1;
-    places[pixel] = place;
+    while (nearest + 1 < begins.length && apart(nearest + 1) <= apart(nearest)) nearest += 1;
+    places[pixel] = nearest;
   }
   return places;
 }

@@ -21,7 +21,7 @@ export function change<T>(history: History<T>, next: T, gesture: string | null =
 
 export function undo<T>(history: History<T>): History<T> {
   if (history.past.length === 0) return history;
-  const present = history.past[history.past.length - 1] as T;
+  const present = history.past.at(-1) as T;
   return { past: history.past.slice(0, -1), present, future: [history.present, ...history.future], gesture: null };
 }
 

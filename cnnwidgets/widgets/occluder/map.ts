@@ -1,113 +1,124 @@
 /** The picture of a sweep: its map over the photograph, and the place under the pointer or the crosshair. */
-import { table } from "../_shared/colormaps";
+import { table } from "../_maps/colormaps";
+import { pack } from "../_maps/paint";
+import { type Photo, photoImage } from "../_maps/photo";
+import type { Size } from "../_maps/resample";
+import { putImage } from "../_shared/canvas";
 import { h, s } from "../_shared/dom";
-import { opaque, pack } from "../_shared/paint";
-import type { Photo } from "./fills";
+import { rgbOf } from "./fills";
 import { nearestPlace } from "./geometry";
+import { patchOutline } from "./patch_outline";
 import type { SweepView } from "./state";
-import { limitOf, nextPlace, patchAt, placeAt, type Swept } from "./swept";
+import { largestDrop, nextPlace, patchAt, placeAt, type Swept } from "./swept";
 
 const MEASURED = 175;
 const ESTIMATED = 95;
+
+/** The packed colour of each place; 0, which is clear, where it is unknown. */
+function placeColours(swept: Swept, view: SweepView, colours: ReadonlyMap<number, string>): Uint32Array {
+  const limit = largestDrop(swept.drop);
+  const ramp = table("blue-red");
+  return Uint32Array.from({ length: swept.rows * swept.columns }, (_, position) => {
+    const alpha = swept.known[position] ? MEASURED : ESTIMATED;
+    if (view !== "drop") {
+      const colour = colours.get(swept.predicted[position]!);
+      return colour ? pack(...rgbOf(colour), alpha) : 0;
+    }
+    const value = swept.drop[position]!;
+    if (!Number.isFinite(value)) return 0;
+    const at = Math.round(127.5 + (limit > 0 ? (127.5 * value) / limit : 0)) * 3;
+    return pack(ramp[at]!, ramp[at + 1]!, ramp[at + 2]!, alpha);
+  });
+}
 
 /** RGBA at the size of the picture; fainter where a place was not measured, nothing where it is unknown. */
 export function mapPixels(
   swept: Swept,
   view: SweepView,
   colours: ReadonlyMap<number, string>,
-  [height, width]: readonly [number, number],
+  [height, width]: Size,
 ): Uint8ClampedArray<ArrayBuffer> {
-  const byPlace = new Uint32Array(swept.rows * swept.columns);
-  const limit = limitOf(swept.drop);
-  const ramp = table("blue-red");
-  for (let place = 0; place < byPlace.length; place += 1) {
-    const alpha = swept.known[place] ? MEASURED : ESTIMATED;
-    if (view === "drop") {
-      const value = swept.drop[place]!;
-      if (!Number.isFinite(value)) continue;
-      const at = Math.round(127.5 + (limit > 0 ? (127.5 * value) / limit : 0)) * 3;
-      byPlace[place] = pack(ramp[at]!, ramp[at + 1]!, ramp[at + 2]!, alpha);
-    } else {
-      const colour = colours.get(swept.predicted[place]!);
-      if (!colour) continue;
-      const [red, green, blue] = [1, 3, 5].map((from) => parseInt(colour.slice(from, from + 2), 16));
-      byPlace[place] = pack(red!, green!, blue!, alpha);
-    }
-  }
+  const byPlace = placeColours(swept, view, colours);
   const down = nearestPlace(swept.tops, swept.patch[0], height);
   const across = nearestPlace(swept.lefts, swept.patch[1], width);
-  const out = new Uint8ClampedArray(height * width * 4);
-  const words = new Uint32Array(out.buffer);
+  const bytes = new Uint8ClampedArray(height * width * 4);
+  const pixels = new Uint32Array(bytes.buffer);
   for (let row = 0, at = 0; row < height; row += 1) {
     const start = down[row]! * swept.columns;
-    for (let column = 0; column < width; column += 1, at += 1) words[at] = byPlace[start + across[column]!]!;
+    for (let column = 0; column < width; column += 1, at += 1) pixels[at] = byPlace[start + across[column]!]!;
   }
-  return out;
+  return bytes;
 }
 
-export function map(probe: (place: number | null) => void) {
-  const photoCanvas = h("canvas", {});
-  const canvas = h("canvas", { class: "oc-map-layer" });
-  const lines = s("svg", { class: "oc-lines", preserveAspectRatio: "none" });
-  const element = h("div", { class: "oc-map", tabindex: 0, role: "application", "aria-roledescription": "map" }, photoCanvas, canvas, lines);
-  let swept: Swept | null = null;
-  let photo: Photo | null = null;
-  let drawn = -1;
-  let place = 0;
+export class SweepMap {
+  readonly photoCanvas = h("canvas", { class: "cnnw-layer" });
+  readonly canvas = h("canvas", { class: "oc-map-layer cnnw-layer" });
+  readonly element: HTMLElement;
+  readonly #lines = s("svg", { class: "oc-lines cnnw-layer", preserveAspectRatio: "none" });
+  #swept: Swept | null = null;
+  #photo: Photo | null = null;
+  /** The place that the keys begin from. */
+  #current = 0;
 
-  const at = (event: PointerEvent): number | null => {
-    if (!swept || !photo) return null;
-    const box = canvas.getBoundingClientRect();
-    const row = Math.floor(((event.clientY - box.top) / box.height) * photo.size[0]);
-    const column = Math.floor(((event.clientX - box.left) / box.width) * photo.size[1]);
-    if (row < 0 || column < 0 || row >= photo.size[0] || column >= photo.size[1]) return null;
-    return placeAt(swept, photo.size, row, column);
-  };
-  const show = (next: number | null) => {
-    if (next !== null) place = next;
-    mark(next);
-    probe(next);
-  };
-  element.addEventListener("pointermove", (event) => show(at(event)));
-  element.addEventListener("pointerleave", () => show(null));
-  element.addEventListener("focus", () => element.matches(":focus-visible") && swept && show(Math.min(place, swept.drop.length - 1)));
-  element.addEventListener("blur", () => show(null));
-  element.addEventListener("keydown", (event) => {
-    const next = swept && nextPlace(swept, place, event.key);
-    if (event.key === "Escape") show(null);
-    if (next === null) return;
-    event.preventDefault();
-    show(next);
-  });
-
-  function mark(index: number | null): void {
-    if (index === null || !swept || index >= swept.drop.length) {
-      lines.replaceChildren();
-      return;
-    }
-    const { top: y, left: x, height, width } = patchAt(swept, index);
-    lines.replaceChildren(...["dark", "light"].map((tone) => s("rect", { x, y, width, height, class: `oc-line is-${tone} is-selected` })));
+  /** `onprobe` gets the place that the reader points at; null: none. */
+  constructor(private readonly onprobe: (position: number | null) => void) {
+    const role = { role: "application", "aria-roledescription": "map" };
+    const parts = [this.photoCanvas, this.canvas, this.#lines];
+    this.element = h("div", { class: "oc-map", tabindex: 0, ...role }, ...parts);
+    this.#listen();
   }
 
-  return {
-    element,
-    canvas,
-    photoCanvas,
-    update(of: Photo, now: Swept, view: SweepView, colours: ReadonlyMap<number, string>): void {
-      if (place >= now.drop.length) place = 0;
-      swept = now;
-      photo = of;
-      const [height, width] = of.size;
-      if (drawn !== of.id) {
-        drawn = of.id;
-        for (const each of [canvas, photoCanvas]) [each.height, each.width] = [height, width];
-        photoCanvas.getContext("2d")!.putImageData(new ImageData(opaque(of.pixels), width, height), 0, 0);
-        lines.setAttribute("viewBox", `0 0 ${width} ${height}`);
-        element.style.aspectRatio = `${width} / ${height}`;
-      }
-      canvas.getContext("2d")!.putImageData(new ImageData(mapPixels(now, view, colours, of.size), width, height), 0, 0);
-      const what = view === "drop" ? `Drop of ${now.target}` : "Predicted class";
-      element.setAttribute("aria-label", `${what} with the patch at ${now.rows} × ${now.columns} places; arrow keys move over them`);
-    },
-  };
+  update(photo: Photo, swept: Swept, view: SweepView, colours: ReadonlyMap<number, string>): void {
+    if (this.#current >= swept.drop.length) this.#current = 0;
+    this.#swept = swept;
+    const [height, width] = photo.size;
+    if (this.#photo?.id !== photo.id) {
+      putImage(this.photoCanvas, photoImage(photo));
+      this.#lines.setAttribute("viewBox", `0 0 ${width} ${height}`);
+      this.element.style.aspectRatio = `${width} / ${height}`;
+    }
+    this.#photo = photo;
+    putImage(this.canvas, new ImageData(mapPixels(swept, view, colours, photo.size), width, height));
+    const subject = view === "drop" ? `Drop of ${swept.target}` : "Predicted class";
+    const grid = `${swept.rows} × ${swept.columns} places`;
+    this.element.setAttribute("aria-label", `${subject} with the patch at ${grid}; arrow keys move over them`);
+  }
+
+  #listen(): void {
+    const { element } = this;
+    element.addEventListener("pointermove", (event) => this.#probe(this.#placeUnder(event)));
+    element.addEventListener("pointerleave", () => this.#probe(null));
+    element.addEventListener("focus", () => {
+      const swept = this.#swept;
+      if (swept && element.matches(":focus-visible")) this.#probe(Math.min(this.#current, swept.drop.length - 1));
+    });
+    element.addEventListener("blur", () => this.#probe(null));
+    element.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.#probe(null);
+      const next = this.#swept && nextPlace(this.#swept, this.#current, event.key);
+      if (next === null) return;
+      event.preventDefault();
+      this.#probe(next);
+    });
+  }
+
+  #placeUnder(event: PointerEvent): number | null {
+    const { canvas } = this;
+    const [swept, photo] = [this.#swept, this.#photo];
+    if (!swept || !photo) return null;
+    const box = canvas.getBoundingClientRect();
+    const [height, width] = photo.size;
+    const row = Math.floor(((event.clientY - box.top) / box.height) * height);
+    const column = Math.floor(((event.clientX - box.left) / box.width) * width);
+    const inside = row >= 0 && column >= 0 && row < height && column < width;
+    return inside ? placeAt(swept, photo.size, row, column) : null;
+  }
+
+  #probe(position: number | null): void {
+    const swept = this.#swept;
+    if (position !== null) this.#current = position;
+    const isOnMap = position !== null && swept !== null && position < swept.drop.length;
+    this.#lines.replaceChildren(...(isOnMap ? patchOutline(patchAt(swept, position), "is-selected") : []));
+    this.onprobe(position);
+  }
 }

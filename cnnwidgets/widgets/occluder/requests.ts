@@ -1,35 +1,35 @@
 /** At most one question open; while it waits, the newest wish replaces the ones before. */
 export class Newest<T> {
-  private open: number | null = null;
-  private waiting: { value: T } | null = null;
+  #open: number | null = null;
+  #waiting: { value: T } | null = null;
 
   /** `send` asks, and returns the id by which the answer is known. */
   constructor(private readonly send: (value: T) => number) {}
 
   get asked(): number | null {
-    return this.open;
+    return this.#open;
   }
 
   want(value: T): void {
-    if (this.open === null) this.open = this.send(value);
-    else this.waiting = { value };
+    if (this.#open === null) this.#open = this.send(value);
+    else this.#waiting = { value };
   }
 
   /** The answer to question `id` has come; one to an older question changes nothing. */
   answered(id: number): void {
-    if (id === this.open) this.release();
+    if (id === this.#open) this.release();
   }
 
   /** The answer will not come. */
   release(): void {
-    this.open = null;
-    const next = this.waiting;
-    this.waiting = null;
-    if (next) this.open = this.send(next.value);
+    this.#open = null;
+    const next = this.#waiting;
+    this.#waiting = null;
+    if (next) this.#open = this.send(next.value);
   }
 
   /** Nothing is wanted any more. */
   forget(): void {
-    this.open = this.waiting = null;
+    this.#open = this.#waiting = null;
   }
 }

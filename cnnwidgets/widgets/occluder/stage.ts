@@ -1,21 +1,17 @@
 /** The picture with its patches: pixels on a canvas, outlines above it, and what the pointer does. */
-import { table } from "../_shared/colormaps";
-import { h, s } from "../_shared/dom";
-import type { Extent } from "../_shared/extent";
-import { opaque } from "../_shared/paint";
-import { laid, OUTSIDE } from "../heatmap_overlay/laid";
-import type { Size } from "../heatmap_overlay/resample";
-import { type Photo, pixelsOf } from "./fills";
+import { table } from "../_maps/colormaps";
+import type { Heat } from "../_maps/heat";
+import { laid, OUTSIDE } from "../_maps/laid";
+import { type Photo, photoImage } from "../_maps/photo";
+import { contextOf, putImage } from "../_shared/canvas";
+import { changes, claim, h, s } from "../_shared/dom";
+import type { Editor } from "./editor";
+import { pixelsOf } from "./fills";
+import { hit } from "./geometry";
+import { patchOutline } from "./patch_outline";
 import type { Patch } from "./state";
 
-export interface Heat {
-  id: number;
-  size: Size;
-  values: Float32Array;
-  extent: Extent;
-}
-
-export interface Shown {
+export interface PatchScene {
   photo: Photo;
   patches: readonly Patch[];
   selected: number | null;
@@ -26,133 +22,91 @@ export interface Shown {
   tip: readonly string[];
 }
 
-export interface Handlers {
-  press(row: number, column: number): void;
-  drag(row: number, column: number): void;
-  release(): void;
-  hover(place: readonly [number, number] | null): void;
-  /** Returns whether the wheel was used. */
-  wheel(steps: number, row: number, column: number): boolean;
-  key(event: KeyboardEvent): void;
-}
-
 const TINY = 112;
 const ROOM = 270;
 const NOTCH = 100;
 /** Pixels, lines of which a notch has about three, pages. */
 const WHEEL_UNITS = [1, 34, 100];
 
-export function stage(handlers: Handlers) {
-  const canvas = h("canvas", { class: "oc-photo" });
-  const heat = h("canvas", { class: "oc-heat" });
-  const lines = s("svg", { class: "oc-lines", preserveAspectRatio: "none" });
-  const tip = h("div", { class: "oc-tip", dir: "auto" });
-  const element = h(
-    "div",
-    { class: "oc-stage", tabindex: 0, role: "application", "aria-roledescription": "picture with patches" },
-    canvas,
-    heat,
-    lines,
-    tip,
-  );
-  let shown: Shown | null = null;
-  let base: { id: number; image: ImageData } | null = null;
-  let painted: { of: Heat; image: ImageData } | null = null;
-  let pressed: number | null = null;
+export class PatchStage {
+  readonly canvas = h("canvas", { class: "oc-photo cnnw-layer" });
+  readonly heat = h("canvas", { class: "oc-heat cnnw-layer" });
+  readonly element: HTMLElement;
+  /** Where the pointer hovers, in pixels of the picture; null: not over it, or it presses. */
+  pointer: readonly [row: number, column: number] | null = null;
+  readonly #lines = s("svg", { class: "oc-lines cnnw-layer", preserveAspectRatio: "none" });
+  readonly #tip = h("div", { class: "oc-tip cnnw-small cnnw-wrap cnnw-figures", dir: "auto" });
+  readonly #heatChanged = changes();
+  #scene: PatchScene | null = null;
+  #base: { photo: Photo; image: ImageData } | null = null;
+  #heatImage: ImageData | null = null;
+  #pressed: number | null = null;
+  #turned = 0;
 
-  const pixelAt = (event: MouseEvent): [number, number] => {
-    const box = canvas.getBoundingClientRect();
-    const [height, width] = shown?.photo.size ?? [1, 1];
-    return [((event.clientY - box.top) / box.height) * height, ((event.clientX - box.left) / box.width) * width];
-  };
-  element.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || !shown) return;
-    pressed = event.pointerId;
-    element.setPointerCapture(event.pointerId);
-    element.focus({ preventScroll: true });
-    handlers.press(...pixelAt(event));
-  });
-  element.addEventListener("pointermove", (event) => {
-    if (pressed === event.pointerId) handlers.drag(...pixelAt(event));
-    else if (pressed === null) handlers.hover(pixelAt(event));
-  });
-  const release = (event: PointerEvent) => {
-    if (pressed !== event.pointerId) return;
-    pressed = null;
-    handlers.release();
-  };
-  element.addEventListener("pointerup", release);
-  element.addEventListener("pointercancel", release);
-  element.addEventListener("lostpointercapture", release);
-  element.addEventListener("pointerleave", () => handlers.hover(null));
-  let turned = 0;
-  element.addEventListener(
-    "wheel",
-    (event) => {
-      const turn = event.deltaY * (WHEEL_UNITS[event.deltaMode] ?? 1);
-      // A notch is one step, whatever it counts here; a touchpad sends many small turns.
-      turned = Math.abs(turn) >= NOTCH / 2 ? NOTCH * Math.sign(turn) : turned + turn;
-      const steps = -Math.trunc(turned / NOTCH);
-      if (!handlers.wheel(steps, ...pixelAt(event))) {
-        turned = 0;
-        return;
-      }
-      turned += steps * NOTCH;
-      event.preventDefault();
-    },
-    { passive: false },
-  );
-  element.addEventListener("keydown", (event) => handlers.key(event));
+  /** `onhover` is called when the pointer hovers elsewhere. */
+  constructor(
+    private readonly editor: Editor,
+    private readonly onhover: () => void,
+  ) {
+    const role = { role: "application", "aria-roledescription": "picture with patches" };
+    const parts = [this.canvas, this.heat, this.#lines, this.#tip];
+    this.element = h("div", { class: "oc-stage", tabindex: 0, ...role }, ...parts);
+    this.#listenToPointer();
+    this.element.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
+    this.element.addEventListener("keydown", (event) => this.#onKey(event));
+  }
 
-  function paintPhoto({ photo, patches }: Shown): void {
+  update(scene: PatchScene): void {
+    this.#scene = scene;
+    this.element.classList.toggle("is-picking", this.editor.picking);
+    this.element.classList.toggle("is-held", this.editor.dragging);
+    this.#paintPhoto(scene);
+    this.#paintHeat(scene);
+    const { patches, selected, ghost } = scene;
+    const outlines = patches.flatMap((patch, i) => patchOutline(patch, i === selected ? "is-selected" : "is-other"));
+    this.#lines.replaceChildren(...outlines, ...(ghost ? patchOutline(ghost, "is-ghost") : []));
+    this.#putTip(scene);
+  }
+
+  #paintPhoto({ photo, patches }: PatchScene): void {
     const [height, width] = photo.size;
-    if (base?.id !== photo.id) {
-      base = { id: photo.id, image: new ImageData(opaque(photo.pixels), width, height) };
-      [canvas.height, canvas.width] = [height, width];
-      lines.setAttribute("viewBox", `0 0 ${width} ${height}`);
-      element.style.aspectRatio = `${width} / ${height}`;
-      element.classList.toggle("is-tiny", Math.max(height, width) < TINY);
+    if (this.#base?.photo.id !== photo.id) {
+      this.#lines.setAttribute("viewBox", `0 0 ${width} ${height}`);
+      this.element.style.aspectRatio = `${width} / ${height}`;
+      this.element.classList.toggle("is-tiny", Math.max(height, width) < TINY);
+      this.#base = { photo, image: photoImage(photo) };
     }
-    const context = canvas.getContext("2d")!;
-    context.putImageData(base.image, 0, 0);
+    putImage(this.canvas, this.#base.image);
+    const context = contextOf(this.canvas);
     for (const patch of patches) {
-      const pixels = pixelsOf(photo, patch);
-      context.putImageData(new ImageData(pixels, patch.width, patch.height), patch.left, patch.top);
+      const image = new ImageData(pixelsOf(photo, patch), patch.width, patch.height);
+      context.putImageData(image, patch.left, patch.top);
     }
   }
 
-  function paintHeat({ heat: wanted, photo: { size }, patches }: Shown): void {
-    heat.hidden = !wanted;
-    if (!wanted) return;
+  #paintHeat({ heat, photo: { size }, patches }: PatchScene): void {
+    this.heat.hidden = !heat;
+    if (!heat) return;
     const [height, width] = size;
-    if (wanted !== painted?.of || painted.image.height !== height || painted.image.width !== width) {
-      const pixels = heatPixels(laid(wanted.values, wanted.size, size, true, wanted.extent));
-      painted = { of: wanted, image: new ImageData(pixels, width, height) };
-      [heat.height, heat.width] = [height, width];
+    if (this.#heatChanged(heat, height, width) || !this.#heatImage) {
+      const values = laid(heat.values, heat.size, size, true, heat.extent);
+      this.#heatImage = new ImageData(heatPixels(values), width, height);
     }
-    const context = heat.getContext("2d")!;
-    context.putImageData(painted.image, 0, 0);
+    putImage(this.heat, this.#heatImage);
+    const context = contextOf(this.heat);
     // A patch is seen as the network sees it.
-    for (const { left, top, width: across, height: down } of patches) context.clearRect(left, top, across, down);
+    for (const patch of patches) context.clearRect(patch.left, patch.top, patch.width, patch.height);
   }
 
-  function outline({ patches, selected, ghost }: Shown): void {
-    const box = (patch: Patch, kind: string) =>
-      ["dark", "light"].map((tone) =>
-        s("rect", { x: patch.left, y: patch.top, width: patch.width, height: patch.height, class: `oc-line is-${tone} ${kind}` }),
-      );
-    const drawn = patches.flatMap((patch, i) => box(patch, i === selected ? "is-selected" : "is-other"));
-    lines.replaceChildren(...drawn, ...(ghost ? box(ghost, "is-ghost") : []));
-  }
-
-  function place({ photo, patches, selected, tip: words }: Shown): void {
+  #putTip({ photo, patches, selected, tip: texts }: PatchScene): void {
+    const tip = this.#tip;
     const patch = patches[selected ?? patches.length - 1];
-    tip.hidden = words.length === 0 || !patch;
+    tip.hidden = texts.length === 0 || !patch;
     if (tip.hidden || !patch) return;
-    tip.textContent = (element.clientWidth < ROOM ? words.slice(0, 1) : words).join(" · ");
+    const room = this.element.clientWidth;
+    tip.textContent = (room < ROOM ? texts.slice(0, 1) : texts).join(" · ");
     const [height, width] = photo.size;
     const below = patch.top / height < 0.14;
-    const room = element.clientWidth;
     const half = tip.offsetWidth / 2;
     const middle = ((patch.left + patch.width / 2) / width) * room;
     tip.style.left = `${Math.min(Math.max(middle, half), Math.max(room - half, half))}px`;
@@ -160,18 +114,61 @@ export function stage(handlers: Handlers) {
     tip.classList.toggle("is-below", below);
   }
 
-  return {
-    element,
-    canvas,
-    heat,
-    update(wanted: Shown): void {
-      shown = wanted;
-      paintPhoto(wanted);
-      paintHeat(wanted);
-      outline(wanted);
-      place(wanted);
-    },
-  };
+  #pixelAt(event: MouseEvent): [row: number, column: number] {
+    const box = this.canvas.getBoundingClientRect();
+    const [height, width] = this.#scene?.photo.size ?? [1, 1];
+    return [((event.clientY - box.top) / box.height) * height, ((event.clientX - box.left) / box.width) * width];
+  }
+
+  #listenToPointer(): void {
+    const { element, editor } = this;
+    element.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || !this.#scene) return;
+      this.#pressed = event.pointerId;
+      element.setPointerCapture(event.pointerId);
+      element.focus({ preventScroll: true });
+      this.pointer = null;
+      editor.press(...this.#pixelAt(event));
+    });
+    element.addEventListener("pointermove", (event) => {
+      if (this.#pressed === event.pointerId) editor.drag(...this.#pixelAt(event));
+      else if (this.#pressed === null) this.#hover(this.#pixelAt(event));
+    });
+    const release = (event: PointerEvent) => {
+      if (this.#pressed !== event.pointerId) return;
+      this.#pressed = null;
+      editor.release();
+    };
+    for (const end of ["pointerup", "pointercancel", "lostpointercapture"] as const) {
+      element.addEventListener(end, release);
+    }
+    element.addEventListener("pointerleave", () => this.#hover(null));
+  }
+
+  #hover(pointer: readonly [number, number] | null): void {
+    this.pointer = pointer;
+    this.onhover();
+  }
+
+  #onWheel(event: WheelEvent): void {
+    const turn = event.deltaY * (WHEEL_UNITS[event.deltaMode] ?? 1);
+    // A notch is one step, whatever it counts here; a touchpad sends many small turns.
+    this.#turned = Math.abs(turn) >= NOTCH / 2 ? NOTCH * Math.sign(turn) : this.#turned + turn;
+    const over = hit(this.editor.patches, ...this.#pixelAt(event)) !== null || document.activeElement === this.element;
+    if (!this.editor.current || !over) {
+      this.#turned = 0;
+      return;
+    }
+    const steps = -Math.trunc(this.#turned / NOTCH);
+    this.editor.grow(steps);
+    this.#turned += steps * NOTCH;
+    event.preventDefault();
+  }
+
+  #onKey(event: KeyboardEvent): void {
+    const control = event.ctrlKey || event.metaKey;
+    if (!event.altKey && this.editor.key(event.key, { shift: event.shiftKey, control })) claim(event);
+  }
 }
 
 /** RGBA: the larger the value, the brighter and the more opaque; nothing where it is not positive. */

@@ -18,7 +18,7 @@ export interface Patch {
 
 export type SweepView = "drop" | "class" | "counts";
 
-export interface State extends BaseState {
+export interface OccluderState extends BaseState {
   patches: Patch[];
   selected: number | null;
   fill: Fill;
@@ -40,10 +40,10 @@ export interface State extends BaseState {
 export type Unit = "probability" | "score";
 
 /** A class: its index, its name, its score before and after; null where that is not a number. */
-export type Row = [index: number, name: string, before: number | null, after: number | null];
+export type ScoreRow = [index: number, name: string, before: number | null, after: number | null];
 
 export interface Scores {
-  rows: Row[];
+  rows: ScoreRow[];
   /** Indices of classes: the one explained, the one predicted before, and now. */
   target: number;
   first: number;

@@ -1,8 +1,8 @@
-/** What a sweep has found: its scale, its classes, and what it says of one place. Pure functions. */
+/** What came out of a sweep: its scale, its classes, and what it says of one place. Pure functions. */
 import type { Data } from "../_shared/channel";
 import { nearestPlace, starts } from "./geometry";
-import { type Fill, FILLS, type Patch, type Row, type Scores, type SweepContent } from "./state";
-import { signedText, valueText } from "./words";
+import type { Fill, Patch, ScoreRow, Scores, SweepContent } from "./state";
+import { changeText, fillText, signedText } from "./words";
 
 export interface Swept extends SweepContent {
   id: number;
@@ -36,7 +36,7 @@ export function sweptOf(data: Data): Swept | null {
 }
 
 /** The largest magnitude, which gets the last colour; 0 where nothing changes. */
-export function limitOf(drop: Float32Array): number {
+export function largestDrop(drop: Float32Array): number {
   let limit = 0;
   for (const value of drop) if (Math.abs(value) > limit && Number.isFinite(value)) limit = Math.abs(value);
   return limit;
@@ -48,12 +48,16 @@ export interface ClassCount {
   places: number;
 }
 
+function className({ names }: Pick<Swept, "names">, index: number): string {
+  return names[index] ?? `class ${index}`;
+}
+
 /** How often each class is predicted, the most frequent first; of equals the lower index. */
 export function countsOf(swept: Pick<Swept, "predicted" | "names">): ClassCount[] {
   const counts = new Map<number, number>();
   for (const index of swept.predicted) if (index >= 0) counts.set(index, (counts.get(index) ?? 0) + 1);
   return [...counts]
-    .map(([index, places]) => ({ index, name: swept.names[index] ?? `class ${index}`, places }))
+    .map(([index, places]) => ({ index, name: className(swept, index), places }))
     .sort((a, b) => b.places - a.places || a.index - b.index);
 }
 
@@ -62,7 +66,7 @@ const COLOURS = ["#e69f00", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#f0e442
 export const OTHER_COLOUR = "#555555";
 
 /** A colour for each class, kept while the map refines: the class of the whole picture has a quiet one. */
-export function coloursOf(
+export function classColours(
   counts: readonly ClassCount[],
   first: number | null,
   before: ReadonlyMap<number, string> = new Map(),
@@ -82,11 +86,11 @@ export function placeAt(swept: Swept, size: readonly [number, number], row: numb
   return down * swept.columns + (nearestPlace(swept.lefts, swept.patch[1], size[1])[column] ?? 0);
 }
 
-export function patchAt(swept: Swept, place: number): Patch {
+export function patchAt(swept: Swept, position: number): Patch {
   const [height, width] = swept.patch;
   const patch: Patch = {
-    top: swept.tops[Math.floor(place / swept.columns)]!,
-    left: swept.lefts[place % swept.columns]!,
+    top: swept.tops[Math.floor(position / swept.columns)]!,
+    left: swept.lefts[position % swept.columns]!,
     height,
     width,
     fill: swept.fill,
@@ -94,37 +98,35 @@ export function patchAt(swept: Swept, place: number): Patch {
   return swept.fill === "color" ? { ...patch, color: swept.color } : patch;
 }
 
-const SHOWN = 5;
+const LISTED = 5;
 
 /** The bars at one place: the best classes of the whole picture, and those that matter here; null without scores. */
-export function scoresAt(swept: Swept, place: number): Scores | null {
+export function scoresAt(swept: Swept, position: number): Scores | null {
   const { classes, baseline, scores } = swept;
-  const target = classes[0];
+  const [target] = classes;
   if (!scores || target === undefined) return null;
-  const row = (k: number): Row => {
-    const after = scores[place * classes.length + k]!;
-    return [classes[k]!, swept.names[classes[k]!] ?? `class ${classes[k]}`, baseline[k]!, Number.isFinite(after) ? after : null];
-  };
-  const all = classes.map((_, k) => row(k));
-  const byBefore = [...all].sort((a, b) => (b[2] ?? -Infinity) - (a[2] ?? -Infinity));
-  const now = swept.predicted[place]!;
-  const rows = byBefore.filter(([index], i) => i < SHOWN || index === target || index === now);
+  const all = classes.map((index, k): ScoreRow => {
+    const after = scores[position * classes.length + k]!;
+    return [index, className(swept, index), baseline[k]!, Number.isFinite(after) ? after : null];
+  });
+  const byBefore = all.sort((a, b) => (b[2] ?? Number.NEGATIVE_INFINITY) - (a[2] ?? Number.NEGATIVE_INFINITY));
+  const now = swept.predicted[position]!;
+  const rows = byBefore.filter(([index], i) => i < LISTED || index === target || index === now);
   return { rows, target, first: swept.first ?? byBefore[0]![0], now, unit: swept.unit };
 }
 
 /** The line under the map. */
-export function readingAt(swept: Swept, place: number): string {
-  const { top, left } = patchAt(swept, place);
-  const drop = swept.drop[place]!;
-  const index = swept.predicted[place]!;
-  const name = index >= 0 ? (swept.names[index] ?? `class ${index}`) : "class unknown";
-  const before = swept.baseline[0];
-  const change =
-    before !== undefined && before !== null && Number.isFinite(drop)
-      ? `${swept.target} ${valueText(before, swept.unit)} → ${valueText(Math.max(before - drop, swept.unit === "probability" ? 0 : -Infinity), swept.unit)}`
-      : `${swept.target}`;
-  const how = swept.known[place] ? "" : ", estimated";
-  return `y ${top}, x ${left}: ${change} (drop ${signedText(drop, swept.unit)}${how}); ${name}`;
+export function readingAt(swept: Swept, position: number): string {
+  const { top, left } = patchAt(swept, position);
+  const drop = swept.drop[position]!;
+  const index = swept.predicted[position]!;
+  const name = index >= 0 ? className(swept, index) : "class unknown";
+  const { unit, target } = swept;
+  const before = swept.baseline[0] ?? Number.NaN;
+  const after = Math.max(before - drop, unit === "probability" ? 0 : Number.NEGATIVE_INFINITY);
+  const change = Number.isFinite(after) ? changeText([0, target, before, after], unit) : target;
+  const how = swept.known[position] ? "" : ", estimated";
+  return `y ${top}, x ${left}: ${change} (drop ${signedText(drop, unit)}${how}); ${name}`;
 }
 
 /** What made it: "32 px patch, stride 16, grey fill". */
@@ -133,8 +135,7 @@ export function madeOf({ patch: [height, width], tops, lefts, fill, color }: Swe
   const steps = [tops, lefts].flatMap((begins) => Array.from(begins.subarray(1), (at, i) => at - begins[i]!));
   const size = height === width ? `${height}` : `${height} × ${width}`;
   const stride = steps.length > 0 ? `, stride ${Math.max(...steps)}` : "";
-  const name = fill === "color" ? color : FILLS.find(([own]) => own === fill)?.[1].toLowerCase();
-  return `${size} px patch${stride}, ${name} fill`;
+  return `${size} px patch${stride}, ${fillText(fill, color)} fill`;
 }
 
 export interface Settings {
@@ -145,24 +146,31 @@ export interface Settings {
 }
 
 /** Whether a sweep with these settings would put the same patch at the same places. */
-export function isMadeWith(swept: Swept, { size, stride, fill, color }: Settings, [height, width]: readonly [number, number]): boolean {
+export function isMadeWith(
+  swept: Swept,
+  { size, stride, fill, color }: Settings,
+  [height, width]: readonly [number, number],
+): boolean {
   const same = (begins: Int32Array, side: number) => String([...begins]) === String(starts(side, size, stride));
   const shows = fill === swept.fill && (fill !== "color" || color === swept.color);
   return shows && swept.patch.every((side) => side === size) && same(swept.tops, height) && same(swept.lefts, width);
 }
 
 /** The next place for a key; null if it is none of the map's keys. */
-export function nextPlace(swept: Pick<Swept, "rows" | "columns">, place: number, key: string): number | null {
-  const [row, column] = [Math.floor(place / swept.columns), place % swept.columns];
-  const at = (r: number, c: number) =>
-    Math.min(Math.max(r, 0), swept.rows - 1) * swept.columns + Math.min(Math.max(c, 0), swept.columns - 1);
-  if (key === "ArrowUp") return at(row - 1, column);
-  if (key === "ArrowDown") return at(row + 1, column);
-  if (key === "ArrowLeft") return at(row, column - 1);
-  if (key === "ArrowRight") return at(row, column + 1);
-  if (key === "Home") return at(row, 0);
-  if (key === "End") return at(row, swept.columns - 1);
-  if (key === "PageUp") return at(0, column);
-  if (key === "PageDown") return at(swept.rows - 1, column);
-  return null;
+export function nextPlace(swept: Pick<Swept, "rows" | "columns">, position: number, key: string): number | null {
+  const { rows, columns } = swept;
+  const [row, column] = [Math.floor(position / columns), position % columns];
+  const targets = {
+    ArrowUp: [row - 1, column],
+    ArrowDown: [row + 1, column],
+    ArrowLeft: [row, column - 1],
+    ArrowRight: [row, column + 1],
+    Home: [row, 0],
+    End: [row, columns - 1],
+    PageUp: [0, column],
+    PageDown: [rows - 1, column],
+  } as const;
+  if (!Object.hasOwn(targets, key)) return null;
+  const [toRow, toColumn] = targets[key as keyof typeof targets];
+  return Math.min(Math.max(toRow, 0), rows - 1) * columns + Math.min(Math.max(toColumn, 0), columns - 1);
 }

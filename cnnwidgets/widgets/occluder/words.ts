@@ -1,6 +1,6 @@
 /** Numbers and sentences for the reader. */
 import { number, percent } from "../_shared/format";
-import type { Row, Scores, Unit } from "./state";
+import { FILLS, type Fill, type ScoreRow, type Scores, type Unit } from "./state";
 
 export function valueText(value: number | null, unit: Unit): string {
   if (value === null || Number.isNaN(value)) return "NaN";
@@ -12,13 +12,19 @@ const LEAST = 0.1;
 /** Percentage points, so that small ones keep a digit: 25.5 points, 0.03 points. */
 function pointsText(size: number): string {
   const points = 100 * size;
-  const digits = points >= LEAST ? points.toFixed(1) : points >= 1e-4 ? String(Number(points.toPrecision(1))) : number(points);
+  const digits =
+    points >= LEAST ? points.toFixed(1) : points >= 1e-4 ? String(Number(points.toPrecision(1))) : number(points);
   return `${points === 0 ? "0" : digits} points`;
 }
 
 /** Whether a change, as a magnitude, is too small to be seen among the others' digits. */
 export function hardlyMoves(size: number, unit: Unit): boolean {
   return unit === "probability" && 100 * size < LEAST;
+}
+
+/** "mean colour", "#ff0000" */
+export function fillText(fill: Fill, color = ""): string {
+  return fill === "color" ? color : (FILLS.find(([own]) => own === fill)?.[1].toLowerCase() ?? fill);
 }
 
 export function placesText(count: number): string {
@@ -33,11 +39,11 @@ export function signedText(value: number, unit: Unit): string {
 }
 
 /** "tiger cat 37.9 % → 12.4 %" */
-export function changeText([, name, before, after]: Row, unit: Unit): string {
+export function changeText([, name, before, after]: ScoreRow, unit: Unit): string {
   return `${name} ${valueText(before, unit)} → ${valueText(after, unit)}`;
 }
 
-export function rowOf(scores: Scores, index: number): Row | null {
+export function rowOf(scores: Scores, index: number): ScoreRow | null {
   return scores.rows.find(([own]) => own === index) ?? null;
 }
 
@@ -51,7 +57,5 @@ export function nowText(scores: Scores): string {
 /** What is read aloud. */
 export function spoken(scores: Scores): string {
   const row = rowOf(scores, scores.target);
-  const change = row ? changeText(row, scores.unit) : "";
-  const now = nowText(scores);
-  return now ? `${change}; ${now}` : change;
+  return [row ? changeText(row, scores.unit) : "", nowText(scores)].filter(Boolean).join("; ");
 }

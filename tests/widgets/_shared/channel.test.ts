@@ -36,7 +36,7 @@ test("floats at an odd offset are copied, not misread", () => {
 });
 
 test("a buffer that is too short is an error, not a smaller picture", () => {
-  assert.throws(() => decode(new ArrayBuffer(3), "uint8", [2, 2]), /needs 4 bytes, got 3/);
+  assert.throws(() => decode(new ArrayBuffer(3), "uint8", [2, 2]), /needs 4 bytes, got 3/u);
 });
 
 test("a first view pulls; a second one gets what has come", () => {
@@ -47,7 +47,10 @@ test("a first view pulls; a second one gets what has come", () => {
   fake.receive(data(1));
   subscribe(m, "maps", (d) => seen.push(d));
   assert.equal(fake.sent.length, 1);
-  assert.deepEqual(seen.map((d) => d.id), [1, 1]);
+  assert.deepEqual(
+    seen.map((d) => d.id),
+    [1, 1],
+  );
 });
 
 test("what came before a view existed is kept, and a stale message dropped", () => {
@@ -60,5 +63,8 @@ test("what came before a view existed is kept, and a stale message dropped", () 
   fake.receive(data(6));
   off();
   fake.receive(data(7));
-  assert.deepEqual(seen.map((d) => d.content["value"]), [5, 6]);
+  assert.deepEqual(
+    seen.map((d) => d.content["value"]),
+    [5, 6],
+  );
 });

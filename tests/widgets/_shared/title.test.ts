@@ -8,9 +8,18 @@ const model = (photograph: string, network: string) =>
 
 test("a title has photograph and network, and nothing twice", () => {
   const known = model("cat.png", "resnet18");
-  assert.deepEqual(titleOf(known, "Grad-CAM", "layer4 → tabby (281)"), ["Grad-CAM", "layer4 → tabby (281)", "cat.png", "resnet18"]);
+  assert.deepEqual(titleOf(known, "Grad-CAM", "layer4 → tabby (281)"), [
+    "Grad-CAM",
+    "layer4 → tabby (281)",
+    "cat.png",
+    "resnet18",
+  ]);
   assert.deepEqual(titleOf(known, "", "Saliency → tabby (281)"), ["Saliency → tabby (281)", "cat.png", "resnet18"]);
-  assert.deepEqual(titleOf(known, "Compare", "cat.png → tabby (281)"), ["Compare", "cat.png → tabby (281)", "resnet18"]);
+  assert.deepEqual(titleOf(known, "Compare", "cat.png → tabby (281)"), [
+    "Compare",
+    "cat.png → tabby (281)",
+    "resnet18",
+  ]);
   assert.deepEqual(titleOf(known, "Compare", "cat.png"), ["Compare", "cat.png", "resnet18"]);
   assert.deepEqual(titleOf(model("", ""), "x"), ["x"]);
 });

@@ -16,7 +16,19 @@ import { holder, type Item } from "../../../cnnwidgets/widgets/architecture_grap
 import { cut, cutName } from "../../../cnnwidgets/widgets/architecture_graph/text";
 
 const item = (id: string, y: number, more: Partial<Item> = {}): Item => ({
-  id, x: 0, y, w: 236, h: 36, level: 1, kind: "conv", title: id, detail: "", shape: [], layer: id, members: [id], ...more,
+  id,
+  x: 0,
+  y,
+  w: 236,
+  h: 36,
+  level: 1,
+  kind: "conv",
+  title: id,
+  detail: "",
+  shape: [],
+  layer: id,
+  members: [id],
+  ...more,
 });
 const a = item("a", 0);
 const open = item("g", 50, { h: 100, group: "g", open: true, layer: "g", members: ["g"] });

@@ -120,6 +120,7 @@ def test_any_graph_in_any_groups(seed: int) -> None:
         check(drawing, links)
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_dense_block_is_a_comb_and_600_nodes_take_less_than_a_second() -> None:
     links = [(a, b) for block in range(20) for a in range(30) for b in range(a + 1, 31)]
     links = [(a + 30 * (k // 465), b + 30 * (k // 465)) for k, (a, b) in enumerate(links)]

@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { binEdges, BINS, fullHeight, histogram } from "../../../cnnwidgets/widgets/feature_maps/histogram";
-import { fileName } from "../../../cnnwidgets/widgets/feature_maps/save";
+import { BINS, binEdges, fullHeight, histogram } from "../../../cnnwidgets/widgets/feature_maps/histogram";
+import { mapFileName } from "../../../cnnwidgets/widgets/feature_maps/save";
 
 test("51 bins of five levels; what is not finite is in none", () => {
   const bins = histogram(new Uint8Array([0, 4, 5, 249, 250, 254, 255]));
   assert.equal(bins.length, BINS);
   assert.deepEqual([bins[0], bins[1], bins[49], bins[50]], [2, 1, 1, 2]);
-  assert.equal(bins.reduce((sum, n) => sum + n, 0), 6);
+  assert.equal(
+    bins.reduce((sum, n) => sum + n, 0),
+    6,
+  );
 });
 
 test("every level falls between the edges of its bin", () => {
@@ -27,9 +30,9 @@ test("a bin that towers over the others is cut at twice the second", () => {
 });
 
 test("file names keep letters of any script and drop what a file system refuses", () => {
-  assert.equal(fileName("blocks.2.1", 3), "blocks.2.1-3.png");
-  assert.equal(fileName("../a/b\\c:<x>", 0), "_a_b_c_x_-0.png");
-  assert.equal(fileName("طبقة.3", 1), "طبقة.3-1.png");
-  assert.equal(fileName("", 1), "maps-1.png");
-  assert.equal(fileName("a".repeat(500), 1).length, 106);
+  assert.equal(mapFileName("blocks.2.1", 3), "blocks.2.1-3.png");
+  assert.equal(mapFileName("../a/b\\c:<x>", 0), "_a_b_c_x_-0.png");
+  assert.equal(mapFileName("طبقة.3", 1), "طبقة.3-1.png");
+  assert.equal(mapFileName("", 1), "maps-1.png");
+  assert.equal(mapFileName("a".repeat(500), 1).length, 106);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CAPTION, layout, move, place, reveal, visible } from "../../../cnnwidgets/widgets/feature_maps/layout";
+import { CAPTION, layout, move, positionOf, reveal, visible } from "../../../cnnwidgets/widgets/feature_maps/layout";
 
 // 306 px hold four columns of 72 with gaps of 6 exactly; a row is 72 + 17 + 6 = 95 px.
 const grid = layout(40, 306, "medium", 1);
@@ -34,7 +34,7 @@ test("only rows on screen, and one more at each end, are visible", () => {
 
 test("every position is visible at its own offset", () => {
   for (let position = 0; position < grid.count; position += 1) {
-    const [first, last] = visible(grid, place(grid, position).top, 10, 0);
+    const [first, last] = visible(grid, positionOf(grid, position).top, 10, 0);
     assert.ok(first <= position && position < last, String(position));
   }
 });

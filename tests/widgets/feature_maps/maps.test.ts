@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ends, levelsOf, type Maps, readMaps, span, valueOf } from "../../../cnnwidgets/widgets/feature_maps/maps";
+import { ends, levelsOf, levelValue, type Maps, readMaps, span } from "../../../cnnwidgets/widgets/feature_maps/maps";
 import { farthest, order, quantity, share } from "../../../cnnwidgets/widgets/feature_maps/order";
+import type { FeatureMapsState } from "../../../cnnwidgets/widgets/feature_maps/state";
 import { makeView } from "../../../cnnwidgets/widgets/feature_maps/view";
-import type { State } from "../../../cnnwidgets/widgets/feature_maps/state";
 
 function three(): Maps {
   const floats = (...values: number[]) => ({ data: new Float32Array(values), shape: [values.length] });
@@ -33,8 +33,11 @@ test("a push of maps is read whole, one with a message is no maps", () => {
 test("a level stands for minimum + level / 254 of the range", () => {
   const maps = three();
   assert.deepEqual([...levelsOf(maps, 1)], [254, 255]);
-  assert.deepEqual([0, 127, 254].map((level) => valueOf(maps, 0, level)), [-2, 0, 2]);
-  assert.ok(Number.isNaN(valueOf(maps, 0, 255)));
+  assert.deepEqual(
+    [0, 127, 254].map((level) => levelValue(maps, 0, level)),
+    [-2, 0, 2],
+  );
+  assert.ok(Number.isNaN(levelValue(maps, 0, 255)));
 });
 
 test("the colours span the map, the layer, or both sides of zero", () => {
@@ -68,8 +71,13 @@ test("what is sorted by is what the bars show", () => {
 
 test("a view by contribution falls back to the index while none is known", () => {
   const maps = three();
-  const traits: Partial<State> = { sort: "contribution", scale: "map", colormap: "inferno", cell_size: "medium" };
-  const get = <K extends keyof State>(name: K) => traits[name] as State[K];
+  const traits: Partial<FeatureMapsState> = {
+    sort: "contribution",
+    scale: "map",
+    colormap: "inferno",
+    cell_size: "medium",
+  };
+  const get = <K extends keyof FeatureMapsState>(name: K) => traits[name] as FeatureMapsState[K];
   const without = makeView(maps, null, get);
   assert.deepEqual([without.order, without.quantityName], [[0, 1, 2, 3], "maximum"]);
   const values = new Float32Array([0, -3, 2, 1]);

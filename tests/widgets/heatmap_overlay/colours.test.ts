@@ -23,9 +23,16 @@ test("0 is mid grey, the limit white or black, past it no more", () => {
 });
 
 test("a place where one channel is not finite is a hole in all", () => {
-  const colours = coloursOf(push([1, NaN, 3, 4, 5, 6], [3, 1, 2]), 7)!;
+  const colours = coloursOf(push([1, Number.NaN, 3, 4, 5, 6], [3, 1, 2]), 7)!;
   const three = planes(colours, [1, 2], true);
-  assert.deepEqual(three.map((plane) => [...plane]), [[1, NaN], [3, NaN], [5, NaN]]);
+  assert.deepEqual(
+    three.map((plane) => [...plane]),
+    [
+      [1, Number.NaN],
+      [3, Number.NaN],
+      [5, Number.NaN],
+    ],
+  );
   assert.equal(colours.part[3], 4, "the data themselves stay");
   const bytes = new Uint8ClampedArray(8);
   mix(three, colours.limit, [255, 0, 255], bytes);

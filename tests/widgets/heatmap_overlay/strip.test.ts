@@ -17,7 +17,13 @@ test("each map comes out with its size", () => {
   assert.deepEqual([...strip.maps.keys()], ["a", "b"]);
   const [a, b] = [...strip.maps.values()];
   assert.deepEqual([a!.size, [...a!.values], a!.layer], [[1, 2], [1, -8], "a"]);
-  assert.deepEqual([b!.size, [...b!.values]], [[2, 2], [3, 4, 5, 6]]);
+  assert.deepEqual(
+    [b!.size, [...b!.values]],
+    [
+      [2, 2],
+      [3, 4, 5, 6],
+    ],
+  );
   assert.equal(strip.caption, "{layer} → cat");
 });
 

@@ -38,7 +38,7 @@ def test_traits_are_those_of_the_typescript_state() -> None:
 
 @pytest.mark.parametrize(("name", "choices"), [("SEQUENTIAL", SEQUENTIAL), ("DIVERGING", DIVERGING)])
 def test_colour_maps_are_those_of_the_browser(name: str, choices: tuple[str, ...]) -> None:
-    source = (WIDGETS / "_shared" / "colormaps.ts").read_text()
+    source = (WIDGETS / "_maps" / "colormaps.ts").read_text()
     listed = source.split(f"export const {name} = [")[1].split("] as const")[0]
     assert [line.split('"')[1] for line in listed.strip().splitlines()] == list(choices)
 

@@ -7,13 +7,13 @@ test("similarities have two digits and a true minus sign, and say when there is 
   assert.equal(similarity(-0.2), "−0.20");
   assert.equal(similarity(-0.001), "0.00");
   assert.equal(similarity(1), "1.00");
-  for (const none of [null, undefined, NaN]) assert.equal(similarity(none), "–");
+  for (const none of [null, undefined, Number.NaN]) assert.equal(similarity(none), "–");
 });
 
 test("the original comes first, then one stage a layer", () => {
   const stages = stagesOf({ layers: ["fc", "blocks.0"], similarity: [0.5, null] });
   assert.deepEqual(
-    stages.map(({ place, layer, similarity }) => [place, layer, similarity]),
+    stages.map(({ number, layer, similarity }) => [number, layer, similarity]),
     [
       [0, "original", ""],
       [1, "fc", "0.50"],
@@ -21,7 +21,7 @@ test("the original comes first, then one stage a layer", () => {
     ],
   );
   assert.equal(stages[1]!.title, "Stage 1: random weights from the output down to fc; similarity 0.50 to the original");
-  assert.match(stages[2]!.title, /down to blocks\.0; cannot be compared/);
+  assert.match(stages[2]!.title, /down to blocks\.0; cannot be compared/u);
   assert.equal(stagesOf({}).length, 1);
 });
 

@@ -7,7 +7,14 @@ const box = ({ top, left, height, width }: Patch) => [top, left, height, width];
 
 function made(patches: Patch[] = [], fill: Fill = "grey") {
   let time = 0;
-  const editor = new Editor(patches, null, () => [100, 120], () => ({ side: 10, fill, color: "#00ff00" }), () => {}, () => time);
+  const editor = new Editor(
+    patches,
+    null,
+    () => [100, 120],
+    () => ({ side: 10, fill, color: "#00ff00" }),
+    () => {},
+    () => time,
+  );
   return { editor, wait: (ms: number) => (time += ms) };
 }
 
@@ -42,7 +49,10 @@ test("a press beside the patch brings it there; with several, a press on one sel
   editor.press(9, 19);
   editor.release();
   assert.equal(editor.selected, 0);
-  assert.deepEqual(editor.patches.map(box), [[5, 15, 10, 10], [45, 55, 10, 10]]);
+  assert.deepEqual(editor.patches.map(box), [
+    [5, 15, 10, 10],
+    [45, 55, 10, 10],
+  ]);
 });
 
 test("keys move, grow, select, remove, undo", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Photo, pixelsOf } from "../../../cnnwidgets/widgets/occluder/fills";
+import type { Photo } from "../../../cnnwidgets/widgets/_maps/photo";
+import { pixelsOf } from "../../../cnnwidgets/widgets/occluder/fills";
 import type { Fill, Patch } from "../../../cnnwidgets/widgets/occluder/state";
 
 const [ROWS, COLUMNS] = [7, 9];
@@ -9,9 +10,18 @@ const photo: Photo = {
   size: [ROWS, COLUMNS],
   pixels: Uint8Array.from({ length: ROWS * COLUMNS * 3 }, (_, i) => (i * 37 + (i % 5) * 11) % 256),
 };
-const patch = (fill: Fill, more: Partial<Patch> = {}): Patch => ({ top: 1, left: 2, height: 2, width: 3, fill, ...more });
+const patch = (fill: Fill, more: Partial<Patch> = {}): Patch => ({
+  top: 1,
+  left: 2,
+  height: 2,
+  width: 3,
+  fill,
+  ...more,
+});
 const rgb = (pixels: Uint8ClampedArray, i: number) => [...pixels.slice(4 * i, 4 * i + 3)];
-const seen = (row: number, column: number) => [...photo.pixels.slice((row * COLUMNS + column) * 3, (row * COLUMNS + column) * 3 + 3)];
+const seen = (row: number, column: number) => [
+  ...photo.pixels.slice((row * COLUMNS + column) * 3, (row * COLUMNS + column) * 3 + 3),
+];
 
 test("plain colours", () => {
   assert.deepEqual(rgb(pixelsOf(photo, patch("grey")), 5), [128, 128, 128]);
@@ -19,7 +29,10 @@ test("plain colours", () => {
   assert.deepEqual(rgb(pixelsOf(photo, patch("color", { color: "#0180ff" })), 3), [1, 128, 255]);
   const sums = [0, 0, 0];
   photo.pixels.forEach((value, i) => (sums[i % 3]! += value));
-  assert.deepEqual(rgb(pixelsOf(photo, patch("mean")), 0), sums.map((sum) => Math.round(sum / (ROWS * COLUMNS))));
+  assert.deepEqual(
+    rgb(pixelsOf(photo, patch("mean")), 0),
+    sums.map((sum) => Math.round(sum / (ROWS * COLUMNS))),
+  );
 });
 
 test("a copied place is moved inside as a whole", () => {
@@ -42,7 +55,10 @@ function slowBlur(top: number, left: number, sigma: number, channel: number): nu
   return sum / total;
 }
 
-for (const [top, left] of [[1, 2], [5, 7]] as const) {
+for (const [top, left] of [
+  [1, 2],
+  [5, 7],
+] as const) {
   test(`blur at ${top}, ${left}`, () => {
     const pixels = pixelsOf(photo, patch("blur", { top, left }));
     for (let i = 0; i < 2 && top + i < ROWS; i += 1) {

@@ -1,7 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mapPixels } from "../../../cnnwidgets/widgets/occluder/map";
-import { coloursOf, countsOf, FIRST_COLOUR, limitOf, isMadeWith, madeOf, nextPlace, OTHER_COLOUR, patchAt, placeAt, readingAt, scoresAt, type Swept } from "../../../cnnwidgets/widgets/occluder/swept";
+import {
+  classColours,
+  countsOf,
+  FIRST_COLOUR,
+  isMadeWith,
+  largestDrop,
+  madeOf,
+  nextPlace,
+  OTHER_COLOUR,
+  patchAt,
+  placeAt,
+  readingAt,
+  type Swept,
+  scoresAt,
+} from "../../../cnnwidgets/widgets/occluder/swept";
 
 const swept: Swept = {
   id: 1,
@@ -9,10 +23,10 @@ const swept: Swept = {
   columns: 2,
   tops: Int32Array.of(0, 2),
   lefts: Int32Array.of(0, 3),
-  drop: Float32Array.of(0.25, -0.125, NaN, 0),
+  drop: Float32Array.of(0.25, -0.125, Number.NaN, 0),
   predicted: Int32Array.of(7, 9, -1, 7),
   known: Uint8Array.of(1, 1, 0, 0),
-  scores: Float32Array.of(0.25, 0.5, 0.625, 0.25, NaN, NaN, 0.5, 0.5),
+  scores: Float32Array.of(0.25, 0.5, 0.625, 0.25, Number.NaN, Number.NaN, 0.5, 0.5),
   classes: [7, 9],
   baseline: [0.5, 0.25],
   names: { 7: "cat", 9: "dog" },
@@ -25,8 +39,8 @@ const swept: Swept = {
 };
 
 test("the scale ends at the largest change", () => {
-  assert.equal(limitOf(swept.drop), 0.25);
-  assert.equal(limitOf(Float32Array.of(NaN, 0)), 0);
+  assert.equal(largestDrop(swept.drop), 0.25);
+  assert.equal(largestDrop(Float32Array.of(Number.NaN, 0)), 0);
 });
 
 test("classes are counted, unknown places not", () => {
@@ -37,14 +51,14 @@ test("classes are counted, unknown places not", () => {
 });
 
 test("a class keeps its colour while the map refines", () => {
-  const before = coloursOf(countsOf(swept), 7);
+  const before = classColours(countsOf(swept), 7);
   assert.equal(before.get(7), FIRST_COLOUR);
   const more = [11, 9, 7].map((index, i) => ({ index, name: "", places: 9 - i }));
-  const after = coloursOf(more, 7, before);
+  const after = classColours(more, 7, before);
   assert.equal(after.get(9), before.get(9));
   assert.equal(new Set(after.values()).size, 3);
   const many = Array.from({ length: 14 }, (_, index) => ({ index, name: "", places: 1 }));
-  assert.equal(coloursOf(many, 7).get(13), OTHER_COLOUR);
+  assert.equal(classColours(many, 7).get(13), OTHER_COLOUR);
 });
 
 test("the place under a pixel, and its patch", () => {
@@ -56,7 +70,10 @@ test("the place under a pixel, and its patch", () => {
 
 test("bars at a place", () => {
   const scores = scoresAt(swept, 1)!;
-  assert.deepEqual(scores.rows, [[7, "cat", 0.5, 0.625], [9, "dog", 0.25, 0.25]]);
+  assert.deepEqual(scores.rows, [
+    [7, "cat", 0.5, 0.625],
+    [9, "dog", 0.25, 0.25],
+  ]);
   assert.deepEqual([scores.target, scores.first, scores.now], [7, 7, 9]);
   assert.equal(scoresAt({ ...swept, scores: null }, 1), null);
   assert.equal(scoresAt(swept, 2)!.rows[0]![3], null);
@@ -70,7 +87,13 @@ test("the reading", () => {
 
 test("what made it, and whether the settings are others now", () => {
   assert.equal(madeOf(swept), "2 × 3 px patch, stride 3, #ff0000 fill");
-  const even: Swept = { ...swept, patch: [4, 4], tops: Int32Array.of(0, 3, 6), lefts: Int32Array.of(0, 3, 6, 8), fill: "mean" };
+  const even: Swept = {
+    ...swept,
+    patch: [4, 4],
+    tops: Int32Array.of(0, 3, 6),
+    lefts: Int32Array.of(0, 3, 6, 8),
+    fill: "mean",
+  };
   assert.equal(madeOf(even), "4 px patch, stride 3, mean colour fill");
   const one = { size: 4, stride: 3, fill: "mean", color: "#000000" } as const;
   assert.equal(isMadeWith(even, one, [10, 12]), true, "the colour does not matter");

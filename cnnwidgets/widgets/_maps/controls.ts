@@ -1,0 +1,70 @@
+/** The controls of how maps are coloured. */
+import { h, menu } from "../_shared/dom";
+import { type Choice, Segmented } from "../_shared/segmented";
+import { Slider } from "../_shared/slider";
+import type { Link } from "../_shared/view";
+import { type ColormapName, DIVERGING, isColormap, SEQUENTIAL } from "./colormaps";
+import type { ColouringState, Sign } from "./state";
+
+/** What changes how maps are coloured. */
+export const COLOURING = ["sign", "clip", "opacity", "colormap", "diverging"] as const;
+
+/** The colour map chosen for maps with this sign. */
+export function colourMapOf(link: Link<ColouringState>, sign: Sign): ColormapName {
+  const name = link.get(sign === "signed" ? "diverging" : "colormap");
+  return isColormap(name) ? name : sign === "signed" ? "blue-red" : "inferno";
+}
+
+/** The menu of colour maps, which are others for signed maps. */
+export class ColourMenu {
+  readonly element = h("span");
+  #select: HTMLSelectElement | null = null;
+  #trait = "";
+
+  constructor(private readonly link: Link<ColouringState>) {}
+
+  update(sign: Sign): void {
+    const trait = sign === "signed" ? "diverging" : "colormap";
+    const name = colourMapOf(this.link, sign);
+    if (!this.#select || trait !== this.#trait) {
+      const choices = sign === "signed" ? DIVERGING : SEQUENTIAL;
+      this.#select = menu("Colour map", choices, name, (value) => this.link.set(trait, value));
+      this.element.replaceChildren(this.#select);
+      this.#trait = trait;
+    }
+    this.#select.value = name;
+  }
+}
+
+export function signControl(link: Link<ColouringState>): Segmented {
+  return new Segmented("Sign", (value) => link.set("sign", value as Sign));
+}
+
+/** The choices of the sign; `negative` and `signed` are off where a map has no sign. */
+export function signChoices(positive: { label: string; title: string }, off: Partial<Choice> = {}): Choice[] {
+  return [
+    { value: "signed", label: "Signed", title: "All values, on a scale symmetric around 0", ...off },
+    { value: "positive", ...positive },
+    { value: "negative", label: "Negative", title: "Evidence against the class", ...off },
+  ];
+}
+
+export function opacitySlider(link: Link<ColouringState>): Slider {
+  const slider = new Slider("Opacity", 0, (value) => link.set("opacity", value / 100));
+  link.watch(["opacity"], () => {
+    const value = Math.round(link.get("opacity") * 100);
+    slider.update(value, 100, `${value} %`);
+  });
+  return slider;
+}
+
+/** In steps of half a percent; Python may set any number between. */
+export function clipSlider(link: Link<ColouringState>, title: string): Slider {
+  const slider = new Slider("Clip", 0, (value) => link.set("clip", value / 2));
+  slider.element.title = title;
+  link.watch(["clip"], () => {
+    const text = `${Number(link.get("clip").toFixed(2))} %`;
+    slider.update(Math.round(link.get("clip") * 2), 10, text, `the largest ${text}`);
+  });
+  return slider;
+}

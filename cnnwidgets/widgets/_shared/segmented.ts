@@ -1,0 +1,70 @@
+/** A row of choices of which one holds: a radio group, one tab stop, arrows move and choose. */
+import { changes, h } from "./dom";
+import "./segmented.css";
+
+export interface Choice {
+  value: string;
+  label: string;
+  title?: string;
+  disabled?: boolean;
+}
+
+export class Segmented {
+  readonly #group = h("div", { class: "cnnw-radios", role: "radiogroup" });
+  readonly element = h("div", { class: "cnnw-segmented" }, this.#group);
+  readonly #choicesChanged = changes();
+
+  constructor(
+    label: string,
+    private readonly onpick: (value: string) => void,
+  ) {
+    this.#group.ariaLabel = label;
+    this.#group.addEventListener("keydown", (event) => this.#onKey(event));
+  }
+
+  /** Replaces choices and selection; `beside` stands at the end of the row. */
+  update(choices: readonly Choice[], value: string, beside: HTMLElement | null = null): void {
+    // Rebuilding would take the focus from the choice that was just picked.
+    if (this.#choicesChanged(JSON.stringify(choices))) {
+      this.#group.replaceChildren(...choices.map((choice) => this.#radio(choice)));
+    }
+    this.#check(value);
+    for (const child of [...this.element.children]) if (child !== this.#group && child !== beside) child.remove();
+    // Moving it would take the focus from it.
+    if (beside && beside.parentElement !== this.element) this.element.append(beside);
+  }
+
+  #radio({ value, label, title = label, disabled = false }: Choice): HTMLElement {
+    const onclick = () => {
+      this.#check(value);
+      this.onpick(value);
+    };
+    const radio = { type: "button", role: "radio", class: "cnnw-plain cnnw-cut cnnw-soft", dir: "auto" };
+    return h("button", { ...radio, value, title, disabled, onclick }, label);
+  }
+
+  #radios(): HTMLButtonElement[] {
+    return [...this.#group.querySelectorAll("button")];
+  }
+
+  #check(value: string): void {
+    const radios = this.#radios();
+    // A group in which nothing is chosen can still be entered.
+    const stop = radios.find((radio) => radio.value === value) ?? radios.find((radio) => !radio.disabled);
+    for (const radio of radios) {
+      radio.setAttribute("aria-checked", String(radio.value === value));
+      radio.tabIndex = radio === stop ? 0 : -1;
+    }
+  }
+
+  #onKey(event: KeyboardEvent): void {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const usable = this.#radios().filter((radio) => !radio.disabled);
+    const at = usable.indexOf(document.activeElement as HTMLButtonElement);
+    const next = usable[(at + step + usable.length) % usable.length];
+    next?.focus();
+    next?.click();
+  }
+}

@@ -1,0 +1,61 @@
+/** What has to be said about the numbers of a map. */
+
+import type { Scale, Stats } from "../_maps/scale";
+import type { Sign } from "../_maps/state";
+import { number, percent } from "../_shared/format";
+
+/** What was done to the scale; null where nothing was. */
+export function clipSentence({ limit, clip, sparse }: Scale, percentage: number, largest: number): Sentence | null {
+  const amount = `${Number((sparse ? percentage : clip).toFixed(2))} %`;
+  if (sparse) return { level: "info", text: `Not clipped: fewer than ${amount} of the places differ from 0.` };
+  if (clip === 0) return null;
+  const text = `The ${amount} largest values are drawn as the largest colour, ${number(limit)}; the largest is ${number(largest)}.`;
+  return { level: "info", text };
+}
+
+export interface Sentence {
+  level: "ok" | "warn" | "info";
+  text: string;
+  /** The view that shows more. */
+  see?: Sign;
+}
+
+/** What the colours alone would not tell. */
+export function sentencesOf(stats: Stats, sign: Sign, partial: boolean): Sentence[] {
+  const { min, max, total, nan, infinite } = stats;
+  const sentences: Sentence[] = [];
+  const broken = infinite + (partial ? 0 : nan);
+  if (broken === total) return [{ level: "warn", text: "No value of the map is a finite number: it shows nothing." }];
+  if (broken > 0) {
+    const which = broken === 1 ? "is not a finite number" : "are not finite numbers";
+    sentences.push({
+      level: "warn",
+      text: `${broken} of ${total} values ${which} (NaN or infinity); hatched in magenta.`,
+    });
+  }
+  if (partial) {
+    const share = `${percent((total - nan) / total)} of the map is known; the rest is hatched.`;
+    sentences.push({ level: "info", text: nan > 0 ? share : "This map is not final." });
+    return sentences;
+  }
+  const shows = sign === "positive" ? max > 0 : sign === "negative" ? min < 0 : true;
+  if (min === 0 && max === 0) sentences.push({ level: "warn", text: "The map is zero everywhere." });
+  else if (!shows && sign === "positive") {
+    const how = max < 0 ? "negative everywhere" : "nowhere positive";
+    sentences.push({ level: "warn", text: `The map is ${how}: nothing speaks for this class here.`, see: "signed" });
+  } else if (!shows) {
+    const text = "The map is nowhere negative: nothing speaks against this class here.";
+    sentences.push({ level: "warn", text, see: "positive" });
+  } else if (min === max && total > 1) {
+    sentences.push({ level: "warn", text: `The map is ${number(min)} everywhere: no place stands out.` });
+  }
+  return sentences;
+}
+
+const clauseOf = (text: string) => text.toLowerCase().replace(/^the /u, "").split(/[:.]/u, 1)[0]!;
+
+/** Python's notes after the panel's own sentences, without those that say what one of these says already. */
+export function once(own: readonly Sentence[], notes: readonly Sentence[]): Sentence[] {
+  const clauses = own.map(({ text }) => clauseOf(text));
+  return [...own, ...notes.filter(({ text }) => !clauses.some((clause) => clauseOf(text).startsWith(clause)))];
+}

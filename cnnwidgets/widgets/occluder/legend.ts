@@ -1,0 +1,57 @@
+/** What the colours of a sweep's map stand for. */
+import { gradient } from "../_maps/colormaps";
+import { h } from "../_shared/dom";
+import { type ClassCount, countsOf, largestDrop, type Swept } from "./swept";
+import { hardlyMoves, placesText, signedText } from "./words";
+
+/** So many classes have a line of their own. */
+export const LISTED_CLASSES = 9;
+
+/** The scale of the drops, with its colour bar. */
+export function dropScale(swept: Swept): HTMLElement {
+  const limit = largestDrop(swept.drop);
+  const [low, middle, high] = dropLabels(swept) ?? ["", "No place changes the score.", ""];
+  const strip = h("div", { class: "cnnw-ramp" });
+  if (limit > 0) strip.style.background = gradient("blue-red");
+  const labels = [low, middle, high].map((label) => h("span", {}, label));
+  const text = `Drop of ${swept.target}: red where hiding the place costs the score, blue where it helps.`;
+  const still = "The score hardly moves: all differences are below 0.1 points.";
+  return h(
+    "div",
+    {},
+    h("div", { role: "img", "aria-label": `Colours from ${low} to ${high}` }, strip),
+    h("div", { class: "oc-ends cnnw-ends cnnw-small" }, ...labels),
+    limit > 0 && hardlyMoves(limit, swept.unit) && h("p", {}, still),
+    h("p", { class: "cnnw-soft" }, text),
+  );
+}
+
+/** The ends and the middle of the drops' scale; null where nothing changes. */
+export function dropLabels({ drop, unit }: Swept): [string, string, string] | null {
+  const limit = largestDrop(drop);
+  return limit > 0 ? [signedText(-limit, unit), "0", signedText(limit, unit)] : null;
+}
+
+/** The classes with their colours; `asBars` with a bar for the number of places of each. */
+export function classList(swept: Swept, colours: ReadonlyMap<number, string>, asBars: boolean): HTMLElement {
+  const counts = countsOf(swept);
+  const sum = (classes: readonly ClassCount[]) => classes.reduce((total, count) => total + count.places, 0);
+  const most = counts[0]?.places ?? 1;
+  const rows = counts.slice(0, LISTED_CLASSES).map(({ index, name, places }) => {
+    const fill = h("i");
+    fill.style.width = `${(100 * places) / most}%`;
+    const swatch = h("span", { class: "oc-swatch" });
+    swatch.style.background = fill.style.background = colours.get(index) ?? "";
+    const track = asBars && h("span", { class: "oc-track", "aria-hidden": "true" }, fill);
+    const label = index === swept.first ? `${name} (as without patch)` : name;
+    const text = h("bdi", { class: "oc-name cnnw-cut", title: label }, label);
+    const value = h("span", { class: "oc-value" }, String(places));
+    const data = { "data-class": index, "data-places": places };
+    return h("li", { class: "cnnw-figures", ...data }, swatch, text, track, value);
+  });
+  const more = counts.slice(LISTED_CLASSES);
+  const rest = more.length > 0 && `and ${more.length} more classes at ${placesText(sum(more))}`;
+  const title = `Highest score at ${placesText(sum(counts))}`;
+  const list = h("ul", { class: `oc-counts ${asBars ? "has-bars" : ""}`, "aria-label": title }, ...rows);
+  return h("div", {}, list, rest && h("p", { class: "cnnw-soft" }, rest));
+}
