@@ -5,7 +5,7 @@ from __future__ import annotations
 from .provenance import MemoryView
 from .receptive.call import NoRule, mixed, unplaced
 from .receptive.field import Dim, Field, plain_dim
-from .receptive.moves import positions_apart
+from .receptive.moves import laid_apart
 
 
 def field_through(field: Field, writer: MemoryView, reader: MemoryView) -> Field:
@@ -22,7 +22,7 @@ def field_through(field: Field, writer: MemoryView, reader: MemoryView) -> Field
         for size, stride in zip(reader.shape, reader.strides, strict=True):
             at = axes.get(stride) if size > 1 else None
             start = begins.get(stride, 0) - looks.get(stride, 0)
-            dims.append(plain_dim(size) if at is None else positions_apart(field.dims[at], size, start))
+            dims.append(plain_dim(size) if at is None else laid_apart(field.dims[at], size, start))
     except NoRule:
         return unplaced(mixed([field], reader.shape))
     return Field(tuple(dims))

@@ -55,13 +55,13 @@ class Grids:
         joins: how tokens were joined, if that was watched.
 
     Attributes:
-        asked: rows and columns that somebody says the tokens form.
+        tokens_grid: rows and columns that somebody says the tokens form.
         placements: grid -> where in the image the last maps of that size lie; None where that is not known.
     """
 
-    def __init__(self, joins: Joins | None = None, asked: tuple[int, int] | None = None) -> None:
+    def __init__(self, joins: Joins | None = None, tokens_grid: tuple[int, int] | None = None) -> None:
         self._joins = joins or Joins()
-        self.asked = asked
+        self.tokens_grid = tokens_grid
         self._grids: dict[tuple[int, int], None] = {}
         self._shuffled: set[int] = set()
         self.placements: dict[tuple[int, int], Placement | None] = {}
@@ -90,14 +90,14 @@ class Grids:
         return count > 1 and self._along("ntc", count) is not None
 
     def _along(self, order: str, there: int) -> TokenLayout | None:
-        for grid in [self.asked] if self.asked else reversed(self._grids):
-            if grid[0] * grid[1] in self._shuffled and not self.asked:
+        for grid in [self.tokens_grid] if self.tokens_grid else reversed(self._grids):
+            if grid[0] * grid[1] in self._shuffled and not self.tokens_grid:
                 continue
             beside = there - grid[0] * grid[1]
             if beside < 0 or grid[0] * grid[1] < 2:
                 continue
             offsets = self._joins.offsets(there, grid[0] * grid[1])
-            if not offsets and (beside <= _UNSEEN or self.asked):
+            if not offsets and (beside <= _UNSEEN or self.tokens_grid):
                 offsets = {beside}
             if len(offsets) == 1:
                 before = offsets.pop()

@@ -97,7 +97,7 @@ class Layouts:
         if len(shape) == 4:
             return Layout(shape, NO_BATCH) if shape[0] != self.batch else Layout(shape, sure=self.calls is None)
         if self.calls is None and self.given is not None and len(shape) == 3 and shape[0] == self.batch:
-            return Layout(shape, form=Grids(asked=self.given).form((1, *shape[1:])))
+            return Layout(shape, form=Grids(tokens_grid=self.given).form((1, *shape[1:])))
         return Layout(shape)
 
 

@@ -42,7 +42,7 @@ def layout_reading(event: ModuleCall | Op, input_shape: tuple[int, ...], grids: 
         windows = len(axes) == len(shape) and axes[0] == _ROWS | _COLUMNS and any(axes[1:])
         return f"windows of the image, {NO_BATCH}" if windows else NO_BATCH, None
     if len(shape) == 3:
-        if by is not None and grids.asked is None:
+        if by is not None and grids.tokens_grid is None:
             _note_shuffle(field, grids)
             return f"{NO_PLACES}, and with its tokens shifted ({by})", None
         return _three(event, field, axes, grids)
@@ -88,14 +88,14 @@ def _followed_row(field: Field, shape: tuple[int, ...], axes: list[set[int]]) ->
 def _three(event: ModuleCall | Op, field: Field, axes: list[set[int]], grids: Grids) -> Reading:
     shape = event.output_shape
     _note_shuffle(field, grids)
-    if not any(axes) or grids.asked is not None:
+    if not any(axes) or grids.tokens_grid is not None:
         form = grids.form(shape)
         if form is not None and shape[-1] == shape[-2] and _makes_weights(event):
             return "weights of an attention", None
         if form is not None:
             return "tokens in place of height and width", form
-    if grids.asked is not None:
-        return f"{NO_PLACES} and not the tokens of a grid of {grids.asked[0]} × {grids.asked[1]}", None
+    if grids.tokens_grid is not None:
+        return f"{NO_PLACES} and not the tokens of a grid of {grids.tokens_grid[0]} × {grids.tokens_grid[1]}", None
     return NO_PLACES, None
 
 

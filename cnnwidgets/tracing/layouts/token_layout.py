@@ -108,10 +108,10 @@ class CustomForm:
                 the gradient for it is not that for the layer's output.
         """
         index, maps = self._index(tensor), self._call(tensor)
-        picked = tensor.reshape(-1)[index]
-        if maps.shape != index.shape or not torch.equal(maps.isnan(), picked.isnan()):
+        numbers = tensor.reshape(-1)[index]
+        if maps.shape != index.shape or not torch.equal(maps.isnan(), numbers.isnan()):
             raise self._error(tensor, "it changes them")
-        if not torch.equal(maps.nan_to_num(), picked.nan_to_num()):
+        if not torch.equal(maps.nan_to_num(), numbers.nan_to_num()):
             raise self._error(tensor, "it changes them")
         return maps
 

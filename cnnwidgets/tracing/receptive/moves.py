@@ -132,11 +132,11 @@ def _written_by_slices(key: Sequence[Any], value: Field, shape: tuple[int, ...])
         size = next(sizes)
         dim = waiting.pop() if isinstance(part, slice) and waiting else plain_dim(1)
         start, _, step = part.indices(size) if isinstance(part, slice) else (0, size, 1)
-        dims.insert(0, positions_apart(dim, size, start, step))
+        dims.insert(0, laid_apart(dim, size, start, step))
     return Field(tuple(dims))
 
 
-def positions_apart(dim: Dim, size: int, start: int, step: int = 1) -> Dim:
+def laid_apart(dim: Dim, size: int, start: int, step: int = 1) -> Dim:
     """One of ``size`` positions, on every ``step``-th of which from ``start`` on lie those of ``dim``.
 
     Raises:
