@@ -12,7 +12,7 @@ from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.outputs.targets import Chosen
 from cnnwidgets.tracing.placement import Placement
 
-from .display import MapPanel, drawn_size, figure, png
+from .display import DrawnMap, drawn_size, figure, png
 from .labels import label_of, unit_of
 
 
@@ -114,7 +114,7 @@ class Attribution:
         """
         if signed is None:
             signed = self._has_signs
-        panels = []
+        drawn_maps = []
         for index, heatmap in enumerate(self.heatmap(signed=signed).numpy()):
             values = self.values[index]
             if values.ndim == 3:
@@ -126,8 +126,8 @@ class Attribution:
                 if isinstance(self.target, tuple)
                 else getattr(self.target, "__name__", "target")
             )
-            panels.append(MapPanel(heatmap, largest, f"{self.method}, {of}, score {float(self.scores[index]):.4g}"))
-        return figure(panels, self.placement, self.notes, images, signed=signed)
+            drawn_maps.append(DrawnMap(heatmap, largest, f"{self.method}, {of}, score {float(self.scores[index]):.4g}"))
+        return figure(drawn_maps, self.placement, self.notes, images, signed=signed)
 
     @property
     def _has_signs(self) -> bool:

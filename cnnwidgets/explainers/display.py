@@ -61,7 +61,7 @@ def map_colours(heatmap: npt.NDArray[np.float32], *, signed: bool) -> npt.NDArra
 
 
 @dataclass(frozen=True)
-class MapPanel:
+class DrawnMap:
     """One map of a figure: (H, W) scaled by its ``largest`` magnitude, and what stands above it."""
 
     heatmap: npt.NDArray[np.float32]
@@ -70,7 +70,7 @@ class MapPanel:
 
 
 def figure(
-    panels: Sequence[MapPanel], placement: Placement | None, notes: Sequence[str], images: Any, *, signed: bool
+    drawn_maps: Sequence[DrawnMap], placement: Placement | None, notes: Sequence[str], images: Any, *, signed: bool
 ) -> Any:
     """See :meth:`~cnnwidgets.explainers.attribution.Attribution.plot`."""
     try:
@@ -81,17 +81,19 @@ def figure(
             "Without it, the result shows itself as a picture at the end of a notebook cell."
         ) from error
 
-    pictures = None if images is None else pictures_under_maps(images, [panel.heatmap.shape for panel in panels])
-    drawing = plt.figure(figsize=(4.2 * max(len(panels), 1), 3.6), layout="constrained")
+    pictures = (
+        None if images is None else pictures_under_maps(images, [drawn_map.heatmap.shape for drawn_map in drawn_maps])
+    )
+    drawing = plt.figure(figsize=(4.2 * max(len(drawn_maps), 1), 3.6), layout="constrained")
     plt.close(drawing)  # else a notebook shows it twice: as an open figure and as the cell's value
-    axes = drawing.subplots(1, max(len(panels), 1), squeeze=False)[0]
-    for index, (axis, panel) in enumerate(zip(axes, panels, strict=False)):
+    axes = drawing.subplots(1, max(len(drawn_maps), 1), squeeze=False)[0]
+    for index, (axis, drawn_map) in enumerate(zip(axes, drawn_maps, strict=False)):
         under = None if pictures is None else pictures[index]
         if under is not None:
             axis.imshow(under, extent=(0, 1, 1, 0))
-        largest = panel.largest or 1.0
+        largest = drawn_map.largest or 1.0
         drawn = axis.imshow(
-            panel.heatmap * largest,
+            drawn_map.heatmap * largest,
             cmap="RdBu_r" if signed else "magma",
             vmin=-largest if signed else 0.0,
             vmax=largest,
@@ -100,7 +102,7 @@ def figure(
             interpolation="nearest" if under is None else "bilinear",
         )
         axis.set(xlim=(0, 1), ylim=(1, 0))
-        axis.set_title(panel.title, fontsize=10)
+        axis.set_title(drawn_map.title, fontsize=10)
         axis.set_axis_off()
         drawing.colorbar(drawn, ax=axis, shrink=0.85)
     if images is not None and not as_seen(images):

@@ -28,6 +28,7 @@ class Origins(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._mixed: set[int] = set()
         # Their addresses are not given to others while these references are held; the numbers are let go.
         self._memory: dict[int, StorageWeakRef] = {}
+        self._stands_for: dict[int, int] = {}
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -48,15 +49,19 @@ class Origins(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def of(self, tensor: Any) -> Made:
         """What made ``tensor``; "constant" for what was there before the block, and for what is no tensor."""
-        return self._origins.get(_memory_key(tensor), CONSTANT) if isinstance(tensor, torch.Tensor) else CONSTANT
+        return self._origins.get(self._key(tensor), CONSTANT) if isinstance(tensor, torch.Tensor) else CONSTANT
 
     def tell(self, tensor: torch.Tensor, origin: Made) -> None:
         """What made a tensor that was there before the block."""
         self._note(tensor, origin, [])
 
+    def stand_for(self, other: torch.Tensor, watched: torch.Tensor) -> None:
+        """From now on ``other``, of a pass that was not watched, is what ``watched`` is."""
+        self._stands_for[_memory_key(other)] = _memory_key(watched)
+
     def uses(self, later: torch.Tensor, earlier: torch.Tensor) -> bool:
         """Whether layers made ``later`` of ``earlier``, in memory of its own; squashed, scaled or sorted it is not."""
-        goal, start = _memory_key(earlier), _memory_key(later)
+        goal, start = self._key(earlier), self._key(later)
         if goal == start:
             return False
         pending, visited = [(start, start in self._mixed)], set()
@@ -71,6 +76,10 @@ class Origins(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 elif mixed:
                     return True
         return False
+
+    def _key(self, tensor: torch.Tensor) -> int:
+        key = _memory_key(tensor)
+        return self._stands_for.get(key, key)
 
     def _note(self, result: torch.Tensor, origin: Made, sources: Iterable[torch.Tensor]) -> None:
         key = _memory_key(result)
@@ -115,7 +124,10 @@ def from_graph(table: torch.Tensor) -> str | None:
 
 
 def graph_tail(raw: Any) -> tuple[str, ...]:
-    """The last operations of the graph behind a tensor, by which the same computation is known again; () if none."""
+    """The last operations of the graph behind a tensor, by which the same computation is known again; () if none.
+
+    With the numbers in them that the graph keeps: bounds, factors, axes; not with those that were added.
+    """
     if not isinstance(raw, torch.Tensor) or raw.grad_fn is None:
         return ()
     nodes = {raw.grad_fn: None}
@@ -124,7 +136,21 @@ def graph_tail(raw: Any) -> tuple[str, ...]:
             if earlier is not None and earlier not in nodes and len(queue) < _TAIL:
                 nodes[earlier] = None
                 queue.append(earlier)
-    return tuple(node.name() for node in nodes)
+    return tuple(_with_numbers(node) for node in nodes)
+
+
+def _with_numbers(node: Any) -> str:
+    name = str(node.name())
+    if name not in _numbers_of:
+        attributes = set(dir(node))
+        # Tensors have a twin "_raw_saved_...", and reading one may run code of whoever packed it away.
+        names = (key for key in sorted(attributes) if key.startswith("_saved_") and f"_raw{key}" not in attributes)
+        _numbers_of[name] = tuple(key for key in names if "size" not in key and "shape" not in key)
+    return f"{name}{[getattr(node, key, None) for key in _numbers_of[name]] or ''}"
+
+
+_numbers_of: dict[str, tuple[str, ...]] = {}
+"""Operation -> the attributes of its node that hold numbers, but for sizes, which are those of one batch."""
 
 
 def _memory_key(tensor: torch.Tensor) -> int:

@@ -133,7 +133,7 @@ class Readout:
         with torch.no_grad(), Origins() as self._origins:
             watched = run_again()
         for leaf, other in zip(leaves(raw), leaves(watched), strict=False):
-            self._origins.tell(leaf.tensor, self._origins.of(other.tensor))
+            self._origins.stand_for(leaf.tensor, other.tensor)
         self._remember(raw, watched)
 
     def tensor(self, raw: Any, batch: int | None = None) -> torch.Tensor:
