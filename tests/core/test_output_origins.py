@@ -194,6 +194,23 @@ def test_what_the_outputs_are(kind: str, name: str, graph: bool) -> None:
         assert kind_of(outputs, batch=2) == kind
 
 
+@pytest.mark.parametrize("graph", [True, False])
+def test_a_network_whose_outputs_become_others_is_read_anew(graph: bool) -> None:
+    net = Net(HEADS["logits"][next(iter(HEADS["logits"]))]).eval()
+    others = {"a factor": (lambda n, h, z: z.sigmoid() * 2, lambda n, h, z: z.sigmoid() * 1)}
+    others["bounds"] = (lambda n, h, z: (0.2 * z + 0.5).clamp(0, 6), lambda n, h, z: (0.2 * z + 0.5).clamp(0, 1))
+    others["an axis"] = (lambda n, h, z: z.softmax(0), lambda n, h, z: z.softmax(1))
+    heads = [HEADS[kind][name] for kind, name in EVERY] + [head for pair in others.values() for head in pair]
+    for head in heads:
+        net.head = head
+        kinds = []
+        for other in (net, Net(head).eval()):
+            other.load_state_dict(net.state_dict())
+            with torch.set_grad_enabled(graph), reading(readout_of(other)):
+                kinds.append(kind_of(run(other, IMAGES), batch=2))
+        assert kinds[0] == kinds[1]
+
+
 @pytest.mark.parametrize(
     ("kind", "table", "expected"),
     [
