@@ -100,6 +100,8 @@ class Edited:
 
     engine: str
     outputs: Any
+    _met: bool
+    _repeated: bool
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -74,9 +74,9 @@ def checked_image(image: Any) -> torch.Tensor:
         InputError: it is none.
     """
     if isinstance(image, torch.Tensor):
-        image = plain_tensor(image, "The image")
-        if image.dim() == 4 and len(image) == 1:
-            return image
+        tensor = plain_tensor(image, "The image")
+        if tensor.dim() == 4 and len(tensor) == 1:
+            return tensor
     arrived = tuple(image.shape) if isinstance(image, torch.Tensor) else type(image).__name__
     raise InputError(f"The image is {arrived}; expected a tensor (1, C, H, W). Edits are of one image.")
 
