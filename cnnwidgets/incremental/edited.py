@@ -100,8 +100,7 @@ class Edited:
 
     engine: str
     outputs: Any
-    _met: bool
-    _repeated: bool
+    _met = _repeated = False
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ def checked_image(image: Any) -> torch.Tensor:
         InputError: it is none.
     """
     if isinstance(image, torch.Tensor):
-        tensor = plain_tensor(image, "The image")
+        tensor: torch.Tensor = plain_tensor(image, "The image")
         if tensor.dim() == 4 and len(tensor) == 1:
             return tensor
     arrived = tuple(image.shape) if isinstance(image, torch.Tensor) else type(image).__name__
