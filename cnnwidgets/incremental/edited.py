@@ -101,6 +101,7 @@ class Edited:
 
     engine: str
     outputs: Any
+    _met = _repeated = False
 
     @property
     def notes(self) -> tuple[str, ...]:

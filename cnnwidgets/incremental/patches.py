@@ -77,7 +77,6 @@ def checked_image(image: Any) -> torch.Tensor:
         tensor: torch.Tensor = plain_tensor(image, "The image")
         if tensor.dim() == 4 and len(tensor) == 1:
             return tensor
-        image = tensor
     arrived = tuple(image.shape) if isinstance(image, torch.Tensor) else type(image).__name__
     raise InputError(f"The image is {arrived}; expected a tensor (1, C, H, W). Edits are of one image.")
 
