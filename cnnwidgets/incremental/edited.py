@@ -101,7 +101,6 @@ class Edited:
 
     engine: str
     outputs: Any
-    _met = _repeated = False
 
     @property
     def notes(self) -> tuple[str, ...]:
