@@ -25,6 +25,7 @@ STEPS: dict[str, list[str]] = {
     "ruff": [PYTHON, "-m", "ruff", "check", "."],
     "format": [PYTHON, "-m", "ruff", "format", "--check", "."],
     "mypy": [PYTHON, "-m", "mypy"],
+    "house": [PYTHON, "tools/house.py"],
     "docs": [PYTHON, "-m", "mkdocs", "build", "--strict", "--quiet"],
     "types": [PYTHON, "tools/frontend.py", "types"],
     "biome": [PYTHON, "tools/frontend.py", "lint"],

@@ -46,7 +46,7 @@ def every_layer(
         options: passed on to the method.
 
     Raises:
-        CnnWidgetsError: the method explains no layer; or a layer that was asked for cannot be layers_explained.
+        CnnWidgetsError: the method explains no layer; or a layer that was asked for cannot be explained.
 
     Example:
         >>> net = nn.Sequential(nn.Conv2d(1, 1, 1), nn.ReLU(), nn.Flatten(), nn.Linear(4, 2))

@@ -1,4 +1,4 @@
-"""Score-CAM: what the model says of the image layer_pass through each map of a layer."""
+"""Score-CAM: what the model says of the image seen through each map of a layer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .registry import register
 @register(
     "score_cam",
     family="cam",
-    question="Which places suffice for the score, if the image is layer_pass through this layer's maps?",
+    question="Which places suffice for the score, if the image is seen through this layer's maps?",
     label="Score-CAM",
     unit="weighted activation",
     needs_layer=True,

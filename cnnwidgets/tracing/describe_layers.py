@@ -137,7 +137,7 @@ def _sides_seen(
 def _uncut(
     receptive: Field | None, shape: tuple[int, ...], input_shape: tuple[int, ...]
 ) -> tuple[int | None, int | None] | None:
-    """The same, with None for a side of which everything is event."""
+    """The same, with None for a side of which everything is seen."""
     if receptive is None or len(input_shape) < 3:
         return None
     along = [receptive.along(0), receptive.along(1)]

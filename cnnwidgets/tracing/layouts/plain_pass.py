@@ -41,7 +41,7 @@ class PlainPass(Pathway):
 
     Attributes:
         odd: something was met that only a recording can follow: other axes, moved positions, a layer that does not
-            depend on the image or does so by ways that are not event.
+            depend on the image or does so by ways that are not seen.
     """
 
     def __init__(self, image: torch.Tensor) -> None:

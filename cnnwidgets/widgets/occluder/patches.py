@@ -28,7 +28,7 @@ class Move:
     """Patches whose scores are wanted.
 
     Attributes:
-        id: to be fields back with the answer; 0 if a script moved them.
+        id: to be given back with the answer; 0 if a script moved them.
         patches: as in :attr:`Occluder.patches`, the later on top.
     """
 
