@@ -53,8 +53,11 @@ def _record(value: Any) -> dict[str, Any]:
 
 
 def _attributes(value: Any) -> dict[str, Any]:
-    slots = (name for kind in type(value).__mro__ for name in _slots(kind))
-    return {name: getattr(value, name) for name in slots if hasattr(value, name)} | getattr(value, "__dict__", {})
+    kinds = type(value).__mro__[:-1]
+    slots = (name for kind in kinds for name in _slots(kind))
+    of_class = {name: item for kind in reversed(kinds) for name, item in vars(kind).items() if torch.is_tensor(item)}
+    own = {name: getattr(value, name) for name in slots if hasattr(value, name)} | getattr(value, "__dict__", {})
+    return of_class | own
 
 
 def _slots(kind: type) -> tuple[str, ...]:

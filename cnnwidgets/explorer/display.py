@@ -8,9 +8,9 @@ from cnnwidgets import explainers
 from cnnwidgets.core.progress import Step
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.labels import label_of
+from cnnwidgets.explorer.work.layers import NO_MAPS, why_not
 
 from .choices import Choices
-from .no_grad_cam import NO_MAPS, why_not
 from .panels.all_panels import Panels
 from .panels.host import PanelHost
 from .sentences import method_choices, work_left

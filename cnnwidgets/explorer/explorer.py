@@ -6,12 +6,12 @@ from typing import Any
 
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import InputError, NotSpatial
+from cnnwidgets.explorer.work.layers import first_method
 from cnnwidgets.outputs.targets import Target
 from cnnwidgets.pictures.picture import load_picture
 
 from .choices import Choices
 from .display import Display
-from .no_grad_cam import first_method
 from .panels.all_panels import Panels
 from .panels.host import PanelHost
 from .panels.panel import Panel

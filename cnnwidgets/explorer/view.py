@@ -10,6 +10,7 @@ import torch
 
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.labels import label_of, unit_of
+from cnnwidgets.explorer.work.layers import why_not
 from cnnwidgets.tracing.architecture import Architecture, LayerInfo
 from cnnwidgets.tracing.placement import UNKNOWN
 from cnnwidgets.widgets.architecture_graph import ArchitectureGraph
@@ -18,7 +19,6 @@ from cnnwidgets.widgets.explorer_bar import ExplorerBar
 from cnnwidgets.widgets.heatmap_overlay import HeatmapOverlay
 from cnnwidgets.widgets.panel_tabs import PanelTabs
 
-from .no_grad_cam import why_not
 from .panels.all_panels import Panels
 from .sentences import all_well, closeness, method_choices, model_summary, target_text, unlikely
 from .tasks import function_sentence

@@ -93,7 +93,7 @@ def test_trace_refuses_what_torch_cannot_be_asked_about(kind: str) -> None:
 
 @pytest.mark.parametrize("example", ["cat.jpg", np.zeros((1, 3, 8, 8)), Image.new("RGB", (8, 8)), None, [1]])
 def test_trace_says_what_it_takes(example: Any) -> None:
-    with pytest.raises(InputError, match=r"torch\.zeros\(1, 3, 224, 224\), or core\.images\.load_picture"):
+    with pytest.raises(InputError, match=r"torch\.zeros\(1, 3, 224, 224\), or pictures\.picture\.load_picture"):
         cw.trace(net(), example)
 
 

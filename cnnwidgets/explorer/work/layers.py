@@ -1,10 +1,12 @@
-"""Which layers of a scene can be looked at, and which are worth it."""
+"""Which layers of a scene can be looked at, which are worth it, and why there may be no Grad-CAM of one."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from cnnwidgets import explainers
 from cnnwidgets.core.errors import NotSpatial
+from cnnwidgets.explainers.engine.all_layers import Observation
 from cnnwidgets.explainers.every_layer import layers_explained
 from cnnwidgets.tracing.architecture import Architecture, LayerInfo
 
@@ -95,3 +97,34 @@ def _why_no_maps(info: LayerInfo, layer: str, why_not: str | None) -> str:
     if why_not is not None and min(shape[1:], default=1) > 1:
         return f"Layer {layer!r} gives {gives}, {why_not}: no maps that lie as the image does."
     return f"Layer {layer!r} gives {gives}, not maps with height and width. Select a layer before it in the graph."
+
+
+NO_MAPS = "This network has no layer whose output is a stack of maps"
+_CUT = (
+    "Grad-CAM needs a gradient, and none reaches a layer with maps: the forward runs under torch.no_grad(), is "
+    "detached or rounded, or works outside of torch. Methods that need none work: Occlusion, Score-CAM, Ablation-CAM, "
+    "Eigen-CAM."
+)
+
+
+def first_method(observation: Observation) -> str:
+    """The explainer to begin with: Grad-CAM, else what works on every network, the faster one if it can be had."""
+    if observation.cam:
+        return "grad_cam"
+    reacts = observation.input_gradient is not None and bool(observation.input_gradient.any())
+    return "saliency" if reacts else "occlusion"
+
+
+def why_not(observation: Observation, layer: str = "") -> str:
+    """A sentence on why there is no Grad-CAM of ``layer``, or none at all."""
+    if not observation.mapped:
+        return f"{NO_MAPS}, which Grad-CAM needs. Methods of pixels work: Saliency, Occlusion."
+    if not observation.cam:
+        return _CUT
+    return f"No gradient of the score reaches layer {layer!r}, so that it has no Grad-CAM. Choose an earlier layer."
+
+
+def why_no_layer(method: str) -> str:
+    """The same for another method that explains a layer."""
+    others = [name for name in ("saliency", "occlusion") if name in explainers.names()]
+    return f"{NO_MAPS}, which {method} explains. Methods of pixels work: {', '.join(others)}."

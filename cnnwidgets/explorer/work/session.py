@@ -18,8 +18,8 @@ from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.engine.all_layers import observe
 from cnnwidgets.explainers.every_layer import attribution_of
 from cnnwidgets.explorer.fitting.advice import Fitting, advised, fitting
-from cnnwidgets.explorer.no_grad_cam import why_no_layer, why_not
 from cnnwidgets.explorer.tasks import OutputHints, Region, Task, look
+from cnnwidgets.explorer.work.layers import why_no_layer, why_not
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.class_names import class_names
 from cnnwidgets.outputs.kinds import Kind
@@ -31,8 +31,7 @@ from cnnwidgets.state.twin import Twin
 from cnnwidgets.tracing.architecture import Architecture, trace
 
 from .layers import traced_names
-from .scene import Scene
-from .version import Version, image_mark
+from .scene import Scene, Version, image_mark
 
 _USUAL_PATCH = 16  # pixels that an occlusion covers, for images of 128 pixels and more
 _ATTEMPTS = 3  # to open a photograph while the network changes
