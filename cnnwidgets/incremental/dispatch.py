@@ -13,6 +13,7 @@ import torch
 from cnnwidgets.core.nested import mapped, tensors
 from cnnwidgets.tracing.macs import count
 
+from .rules.postponed import AT_ONCE, at_once
 from .rules.registry import ELEMENTWISE, FUNCTIONS, OPERATIONS, Rule
 from .run import EditRun, ReadsValues
 from .values.edits import Edits, untouched, whole
@@ -22,9 +23,6 @@ _KEEPS_IMAGES = {getattr(torch.ops.aten, name) for name in ("view", "_unsafe_vie
 """Views in which what comes first is a multiple of the images, in their order."""
 
 _base, _without_edits, _every = attrgetter("base"), attrgetter("unedited"), attrgetter("every")
-
-_ONLY_NOTED = {torch.ops.aten._conj, torch.ops.aten._neg_view}  # noqa: SLF001
-"""Views that note a sign on the tensor that torch sees: rules work on the numbers behind it, and would ignore it."""
 
 _FIRST = ("input", "query", "tensors")
 """What torch calls the first argument of functions that there are rules for."""
@@ -90,8 +88,8 @@ def dispatched(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         run.reads = True
         if run.count > 1:
             raise ReadsValues(str(function))
-    if function.overloadpacket in _ONLY_NOTED:
-        raise NotImplementedError(f"{function} only notes a sign on the tensor that stands for the edits")
+    if function.overloadpacket in AT_ONCE:
+        return at_once(run, function, args[0])
     if traits.writes:
         return _writing(traits, run, function, args, kwargs)
     if traits.is_view:

@@ -87,7 +87,7 @@ class Engine:
         return EditRun(count, self.memo, self.work, self.threshold)
 
     def scores(self, edits: EditBatch) -> tuple[torch.Tensor, EditRun]:
-        """The scores (B, ...), and the last run that they are from.
+        """The scores (B, ...), out of the graph that a forward may make by itself, and the last run they are from.
 
         Raises:
             EngineFailed: the model cannot be run so, not even one edit at a time.
@@ -123,12 +123,12 @@ class Engine:
     def _incremental(self, edits: EditBatch) -> tuple[torch.Tensor, EditRun]:
         run = self.run(len(edits))
         try:
-            return self._read(ordinary(edits.by_engine(self.model, run)), len(edits)), run
+            return self._read(ordinary(edits.by_engine(self.model, run)), len(edits)).detach(), run
         finally:
             self.memo.end_of_run()
 
     def _whole(self, edits: EditBatch) -> torch.Tensor:
-        return self._read(edits.in_full(self.model), len(edits))
+        return self._read(edits.in_full(self.model), len(edits)).detach()
 
     def _takes_one(self, edits: EditBatch) -> bool:
         """Whether one edit can be run, and the whole model fails for two together."""

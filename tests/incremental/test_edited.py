@@ -561,3 +561,18 @@ def test_models_whose_images_meet_are_refused_however_small_the_edit(engine: str
     edited = Edited(Centred().eval(), torch.randn(1, 3, 64, 64), engine=engine)
     with pytest.raises(CnnWidgetsError, match="influence one another"):
         edited.scores(torch.zeros(3, 3, 3), [0, 16, 32], [0, 16, 32])
+
+
+@pytest.mark.parametrize("engine", ["auto", "full"])
+def test_scores_of_a_forward_that_switches_gradients_on_are_out_of_its_graph(engine: str) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.convolution, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            with torch.enable_grad():
+                return self.head(self.convolution(x).relu().mean((2, 3)))
+
+    edited = Edited(Net().eval(), torch.rand(1, 3, 16, 16), engine=engine)
+    assert not edited.scores(torch.zeros(3, 4, 4), [0, 1], [0, 1]).requires_grad

@@ -236,7 +236,7 @@ class Sweep:
             table = probabilities(table, self._kind)
         if not self._keeps_classes and not callable(self._target):
             table = table[:, self._target[index], None]
-        return table.float().cpu()
+        return table.detach().float().cpu()
 
     def _estimates_of(self, index: int, before: Estimates | None = None) -> Estimates:
         usable = self._measured[index] & self._scores[index].isfinite().all(1)

@@ -49,7 +49,7 @@ def trait(page: Page, name: str) -> Any:
 def expected(page: Page) -> dict[int, float]:
     """The probabilities of the edited image by the whole model, in the kernel."""
     code = """import json
-from cnnwidgets.explorer.filling import Filling
+from cnnwidgets.explorer.panels.filling import Filling
 picture = e._scene.picture
 image = Filling(picture.tensor, picture.pixels).edited(e.occluder.patches)
 with torch.no_grad():
