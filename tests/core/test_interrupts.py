@@ -18,7 +18,7 @@ from torch.nn.utils import prune
 
 from cnnwidgets import capture, explainers, trace
 from cnnwidgets.core import capture as capture_module
-from cnnwidgets.core import network as names
+from cnnwidgets.core import network as layer_names
 from cnnwidgets.core.capture import attached
 from cnnwidgets.core.interrupts import Deferral
 from cnnwidgets.incremental import Edited
@@ -86,7 +86,7 @@ def traces(net: nn.Sequential) -> dict[str, Any]:
         "generator": torch.get_rng_state().tolist(),
         "modes": (torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch._C._len_torch_function_stack()),
         "dispatch": torch._C._len_torch_dispatch_stack(),
-        "context": (readout._in_force.get(), names._walks.get()),
+        "context": (readout._in_force.get(), layer_names._networks.get()),
         "handler": signal.getsignal(signal.SIGINT),
     }
 
