@@ -117,7 +117,7 @@ def test_a_sweep_is_cancelled_and_what_is_done_stays(shown: tuple[Page, Trouble]
     ask(page, "model.rest = 0.15; e.occluder.size = 4; e.occluder.stride = 1")
     page.get_by_role("button", name="Sweep", exact=True).click()
     page.locator(".cnnw-occluder .oc-map").wait_for(timeout=20_000)
-    assert page.locator(".cnnw-occluder .oc-work").is_visible()
+    assert page.locator(".cnnw-occluder .cnnw-work").is_visible()
     page.locator(".cnnw-occluder").get_by_role("button", name="Cancel").click()
     settled(page)
     assert trait(page, "sweep") == "stopped"
@@ -139,7 +139,7 @@ def test_a_page_that_is_reloaded_in_a_sweep_shows_where_it_is(shown: tuple[Page,
     page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.isReady", timeout=60_000)
     page.locator(".cnnw-occluder .oc-map").wait_for(timeout=60_000)
     assert trait(page, "sweep") == "running", "the test's sweep is too short"
-    assert page.locator(".cnnw-occluder .oc-work").is_visible()
+    assert page.locator(".cnnw-occluder .cnnw-work").is_visible()
     drawn = page.locator(".cnnw-occluder .oc-sweep")
     before = int(drawn.get_attribute("data-drawn") or 0)
     page.wait_for_function(
