@@ -7,7 +7,7 @@
 PYTHON ?= python3.11
 # Idle OpenMP threads must not spin: the browser and the server need the cores.
 export OMP_WAIT_POLICY ?= PASSIVE
-# The theme would print an advertisement for its successor.
+# The theme would print at each build that it is kept up until May 2027 only.
 export NO_MKDOCS_2_WARNING ?= 1
 VENV := .venv
 BIN := $(VENV)/bin

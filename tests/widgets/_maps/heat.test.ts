@@ -1,23 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Heat, heatOf, linesAt, mergedBy, viewOf } from "../../../cnnwidgets/widgets/_maps/heat";
-import type { Size } from "../../../cnnwidgets/widgets/_maps/resample";
+import { heatOf, linesAt, mergedBy, viewOf } from "../../../cnnwidgets/widgets/_maps/heat";
 import { wrapped } from "../../../cnnwidgets/widgets/_maps/sheet";
 import { fileName } from "../../../cnnwidgets/widgets/_shared/title";
-
-function heat(values: number[], size: Size, more: Partial<Heat> = {}): Heat {
-  return {
-    id: 1,
-    size,
-    values: Float32Array.from(values),
-    magnitude: null,
-    partial: false,
-    unsigned: false,
-    channels: 0,
-    layer: null,
-    ...more,
-  };
-}
+import { heat } from "./heat";
 
 test("a push without values is no map", () => {
   assert.equal(heatOf({ kind: "map", id: 3, content: { message: "gone" }, arrays: {} }), null);

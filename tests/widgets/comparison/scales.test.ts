@@ -1,24 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Heat, viewOf } from "../../../cnnwidgets/widgets/_maps/heat";
+import { viewOf } from "../../../cnnwidgets/widgets/_maps/heat";
 import type { Sign } from "../../../cnnwidgets/widgets/_maps/state";
 import { allSame, type ScaledMap, scalesOf, wordsOf } from "../../../cnnwidgets/widgets/comparison/scales";
+import { heat } from "../_maps/heat";
 
 function shown(
   values: number[],
   { sign = "positive", clip = 0, unit = "u" }: { sign?: Sign; clip?: number; unit?: string } = {},
 ): ScaledMap {
-  const heat: Heat = {
-    id: 1,
-    size: [1, values.length],
-    values: Float32Array.from(values),
-    magnitude: null,
-    partial: false,
-    unsigned: false,
-    channels: 0,
-    layer: null,
-  };
-  return { view: viewOf(heat, sign), clip, unit };
+  return { view: viewOf(heat(values, [1, values.length]), sign), clip, unit };
 }
 
 const limits = (rows: (ScaledMap | null)[][], mode: "own" | "method" | "all") =>
