@@ -24,6 +24,7 @@ _TIE = 0.999
     label="Eigen-CAM",
     unit="first principal component of the activations",
     needs_layer=True,
+    needs_target=False,
 )
 def eigen_cam(
     model: nn.Module,

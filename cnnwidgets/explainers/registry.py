@@ -34,6 +34,7 @@ class Info:
         function: the explainer.
         label: its name for a reader, as in menus.
         unit: what the numbers of its maps measure; empty where nobody said it.
+        needs_target: whether its map depends on the class explained.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Info:
     function: Explainer
     label: str
     unit: str
+    needs_target: bool = True
 
 
 _registered: dict[str, Info] = {}
@@ -58,6 +60,7 @@ def register(
     label: str = "",
     unit: str = "",
     needs_layer: bool = False,
+    needs_target: bool = True,
     replace: bool = False,
 ) -> Callable[[F], F]:
     """Make a function ``(model, images, target=None, **options)`` an explainer.
@@ -75,6 +78,7 @@ def register(
         label: its name for a reader, as in menus; by default made of ``name``.
         unit: what the numbers of its maps measure, such as "gradient of the score".
         needs_layer: it explains a layer; the function then takes ``layer=None``.
+        needs_target: its map depends on the class explained; where it does not, no title of the map names a class.
         replace: take the place of the explainer registered before under this name, as when a cell is run again.
 
     Raises:
@@ -102,7 +106,7 @@ def register(
         explainer = as_explainer(name, function, needs_layer=needs_layer, trusted=name in _own)
         line = question or (inspect.getdoc(function) or "").split("\n", 1)[0]
         describe_method(name, label, unit)
-        _registered[name] = Info(name, family, line, needs_layer, explainer, label_of(name), unit)
+        _registered[name] = Info(name, family, line, needs_layer, explainer, label_of(name), unit, needs_target)
         _tell()
         return cast(F, explainer)
 

@@ -78,11 +78,19 @@ class Display:
                 self._view.graph.selected = name
             self.follow_layer()
 
-    def follow_layer(self) -> None:
-        """Let the overlay show the layer whose feature maps are on show, where it is to follow them."""
-        overlay = self._view.overlay
-        if overlay.follow:
-            overlay.layer = same_maps(self._host.scene, self._choices.layer, self.layers) or overlay.layer
+    def follow_layer(self, name: str = "") -> None:
+        """Let the overlay show the layer chosen, or ``name``, unless it is pinned to one; and say where it cannot."""
+        overlay, chosen_layer = self._view.overlay, name or self._choices.layer
+        layer = same_maps(self._host.scene, chosen_layer, self.layers)
+        if overlay.follow and layer is not None:
+            overlay.layer = layer
+        self._view.note_layer(chosen_layer if overlay.follow and layer is None and overlay.layers else "")
+
+    def lead_layer(self) -> None:
+        """The other way round: the slider moves what is on show, unless it is pinned."""
+        overlay, choices = self._view.overlay, self._choices
+        if overlay.follow and overlay.layer not in ("", same_maps(self._host.scene, choices.layer, self.layers)):
+            choices.layer = overlay.layer
 
     def show_map(self, scene: Scene, attribution: Attribution, *, partial: bool = False, stopped: str = "") -> None:
         """An explainer's map on the overlay."""

@@ -161,7 +161,7 @@ class Explorer(Choices):
             tie(self, mine, widget, its, show_error)
         self.observe(lambda change: self._host.panel_changed(change["new"]), "panel")
         self.graph.observe(guarded(self._graph_clicked, show_error), "selected")
-        self.overlay.observe(guarded(lambda _: requests.refresh(), show_error), "layer")
+        self.overlay.observe(guarded(lambda _: self._overlay_moved(), show_error), "layer")
         self.overlay.observe(guarded(lambda _: display.follow_layer(), show_error), "follow")
         view.bar.on_cancel = self.cancel
         view.bar.on_upload = self.add_picture_from_view
@@ -175,11 +175,17 @@ class Explorer(Choices):
             layer = layer_with_maps(self._scene, name).name
         except NotSpatial as error:
             self.feature_maps.clear(str(error), layer=name)
+            self._display.follow_layer(name)
             return
         if layer != self.layer:
             self.layer = layer
         else:
             self._same_layer(name)
+
+    def _overlay_moved(self) -> None:
+        if self._host.checking:
+            self._display.lead_layer()
+        self._requests.refresh()
 
     def _channel_chosen(self, change: Any) -> None:
         if change["new"] is not None:

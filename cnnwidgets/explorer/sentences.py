@@ -74,6 +74,15 @@ def target_text(target: Chosen | int, label: Callable[[int], str]) -> str:
     return f"{label(index)} ({index})"
 
 
+def map_title(method: str, layer: str | None, target: str) -> str:
+    """What stands over a map, and in its saved picture.
+
+    >>> map_title("grad_cam", "layer4", "tabby (281)"), map_title("saliency", None, "tabby (281)")
+    ('Grad-CAM · layer4 → tabby (281)', 'Saliency → tabby (281)')
+    """
+    return " → ".join(filter(None, (" · ".join(filter(None, (label_of(method), layer))), target)))
+
+
 def function_name(target: Callable[..., Any]) -> str:
     """What a function that is explained is called."""
     return str(getattr(target, "__name__", "your target"))

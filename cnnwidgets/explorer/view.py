@@ -8,8 +8,9 @@ from typing import Any
 import ipywidgets
 import torch
 
+from cnnwidgets import explainers
 from cnnwidgets.explainers.attribution import Attribution
-from cnnwidgets.explainers.labels import label_of, unit_of
+from cnnwidgets.explainers.labels import unit_of
 from cnnwidgets.explorer.work.layers import why_not
 from cnnwidgets.tracing.architecture import Architecture, LayerInfo
 from cnnwidgets.tracing.placement import UNKNOWN
@@ -20,7 +21,7 @@ from cnnwidgets.widgets.heatmap_overlay import HeatmapOverlay
 from cnnwidgets.widgets.panel_tabs import PanelTabs
 
 from .panels.all_panels import Panels
-from .sentences import all_well, closeness, method_choices, model_summary, target_text, unlikely
+from .sentences import all_well, closeness, map_title, method_choices, model_summary, target_text, unlikely
 from .tasks import function_sentence
 from .ties import close_widget
 from .work.scene import Scene
@@ -43,7 +44,7 @@ class ExplorerView:
         self.graph = ArchitectureGraph(architecture)
         self._switching = panels.switching
         self.feature_maps = panels.switching.widget
-        self.overlay = HeatmapOverlay(methods=method_choices(), follow=False, stretch=True)
+        self.overlay = HeatmapOverlay(methods=method_choices(), stretch=True)
         self.scores = ClassScores()
         self.tabs = PanelTabs(tabs=_TABS, active=_TABS[0][0])
         behind: dict[str, list[Any]] = {
@@ -68,7 +69,7 @@ class ExplorerView:
         self._titled += [self.graph, self.feature_maps, self.scores]
         for widget in self._titled:
             widget.network = title
-        self._switched = False
+        self._remarks: dict[str, str] = {}  # what is said of the map and changes while it stays on show
         self.grid = ipywidgets.Box(list(areas.values()))
         self.grid.add_class("cnnw-explorer-grid")
 
@@ -132,11 +133,12 @@ class ExplorerView:
     def show_map(self, scene: Scene, attribution: Attribution, *, partial: bool = False, stopped: str = "") -> None:
         """An explainer's map, with what must be known before it is trusted."""
         method, target = attribution.method, attribution.target
-        warnings = [stopped, _SWITCHED if self._switched else ""]
+        warnings = [stopped, *self._remarks.values()]
         # The progress bar says how much is known; the note would change with each step.
         notes = [] if partial and not stopped else attribution.notes
         warnings += notes
-        if not callable(target):
+        of_class = explainers.info(method).needs_target
+        if not callable(target) and of_class:
             if scene.task.one_wins:
                 index = int(target[0])
                 warnings.append(closeness(scene.logits, index, scene.label, scene.kind))
@@ -147,19 +149,28 @@ class ExplorerView:
             texts.append({"level": "ok", "text": all_well(attribution.layer)})
         self.overlay.show_attribution(
             replace(attribution, notes=()),
-            caption=f"{attribution.layer or label_of(method)} → {target_text(target, scene.label)}",
+            caption=map_title(method, attribution.layer, target_text(target, scene.label) if of_class else ""),
             partial=partial,
             notes=texts,
         )
 
     def note_switched(self, off: bool) -> None:
         """Say by the map whether the network has all its maps, unlike that of the class bars."""
-        self._switched = off
-        notes = [note for note in self.overlay.notes if note["text"] != _SWITCHED]
-        if off and notes:
-            notes.insert(0, {"level": "warn", "text": _SWITCHED})
-        if notes != self.overlay.notes:
-            self.overlay.notes = notes
+        self._remark("switched", _SWITCHED if off else "")
+
+    def note_layer(self, layer: str) -> None:
+        """Say by the map that it is not of ``layer``, which was chosen; empty: it is."""
+        self._remark("layer", layer and f"{layer} has no map of the score. The overlay stays at {self.overlay.layer}.")
+
+    def _remark(self, subject: str, text: str) -> None:
+        before = self._remarks.get(subject, "")
+        if text == before:
+            return
+        self._remarks[subject] = text
+        notes = [note for note in self.overlay.notes if note["text"] != before]
+        if text and notes:  # of no map there is nothing to say
+            notes.insert(0, {"level": "warn", "text": text})
+        self.overlay.notes = notes
 
     def show_strip(self, scene: Scene, layers: list[str]) -> None:
         """Grad-CAM of all ``layers``, small, beside the slider: moving it needs nothing computed."""
@@ -167,7 +178,7 @@ class ExplorerView:
         self.overlay.show_strip(
             layers,
             [scene.now.cam[name][0].numpy() for name in layers],
-            caption=f"{{layer}} → {target_text(scene.target, scene.label)}",
+            caption=map_title("grad_cam", "{layer}", target_text(scene.target, scene.label)),
             unit=unit_of("grad_cam"),
             method="grad_cam",
             placements=[scene.now.placements.get(name) for name in layers],

@@ -17,7 +17,12 @@ export interface Colouring {
   name: ColormapName;
   /** NaN is only not known yet. */
   partial: boolean;
+  /** Small values let what lies under the map through: a photograph is not tinted where the map says nothing. */
+  fades?: boolean;
 }
+
+/** The share of the scale below which a map over a photograph is transparent, the more the nearer to 0. */
+const FADE = 0.3;
 
 /**
  * Colours `part` (as from partOf, resampled) into `pixels`, RGBA, rows of `width`. Where the map has no cell nothing is
@@ -26,11 +31,17 @@ export interface Colouring {
 export function colourise(
   part: Float32Array,
   width: number,
-  { limit, sign, name, partial }: Colouring,
+  { limit, sign, name, partial, fades }: Colouring,
   pixels: Uint32Array,
 ): void {
   const rgb = table(name);
-  const colours = Uint32Array.from({ length: 256 }, (_, i) => pack(rgb[i * 3]!, rgb[i * 3 + 1]!, rgb[i * 3 + 2]!));
+  const alpha = (i: number) => {
+    const share = sign === "signed" ? Math.abs(i - 128) / 127 : i / 255;
+    return fades ? Math.round(255 * Math.min(1, share / FADE)) : 255;
+  };
+  const colours = Uint32Array.from({ length: 256 }, (_, i) =>
+    pack(rgb[i * 3]!, rgb[i * 3 + 1]!, rgb[i * 3 + 2]!, alpha(i)),
+  );
   const factor = (sign === "signed" ? 127.5 : 255) / limit;
   const offset = sign === "signed" ? 128 : 0.5;
   const height = part.length / width;

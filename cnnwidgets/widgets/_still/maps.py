@@ -11,6 +11,7 @@ from PIL import Image
 
 from .colours import painted
 
+_FADE = 0.3  # as in _maps/colourise.ts
 Floats = npt.NDArray[np.float32]
 Places = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
@@ -88,7 +89,10 @@ def overlay(
     )
     shares = part / (scale.limit or 1.0)
     colours = painted((shares + 1) / 2 if scale.signed else shares, look.diverging if scale.signed else look.colormap)
-    opacity = np.full(size, look.opacity if photo is not None else 1.0, np.float32)
+    opacity = np.ones(size, np.float32)
+    if photo is not None:
+        fading = np.minimum(1, np.abs(shares) / _FADE)
+        opacity = look.opacity * np.where(np.isfinite(fading), fading, 1).astype(np.float32)
     if scale.limit == 0:
         opacity[np.isfinite(part)] = 0
     if partial:

@@ -97,10 +97,11 @@ export class CellView {
 
   #compose(map: ScaledMap, { limit }: SharedScale, heat: Heat | null, look: CellLook): void {
     const { photo, size, sign, name, opacity } = look;
-    const recoloured = this.#coloursChanged(heat, map.view, limit, name, size[0], size[1]);
+    const recoloured = this.#coloursChanged(heat, map.view, limit, name, size[0], size[1], photo);
     if (heat && recoloured) {
       const target = paintSize(photo ? size : heat.size, heat.size, 160, 320);
-      putImage(this.#map, heatImage(heat, map.view, target, true, { limit, sign, name, partial: false }));
+      const colouring = { limit, sign, name, partial: false, fades: photo !== null };
+      putImage(this.#map, heatImage(heat, map.view, target, true, colouring));
     }
     if (!this.#blendChanged(photo, opacity) && !recoloured) return;
     [this.canvas.height, this.canvas.width] = [this.#map.height, this.#map.width];

@@ -25,7 +25,7 @@ const PANELS = [
 
 class ExplorerBarView extends RootView<ExplorerBarState> {
   readonly #title = h("strong", { class: "cnnw-explorer-title cnnw-cut" });
-  readonly #summary = h("span", { class: "cnnw-soft cnnw-figures" });
+  readonly #summary = h("span", { class: "cnnw-soft cnnw-figures cnnw-cut" });
   readonly #picture = menu("Photograph", [], "", (picture) => this.link.set("picture", picture));
   readonly #file = h("input", { type: "file", accept: "image/*", hidden: true, "aria-label": "Image file" });
   readonly #progress = new Progress(this.link, "Progress");
@@ -40,18 +40,12 @@ class ExplorerBarView extends RootView<ExplorerBarState> {
     this.#progress.cancel.title = "Stop, and keep what is done";
     const upload = button("Upload", () => this.#file.click(), { title: "Explore an image file of yours" });
     this.#file.addEventListener("change", () => this.#upload());
-    const gap = h("span", { class: "cnnw-explorer-gap" });
     const parts = [
-      this.#title,
-      this.#summary,
-      gap,
-      this.#progress.element,
-      this.#panels,
-      this.#picture,
-      upload,
-      this.#file,
+      h("div", { class: "cnnw-line" }, this.#title, this.#summary),
+      h("div", { class: "cnnw-explorer-work" }, this.#progress.element),
+      h("div", { class: "cnnw-line" }, this.#panels, this.#picture, upload, this.#file),
     ];
-    el.append(h("div", { class: "cnnw-row cnnw-explorer-line" }, ...parts), this.#notes);
+    el.append(h("div", { class: "cnnw-explorer-line" }, ...parts), this.#notes);
     this.#listen();
     // The Explorer's root is an ipywidgets box, which cannot set attributes on itself.
     link.whenInside(el, ".cnnw-explorer", (root) => {

@@ -93,17 +93,18 @@ export class Detail extends View<FeatureMapsState> {
   #build(): void {
     const save = new SaveButton(() => this.#sheet(), "Save the large map as a PNG");
     const close = button("Close", this.onclose, { label: "✕", title: "Close (Escape)" });
-    const buttons = [this.#power, this.#previous, this.#next, save.element, close];
     const controls = h("div", { class: "fm-controls cnnw-line cnnw-soft" }, this.#over, this.#smooth.element);
+    const buttons = h("div", { class: "fm-actions cnnw-row" }, this.#power, save.element);
+    this.#power.classList.add("fm-switch");
     this.#panel.append(
       h(
         "div",
         { class: "cnnw-heading" },
         this.#title,
-        h("span", { class: "cnnw-aside fm-actions cnnw-line" }, ...buttons),
+        h("span", { class: "cnnw-aside fm-actions cnnw-line" }, this.#previous, this.#next, close),
       ),
       this.#stage.element,
-      h("div", {}, this.#bar, controls, this.#values, this.#spread),
+      h("div", {}, this.#bar, controls, buttons, this.#values, this.#spread),
     );
   }
 

@@ -44,8 +44,8 @@ class FeatureMapsView extends RootView<FeatureMapsState> {
     cell_size: this.#menu("cell_size", "Size", SIZES),
   };
   readonly #title = h("span", { class: "fm-title cnnw-cut" });
-  readonly #size = h("span", { class: "fm-size" });
-  readonly #bar = h("span", { class: "cnnw-aside fm-menus" }, this.#size, ...Object.values(this.#menus));
+  readonly #size = h("span", { class: "cnnw-aside fm-size" });
+  readonly #bar = h("span", { class: "fm-menus" }, ...Object.values(this.#menus));
   readonly #notes = h("div", { class: "fm-notes" });
   readonly #effect = h("span", { "aria-live": "polite" });
   readonly #switches = h("p", { class: "fm-switched cnnw-figures", hidden: true }, this.#effect);
@@ -60,7 +60,7 @@ class FeatureMapsView extends RootView<FeatureMapsState> {
     this.#switches.append(switchAllOn);
     const left = h("div", { class: "fm-maps" }, this.#notes, this.#switches, this.#grid.element);
     this.#body.append(left, this.#detail.element);
-    const heading = h("div", { class: "cnnw-heading" }, this.#title, this.#bar);
+    const heading = h("div", { class: "cnnw-heading" }, this.#title, this.#size, this.#bar);
     el.append(h("div", { class: "fm-root" }, heading, this.#empty, this.#body));
     this.#paintHead("", HINT);
     this.#listen();

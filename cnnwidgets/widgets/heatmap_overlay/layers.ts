@@ -10,9 +10,10 @@ export function layerSlider(link: Link<OverlayState>, thumbs: HTMLElement): HTML
     if (layer !== undefined) link.set("layer", layer);
   });
   const name = h("span", { class: "cnnw-ho-layer cnnw-cut", dir: "auto" });
-  const follow = checkbox("Follow the graph", (on) => link.set("follow", on));
-  const line = h("div", { class: "cnnw-row" }, name, follow.element);
-  const element = h("div", { class: "cnnw-ho-layers" }, slider.element, thumbs, line);
+  const pin = checkbox("Pin", (on) => link.set("follow", !on));
+  pin.element.title = "Keep the overlay at this layer while other layers are looked at";
+  const line = h("div", { class: "cnnw-ho-slider" }, slider.element, pin.element);
+  const element = h("div", { class: "cnnw-ho-layers" }, line, thumbs, name);
   let last = 1;
   link.watch(["layers", "layer", "follow"], () => {
     const layers = link.get("layers");
@@ -23,7 +24,7 @@ export function layerSlider(link: Link<OverlayState>, thumbs: HTMLElement): HTML
     const text = `${at || "–"}/${layers.length}`;
     slider.update(last, layers.length, text, at ? `${layer}, ${text}` : "none of these");
     setText(name, layer);
-    follow.input.checked = link.get("follow");
+    pin.input.checked = !link.get("follow");
   });
   return element;
 }

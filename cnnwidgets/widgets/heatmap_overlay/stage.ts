@@ -93,7 +93,7 @@ export class OverlayStage {
         ? planes(colours, target, smooth)
         : [laid(view.part, heat.size, target, smooth, heat.extent)];
     }
-    const colouring = { limit, sign: view.sign, name, partial: heat.partial };
+    const colouring = { limit, sign: view.sign, name, partial: heat.partial, fades: photo !== null };
     const [values] = this.#values as [Float32Array];
     const image = colours ? mixedImage(this.#values, target, limit) : colouredImage(values, target, colouring);
     putImage(this.map, image);

@@ -74,16 +74,22 @@ class OverlayView extends RootView<OverlayState> {
   #build(): void {
     const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Where did it look?"), this.#caption);
     const bare = checkbox("Photograph only", (on) => this.#stage.element.classList.toggle("is-alone", on));
+    const display = h(
+      "details",
+      { class: "cnnw-fold" },
+      h("summary", { title: "Opacity, sign, colours, smoothing" }, "Display"),
+      this.#opacity.element,
+      clipSlider(this.link, CLIP).element,
+      this.#sign.element,
+      this.#tones.element,
+      h("div", { class: "cnnw-row" }, this.#colourMenu.element, this.#smooth.element, bare.element),
+    );
     const controls = h(
       "div",
       { class: "cnnw-ho-controls cnnw-stack" },
       methodChoice(this.link),
-      this.#opacity.element,
-      clipSlider(this.link, CLIP).element,
       layerSlider(this.link, this.#thumbs.element),
-      this.#sign.element,
-      this.#tones.element,
-      h("div", { class: "cnnw-row" }, this.#colourMenu.element, this.#smooth.element, bare.element, this.#save.element),
+      h("div", { class: "cnnw-ho-foot" }, display, this.#save.element),
       this.#notes.element,
     );
     const parts = [this.#picking.element, this.#stage.element, this.#bar.element, this.#empty];
