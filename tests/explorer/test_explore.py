@@ -61,7 +61,7 @@ def test_the_name_of_an_opened_file_is_shown(photo: Path) -> None:
 def test_labels_name_the_classes() -> None:
     e = cw.explore(nets.plain(), PIXELS, labels=("ant", "bee", "cat", "dog", "eel"))
     assert [e.scores.label(index) for index in range(5)] == ["ant", "bee", "cat", "dog", "eel"]
-    assert e.overlay.caption == f"4 → {e.scores.label(e.target)} ({e.target})"
+    assert e.overlay.caption == f"Grad-CAM · 4 → {e.scores.label(e.target)} ({e.target})"
 
 
 @pytest.mark.parametrize("number", [3, np.int64(3), torch.tensor(3), [3]])
@@ -81,7 +81,7 @@ def test_a_function_of_the_outputs_can_be_explained_until_a_class_is_chosen() ->
 
     image = _tensor(Image.fromarray(PIXELS))[None]
     e = cw.explore(nets.plain(), image, target=ant_minus_bee)
-    assert e.overlay.caption == "4 → ant_minus_bee"
+    assert e.overlay.caption == "Grad-CAM · 4 → ant_minus_bee"
     expected = cw.explainers.grad_cam(nets.plain(), image, ant_minus_bee, layer="4")
     np.testing.assert_allclose(shown_map(e), expected.values[0], rtol=1e-5)
     e.method = "saliency"
@@ -90,7 +90,7 @@ def test_a_function_of_the_outputs_can_be_explained_until_a_class_is_chosen() ->
     e.method = "grad_cam"
     e.target = 1
     e.wait(20)
-    assert e.overlay.caption == "4 → class 1 (1)"
+    assert e.overlay.caption == "Grad-CAM · 4 → class 1 (1)"
 
 
 def test_a_target_out_of_range() -> None:

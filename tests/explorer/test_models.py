@@ -187,10 +187,10 @@ def test_one_score_that_is_not_a_number() -> None:
     net[7].bias.data[2] = torch.nan
     e = cw.explore(net, X)
     caption, target = e.overlay.caption, e.target
-    assert caption == f"4 → class {target} ({target})"
+    assert caption == f"Grad-CAM · 4 → class {target} ({target})"
     e.target = 0
     e.wait(20)
-    assert e.overlay.caption == "4 → class 0 (0)"
+    assert e.overlay.caption == "Grad-CAM · 4 → class 0 (0)"
     assert np.isfinite(shown_map(e)).all()
 
 

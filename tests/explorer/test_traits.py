@@ -25,7 +25,7 @@ def test_layer_moves_the_graph_and_the_maps(e: cw.Explorer) -> None:
     sent = pushed(e.feature_maps, "maps")[1]
     np.testing.assert_allclose(sent["minimum"], maps.amin((1, 2)), rtol=1e-5)
     np.testing.assert_allclose(sent["maximum"], maps.amax((1, 2)), rtol=1e-5)
-    assert e.overlay.layer == "4"  # it follows only when asked to
+    assert e.overlay.layer == "1"  # there is one choice of layer
 
 
 def test_a_click_in_the_graph_moves_the_layer(e: cw.Explorer) -> None:
@@ -33,16 +33,26 @@ def test_a_click_in_the_graph_moves_the_layer(e: cw.Explorer) -> None:
     assert (e.layer, e.feature_maps.layer) == ("0", "0")
 
 
-def test_the_overlay_follows_the_layer_when_asked(e: cw.Explorer) -> None:
-    e.overlay.follow = True
+def test_the_overlay_follows_the_layer_unless_it_is_pinned(e: cw.Explorer) -> None:
     e.layer = "1"
     assert e.overlay.layer == "1"
     np.testing.assert_allclose(shown_map(e), _cam(e, "1", e.target), rtol=1e-4, atol=1e-7)
+    e.overlay.follow = False
+    e.layer = "4"
+    assert e.overlay.layer == "1"
+    np.testing.assert_allclose(shown_map(e), _cam(e, "1", e.target), rtol=1e-4, atol=1e-7)
+    e.overlay.follow = True
+    assert e.overlay.layer == "4"
 
 
-def test_the_overlays_own_slider_moves_only_the_overlay(e: cw.Explorer) -> None:
+def test_the_overlays_slider_moves_the_graph_and_the_maps_unless_it_is_pinned(e: cw.Explorer) -> None:
     e.overlay.layer = "1"
-    assert e.layer == "4"
+    assert (e.layer, e.graph.selected, e.feature_maps.layer) == ("1", "1", "1")
+    e.overlay.follow = False
+    e.overlay.layer = "4"
+    assert (e.layer, e.graph.selected, e.feature_maps.layer) == ("1", "1", "1")
+    np.testing.assert_allclose(shown_map(e), _cam(e, "4", e.target), rtol=1e-4, atol=1e-7)
+    e.overlay.layer = "1"
     np.testing.assert_allclose(shown_map(e), _cam(e, "1", e.target), rtol=1e-4, atol=1e-7)
 
 
@@ -50,7 +60,10 @@ def test_a_layer_without_maps_says_so_and_the_layer_stays(e: cw.Explorer) -> Non
     e.graph.selected = "7"
     assert e.layer == "4"
     assert "5 numbers" in pushed(e.feature_maps, "maps")[0]["message"]
+    said = "7 has no map of the score. The overlay stays at 4."
+    assert said in [note["text"] for note in e.overlay.notes]
     e.graph.selected = "4"
+    assert said not in [note["text"] for note in e.overlay.notes]
     assert pushed(e.feature_maps, "maps")[0].get("message") is None
     assert e.feature_maps.layer == "4"
 
@@ -80,7 +93,7 @@ def test_target_goes_both_ways_with_its_map_and_contributions(e: cw.Explorer) ->
     e.target = 1
     e.wait(20)
     assert e.scores.target == 1
-    assert e.overlay.caption == "4 → bee (1)"
+    assert e.overlay.caption == "Grad-CAM · 4 → bee (1)"
     np.testing.assert_allclose(shown_map(e), _cam(e, "4", 1), rtol=1e-4, atol=1e-7)
     content, arrays = pushed(e.feature_maps, "contribution")
     assert content["target"] == "bee"
@@ -91,7 +104,7 @@ def test_target_goes_both_ways_with_its_map_and_contributions(e: cw.Explorer) ->
     np.testing.assert_allclose(arrays["values"], (net[7].weight[1] * means).detach(), rtol=1e-4)
     e.scores.target = 3
     e.wait(20)
-    assert (e.target, e.overlay.caption) == (3, "4 → dog (3)")
+    assert (e.target, e.overlay.caption) == (3, "Grad-CAM · 4 → dog (3)")
 
 
 def test_method_goes_both_ways(e: cw.Explorer) -> None:

@@ -125,7 +125,7 @@ def test_the_newest_target_wins(e: cw.Explorer) -> None:
     for target in (0, 1, 2, 3, 0, 1):
         e.target = target
     e.wait(20)
-    assert (e.target, e.scores.target, e.overlay.caption) == (1, 1, "4 → bee (1)")
+    assert (e.target, e.scores.target, e.overlay.caption) == (1, 1, "Grad-CAM · 4 → bee (1)")
     expected = cw.explainers.grad_cam(nets.plain(), e._scene.picture.tensor, 1, layer="4").values[0]
     np.testing.assert_allclose(shown_map(e), expected, rtol=1e-4, atol=1e-7)
     assert e.status == "ready"
@@ -142,7 +142,7 @@ def test_running_work_gives_way(endless: Endless, e: cw.Explorer, then: tuple[st
     assert endless.stopped
     assert (e.status, e.message) == ("ready", "")
     assert getattr(e, then[0]) == then[1]
-    method = {"grad_cam": "4", "saliency": "Saliency"}[e.method]
+    method = {"grad_cam": "Grad-CAM · 4", "saliency": "Saliency"}[e.method]
     assert e.overlay.caption == f"{method} → {e.scores.label(e.target)} ({e.target})"
     assert not any("Stopped" in note["text"] for note in e.overlay.notes)
     assert e._view.bar.progress is None
@@ -186,11 +186,11 @@ def test_another_picture_follows_the_prediction_unless_a_class_was_chosen() -> N
         e.picture = name
         e.wait(20)
         assert (e.target, e.scores.target) == (index % 3, index % 3)
-        assert e.overlay.caption == f"1 → {name} ({index % 3})"
+        assert e.overlay.caption == f"Grad-CAM · 1 → {name} ({index % 3})"
     e.target = 2
     e.picture = "green"
     e.wait(20)
-    assert (e.target, e.scores.target, e.overlay.caption) == (2, 2, "1 → blue (2)")
+    assert (e.target, e.scores.target, e.overlay.caption) == (2, 2, "Grad-CAM · 1 → blue (2)")
 
 
 def test_a_model_that_fails_on_the_second_picture_leaves_the_first_on_show(pictures: dict[str, torch.Tensor]) -> None:

@@ -55,18 +55,26 @@ def level(view: Page, row: int, column: int) -> int:
     return int(rgba(cell(view, row, column).locator("canvas"))[40, 40, 0])
 
 
+def over_the_photograph(share: float) -> float:
+    """The grey of a value that is ``share`` of its scale: below 0.3 the photograph shows through."""
+    alpha = min(1.0, share / 0.3)
+    return 255 * share * alpha + float(PICTURE[0, 0, 0]) * (1 - alpha)
+
+
 def bars(view: Page) -> list[str]:
     return [bar.inner_text().replace("\n", " ") for bar in view.locator(".cnnw-cmp-bar").all() if bar.is_visible()]
 
 
 def test_maps_share_the_scale_that_is_chosen_and_the_words_say_which(opened: Open) -> None:
     view = opened(two_by_two())
-    assert [level(view, 0, 0), level(view, 0, 1), level(view, 1, 0)] == [64, 255, 255]
+    assert [level(view, 0, 1), level(view, 1, 0)] == [255, 255]
+    assert abs(level(view, 0, 0) - over_the_photograph(1 / 4)) <= 1
     assert bars(view) == ["0 activation 4.00", "0 gradient 8.00"]
     assert view.get_by_text("compare colours within a method, not between two").is_visible()
     view.get_by_label("Scale").select_option("all")
     frame(view)
-    assert [level(view, 0, 0), level(view, 0, 1), level(view, 1, 0)] == [32, 128, 255]
+    assert [level(view, 0, 1), level(view, 1, 0)] == [128, 255]
+    assert abs(level(view, 0, 0) - over_the_photograph(1 / 8)) <= 1
     assert bars(view) == ["0 activation; gradient 8.00"]
     assert view.locator(".cnnw-cmp-words .is-warn").count() == 1
     view.get_by_label("Scale").select_option("own")
@@ -204,7 +212,7 @@ def test_save_writes_the_whole_grid(opened: Open, tmp_path: Path) -> None:
     download.value.save_as(tmp_path / "saved.png")
     saved = np.asarray(Image.open(tmp_path / "saved.png").convert("RGB")).astype(int)
     middles = [saved[24 + 60 + 120, x] for x in (24 + 120, 24 + 250 + 120)]
-    np.testing.assert_allclose(middles, [[64] * 3, [255] * 3], atol=2)
+    np.testing.assert_allclose(middles, [[over_the_photograph(1 / 4)] * 3, [255] * 3], atol=2)
     assert saved.shape[1] == 2 * 24 + 2 * 240 + 10
 
 

@@ -62,21 +62,21 @@ def test_both_languages_have_the_same_traits() -> None:
 
 def test_a_button_goes_to_its_panel_where_that_is_out_of_sight(opened: Open) -> None:
     view = opened(800)
-    button = view.get_by_role("button", name="Show architecture")
-    assert view.evaluate(TOP, "graph") > 900, "below the maps, and below the window"
+    button = view.get_by_role("button", name="Show feature maps")
+    assert view.evaluate(TOP, "maps") > 900, "below the overlay, and below the window"
     button.click()
-    view.wait_for_function("document.activeElement.className === 'cnnw-area-graph'")
-    assert 0 <= view.evaluate(TOP, "graph") <= 900 - 480
+    view.wait_for_function("document.activeElement.className === 'cnnw-area-maps'")
+    assert 0 <= view.evaluate(TOP, "maps") <= 900 - 500
     assert button.get_attribute("aria-pressed") == "true"
-    assert view.locator(".cnnw-area-graph").is_visible()
+    assert view.locator(".cnnw-area-maps").is_visible()
     view.keyboard.press("Tab")
-    assert view.locator(".cnnw-area-graph").get_attribute("tabindex") is None
+    assert view.locator(".cnnw-area-maps").get_attribute("tabindex") is None
     # Hidden and shown again, it is gone to as well.
-    view.evaluate("document.querySelector('.cnnw-explorer').classList.add('cnnw-fold-graph')")
+    view.evaluate("document.querySelector('.cnnw-explorer').classList.add('cnnw-fold-maps')")
     view.evaluate("scrollTo(0, 0)")
     button.click()
-    view.wait_for_function("document.activeElement.className === 'cnnw-area-graph'")
-    assert 0 <= view.evaluate(TOP, "graph") <= 900 - 480
+    view.wait_for_function("document.activeElement.className === 'cnnw-area-maps'")
+    assert 0 <= view.evaluate(TOP, "maps") <= 900 - 500
 
 
 def test_a_button_hides_a_panel_that_is_seen(opened: Open) -> None:

@@ -117,14 +117,18 @@ def test_the_clip_is_numpys_percentile_and_is_said(opened: Open, clip: float) ->
     assert ends(view) == ["0", "gradient of the score", f"≥ {limit:.2f}"]
     assert f"The {clip:g} % largest values are drawn as the largest colour, {limit:.2f}" in view.inner_text("#root")
     wanted = np.floor(np.minimum(magnitude / limit, 1) * 255 + 0.5)
-    painted = the_map(view)[..., 0].astype(int)
-    factor = painted.shape[0] // 128
-    assert np.abs(painted[::factor, ::factor] - wanted).max() <= 1
+    painted = the_map(view).astype(int)
+    painted = painted[:: painted.shape[0] // 128, :: painted.shape[1] // 128]
+    levels, alpha = painted[..., 0], painted[..., 3]
+    assert np.abs(levels - wanted)[wanted > 0.3 * 255].max() <= 1
+    # Below 0.3 of the scale the photograph shows through, the more the smaller the value.
+    np.testing.assert_allclose(alpha, np.minimum(wanted / 0.3, 255), atol=1)
 
 
 def test_without_clip_nothing_is_said_and_the_slider_sets_it(opened: Open) -> None:
     view = opened(HeatmapOverlay(PICTURE, np.abs(RANDOM[0, 0]), unit="u"))
     assert "≥" not in view.inner_text("#root")
+    view.get_by_text("Display").click()
     view.get_by_label("Clip").focus()
     view.keyboard.press("ArrowRight")
     frame(view)
@@ -146,6 +150,7 @@ def test_colour_shows_the_three_channels_around_grey(opened: Open) -> None:
     assert view.get_by_label("Opacity").is_disabled()
     style = "document.querySelector('.cnnw-ho-stage').style.getPropertyValue('--opacity')"
     assert view.evaluate(style) == "1", "the photograph's colours are not the map's"
+    view.get_by_text("Display").click()
     view.get_by_role("radio", name="Merged").click()
     frame(view)
     assert get(view, "rgb") is False
