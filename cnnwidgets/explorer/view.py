@@ -88,6 +88,8 @@ class ExplorerView:
         for widget in self._titled:
             widget.photograph = scene.name
         self.overlay.set_picture(scene.picture.pixels)
+        if scene.whole is not None:
+            self.overlay.show_whole(scene.whole.pixels, scene.whole.frame)
         self.feature_maps.set_picture(scene.picture.pixels)
         self.scores.show(scene.logits.numpy(), labels=scene.labels, target=target, kind=scene.kind)
         self.bar.notes = [*scene.picture.notes, *([] if scene.now.cam else [why_not(scene.now)])]

@@ -54,10 +54,10 @@ export function button(name: string, onclick: () => void, options: { title?: str
 }
 
 /** A box to tick, with its label behind it. */
-export function checkbox(label: string, onchange: (on: boolean) => void) {
+export function checkbox(label: string, onchange: (on: boolean) => void, title = "") {
   const input = h("input", { type: "checkbox" });
   input.addEventListener("change", () => onchange(input.checked));
-  return { element: h("label", { class: "cnnw-check" }, input, label), input };
+  return { element: h("label", { class: "cnnw-check", title: title || undefined }, input, label), input };
 }
 
 /** Writes `text` into `element` and its tooltip: it may be cut off. */

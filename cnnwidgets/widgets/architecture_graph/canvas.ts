@@ -1,5 +1,6 @@
 /** The scrolling, zooming drawing. Only what is in sight, and a margin around it, has elements. */
 import { everyFrame, h, s } from "../_shared/dom";
+import { passWheelOn } from "../_shared/wheel";
 import { scrollByDragging } from "./drag";
 import {
   boundsOf,
@@ -61,6 +62,7 @@ export class Canvas {
     this.element.append(this.svg);
     this.element.addEventListener("scroll", () => this.#frame.request(), { passive: true });
     this.element.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
+    passWheelOn(this.element);
     scrollByDragging(this.element, ".cnnw-ag-node, .cnnw-ag-header, .cnnw-ag-toggle, .cnnw-ag-title");
     this.#resized.observe(this.element);
   }

@@ -17,6 +17,8 @@ export interface ExplorerBarState extends BaseState {
   notes: string[];
 }
 
+const SIZES =
+  "Parameters: the numbers learned in training. MACs: multiplications and additions for one image (M: million, G: billion)";
 const PANELS = [
   ["graph", "Architecture"],
   ["scores", "Scores"],
@@ -35,6 +37,7 @@ class ExplorerBarView extends RootView<ExplorerBarState> {
   constructor(link: Link<ExplorerBarState>, el: HTMLElement) {
     super(link, el);
     this.#picture.title = "Choose a photograph";
+    this.#summary.title = SIZES;
     this.#progress.text.classList.add("cnnw-soft");
     this.#progress.text.setAttribute("role", "status");
     this.#progress.cancel.title = "Stop, and keep what is done";

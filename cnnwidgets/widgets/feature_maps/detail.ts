@@ -13,6 +13,13 @@ import { mapFileName, mapSheet, subject } from "./save";
 import type { FeatureMapsState } from "./state";
 import type { MapsView } from "./view";
 
+const SMOOTH = "Blend from cell to cell of the map; without it each cell is seen as it is";
+const MEANINGS: Record<string, string> = {
+  zeros: "How many of the map's values are 0: the filter did not react there",
+  "receptive field":
+    "How large a part of the image one value of the map can depend on; what is larger than the image depends on all of it",
+};
+
 /** Switches a channel off or on. */
 export function switchChannel(link: Link<FeatureMapsState>, channel: number, off: boolean): void {
   const others = link.get("off").filter((other) => other !== channel);
@@ -35,7 +42,7 @@ export class Detail extends View<FeatureMapsState> {
   readonly #slider = h("input", { type: "range", min: 0, max: 100, step: 1, "aria-label": "Opacity of the map" });
   readonly #opacity = h("output", { class: "cnnw-figures" });
   readonly #over = h("label", { class: "fm-opacity cnnw-line" }, "Opacity", this.#slider, this.#opacity);
-  readonly #smooth = checkbox("Smooth", (on) => this.link.set("smooth", on));
+  readonly #smooth = checkbox("Smooth", (on) => this.link.set("smooth", on), SMOOTH);
   readonly #hint = h("p", { class: "cnnw-empty" }, "Click a map to see it large.");
   readonly #panel = h("div", { class: "fm-panel" });
   readonly element = h("section", { class: "fm-detail" }, this.#hint, this.#panel);
@@ -150,7 +157,7 @@ function facts(view: MapsView, channel: number): Node[] {
     h(
       "div",
       { class: wide ? "fm-wide cnnw-line" : "cnnw-line" },
-      h("dt", { class: "cnnw-cut cnnw-soft", title: name }, h("bdi", {}, name)),
+      h("dt", { class: "cnnw-cut cnnw-soft", title: MEANINGS[name] ?? name }, h("bdi", {}, name)),
       h("dd", { class: "cnnw-cut cnnw-figures", title: value }, h("bdi", {}, value)),
     );
   const to = contribution?.target ? `contribution to ${contribution.target}` : "contribution";

@@ -4,6 +4,7 @@ import { photoCanvas, photoOf } from "../_maps/photo";
 import type { Data } from "../_shared/channel";
 import { button, everyFrame, h, menu } from "../_shared/dom";
 import { entry, type Link, RootView } from "../_shared/view";
+import { passWheelOn } from "../_shared/wheel";
 import { Detail, switchChannel } from "./detail";
 import { TileGrid } from "./grid";
 import type { LargeLook } from "./large";
@@ -101,6 +102,7 @@ class FeatureMapsView extends RootView<FeatureMapsState> {
     link.watch(["opacity", "smooth"], restyling.request);
     const onKey = (event: KeyboardEvent) => this.#onKey(event);
     el.addEventListener("keydown", onKey);
+    passWheelOn(this.#grid.element);
     link.onClose(() => {
       el.removeEventListener("keydown", onKey);
       restyling.cancel();

@@ -4,14 +4,15 @@ import { Slider } from "../_shared/slider";
 import type { Link } from "../_shared/view";
 import type { OverlayState } from "./state";
 
+const PIN = "Keep the overlay at this layer while other layers are looked at";
+
 export function layerSlider(link: Link<OverlayState>, thumbs: HTMLElement): HTMLElement {
   const slider = new Slider("Layer", 1, (value) => {
     const layer = link.get("layers")[value - 1];
     if (layer !== undefined) link.set("layer", layer);
   });
   const name = h("span", { class: "cnnw-ho-layer cnnw-cut", dir: "auto" });
-  const pin = checkbox("Pin", (on) => link.set("follow", !on));
-  pin.element.title = "Keep the overlay at this layer while other layers are looked at";
+  const pin = checkbox("Pin", (on) => link.set("follow", !on), PIN);
   const line = h("div", { class: "cnnw-ho-slider" }, slider.element, pin.element);
   const element = h("div", { class: "cnnw-ho-layers" }, line, thumbs, name);
   let last = 1;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Collection
 from typing import Any
 
@@ -27,6 +28,12 @@ class Menus(CnnWidget):
     layer = traitlets.Unicode("", help="Dotted name of the layer whose map is wanted: one of `layers`, if any.")
     follow = traitlets.Bool(True, help="The layer follows what is selected in the graph.")
 
+    settings = traitlets.List(
+        traitlets.Dict(),
+        help='Numbers that the method takes: {"name": of the parameter, "label": text, "help": text, "value": number, '
+        '"whole": whether it is a whole number}. The reader changes the values.',
+    )
+
     also: Collection[str] = ()
     """Layers beside `layers` that may be asked for; the slider does not offer them."""
 
@@ -36,6 +43,16 @@ class Menus(CnnWidget):
         if name != self.layer:
             self._refuse(name)
         return name
+
+    @traitlets.validate("settings")
+    def _check_settings(self, proposal: Any) -> list[dict[str, Any]]:
+        checked = []
+        for setting in proposal["value"]:
+            value = setting.get("value")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise InputError(f"{setting.get('label', 'The setting')} is {value!r}; expected a number.")
+            checked.append({**setting, "value": round(value) if setting.get("whole") else value})
+        return checked
 
     def _refuse(self, layer: str) -> None:
         if layer and self.layers and layer not in self.layers and layer not in self.also:

@@ -7,6 +7,14 @@ export interface Note {
   text: string;
 }
 
+export interface Setting {
+  name: string;
+  label: string;
+  help: string;
+  value: number;
+  whole: boolean;
+}
+
 /** The synced traits of HeatmapOverlay; widget.py says what each means. */
 export interface OverlayState extends BaseState {
   opacity: number;
@@ -21,6 +29,7 @@ export interface OverlayState extends BaseState {
   notes: Note[];
   methods: Method[];
   method: string;
+  settings: Setting[];
   layers: string[];
   layer: string;
   strip_scale: "own" | "shared";

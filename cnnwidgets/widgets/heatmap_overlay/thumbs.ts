@@ -21,7 +21,11 @@ export class Thumbs extends View<OverlayState> {
   readonly #row = h("div", { class: "cnnw-ho-thumbs", role: "radiogroup", "aria-label": "Maps of all layers" });
   readonly #scale = h("span", { class: "cnnw-small cnnw-soft cnnw-figures" });
   readonly #grey = h("p", { class: "cnnw-ho-grey cnnw-small cnnw-soft cnnw-figures" });
-  readonly #shared = checkbox("One scale", (on) => this.link.set("strip_scale", on ? "shared" : "own"));
+  readonly #shared = checkbox(
+    "One scale",
+    (on) => this.link.set("strip_scale", on ? "shared" : "own"),
+    "Paint all of these maps on the same scale, so that their colours can be compared",
+  );
   #strip: Strip | null = null;
   #lookChanged = changes();
   #layer = "";

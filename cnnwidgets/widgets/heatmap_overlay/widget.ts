@@ -17,15 +17,18 @@ import { methodChoice } from "./methods";
 import { Notes } from "./notes";
 import { Picking } from "./picking";
 import { overlaySheet } from "./save";
+import { methodSettings } from "./settings";
 import { OverlayStage } from "./stage";
 import type { OverlayState } from "./state";
 import { type Strip, stripOf } from "./strip";
 import { Thumbs } from "./thumbs";
+import { Whole } from "./whole";
 import "./widget.css";
 
 const TEXTS = ["caption", "unit", "notes"] as const;
 const LOOKS = [...COLOURING, ...TEXTS, "rgb", "smooth", "method", "layers", "strip_scale"] as const;
 const CLIP = "Percent of the places, those of the largest magnitudes, that all get the largest colour";
+const SMOOTH = "Blend from cell to cell of the map; without it each cell is seen as it is";
 const TONES = [
   { value: "merged", label: "Merged", title: "One number a place: the three channels merged" },
   { value: "rgb", label: "Colour", title: "The three channels as red, green and blue; 0 is mid grey" },
@@ -61,7 +64,7 @@ class OverlayView extends RootView<OverlayState> {
   readonly #thumbs = new Thumbs(this.link);
   readonly #opacity = opacitySlider(this.link);
   readonly #colourMenu = new ColourMenu(this.link);
-  readonly #smooth = checkbox("Smooth", (on) => this.link.set("smooth", on));
+  readonly #smooth = checkbox("Smooth", (on) => this.link.set("smooth", on), SMOOTH);
   readonly #save = new SaveButton(() => this.#sheet(), "Save the picture with its colour bar as PNG");
 
   constructor(link: Link<OverlayState>, el: HTMLElement) {
@@ -72,29 +75,36 @@ class OverlayView extends RootView<OverlayState> {
   }
 
   #build(): void {
+    const figure = h("div", { class: "cnnw-ho-figure" });
+    const whole = new Whole(this.link, figure);
     const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Where did it look?"), this.#caption);
-    const bare = checkbox("Photograph only", (on) => this.#stage.element.classList.toggle("is-alone", on));
+    const hide = (on: boolean) => this.#stage.element.classList.toggle("is-alone", on);
+    const bare = checkbox("Photograph only", hide, "Take the map away; Space on the picture does so while it is held");
     const display = h(
       "details",
       { class: "cnnw-fold" },
       h("summary", { title: "Opacity, sign, colours, smoothing" }, "Display"),
-      this.#opacity.element,
-      clipSlider(this.link, CLIP).element,
-      this.#sign.element,
-      this.#tones.element,
-      h("div", { class: "cnnw-row" }, this.#colourMenu.element, this.#smooth.element, bare.element),
+      h(
+        "div",
+        { class: "cnnw-stack" },
+        this.#opacity.element,
+        clipSlider(this.link, CLIP).element,
+        this.#sign.element,
+        this.#tones.element,
+        h("div", { class: "cnnw-row" }, this.#colourMenu.element, this.#smooth.element, bare.element),
+      ),
     );
     const controls = h(
       "div",
       { class: "cnnw-ho-controls cnnw-stack" },
       methodChoice(this.link),
       layerSlider(this.link, this.#thumbs.element),
-      h("div", { class: "cnnw-ho-foot" }, display, this.#save.element),
+      h("div", { class: "cnnw-ho-foot" }, methodSettings(this.link), display, this.#save.element),
       this.#notes.element,
     );
-    const parts = [this.#picking.element, this.#stage.element, this.#bar.element, this.#empty];
-    const body = h("div", { class: "cnnw-ho-body" }, h("div", { class: "cnnw-ho-figure" }, ...parts), controls);
-    this.el.append(h("div", { class: "cnnw-ho-panel" }, heading, body));
+    figure.append(this.#picking.element, this.#stage.element, whole.element, this.#bar.element, this.#empty);
+    const head = h("div", { class: "cnnw-ho-head" }, heading, whole.button);
+    this.el.append(h("div", { class: "cnnw-ho-panel" }, head, h("div", { class: "cnnw-ho-body" }, figure, controls)));
   }
 
   #listen(): void {
