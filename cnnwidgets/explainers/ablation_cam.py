@@ -102,8 +102,7 @@ class _Ablations(ChannelSweep):
     def __init__(
         self, model: nn.Module, images: torch.Tensor, layer_pass: LayerPass, channels: int | None, chunks: Chunks
     ) -> None:
-        super().__init__(layer_pass, channels, chunks)
-        self._model, self._images = model, images
+        super().__init__(model, images, layer_pass, channels, chunks)
         self._reused, self._one_by_one = True, False
         self._scores = layer_pass.scores.to(self._dtype)
         self._falls = torch.zeros(layer_pass.maps.shape[:2], dtype=self._dtype, device=layer_pass.maps.device)
@@ -156,7 +155,6 @@ class _Ablations(ChannelSweep):
         return self._falls / torch.where(divisor == 0, 1.0, divisor)[:, None]
 
     def notes(self) -> Iterator[str]:
-        yield from self._limit_notes()
         if self._one_by_one:
             yield ONE_BY_ONE
         if not self._reused:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,9 @@ from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.explainers.attribution import Attribution
-from cnnwidgets.outputs.readout import current, reading
-from cnnwidgets.outputs.scores import remember
 from cnnwidgets.outputs.targets import Chosen, Target, resolve
 from cnnwidgets.running.forward import run
 
-from .notes import output_notes
 from .relu_rules import Guidance, Rule
 from .values import range_notes
 
@@ -46,14 +43,6 @@ def differentiate(scores: torch.Tensor, wrt: Sequence[Any]) -> list[torch.Tensor
             f"The gradient of this model cannot be computed: {error} A method that needs no gradient, such as "
             "occlusion, still works."
         ) from error
-
-
-def saturation_notes(outputs: Any, score: str, batch: int) -> Iterator[str]:
-    """What the scores of all classes say about the map of one; see :func:`~.notes.output_notes`."""
-    around = current()
-    with reading(around.inner()) as readout:
-        remember(outputs, batch, by_function=around.by_function)
-    yield from output_notes(readout, score)
 
 
 @dataclass(frozen=True, eq=False)

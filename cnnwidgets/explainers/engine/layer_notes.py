@@ -29,7 +29,7 @@ def layout_notes(name: str, layout: Layout, layouts: Layouts) -> Iterator[str]:
     if layouts.note is not None:
         yield layouts.note
     if not layout.sure:
-        yield unsure_note(name)
+        yield f"the axes of layer {name!r} could not be followed; read as (N, C, H, W)"
     if layout.form is not None:
         yield from layout.form.notes()
 
@@ -62,11 +62,6 @@ def refusal(name: str, layout: Layout, spatial: Iterable[str]) -> str:
         if around in others:
             return f"{message} Choose {around!r}, the block around it."
     return f"{message} The last layer that returns maps is {others[-1]!r}." if others else message
-
-
-def unsure_note(name: str) -> str:
-    """The note where only the shape says that a layer returns maps."""
-    return f"the axes of layer {name!r} could not be followed; read as (N, C, H, W)"
 
 
 def no_maps(watch: Watch) -> str:

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 import torch
 from torch.autograd.graph import Node, get_gradient_edge
 
-from .layer_outputs import Output
-
 
 def nodes_behind(scores: torch.Tensor) -> Iterator[Node]:
     """All nodes of the graph that ends in ``scores``, from there on."""
@@ -41,26 +39,3 @@ def nodes_between(scores: torch.Tensor, leaf: torch.Tensor) -> set[Node]:
                 between.add(node)
                 pending.append(node)
     return between
-
-
-class ScoreGraph:
-    """The graph behind scores, looked through no further than needed."""
-
-    def __init__(self, scores: torch.Tensor) -> None:
-        self._nodes = nodes_behind(scores)
-        self._edges: set[tuple[Node, int]] = set()
-        if scores.requires_grad:
-            edge = get_gradient_edge(scores)
-            self._edges.add((edge.node, edge.output_nr))
-
-    def reaches(self, output: Output) -> bool:
-        """Whether the scores depend on ``output`` by differentiable operations."""
-        edge = output.edge
-        if edge is None:
-            return False
-        while (edge.node, edge.output_nr) not in self._edges:
-            node = next(self._nodes, None)
-            if node is None:
-                return False
-            self._edges.update((earlier, number) for earlier, number in node.next_functions if earlier is not None)
-        return True
