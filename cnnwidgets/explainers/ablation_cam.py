@@ -85,13 +85,10 @@ def ablation_cam(
             f"Layer {layer_pass.name!r} returns complex maps, whose channels Ablation-CAM cannot switch off. Choose "
             "another layer, or grad_cam."
         )
-    chunks = Chunks(batch_size(batch, _estimate(layer_pass.maps[0])))
+    numbers = _NUMBERS_CPU if layer_pass.maps.device.type == "cpu" else _NUMBERS_GPU
+    estimate = max(1, min(_MOST, numbers // layer_pass.maps[0].numel()))
+    chunks = Chunks(batch_size(batch, estimate))
     return _Ablations(model, images, layer_pass, channels, chunks).run(progress)
-
-
-def _estimate(maps: torch.Tensor) -> int:
-    numbers = _NUMBERS_CPU if maps.device.type == "cpu" else _NUMBERS_GPU
-    return max(1, min(_MOST, numbers // maps.numel()))
 
 
 class _Ablations(ChannelSweep):

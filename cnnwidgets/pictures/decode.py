@@ -42,7 +42,8 @@ def rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
         raise InputError(f"The image is damaged or cut short: {error}.") from error
     notes.extend(_few_levels(image))
     if upright.mode == "I" or upright.mode == "F" or upright.mode.startswith("I;16"):
-        return _deep(upright, notes), tuple(notes)
+        levels = of_deep(np.asarray(upright).astype(np.float64), upright.mode, notes)
+        return Image.fromarray(levels).convert("RGB"), tuple(notes)
     try:
         if upright.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in upright.info:
             layer = upright.convert("RGBA")
@@ -87,11 +88,6 @@ def _few_levels(image: Image.Image) -> tuple[str, ...]:
         "If it uses fewer bits, read it otherwise and pass an array of floats in [0, 1]."
     )
     return (note,)
-
-
-def _deep(image: Image.Image, notes: list[str]) -> Image.Image:
-    levels = of_deep(np.asarray(image).astype(np.float64), image.mode, notes)
-    return Image.fromarray(levels).convert("RGB")
 
 
 def from_array(array: npt.NDArray[Any]) -> tuple[Image.Image, tuple[str, ...]]:

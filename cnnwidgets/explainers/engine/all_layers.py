@@ -25,14 +25,12 @@ from cnnwidgets.tracing.placement import Placement
 
 from .default_layer import considered, default_layer, has_tokens, inside_attention, last_that_counts, left_out
 from .forward_pass import Question
-from .gradients import differentiate
+from .gradients import differentiate, nodes_between
 from .inputs import checked, input_notes, weight_notes
-from .layer_notes import layout_notes, map_notes, placement_notes, refusal
+from .layer_notes import call_notes, layout_notes, map_notes, placement_notes, refusal
 from .layer_outputs import NO_TENSOR, Output, Watch, WatchedCall
 from .notes import change_notes, model_notes, output_notes, random_notes
-from .score_graph import nodes_between
 from .values import for_display, precise
-from .which_call import call_notes
 
 
 @dataclass(frozen=True, eq=False)

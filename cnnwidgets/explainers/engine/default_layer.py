@@ -7,20 +7,21 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import nn
 
-from cnnwidgets.core.errors import Cancelled, TargetError, is_out_of_memory
+from cnnwidgets.core.errors import TargetError
 from cnnwidgets.core.network import Network
 from cnnwidgets.incremental.layer_call import calls_of
 from cnnwidgets.outputs.readout import current, reading
 from cnnwidgets.outputs.targets import Chosen, resolve
+from cnnwidgets.running.batches_of_one import may_be_the_batch
 from cnnwidgets.running.forward import run
 from cnnwidgets.tracing.layouts.layouts import Layout, Layouts
 from cnnwidgets.tracing.layouts.plain_pass import PlainPass
 from cnnwidgets.tracing.layouts.rules import is_attention
 
 from .forward_pass import Question
+from .layer_notes import rank
 from .layer_outputs import Output, WatchedCall
 from .memory import part_of
-from .which_call import rank
 
 Choice = tuple[str | None, int | None]
 """A layer, or None if none has maps or that cannot be told yet; and which of its calls."""
@@ -147,10 +148,8 @@ def _moves(question: Question, call: WatchedCall, score: torch.Tensor, target: C
         with torch.no_grad(), calls_of(network.base, layer, question.functions, changed):
             outputs = run(question.model, question.images[:1].clone())
             moved = resolve(target, outputs, score=question.score, batch=1)[0]
-    except Cancelled:
-        raise
     except Exception as error:
-        if is_out_of_memory(error):
+        if not may_be_the_batch(error):
             raise
         return True  # the model cannot do without what it returned
     return not torch.equal(moved, score.detach())

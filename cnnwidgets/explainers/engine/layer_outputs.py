@@ -21,7 +21,7 @@ from cnnwidgets.tracing.layouts.layouts import Layout, Layouts
 from cnnwidgets.tracing.layouts.plain_pass import PlainPass
 from cnnwidgets.tracing.pathway import Pathway
 
-from .which_call import rank
+from .layer_notes import rank
 
 NO_TENSOR = Layout(())
 """Of an output that holds no tensor."""
@@ -100,7 +100,7 @@ class Watch:
 
     Args:
         slot: in which slot a call is kept, None: in none. A later call takes the slot of an earlier one, unless both
-            are of one layer and the earlier is rather to be explained (:func:`~.which_call.rank`).
+            are of one layer and the earlier is rather to be explained (:func:`~.layer_notes.rank`).
         copies: whether an output's maps are copied as the layer returns.
         only: the layer to watch alone, which costs next to nothing; ``spatial`` then knows of it only.
         plain: reads the layouts as the pass goes, in place of ``layouts``.

@@ -19,11 +19,10 @@ from cnnwidgets.tracing.placement import Placement
 from .default_layer import Choice, considered, default_layer, inside_attention, left_out, reacts
 from .forward_pass import ForwardPass, Functions, Question
 from .gradients import differentiate
-from .layer_notes import layout_notes, map_notes, no_gradient, no_maps, placement_notes, refusal
+from .layer_notes import call_notes, layout_notes, map_notes, no_gradient, no_maps, placement_notes, preferred, refusal
 from .layer_outputs import Watch, WatchedCall
 from .relu_rules import Rule
 from .values import COMPLEX, precise, range_notes, real_channels
-from .which_call import call_notes, preferred
 
 
 @dataclass(eq=False)
@@ -171,7 +170,7 @@ def _by_default(question: Question, rule: Rule) -> tuple[ForwardPass, WatchedCal
         layer_call = calls.get(True) or calls.get(False)
         scores, _ = forward_pass.resolved
         if layer_call is None:
-            raise NotSpatial(no_maps(forward_pass.watch))
+            raise NotSpatial(no_maps(forward_pass.watch.layouts))
         layouts = forward_pass.watch.layouts[layer_call.name]
         index = preferred(layouts, several=layer_call.output.layout.mapped)
         if index == layer_call.index and (not torch.is_grad_enabled() or reacts(layer_call.output, scores[:1])):

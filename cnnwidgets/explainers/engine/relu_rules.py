@@ -16,12 +16,10 @@ from typing import Any, Literal, get_args
 import torch
 from torch import nn
 from torch.autograd.function import BackwardCFunction
-from torch.autograd.graph import Node
+from torch.autograd.graph import Node, get_gradient_edge
 from torch.overrides import TorchFunctionMode
 
 from cnnwidgets.core.errors import CnnWidgetsError
-
-from .score_graph import nodes_behind
 
 Rule = Literal["plain", "guided", "rectified"]
 
@@ -184,6 +182,21 @@ def _is_zero(bound: Any) -> bool:
     if isinstance(bound, torch.Tensor):
         return not bool(bound.any())
     return bound is not None and bound == 0
+
+
+def nodes_behind(scores: torch.Tensor) -> Iterator[Node]:
+    """All nodes of the graph that ends in ``scores``, from there on."""
+    if not scores.requires_grad:
+        return
+    last = get_gradient_edge(scores).node
+    visited, pending = {last}, [last]
+    while pending:
+        node = pending.pop()
+        yield node
+        for earlier, _ in node.next_functions:
+            if earlier is not None and earlier not in visited:
+                visited.add(earlier)
+                pending.append(earlier)
 
 
 def _node_kind(node: Node) -> str:
