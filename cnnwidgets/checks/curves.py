@@ -14,7 +14,7 @@ from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.engine.inputs import checked
-from cnnwidgets.explainers.engine.memory import Chunks, batch_size, estimated_batch
+from cnnwidgets.explainers.engine.memory import Chunks, estimated_batch
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.readout import Readout, reading, readout_of
@@ -228,7 +228,7 @@ class _Sweep:
         inner = [(order, kind, step) for order in range(1 + repeats) for step in range(1, steps) for kind in (0, 1)]
         self.edits = [(0, 0, steps), (0, 1, 0), *inner]
         self._measured = 0
-        self._chunks = Chunks(batch_size(batch, estimated_batch(images[0], len(self.edits))))
+        self._chunks = Chunks(estimated_batch(images[0], len(self.edits)), batch)
 
     def measure(self, index: int) -> Iterator[int]:
         """Answer all edits of image ``index``; yields how many were answered."""

@@ -17,7 +17,7 @@ from cnnwidgets.tracing.layouts.token_layout import Tokens
 from .attribution import Attribution
 from .engine.channels import ChannelSweep
 from .engine.inputs import which_images
-from .engine.memory import Chunks, batch_size, estimated_batch
+from .engine.memory import Chunks, estimated_batch
 from .engine.one_layer import LayerPass, one_layer
 from .engine.values import COMPLEX
 from .registry import register
@@ -86,8 +86,7 @@ def ablation_cam(
             "another layer, or grad_cam."
         )
     numbers = _NUMBERS_CPU if layer_pass.maps.device.type == "cpu" else _NUMBERS_GPU
-    estimate = max(1, min(_MOST, numbers // layer_pass.maps[0].numel()))
-    chunks = Chunks(batch_size(batch, estimate))
+    chunks = Chunks(max(1, min(_MOST, numbers // layer_pass.maps[0].numel())), batch)
     return _Ablations(model, images, layer_pass, channels, chunks).run(progress)
 
 

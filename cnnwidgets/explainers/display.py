@@ -26,13 +26,10 @@ def png(heatmaps: torch.Tensor, *, signed: bool) -> bytes:
     from PIL import Image
 
     tiles = [_resized(map_colours(heatmap, signed=signed)) for heatmap in heatmaps[:_MOST].numpy()]
-    height = max((tile.height for tile in tiles), default=1)
-    width = max(sum(tile.width + _GAP for tile in tiles) - _GAP, 1)
-    sheet = Image.new("RGB", (width, height), "white")
-    left = 0
-    for tile in tiles:
-        sheet.paste(tile, (left, 0))
-        left += tile.width + _GAP
+    width, height = tiles[0].size if tiles else (1, 1)
+    sheet = Image.new("RGB", (max(len(tiles), 1) * (width + _GAP) - _GAP, height), "white")
+    for index, tile in enumerate(tiles):
+        sheet.paste(tile, (index * (width + _GAP), 0))
     stream = io.BytesIO()
     sheet.save(stream, "png")
     return stream.getvalue()

@@ -16,7 +16,7 @@ from cnnwidgets.tracing.placement import Placement, enlarged
 from .attribution import Attribution
 from .engine.channels import ChannelSweep
 from .engine.inputs import which_images
-from .engine.memory import Chunks, batch_size, estimated_batch
+from .engine.memory import Chunks, estimated_batch
 from .engine.one_layer import LayerPass, one_layer
 from .registry import register
 
@@ -78,7 +78,7 @@ def score_cam(
         tensor([[[1.5000, 1.5000]]])
     """
     layer_pass = one_layer(model, images, target, layer, call, score, tokens, gradient=False)
-    chunks = Chunks(batch_size(batch, estimated_batch(images[0], layer_pass.maps.shape[1])))
+    chunks = Chunks(estimated_batch(images[0], layer_pass.maps.shape[1]), batch)
     return _Masked(model, images, layer_pass, channels, chunks).run(progress)
 
 

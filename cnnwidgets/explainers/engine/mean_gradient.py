@@ -13,7 +13,7 @@ from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.outputs.targets import Chosen
 
 from .gradients import input_gradient
-from .memory import Chunks, batch_size, estimated_batch
+from .memory import Chunks, estimated_batch
 from .values import precise
 
 Variant = Callable[[int, int], torch.Tensor]
@@ -46,7 +46,7 @@ def mean_gradient(
     Returns:
         (N, C, H, W), in at least float32.
     """
-    chunks = Chunks(batch_size(batch, estimated_batch(images[0], len(weights))))
+    chunks = Chunks(estimated_batch(images[0], len(weights)), batch)
     sums = torch.full_like(precise(images), torch.nan)
     counted = torch.zeros(len(images), 1, 1, 1, dtype=torch.float64, device=images.device)
     # Spread over the whole range from the beginning, so that the mean so far says something about the mean.
