@@ -25,8 +25,6 @@ def importance(values: torch.Tensor, size: tuple[int, int], placement: Placement
     if placement is not None and not placement.is_everywhere:
         stretched = placement.on(finite[:, 0], size, outside=-torch.inf)
         lost = placement.on(broken.float(), size) > 0
-    elif finite.shape[2:] == size:
-        stretched, lost = finite[:, 0], broken
     else:
         stretched = functional.interpolate(finite, size, mode="bilinear", align_corners=False)[:, 0]
         lost = functional.interpolate(broken[:, None].float(), size, mode="nearest")[:, 0] > 0

@@ -87,8 +87,8 @@ def left_out(layouts: Layouts, name: str | None) -> Iterator[str]:
     """That later layers than ``name``, the one by default, hold maps which cannot be laid over the image."""
     calls = list((layouts.calls or {}).items())
     before = next((at for at, ((layer, _), _) in enumerate(calls) if layer == name), len(calls))
-    moved = [(layer, layout) for (layer, _), layout in calls[before + 1 :] if "shifted" in (layout.why_not or "")]
-    moved = [(layer, layout) for layer, layout in moved if len(layout.shape) == 4]
+    later = [(layer, layout) for (layer, _), layout in calls[before + 1 :] if len(layout.shape) == 4]
+    moved = [(layer, layout) for layer, layout in later if "shifted" in (layout.why_not or "")]
     if moved:
         layer, layout = moved[-1]
         more = f" and {len(moved) - 1} before it" if len(moved) > 1 else ""

@@ -121,9 +121,6 @@ def which_images(affected: torch.Tensor) -> str:
 
 
 def _counted(values: torch.Tensor) -> str:
-    parts = []
-    for word, mask in (("NaN", values.isnan()), ("infinite", values.isinf())):
-        count = int(mask.sum())
-        if count:
-            parts.append(f"{count} {word} {'value' if count == 1 else 'values'}")
+    counts = {"NaN": int(values.isnan().sum()), "infinite": int(values.isinf().sum())}
+    parts = (f"{count} {word} {'value' if count == 1 else 'values'}" for word, count in counts.items() if count)
     return " and ".join(parts)

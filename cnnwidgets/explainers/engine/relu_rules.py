@@ -67,8 +67,8 @@ class Guidance:
         self.rule = rule
         self.missed = 0
         """How many ReLUs were computed where no graph is recorded, so far."""
-        self._acted = self._scripted = 0
-        self._plain, self._custom = Counter[str](), Counter[str]()
+        self._acted = 0
+        self._plain, self._custom, self._scripted = Counter[str](), Counter[str](), Counter[str]()
         self._missed_at: dict[int, int] = {}
 
     @contextmanager
@@ -115,8 +115,9 @@ class Guidance:
         if self._custom:
             yield f"custom autograd functions left plain: {_listed(self._custom)}"
         if self._scripted:
-            parts = "part was" if self._scripted == 1 else "parts were"
-            yield f"{self._scripted} scripted {parts} left plain: what runs inside cannot be seen"
+            parts = self._scripted.total()
+            were = "part was" if parts == 1 else "parts were"
+            yield f"{parts} scripted {were} left plain: what runs inside cannot be seen"
         if not (self._acted or self._plain or self._custom or self._scripted):
             yield f"the gradient passes no activation on its way to {source}: {self.rule} is the same as plain"
 
@@ -129,7 +130,7 @@ class Guidance:
         if isinstance(node, BackwardCFunction):
             return lambda *_: self._custom.update([name.removesuffix("Backward")])
         if "DifferentiableGraphBackward" in name:
-            return self._pass_scripted
+            return lambda *_: self._scripted.update([name])
         activation = _PLAIN.get(_node_kind(node))
         return None if activation is None else lambda *_: self._plain.update([activation])
 
@@ -146,9 +147,6 @@ class Guidance:
             if relu.open_at_zero:  # clamp lets the gradient through where its input is 0, relu does not
                 result = result.where(getattr(node, relu.saved) > 0, 0)
         return (*arriving[: relu.position], result, *arriving[relu.position + 1 :])
-
-    def _pass_scripted(self, *_: Any) -> None:
-        self._scripted += 1
 
 
 @dataclass(frozen=True)
