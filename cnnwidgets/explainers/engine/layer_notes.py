@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 
@@ -112,7 +112,7 @@ def refusal(name: str, layout: Layout, spatial: Iterable[str]) -> str:
     return f"{message} The last layer that returns maps is {others[-1]!r}." if others else message
 
 
-def no_maps(layouts: Mapping[str, Sequence[Layout]]) -> str:
+def no_maps(layouts: dict[str, list[Layout]]) -> str:
     """The message where no layer can be explained, by what the calls of each returned."""
     last = {name: of_it[-1] for name, of_it in reversed(layouts.items())}
     for name, layout in last.items():
