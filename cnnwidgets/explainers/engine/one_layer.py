@@ -41,7 +41,8 @@ class LayerPass:
         functions: the model's function layers, where they were looked for.
         form: how the layer's output holds the maps, if not as they are.
         placement: where the maps lie in the images; None if that is not known.
-        notes: which call this is, where its maps lie, what the backward rule did not reach, and how sure all that is.
+        whereabouts: notes on which call this is, and where in the images its maps lie.
+        notes: what the rule for the backward pass did not reach, and whether the layer may be no maps.
     """
 
     name: str
@@ -55,12 +56,13 @@ class LayerPass:
     functions: Functions
     form: AnyForm | None
     placement: Placement | None
+    whereabouts: tuple[str, ...]
     notes: tuple[str, ...]
 
     def attribution(self, values: torch.Tensor, method: str, *notes: str) -> Attribution:
         """``values`` (N, h, w) as the result of ``method``, with what there is to say about them."""
         any_gradient = self.gradient.numel() == 0 or bool(self.gradient.any())
-        all_notes = (*self.notes, *map_notes(values, any_gradient), *notes, *range_notes(values))
+        all_notes = (*self.whereabouts, *map_notes(values, any_gradient), *notes, *self.notes, *range_notes(values))
         values, scores = values.detach().float().cpu(), self.scores.float().cpu()
         return Attribution(values, method, self.target, self.name, scores, all_notes, self.placement)
 
@@ -214,10 +216,8 @@ def _answer(question: Question, forward_pass: ForwardPass, layer_call: WatchedCa
     if gradient:
         with forward_pass.guidance.backward(scores):
             slope = _gradient(layer_call, scores)
+    calls = forward_pass.watch.layouts[name]
     notes = (
-        *call_notes(name, layer_call.index, forward_pass.watch.layouts[name]),
-        *placement_notes(output.layout),
-        *question.drift,
         *((COMPLEX,) if maps.is_complex() else ()),
         *forward_pass.guidance.notes(layer_call, f"layer {name!r}"),
         *layout_notes(name, output.layout, layouts),
@@ -236,6 +236,7 @@ def _answer(question: Question, forward_pass: ForwardPass, layer_call: WatchedCa
         functions=question.functions,
         form=output.layout.form,
         placement=output.layout.placement,
+        whereabouts=(*call_notes(name, layer_call.index, calls), *placement_notes(output.layout), *question.drift),
         notes=notes,
     )
 

@@ -79,7 +79,8 @@ class Covering:
 
     def in_strides(self, stride: Pair) -> torch.Tensor:
         """(rows, cols, 2) float64: where each place is."""
-        return torch.cartesian_prod(self._tops / stride[0], self._lefts / stride[1]).double().view(*self.shape, 2)
+        down, across = self._tops.double() / stride[0], self._lefts.double() / stride[1]
+        return torch.cartesian_prod(down, across).view(*self.shape, 2)
 
     def missed(self) -> int:
         """How many pixels no place covers."""

@@ -91,7 +91,7 @@ class Sweep:
         has_classes = not callable(self._target) and math.prod(count) * self._classes <= _MOST_KEPT
         self._table = Table(
             covering=plan.covering,
-            scores=torch.full((*count, self._classes if has_classes else 1), torch.nan),
+            scores=torch.full((*count, self._classes if has_classes else 1), torch.nan, dtype=torch.float32),
             predicted=torch.full(count, -1),
             base=torch.empty(0),
             known=torch.zeros(count, dtype=torch.bool),
