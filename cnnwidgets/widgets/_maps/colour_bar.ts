@@ -1,7 +1,7 @@
 /** A strip of colours with the numbers that its ends and its middle stand for. */
 import { h } from "../_shared/dom";
 import { gradient } from "./colormaps";
-import type { Colouring } from "./colourise";
+import type { Colouring } from "./paint";
 import { barLabels } from "./scale";
 
 export interface BarScale extends Pick<Colouring, "limit" | "sign" | "name"> {

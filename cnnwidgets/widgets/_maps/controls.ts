@@ -4,7 +4,7 @@ import { type Choice, Segmented } from "../_shared/segmented";
 import { Slider } from "../_shared/slider";
 import type { Link } from "../_shared/view";
 import { type ColormapName, DIVERGING, isColormap, SEQUENTIAL } from "./colormaps";
-import type { ColouringState, Sign } from "./state";
+import type { ColouringState, Sign } from "./scale";
 
 /** What changes how maps are coloured. */
 export const COLOURING = ["sign", "clip", "opacity", "colormap", "diverging"] as const;

@@ -1,5 +1,5 @@
 /** A page for Save, made in the browser: titles, pictures, colour bars and sentences on white, from top to bottom. */
-import { contextOf } from "../_shared/canvas";
+import { contextOf } from "../_shared/dom";
 import { type ColormapName, table } from "./colormaps";
 
 export const MARGIN = 24;

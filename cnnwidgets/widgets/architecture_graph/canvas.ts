@@ -14,9 +14,8 @@ import {
   scrollTo,
   startZoom,
 } from "./geometry";
-import { drawItem, type Fonts, stick } from "./nodes";
+import { drawItem, type Fonts, measurer, stick } from "./nodes";
 import type { Drawing, Item } from "./state";
-import { measurer } from "./text";
 
 /** Under this zoom text is left out: it would be 5 px high. */
 const FAR = 0.45;

@@ -1,8 +1,7 @@
 /** One item of the drawing as SVG. */
-import { s } from "../_shared/dom";
+import { h, s } from "../_shared/dom";
 import { shape } from "../_shared/format";
 import type { Item } from "./state";
-import { cut, cutName, type Measure } from "./text";
 
 export interface Fonts {
   title: Measure;
@@ -122,4 +121,79 @@ function drawJoin(item: Item, far: boolean): SVGGElement {
   root.append(path ? s("path", { d: path }) : s("text", { x, y: y + 4 }, item.title));
   if (item.detail) root.append(s("text", { class: "cnnw-ag-after", x: item.w + 5, y: y + 4 }, item.detail));
   return root;
+}
+
+export type Measure = (text: string) => number;
+
+/** A dotted name without its first parts, "…2.conv1", since its end tells layers apart. */
+export function cutName(name: string, room: number, measure: Measure): string {
+  if (measure(name) <= room) return name;
+  for (let dot = name.indexOf("."); dot >= 0; dot = name.indexOf(".", dot + 1)) {
+    const rest = `…${name.slice(dot + 1)}`;
+    if (measure(rest) <= room) return rest;
+  }
+  const last = [...name.slice(name.lastIndexOf(".") + 1)];
+  return longest(last.length, (length) => `…${last.slice(last.length - length).join("")}`, room, measure);
+}
+
+/** `text` without its end. */
+export function cut(text: string, room: number, measure: Measure): string {
+  if (measure(text) <= room) return text;
+  const letters = [...text];
+  return longest(letters.length, (length) => `${letters.slice(0, length).join("").trimEnd()}…`, room, measure);
+}
+
+function longest(most: number, shortened: (length: number) => string, room: number, measure: Measure): string {
+  let low = 0;
+  let high = Math.min(most, 200);
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (measure(shortened(middle)) <= room) low = middle;
+    else high = middle - 1;
+  }
+  return low > 0 || measure("…") <= room ? shortened(low) : "";
+}
+
+/** Widths as the browser draws them, each asked for once. */
+export function measurer(font: string): Measure {
+  const context = document.createElement("canvas").getContext("2d");
+  if (!context) return (text) => text.length * 7;
+  context.font = font;
+  const widths = new Map<string, number>();
+  return (text) => {
+    let width = widths.get(text);
+    if (width === undefined) {
+      // 500 letters never fit: no need to know by how much
+      width = text.length > 400 ? Number.POSITIVE_INFINITY : context.measureText(text).width;
+      if (widths.size > 20_000) widths.clear();
+      widths.set(text, width);
+    }
+    return width;
+  };
+}
+
+const NAMES = [
+  ["conv", "convolution"],
+  ["norm", "norm"],
+  ["activation", "activation"],
+  ["pool", "pooling"],
+  ["linear", "linear"],
+  ["attention", "attention"],
+  ["other", "other"],
+] as const;
+
+/** The kinds among `items`, in a fixed order. */
+export function kindsOf(items: readonly Item[]): (typeof NAMES)[number][] {
+  const present = new Set(
+    items.filter((item) => !item.open && item.kind !== "join").map((item) => colourStyle(item.kind)),
+  );
+  return NAMES.filter(([kind]) => present.has(colourStyle(kind)));
+}
+
+export function drawLegend(legend: HTMLElement, items: readonly Item[]): void {
+  legend.replaceChildren(
+    ...kindsOf(items).map(([kind, name]) =>
+      h("li", { class: "cnnw-line" }, h("i", { style: colourStyle(kind), "aria-hidden": "true" }), name),
+    ),
+  );
 }

@@ -1,5 +1,5 @@
 /** What Python sends: small state in traits, the drawing as one message. */
-import type { BaseState } from "../_shared/model";
+import type { BaseState } from "../_shared/view";
 
 export interface GraphState extends BaseState {
   /** Dotted name of the selected layer or container; empty for none. */

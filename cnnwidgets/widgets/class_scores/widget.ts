@@ -1,9 +1,7 @@
 /** "What did it say?": a search over the classes, and the rows of the bars for keyboard and screen reader. */
 import { h, menu } from "../_shared/dom";
-import type { BaseState } from "../_shared/model";
-import { entry, type Link, RootView } from "../_shared/view";
-import { rawName, rowAt } from "./rows";
-import { ClassSearch } from "./search";
+import { type BaseState, entry, type Link, RootView } from "../_shared/view";
+import { ClassSearch, rawName, rowAt } from "./search";
 import "../_shared/bqplot.css";
 import "./widget.css";
 

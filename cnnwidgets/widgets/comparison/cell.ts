@@ -1,17 +1,13 @@
 /** One cell: the photograph with a map over it, its range, what to know of it; or why there is none. */
-
 import { type ColormapName, gradient } from "../_maps/colormaps";
-import { heatImage } from "../_maps/colourise";
 import { type Heat, heatOf, viewOf } from "../_maps/heat";
+import { heatImage } from "../_maps/paint";
 import { paintSize, type Size } from "../_maps/resample";
-import { barLabels } from "../_maps/scale";
-import type { Sign } from "../_maps/state";
-import { contextOf, putImage } from "../_shared/canvas";
-import type { Data } from "../_shared/channel";
-import { changes, h, setText } from "../_shared/dom";
+import { barLabels, type Sign } from "../_maps/scale";
+import { changes, contextOf, h, putImage, setText } from "../_shared/dom";
 import { number } from "../_shared/format";
-import type { ScaledMap, SharedScale } from "./scales";
-import type { CellContent } from "./state";
+import type { Data } from "../_shared/view";
+import type { CellContent, ScaledMap, SharedScale } from "./scales";
 
 /** What Python said of a cell. */
 export interface CellResult {

@@ -2,8 +2,7 @@
 import { ColourBar } from "../_maps/colour_bar";
 import { h } from "../_shared/dom";
 import { type CellLook, CellView, type ShownCell } from "./cell";
-import { allSame, unitsOf } from "./scales";
-import type { Cells, GridContent, Mode } from "./state";
+import { allSame, type Cells, type GridContent, type Mode, unitsOf } from "./scales";
 
 const SAME = "The same map in every column.";
 

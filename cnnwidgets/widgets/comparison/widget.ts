@@ -1,19 +1,47 @@
 /** "Compare": a grid of maps over one photograph, and what to put in it. */
-import { COLOURING, colourMapOf } from "../_maps/controls";
+import {
+  COLOURING,
+  ColourMenu,
+  clipSlider,
+  colourMapOf,
+  opacitySlider,
+  signChoices,
+  signControl,
+} from "../_maps/controls";
 import { photoCanvas, photoOf } from "../_maps/photo";
 import type { Size } from "../_maps/resample";
-import { everyFrame, h, setText } from "../_shared/dom";
-import type { Png } from "../_shared/png";
-import { fileName, titleOf } from "../_shared/title";
+import { everyFrame, h, menu, setText } from "../_shared/dom";
+import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
 import { entry, type Link, RootView } from "../_shared/view";
 import { type CellLook, type CellResult, cellResultOf, type ShownCell, scaledMapOf } from "./cell";
 import { Choices } from "./choices";
 import { GridView } from "./grid";
-import { looks } from "./looks";
 import { gridSheet } from "./save";
-import { type Remark, scalesOf, wordsOf } from "./scales";
-import type { ComparisonState, GridContent } from "./state";
+import { type ComparisonState, type GridContent, type Mode, type Remark, scalesOf, wordsOf } from "./scales";
 import "./widget.css";
+
+const MODES = [
+  ["method", "Scale per method"],
+  ["own", "Scale per map"],
+  ["all", "One scale for all"],
+] as const;
+const CLIP = "Percent of an input gradient's places, the largest, that all get the largest colour";
+const POSITIVE = { label: "Positive", title: "Evidence for the class; of an input gradient its magnitude" };
+
+export function looks(link: Link<ComparisonState>, sheet: () => Png): HTMLElement {
+  const sign = signControl(link);
+  const scale = menu("Scale", MODES, link.get("scale"), (value) => link.set("scale", value as Mode));
+  const colours = new ColourMenu(link);
+  const save = new SaveButton(sheet, "Save the grid with its headings and scales as PNG");
+  const line = h("div", { class: "cnnw-row" }, scale, colours.element, save.element);
+  const sliders = [opacitySlider(link), clipSlider(link, CLIP)].map(({ element }) => element);
+  link.watch(["sign", "scale", "colormap", "diverging"], () => {
+    sign.update(signChoices(POSITIVE), link.get("sign"));
+    scale.value = link.get("scale");
+    colours.update(link.get("sign"));
+  });
+  return h("div", { class: "cnnw-stack cnnw-cmp-looks" }, sign.element, ...sliders, line);
+}
 
 const LOOKS = [...COLOURING, "scale", "busy", "methods"] as const;
 

@@ -1,17 +1,54 @@
 /** The panel of the selected channel. */
 import { gradient } from "../_maps/colormaps";
+import { MARGIN, Sheet } from "../_maps/sheet";
 import { button, checkbox, h } from "../_shared/dom";
 import { number, percent } from "../_shared/format";
-import { type Png, SaveButton } from "../_shared/png";
-import { titleOf } from "../_shared/title";
+import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
 import { type Link, View } from "../_shared/view";
 import { chart } from "./chart";
-import type { LargeLook } from "./large";
-import { LargeStage } from "./large_stage";
+import { type LargeLook, LargeStage } from "./large";
 import { span } from "./maps";
-import { mapFileName, mapSheet, subject } from "./save";
-import type { FeatureMapsState } from "./state";
-import type { MapsView } from "./view";
+import type { FeatureMapsState, MapsView } from "./view";
+
+export interface MapPicture {
+  map: HTMLCanvasElement;
+  view: MapsView;
+  channel: number;
+  title: string[];
+  /** Whether the network runs without this map. */
+  off: boolean;
+}
+
+/** "Map 17 of layer4" */
+export function subject(layer: string, channel: number): string {
+  return layer ? `Map ${channel} of ${layer}` : `Map ${channel}`;
+}
+
+export function mapSheet({ map, view, channel, title, off }: MapPicture): HTMLCanvasElement {
+  const { maps } = view;
+  const of = (values: ArrayLike<number>) => number(values[channel] ?? Number.NaN);
+  const scale = view.scale === "map" ? "of this map" : "of the layer";
+  const range = `${of(maps.minimum)} to ${of(maps.maximum)}, mean ${of(maps.mean)}, ${maps.height} × ${maps.width}`;
+  const [low, high] = span(maps, channel, view.scale, view.colormap);
+  const sheet = new Sheet(Math.max(map.width, 360));
+  sheet.heading(title);
+  sheet.add(map.height + 16, (top) => sheet.context.drawImage(map, MARGIN, top));
+  sheet.bar(view.colormap, [number(low), "", number(high)]);
+  sheet.text(`Scale ${scale}; the map: ${range}`);
+  for (const note of maps.notes) sheet.text(`⚠ ${note}`);
+  if (off) sheet.text("⚠ This map is switched off: the scores are those of the network without it.");
+  return sheet.finish();
+}
+
+/** `layer-channel.png`, then photograph and network, with what a file system may refuse replaced. */
+export function mapFileName(layer: string, channel: number, about: readonly string[] = []): string {
+  const safe = layer
+    .replace(/[^\p{L}\p{N}._-]+/gu, "_")
+    .replace(/^\.+/u, "")
+    .slice(0, about.length > 0 ? 60 : 100);
+  const rest = about.length > 0 ? `-${fileName(...about).slice(0, -".png".length)}` : "";
+  return `${safe || "maps"}-${channel}${rest}.png`;
+}
 
 /** Switches a channel off or on. */
 export function switchChannel(link: Link<FeatureMapsState>, channel: number, off: boolean): void {

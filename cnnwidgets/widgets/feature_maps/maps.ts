@@ -1,9 +1,8 @@
 /** One layer's maps as they came from Python, and what their colours span. */
-
 import { DIVERGING } from "../_maps/colormaps";
-import { type Extent, extentOf } from "../_maps/extent";
 import { TOP_LEVEL } from "../_maps/paint";
-import type { Data, Numbers } from "../_shared/channel";
+import { type Extent, extentOf } from "../_maps/resample";
+import type { Data, Numbers } from "../_shared/view";
 
 export interface Maps {
   id: number;

@@ -1,5 +1,4 @@
-import type { Method, Sign } from "../_maps/state";
-import type { BaseState } from "../_shared/model";
+import type { ColouringState, Method } from "../_maps/scale";
 import type { Mark } from "./boxes";
 
 export interface Note {
@@ -8,12 +7,7 @@ export interface Note {
 }
 
 /** The synced traits of HeatmapOverlay; widget.py says what each means. */
-export interface OverlayState extends BaseState {
-  opacity: number;
-  colormap: string;
-  diverging: string;
-  sign: Sign;
-  clip: number;
+export interface OverlayState extends ColouringState {
   rgb: boolean;
   smooth: boolean;
   caption: string;

@@ -1,11 +1,9 @@
 /** "Check this map": the button, the progress, the maps and what they mean. */
-import type { Data } from "../_shared/channel";
+
 import { button, h } from "../_shared/dom";
 import { Progress } from "../_shared/progress";
-import { entry, type Link, RootView } from "../_shared/view";
-import { numbers } from "./numbers";
-import type { MapCheckState, MapsContent } from "./state";
-import { strip } from "./strip";
+import { type Data, entry, type Link, RootView } from "../_shared/view";
+import { type MapCheckState, type MapsContent, numbers, strip } from "./strip";
 import "../_shared/bqplot.css";
 import "./widget.css";
 

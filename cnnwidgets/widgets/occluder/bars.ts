@@ -1,7 +1,6 @@
 /** The scores of a few classes: a bar for now, a thin mark for before. */
 import { h } from "../_shared/dom";
-import type { ScoreRow, Scores } from "./state";
-import { changeText, valueText } from "./words";
+import { changeText, type ScoreRow, type Scores, valueText } from "./state";
 
 /** Where a score lies between the ends of its track, 0 to 1. */
 export function shareOf(value: number | null, scores: Scores): number {

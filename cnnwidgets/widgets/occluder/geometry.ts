@@ -1,5 +1,6 @@
 /** Patches on a picture: where they may be, which one is hit, how they grow; and the places of a sweep. */
 import type { Size } from "../_maps/resample";
+import { s } from "../_shared/dom";
 import type { Patch } from "./state";
 
 function between(value: number, least: number, most: number): number {
@@ -97,4 +98,12 @@ export function nearestPlace(begins: ArrayLike<number>, patch: number, side: num
     places[pixel] = nearest;
   }
   return places;
+}
+
+export function patchOutline(
+  { left, top, width, height }: Patch,
+  kind: "is-selected" | "is-other" | "is-ghost",
+): SVGRectElement[] {
+  const box = { x: left, y: top, width, height };
+  return ["dark", "light"].map((tone) => s("rect", { ...box, class: `oc-line is-${tone} ${kind}` }));
 }

@@ -1,8 +1,8 @@
 /** What the colours of a sweep's map stand for. */
 import { gradient } from "../_maps/colormaps";
 import { h } from "../_shared/dom";
+import { hardlyMoves, placesText, signedText } from "./state";
 import { type ClassCount, countsOf, largestDrop, type Swept } from "./swept";
-import { hardlyMoves, placesText, signedText } from "./words";
 
 /** So many classes have a line of their own. */
 export const LISTED_CLASSES = 9;

@@ -1,9 +1,8 @@
 /** What is seen as a PNG: the edited picture, the map of the sweep if there is one, and the words with them. */
 import { INK, MARGIN, Sheet } from "../_maps/sheet";
 import { dropLabels, LISTED_CLASSES } from "./legend";
-import type { Patch, Scores, SweepView } from "./state";
+import { fillText, type Patch, type Scores, type SweepView, spoken } from "./state";
 import { countsOf, madeOf, type Swept } from "./swept";
-import { fillText, spoken } from "./words";
 
 export interface OccluderPicture {
   /** Stands above: what is hidden from which class, photograph, network. */

@@ -2,11 +2,9 @@
 import { type Heat, heatOf } from "../_maps/heat";
 import { type Photo, photoOf } from "../_maps/photo";
 import type { Size } from "../_maps/resample";
-import type { Data } from "../_shared/channel";
 import { checkbox, everyFrame, h, setText } from "../_shared/dom";
-import { type Png, SaveButton } from "../_shared/png";
-import { fileName, titleOf } from "../_shared/title";
-import { entry, type Link, RootView } from "../_shared/view";
+import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
+import { type Data, entry, type Link, RootView } from "../_shared/view";
 import { Announcer } from "./announcer";
 import { ScoreBars } from "./bars";
 import { PatchControls } from "./controls";
@@ -15,10 +13,9 @@ import { centred } from "./geometry";
 import { Newest } from "./requests";
 import { occluderSheet } from "./save";
 import { PatchStage } from "./stage";
-import type { OccluderState, Patch, Scores } from "./state";
+import { changeText, nowText, type OccluderState, type Patch, rowOf, type Scores, spoken } from "./state";
 import { SweepPanel } from "./sweep";
 import { patchAt, readingAt, type Swept, scoresAt, sweptOf } from "./swept";
-import { changeText, nowText, rowOf, spoken } from "./words";
 import "./widget.css";
 
 const HINT =
