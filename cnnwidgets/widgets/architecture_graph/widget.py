@@ -12,15 +12,14 @@ from cnnwidgets.core.errors import CnnWidgetsError, LayerNotFound
 from cnnwidgets.widgets._base import CnnWidget
 from cnnwidgets.widgets._messages import command, text
 from cnnwidgets.widgets._still.publish import title
+from cnnwidgets.widgets.architecture_graph.structure.tree import JOIN, default_expanded, read_network, visible_graph
 
 from .drawing.block import Rectangle
 from .drawing.layout import SIGN, lay_out
 from .still import graph_still
 from .structure.content import node_content
 from .structure.fold import fold
-from .structure.network import JOIN, read_network
 from .structure.tree import ChainNode, ContainerGroup
-from .structure.view import default_expanded, visible_graph
 
 
 class ArchitectureGraph(CnnWidget, folder="architecture_graph"):

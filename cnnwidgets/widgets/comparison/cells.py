@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.widgets._maps.area_mean import area_mean
-from cnnwidgets.widgets._maps.arrays import DisplayedMap, Floats
+from cnnwidgets.widgets._maps.arrays import DisplayedMap, Floats, area_mean
 
 MOST = 320
 """The longest side, in places, of a cell's map."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnnwidgets.widgets._still import maps, parts
-from cnnwidgets.widgets._still.pushed import newest_push
+from cnnwidgets.widgets._still.publish import newest_push
 
 _MOST_ROWS, _MOST_COLUMNS = 5, 6
 _HOW = {"own": "each on its own scale", "method": "one scale a method", "all": "all on one scale"}

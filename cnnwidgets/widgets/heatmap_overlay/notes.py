@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.widgets._maps.methods import map_label
+from cnnwidgets.widgets._maps.pictures import map_label
 
 
 def note_of(note: str | Mapping[str, str]) -> dict[str, str]:

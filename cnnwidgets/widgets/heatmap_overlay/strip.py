@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.widgets._maps.area_mean import area_mean
-from cnnwidgets.widgets._maps.arrays import map_and_notes
+from cnnwidgets.widgets._maps.arrays import area_mean, map_and_notes
 
 MOST = 56
 """The longest side, in cells, of a map in the strip."""

@@ -9,7 +9,7 @@ from PIL import Image
 
 from cnnwidgets.widgets._still import parts
 from cnnwidgets.widgets._still.colours import NOT_FINITE, colour_table
-from cnnwidgets.widgets._still.pushed import newest_push
+from cnnwidgets.widgets._still.publish import newest_push
 
 from .arrays import BROKEN, TOP
 
