@@ -15,7 +15,6 @@ export function colourMapOf(link: Link<ColouringState>, sign: Sign): ColormapNam
   return isColormap(name) ? name : sign === "signed" ? "blue-red" : "inferno";
 }
 
-/** The menu of colour maps, which are others for signed maps. */
 export class ColourMenu {
   readonly element = h("span");
   #select: HTMLSelectElement | null = null;

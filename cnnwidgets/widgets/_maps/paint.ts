@@ -56,7 +56,6 @@ export function hatch(values: Uint8Array, width: number, pixels: Uint8ClampedArr
   }
 }
 
-/** RGBA pixels of RGB ones. */
 export function opaque(rgb: Uint8Array): Uint8ClampedArray<ArrayBuffer> {
   const pixels = new Uint8ClampedArray((rgb.length / 3) * 4).fill(255);
   for (let from = 0, to = 0; from < rgb.length; from += 3, to += 4) {

@@ -2,7 +2,6 @@
 import { number } from "../_shared/format";
 import type { BaseState } from "../_shared/view";
 
-/** Which part of a map is shown. */
 export type Sign = "positive" | "signed" | "negative";
 
 export type Method = [name: string, label: string, question: string, family?: string];

@@ -5,23 +5,11 @@ import "./save.css";
 
 export interface Png {
   canvas: HTMLCanvasElement;
-  /** Of the file. */
   name: string;
 }
 
 const READ = 8000; // ms that the outcome is told
-const BACKGROUND = 200; // ms; a page that is not seen draws no frames
-
-/** Until the reader sees what was changed. */
-function nextFrame(): Promise<void> {
-  return new Promise((resolve) => {
-    const late = setTimeout(resolve, BACKGROUND);
-    requestAnimationFrame(() => {
-      clearTimeout(late);
-      setTimeout(resolve);
-    });
-  });
-}
+const PAINTED = 40; // ms until the reader sees what was changed
 
 function encoded(canvas: HTMLCanvasElement): Promise<Blob> {
   return new Promise((resolve, reject) =>
@@ -80,7 +68,7 @@ export class SaveButton {
     this.#working = true;
     this.#say("");
     this.#update();
-    await nextFrame();
+    await new Promise((resolve) => setTimeout(resolve, PAINTED));
     try {
       const png = this.draw();
       if (png) {

@@ -11,15 +11,10 @@ export interface Model<State extends object> {
   send(content: unknown, callbacks?: unknown, buffers?: ArrayBuffer[]): void;
 }
 
-/** The traits every widget has. */
 export interface BaseState {
-  /** Something is being computed for this widget. */
   busy: boolean;
-  /** One sentence for the reader, empty when all is well. */
   error: string;
-  /** The reader's own lines and the cause behind `error`, or empty. */
   error_details: string;
-  /** Names for titles; empty where they are not known. */
   network: string;
   photograph: string;
 }
@@ -126,7 +121,6 @@ export class Link<State extends BaseState> {
     return this.model.get(name);
   }
 
-  /** Sets a trait and sends it to Python. */
   set<K extends keyof State & string>(name: K, value: State[K]): void {
     if (this.model.get(name) === value) return;
     this.model.set(name, value);
@@ -166,7 +160,6 @@ export class Link<State extends BaseState> {
     this.onClose(() => cancelAnimationFrame(frame));
   }
 
-  /** `element` says that something is being computed. */
   showBusy(element: HTMLElement): void {
     this.watch(["busy"], () => {
       element.ariaBusy = this.get("busy") ? "true" : null;
@@ -233,7 +226,7 @@ function openRoot(link: Link<BaseState>, el: HTMLElement, name: string): void {
     const alert = h(
       "div",
       { class: "cnnw-error", role: "alert" },
-      h("p", {}, message),
+      h("p", { class: "cnnw-wrap" }, message),
       details && h("details", {}, h("summary", {}, "Traceback"), h("pre", {}, details)),
       button("Dismiss", () => link.set("error", "")),
     );

@@ -12,7 +12,6 @@ from PIL import Image
 from .colours import painted
 
 Floats = npt.NDArray[np.float32]
-Places = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
 
 class MapScale(NamedTuple):
@@ -107,11 +106,24 @@ def resampled(
     Pixel centres are at i + ½; a pixel is NaN where its cell is not finite; beyond the map its edge is repeated.
     """
     spans = ((0.0, 1.0), (0.0, 1.0)) if extent is None else ((extent[0], extent[2]), (extent[1], extent[3]))
-    rows, columns = (
-        ((np.arange(n) + 0.5) / n - low) / (high - low) for n, (low, high) in zip(size, spans, strict=True)
-    )
-    inside = ((rows >= 0) & (rows < 1))[:, None] & ((columns >= 0) & (columns < 1))
-    return _sampled(values, (rows, columns), smooth=smooth), inside
+    shares = [((np.arange(n) + 0.5) / n - low) / (high - low) for n, (low, high) in zip(size, spans, strict=True)]
+    rows, columns = ((share >= 0) & (share < 1) for share in shares)
+    places = [share * cells for share, cells in zip(shares, values.shape, strict=True)]
+    homes = [np.clip(at.astype(int), 0, cells - 1) for at, cells in zip(places, values.shape, strict=True)]
+    nearest = values[np.ix_(*homes)]
+    if not smooth:
+        return nearest, rows[:, None] & columns
+    down, across = (_weights(at, cells) for at, cells in zip(places, values.shape, strict=True))
+    finite = np.isfinite(values)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = (down @ np.where(finite, values, 0) @ across.T) / (down @ finite @ across.T)
+    return np.where(np.isfinite(nearest), means, np.nan).astype(np.float32), rows[:, None] & columns
+
+
+def _weights(places: npt.NDArray[np.float64], cells: int) -> npt.NDArray[np.float64]:
+    """(n, cells): how much each cell counts at n places between the middles of cells."""
+    middles = np.clip(places - 0.5, 0, cells - 1)
+    return np.asarray(np.maximum(1 - np.abs(middles[:, None] - np.arange(cells)), 0))
 
 
 def photograph(pixels: npt.NDArray[np.uint8], side: int) -> Image.Image:
@@ -126,31 +138,6 @@ def size_within(shape: tuple[int, ...], side: int) -> tuple[int, int]:
     """(height, width) of ``shape``'s proportion whose longer side is ``side``."""
     factor = side / max(shape)
     return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
-
-
-def _sampled(values: Floats, places: Places, *, smooth: bool) -> Floats:
-    """``values`` at rows and columns in shares of the map, 0 to 1; beyond, those of its edge."""
-    rows, columns = (
-        np.clip((share * cells).astype(int), 0, cells - 1) for share, cells in zip(places, values.shape, strict=True)
-    )
-    nearest: Floats = values[rows[:, None], columns]
-    if not smooth:
-        return nearest
-    finite = np.isfinite(values)
-    sums, weights = (_bilinear(part, places) for part in (np.where(finite, values, 0), finite.astype(np.float32)))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(np.isfinite(nearest), sums / weights, np.nan).astype(np.float32)
-
-
-def _bilinear(values: Floats, places: Places) -> Floats:
-    for axis, shares in enumerate(places):
-        cells = values.shape[axis]
-        centres = np.clip(shares * cells - 0.5, 0, cells - 1)
-        low = np.floor(centres).astype(int)
-        part = (centres - low).reshape((-1, 1) if axis == 0 else (1, -1))
-        high = np.minimum(low + 1, cells - 1)
-        values = values.take(low, axis) * (1 - part) + values.take(high, axis) * part
-    return values
 
 
 def number(value: float) -> str:

@@ -24,7 +24,6 @@ export function contains(outer: Rect, inner: Rect): boolean {
   );
 }
 
-/** `rect` with `by` more on each side. */
 export function grown(rect: Rect, by: number): Rect {
   return { x: rect.x - by, y: rect.y - by, w: rect.w + 2 * by, h: rect.h + 2 * by };
 }
@@ -47,7 +46,6 @@ export function startZoom(width: number, available: number): number {
   return width > 0 && available > 0 ? Math.min(1, Math.max(READABLE, available / width)) : 1;
 }
 
-/** Fits everything. */
 export function fitZoom(width: number, height: number, availableWidth: number, availableHeight: number): number {
   if (width <= 0 || height <= 0) return 1;
   return Math.max(LEAST_ZOOM, Math.min(1, availableWidth / width, availableHeight / height));

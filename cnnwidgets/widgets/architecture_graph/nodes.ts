@@ -24,7 +24,6 @@ export function colourStyle(kind: string): string {
   return `--cnnw-ag-colour: var(--cnnw-${KINDS.includes(kind) ? kind : "other"})`;
 }
 
-/** What a screen reader says. */
 export function itemLabel(item: Item): string {
   if (item.kind === "join") return `${item.title} ${item.detail}`;
   const size = item.shape.length > 0 ? `, output ${item.shape.join(" × ")}` : "";

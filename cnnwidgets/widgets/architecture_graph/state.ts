@@ -2,9 +2,7 @@
 import type { BaseState } from "../_shared/view";
 
 export interface GraphState extends BaseState {
-  /** Dotted name of the selected layer or container; empty for none. */
   selected: string;
-  /** Names of the open groups. */
   expanded: string[];
 }
 
@@ -45,7 +43,6 @@ export interface Drawing {
   nodes: Item[];
   /** x1, y1, x2, y2, ... */
   lines: number[][];
-  /** Lines that run upwards. */
   back: number[][];
   width: number;
   height: number;

@@ -9,7 +9,6 @@ import { number } from "../_shared/format";
 import type { Data } from "../_shared/view";
 import type { CellContent, ScaledMap, SharedScale } from "./scales";
 
-/** What Python said of a cell. */
 export interface CellResult {
   heat: Heat | null;
   reason: string;

@@ -1,9 +1,6 @@
-/** The grid as a PNG: headings, maps, their ranges, the scales and what they allow. */
-import type { ColormapName } from "../_maps/colormaps";
-import type { Size } from "../_maps/resample";
-import { barLabels, type Sign } from "../_maps/scale";
+import { barLabels } from "../_maps/scale";
 import { MARGIN, Sheet, SOFT_INK } from "../_maps/sheet";
-import { rangeOf, type ShownCell } from "./cell";
+import { type CellLook, rangeOf, type ShownCell } from "./cell";
 import {
   type Cells,
   type GridContent,
@@ -20,10 +17,8 @@ export interface GridPicture {
   grid: GridContent;
   cells: Cells<ShownCell>;
   canvases: Cells<HTMLCanvasElement>;
-  size: Size;
+  look: CellLook;
   mode: Mode;
-  sign: Sign;
-  name: ColormapName;
   remarks: readonly Remark[];
 }
 
@@ -36,11 +31,11 @@ export function gridSheet(picture: GridPicture): HTMLCanvasElement {
 }
 
 class GridSheet extends Sheet {
-  /** Of a map. */
   readonly #height: number;
 
   constructor(private readonly picture: GridPicture) {
-    const { grid, size, mode, cells } = picture;
+    const { grid, mode, cells } = picture;
+    const { size } = picture.look;
     super(Math.max(grid.columns.length, 1) * (SIDE + GAP) - GAP, 15, LINE);
     this.#height = Math.round(Math.min(Math.max((SIDE * size[0]) / size[1], 60), 2 * SIDE));
     this.heading(picture.title);
@@ -100,8 +95,8 @@ class GridSheet extends Sheet {
   #bar(cells: readonly ShownCell[], x: number, top: number, width: number): void {
     const scale: SharedScale | undefined = cells.find((cell) => cell.scale)?.scale ?? undefined;
     if (!scale || scale.limit === 0) return;
-    const [low, , high] = barLabels(scale.limit, this.picture.sign, scale.clipped);
-    this.ramp(this.picture.name, [low, "", high], x, top, width, 9);
+    const [low, , high] = barLabels(scale.limit, this.picture.look.sign, scale.clipped);
+    this.ramp(this.picture.look.name, [low, "", high], x, top, width, 9);
     if (width <= SIDE && this.picture.grid.columns.length > 1) return;
     const unit = this.cut(unitsOf(cells.map(({ map }) => map)), width / 2);
     this.write(unit, x + width / 2, top + 9, { colour: SOFT_INK, align: "center" }, width / 2);

@@ -3,7 +3,6 @@ import { type HeatView, scaleFor } from "../_maps/heat";
 import type { ColouringState, Method } from "../_maps/scale";
 import type { ProgressState } from "../_shared/progress";
 
-/** Which maps share a scale. */
 export type Mode = "own" | "method" | "all";
 
 /** The synced traits of Comparison; widget.py says what each means. */
@@ -45,7 +44,6 @@ export interface CellContent {
 /** Something for each cell: row by row, one or one a column. */
 export type Cells<T> = readonly (readonly T[])[];
 
-/** A map that is present. */
 export interface ScaledMap {
   view: HeatView;
   /** Percent of its places that may lie past the end of a scale of its own. */
@@ -130,7 +128,6 @@ export function allSame(maps: readonly (ScaledMap | null)[]): boolean {
   );
 }
 
-/** The units of the maps, each once. */
 export function unitsOf(maps: readonly (ScaledMap | null)[]): string {
   return [...new Set(maps.map((map) => map?.unit ?? "").filter(Boolean))].join("; ");
 }

@@ -60,7 +60,12 @@ class ComparisonView extends RootView<ComparisonState> {
 
   constructor(link: Link<ComparisonState>, el: HTMLElement) {
     super(link, el);
-    const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Compare"), this.#caption);
+    const heading = h(
+      "h3",
+      { class: "cnnw-heading" },
+      h("span", { class: "cnnw-panel-name" }, "Compare"),
+      this.#caption,
+    );
     const parts = [new Choices(link).element, this.#looks, this.#view.element, this.#remarks, this.#empty];
     el.append(h("div", { class: "cnnw-stack cnnw-cmp-panel" }, heading, ...parts));
     link.onClose(this.#frame.cancel);
@@ -73,7 +78,6 @@ class ComparisonView extends RootView<ComparisonState> {
     link.watch(LOOKS, this.#frame.request);
   }
 
-  /** Waits for the cells of another grid. */
   #begin(grid: GridContent): void {
     this.#grid = grid;
     this.#results = grid.rows.map(({ single }) => (single ? [null] : grid.columns.map(() => null)));
@@ -146,9 +150,8 @@ class ComparisonView extends RootView<ComparisonState> {
     const grid = this.#grid;
     const title = titleOf(this.link.model, "Compare", grid.caption);
     const cells = this.#cells();
-    const { sign, name, size } = this.#look();
-    const parts = { grid, cells, canvases: this.#view.canvases(), remarks: this.#remarksOn(cells) };
-    const canvas = gridSheet({ title, ...parts, size, mode: this.link.get("scale"), sign, name });
+    const [look, mode, remarks] = [this.#look(), this.link.get("scale"), this.#remarksOn(cells)];
+    const canvas = gridSheet({ title, grid, cells, canvases: this.#view.canvases(), look, mode, remarks });
     return { canvas, name: fileName("compare", ...title.slice(1)) };
   }
 }

@@ -18,7 +18,7 @@ export function tooLarge(bytes: number): string {
 const LEAST = 60;
 
 /** Asks the browser, which knows what clips what; answers within a frame. */
-export function isOutOfSight(panel: HTMLElement): Promise<boolean> {
+function isOutOfSight(panel: HTMLElement): Promise<boolean> {
   return new Promise((resolve) => {
     const observer = new IntersectionObserver((entries) => {
       observer.disconnect();
@@ -30,7 +30,7 @@ export function isOutOfSight(panel: HTMLElement): Promise<boolean> {
 }
 
 /** Scrolls to `panel` and puts the focus there, for the keyboard and so that it is seen which one it is. */
-export function goTo(panel: HTMLElement): void {
+function goTo(panel: HTMLElement): void {
   panel.scrollIntoView({ block: panel.offsetHeight < innerHeight ? "nearest" : "start" });
   if (!panel.hasAttribute("tabindex")) {
     panel.tabIndex = -1;

@@ -31,7 +31,7 @@ export function binEdges(bin: number, low: number, high: number): [number, numbe
 
 const WIDTH = 306;
 const HEIGHT = 52;
-const SOFT = "fm-soft cnnw-small cnnw-soft";
+const SOFT = "cnnw-under cnnw-small cnnw-soft";
 
 export function chart(maps: Maps, channel: number): HTMLElement {
   const low = maps.minimum[channel] ?? Number.NaN;

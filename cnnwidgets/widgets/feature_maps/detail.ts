@@ -10,36 +10,6 @@ import { type LargeLook, LargeStage } from "./large";
 import { span } from "./maps";
 import type { FeatureMapsState, MapsView } from "./view";
 
-export interface MapPicture {
-  map: HTMLCanvasElement;
-  view: MapsView;
-  channel: number;
-  title: string[];
-  /** Whether the network runs without this map. */
-  off: boolean;
-}
-
-/** "Map 17 of layer4" */
-export function subject(layer: string, channel: number): string {
-  return layer ? `Map ${channel} of ${layer}` : `Map ${channel}`;
-}
-
-export function mapSheet({ map, view, channel, title, off }: MapPicture): HTMLCanvasElement {
-  const { maps } = view;
-  const of = (values: ArrayLike<number>) => number(values[channel] ?? Number.NaN);
-  const scale = view.scale === "map" ? "of this map" : "of the layer";
-  const range = `${of(maps.minimum)} to ${of(maps.maximum)}, mean ${of(maps.mean)}, ${maps.height} × ${maps.width}`;
-  const [low, high] = span(maps, channel, view.scale, view.colormap);
-  const sheet = new Sheet(Math.max(map.width, 360));
-  sheet.heading(title);
-  sheet.add(map.height + 16, (top) => sheet.context.drawImage(map, MARGIN, top));
-  sheet.bar(view.colormap, [number(low), "", number(high)]);
-  sheet.text(`Scale ${scale}; the map: ${range}`);
-  for (const note of maps.notes) sheet.text(`⚠ ${note}`);
-  if (off) sheet.text("⚠ This map is switched off: the scores are those of the network without it.");
-  return sheet.finish();
-}
-
 /** `layer-channel.png`, then photograph and network, with what a file system may refuse replaced. */
 export function mapFileName(layer: string, channel: number, about: readonly string[] = []): string {
   const safe = layer
@@ -50,7 +20,6 @@ export function mapFileName(layer: string, channel: number, about: readonly stri
   return `${safe || "maps"}-${channel}${rest}.png`;
 }
 
-/** Switches a channel off or on. */
 export function switchChannel(link: Link<FeatureMapsState>, channel: number, off: boolean): void {
   const others = link.get("off").filter((other) => other !== channel);
   const channels = off ? [...others, channel] : others;
@@ -116,7 +85,6 @@ export class Detail extends View<FeatureMapsState> {
     power.title = off ? "Let the network have this map again (0)" : "See what the network says without this map (0)";
   }
 
-  /** Redraws the large map alone. */
   restyle(look: LargeLook): void {
     if (!this.#selection) return;
     this.#stage.draw(this.#selection.view, this.#selection.channel, look);
@@ -162,10 +130,20 @@ export class Detail extends View<FeatureMapsState> {
   #sheet(): Png | null {
     if (!this.#selection) return null;
     const { view, channel } = this.#selection;
-    const { layer } = view.maps;
-    const title = titleOf(this.link.model, subject(layer, channel));
-    const canvas = mapSheet({ map: this.#stage.canvas, view, channel, title, off: this.#isOff() });
-    return { canvas, name: mapFileName(layer, channel, title.slice(1)) };
+    const { maps } = view;
+    const { canvas: map } = this.#stage;
+    const title = titleOf(this.link.model, maps.layer ? `Map ${channel} of ${maps.layer}` : `Map ${channel}`);
+    const of = (values: ArrayLike<number>) => number(values[channel] ?? Number.NaN);
+    const range = `${of(maps.minimum)} to ${of(maps.maximum)}, mean ${of(maps.mean)}, ${maps.height} × ${maps.width}`;
+    const [low, high] = span(maps, channel, view.scale, view.colormap);
+    const sheet = new Sheet(Math.max(map.width, 360));
+    sheet.heading(title);
+    sheet.add(map.height + 16, (top) => sheet.context.drawImage(map, MARGIN, top));
+    sheet.bar(view.colormap, [number(low), "", number(high)]);
+    sheet.text(`Scale of ${view.scale === "map" ? "this map" : "the layer"}; the map: ${range}`);
+    for (const note of maps.notes) sheet.text(`⚠ ${note}`);
+    if (this.#isOff()) sheet.text("⚠ This map is switched off: the scores are those of the network without it.");
+    return { canvas: sheet.finish(), name: mapFileName(maps.layer, channel, title.slice(1)) };
   }
 }
 

@@ -76,7 +76,6 @@ export function painter(view: MapsView): (channel: number) => ImageData {
   };
 }
 
-/** Tiles that are kept for later. */
 const SPARE = 200;
 
 export class TileGrid {
@@ -135,13 +134,11 @@ export class TileGrid {
     } else this.#markAll();
   }
 
-  /** Marks the channels that are switched off. */
   switchOff(channels: ReadonlySet<number>): void {
     this.#off = channels;
     this.#markAll();
   }
 
-  /** Gives the keyboard to the current tile. */
   focus(): void {
     this.#tiles.get(this.#positionOf(this.#active))?.element.focus({ preventScroll: true });
   }

@@ -8,9 +8,7 @@ export interface Maps {
   id: number;
   layer: string;
   notes: string[];
-  /** Height and width in input pixels. */
   field: [number, number] | null;
-  /** Where the maps lie in the photograph. */
   extent: Extent;
   count: number;
   height: number;

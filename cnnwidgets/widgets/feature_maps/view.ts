@@ -78,13 +78,9 @@ export interface MapsView {
   longest: number;
 }
 
-const NAMES: Record<Sort, string> = {
-  index: "maximum",
-  maximum: "maximum",
-  mean: "mean",
-  zeros: "share of zeros",
-  contribution: "contribution",
-};
+function nameOf(sort: Sort): string {
+  return SORTS.find(([name]) => name === sort)![1].replace("sorted by ", "");
+}
 
 export function makeView(
   maps: Maps,
@@ -107,7 +103,7 @@ export function makeView(
     order: sorted,
     position,
     quantity: values,
-    quantityName: NAMES[by ? sort : "maximum"],
+    quantityName: nameOf(by && sort !== "index" ? sort : "maximum"),
     longest: farthest(values),
   };
 }

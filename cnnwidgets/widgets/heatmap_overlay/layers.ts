@@ -5,7 +5,7 @@ import { type Heat, scaleFor, viewOf } from "../_maps/heat";
 import { heatImage } from "../_maps/paint";
 import { across, extentOf } from "../_maps/resample";
 import type { Sign } from "../_maps/scale";
-import { changes, checkbox, claim, h, putImage, setText } from "../_shared/dom";
+import { changes, checkbox, choose, claim, h, putImage, setText } from "../_shared/dom";
 import { number } from "../_shared/format";
 import { Slider } from "../_shared/slider";
 import { type Data, type Link, View } from "../_shared/view";
@@ -149,18 +149,12 @@ export class Thumbs extends View<OverlayState> {
   }
 
   #choose(layer: string): void {
-    const tiles = this.#tiles();
-    const stop = tiles.find(({ value }) => value === layer) ?? tiles[0];
-    for (const tile of tiles) {
-      tile.setAttribute("aria-checked", String(tile.value === layer));
-      tile.tabIndex = tile === stop ? 0 : -1;
-    }
+    choose(this.#tiles(), layer, "aria-checked");
     const moved = layer !== this.#layer;
     this.#layer = layer;
     if (moved) this.#centre();
   }
 
-  /** Scrolls the tile of the layer into the middle of the row. */
   #centre(): void {
     const tile = this.#tiles().find(({ value }) => value === this.#layer);
     if (tile) this.#row.scrollLeft = tile.offsetLeft + tile.offsetWidth / 2 - this.#row.clientWidth / 2;

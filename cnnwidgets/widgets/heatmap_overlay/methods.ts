@@ -237,7 +237,7 @@ export function methodChoice(link: Link<OverlayState>): HTMLElement {
   const pick = (name: string) => link.set("method", name);
   const segments = new Segmented("Method", pick);
   const list = new MethodList(pick);
-  const question = h("p", { class: "cnnw-ho-soft cnnw-soft cnnw-wrap", dir: "auto" });
+  const question = h("p", { class: "cnnw-under cnnw-soft cnnw-wrap", dir: "auto" });
   const element = h("div", { class: "cnnw-ho-methods" }, segments.element, list.element, question);
   link.onClose(() => list.close());
   link.watch(["methods", "method"], () => {

@@ -110,8 +110,8 @@ export class OverlayStage {
       style.left = `${x * 100}%`;
       style.top = `${y * 100}%`;
     }
-    this.#tip.classList.toggle("is-left", x > 0.5);
-    this.#tip.classList.toggle("is-below", y < 0.25);
+    const [after, before] = ["12px", "calc(-100% - 12px)"];
+    this.#tip.style.transform = `translate(${x > 0.5 ? before : after}, ${y < 0.25 ? after : before})`;
     if (!heat || !view) return;
     const lines = colours
       ? channelsAt(colours, [height, width], ...pixel)

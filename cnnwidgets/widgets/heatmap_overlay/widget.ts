@@ -68,7 +68,12 @@ class OverlayView extends RootView<OverlayState> {
   }
 
   #build(): void {
-    const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Where did it look?"), this.#caption);
+    const heading = h(
+      "h3",
+      { class: "cnnw-heading" },
+      h("span", { class: "cnnw-panel-name" }, "Where did it look?"),
+      this.#caption,
+    );
     const bare = checkbox("Photograph only", (on) => this.#stage.element.classList.toggle("is-alone", on));
     const controls = h(
       "div",
@@ -209,18 +214,12 @@ class OverlayView extends RootView<OverlayState> {
     // Of a method without a layer the caption begins with its name.
     const title = titleOf(this.link.model, look.caption.startsWith(method) ? "" : method, look.caption);
     const warnings = look.sentences.filter(({ level }) => level !== "ok");
-    const canvas = overlaySheet({
-      ...this.#scaleOf(look),
-      photo: this.#stage.photo,
-      map: this.#stage.map,
-      opacity: this.#opacityOf(look),
-      smooth: this.link.get("smooth"),
-      title,
-      lines: [
-        ...[this.link.get("explains"), heat?.made ?? ""].filter(Boolean),
-        ...warnings.map(({ level, text }) => (level === "warn" ? `⚠ ${text}` : text)),
-      ],
-    });
+    const lines = [
+      ...[this.link.get("explains"), heat?.made ?? ""].filter(Boolean),
+      ...warnings.map(({ level, text }) => (level === "warn" ? `⚠ ${text}` : text)),
+    ];
+    const [scale, opacity, smooth] = [this.#scaleOf(look), this.#opacityOf(look), this.link.get("smooth")];
+    const canvas = overlaySheet(this.#stage, scale, opacity, smooth, title, lines);
     return { canvas, name: fileName(...title) };
   }
 }

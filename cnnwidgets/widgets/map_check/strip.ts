@@ -18,7 +18,6 @@ export interface MapsContent {
   layers?: string[];
   similarity?: (number | null)[];
   signed?: boolean;
-  /** How many stages there will be. */
   total?: number;
   details?: string[][];
 }

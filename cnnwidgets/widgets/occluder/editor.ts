@@ -35,7 +35,6 @@ export function redo<T>(history: History<T>): History<T> {
   return { past: [...history.past, history.present], present, future, gesture: null };
 }
 
-/** What a new patch is like. */
 export interface Pattern {
   side: number;
   fill: Fill;
@@ -79,7 +78,6 @@ export class Editor {
     return this.#grip !== null;
   }
 
-  /** Other patches, from outside. */
   reset(patches: readonly Patch[], selected: number | null): void {
     this.history = begin(patches);
     this.selected = this.#existing(selected);
@@ -92,7 +90,6 @@ export class Editor {
     this.selected = this.#existing(this.selected);
   }
 
-  /** A new patch with its middle at (row, column). */
   fresh(row: number, column: number): Patch {
     const { side, fill, color } = this.pattern();
     const patch = this.#filled({ top: 0, left: 0, height: side, width: side, fill: "grey" }, fill, color);
@@ -130,7 +127,6 @@ export class Editor {
     this.changed();
   }
 
-  /** Whether the key did something. */
   key(key: string, { shift = false, control = false } = {}): boolean {
     if (control) {
       if (key.toLowerCase() === "z") return shift ? this.redo() : this.undo();

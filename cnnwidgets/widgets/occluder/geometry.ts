@@ -100,10 +100,23 @@ export function nearestPlace(begins: ArrayLike<number>, patch: number, side: num
   return places;
 }
 
-export function patchOutline(
-  { left, top, width, height }: Patch,
-  kind: "is-selected" | "is-other" | "is-ghost",
-): SVGRectElement[] {
-  const box = { x: left, y: top, width, height };
-  return ["dark", "light"].map((tone) => s("rect", { ...box, class: `oc-line is-${tone} ${kind}` }));
+/** Light on dark, to be seen on any picture. */
+const STROKES = {
+  "is-selected": [
+    { stroke: "#000", "stroke-width": 4 },
+    { stroke: "#fff", "stroke-width": 2 },
+  ],
+  "is-other": [
+    { stroke: "#000", "stroke-width": 2 },
+    { stroke: "#fff", "stroke-width": 1, "stroke-dasharray": "3 3" },
+  ],
+  "is-ghost": [
+    { stroke: "#000", "stroke-width": 3, opacity: 0.55 },
+    { stroke: "#fff", "stroke-width": 1.5, "stroke-dasharray": "5 4" },
+  ],
+};
+
+export function patchOutline({ left, top, width, height }: Patch, kind: keyof typeof STROKES): SVGRectElement[] {
+  const box = { x: left, y: top, width, height, class: `oc-line ${kind}` };
+  return STROKES[kind].map((stroke) => s("rect", { ...box, ...stroke }));
 }

@@ -109,7 +109,7 @@ export class PatchStage {
     const middle = ((patch.left + patch.width / 2) / width) * room;
     tip.style.left = `${Math.min(Math.max(middle, half), Math.max(room - half, half))}px`;
     tip.style.top = `${(100 * (below ? Math.min(patch.top + patch.height, height * 0.9) : patch.top)) / height}%`;
-    tip.classList.toggle("is-below", below);
+    tip.style.transform = `translate(-50%, ${below ? "6px" : "calc(-100% - 6px)"})`;
   }
 
   #pixelAt(event: MouseEvent): [row: number, column: number] {

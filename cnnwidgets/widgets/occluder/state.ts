@@ -124,7 +124,6 @@ export function nowText(scores: Scores): string {
   return row ? `now: ${row[1]}` : "";
 }
 
-/** What is read aloud. */
 export function spoken(scores: Scores): string {
   const row = rowOf(scores, scores.target);
   return [row ? changeText(row, scores.unit) : "", nowText(scores)].filter(Boolean).join("; ");

@@ -1,5 +1,5 @@
 /** Tabs of which one shows its panels; the panels are the neighbours of this widget in its box. */
-import { h } from "../_shared/dom";
+import { choose, h } from "../_shared/dom";
 import { type BaseState, entry, type Link, RootView } from "../_shared/view";
 import "./widget.css";
 
@@ -60,10 +60,8 @@ class PanelTabsView extends RootView<PanelTabsState> {
 
   #show(): void {
     const active = this.link.get("active");
+    choose(this.#tabs(), active, "aria-selected");
     for (const tab of this.#tabs()) {
-      const on = tab.value === active;
-      tab.setAttribute("aria-selected", String(on));
-      tab.tabIndex = on ? 0 : -1;
       tab.classList.toggle("is-working", this.link.get("working").includes(tab.value));
     }
     for (const panel of this.el.parentElement?.children ?? []) {
