@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .colours import colour_table
+from .maps import colour_table
 
 WIDTH = 600
 GAP = 8

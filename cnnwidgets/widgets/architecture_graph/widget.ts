@@ -2,9 +2,8 @@
 import { button, claim, h } from "../_shared/dom";
 import { entry, type Link, RootView } from "../_shared/view";
 import { Canvas } from "./canvas";
-import { HoverCard } from "./card";
 import { Finder } from "./finder";
-import { drawLegend } from "./nodes";
+import { drawLegend, HoverCard } from "./nodes";
 import { type Drawing, type GraphState, holder, type Item } from "./state";
 import "./widget.css";
 

@@ -15,10 +15,10 @@ from cnnwidgets.widgets._base import CnnWidget, WidgetBox
 from cnnwidgets.widgets._bqplot import bqplot, close_figure, panel_figure
 from cnnwidgets.widgets._maps.arrays import class_vector
 from cnnwidgets.widgets._page_state import PageState
+from cnnwidgets.widgets._still import parts
 from cnnwidgets.widgets._still.publish import title
 
 from .ranking import APART, Floats, Row, ellipsised, ranked, scores_remark
-from .still import scores_still
 
 
 class ClassScoresHeader(CnnWidget, folder="class_scores"):
@@ -204,7 +204,19 @@ class ClassScores(WidgetBox):
         elif self.target is not None:
             self._redraw()  # a click on the selected bar takes the selection away: put it back
 
-    _still = scores_still
+    def _still(self, width: int = parts.WIDTH) -> parts.Block | None:
+        rows = self.shown
+        if not rows:
+            return parts.paragraph(self.header.message) if self.header.message else None
+        values = [row.value if np.isfinite(row.value) else 0.0 for row in rows]
+        low, span = min(0.0, *values), max(*values, 0.0) - min(0.0, *values)
+        return parts.bar_chart(
+            [
+                (self.label(row.index), (value - low) / (span or 1.0), row.text, row.index == self.target)
+                for row, value in zip(rows, values, strict=True)
+            ],
+            width,
+        )
 
     def _still_title(self) -> str:
         return title("Class scores", "", self)

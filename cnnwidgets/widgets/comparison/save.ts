@@ -1,6 +1,6 @@
 import { barLabels } from "../_maps/scale";
 import { MARGIN, Sheet, SOFT_INK } from "../_maps/sheet";
-import { type CellLook, rangeOf, type ShownCell } from "./cell";
+import { type CellLook, rangeOf, type ShownCell } from "./grid";
 import {
   type Cells,
   type GridContent,

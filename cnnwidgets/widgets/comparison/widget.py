@@ -18,8 +18,7 @@ from cnnwidgets.widgets._maps.traits import CLIP_OF_GRADIENTS, DIVERGING, MapsOv
 from cnnwidgets.widgets._messages import MOST_NUMBER, brief, command, list_of, one_of, text, whole_number
 from cnnwidgets.widgets._still.publish import newest_push, title
 
-from .cells import by_cell, class_choice, row_of, sent_arrays
-from .still import comparison_still
+from .cells import by_cell, class_choice, comparison_still, row_of, sent_arrays
 
 AXES = ("layers", "classes")
 SCALES = ("own", "method", "all")

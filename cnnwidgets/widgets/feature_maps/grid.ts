@@ -1,12 +1,10 @@
 /** The grid of maps: only the tiles on screen exist, all of them can be reached by wheel and keyboard. */
-
 import { table } from "../_maps/colormaps";
 import { colourLevels, hatch, palette } from "../_maps/paint";
 import { claim, everyFrame, h } from "../_shared/dom";
 import { number, percent } from "../_shared/format";
 import { CAPTION, type Layout, layout, move, positionOf, reveal, visible } from "./layout";
-import { ends, levelsOf, span } from "./maps";
-import { type MapsView, share } from "./view";
+import { ends, levelsOf, type MapsView, share, span } from "./view";
 
 export class Tile {
   readonly element: HTMLElement;

@@ -4,8 +4,7 @@ import { colourLevels, palette, TOP_LEVEL } from "../_maps/paint";
 import { WHOLE } from "../_maps/resample";
 import { claim, contextOf, h, putImage } from "../_shared/dom";
 import { number } from "../_shared/format";
-import { ends, levelsOf, levelValue, type Maps, span } from "./maps";
-import type { MapsView } from "./view";
+import { ends, levelsOf, levelValue, type Maps, type MapsView, span } from "./view";
 
 const SIDE = 612;
 

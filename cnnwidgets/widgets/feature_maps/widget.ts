@@ -6,8 +6,7 @@ import { type Data, entry, type Link, RootView } from "../_shared/view";
 import { Detail, switchChannel } from "./detail";
 import { TileGrid } from "./grid";
 import type { LargeLook } from "./large";
-import { type Contribution, type Maps, readMaps } from "./maps";
-import { type FeatureMapsState, type MapsView, makeView, SORTS } from "./view";
+import { type Contribution, type FeatureMapsState, type Maps, type MapsView, makeView, readMaps, SORTS } from "./view";
 import "./widget.css";
 
 const SCALES = [

@@ -1,8 +1,42 @@
 /** The panel as a PNG: photograph, map, colour bar, caption, and the warnings with it. */
+
+import { type BarScale, ColourBar } from "../_maps/controls";
 import { barLabels } from "../_maps/scale";
 import { MARGIN, Sheet } from "../_maps/sheet";
-import { type OverlayScale, underBar } from "./bar";
+import { h } from "../_shared/dom";
 import type { OverlayStage } from "./stage";
+
+export interface OverlayScale extends BarScale {
+  unit: string;
+  /** The three channels are mixed, each around mid grey. */
+  mixed: boolean;
+}
+
+const MIXED = "red, green and blue are the three channels, 0 is mid grey; without the photograph";
+const GREYS = "linear-gradient(to right, #000, #808080, #fff)";
+
+/** What is written under the bar: signed, its middle belongs to the zero; else the unit stands there. */
+export function underBar({ unit, mixed, sign }: OverlayScale): string {
+  return [(mixed || sign === "signed") && unit, mixed && MIXED].filter(Boolean).join(" · ");
+}
+
+export class OverlayBar {
+  readonly #bar = new ColourBar("cnnw-ho");
+  readonly #unit = h("div", { class: "cnnw-ho-unit cnnw-wrap", dir: "auto" });
+  readonly element = this.#bar.element;
+
+  constructor() {
+    this.element.append(this.#unit);
+  }
+
+  update(scale: OverlayScale): void {
+    const { unit, mixed } = scale;
+    const sign = mixed ? "signed" : scale.sign;
+    this.#bar.update({ ...scale, sign }, unit, mixed ? GREYS : undefined);
+    if (sign !== "signed") this.#bar.middle.textContent = unit;
+    this.#unit.textContent = underBar(scale);
+  }
+}
 
 /** `title` stands above: method, layer and class, photograph, network; `lines` below the colour bar. */
 export function overlaySheet(

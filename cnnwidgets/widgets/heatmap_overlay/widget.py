@@ -17,9 +17,8 @@ from cnnwidgets.widgets._maps.traits import CLIP_OF_GRADIENTS, DIVERGING
 from cnnwidgets.widgets._still.publish import newest_push, title
 
 from .choices import Choices
-from .notes import caption_of, note_of, occlusion_facts
+from .notes import caption_of, note_of, occlusion_facts, packed
 from .still import overlay_still
-from .strip import packed
 
 
 class HeatmapOverlay(Choices, folder="heatmap_overlay"):

@@ -15,8 +15,7 @@ from cnnwidgets.widgets._maps.arrays import Doubles, doubles
 from cnnwidgets.widgets._still.publish import title
 
 from .arrays import as_stack, levels
-from .charts import Chart
-from .panel import MapCheckPanel
+from .charts import Chart, MapCheckPanel
 from .still import check_still
 
 _LEGEND = (

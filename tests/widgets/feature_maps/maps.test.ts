@@ -1,13 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ends, levelsOf, levelValue, type Maps, readMaps, span } from "../../../cnnwidgets/widgets/feature_maps/maps";
 import {
+  ends,
   type FeatureMapsState,
   farthest,
+  levelsOf,
+  levelValue,
+  type Maps,
   makeView,
   order,
   quantity,
+  readMaps,
   share,
+  span,
 } from "../../../cnnwidgets/widgets/feature_maps/view";
 
 function three(): Maps {

@@ -12,7 +12,7 @@ import pytest
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets.map_check import MapCheck
 from cnnwidgets.widgets.map_check.arrays import as_stack, levels, round_ticks
-from cnnwidgets.widgets.map_check.panel import MapCheckPanel
+from cnnwidgets.widgets.map_check.charts import MapCheckPanel
 from tests.widgets.parity import python_keys, typescript_keys
 
 X = [0.0, 0.5, 1.0]
