@@ -223,13 +223,10 @@ function openRoot(link: Link<BaseState>, el: HTMLElement, name: string): void {
   link.watch(["error", "error_details"], () => {
     const message = link.get("error");
     const details = link.get("error_details");
-    const alert = h(
-      "div",
-      { class: "cnnw-error", role: "alert" },
-      h("p", { class: "cnnw-wrap" }, message),
-      details && h("details", {}, h("summary", {}, "Traceback"), h("pre", {}, details)),
-      button("Dismiss", () => link.set("error", "")),
-    );
+    const folded = details && h("details", {}, h("summary", {}, "Traceback"), h("pre", {}, details));
+    const dismiss = button("Dismiss", () => link.set("error", ""));
+    const sentence = h("p", { class: "cnnw-wrap" }, message);
+    const alert = h("div", { class: "cnnw-error", role: "alert" }, sentence, folded, dismiss);
     errors.replaceChildren(...(message ? [alert] : []));
   });
 }

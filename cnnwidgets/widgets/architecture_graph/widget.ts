@@ -15,6 +15,7 @@ export interface Action {
 /** `items` in reading order, joins left out. */
 export function action(key: string, items: readonly Item[], at: Item): Action | undefined {
   const index = items.indexOf(at);
+  const above = items.slice(0, Math.max(index, 0)).reverse();
   const focus = (item: Item | undefined): Action | undefined => item && { do: "focus", item };
   const folded = at.group !== undefined && !at.open;
   switch (key) {
@@ -31,12 +32,7 @@ export function action(key: string, items: readonly Item[], at: Item): Action | 
       return at.open ? focus(items[index + 1]) : undefined;
     case "ArrowLeft":
       if (at.open) return { do: "collapse", item: at };
-      return focus(
-        items
-          .slice(0, index)
-          .reverse()
-          .find((item) => item.level < at.level && item.open),
-      );
+      return focus(above.find((item) => item.level < at.level && item.open));
     case "Enter":
       return { do: folded ? "select-expand" : "select", item: at };
     case " ":

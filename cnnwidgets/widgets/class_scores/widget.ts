@@ -146,11 +146,8 @@ class ClassScoresView extends RootView<ClassScoresState> {
       const data = { "data-class": index, "aria-pressed": String(index === this.link.get("target")) };
       const onclick = () => this.link.set("target", index);
       const text = `${this.link.get("names")[row]}, ${this.link.get("values")[row]}`;
-      return h(
-        "div",
-        { role: "listitem" },
-        h("button", { type: "button", class: "cnnw-plain", ...data, onclick }, text),
-      );
+      const bar = h("button", { type: "button", class: "cnnw-plain", ...data, onclick }, text);
+      return h("div", { role: "listitem" }, bar);
     });
     spoken.replaceChildren(...items);
     if (focused >= 0) buttons()[focused]?.focus();

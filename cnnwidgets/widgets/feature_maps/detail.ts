@@ -96,10 +96,8 @@ export function mapFileName(layer: string, channel: number, about: readonly stri
 export function switchChannel(link: Link<FeatureMapsState>, channel: number, off: boolean): void {
   const others = link.get("off").filter((other) => other !== channel);
   const channels = off ? [...others, channel] : others;
-  link.set(
-    "off",
-    channels.sort((a, b) => a - b),
-  );
+  channels.sort((a, b) => a - b);
+  link.set("off", channels);
 }
 
 export class Detail extends View<FeatureMapsState> {
@@ -173,16 +171,10 @@ export class Detail extends View<FeatureMapsState> {
     const close = button("Close", this.onclose, { label: "✕", title: "Close (Escape)" });
     const buttons = [this.#power, this.#previous, this.#next, save.element, close];
     const controls = h("div", { class: "fm-controls cnnw-line cnnw-soft" }, this.#over, this.#smooth.element);
-    this.#panel.append(
-      h(
-        "div",
-        { class: "cnnw-heading" },
-        this.#title,
-        h("span", { class: "cnnw-aside fm-actions cnnw-line" }, ...buttons),
-      ),
-      this.#stage.element,
-      h("div", {}, this.#bar, controls, this.#values, this.#spread),
-    );
+    const aside = h("span", { class: "cnnw-aside fm-actions cnnw-line" }, ...buttons);
+    const heading = h("div", { class: "cnnw-heading" }, this.#title, aside);
+    const below = h("div", {}, this.#bar, controls, this.#values, this.#spread);
+    this.#panel.append(heading, this.#stage.element, below);
   }
 
   #isOff(): boolean {

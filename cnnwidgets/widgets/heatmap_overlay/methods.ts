@@ -98,12 +98,8 @@ export class MethodList {
     this.#putUnderButton();
     this.element.focus({ preventScroll: true });
     this.#typedAt = Number.NEGATIVE_INFINITY;
-    this.#go(
-      Math.max(
-        this.#methods.findIndex(([name]) => name === this.#method),
-        0,
-      ),
-    );
+    const at = this.#methods.findIndex(([name]) => name === this.#method);
+    this.#go(Math.max(at, 0));
     this.#updateCue();
     document.addEventListener("scroll", this.#onPageScroll, true);
     window.addEventListener("resize", this.#onPageResize);

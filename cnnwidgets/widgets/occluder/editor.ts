@@ -258,11 +258,8 @@ export class Editor {
   }
 
   #put(patch: Patch, gesture: string | null): void {
-    this.#apply(
-      this.patches.map((other, i) => (i === this.selected ? patch : other)),
-      this.selected,
-      gesture,
-    );
+    const patches = this.patches.map((other, i) => (i === this.selected ? patch : other));
+    this.#apply(patches, this.selected, gesture);
   }
 
   #apply(patches: readonly Patch[], selected: number | null, gesture: string | null = null): void {

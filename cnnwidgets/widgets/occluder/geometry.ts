@@ -19,10 +19,8 @@ export function within(patch: Patch, [height, width]: Size): Patch {
 
 /** A patch whose middle is at (row, column). */
 export function centred(patch: Patch, row: number, column: number, size: Size): Patch {
-  return within(
-    { ...patch, top: Math.round(row - patch.height / 2), left: Math.round(column - patch.width / 2) },
-    size,
-  );
+  const [top, left] = [Math.round(row - patch.height / 2), Math.round(column - patch.width / 2)];
+  return within({ ...patch, top, left }, size);
 }
 
 /** The topmost patch at (row, column); null if there is none. */
