@@ -5,8 +5,10 @@ import {
   boundsOf,
   clampZoom,
   contains,
+  type Drawing,
   fitZoom,
   grown,
+  type Item,
   overlaps,
   READABLE,
   type Rect,
@@ -15,7 +17,6 @@ import {
   startZoom,
 } from "./geometry";
 import { drawItem, type Fonts, measurer, stick } from "./nodes";
-import type { Drawing, Item } from "./state";
 
 /** Under this zoom text is left out: it would be 5 px high. */
 const FAR = 0.45;

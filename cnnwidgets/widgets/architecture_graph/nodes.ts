@@ -1,7 +1,7 @@
 /** One item of the drawing as SVG. */
 import { h, s } from "../_shared/dom";
 import { count, shape } from "../_shared/format";
-import type { Item } from "./state";
+import type { Item } from "./geometry";
 import "../_shared/popup.css";
 
 export interface Fonts {
@@ -227,8 +227,7 @@ export class HoverCard {
     for (const [name, value] of factsOf(item))
       list.append(h("dt", { class: "cnnw-soft" }, name), h("dd", { class: "cnnw-figures cnnw-wrap" }, value));
     element.replaceChildren(h("b", {}, item.layer || item.title), list);
-    if (!element.classList.contains("cnnw-ag-shown") && element.isConnected) element.showPopover?.();
-    element.classList.add("cnnw-ag-shown");
+    if (element.isConnected && !element.matches(":popover-open")) element.showPopover();
     const { width, height } = element.getBoundingClientRect();
     const room = { w: document.documentElement.clientWidth, h: document.documentElement.clientHeight };
     const beside = box.right + 8 + width <= room.w ? box.right + 8 : box.left - 8 - width;
@@ -248,8 +247,6 @@ export class HoverCard {
 
   hide(): void {
     clearTimeout(this.#timer);
-    if (!this.element.classList.contains("cnnw-ag-shown")) return;
-    this.element.classList.remove("cnnw-ag-shown");
-    if (this.element.isConnected) this.element.hidePopover?.();
+    if (this.element.matches(":popover-open")) this.element.hidePopover();
   }
 }

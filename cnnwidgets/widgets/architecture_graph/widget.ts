@@ -3,8 +3,8 @@ import { button, claim, h } from "../_shared/dom";
 import { entry, type Link, RootView } from "../_shared/view";
 import { Canvas } from "./canvas";
 import { Finder } from "./finder";
+import { type Drawing, type GraphState, holder, type Item } from "./geometry";
 import { drawLegend, HoverCard } from "./nodes";
-import { type Drawing, type GraphState, holder, type Item } from "./state";
 import "./widget.css";
 
 export interface Action {

@@ -1,5 +1,4 @@
 /** The row of small maps, one a layer: which one the large map is of, and where else to look. */
-
 import type { ColormapName } from "../_maps/colormaps";
 import { type Heat, scaleFor, viewOf } from "../_maps/heat";
 import { heatImage } from "../_maps/paint";
@@ -9,7 +8,7 @@ import { changes, checkbox, choose, claim, h, putImage, setText } from "../_shar
 import { number } from "../_shared/format";
 import { Slider } from "../_shared/slider";
 import { type Data, type Link, View } from "../_shared/view";
-import type { OverlayState } from "./state";
+import type { OverlayState } from "./look";
 
 export interface Strip {
   /** Layer -> its map, in order. */

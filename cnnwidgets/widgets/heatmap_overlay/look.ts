@@ -2,12 +2,37 @@
 import type { ColormapName } from "../_maps/colormaps";
 import { colourMapOf } from "../_maps/controls";
 import { type Heat, type HeatView, mergedBy, scaleFor, viewOf } from "../_maps/heat";
-import type { Scale, Sign } from "../_maps/scale";
+import type { ColouringState, Method, Scale, Sign } from "../_maps/scale";
 import type { Link } from "../_shared/view";
+import type { Mark } from "./boxes";
 import type { Colours } from "./colours";
 import type { Strip } from "./layers";
 import { clipSentence, once, type Sentence, sentencesOf } from "./sentences";
-import type { OverlayState } from "./state";
+
+export interface Note {
+  level: "ok" | "warn";
+  text: string;
+}
+
+/** The synced traits of HeatmapOverlay; widget.py says what each means. */
+export interface OverlayState extends ColouringState {
+  rgb: boolean;
+  smooth: boolean;
+  caption: string;
+  unit: string;
+  notes: Note[];
+  methods: Method[];
+  method: string;
+  layers: string[];
+  layer: string;
+  strip_scale: "own" | "shared";
+  follow: boolean;
+  explains: string;
+  picking: "none" | "marks" | "region";
+  marks: Mark[];
+  marked: number | null;
+  region: number[];
+}
 
 export interface OverlayLook {
   view: HeatView | null;

@@ -1,11 +1,10 @@
 /** The choice of method: the first few as segments, the rest in a list, and the question the chosen one answers. */
-
 import { byFamily } from "../_maps/families";
 import type { Method } from "../_maps/scale";
 import { changes, claim, h } from "../_shared/dom";
 import { Segmented } from "../_shared/segmented";
 import type { Link } from "../_shared/view";
-import type { OverlayState } from "./state";
+import type { OverlayState } from "./look";
 import "../_shared/popup.css";
 
 /** Milliseconds between two letters of one word. */

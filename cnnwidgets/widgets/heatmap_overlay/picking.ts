@@ -2,8 +2,8 @@
 import { claim, h, putImage } from "../_shared/dom";
 import type { Data, Link } from "../_shared/view";
 import { type Box, boxBetween, type Mark, markAt, type Pixel, pixelAt, placed, regionImage } from "./boxes";
+import type { OverlayState } from "./look";
 import type { OverlayStage } from "./stage";
-import type { OverlayState } from "./state";
 import "./picking.css";
 
 /** Pixels of the screen: a pointer that moves less has clicked. */

@@ -9,13 +9,12 @@ import { Segmented } from "../_shared/segmented";
 import { type Data, entry, type Link, RootView } from "../_shared/view";
 import { coloursOf } from "./colours";
 import { layerSlider, type Strip, stripOf, Thumbs } from "./layers";
-import { lookOf, type OverlayLook } from "./look";
+import { lookOf, type OverlayLook, type OverlayState } from "./look";
 import { methodChoice } from "./methods";
 import { Picking } from "./picking";
 import { OverlayBar, type OverlayScale, overlaySheet } from "./save";
 import { Notes } from "./sentences";
 import { OverlayStage } from "./stage";
-import type { OverlayState } from "./state";
 import "./widget.css";
 
 const TEXTS = ["caption", "unit", "notes"] as const;

@@ -5,6 +5,8 @@ import {
   boundsOf,
   contains,
   fitZoom,
+  holder,
+  type Item,
   overlaps,
   READABLE,
   rounded,
@@ -12,7 +14,6 @@ import {
   startZoom,
 } from "../../../cnnwidgets/widgets/architecture_graph/geometry";
 import { cut, cutName } from "../../../cnnwidgets/widgets/architecture_graph/nodes";
-import { holder, type Item } from "../../../cnnwidgets/widgets/architecture_graph/state";
 import { action, readingOrder } from "../../../cnnwidgets/widgets/architecture_graph/widget";
 
 const item = (id: string, y: number, more: Partial<Item> = {}): Item => ({
