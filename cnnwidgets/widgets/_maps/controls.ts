@@ -1,4 +1,4 @@
-/** The controls of how maps are coloured. */
+/** The controls of how maps are coloured, and the bar that says what the colours stand for. */
 import { h, menu } from "../_shared/dom";
 import { type Choice, Segmented } from "../_shared/segmented";
 import { Slider } from "../_shared/slider";

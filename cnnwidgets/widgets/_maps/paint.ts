@@ -1,4 +1,4 @@
-/** Maps of levels, coloured. Pure functions: pixels in, pixels out. */
+/** Maps of levels and maps of numbers, coloured. Pure functions: numbers in, pixels out. */
 import { type ColormapName, NOT_FINITE, table } from "./colormaps";
 import type { Heat, HeatView } from "./heat";
 import { OUTSIDE, resample, type Size } from "./resample";

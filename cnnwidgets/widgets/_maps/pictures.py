@@ -1,4 +1,4 @@
-"""A photograph for a widget, from whatever a user has at hand."""
+"""A photograph for a widget, from whatever a user has at hand; and what the map over it is called."""
 
 from __future__ import annotations
 

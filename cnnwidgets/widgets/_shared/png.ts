@@ -1,4 +1,4 @@
-/** A button that saves a PNG, without a server; it says at once that it works, and then whether it did. */
+/** A button that saves a PNG, without a server, and says whether it did; and what the picture is called. */
 import { button, h } from "./dom";
 import type { BaseState, Model } from "./view";
 import "./save.css";

@@ -1,4 +1,4 @@
-/** What is in sight, how far to zoom, and how a line turns its corners. */
+/** What Python sends of the drawing, what of it is in sight, how far to zoom, and how a line turns its corners. */
 import type { BaseState } from "../_shared/view";
 
 export interface Rect {

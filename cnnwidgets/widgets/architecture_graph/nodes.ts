@@ -1,4 +1,4 @@
-/** One item of the drawing as SVG. */
+/** One item of the drawing as SVG, with texts that fit its box; what its colour stands for; and its card. */
 import { h, s } from "../_shared/dom";
 import { count, shape } from "../_shared/format";
 import type { Item } from "./geometry";

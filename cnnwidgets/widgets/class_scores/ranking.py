@@ -1,4 +1,4 @@
-"""Which classes to show, and how their numbers read."""
+"""Which classes to show, how their numbers read, and how much of a label fits beside its bar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the rows of a comparison say, and what one of its cells holds."""
+"""What the rows of a comparison say, what one of its cells holds, and the grid as a still picture."""
 
 from __future__ import annotations
 

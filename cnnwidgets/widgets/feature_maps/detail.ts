@@ -8,6 +8,7 @@ import { type Link, View } from "../_shared/view";
 import { type LargeLook, LargeStage } from "./large";
 import { type FeatureMapsState, levelsOf, type Maps, type MapsView, span } from "./view";
 
+/** How a map's values are spread, from its levels: 51 bins of 5 levels each. */
 export const BINS = 51;
 const PER_BIN = 5;
 

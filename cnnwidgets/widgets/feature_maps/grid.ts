@@ -6,6 +6,7 @@ import { number, percent } from "../_shared/format";
 import { CAPTION, type Layout, layout, move, positionOf, reveal, visible } from "./layout";
 import { ends, levelsOf, type MapsView, share, span } from "./view";
 
+/** One map in the grid: its picture, its number and a bar. Tiles are recycled, so filling one sets all of it. */
 export class Tile {
   readonly element: HTMLElement;
   readonly #canvas = h("canvas");

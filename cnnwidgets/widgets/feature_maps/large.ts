@@ -88,6 +88,7 @@ function stripes(context: CanvasRenderingContext2D): CanvasPattern | null {
 
 const HINT = "Point at the map to read a value.";
 
+/** The large map with what reads it: the value under the pointer, or under the keyboard's marker. */
 export class LargeStage {
   readonly canvas = h("canvas", { class: "fm-large", role: "img", tabindex: 0 });
   readonly #marker = h("div", { class: "fm-marker", hidden: true });

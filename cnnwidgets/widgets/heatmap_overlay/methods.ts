@@ -12,6 +12,7 @@ const PAUSE = 700;
 
 let lists = 0;
 
+/** A list of methods by family that opens under a button: one tab stop, arrows, type-ahead, Escape. */
 export class MethodList {
   readonly button: HTMLButtonElement;
   readonly element: HTMLElement;

@@ -1,4 +1,4 @@
-"""The sentences beside a map."""
+"""The sentences beside a map, and the maps of many layers in one message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-/** The panel as a PNG: photograph, map, colour bar, caption, and the warnings with it. */
+/** The colour bar, with the map's own numbers and their unit; and the panel as a PNG, which has it too. */
 
 import { type BarScale, ColourBar } from "../_maps/controls";
 import { barLabels } from "../_maps/scale";

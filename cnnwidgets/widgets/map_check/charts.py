@@ -1,4 +1,4 @@
-"""The curves of a check, drawn by bqplot."""
+"""The parts of a check: what stands above the charts, and the curves, drawn by bqplot."""
 
 from __future__ import annotations
 

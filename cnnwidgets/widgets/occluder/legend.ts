@@ -1,4 +1,4 @@
-/** What the colours of a sweep's map stand for. */
+/** What stands beside the pictures: bars of scores, and what the colours of a sweep's map stand for. */
 import { gradient } from "../_maps/colormaps";
 import { h } from "../_shared/dom";
 import { changeText, hardlyMoves, placesText, type ScoreRow, type Scores, signedText, valueText } from "./state";
@@ -13,6 +13,7 @@ export function shareOf(value: number | null, scores: Scores): number {
   return most > 0 ? Math.abs(value) / most : 0;
 }
 
+/** The score of a class: a bar for now, a thin mark for before. */
 class ScoreBar {
   readonly #name = h("bdi", { class: "oc-name cnnw-cut" });
   readonly #fill = h("i");

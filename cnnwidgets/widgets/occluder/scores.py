@@ -1,4 +1,4 @@
-"""The few classes whose scores are worth a bar, before and after."""
+"""The few classes whose scores are worth a bar, before and after; and what a sweep has measured."""
 
 from __future__ import annotations
 

@@ -85,7 +85,11 @@ class Wire:
 
 
 def route(wires: list[Wire], gap: float = GAP) -> tuple[float, list[list[Point]]]:
-    """The height the strip needs, and a line for each wire."""
+    """The height that the strip between two rows needs, and a line for each wire: down, across on a track, down.
+
+    Two wires share a track only where nobody can misread it: they come from the same place or go to the same place, and
+    every source on the track reaches every target on it.
+    """
     groups = _bundles(sorted(set(wires), key=lambda wire: (wire.x1, wire.x2)))
     bent = [group for group in groups if any(abs(wire.x1 - wire.x2) > _SAME for wire in group)]
     levels = _levels(bent)

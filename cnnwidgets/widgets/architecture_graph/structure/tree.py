@@ -1,4 +1,4 @@
-"""The folded network: nodes, the groups around them, and the links between nodes."""
+"""A traced network's units and links; folded, its nodes and the groups around them; and which of these show."""
 
 from __future__ import annotations
 
