@@ -168,14 +168,14 @@ def resampled(
     nearest = values[np.ix_(*homes)]
     if not smooth:
         return nearest, rows[:, None] & columns
-    down, across = (_weights(at, cells) for at, cells in zip(places, values.shape, strict=True))
+    down, across = (_shares_of_cells(at, cells) for at, cells in zip(places, values.shape, strict=True))
     finite = np.isfinite(values)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = (down @ np.where(finite, values, 0) @ across.T) / (down @ finite @ across.T)
     return np.where(np.isfinite(nearest), means, np.nan).astype(np.float32), rows[:, None] & columns
 
 
-def _weights(places: npt.NDArray[np.float64], cells: int) -> npt.NDArray[np.float64]:
+def _shares_of_cells(places: npt.NDArray[np.float64], cells: int) -> npt.NDArray[np.float64]:
     """(n, cells): how much each cell counts at n places between the middles of cells."""
     middles = np.clip(places - 0.5, 0, cells - 1)
     return np.asarray(np.maximum(1 - np.abs(middles[:, None] - np.arange(cells)), 0))

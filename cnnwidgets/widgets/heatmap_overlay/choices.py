@@ -16,7 +16,7 @@ from cnnwidgets.widgets._maps.traits import MapsOverPicture
 PICKING = ("none", "marks", "region")
 
 
-class Choices(MapsOverPicture):
+class OverlayChoices(MapsOverPicture):
     """The traits of an overlay whose reader chooses method and layer, and picks what is explained on the picture."""
 
     methods = traitlets.List(

@@ -16,12 +16,12 @@ from cnnwidgets.widgets._maps.pictures import WHOLE, is_attribution, is_whole_ph
 from cnnwidgets.widgets._maps.traits import CLIP_OF_GRADIENTS, DIVERGING
 from cnnwidgets.widgets._still.publish import newest_push, title
 
-from .choices import Choices
+from .choices import OverlayChoices
 from .notes import caption_of, note_of, occlusion_facts, packed
 from .still import overlay_still
 
 
-class HeatmapOverlay(Choices, folder="heatmap_overlay"):
+class HeatmapOverlay(OverlayChoices, folder="heatmap_overlay"):
     """A map of numbers over the photograph it explains, never rescaled in silence.
 
     The colour bar carries the map's own numbers; colour map, opacity and sign are applied in the browser. Choosing a
