@@ -1,7 +1,7 @@
 /** The numbers that the chosen method takes, folded away. */
 import { changes, h } from "../_shared/dom";
 import type { Link } from "../_shared/view";
-import type { OverlayState, Setting } from "./state";
+import type { OverlayState, Setting } from "./look";
 
 export function methodSettings(link: Link<OverlayState>): HTMLElement {
   const row = h("div", { class: "cnnw-row" });

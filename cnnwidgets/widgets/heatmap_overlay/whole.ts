@@ -1,9 +1,8 @@
 /** The photograph before it was cropped, with the part that the network sees. */
 import { photoImage, photoOf } from "../_maps/photo";
-import { putImage } from "../_shared/canvas";
-import { h } from "../_shared/dom";
+import { h, putImage } from "../_shared/dom";
 import type { Link } from "../_shared/view";
-import type { OverlayState } from "./state";
+import type { OverlayState } from "./look";
 
 export class Whole {
   readonly button = h("button", { type: "button", class: "cnnw-plain cnnw-link cnnw-ho-seen", hidden: true });
