@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.utils.parametrize import ParametrizationList
 
 from .errors import CnnWidgetsError, LayerNotFound
-from .held_modules import held_modules
+from .held_modules import dotted, held_modules
 from .interrupts import Deferral, careful
 
 _COMPILED = "_orig_mod"
@@ -95,7 +95,7 @@ class Network:
         for name, module in self.layers:
             for own, value in module._parameters.items():  # noqa: SLF001 (named_parameters takes several times as long)
                 if value is not None:
-                    named.setdefault(id(value), (_dotted(name, own), value))
+                    named.setdefault(id(value), (dotted(name, own), value))
         return list(named.values())
 
     @property
@@ -168,7 +168,7 @@ def _walked(base: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             if inner in listed:
                 continue
             before = len(listed)
-            _list(inner, _free(_dotted(listed[owner], path), names), listed)
+            _list(inner, free_name(dotted(listed[owner], path), names), listed)
             new = list(listed.items())[before:]
             names.update(name for _, name in new)
             waiting += [module for module, _ in new]
@@ -198,7 +198,7 @@ def _list(module: nn.Module, name: str, listed: dict[nn.Module, str]) -> None:
     listed[module] = name
     for own, child in module._modules.items():  # noqa: SLF001
         if child is not None:
-            _list(child, _dotted(name, own), listed)
+            _list(child, dotted(name, own), listed)
 
 
 def _inside(module: nn.Module) -> nn.Module:
@@ -213,11 +213,8 @@ def _child(module: nn.Module, name: str) -> nn.Module | None:
     return children[name] if name in children else None  # noqa: SIM401
 
 
-def _dotted(path: str, name: str) -> str:
-    return f"{path}.{name}" if path and name else path or name
-
-
-def _free(name: str, used_names: set[str]) -> str:
+def free_name(name: str, used_names: set[str]) -> str:
+    """``name``, with a number behind it where others are called so."""
     number, candidate = 0, name
     while candidate in used_names:
         number += 1

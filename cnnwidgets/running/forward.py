@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import traceback
-from functools import partial
+import weakref
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from cnnwidgets.core.capture import never_compiled
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError, is_out_of_memory
@@ -17,7 +18,6 @@ from cnnwidgets.outputs.readout import watched
 from cnnwidgets.state.preserved import preserved
 
 from .forward_inputs import wrapping_advice
-from .input_types import Kind, input_types, prove, proven
 from .own_gradients import NeedsGradients, again, is_first_to_ask, needs_gradients, with_gradients
 
 
@@ -37,7 +37,7 @@ def run(model: nn.Module, x: torch.Tensor) -> Any:
         with never_compiled():
             if torch.is_grad_enabled() or not needs_gradients(base):
                 return watched(base, x)
-            return watched(base, x, partial(with_gradients, base))
+            return watched(base, x, functools.partial(with_gradients, base))
     except CnnWidgetsError:
         raise
     except Exception as error:
@@ -64,6 +64,11 @@ def _deepest(base: nn.Module, x: torch.Tensor, error: Exception) -> tuple[nn.Mod
     return deepest
 
 
+Kind = tuple[torch.device, torch.dtype]
+_proven: weakref.WeakKeyDictionary[nn.Module, tuple[list[Kind], Kind]] = weakref.WeakKeyDictionary()
+"""The kind of image that networks have run with, and those that were in question."""
+
+
 def fitted(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
     """``images`` on the device and in the floating-point type of the model's parameters.
 
@@ -71,9 +76,10 @@ def fitted(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
     model once: a single number in double precision, such as a temperature, says nothing about images.
     """
     base = Network.of(model).base
-    kinds = input_types(base)
+    kinds = _input_kinds(base)
     if len(kinds) > 1:
-        kinds = [proven(base, kinds) or _tried(base, images, kinds)]
+        before, kind = _proven.get(base, ([], kinds[0]))
+        kinds = [kind if before == kinds else _tried(base, images, kinds)]
     try:
         return images.to(*kinds[0]) if kinds else images
     except NotImplementedError:
@@ -81,6 +87,27 @@ def fitted(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
             "The image is on the meta device, where tensors have a shape and no values, and the model is not; pass a "
             "real one."
         ) from None
+
+
+def _input_kinds(base: nn.Module) -> list[Kind]:
+    """The device and floating-point type of the parameters: where they differ, what most numbers have first.
+
+    The first device that appears comes before the others: that is where an image goes in. Without such parameters,
+    those of the buffers; none if nothing is in floating point.
+    """
+    for tables in ("_parameters", "_buffers"):
+        numbers: dict[Kind, int] = {}
+        devices: dict[torch.device, int] = {}
+        for _, module in Network.of(base).layers:
+            for value in vars(module).get(tables, {}).values():
+                if isinstance(value, torch.Tensor) and not is_lazy(value) and value.is_floating_point():
+                    kind = value.device, value.dtype
+                    numbers[kind] = numbers.get(kind, 0) + value.numel()
+                    devices.setdefault(value.device, len(devices))
+        real = [kind for kind in numbers if kind[0].type != "meta"] or list(numbers)
+        if real:
+            return sorted(real, key=lambda kind: (devices[kind[0]], -numbers[kind]))
+    return []
 
 
 def _tried(base: nn.Module, images: torch.Tensor, kinds: list[Kind]) -> Kind:
@@ -93,7 +120,7 @@ def _tried(base: nn.Module, images: torch.Tensor, kinds: list[Kind]) -> Kind:
             raise
         except CnnWidgetsError:
             continue
-        prove(base, kinds, kind)
+        _proven[base] = kinds, kind
         return kind
     return kinds[0]
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from cnnwidgets.core.direct_calls import Forward
+from cnnwidgets.core.capture import Forward, is_watching
 from cnnwidgets.core.nested import version
 from cnnwidgets.core.network import Network
 
@@ -86,22 +86,14 @@ def user_hooks(module: nn.Module) -> Iterator[tuple[int, Any]]:
     """(key, hook) of the hooks on ``module`` that are not ours."""
     for table in _HOOKS:
         for key, hook in list(getattr(module, table).items()):
-            if not is_ours(hook):
+            if not is_watching(hook):
                 yield key, hook
-
-
-def is_ours(hook: Any) -> bool:
-    """Whether :func:`~.capture.attached` made it: it is there for the moment only."""
-    return getattr(hook, "__module__", None) == "cnnwidgets.core.capture"
 
 
 def functions_of(module: nn.Module) -> list[Any]:
     """Functions that belong to this very module: hooks, and a forward set on the instance."""
-    return _functions(own_attributes(module), [hook for _, hook in user_hooks(module)])
-
-
-def _functions(attributes: dict[str, Any], hooks: list[Any]) -> list[Any]:
-    return [*(value for value in attributes.values() if isinstance(value, FunctionType | MethodType)), *hooks]
+    own = (value for value in own_attributes(module).values() if isinstance(value, FunctionType | MethodType))
+    return [*own, *(hook for _, hook in user_hooks(module))]
 
 
 def outside_values(function: Any) -> Iterator[tuple[str, Any]]:
@@ -126,14 +118,11 @@ def _module_mark(module: nn.Module) -> Hashable:
     children = tuple((name, id(child)) for name, child in tables["_modules"].copy().items())
     # What stands for a forward while it is observed is there for the moment only, as our hooks are.
     own = {name: value for name, value in own_attributes(module).items() if not isinstance(value, Forward)}
-    hooks = list(user_hooks(module)) if any(tables[name] for name in _HOOKS) else []
-    functions = tuple(
-        tuple((name, _deep_mark(value)) for name, value in outside_values(function))
-        for function in _functions(own, [hook for _, hook in hooks])
-    )
+    outside = (outside_values(function) for function in functions_of(module))
+    functions = tuple(tuple((name, _deep_mark(value)) for name, value in values) for values in outside)
     attributes = tuple((name, _mark(value)) for name, value in own.items())
     parameters = tuple(map(id, tables["_parameters"].copy().values()))
-    marks = tuple((key, id(hook)) for key, hook in hooks)
+    marks = tuple((key, id(hook)) for key, hook in user_hooks(module))
     return id(module), id(type(module)), children, parameters, attributes, marks, functions
 
 

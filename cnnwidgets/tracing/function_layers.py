@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -58,15 +58,16 @@ def may_have_function_layers(model: nn.Module) -> bool:
             continue
         inner = list(module.children())
         parameter_lists = [child for child in inner if isinstance(child, holders)]
-        kernels = [value for owner in (module, *parameter_lists) for value in _own_tensors(owner) if value.ndim >= 3]
-        if len(kernels) >= 2 or (module is network.base and len(parameter_lists) == len(inner)):
+        owned = (
+            value
+            for owner in (module, *parameter_lists)
+            for value in (*owner.parameters(recurse=False), *owner.buffers(recurse=False))
+        )
+        if sum(value.ndim >= 3 for value in owned) >= 2 or (
+            module is network.base and len(parameter_lists) == len(inner)
+        ):
             return True
     return False
-
-
-def _own_tensors(module: nn.Module) -> Iterator[torch.Tensor]:
-    yield from module.parameters(recurse=False)
-    yield from module.buffers(recurse=False)
 
 
 def function_layers(model: nn.Module, images: torch.Tensor) -> dict[Key, FunctionLayer]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from cnnwidgets.core.network import Network
+from cnnwidgets.core.network import Network, free_name
 
 from .kinds import kind_of_call
 from .layers import Join, Node
@@ -64,54 +64,50 @@ class _Builder:
         self._opened = {frame.id for frame in recording.frames if _is_opened(frame, recording.root)}
         self._layers = {frame.id for frame in recording.frames if not frame.children and frame.id not in self._opened}
         self._layer_names = set(Network.of(recording.model).names)
-        self._input = self._free("input") if any(frame.name == "input" for frame in recording.frames) else "input"
+        self._input = (
+            free_name("input", self._layer_names)
+            if any(frame.name == "input" for frame in recording.frames)
+            else "input"
+        )
         self._node_of: dict[int, str] = {}
         self._node_calls: Counter[str] = Counter()
-        self._within: dict[int, Counter[str]] = {}
+        self._within: defaultdict[int, Counter[str]] = defaultdict(Counter)
         self._sources: dict[str, dict[str, None]] = {}
         self._calls: dict[str, LayerCall] = {}
         self._joins: dict[str, tuple[Op, list[str]]] = {}
         self._order: list[str] = [self._input]
 
-    def _free(self, name: str) -> str:
-        number = 0
-        candidate = name
-        while candidate in self._layer_names:
-            number += 1
-            candidate = f"{name}_{number}"
-        return candidate
-
     def build(self) -> LayerGraph:
-        events: list[tuple[int, ModuleCall | Op]] = [(frame.id, frame) for frame in self._recording.frames]
-        events += [(op.id, op) for op in self._recording.ops]
+        events: list[ModuleCall | Op] = [*self._recording.frames, *self._recording.ops]
         frame_nodes: dict[int, str] = {}
-        for _, event in sorted(events, key=lambda pair: pair[0]):
+        for event in sorted(events, key=lambda event: event.id):
             if isinstance(event, ModuleCall):
                 if event.id in self._layers:
-                    frame_nodes[event.id] = self._add_call(event.name, event).node
+                    frame_nodes[event.id] = self._add_call(event.name, event, [])
             elif event.frame is None:
                 self._node_of[event.id] = self._input
             elif event.frame.id in self._layers:
-                node = frame_nodes[event.frame.id]
-                self._sources[node].update(dict.fromkeys(self._read(event, but=node)))
-                self._node_of[event.id] = node
+                node = self._node_of[event.id] = frame_nodes[event.frame.id]
+                self._sources[node].update(dict.fromkeys(source for source in self._read(event) if source != node))
             else:
                 self._functional(event, event.frame)
         return self._finished()
 
-    def _read(self, op: Op, but: str | None = None) -> list[str]:
-        nodes = dict.fromkeys(self._node_of[index] for index in op.inputs)
-        return [node for node in nodes if node != but]
+    def _read(self, op: Op) -> list[str]:
+        return list(dict.fromkeys(self._node_of[index] for index in op.inputs))
 
-    def _add_call(self, layer: str, event: ModuleCall | Op) -> LayerCall:
-        self._node_calls[layer] += 1
-        count = self._node_calls[layer]
-        node = layer if count == 1 else f"{layer}#{count}"
-        call = LayerCall(node, layer, event)
-        self._calls[node] = call
-        self._sources[node] = {}
+    def _add_node(self, name: str, sources: list[str]) -> str:
+        self._node_calls[name] += 1
+        count = self._node_calls[name]
+        node = name if count == 1 else f"{name}#{count}"
+        self._sources[node] = dict.fromkeys(sources)
         self._order.append(node)
-        return call
+        return node
+
+    def _add_call(self, layer: str, event: ModuleCall | Op, sources: list[str]) -> str:
+        node = self._add_node(layer, sources)
+        self._calls[node] = LayerCall(node, layer, event)
+        return node
 
     def _functional(self, op: Op, frame: ModuleCall) -> None:
         """A torch call outside of any layer: a layer of its own, a join, or a step on the way."""
@@ -122,21 +118,12 @@ class _Builder:
         if frame is not self._recording.root and kind_of_call(op.name) == "reshape":
             opened = False  # inside a block, shuffling axes is a detail
         if weighted or (opened and speaks and len(sources) == 1):
-            call = self._add_call(self._functional_name(op, frame), op)
-            self._sources[call.node] = dict.fromkeys(sources)
-            self._node_of[op.id] = call.node
+            self._node_of[op.id] = self._add_call(self._functional_name(op, frame), op, sources)
         elif len(sources) > 1:
-            name = self._functional_name(op, frame)
-            self._node_calls[name] += 1
-            count = self._node_calls[name]
-            node = name if count == 1 else f"{name}#{count}"
+            node = self._node_of[op.id] = self._add_node(self._functional_name(op, frame), sources)
             self._joins[node] = (op, [])
-            self._sources[node] = dict.fromkeys(sources)
-            self._order.append(node)
-            self._node_of[op.id] = node
         else:
-            node = sources[0]
-            self._node_of[op.id] = node
+            node = self._node_of[op.id] = sources[0]
             if speaks:
                 steps = self._calls[node].functions if node in self._calls else self._joins.get(node, (op, []))[1]
                 if op.name not in steps:
@@ -144,11 +131,10 @@ class _Builder:
 
     def _functional_name(self, op: Op, frame: ModuleCall) -> str:
         function = op.name or "join"
-        within = self._within.setdefault(frame.id, Counter())
-        number = within[function]
-        within[function] += 1
+        number = self._within[frame.id][function]
+        self._within[frame.id][function] += 1
         name = f"{frame.name}.{function}" if frame.name else function
-        return self._free(f"{name}_{number}" if number else name)
+        return free_name(f"{name}_{number}" if number else name, self._layer_names)
 
     def _finished(self) -> LayerGraph:
         outputs = dict.fromkeys(self._node_of[index] for index in self._recording.outputs)
@@ -198,23 +184,20 @@ class _Builder:
 
     def _join(self, node: str) -> Join:
         op, functions = self._joins[node]
-        path = op.frame.name if op.frame is not None else ""
-        return Join(node, op.name or "join", tuple(self._sources[node]), path, tuple(functions), op.output_shape)
+        return Join(node, op.name or "join", tuple(self._sources[node]), _path(op), tuple(functions), op.output_shape)
 
     def _node(self, node: str) -> Node:
         if node in self._calls:
-            call = self._calls[node]
-            name = call.layer
-            if isinstance(call.event, Op) and call.event.frame is not None:
-                path = call.event.frame.name
-            else:
-                path = name.rpartition(".")[0]
-            return Node(node, "layer", name, path, name)
+            name, event = self._calls[node].layer, self._calls[node].event
+            return Node(node, "layer", name, _path(event) if isinstance(event, Op) else name.rpartition(".")[0], name)
         if node in self._joins:
             op, _ = self._joins[node]
-            return Node(node, "join", None, op.frame.name if op.frame is not None else "", _sign(op.name))
+            return Node(node, "join", None, _path(op), _SIGNS.get(op.name, op.name))
         return Node(node, "input", None, "", "input")
 
 
-def _sign(function: str) -> str:
-    return {"add": "+", "mul": "×", "sub": "−", "div": "÷", "cat": "concat"}.get(function, function)
+_SIGNS = {"add": "+", "mul": "×", "sub": "−", "div": "÷", "cat": "concat"}
+
+
+def _path(op: Op) -> str:
+    return op.frame.name if op.frame is not None else ""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .receptive.call import is_pointwise
+from .receptive.call import each, is_pointwise
 
 KINDS = ("conv", "norm", "activation", "pool", "linear", "attention", "dropout", "reshape", "other")
 """Every value that ``LayerInfo.kind`` can take."""
@@ -46,10 +46,8 @@ def kind_of_call(name: str) -> str:
     return "pool" if "pool" in name else "other"
 
 
-def main_call(names: list[str]) -> int | None:
-    """Which of a layer's calls says what the layer is."""
-    if not names:
-        return None
+def main_call(names: list[str]) -> int:
+    """Which of a layer's calls, one at least, says what the layer is."""
     kinds = [kind_of_call(name) for name in names]
     return min(range(len(names)), key=lambda index: (_PRIORITY.index(kinds[index]), index))
 
@@ -65,8 +63,7 @@ def kind_of_module(module: nn.Module, names: list[str], *, has_params: bool) -> 
         return "other"
     if not has_params and all(is_pointwise(name) for name in names):
         return "activation"
-    main = main_call(names)
-    return "other" if main is None else kind_of_call(names[main])
+    return kind_of_call(names[main_call(names)])
 
 
 def detail_of_module(module: nn.Module, kind: str, details: list[str], names: list[str]) -> str:
@@ -79,8 +76,7 @@ def detail_of_module(module: nn.Module, kind: str, details: list[str], names: li
         return title
     if isinstance(module, nn.MultiheadAttention):
         return f"Attention, {module.num_heads} heads"
-    main = main_call(names)
-    return title if main is None else details[main]
+    return details[main_call(names)] if names else title
 
 
 def detail_of_call(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: torch.Tensor) -> str:
@@ -114,9 +110,8 @@ def _convolution_detail(name: str, args: tuple[Any, ...], kwargs: Mapping[str, A
     dilation = _argument(args, kwargs, 7 if transposed else 5, "dilation", 1)
     depthwise = groups > 1 and groups == (weight.shape[0] if transposed else weight.shape[1] * groups)
     title = "Depthwise conv" if depthwise else "Transposed conv" if transposed else "Conv"
-    words = [title, times(weight.shape[2:])]
-    words.append(_stride_detail(_argument(args, kwargs, 3, "stride", 1)))
-    if _is_not_one(dilation):
+    words = [title, times(weight.shape[2:]), _stride_detail(_argument(args, kwargs, 3, "stride", 1))]
+    if set(each(dilation, 1)) != {1}:
         words.append(f"dilation {times(dilation)}")
     if groups > 1 and not depthwise:
         words.append(f"in {groups} groups")
@@ -131,22 +126,17 @@ def _pool_detail(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], ou
         return f"Global {title.lower()}" if set(sizes) == {1} else f"{title} to {times(sizes)}"
     kernel = _argument(args, kwargs, 1, "kernel_size", None)
     stride = _argument(args, kwargs, 2, "stride", None)
-    kernel = (kernel,) * axes if isinstance(kernel, int) else kernel
+    kernel = each(kernel, axes)
     return f"{title} {times(kernel)} {_stride_detail(kernel if stride is None or stride == [] else stride)}".strip()
 
 
-def _is_not_one(value: Any) -> bool:
-    return set(value if isinstance(value, list | tuple) else (value,)) != {1}
-
-
 def _stride_detail(value: Any) -> str:
-    if not _is_not_one(value):
+    values = each(value, 1)
+    if set(values) == {1}:
         return ""
-    values = tuple(value) if isinstance(value, list | tuple) else (value,)
     return f"/{values[0]}" if len(set(values)) == 1 else f"/{times(values)}"
 
 
 def times(sizes: Any) -> str:
     """``3×3`` for (3, 3)."""
-    values = tuple(sizes) if isinstance(sizes, list | tuple | torch.Size) else (sizes,)
-    return "×".join(str(value) for value in values)
+    return "×".join(map(str, each(sizes, 1)))

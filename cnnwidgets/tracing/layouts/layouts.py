@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -138,7 +138,7 @@ def layouts_of_recording(
     layouts: dict[int, Layout] = {}
     same_shape: dict[tuple[int, ...], set[Reading]] = {}
     unknown = []
-    for event in _by_completion(event for _, event in _returning_calls(recording, graph)):
+    for event in sorted((event for _, event in _returning_calls(recording, graph)), key=_end):
         axes_read = layout_reading(event, recording.input_shape, grids)
         if axes_read is None:
             unknown.append(event)
@@ -180,16 +180,6 @@ def _returning_calls(recording: Recording, graph: LayerGraph) -> list[tuple[str,
     return modules + [(call.layer, call.event) for call in graph.calls if isinstance(call.event, Op)]
 
 
-def _by_completion(all_seen: Iterable[ModuleCall | Op]) -> list[ModuleCall | Op]:
-    """In the order in which they returned; a module after what it called."""
-    ends: dict[int, int] = {}
-
-    def end(frame: ModuleCall) -> int:
-        if frame.id not in ends:
-            ends[frame.id] = max([frame.id, *(op.id for op in frame.ops), *(end(child) for child in frame.children)])
-        return ends[frame.id]
-
-    def key(event: ModuleCall | Op) -> tuple[int, int]:
-        return (end(event), -event.id) if isinstance(event, ModuleCall) else (event.id, -event.id)
-
-    return sorted(all_seen, key=key)
+def _end(event: ModuleCall | Op) -> int:
+    """When it returned."""
+    return event.end if isinstance(event, ModuleCall) else event.id

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -69,7 +68,7 @@ class Memory:
         self.complete, self.signature = False, None
 
 
-_memories: weakref.WeakKeyDictionary[nn.Module, OrderedDict[Any, Memory]] = weakref.WeakKeyDictionary()
+_memories: weakref.WeakKeyDictionary[nn.Module, dict[Any, Memory]] = weakref.WeakKeyDictionary()
 
 
 def remembered(
@@ -83,7 +82,7 @@ def remembered(
     """
     network = Network.of(model)
     base = network.base
-    memories = _memories.setdefault(base, OrderedDict())
+    memories = _memories.setdefault(base, {})
     key = (tuple(images.shape), images.dtype, images.device, grid, torch.is_grad_enabled())
     memory = memories.get(key)
     if memory is None or recorded or not memory.fits(base):
@@ -95,9 +94,8 @@ def remembered(
             calls = {call: _doubted(layout) for call, layout in layouts.calls.items()}
             layouts = replace(layouts, calls=calls)
         memory = memories[key] = Memory(layouts, recorded, modules)
-    memories.move_to_end(key)
-    while len(memories) > _MOST:
-        memories.popitem(last=False)
+    if len(memories) > _MOST:
+        del memories[next(iter(memories))]
     return memory
 
 

@@ -12,7 +12,7 @@ from cnnwidgets.core.nested import tensors
 from cnnwidgets.tracing.pathway import Pathway
 from cnnwidgets.tracing.placement import placement_of
 from cnnwidgets.tracing.receptive.all_rules import output_field
-from cnnwidgets.tracing.receptive.call import RuleCall
+from cnnwidgets.tracing.receptive.call import RuleCall, words
 from cnnwidgets.tracing.receptive.field import Field, of_input
 from cnnwidgets.tracing.recorded import Op
 from cnnwidgets.tracing.torch_calls import plain_name
@@ -21,19 +21,7 @@ from .grids import Grids
 from .layouts import Layout
 from .rules import layout_reading
 
-_NO_TENSOR = (
-    "size",
-    "dim",
-    "item",
-    "numel",
-    "stride",
-    "is_floating_point",
-    "is_complex",
-    "is_inference",
-    "tolist",
-    "__get__",
-    "backward",
-)
+_NO_TENSOR = words("size dim item numel stride is_floating_point is_complex is_inference tolist __get__ backward")
 
 
 class PlainPass(Pathway):

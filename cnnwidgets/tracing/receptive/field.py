@@ -5,13 +5,10 @@ from __future__ import annotations
 import functools
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from .interval import SCATTERED, Reach, pixels, scattered, whole_axis
-
-__all__ = ["Dim", "Factor", "Field", "Reach", "combined", "mixed_along", "moved_by", "of_input", "pixels", "plain_dim",
-           "reach_of", "reshaped", "smeared", "unfollowed", "untagged", "whole_axis"]  # fmt: skip
 
 Factor = tuple[int, "Reach | None"]
 """A size, and what positions along it see; None where it is no image axis (batch, channels)."""
@@ -28,6 +25,10 @@ class Field:
 
     dims: tuple[Dim, ...]
 
+    def changed(self, change: Callable[[Factor], Factor]) -> Field:
+        """The same with ``change`` made of every factor."""
+        return Field(tuple(tuple(map(change, dim)) for dim in self.dims))
+
     def axes(self) -> set[int]:
         """The image axes that some dim carries."""
         return {reach.axis for dim in self.dims for _, reach in dim if reach is not None} - {SCATTERED}
@@ -36,6 +37,16 @@ class Field:
         """The reach along image ``axis``, if exactly one whole dim carries it."""
         dims = [dim for dim in self.dims if len(dim) == 1 and dim[0][1] is not None and dim[0][1].axis == axis]
         return dims[0][0][1] if len(dims) == 1 else None
+
+
+def carries_places(dim: Dim) -> bool:
+    """Whether places of the image lie along ``dim``."""
+    return any(reach is not None for _, reach in dim)
+
+
+def length_of(dim: Dim) -> int:
+    """How many positions ``dim`` has."""
+    return math.prod(size for size, _ in dim)
 
 
 def plain_dim(size: int, reach: Reach | None = None) -> Dim:
@@ -85,7 +96,7 @@ def unfollowed(fields: Sequence[Field], shape: Sequence[int]) -> Field:
     by = next((by for field in fields for by in map(moved_by, field.dims) if by is not None), None)
     if by is None:
         return untagged(shape)
-    images = [math.prod(size for size, _ in field.dims[0]) for field in fields if field.dims]
+    images = [length_of(field.dims[0]) for field in fields if field.dims]
     return Field(
         tuple(plain_dim(size, None if at == 0 and size in images else scattered(by)) for at, size in enumerate(shape))
     )
@@ -103,7 +114,7 @@ def settled(field: Field) -> Field:
             return factor
         return size, reach.windows(size)
 
-    return Field(tuple(tuple(whole_again(factor) for factor in dim) for dim in field.dims))
+    return field.changed(whole_again)
 
 
 def smeared(field: Field, axes: Iterable[int] | None = None) -> Field:
@@ -116,7 +127,7 @@ def smeared(field: Field, axes: Iterable[int] | None = None) -> Field:
             return factor
         return size, reach.everywhere()
 
-    return Field(tuple(tuple(spread(factor) for factor in dim) for dim in field.dims))
+    return field.changed(spread)
 
 
 def mixed_along(field: Field, dims: Iterable[int]) -> Field:
@@ -137,18 +148,18 @@ def combined(fields: Sequence[Field], shape: Sequence[int]) -> Field:
 
 
 def _merged_dims(parts: Sequence[Dim], size: int) -> Dim:
-    tagged = [part for part in parts if any(reach is not None for _, reach in part)]
+    tagged = [part for part in parts if carries_places(part)]
     if not tagged:
         return plain_dim(size)
     first = tagged[0]
-    if all(part == first for part in tagged) and math.prod(length for length, _ in first) == size:
+    if all(part == first for part in tagged) and length_of(first) == size:
         return first
     by = next((by for by in map(moved_by, tagged) if by is not None), None)
-    several = [part for part in tagged if math.prod(length for length, _ in part) > 1]
+    several = [part for part in tagged if length_of(part) > 1]
     if by is not None and any(_orders(part) != _orders(several[0]) for part in several):
         return plain_dim(size, scattered(by))
     if all([length for length, _ in part] == [length for length, _ in first] for part in tagged) and (
-        math.prod(length for length, _ in first) == size
+        length_of(first) == size
     ):
         return tuple(
             (length, _union([part[index][1] for part in tagged], length)) for index, (length, _) in enumerate(first)
@@ -159,7 +170,7 @@ def _merged_dims(parts: Sequence[Dim], size: int) -> Dim:
     same_length = [part for part in tagged if len(part) == 1 and part[0][0] == size]
     if len(same_length) == len(tagged):
         return plain_dim(size, _union(reaches, size))
-    longest = max(tagged, key=lambda part: math.prod(length for length, _ in part))
+    longest = max(tagged, key=lambda part: length_of(part))
     return plain_dim(size, next(reach for _, reach in longest if reach is not None).everywhere())
 
 
