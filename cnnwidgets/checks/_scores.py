@@ -8,8 +8,7 @@ from torch import nn
 from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.readout import Readout, reading
 from cnnwidgets.outputs.targets import Scorer, Target, resolve
-from cnnwidgets.running.forward import run
-from cnnwidgets.running.own_gradients import again
+from cnnwidgets.running.forward import again, run
 
 
 class ComparableScores:

@@ -69,8 +69,9 @@ def _in_globals(function: types.FunctionType) -> Held:
 
 
 def _in_value(path: str, value: Any, depth: int, visited: set[int]) -> Held:
+    # What a proxy stands for is held elsewhere; one whose object is gone raises at every look.
     if type(value) in weakref.ProxyTypes:
-        value = _behind(value)
+        return
     if isinstance(value, nn.Module):
         yield path, value
         return
@@ -105,7 +106,10 @@ def _named_parts(value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, types.MethodType):
         yield "", value.__self__
     elif isinstance(value, types.FunctionType):
-        yield from _captured(value)
+        yield from closure_of(value)
+        for index, default in enumerate(value.__defaults__ or ()):
+            yield f"default{index}", default
+        yield from (value.__kwdefaults__ or {}).items()
     elif isinstance(value, weakref.ref):
         yield "", value()
     elif type(value).__module__.split(".", 1)[0] not in _LIBRARIES:
@@ -117,14 +121,6 @@ def _named_parts(value: Any) -> Iterator[tuple[str, Any]]:
                 yield name, getattr(value, name, None)
 
 
-def _behind(proxy: Any) -> Any:
-    """What a ``weakref.proxy`` stands for, which itself has no hash; None: it is gone."""
-    try:
-        return proxy.__repr__.__self__
-    except (ReferenceError, AttributeError):
-        return None
-
-
 def _pairs(mapping: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
     try:
         return list(islice(mapping.items(), _ITEMS))
@@ -132,12 +128,10 @@ def _pairs(mapping: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
         return []
 
 
-def _captured(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+def closure_of(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    """(name, value) of what a function keeps of the ones around it."""
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
         try:
             yield name, cell.cell_contents
         except ValueError:  # not filled yet
             continue
-    for index, default in enumerate(function.__defaults__ or ()):
-        yield f"default{index}", default
-    yield from (function.__kwdefaults__ or {}).items()

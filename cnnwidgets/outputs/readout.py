@@ -87,8 +87,7 @@ class Readout:
     def inner(self) -> Readout:
         """One for a part of the same call: what is decided holds for both, the first scores are its own."""
         part = self.alike(self.base)
-        part.kind, part.notes, part.explained = self.kind, self.notes, self.explained
-        part.choice = self.choice
+        part.kind, part.notes, part.explained, part.choice = self.kind, self.notes, self.explained, self.choice
         part.path, part.around = self.path, self
         return part
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import traceback
 import weakref
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -13,12 +14,12 @@ from torch.nn.parameter import is_lazy
 
 from cnnwidgets.core.capture import never_compiled
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError, is_out_of_memory
+from cnnwidgets.core.nested import detached
 from cnnwidgets.core.network import Network
 from cnnwidgets.outputs.readout import watched
 from cnnwidgets.state.preserved import preserved
 
 from .forward_inputs import wrapping_advice
-from .own_gradients import NeedsGradients, again, is_first_to_ask, needs_gradients, with_gradients
 
 
 def run(model: nn.Module, x: torch.Tensor) -> Any:
@@ -28,7 +29,7 @@ def run(model: nn.Module, x: torch.Tensor) -> Any:
 
     Raises:
         InputError: the first convolution wants another number of channels than ``x`` has.
-        NeedsGradients: gradients are off, and the model's own forward needs them; see :mod:`.own_gradients`.
+        NeedsGradients: gradients are off, and the model's own forward needs them.
         CnnWidgetsError: the model's forward raised; names the layer it was in. The original is its cause.
             Errors of this package, ``KeyboardInterrupt`` and running out of memory pass unchanged.
     """
@@ -157,3 +158,54 @@ def _advice(error: Exception) -> str:
             "part.to_empty(device='cpu'), then load_state_dict(...)."
         )
     return ""
+
+
+T = TypeVar("T")
+_needing: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+
+
+class NeedsGradients(CnnWidgetsError):
+    """The model runs with gradients only, as is now known: the same call will succeed.
+
+    Such are models whose forward itself works with gradients: hooks on activations, ``torch.autograd.grad``, energies.
+    Which they are is found out by running them, once a model: where a run without gradients fails and one with them
+    does not, it fails with this error, and whoever began it begins it again, see :func:`again`.
+    """
+
+
+def needs_gradients(base: nn.Module) -> bool:
+    """Whether the module, without wrappers, is known to run with gradients only."""
+    return base in _needing
+
+
+def is_first_to_ask(base: nn.Module, inputs: Sequence[torch.Tensor]) -> bool:
+    """Whether the module, which failed on ``inputs`` without gradients, runs with them; not if that was known."""
+    if torch.is_grad_enabled() or base in _needing:
+        return False
+    try:
+        with_gradients(base, *inputs)
+    except Exception:
+        return False
+    _needing.add(base)
+    return True
+
+
+def again(call: Callable[[], T]) -> T:
+    """What ``call`` returns; it is called a second time if the model turns out to need gradients."""
+    try:
+        return call()
+    except NeedsGradients:
+        pass
+    return call()
+
+
+def in_graph(x: torch.Tensor) -> torch.Tensor:
+    """A copy of ``x`` that may be written to, and that gradients reach."""
+    with torch.enable_grad():
+        return x.detach().clone().requires_grad_().clone() if x.is_floating_point() else x.clone()
+
+
+def with_gradients(base: nn.Module, *inputs: torch.Tensor) -> Any:
+    """What the module returns for copies of ``inputs``, made with gradients, and out of the graph."""
+    with torch.inference_mode(False), torch.enable_grad():
+        return detached(base(*map(in_graph, inputs)))

@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from cnnwidgets.core.capture import Forward, is_watching
+from cnnwidgets.core.held_modules import closure_of
 from cnnwidgets.core.nested import version
 from cnnwidgets.core.network import Network
 
@@ -71,8 +72,8 @@ def fingerprint(model: nn.Module, *, thorough: bool = False) -> Fingerprint:
     few = sum(value.numel() for value in parameters) <= _SUMMED
     return Fingerprint(
         (tuple(map(_module_mark, modules)), tuple(map(_box_mark, contents.boxes)), _methods(modules)),
-        (_identities(buffers), _sample(buffers, rows_too=True)),
-        (_identities(parameters), _sample(parameters, rows_too=not few)),
+        (_identities(buffers), _sample(buffers)),
+        (_identities(parameters), _sample(parameters)),
         _total(parameters) if few or thorough else None,
     )
 
@@ -101,11 +102,7 @@ def outside_values(function: Any) -> Iterator[tuple[str, Any]]:
     function = getattr(function, "__func__", function)
     if not isinstance(function, FunctionType):
         return
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
-            yield name, cell.cell_contents
-        except ValueError:  # not filled yet
-            continue
+    yield from closure_of(function)
     for name in function.__code__.co_names:
         if name in function.__globals__:
             yield name, function.__globals__[name]
@@ -184,14 +181,14 @@ def _memory_line(value: torch.Tensor) -> torch.Tensor | None:
     return flat.view(_INTEGERS[value.element_size()])
 
 
-def _sample(tensors: list[torch.Tensor], *, rows_too: bool) -> int:
+def _sample(tensors: list[torch.Tensor]) -> int:
     parts = []
     for value in tensors:
         line = _memory_line(value)
         if line is None:
             continue
         parts.append(line[:: max(1, len(line) // _PER_TENSOR)])
-        rows = value.shape[0] if rows_too and value.dim() > 1 else 0
+        rows = value.shape[0] if value.dim() > 1 else 0
         if rows and len(line) > _PER_TENSOR and len(line) % rows == 0:
             columns = len(line) // rows
             parts.append(line.view(rows, columns)[:, :: max(1, columns // _PER_ROW)].reshape(-1))

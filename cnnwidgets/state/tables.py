@@ -11,7 +11,6 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from cnnwidgets.core.capture import is_watching
 
-Table = dict[str, Any]
 _HOOKS = tuple(name for name, value in vars(nn.Module()).items() if "hooks" in name and isinstance(value, dict))
 
 
@@ -109,16 +108,13 @@ class OrdinaryWeights:
     """
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:
-        self._swapped: list[tuple[Table, str, torch.Tensor, torch.Tensor]] = []
-        tables: Iterable[Table] = (
-            table
+        self._swapped: list[tuple[dict[str, Any], str, torch.Tensor, torch.Tensor]] = [
+            (table, name, value, _copy_of(value))
             for module in modules
             for table in (module._parameters, module._buffers)  # noqa: SLF001
-        )
-        for table in tables:
-            for name, value in table.items():
-                if value is not None and value.is_inference():
-                    self._swapped.append((table, name, value, _copy_of(value)))
+            for name, value in table.items()
+            if value is not None and value.is_inference()
+        ]
 
     def swap(self) -> None:
         """Put the copies in their place."""

@@ -43,8 +43,7 @@ def trace(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> A
         >>> architecture.edges
         [('input', '0'), ('0', '1'), ('1', '2')]
     """
-    anatomy = Anatomy(model, example)
-    recording, graph = anatomy.recording, anatomy.graph
+    recording, graph = Anatomy.of(model, example)
     layers, containers, fields = describe_layers(recording, graph)
     params = [value for _, value in Network.of(recording.model).weights]
     total = sum(value.numel() for value in params)

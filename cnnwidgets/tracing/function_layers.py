@@ -72,10 +72,10 @@ def may_have_function_layers(model: nn.Module) -> bool:
 
 def function_layers(model: nn.Module, images: torch.Tensor) -> dict[Key, FunctionLayer]:
     """The torch calls of ``model`` that are layers, by where they happen in a forward pass."""
-    anatomy = Anatomy.of(model, images)
+    recording, graph = Anatomy.shared(model, images)
     calls: Counter[str] = Counter()
     keys: dict[int, Key] = {}
-    for module_call in anatomy.recording.frames:
+    for module_call in recording.frames:
         name, numbers = module_call.name, Counter[str]()
         for op in module_call.ops:
             keys[op.id] = Key(name, calls[name], op.name, numbers[op.name])
@@ -83,7 +83,7 @@ def function_layers(model: nn.Module, images: torch.Tensor) -> dict[Key, Functio
         calls[name] += 1
     return {
         keys[call.event.id]: FunctionLayer(call.layer, call.event.output_shape)
-        for call in anatomy.graph.calls
+        for call in graph.calls
         if isinstance(call.event, Op) and call.event.id in keys
     }
 

@@ -15,8 +15,7 @@ from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.core.nested import tensors
 from cnnwidgets.core.network import Network
 from cnnwidgets.core.plain import check_example
-from cnnwidgets.running.forward import fitted, run
-from cnnwidgets.running.own_gradients import NeedsGradients, again, in_graph, is_first_to_ask, needs_gradients
+from cnnwidgets.running.forward import NeedsGradients, again, fitted, in_graph, is_first_to_ask, needs_gradients, run
 from cnnwidgets.state.preserved import preserved
 
 from .kinds import detail_of_call
@@ -121,12 +120,9 @@ class _Recorder(Watcher):
             self.busy = outer
 
     def _left(self, frame: ModuleCall, args: tuple[Any, ...], output: Any) -> Any:
-        results = tensors(output)
-        if not results:
-            return None
-        replaced = None
-        main = results[0]
-        frame.output_shape = tuple(main.shape)
+        replaced, results = None, tensors(output)
+        if results:
+            frame.output_shape = tuple(results[0].shape)
         for index, result in enumerate(results):
             origin = self._provenance.origin(result)
             if not frame.children:
@@ -186,40 +182,29 @@ class _Recorder(Watcher):
         new = [value for value in results if not any(value is other for other in (*read, *targets))]
         if not new and not targets:
             return
-        main = new[0] if new else targets[0]
-        inputs = [origin.field for origin in origins]
-        fields = [
-            output_field(RuleCall(name, args, kwargs, value, self._field_of), inputs) for value in (*new, *targets)
-        ]
+        calls = [RuleCall(name, args, kwargs, value, self._field_of) for value in (*new, *targets)]
+        fields = [output_field(call, [origin.field for origin in origins]) for call in calls]
         op = self._add(
             name,
             frame,
             (origin.op for origin in origins),
-            main.shape,
+            calls[0].output.shape,
             fields[0],
             params=tuple(dict.fromkeys(self._params[id(value)] for value in read if id(value) in self._params)),
             input_shape=tuple(next(value for value in read if self._provenance.origin(value) is not None).shape),
             macs=self.macs,
-            detail=detail_of_call(name, args, kwargs, main),
+            detail=detail_of_call(calls[0]),
         )
         written = {id(value) for value in targets}
-        for value, receptive in zip((*new, *targets), fields, strict=True):
-            if id(value) in written:
-                self._write(value, CallOrigin(op.id, receptive), frame)
+        for call, receptive in zip(calls, fields, strict=True):
+            if id(call.output) in written:
+                self._write(call.output, CallOrigin(op.id, receptive), frame)
             else:
-                self._provenance.assign(value, CallOrigin(op.id, receptive))
+                self._provenance.assign(call.output, CallOrigin(op.id, receptive))
 
     def _field_of(self, value: Any) -> Field | None:
         origin = self._provenance.origin(value) if isinstance(value, torch.Tensor) else None
         return origin.field if origin is not None else None
-
-    def swap(self, tensor: torch.Tensor, other: torch.Tensor) -> None:
-        """Write down ``tensor.data = other``."""
-        origin = self._provenance.origin(other)
-        if origin is None:
-            self._provenance.forget(tensor)
-        else:
-            self._provenance.assign(tensor, origin)
 
     def _targets(
         self, raw: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], results: list[torch.Tensor]
@@ -257,11 +242,7 @@ class _Recorder(Watcher):
     ) -> CallOrigin:
         """What ``other`` holds after a part of it was overwritten through ``target``."""
         shape = tuple(other.shape)
-        if len(shape) == target.ndim and shape[-2:] == tuple(target.shape[-2:]) and len(old.field.dims) == len(shape):
-            written = Field((*old.field.dims[:-2], *new.field.dims[-2:]))
-        else:
-            written = field_through(new.field, MemoryView.of(target), MemoryView.of(other))
-        receptive = combined([old.field, written], shape)
+        receptive = combined([old.field, field_through(new.field, MemoryView.of(target), MemoryView.of(other))], shape)
         return CallOrigin(self._add("write", frame, (old.op, new.op), shape, receptive).id, receptive)
 
     def finish(self, output: Any) -> Recording:

@@ -13,7 +13,6 @@ from torch import nn
 from cnnwidgets.core.network import Network
 
 from .layouts import Layout, Layouts, followed_layouts
-from .rules import INDEPENDENT
 
 _MOST = 8
 """Input shapes remembered for a network."""
@@ -89,15 +88,7 @@ def remembered(
         modules = tuple((name, weakref.ref(module)) for name, module in network.layers)
         recorded |= grid is not None
         layouts = followed_layouts(model, images, grid) if recorded else Layouts(len(images))
-        if layouts.lost and layouts.calls is not None:
-            # The image was lost on the way, in numpy say: nothing can be told of what comes behind.
-            calls = {call: _doubted(layout) for call, layout in layouts.calls.items()}
-            layouts = replace(layouts, calls=calls)
         memory = memories[key] = Memory(layouts, recorded, modules)
     if len(memories) > _MOST:
         del memories[next(iter(memories))]
     return memory
-
-
-def _doubted(layout: Layout) -> Layout:
-    return Layout(layout.shape, sure=False) if layout.why_not == INDEPENDENT else layout

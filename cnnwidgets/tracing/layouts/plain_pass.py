@@ -95,7 +95,7 @@ class PlainPass(Pathway):
             self.odd = True
             return
         for result in results:
-            field = output_field(RuleCall(name, args, kwargs, result, self._field_of), fields)
+            field = output_field(RuleCall(name, args, kwargs, result, self._field), fields)
             before = self._field(result)
             if before is not None and before != field and any(result is tensor for tensor in read):
                 self.odd = True  # written in place: what else looks at its memory has changed as well
@@ -103,12 +103,9 @@ class PlainPass(Pathway):
                 result, before if before == field else next((other for other in fields if other == field), field)
             )
 
-    def _field_of(self, value: Any) -> Field | None:
-        return self._field(value) if isinstance(value, torch.Tensor) else None
-
-    def _field(self, tensor: torch.Tensor) -> Field | None:
-        entry = self._fields.get(id(tensor))
-        return entry[1] if entry is not None and entry[0]() is tensor else None
+    def _field(self, value: Any) -> Field | None:
+        entry = self._fields.get(id(value))
+        return entry[1] if entry is not None and entry[0]() is value else None
 
     def _know(self, tensor: torch.Tensor, field: Field) -> None:
         self._fields[id(tensor)] = weakref.ref(tensor), field

@@ -32,7 +32,7 @@ def layout_reading(event: ModuleCall | Op, input_shape: tuple[int, ...], grids: 
     if field is None:
         return INDEPENDENT, None
     axes = _axes(field)
-    by = next((by for by in map(moved_by, field.dims) if by is not None), None)
+    by = moved_by(*field.dims)
     if len(shape) == 3 and by is None:
         form = _followed_row(field, shape, axes)
         if form is not None:

@@ -189,7 +189,7 @@ def _concatenated(call: RuleCall) -> Field:
         beside = _beside(call, dim)
         if beside is not None:
             return beside
-        by = next((by for by in (moved_by(field.dims[dim]) for field in fields) if by is not None), None)
+        by = moved_by(*(field.dims[dim] for field in fields))
         if by is None and len(fields) == len(call.get(0, "tensors")) and all(reach_of(f.dims[dim]) for f in fields):
             by = "torch.cat"
         row = plain_dim(1) if by is None else plain_dim(size, scattered(by))

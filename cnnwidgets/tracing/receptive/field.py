@@ -56,17 +56,15 @@ def plain_dim(size: int, reach: Reach | None = None) -> Dim:
     return ((size, reach),)
 
 
-def moved_by(dim: Dim) -> str | None:
-    """What moved positions along ``dim``, so that they are not in the order of the image; None if nothing has."""
-    axes: set[int] = set()
-    for _, reach in dim:
-        if reach is None:
-            continue
-        if reach.is_moved:
-            return reach.by
-        if reach.axis in axes:
-            return "windows put together in another order"
-        axes.add(reach.axis)
+def moved_by(*dims: Dim) -> str | None:
+    """What moved positions along one of ``dims``, so that they are not in the order of the image; None: nothing has."""
+    for dim in dims:
+        reaches = [reach for _, reach in dim if reach is not None]
+        for at, reach in enumerate(reaches):
+            if reach.is_moved:
+                return reach.by
+            if any(reach.axis == other.axis for other in reaches[:at]):
+                return "windows put together in another order"
     return None
 
 
@@ -93,7 +91,7 @@ def untagged(shape: Iterable[int]) -> Field:
 
 def unfollowed(fields: Sequence[Field], shape: Sequence[int]) -> Field:
     """What came of ``fields`` in a way that cannot be followed: positions that were moved may be anywhere in it."""
-    by = next((by for field in fields for by in map(moved_by, field.dims) if by is not None), None)
+    by = moved_by(*(dim for field in fields for dim in field.dims))
     if by is None:
         return untagged(shape)
     images = [length_of(field.dims[0]) for field in fields if field.dims]
@@ -154,7 +152,7 @@ def _merged_dims(parts: Sequence[Dim], size: int) -> Dim:
     first = tagged[0]
     if all(part == first for part in tagged) and length_of(first) == size:
         return first
-    by = next((by for by in map(moved_by, tagged) if by is not None), None)
+    by = moved_by(*tagged)
     several = [part for part in tagged if length_of(part) > 1]
     if by is not None and any(_orders(part) != _orders(several[0]) for part in several):
         return plain_dim(size, scattered(by))
