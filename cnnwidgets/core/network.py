@@ -125,8 +125,9 @@ class Network:
         modules = dict(self.layers)
         for name in _spellings(layer):
             named = modules[name] if name in modules else _registered(self.base, name)
+            # Where it is registered more than once, the name that comes first.
+            name = next((own for own, module in modules.items() if module is named), "")
             if named is not None and (name or len(modules) == 1):
-                name = next(own for own, module in modules.items() if module is named)
                 if isinstance(named, torch.jit.ScriptModule):
                     raise CnnWidgetsError(
                         f"Layer {name!r} is a ScriptModule: it runs outside Python and cannot be looked into. "
@@ -203,14 +204,9 @@ def _list(module: nn.Module, name: str, listed: dict[nn.Module, str]) -> None:
 
 def _inside(module: nn.Module) -> nn.Module:
     """The module under ``torch.compile``."""
-    while (inner := _child(module, _COMPILED)) is not None:
-        module = inner
+    while _COMPILED in module._modules:  # noqa: SLF001
+        module = module._modules[_COMPILED]  # type: ignore[assignment]  # noqa: SLF001
     return module
-
-
-def _child(module: nn.Module, name: str) -> nn.Module | None:
-    children = module._modules  # noqa: SLF001 (of a ScriptModule no dict)
-    return children[name] if name in children else None  # noqa: SIM401
 
 
 def free_name(name: str, used_names: set[str]) -> str:
@@ -234,14 +230,10 @@ def _spellings(layer: str) -> Iterator[str]:
 
 
 def _registered(base: nn.Module, name: str) -> nn.Module | None:
-    """The module that is registered as ``name``, also where it has another name that comes first."""
-    module = base
-    for part in name.split("."):
-        inner = _child(module, part)
-        if inner is None:
-            return None
-        module = _inside(inner)
-    return module
+    try:
+        return _inside(base.get_submodule(name))
+    except AttributeError:
+        return None
 
 
 def unknown_layer(layer: str, names: list[str]) -> str:

@@ -109,9 +109,7 @@ class FunctionCalls(TorchFunctionMode):
         self._frame = frame
         self._on_layer = on_layer
         self.busy = False
-        self._independent: dict[int, weakref.ref[torch.Tensor]] = {}
-        for tensor in independent:
-            self._independent[id(tensor)] = weakref.ref(tensor)
+        self._independent = {id(tensor): weakref.ref(tensor) for tensor in independent}
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -127,8 +125,7 @@ class FunctionCalls(TorchFunctionMode):
         results = tensors(output) if isinstance(output, torch.Tensor | list | tuple) else []
         new = [result for result in results if not any(result is tensor for tensor in read)]
         if all(self._is_independent(tensor) for tensor in read):
-            for tensor in new:
-                self._independent[id(tensor)] = weakref.ref(tensor)
+            self._independent.update({id(tensor): weakref.ref(tensor) for tensor in new})
         elif new or written:
             for tensor in written:
                 self._independent.pop(id(tensor), None)

@@ -93,14 +93,13 @@ class Provenance:
 
     def aliases(self, tensor: torch.Tensor) -> list[torch.Tensor]:
         """Known tensors other than ``tensor`` that share some of its memory."""
-        others = []
-        for reference in self._sharing.get(_storage_key(tensor), ()):
-            other = reference()
-            if other is None or other is tensor or id(other) not in self._origins:
-                continue
-            if _overlap(tensor, other):
-                others.append(other)
-        return others
+        first, last = _memory_span(tensor)
+        others = [
+            other
+            for reference in self._sharing.get(_storage_key(tensor), ())
+            if (other := reference()) is not None and other is not tensor and id(other) in self._origins
+        ]
+        return [other for other in others if first < _memory_span(other)[1] and _memory_span(other)[0] < last]
 
 
 def field_through(field: Field, writer: MemoryView, reader: MemoryView) -> Field:
@@ -128,11 +127,6 @@ def covers(writer: torch.Tensor, other: torch.Tensor) -> bool:
     first, last = _memory_span(writer)
     start, end = _memory_span(other)
     return last - first == writer.numel() and first <= start and end <= last
-
-
-def _overlap(a: torch.Tensor, b: torch.Tensor) -> bool:
-    (a0, a1), (b0, b1) = _memory_span(a), _memory_span(b)
-    return a0 < b1 and b0 < a1
 
 
 def _memory_span(tensor: torch.Tensor) -> tuple[int, int]:

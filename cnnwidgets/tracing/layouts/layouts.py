@@ -17,7 +17,7 @@ from cnnwidgets.tracing.recorded import ModuleCall, Op, Recording
 
 from .grids import Grids
 from .rules import INDEPENDENT, NO_BATCH, Reading, layout_reading
-from .token_layout import AnyForm, CustomForm, TokenLayout
+from .token_layout import AnyForm, CustomForm
 
 
 @dataclass(frozen=True)
@@ -127,14 +127,14 @@ def followed_layouts(model: nn.Module, images: torch.Tensor, grid: tuple[int, in
 
 
 def layouts_of_recording(
-    recording: Recording, graph: LayerGraph, grid: tuple[int, int] | None = None
+    recording: Recording, graph: LayerGraph, tokens_grid: tuple[int, int] | None = None
 ) -> dict[int, Layout]:
     """The layout of what each module call and each functional layer returned, by ``id``.
 
     Where the axes could not be followed, other outputs of the same shape decide, or the number of tokens; if there is
     no such thing, the shape does.
     """
-    grids = Grids(recording.joins, grid)
+    grids = Grids(recording.joins, tokens_grid)
     layouts: dict[int, Layout] = {}
     same_shape: dict[tuple[int, ...], set[Reading]] = {}
     unknown = []
@@ -146,12 +146,15 @@ def layouts_of_recording(
                 grids.add((event.output_shape[2], event.output_shape[3]))  # tokens that were laid out for it
             continue
         why_not, form = axes_read
-        layout = Layout(event.output_shape, why_not, form=form)
-        layout = layouts[event.id] = replace(layout, placement=_placement(event, layout, recording.input_shape, grids))
-        if layout.spatial:
-            grids.add((layout.shape[2], layout.shape[3]), layout.placement)
-        elif form is not None and form.followed:
-            grids.add(form.grid, layout.placement)
+        layout, placement = Layout(event.output_shape, why_not, form=form), None
+        if form is not None and not form.followed:
+            placement = grids.placements.get(form.grid)
+        elif layout.stacked:
+            grid = form.grid if form is not None else (layout.shape[2], layout.shape[3])
+            placement = placement_of(event.field, grid, recording.input_shape)
+            if form is not None or layout.spatial:
+                grids.add(grid, placement)
+        layouts[event.id] = replace(layout, placement=placement)
         same_shape.setdefault(layout.shape, set()).add(axes_read)
     for event in unknown:
         among = same_shape.get(event.output_shape, set())
@@ -163,16 +166,6 @@ def layouts_of_recording(
             why_not, form = min((str(reason) for reason, _ in refused), default=None) if agreed else None, None
         layouts[event.id] = Layout(event.output_shape, why_not, sure=agreed, form=form)
     return layouts
-
-
-def _placement(event: ModuleCall | Op, layout: Layout, image: tuple[int, ...], grids: Grids) -> Placement | None:
-    if isinstance(layout.form, TokenLayout):
-        if not layout.form.followed:
-            return grids.placements.get(layout.form.grid)
-        return placement_of(event.field, layout.form.grid, image)
-    if not layout.stacked:
-        return None
-    return placement_of(event.field, (layout.shape[2], layout.shape[3]), image)
 
 
 def _returning_calls(recording: Recording, graph: LayerGraph) -> list[tuple[str, ModuleCall | Op]]:

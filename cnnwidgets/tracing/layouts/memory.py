@@ -34,14 +34,6 @@ class Memory:
     modules: tuple[tuple[str, weakref.ref[nn.Module]], ...] = ()
     signature: int | None = None
 
-    def fits(self, base: nn.Module) -> bool:
-        """Whether the network is still made of the same modules."""
-        now = Network.of(base).layers
-        return len(now) == len(self.modules) and all(
-            name == before and reference() is module
-            for (name, module), (before, reference) in zip(now, self.modules, strict=True)
-        )
-
     def answers(self, name: str | None) -> bool:
         """Whether the layouts of this layer are known; None: of all."""
         return self.complete or (name is not None and (name, 0) in (self.layouts.calls or {}))
@@ -80,12 +72,11 @@ def remembered(
         recorded: forget what is known, and follow a recorded forward pass of one image.
     """
     network = Network.of(model)
-    base = network.base
-    memories = _memories.setdefault(base, {})
+    memories = _memories.setdefault(network.base, {})
+    modules = tuple((name, weakref.ref(module)) for name, module in network.layers)
     key = (tuple(images.shape), images.dtype, images.device, grid, torch.is_grad_enabled())
     memory = memories.get(key)
-    if memory is None or recorded or not memory.fits(base):
-        modules = tuple((name, weakref.ref(module)) for name, module in network.layers)
+    if memory is None or recorded or memory.modules != modules:
         recorded |= grid is not None
         layouts = followed_layouts(model, images, grid) if recorded else Layouts(len(images))
         memory = memories[key] = Memory(layouts, recorded, modules)

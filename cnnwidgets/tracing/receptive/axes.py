@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from .call import NoRule, RuleCall, each, elementwise, field_rule, slid, with_dim
+from .call import NoRule, RuleCall, each, elementwise, field_rule, fields_of, slid, with_dim
 from .field import (
     Dim,
     Factor,
@@ -183,7 +183,7 @@ def _channels_moved(call: RuleCall) -> Field:
 @field_rule("cat", "concat", "concatenate")
 def _concatenated(call: RuleCall) -> Field:
     dim = call.get(1, "dim", call.kwargs.get("axis", 0)) % call.output.ndim
-    fields = [field for field in map(call.lookup, call.get(0, "tensors")) if field is not None]
+    fields = fields_of(call)
     size = call.output.shape[dim]
     if any(reach is not None for field in fields for _, reach in field.dims[dim]):
         beside = _beside(call, dim)
@@ -217,6 +217,6 @@ def _beside(call: RuleCall, dim: int) -> Field | None:
 @field_rule("stack")
 def _stacked(call: RuleCall) -> Field:
     dim = call.get(1, "dim", 0) % call.output.ndim
-    fields = [field for field in map(call.lookup, call.get(0, "tensors")) if field is not None]
+    fields = fields_of(call)
     lifted = [Field((*f.dims[:dim], plain_dim(call.output.shape[dim]), *f.dims[dim:])) for f in fields]
     return combined(lifted, call.output.shape)

@@ -6,7 +6,6 @@ that cannot be followed they are scattered, for good.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,8 +31,6 @@ def positions_at(field: Field, at: int, index: Sequence[int], by: str) -> Field:
     axes = [other.axis for d in field.dims for other in {r for _, r in d if r is not None}]
     if len(dim) > 1 or reach is None or axes.count(reach.axis) > 1 or len(reach.order) not in (0, size) or not index:
         return with_dim(field, at, plain_dim(len(index), scattered(by)))
-    if not reach.order and _even_step(index) is not None:
-        return with_dim(field, at, slid(dim, len(index), 1, _even_step(index) or 1, -index[0], 1))
     if reach.axis not in (0, 1):
         return with_dim(field, at, plain_dim(len(index), reach))
     order = reach.order or range(size)
@@ -45,13 +42,6 @@ def holds_places(field: Field, at: int) -> bool:
     if carries_places(field.dims[at]):
         return True
     return not field.axes() >= {0, 1} and not any(reach.axis == 2 for d in field.dims for _, reach in d if reach)
-
-
-def _even_step(index: Sequence[int]) -> int | None:
-    """The one step between the numbers of ``index``, if they go up in such."""
-    jumps = {after - before for before, after in itertools.pairwise(index)}
-    step = jumps.pop() if jumps else 1
-    return step if not jumps and step > 0 else None
 
 
 def lost(field: Field, shape: Sequence[int], by: str) -> Field:
