@@ -141,7 +141,8 @@ def graph_tail(raw: Any) -> tuple[str, ...]:
 
 
 def _with_numbers(node: Any) -> str:
-    return f"{node.name()}{[getattr(node, key, None) for key in _numbers_of(type(node))] or ''}"
+    kind: Any = type(node)
+    return f"{node.name()}{[getattr(node, key, None) for key in _numbers_of(kind)] or ''}"
 
 
 @functools.cache

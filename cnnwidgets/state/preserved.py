@@ -178,18 +178,14 @@ def in_training_mode(model: nn.Module) -> bool:
 
 @functools.cache
 def _asks_for_mode(kind: type) -> bool:
-    functions = [vars(base).get("forward") for base in kind.__mro__ if base is not nn.Module]
-    return any(_mentions(function, "training") for function in functions)
-
-
-def _mentions(function: Any, name: str) -> bool:
-    code = getattr(inspect.unwrap(function) if callable(function) else None, "__code__", None)
-    pending = [code] if code is not None else []
+    functions = (vars(base).get("forward") for base in kind.__mro__ if base is not nn.Module)
+    pending: list[Any] = [getattr(inspect.unwrap(function), "__code__", None) for function in functions if function]
     while pending:
         code = pending.pop()
-        if name in code.co_names:
-            return True
-        pending += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+        if isinstance(code, CodeType):
+            if "training" in code.co_names:
+                return True
+            pending += code.co_consts
     return False
 
 

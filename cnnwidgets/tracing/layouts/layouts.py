@@ -16,7 +16,7 @@ from cnnwidgets.tracing.placement import Placement, placement_of
 from cnnwidgets.tracing.recorded import ModuleCall, Op, Recording
 
 from .grids import Grids
-from .rules import INDEPENDENT, NO_BATCH, Reading, layout_reading
+from .rules import NO_BATCH, Reading, layout_reading
 from .token_layout import AnyForm, CustomForm
 
 
@@ -67,6 +67,7 @@ class Layouts:
         calls: (name, which of its calls, from 0) -> layout for one image; None if no forward pass was followed.
         note: what to tell the reader, None if there is nothing.
         given: rows and columns of tokens, of which the user says that they form this grid.
+        lost: the scores do not depend on the image, as far as it was followed.
         custom: layer -> how the user says that it holds maps.
     """
 
@@ -74,6 +75,7 @@ class Layouts:
     calls: Mapping[tuple[str, int], Layout] | None = None
     note: str | None = None
     given: tuple[int, int] | None = None
+    lost: bool = False
     custom: Mapping[str, CustomForm] = field(default_factory=dict)
 
     @property
@@ -118,12 +120,9 @@ def followed_layouts(model: nn.Module, images: torch.Tensor, grid: tuple[int, in
     counts: Counter[str] = Counter()
     calls = {}
     for name, event in _returning_calls(recording, graph):
-        layout = layouts[event.id]
-        # If the image was lost on the way, in numpy say, nothing can be told of what comes behind.
-        is_lost = not recording.outputs and layout.why_not == INDEPENDENT
-        calls[name, counts[name]] = Layout(layout.shape, sure=False) if is_lost else layout
+        calls[name, counts[name]] = layouts[event.id]
         counts[name] += 1
-    return Layouts(len(images), calls, given=grid)
+    return Layouts(len(images), calls, given=grid, lost=not recording.outputs)
 
 
 def layouts_of_recording(

@@ -13,6 +13,7 @@ from torch import nn
 from cnnwidgets.core.network import Network
 
 from .layouts import Layout, Layouts, followed_layouts
+from .rules import INDEPENDENT
 
 _MOST = 8
 """Input shapes remembered for a network."""
@@ -79,6 +80,13 @@ def remembered(
     if memory is None or recorded or memory.modules != modules:
         recorded |= grid is not None
         layouts = followed_layouts(model, images, grid) if recorded else Layouts(len(images))
+        if layouts.lost:
+            # The image was lost on the way, in numpy say: nothing can be told of what comes behind.
+            calls = {
+                call: Layout(layout.shape, sure=False) if layout.why_not == INDEPENDENT else layout
+                for call, layout in (layouts.calls or {}).items()
+            }
+            layouts = replace(layouts, calls=calls)
         memory = memories[key] = Memory(layouts, recorded, modules)
     if len(memories) > _MOST:
         del memories[next(iter(memories))]

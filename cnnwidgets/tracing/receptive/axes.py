@@ -106,7 +106,8 @@ def _reordered(call: RuleCall) -> Field:
     dims = call.source.dims
     # torch itself is asked, with a tensor whose sizes tell its axes apart.
     moved = getattr(torch.empty(*range(len(dims)), device="meta"), call.name)
-    moved = moved(*call.args[1:], **call.kwargs) if callable(moved) else moved
+    options = {name: value for name, value in call.kwargs.items() if name != "input"}
+    moved = moved(*call.args[1:], **options) if callable(moved) else moved
     return Field(tuple(dims[at] for at in moved.shape))
 
 

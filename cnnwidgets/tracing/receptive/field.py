@@ -212,26 +212,21 @@ def _merged_factors(factors: list[Factor]) -> Dim:
     """Neighbouring factors that belong together become one."""
     merged: list[Factor] = []
     for factor in factors:
-        if merged and _are_one(merged[-1], factor):
-            merged[-1] = _joined_factors(merged[-1], factor)
-        else:
+        joined = _joined_factors(merged[-1], factor) if merged else None
+        if joined is None:
             merged.append(factor)
+        else:
+            merged[-1] = joined
     return tuple(merged)
 
 
-def _joined_factors(outer: Factor, inner: Factor) -> Factor:
+def _joined_factors(outer: Factor, inner: Factor) -> Factor | None:
     (count, before), (size, after) = outer, inner
     if before is None or after is None:
-        return count * size, after
-    if (before.lo, before.hi, before.length) != (after.lo, after.hi, after.length):
-        return count * size, after.unplaced()
-    return count * size, after.joined(count * size)
-
-
-def _are_one(outer: Factor, inner: Factor) -> bool:
-    (_, before), (size, after) = outer, inner
-    if before is None or after is None:
-        return before is after
+        return (count * size, after) if before is after else None
     if before.axis != after.axis or before.order != after.order or not (before.is_whole and after.is_whole):
-        return False
-    return after.axis == SCATTERED or before.stride == after.stride * size
+        return None
+    if after.axis != SCATTERED and before.stride != after.stride * size:
+        return None
+    same = (before.lo, before.hi, before.length) == (after.lo, after.hi, after.length)
+    return count * size, after.joined(count * size) if same else after.unplaced()
