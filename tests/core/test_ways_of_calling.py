@@ -118,6 +118,9 @@ def assert_untouched(net: nn.Module) -> None:
         assert not module._forward_hooks
         assert not module._forward_pre_hooks
         assert "forward" not in vars(module)
+    for kind in (OwnCall, OwnCallAroundTorchs):
+        assert vars(kind)["__call__"].__code__.co_filename == __file__
+    assert vars(OwnCallImpl)["_call_impl"].__code__.co_filename == __file__
 
 
 def test_the_models_own_call() -> None:
