@@ -13,8 +13,8 @@ from cnnwidgets.core.capture import never_compiled
 from cnnwidgets.core.errors import NotSpatial
 from cnnwidgets.core.nested import mapped, version
 from cnnwidgets.core.network import Network
+from cnnwidgets.running.forward import again, in_graph
 from cnnwidgets.running.forward import run as forward
-from cnnwidgets.running.own_gradients import again, in_graph
 from cnnwidgets.tracing.layouts.token_layout import AnyForm
 
 from .layer_call import Functions, calls_of

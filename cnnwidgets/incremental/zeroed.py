@@ -18,9 +18,8 @@ from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.nested import layer_tensor, with_replaced
 from cnnwidgets.core.network import Network
 from cnnwidgets.outputs.choice import OutputChoice
-from cnnwidgets.running.forward import fitted
+from cnnwidgets.running.forward import again, fitted
 from cnnwidgets.running.forward import run as forward
-from cnnwidgets.running.own_gradients import again
 from cnnwidgets.tracing.layouts.layouts import Layout, Layouts
 
 from .agreement import difference, limit
