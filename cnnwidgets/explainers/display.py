@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from cnnwidgets.core.errors import CnnWidgetsError
-from cnnwidgets.pictures.photographs import WHOLE, as_seen, pictures_under_maps
+from cnnwidgets.pictures.photographs import pictures_under_maps
 from cnnwidgets.tracing.placement import Placement
 
 # Anchors of matplotlib's "magma" and of ColorBrewer's "RdBu" (reversed), interpolated linearly.
@@ -81,9 +82,11 @@ def figure(
             "Without it, the result shows itself as a picture at the end of a notebook cell."
         ) from error
 
-    pictures = (
-        None if images is None else pictures_under_maps(images, [drawn_map.heatmap.shape for drawn_map in drawn_maps])
-    )
+    pictures: list[Any] | None = None
+    if images is not None:
+        shapes = [drawn_map.heatmap.shape if placement is None else placement.image for drawn_map in drawn_maps]
+        pictures, more = pictures_under_maps(images, shapes)
+        notes = [*notes, *more]
     drawing = plt.figure(figsize=(4.2 * max(len(drawn_maps), 1), 3.6), layout="constrained")
     plt.close(drawing)  # else a notebook shows it twice: as an open figure and as the cell's value
     axes = drawing.subplots(1, max(len(drawn_maps), 1), squeeze=False)[0]
@@ -105,10 +108,9 @@ def figure(
         axis.set_title(drawn_map.title, fontsize=10)
         axis.set_axis_off()
         drawing.colorbar(drawn, ax=axis, shrink=0.85)
-    if images is not None and not as_seen(images):
-        notes = [*notes, WHOLE]
     if notes:
-        drawing.supxlabel("\n".join(notes), fontsize=8)
+        width = 70 * max(len(drawn_maps), 1)  # characters; matplotlib cuts off what is wider than the figure
+        drawing.supxlabel("\n".join(textwrap.fill(note, width) for note in notes), fontsize=8)
     return drawing
 
 

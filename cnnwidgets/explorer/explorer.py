@@ -60,6 +60,8 @@ class Explorer(Choices):
         self.method = first_method(scene.now)
 
     def __repr__(self) -> str:
+        if self.status == "closed":
+            return "Explorer(closed)"
         return f"Explorer(picture={self.picture!r}, layer={self.layer!r}, target={self.target}, method={self.method!r})"
 
     def add_picture(self, image: Any, name: str = "") -> None:
