@@ -65,7 +65,7 @@ def read(randomisation: CheckResult | None = None, curves: CheckResult | None = 
         >>> read().sentence
         'Nothing has been measured yet.'
     """
-    return _read(*_sorted_out(randomisation, curves))
+    return _reading_of(*_sorted_out(randomisation, curves))
 
 
 def _sorted_out(*results: CheckResult | None) -> tuple[Randomisation | None, Curves | None]:
@@ -84,7 +84,7 @@ def _sorted_out(*results: CheckResult | None) -> tuple[Randomisation | None, Cur
     return by_kind[Randomisation], by_kind[Curves]
 
 
-def _read(randomisation: Randomisation | None, curves: Curves | None) -> Reading:
+def _reading_of(randomisation: Randomisation | None, curves: Curves | None) -> Reading:
     first = None if randomisation is None else _of_randomisation(randomisation)
     second = None if curves is None or not curves.complete else _of_curves(curves)
     notes = tuple(dict.fromkeys([*(randomisation.notes if randomisation else ()), *(curves.notes if curves else ())]))
