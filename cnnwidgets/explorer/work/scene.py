@@ -112,6 +112,11 @@ class Scene:
         return int(self.logits.nan_to_num(-torch.inf).argmax())
 
     @property
+    def first_class(self) -> int:
+        """The class that is explained where nobody chose one."""
+        return self.predicted if self.task.first is None else self.task.first
+
+    @property
     def target(self) -> int | Callable[[Any], torch.Tensor]:
         """What is explained: a class, or a function of what the model returns."""
         targets = self.now.chosen

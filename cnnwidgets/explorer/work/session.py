@@ -64,6 +64,8 @@ class Session:
         self.labels = None if labels is None else class_names(labels)
         """Names of the classes, as far as somebody gave them."""
         self.preprocess = preprocess
+        self.of_demo = (False, False)
+        """Whether the network, and whether the images, are the demo's, which nobody has named."""
         self._copied: Fingerprint | None = fingerprint(model, thorough=True)
         self._twin = Twin(model)
         self._lock = threading.RLock()
@@ -83,6 +85,12 @@ class Session:
     def turns(self) -> bool:
         """Whether it had to be the user's network itself, on the user's own thread."""
         return not self._twin.private
+
+    @property
+    def output_hints(self) -> dict[str, Any]:
+        """What somebody said of the outputs, as keywords of an explainer."""
+        hints = {"outputs": self._hints.outputs, "output": self._hints.output}
+        return {name: value for name, value in hints.items() if value is not None}
 
     @property
     def images(self) -> dict[str, Any]:
@@ -175,10 +183,7 @@ class Session:
         options: dict[str, Any] = {"layer": layer} if info.needs_layer else {}
         if "progress" in inspect.signature(info.function).parameters:
             options["progress"] = progress
-        if info.name == "occlusion":
-            # The same share of a small image, so that it too gets a map with places.
-            patch = min(_USUAL_PATCH, max(2, min(scene.picture.tensor.shape[2:]) // 8))
-            options |= {"patch": patch, "stride": patch // 2}
+        options |= usual_settings(info.name, scene)
         with scene.task.reading():
             attribution: Attribution = info.function(self.model, scene.picture.tensor, scene.target, **options)
         return attribution
@@ -244,6 +249,15 @@ class Session:
             return False
         self._architecture = None  # it was that of another size
         return True
+
+
+def usual_settings(method: str, scene: Scene) -> dict[str, Any]:
+    """Keywords of ``method`` that suit the photograph better than its defaults."""
+    if method != "occlusion":
+        return {}
+    # The same share of a small image, so that it too gets a map with places.
+    patch = min(_USUAL_PATCH, max(2, min(scene.picture.tensor.shape[2:]) // 8))
+    return {"patch": patch, "stride": patch // 2}
 
 
 def changed_meanwhile() -> CnnWidgetsError:
