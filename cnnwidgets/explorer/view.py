@@ -12,7 +12,6 @@ from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.labels import label_of, unit_of
 from cnnwidgets.explorer.work.layers import why_not
 from cnnwidgets.tracing.architecture import Architecture, LayerInfo
-from cnnwidgets.tracing.placement import UNKNOWN
 from cnnwidgets.widgets.architecture_graph import ArchitectureGraph
 from cnnwidgets.widgets.class_scores import ClassScores
 from cnnwidgets.widgets.explorer_bar import ExplorerBar
@@ -109,7 +108,7 @@ class ExplorerView:
         name = info.name
         contribution = scene.now.contribution.get(name)
         placement = scene.first.placements.get(name)
-        whereabouts = [*scene.first.called.get(name, ()), *((UNKNOWN,) if placement is None else placement.notes())]
+        whereabouts = scene.first.whereabouts[name]
         change = scene.first.changes.get(name, "")
         self.feature_maps.show(
             scene.maps[name][0],

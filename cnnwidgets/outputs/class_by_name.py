@@ -33,13 +33,13 @@ def class_by_name(name: str, labels: Sequence[str] | None) -> int:
         return indices[0]
     if indices:
         raise TargetError(
-            f"Several classes are called {name!r}: {_with_numbers(indices, labels)}. Pass the number of one."
+            f"Several classes are called {name!r}: {_close_labels(indices, labels)}. Pass the number of one."
         )
     parts = [index for index, own in enumerate(names) if wanted and any(wanted in _words(label) for label in own)]
     spelt = difflib.get_close_matches(wanted, [_plain(label) for label in labels], n=_MOST_CLOSE, cutoff=0.6)
     close = list(dict.fromkeys([*parts, *(k for word in spelt for k, own in enumerate(names) if word in own)]))
     hint = (
-        f"Close: {_with_numbers(close, labels)}." if close else "The names are those that labels= gave, or ImageNet's."
+        f"Close: {_close_labels(close, labels)}." if close else "The names are those that labels= gave, or ImageNet's."
     )
     raise TargetError(f"No class is called {name!r}. {hint} Pass one of the {len(labels):,} names, or a number.")
 
@@ -52,6 +52,6 @@ def _words(name: str) -> list[str]:
     return name.replace("-", " ").split()
 
 
-def _with_numbers(indices: Sequence[int], labels: Sequence[str]) -> str:
+def _close_labels(indices: Sequence[int], labels: Sequence[str]) -> str:
     more = f" and {len(indices) - _MOST_CLOSE} more" if len(indices) > _MOST_CLOSE else ""
     return ", ".join(f"{labels[index]!r} ({index})" for index in indices[:_MOST_CLOSE]) + more

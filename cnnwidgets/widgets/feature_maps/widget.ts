@@ -1,16 +1,12 @@
 /** Feature maps: the grid, and the selected map large. */
 import { DIVERGING, isColormap, SEQUENTIAL } from "../_maps/colormaps";
 import { photoCanvas, photoOf } from "../_maps/photo";
-import type { Data } from "../_shared/channel";
 import { button, everyFrame, h, menu } from "../_shared/dom";
-import { entry, type Link, RootView } from "../_shared/view";
+import { type Data, entry, type Link, RootView } from "../_shared/view";
 import { Detail, switchChannel } from "./detail";
 import { TileGrid } from "./grid";
 import type { LargeLook } from "./large";
-import { type Contribution, type Maps, readMaps } from "./maps";
-import { SORTS } from "./order";
-import type { FeatureMapsState } from "./state";
-import { type MapsView, makeView } from "./view";
+import { type Contribution, type FeatureMapsState, type Maps, type MapsView, makeView, readMaps, SORTS } from "./view";
 import "./widget.css";
 
 const SCALES = [

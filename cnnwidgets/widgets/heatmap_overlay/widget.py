@@ -12,20 +12,23 @@ import traitlets
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._maps.arrays import DisplayedMap, Floats, first_image, map_and_notes
 from cnnwidgets.widgets._maps.fit import extent_of, laid_out
-from cnnwidgets.widgets._maps.methods import map_label, map_unit
-from cnnwidgets.widgets._maps.pictures import WHOLE, is_attribution, is_whole_photograph, part_under
+from cnnwidgets.widgets._maps.pictures import (
+    WHOLE,
+    is_attribution,
+    is_whole_photograph,
+    map_label,
+    map_unit,
+    part_under,
+)
 from cnnwidgets.widgets._maps.traits import CLIP_OF_GRADIENTS, DIVERGING
-from cnnwidgets.widgets._still.publish import title
-from cnnwidgets.widgets._still.pushed import newest_push
+from cnnwidgets.widgets._still.publish import newest_push, title
 
-from .menus import Menus
-from .notes import caption_of, note_of, occlusion_facts
-from .picking import Picking
+from .choices import OverlayChoices
+from .notes import caption_of, note_of, occlusion_facts, packed
 from .still import overlay_still
-from .strip import packed
 
 
-class HeatmapOverlay(Picking, Menus, folder="heatmap_overlay"):
+class HeatmapOverlay(OverlayChoices, folder="heatmap_overlay"):
     """A map of numbers over the photograph it explains, never rescaled in silence.
 
     The colour bar carries the map's own numbers; colour map, opacity and sign are applied in the browser. Choosing a

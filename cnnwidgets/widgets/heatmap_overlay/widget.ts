@@ -2,25 +2,19 @@
 import { COLOURING, ColourMenu, clipSlider, opacitySlider, signChoices, signControl } from "../_maps/controls";
 import { type Heat, heatOf, type MapContent } from "../_maps/heat";
 import { type Photo, photoOf } from "../_maps/photo";
-import type { Sign } from "../_maps/state";
-import type { Data } from "../_shared/channel";
+import type { Sign } from "../_maps/scale";
 import { checkbox, everyFrame, h, setText } from "../_shared/dom";
-import { type Png, SaveButton } from "../_shared/png";
+import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
 import { Segmented } from "../_shared/segmented";
-import { fileName, titleOf } from "../_shared/title";
-import { entry, type Link, RootView } from "../_shared/view";
-import { OverlayBar, type OverlayScale } from "./bar";
+import { type Data, entry, type Link, RootView } from "../_shared/view";
 import { coloursOf } from "./colours";
-import { layerSlider } from "./layers";
-import { lookOf, type OverlayLook } from "./look";
+import { layerSlider, type Strip, stripOf, Thumbs } from "./layers";
+import { lookOf, type OverlayLook, type OverlayState } from "./look";
 import { methodChoice } from "./methods";
-import { Notes } from "./notes";
 import { Picking } from "./picking";
-import { overlaySheet } from "./save";
+import { OverlayBar, type OverlayScale, overlaySheet } from "./save";
+import { Notes } from "./sentences";
 import { OverlayStage } from "./stage";
-import type { OverlayState } from "./state";
-import { type Strip, stripOf } from "./strip";
-import { Thumbs } from "./thumbs";
 import "./widget.css";
 
 const TEXTS = ["caption", "unit", "notes"] as const;
@@ -72,7 +66,12 @@ class OverlayView extends RootView<OverlayState> {
   }
 
   #build(): void {
-    const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Where did it look?"), this.#caption);
+    const heading = h(
+      "h3",
+      { class: "cnnw-heading" },
+      h("span", { class: "cnnw-panel-name" }, "Where did it look?"),
+      this.#caption,
+    );
     const bare = checkbox("Photograph only", (on) => this.#stage.element.classList.toggle("is-alone", on));
     const controls = h(
       "div",
@@ -213,18 +212,12 @@ class OverlayView extends RootView<OverlayState> {
     // Of a method without a layer the caption begins with its name.
     const title = titleOf(this.link.model, look.caption.startsWith(method) ? "" : method, look.caption);
     const warnings = look.sentences.filter(({ level }) => level !== "ok");
-    const canvas = overlaySheet({
-      ...this.#scaleOf(look),
-      photo: this.#stage.photo,
-      map: this.#stage.map,
-      opacity: this.#opacityOf(look),
-      smooth: this.link.get("smooth"),
-      title,
-      lines: [
-        ...[this.link.get("explains"), heat?.made ?? ""].filter(Boolean),
-        ...warnings.map(({ level, text }) => (level === "warn" ? `⚠ ${text}` : text)),
-      ],
-    });
+    const lines = [
+      ...[this.link.get("explains"), heat?.made ?? ""].filter(Boolean),
+      ...warnings.map(({ level, text }) => (level === "warn" ? `⚠ ${text}` : text)),
+    ];
+    const [scale, opacity, smooth] = [this.#scaleOf(look), this.#opacityOf(look), this.link.get("smooth")];
+    const canvas = overlaySheet(this.#stage, scale, opacity, smooth, title, lines);
     return { canvas, name: fileName(...title) };
   }
 }
