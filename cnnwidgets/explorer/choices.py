@@ -26,7 +26,7 @@ from .work.session import Session
 PANELS = ("look", "hide", "compare")
 
 
-class _ChosenClass(traitlets.Int):
+class _ChosenClass(traitlets.Int[Any, Any]):
     """A class; what stands for one (None, a name, a number of numpy's or torch's) is read by who owns the trait."""
 
     def validate(self, obj: Any, value: Any) -> Any:

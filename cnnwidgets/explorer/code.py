@@ -31,7 +31,7 @@ def python_code(session: Session, scene: Scene, method: str, layer: str, setting
         lines.append("from cnnwidgets.pictures.preprocess import Preprocess")
     lines += ["", *names.setup]
     options = {"layer": layer} if explainers.info(method).needs_layer and layer else {}
-    options |= settings | session.output_hints
+    options |= {**settings, **session.output_hints}
     keywords = "".join(f", {name}={names.of(value)}" for name, value in options.items())
     target = names.of(scene.target, "target")
     if type(scene.task) is not Task:

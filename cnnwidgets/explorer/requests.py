@@ -143,7 +143,7 @@ class Requests:
     def _is_other_target(self, scene: Scene) -> bool:
         if callable(self._requested_target) or scene.target_class is None:
             return self._requested_target is not scene.target
-        return self._wanted_target(scene) != scene.target_class
+        return bool(self._wanted_target(scene) != scene.target_class)
 
     def _wanted_target(self, scene: Scene) -> Target:
         return scene.first_class if self._requested_target is None else self._requested_target

@@ -30,7 +30,7 @@ class ExplorerBar(CnnWidget, folder="explorer_bar"):
     on_cancel: Callable[[], object] = nobody_listens
     on_upload: Callable[[str, bytes], object] = nobody_listens
 
-    on_code: Callable[[], str] = nobody_listens
+    on_code: Callable[[], object] = nobody_listens
 
     @command("code")
     def _code_wanted(self) -> None:
