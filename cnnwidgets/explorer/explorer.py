@@ -18,6 +18,7 @@ from .display import Display
 from .panels.all_panels import Panels
 from .panels.host import PanelHost
 from .panels.panel import Panel
+from .replaced import on_show
 from .requests import Requests
 from .sentences import model_title
 from .ties import guarded, tie
@@ -71,6 +72,10 @@ class Explorer(Choices):
         if self.status == "closed":
             return "Explorer(closed)"
         return f"Explorer(picture={self.picture!r}, layer={self.layer!r}, target={self.target}, method={self.method!r})"
+
+    def _ipython_display_(self) -> None:
+        on_show(self)
+        super()._ipython_display_()
 
     @property
     def attribution(self) -> Attribution | None:
