@@ -54,12 +54,12 @@ def test_maps_and_overlay_answer_a_click_in_sight(e: ExplorerPage) -> None:
 def test_graph_and_slider_never_disagree_unless_the_overlay_is_pinned(e: ExplorerPage) -> None:
     thumb = e.overlay.locator(".cnnw-ho-thumbs button").last
     thumb.click()
-    e.wait_for_maps_of("bn2.act")
-    assert e.trait("graph.selected") == e.trait("layer") == e.trait("overlay.layer") == "bn2.act"
+    e.wait_for_maps_of("bn2")
+    assert e.trait("graph.selected") == e.trait("layer") == e.trait("overlay.layer") == "bn2"
     e.overlay.get_by_label("Pin").check()
     e.node("blocks.2").locator(".cnnw-ag-box").click()
     e.wait_for_maps_of("blocks.2")
-    expect(e.overlay.locator(".cnnw-ho-caption")).to_contain_text("bn2.act")
+    expect(e.overlay.locator(".cnnw-ho-caption")).to_contain_text("bn2")
     e.overlay.get_by_label("Pin").uncheck()
     expect(e.overlay.locator(".cnnw-ho-caption")).to_contain_text("blocks.2")
 
