@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -102,6 +102,7 @@ def observe(
     tokens: Tokens = None,
     outputs: Kind | None = None,
     output: OutputChoice = None,
+    functions: Collection[str] = (),
 ) -> Observation:
     """Run ``model`` once, and its backward once, and keep what the layers' maps and gradients say.
 
@@ -114,6 +115,8 @@ def observe(
         keep_maps: keep the maps themselves.
         gradients: run the backward pass.
         outputs, output: what the model's outputs are, and which of them holds the scores; as for explainers.
+        functions: names of torch calls that are layers (:attr:`~.LayerInfo.functional`), to be looked at too; all of
+            them are where the model looks as if it were made of them.
 
     Raises:
         LayerNotFound, InputError, TargetError: as for Grad-CAM.
@@ -127,7 +130,7 @@ def observe(
         layers = None if layers is None else list(layers)
 
         def once() -> Observation:
-            question = Question(model, images, target, score, layers, tokens)
+            question = Question(model, images, target, score, layers, tokens, functions=functions)
             return _observed(question, keep_maps=keep_maps, gradients=gradients)
 
         with preserved(model, evaluate=True) as preservation:
@@ -204,7 +207,8 @@ def _default(question: Question, layers: list[WatchedCall], by_name: dict[str, _
     """What :func:`~.default_layer.default_layer` would say, as far as the gradients that are there tell it."""
     with_tokens = {call.name for call in layers if has_tokens(call.output.layout)}
     inside = inside_attention(question.model) if with_tokens else set()
-    able = [call.name for call in layers if considered(call.output, call.name, inside)]
+    usual = [call for call in layers if call.name not in question.not_by_default]
+    able = [call.name for call in usual if considered(call.output, call.name, inside)]
     speaking = [name for name in able if by_name[name].reacts]
     silent = [name for name in able if by_name[name].cam is not None and name not in with_tokens]
     default = next(reversed(speaking or silent), None)

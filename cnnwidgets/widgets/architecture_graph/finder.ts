@@ -7,11 +7,13 @@ export class Finder {
   /** Names that the text is in. */
   matches: string[] = [];
   names: string[] = [];
+  /** For each name, what it is found by beside. */
+  facts: string[] = [];
   #at = -1;
   readonly #input = h("input", {
     type: "search",
     class: "cnnw-ag-search cnnw-field",
-    placeholder: "Search layers",
+    placeholder: "Search: conv1, 3x3, 112",
     "aria-label": "Search layers",
     autocomplete: "off",
     spellcheck: "false",
@@ -29,7 +31,7 @@ export class Finder {
   }
 
   search(): void {
-    this.matches = matches(this.names, this.#input.value);
+    this.matches = matches(this.names, this.#input.value, this.facts);
     this.#at = -1;
     this.#report();
     this.onSearch();

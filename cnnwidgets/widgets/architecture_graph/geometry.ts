@@ -47,10 +47,10 @@ export function startZoom(width: number, available: number): number {
   return width > 0 && available > 0 ? Math.min(1, Math.max(READABLE, available / width)) : 1;
 }
 
-/** Fits everything. */
+/** Fits everything, as far as text stays readable; the rest is scrolled to. */
 export function fitZoom(width: number, height: number, availableWidth: number, availableHeight: number): number {
   if (width <= 0 || height <= 0) return 1;
-  return Math.max(LEAST_ZOOM, Math.min(1, availableWidth / width, availableHeight / height));
+  return Math.max(READABLE, Math.min(1, availableWidth / width, availableHeight / height));
 }
 
 export function clampZoom(zoom: number): number {

@@ -1,17 +1,6 @@
 /** Text that fits its box. */
 export type Measure = (text: string) => number;
 
-/** A dotted name without its first parts, "…2.conv1", since its end tells layers apart. */
-export function cutName(name: string, room: number, measure: Measure): string {
-  if (measure(name) <= room) return name;
-  for (let dot = name.indexOf("."); dot >= 0; dot = name.indexOf(".", dot + 1)) {
-    const rest = `…${name.slice(dot + 1)}`;
-    if (measure(rest) <= room) return rest;
-  }
-  const last = [...name.slice(name.lastIndexOf(".") + 1)];
-  return longest(last.length, (length) => `…${last.slice(last.length - length).join("")}`, room, measure);
-}
-
 /** `text` without its end. */
 export function cut(text: string, room: number, measure: Measure): string {
   if (measure(text) <= room) return text;

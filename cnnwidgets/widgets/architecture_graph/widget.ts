@@ -40,6 +40,7 @@ class GraphView extends RootView<GraphState> {
     link.receive("layout", (data) => this.#show(data.content as unknown as Drawing));
     link.receive("names", (data) => {
       this.#finder.names = data.content["names"] as string[];
+      this.#finder.facts = data.content["facts"] as string[];
     });
     link.listen("change:selected", () => {
       // what was clicked here is in sight already
@@ -75,7 +76,7 @@ class GraphView extends RootView<GraphState> {
     const hadFocus = canvas.svg.contains(document.activeElement);
     this.#empty.hidden = true;
     this.#card.hide();
-    this.#ordered = readingOrder(drawing.nodes.filter((item) => item.kind !== "join"));
+    this.#ordered = readingOrder(drawing.nodes).filter((item) => item.kind !== "join");
     canvas.show(drawing, drawing.anchor || canvas.topmost());
     // the widget may grow with its drawing but never shrinks under the pointer
     this.#tallest = Math.max(this.#tallest, canvas.naturalHeight());

@@ -21,4 +21,6 @@ class ClassScoresHeader(CnnWidget, folder="class_scores"):
     rows = traitlets.List(traitlets.Int(), help="Class of each bar, top to bottom.")
     names = traitlets.List(traitlets.Unicode(), help="Label of each bar, whole, top to bottom.")
     values = traitlets.List(traitlets.Unicode(), help="Number of each bar as text, top to bottom.")
+    more = traitlets.Bool(False, help="Show 20 bars, not only the first few.")
+    has_more = traitlets.Bool(False, help="Whether there are more classes than the first few.")
     message = traitlets.Unicode("No scores yet.", help="Shown in place of the bars; empty with bars.")

@@ -1,4 +1,4 @@
-/** A search over all classes: type a name or a number, pick from the list, Enter takes the first. */
+/** A search over all classes: type a name or a number, pick from the list, Enter takes the likeliest. */
 import { h } from "../_shared/dom";
 import { search } from "./rows";
 
@@ -7,6 +7,8 @@ let lists = 0;
 
 export class ClassSearch {
   names: string[] = [];
+  /** Classes by their scores, highest first; those that follow may be left out. */
+  likeliest: number[] = [];
   readonly #list = h("datalist", { id: `cnnw-classes-${lists}` });
   readonly #input = h("input", {
     type: "search",
@@ -38,14 +40,14 @@ export class ClassSearch {
       this.#pick(exact);
       return;
     }
-    const indices = search(this.names, this.#input.value, MOST);
+    const indices = search(this.names, this.#input.value, MOST, this.likeliest);
     this.#list.replaceChildren(...indices.map((index) => h("option", { value: `${index}: ${this.names[index]}` })));
     this.#input.setCustomValidity("");
   }
 
   #onEnter(): void {
     const input = this.#input;
-    const [first] = search(this.names, input.value, 1);
+    const [first] = search(this.names, input.value, 1, this.likeliest);
     if (first !== undefined) {
       this.#pick(first);
       return;

@@ -15,10 +15,10 @@ def scores_still(widget: Any, width: int = parts.WIDTH) -> parts.Block | None:
     if not rows:
         return parts.paragraph(widget.header.message) if widget.header.message else None
     values = [row.value if np.isfinite(row.value) else 0.0 for row in rows]
-    low, span = min(0.0, *values), max(*values, 0.0) - min(0.0, *values)
+    low, high = widget.bar_scale
     return parts.bar_chart(
         [
-            (widget.label(row.index), (value - low) / (span or 1.0), row.text, row.index == widget.target)
+            (widget.label(row.index), (value - low) / (high - low), row.text, row.index == widget.target)
             for row, value in zip(rows, values, strict=True)
         ],
         width,

@@ -15,6 +15,8 @@ export interface ClassScoresState extends BaseState {
   values: string[];
   message: string;
   kind: string | null;
+  more: boolean;
+  has_more: boolean;
   remark: string;
 }
 
@@ -27,6 +29,11 @@ class ClassScoresView extends RootView<ClassScoresState> {
   readonly #score = menu("What the bars show", SCORES, this.link.get("score"), (score) =>
     this.link.set("score", score as ClassScoresState["score"]),
   );
+  readonly #more = h("button", {
+    type: "button",
+    class: "cnnw-button cnnw-field",
+    onclick: () => this.link.set("more", !this.link.get("more")),
+  });
   readonly #search = new ClassSearch((target) => this.link.set("target", target));
   readonly #empty = h("p", { class: "cnnw-empty" });
   readonly #remark = h("p", { class: "cnnw-class-scores-remark cnnw-soft" });
@@ -34,13 +41,16 @@ class ClassScoresView extends RootView<ClassScoresState> {
 
   constructor(link: Link<ClassScoresState>, el: HTMLElement) {
     super(link, el);
-    const aside = h("span", { class: "cnnw-aside" }, this.#score);
+    const aside = h("span", { class: "cnnw-aside cnnw-line" }, this.#more, this.#score);
     const heading = h("h3", { class: "cnnw-heading" }, "What did it say?", aside);
     el.append(heading, this.#search.element, this.#empty, this.#remark, this.#spoken);
     link.receive("classes", ({ content }) => {
       this.#search.names = content["names"] as string[];
     });
-    link.watch(["score", "kind", "remark", "message"], () => this.#paint());
+    link.receive("likeliest", ({ content }) => {
+      this.#search.likeliest = content["classes"] as number[];
+    });
+    link.watch(["score", "kind", "remark", "message", "more", "has_more"], () => this.#paint());
     link.watch(["rows", "names", "values", "target"], () => this.#paintRows());
     // The figure is a sibling under the same root.
     link.whenInside(el, ".cnnw-class-scores", (root) => {
@@ -55,6 +65,8 @@ class ClassScoresView extends RootView<ClassScoresState> {
     score.value = link.get("score");
     score.options[1]!.text = rawName(link.get("kind"));
     score.hidden = link.get("kind") === "number";
+    this.#more.textContent = link.get("more") ? "Fewer classes" : "More classes";
+    this.#more.hidden = !link.get("has_more");
     remark.textContent = link.get("remark");
     remark.hidden = !link.get("remark");
     empty.textContent = link.get("message");
