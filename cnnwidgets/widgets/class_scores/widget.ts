@@ -41,9 +41,10 @@ class ClassScoresView extends RootView<ClassScoresState> {
 
   constructor(link: Link<ClassScoresState>, el: HTMLElement) {
     super(link, el);
-    const aside = h("span", { class: "cnnw-aside cnnw-line" }, this.#more, this.#score);
+    const aside = h("span", { class: "cnnw-aside" }, this.#score);
     const heading = h("h3", { class: "cnnw-heading" }, "What did it say?", aside);
-    el.append(heading, this.#search.element, this.#empty, this.#remark, this.#spoken);
+    const find = h("div", { class: "cnnw-class-scores-find cnnw-line" }, this.#search.element, this.#more);
+    el.append(heading, find, this.#empty, this.#remark, this.#spoken);
     link.receive("classes", ({ content }) => {
       this.#search.names = content["names"] as string[];
     });
