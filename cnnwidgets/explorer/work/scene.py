@@ -16,6 +16,7 @@ from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.explainers.engine.all_layers import Observation
 from cnnwidgets.explorer.tasks import Task
 from cnnwidgets.outputs.kinds import Kind
+from cnnwidgets.pictures.frame import WholePhotograph
 from cnnwidgets.pictures.picture import Picture
 from cnnwidgets.state.fingerprint import Fingerprint
 from cnnwidgets.tracing.architecture import Architecture
@@ -88,6 +89,8 @@ class Scene:
     asleep: bool = False
     """Whether the maps have been let go of: tensors of their shapes, without content, stand in their places."""
     task: Task = field(default_factory=Task)
+    whole: WholePhotograph | None = None
+    """The photograph before it was cropped; None: it was not, or nobody can tell how."""
 
     @property
     def maps(self) -> dict[str, torch.Tensor]:

@@ -1,11 +1,105 @@
 /** "What did it say?": a search over the classes, and the rows of the bars for keyboard and screen reader. */
 import { h, menu } from "../_shared/dom";
-import type { BaseState } from "../_shared/model";
-import { entry, type Link, RootView } from "../_shared/view";
-import { rawName, rowAt } from "./rows";
-import { ClassSearch } from "./search";
+import { type BaseState, entry, type Link, RootView } from "../_shared/view";
 import "../_shared/bqplot.css";
 import "./widget.css";
+
+export function rowAt(y: number, height: number, rows: number): number | null {
+  if (rows < 1 || height <= 0 || y < 0 || y >= height) return null;
+  return Math.min(rows - 1, Math.floor((y / height) * rows));
+}
+
+const WITHIN = /[\p{L}\p{N}]/u;
+
+/** How well `query` fits: 0 the whole name or number, 1 whole words, 2 the beginning of one, 3 within one; 4 not. */
+function fitOf(name: string, index: number, query: string): number {
+  if (name === query || String(index) === query) return 0;
+  let best = 4;
+  for (let at = name.indexOf(query); at >= 0; at = name.indexOf(query, at + 1)) {
+    const begins = at === 0 || !WITHIN.test(name[at - 1]!);
+    const ends = at + query.length === name.length || !WITHIN.test(name[at + query.length]!);
+    best = Math.min(best, begins ? (ends ? 1 : 2) : 3);
+  }
+  return best;
+}
+
+/**
+ * Classes whose name or number holds the words, at most `most`: whole words before parts of words, and of those that
+ * fit as well as one another the likelier first, as `likeliest` has them.
+ */
+export function search(names: readonly string[], words: string, most: number, likeliest: readonly number[] = []) {
+  const query = words.trim().toLowerCase();
+  if (!query) return [];
+  const rank = new Map(likeliest.map((index, position) => [index, position]));
+  const place = (index: number) => rank.get(index) ?? likeliest.length + index;
+  return names
+    .map((name, index) => ({ index, fits: fitOf(name.toLowerCase(), index, query) }))
+    .filter(({ fits }) => fits < 4)
+    .sort((a, b) => a.fits - b.fits || place(a.index) - place(b.index))
+    .slice(0, most)
+    .map(({ index }) => index);
+}
+
+/** What the model's own numbers are called, in the menu of what the bars show. */
+export function rawName(kind: string | null): string {
+  if (kind === "log_softmax" || kind === "log_sigmoid") return "Log-probability";
+  return kind === "softmax" || kind === "sigmoid" || kind === "number" ? "Output" : "Logit";
+}
+
+const MOST = 12;
+let lists = 0;
+
+export class ClassSearch {
+  names: string[] = [];
+  /** Classes by their scores, highest first; those that follow may be left out. */
+  likeliest: number[] = [];
+  readonly #list = h("datalist", { id: `cnnw-classes-${lists}` });
+  readonly #input = h("input", {
+    type: "search",
+    class: "cnnw-class-scores-search cnnw-field",
+    placeholder: "Explain another class…",
+    "aria-label": "Find a class by name or number",
+    list: this.#list.id,
+    autocomplete: "off",
+  });
+  readonly element = h("div", {}, this.#input, this.#list);
+
+  constructor(private readonly onpick: (index: number) => void) {
+    lists += 1;
+    this.#input.addEventListener("input", () => this.#onInput());
+    this.#input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.#onEnter();
+    });
+  }
+
+  #pick(index: number): void {
+    this.onpick(index);
+    this.#input.value = "";
+    this.#list.replaceChildren();
+  }
+
+  #onInput(): void {
+    const exact = Number(/^(\d+): /u.exec(this.#input.value)?.[1]);
+    if (this.names[exact] !== undefined) {
+      this.#pick(exact);
+      return;
+    }
+    const indices = search(this.names, this.#input.value, MOST, this.likeliest);
+    this.#list.replaceChildren(...indices.map((index) => h("option", { value: `${index}: ${this.names[index]}` })));
+    this.#input.setCustomValidity("");
+  }
+
+  #onEnter(): void {
+    const input = this.#input;
+    const [first] = search(this.names, input.value, 1, this.likeliest);
+    if (first !== undefined) {
+      this.#pick(first);
+      return;
+    }
+    input.setCustomValidity(`No class has “${input.value}” in its name.`);
+    input.reportValidity();
+  }
+}
 
 export interface ClassScoresState extends BaseState {
   target: number | null;
@@ -84,11 +178,8 @@ class ClassScoresView extends RootView<ClassScoresState> {
       const data = { "data-class": index, "aria-pressed": String(index === this.link.get("target")) };
       const onclick = () => this.link.set("target", index);
       const text = `${this.link.get("names")[row]}, ${this.link.get("values")[row]}`;
-      return h(
-        "div",
-        { role: "listitem" },
-        h("button", { type: "button", class: "cnnw-plain", ...data, onclick }, text),
-      );
+      const bar = h("button", { type: "button", class: "cnnw-plain", ...data, onclick }, text);
+      return h("div", { role: "listitem" }, bar);
     });
     spoken.replaceChildren(...items);
     if (focused >= 0) buttons()[focused]?.focus();
