@@ -18,11 +18,9 @@ from cnnwidgets.explainers.engine.memory import Chunks, estimated_batch
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.readout import Readout, reading, readout_of
-from cnnwidgets.outputs.scorer import Scorer
-from cnnwidgets.outputs.targets import Chosen, Target, resolve
+from cnnwidgets.outputs.targets import Chosen, Scorer, Target, resolve
 from cnnwidgets.running.batches_of_one import may_be_the_batch, refuse_several
-from cnnwidgets.running.forward import run
-from cnnwidgets.running.own_gradients import again
+from cnnwidgets.running.forward import again, run
 from cnnwidgets.state.preserved import preserved
 from cnnwidgets.tracing.placement import Placement
 

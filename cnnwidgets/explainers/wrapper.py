@@ -16,8 +16,7 @@ from cnnwidgets.core.interrupts import Deferral
 from cnnwidgets.core.network import walked_once
 from cnnwidgets.outputs.readout import current, reading, readout_of
 from cnnwidgets.outputs.targets import Target, resolve
-from cnnwidgets.running.forward import run
-from cnnwidgets.running.own_gradients import again
+from cnnwidgets.running.forward import again, run
 from cnnwidgets.state.preserved import generators_now, have_moved, preserved
 
 from .attribution import Attribution

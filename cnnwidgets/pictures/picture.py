@@ -16,8 +16,7 @@ from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.plain import conversion, plain_tensor
-from cnnwidgets.running.forward import fitted, run
-from cnnwidgets.running.own_gradients import again
+from cnnwidgets.running.forward import again, fitted, run
 from cnnwidgets.state.preserved import preserved
 
 from .decode import decoded

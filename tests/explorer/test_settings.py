@@ -43,7 +43,7 @@ def test_the_numbers_are_the_methods_own_with_what_its_docstring_says() -> None:
 def test_a_map_is_made_anew_with_the_number_that_was_set(e: cw.Explorer) -> None:
     e.method = "occlusion"
     e.wait(60)
-    assert shown_map(e).shape == (15, 15)
+    assert {setting["name"]: setting["value"] for setting in e.overlay.settings} == {"patch": 6, "stride": 3}
     change(e, patch=12, stride=12)
     assert e.status == "ready"
     image = e._scene.picture.tensor

@@ -17,7 +17,7 @@ from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.readout import current, reading, readout_of
 from cnnwidgets.outputs.targets import Chosen, Target
 from cnnwidgets.running.batches_of_one import may_be_the_batch, refuse_several
-from cnnwidgets.running.own_gradients import again
+from cnnwidgets.running.forward import again
 from cnnwidgets.state.preserved import generators_now, have_moved, preserved
 from cnnwidgets.tracing.layouts.layouts import Layout, Layouts
 from cnnwidgets.tracing.layouts.token_layout import Tokens

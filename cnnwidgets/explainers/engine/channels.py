@@ -12,7 +12,7 @@ from cnnwidgets.core.arguments import checked_count
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.explainers.attribution import Attribution
-from cnnwidgets.outputs.scorer import Scorer
+from cnnwidgets.outputs.targets import Scorer
 
 from .memory import Chunks
 from .one_layer import LayerPass
