@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -150,7 +151,7 @@ def change_in_words(before: float, after: float, kind: Kind) -> str:
     texts = [in_words(value, kind) for value in (before, after)]
     factor, unit = (100, " %") if has_probabilities(kind) else (1, "")
     for digits in range(2, 7):
-        if before == after or texts[0] != texts[1]:
+        if before == after or texts[0] != texts[1] or not math.isfinite(before + after):
             break
         texts = [f"{factor * value:.{digits}f}{unit}".replace("-", "−") for value in (before, after)]
     return " → ".join(texts)

@@ -113,7 +113,7 @@ export function changeText([, name, before, after]: ScoreRow, unit: Unit): strin
   const [factor, sign] = unit === "probability" ? [100, " %"] : [1, ""];
   const write = (digits: number) =>
     [before, after].map((value) =>
-      value === null || digits < 2
+      value === null || digits < 2 || Number.isNaN(value)
         ? valueText(value, unit)
         : `${(factor * value).toFixed(digits)}${sign}`.replace("-", "−"),
     );

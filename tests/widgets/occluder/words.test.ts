@@ -20,6 +20,7 @@ test("a change has the digits that it takes to see it", () => {
   assert.equal(change(0.000_12, 0.000_34), "cat 0.01 % → 0.03 %");
   assert.equal(change(0.25, 0.25), "cat 25.0 % → 25.0 %");
   assert.equal(change(null, 0.25), "cat NaN → 25.0 %");
+  assert.equal(change(Number.NaN, Number.NaN), "cat NaN → NaN");
   assert.equal(change(-9.841, -9.8442, "score"), "cat −9.841 → −9.844");
 });
 
