@@ -151,10 +151,11 @@ def test_text_starts_at_11_px_or_more_at_any_width(opened: Open) -> None:
 
 
 def _least_text(view: Page) -> float:
-    """Height of the smallest letters in the drawing, px on the screen."""
+    """Height of the smallest letters in the drawing, px on the screen; 0: there are none."""
     least: float = view.evaluate(
-        """() => Math.min(...[...document.querySelectorAll(".cnnw-ag-scroll text")]
-            .map((text) => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a))"""
+        """() => [...document.querySelectorAll(".cnnw-ag-scroll text")]
+            .map((text) => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a)
+            .reduce((a, b) => Math.min(a || b, b), 0)"""
     )
     return least
 
@@ -198,13 +199,24 @@ def test_the_tree_reads_from_top_to_bottom(opened: Open) -> None:
     for name in ("body.1", "body.0"):  # groups open one by one, from below
         view.click(f'[data-group="{name}"] .cnnw-ag-toggle')
         expect(view.locator(f'[data-group="{name}"]')).to_have_attribute("aria-expanded", "true")
+    assert len(_tops(view)) == 10
+    assert _tops(view) == sorted(_tops(view))
+    names = [f"layer{k}" for k in range(200)]
+    view = opened(ArchitectureGraph(architecture([layer(name) for name in names], chain("input", *names))))
     view.evaluate("document.querySelector('.cnnw-ag-scroll').scrollTop = 1e6")
-    view.evaluate("document.querySelector('.cnnw-ag-scroll').scrollTop = 0")
-    tops = view.eval_on_selector_all(
+    expect(view.locator('[data-layer="layer199"]')).to_be_visible()
+    view.evaluate("document.querySelector('.cnnw-ag-scroll').scrollTop -= 900")  # what is above is drawn anew
+    expect(view.locator('[data-layer="layer175"]')).to_be_in_viewport()
+    assert len(_tops(view)) > 20
+    assert _tops(view) == sorted(_tops(view))
+
+
+def _tops(view: Page) -> list[float]:
+    """Where the items begin on the screen, in the order in which they are read."""
+    tops: list[float] = view.eval_on_selector_all(
         '[role="treeitem"]', "items => items.map((item) => item.getBoundingClientRect().top)"
     )
-    assert len(tops) == 10
-    assert tops == sorted(tops)
+    return tops
 
 
 def test_a_search_finds_kinds_and_sizes(opened: Open) -> None:
