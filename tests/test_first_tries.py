@@ -45,6 +45,13 @@ def drawn(figure: Any) -> np.ndarray:
     return np.asarray(figure.axes[0].images[0].get_array())
 
 
+def said(figure: Any) -> str:
+    """The notes under the maps; each line fits into the figure."""
+    text = figure.get_supxlabel()
+    assert max(map(len, text.splitlines()), default=0) <= 70
+    return text.replace("\n", " ")
+
+
 @pytest.mark.parametrize("kind", ["PIL", "path", "str", "array", "list", "picture"])
 def test_plot_over_a_photograph(kind: str, attribution: cw.Attribution, path: Path) -> None:
     image = {"PIL": PIL, "path": path, "str": str(path), "array": PIXELS, "list": [PIL], "picture": load_picture(PIL)}
@@ -52,16 +59,16 @@ def test_plot_over_a_photograph(kind: str, attribution: cw.Attribution, path: Pa
     assert len(figure.axes[0].images) == 2
     if kind != "picture":
         np.testing.assert_array_equal(drawn(figure), PIXELS)
-        assert "as if the network saw all of it" in figure.get_supxlabel()
+        assert "as if the network saw all of it" in said(figure)
     else:
-        assert "as if" not in figure.get_supxlabel()
+        assert "as if" not in said(figure)
 
 
 @pytest.mark.parametrize("image", [X, X[0], X.clone().requires_grad_(), X.numpy()])
 def test_plot_over_what_the_network_was_given(image: Any, attribution: cw.Attribution) -> None:
     figure = attribution.plot(image)
     assert drawn(figure).shape == (32, 32, 3)
-    assert "as if" not in figure.get_supxlabel()
+    assert "as if" not in said(figure)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +77,6 @@ def test_plot_over_what_the_network_was_given(image: Any, attribution: cw.Attrib
         (torch.cat([X, X]), "1 maps and 2 images"),
         ([PIL, PIL], "1 maps and 2 images"),
         (7, "Got a int"),
-        (PIL.resize((64, 32)), "of other proportions: the network saw another part"),
         ("no such file.png", "No image file"),
         (X[0, 0], r"shape \(32, 32\)"),
         (X.to("meta"), "meta"),
@@ -79,6 +85,33 @@ def test_plot_over_what_the_network_was_given(image: Any, attribution: cw.Attrib
 def test_plot_says_what_it_takes(image: Any, words: str, attribution: cw.Attribution) -> None:
     with pytest.raises(InputError, match=words):
         attribution.plot(image)
+
+
+def test_of_a_photograph_in_other_proportions_the_centre_is_under_the_map(
+    attribution: cw.Attribution, tmp_path: Path
+) -> None:
+    wide = np.random.default_rng(1).integers(0, 255, (30, 50, 3), np.uint8)
+    centre = wide[:, 10:40]
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    for picture in (Image.fromarray(wide), tmp_path / "wide.png"):
+        figure = attribution.plot(picture)
+        np.testing.assert_array_equal(drawn(figure), centre)
+        assert "the photograph's centre, 30 x 30 of 30 x 50 pixels" in said(figure)
+        for overlay in (cw.HeatmapOverlay(picture, attribution), cw.HeatmapOverlay.of(picture, attribution)):
+            np.testing.assert_array_equal(sent(overlay, "picture", "pixels"), centre)
+            notes = [note["text"] for note in overlay.notes]
+            assert sum("the photograph's centre, 30 x 30 of 30 x 50 pixels" in note for note in notes) == 1
+            assert not any("whole photograph" in note for note in notes)
+    stretched = cw.HeatmapOverlay(Image.fromarray(wide), attribution, stretch=True)
+    np.testing.assert_array_equal(sent(stretched, "picture", "pixels"), wide)
+    # An array is what the network saw, or it is not.
+    with pytest.raises(InputError, match="another shape"):
+        cw.HeatmapOverlay(wide, attribution)
+    # Not the map, a square, but what the network was given has the proportions of the part.
+    oblong = torch.rand(1, 3, 20, 40, generator=torch.Generator().manual_seed(1))
+    net = nn.Sequential(nn.Conv2d(3, 4, (1, 2), stride=(1, 2)), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    under = drawn(cw.explainers.grad_cam(net, oblong, layer="0").plot(Image.fromarray(wide)))
+    np.testing.assert_array_equal(under, wide[2:27])  # 25 x 50 of 30 x 50
 
 
 def sent(widget: Any, kind: str, name: str) -> np.ndarray:
@@ -134,8 +167,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "explore swapped tensor": (lambda n, _a: cw.explore(X, n), "wrong way round"),
     "explore a name": (lambda _n, _a: cw.explore("resnet50", PIL), "the model itself, not its class, its name"),
     "explore an address": (lambda n, _a: cw.explore(n, "https://a.b/c.jpg"), "Download it, pass the file"),
-    "explore a list": (lambda n, _a: cw.explore(n, [PIL, PIL]), "a mapping of names"),
-    "explore one of a batch": (lambda n, _a: cw.explore(n, X[0]), r"Pass tensor\[None\]"),
+    "explore a list of lists": (lambda n, _a: cw.explore(n, [[PIL], [PIL]]), "Of several images pass one"),
     "explore labels": (lambda n, _a: cw.explore(n, X, labels={"a", "b", "c"}), "no order"),
     "explain a photograph": (lambda n, _a: cw.explainers.grad_cam(n, PIL), "load_picture"),
     "explain one of a batch": (lambda n, _a: cw.explainers.grad_cam(n, X[0]), r"images\[None\]"),
@@ -156,3 +188,32 @@ def test_the_message_says_what_to_pass(kind: str, net: nn.Module, attribution: c
     call, words = WRONG[kind]
     with pytest.raises(CnnWidgetsError, match=words):
         call(net, attribution)
+
+
+def test_one_sentence_on_the_checks_in_any_order(net: nn.Module, attribution: cw.Attribution) -> None:
+    curves = cw.checks.insertion_deletion(net, X, attribution, steps=2, repeats=2)
+    randomised = cw.checks.randomised(net, X, attribution)
+    sentence = cw.checks.sentence
+    assert sentence(curves) == sentence(curves=curves) != sentence()
+    assert (
+        sentence(randomised, curves)
+        == sentence(curves, randomised)
+        == sentence(curves=curves, randomisation=randomised)
+    )
+    for wrong in ((randomised, randomised), (attribution,)):
+        with pytest.raises(InputError, match="or one of each"):
+            sentence(*wrong)
+
+
+def test_completion_offers_public_names_alone(net: nn.Module) -> None:
+    assert set(dir(cw)) == set(cw.__all__)
+    assert set(dir(cw.explainers)) == {*cw.explainers.__all__, *cw.explainers.names()}
+    for room in (cw.checks, cw.incremental):
+        assert set(dir(room)) == set(room.__all__)
+
+
+def test_a_closed_explorer_says_so(net: nn.Module) -> None:
+    e = cw.explore(net, X)
+    assert "layer='1'" in repr(e)
+    e.close()
+    assert repr(e) == "Explorer(closed)"

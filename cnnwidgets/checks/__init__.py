@@ -8,3 +8,7 @@ from .randomisation import randomised
 from .verdict import Reading, read, sentence
 
 __all__ = ["Curves", "Randomisation", "Reading", "Stage", "insertion_deletion", "randomised", "read", "sentence"]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

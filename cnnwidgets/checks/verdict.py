@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
+
+from cnnwidgets.core.errors import InputError
 
 from .cascade import Randomisation
 from .curves import Curves
@@ -36,12 +38,15 @@ class Reading:
     notes: tuple[str, ...]
 
 
-def sentence(randomisation: Randomisation | None = None, curves: Curves | None = None) -> str:
-    """One sentence on how to read the results; see :func:`read`."""
+CheckResult = Randomisation | Curves
+
+
+def sentence(randomisation: CheckResult | None = None, curves: CheckResult | None = None) -> str:
+    """One sentence on how to read the results, one or both, in any order; see :func:`read`."""
     return read(randomisation, curves).sentence
 
 
-def read(randomisation: Randomisation | None = None, curves: Curves | None = None) -> Reading:
+def read(randomisation: CheckResult | None = None, curves: CheckResult | None = None) -> Reading:
     """What the results say, and what not.
 
     A similarity up to 0.5, both when the upper half of the network is random and when all of it is, counts as another
@@ -49,10 +54,37 @@ def read(randomisation: Randomisation | None = None, curves: Curves | None = Non
     of the two areas, for most images. Passing both checks does not make a map right; failing the first does mean that
     it shows little of what was learned.
 
+    Args:
+        randomisation: what :func:`~cnnwidgets.checks.randomised` returned, or None.
+        curves: what :func:`~cnnwidgets.checks.insertion_deletion` returned, or None. The two may come in any order.
+
+    Raises:
+        InputError: it is something else, or twice the same.
+
     Example:
         >>> read().sentence
         'Nothing has been measured yet.'
     """
+    return _reading_of(*_sorted_out(randomisation, curves))
+
+
+def _sorted_out(*results: CheckResult | None) -> tuple[Randomisation | None, Curves | None]:
+    """Which is which."""
+    by_kind: dict[type, Any] = {Randomisation: None, Curves: None}
+    for result in results:
+        kind = next((kind for kind in by_kind if isinstance(result, kind)), None)
+        if result is not None and (kind is None or by_kind[kind] is not None):
+            again = "a second" if kind else "a"
+            raise InputError(
+                f"Got {again} {type(result).__name__}; expected what checks.randomised() returns, what "
+                "checks.insertion_deletion() returns, or one of each."
+            )
+        if kind is not None:
+            by_kind[kind] = result
+    return by_kind[Randomisation], by_kind[Curves]
+
+
+def _reading_of(randomisation: Randomisation | None, curves: Curves | None) -> Reading:
     first = None if randomisation is None else _of_randomisation(randomisation)
     second = None if curves is None or not curves.complete else _of_curves(curves)
     notes = tuple(dict.fromkeys([*(randomisation.notes if randomisation else ()), *(curves.notes if curves else ())]))

@@ -97,13 +97,14 @@ class Attribution:
 
         Args:
             images: what to draw under the maps: (N, C, H, W), or (C, H, W) for one map, as the network was given it;
-                one picture a map, as the network saw it: PIL image, path, array (H, W, 3), or what
-                :func:`~cnnwidgets.pictures.picture.load_picture` returns; or None.
+                one picture a map: what :func:`~cnnwidgets.pictures.picture.load_picture` returns, a PIL image, a path,
+                or an array (H, W, 3), of which the centre is drawn, and that said, where it has other proportions
+                than what the network was given; or None.
             signed: show negative evidence too; None decides by the values.
 
         Raises:
             CnnWidgetsError: matplotlib is not installed.
-            InputError: not one image a map, or a picture of other proportions than its map.
+            InputError: not one image a map, or no image.
         """
         if signed is None:
             signed = self._has_signs

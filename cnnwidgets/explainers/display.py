@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from cnnwidgets.core.errors import CnnWidgetsError
-from cnnwidgets.pictures.photographs import WHOLE, as_seen, pictures_under_maps
+from cnnwidgets.pictures.photographs import pictures_under_maps
 from cnnwidgets.tracing.placement import Placement
 
 # Anchors of matplotlib's "magma" and of ColorBrewer's "RdBu" (reversed), interpolated linearly.
@@ -78,7 +79,11 @@ def figure(
             "Without it, the result shows itself as a picture at the end of a notebook cell."
         ) from error
 
-    pictures = None if images is None else pictures_under_maps(images, [maps.shape[1:]] * len(maps))
+    pictures: list[Any] | None = None
+    if images is not None:
+        sides = maps.shape[1:] if placement is None else placement.image
+        pictures, more = pictures_under_maps(images, [sides] * len(maps))
+        notes = [*notes, *more]
     drawing = plt.figure(figsize=(4.2 * max(len(maps), 1), 3.6), layout="constrained")
     plt.close(drawing)  # else a notebook shows it twice: as an open figure and as the cell's value
     axes = drawing.subplots(1, max(len(maps), 1), squeeze=False)[0]
@@ -100,10 +105,9 @@ def figure(
         axis.set_title(title, fontsize=10)
         axis.set_axis_off()
         drawing.colorbar(drawn, ax=axis, shrink=0.85)
-    if images is not None and not as_seen(images):
-        notes = [*notes, WHOLE]
     if notes:
-        drawing.supxlabel("\n".join(notes), fontsize=8)
+        width = 70 * max(len(maps), 1)  # characters; matplotlib cuts off what is wider than the figure
+        drawing.supxlabel("\n".join(textwrap.fill(note, width) for note in notes), fontsize=8)
     return drawing
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import operator
 from typing import Any
 
 import ipywidgets
@@ -9,6 +11,7 @@ import traitlets
 
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, TargetError
+from cnnwidgets.outputs.class_by_name import class_by_name
 from cnnwidgets.widgets._page_state import PageState
 from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import StillPicture, title
@@ -23,12 +26,27 @@ from .work.session import Session
 PANELS = ("look", "hide", "compare")
 
 
+class _ChosenClass(traitlets.Int[Any, Any]):
+    """A class; what stands for one (None, a name, a number of numpy's or torch's) is read by who owns the trait."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        if value is None or isinstance(value, str):
+            return value
+        with contextlib.suppress(TypeError):
+            value = operator.index(value)
+        return super().validate(obj, value)
+
+
 class Choices(PageState, StillPicture, ipywidgets.Box):
     """The traits of an Explorer. What they refuse leaves the view as it is."""
 
     layer = traitlets.Unicode("", help="Dotted name of the layer whose feature maps are shown.")
     channel = traitlets.Int(None, allow_none=True, help="The feature map shown large; None: none.")
-    target = traitlets.Int(0, help="The class that is explained.")
+    target = _ChosenClass(
+        0,
+        help="The class that is explained. Set it to a class or its name, or to None: the one with the highest score, "
+        "of this photograph and of others.",
+    )
     region = traitlets.List(
         traitlets.Int(),
         help="The part of the picture whose scores are explained, of a network that scores every place: [top, left, "
@@ -86,12 +104,18 @@ class Choices(PageState, StillPicture, ipywidgets.Box):
 
     @traitlets.validate("target")
     def _check_target(self, proposal: Any) -> int:
-        target = int(proposal["value"])
-        if self._live():
+        target = proposal["value"]
+        live = self._live()
+        if target is None:
+            self._follow_top()
+            return self._scene.first_class
+        if isinstance(target, str):
+            return class_by_name(target, self._scene.labels)
+        if live:
             classes = len(self._scene.logits)
             if not 0 <= target < classes:
                 raise TargetError(f"Class {target} is out of range: there are {classes} classes, 0 to {classes - 1}.")
-        return target
+        return int(target)
 
     @traitlets.validate("region")
     def _check_region(self, proposal: Any) -> list[int]:
@@ -138,6 +162,9 @@ class Choices(PageState, StillPicture, ipywidgets.Box):
     def photograph(self) -> str:
         """Name of the photograph on show."""
         return self.picture
+
+    def _follow_top(self) -> None:
+        """No class is chosen any more."""
 
     def _same_layer(self, name: str) -> None:
         """The layer on show was asked for again."""

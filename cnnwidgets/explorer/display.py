@@ -15,7 +15,7 @@ from cnnwidgets.explorer.work.layers import NO_MAPS, why_not
 from .choices import Choices
 from .panels.all_panels import Panels
 from .panels.host import PanelHost
-from .sentences import method_choices, work_left
+from .sentences import explained_class, method_choices, work_left
 from .view import ExplorerView
 from .work.layers import explained_layers, first_layer, layers_with_maps, same_maps
 from .work.report import share_of
@@ -70,6 +70,13 @@ class Display:
         self._view.show_strip(scene, self.layers)
         for panel in self._panels:
             panel.target_changed(scene)
+
+    def show_chosen(self, target: int | None) -> None:
+        """Say which class is explained; None: nobody chose one."""
+        scene, header = self._host.scene, self._view.scores.header
+        with header.hold_sync():
+            header.explains = explained_class(scene, target) if scene.task.one_wins else ""
+            header.chosen = target is not None
 
     def show_layer(self, name: str) -> None:
         """Nothing is computed here: the maps of every layer are there since the photograph was opened."""

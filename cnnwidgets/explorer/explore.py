@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import nn
 
 from cnnwidgets import demo
@@ -17,6 +15,7 @@ from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.targets import Target
 
 from .explorer import Explorer
+from .images import images_by_name
 from .work.session import Session
 
 
@@ -26,7 +25,7 @@ def explore(
     *,
     labels: Sequence[str] | None = None,
     preprocess: Any = None,
-    target: Target = None,
+    target: Target | str = None,
     outputs: Kind | None = None,
     output: OutputChoice = None,
 ) -> Explorer:
@@ -36,13 +35,15 @@ def explore(
         model: a network that returns one score a class, maps of scores (N, K, h, w) as in segmentation, detections as
             torchvision's detectors do, or numbers; with ``target=`` or ``output=`` a function, whatever it likes. None:
             the demo's, with real ImageNet weights.
-        image: a PIL image, a path, a uint8 array (H, W, 3), an already preprocessed tensor (1, C, H, W), or a mapping
-            of names to any of these, which makes a menu; None: the demo's photographs.
+        image: a PIL image, a path, a uint8 array (H, W, 3), or an already preprocessed tensor (C, H, W) or
+            (1, C, H, W); a list of these, a mapping of names to them, or a folder of image files, which make a menu;
+            None: the demo's photographs.
         labels: one name a class, of a detector for each number in its ``labels``; by default ImageNet's for
             torchvision's and timm's networks.
         preprocess: a function from a PIL image to a tensor, or a torchvision weights enum; by default what the network
             itself says (torchvision, timm).
-        target: the class to explain, or ``outputs -> (N,)`` scores; by default the predicted one.
+        target: the class to explain, its name, or ``outputs -> (N,)`` scores; by default the class with the highest
+            score, of each photograph.
         outputs: what the model's outputs are, one of ``"logits"``, ``"softmax"``, ``"log_softmax"``, ``"sigmoid"``
             (independent of one another), ``"independent_logits"`` (before a sigmoid each), ``"logit"`` (one) and
             ``"number"``; by default what made them tells.
@@ -59,6 +60,7 @@ def explore(
     """
     if isinstance(image, nn.Module) and not isinstance(model, nn.Module):
         raise InputError("Model and image are the wrong way round. Write explore(model, image).")
+    of_demo = (model is None, image is None)
     if model is None:
         loaded = demo.load()
         model, labels = loaded.model, labels if labels is not None else loaded.labels
@@ -70,18 +72,8 @@ def explore(
         except CnnWidgetsError as error:
             raise InputError(f"There is no image to explore: pass image=. (Without one: {error})") from error
     Network.of(model)
-    images = _images_by_name(image)
-    return Explorer(
-        Session(model, images, labels=labels, preprocess=preprocess, outputs=outputs, output=output), target
+    session = Session(
+        model, images_by_name(image), labels=labels, preprocess=preprocess, outputs=outputs, output=output
     )
-
-
-def _images_by_name(image: Any) -> Mapping[str, Any]:
-    if isinstance(image, Mapping):
-        return {str(name): entry for name, entry in image.items()}
-    if isinstance(image, str | Path):
-        return {Path(image).name or str(image): image}
-    if isinstance(image, torch.Tensor):
-        return {"tensor": image}
-    name = getattr(image, "filename", "")
-    return {(Path(name).name if isinstance(name, str) and name else "image"): image}
+    session.of_demo = of_demo
+    return Explorer(session, target)

@@ -6,15 +6,19 @@ from typing import Any
 
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import InputError, NotSpatial
+from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explorer.work.layers import first_method
+from cnnwidgets.outputs.class_by_name import class_by_name
 from cnnwidgets.outputs.targets import Target
 from cnnwidgets.pictures.picture import load_picture
 
 from .choices import Choices
+from .code import python_code
 from .display import Display
 from .panels.all_panels import Panels
 from .panels.host import PanelHost
 from .panels.panel import Panel
+from .replaced import on_show
 from .requests import Requests
 from .sentences import model_title
 from .ties import guarded, tie
@@ -22,6 +26,7 @@ from .view import ExplorerView
 from .work import awake
 from .work.layers import layer_with_maps
 from .work.session import Session
+from .work.settings import start_values
 
 
 class Explorer(Choices):
@@ -34,8 +39,12 @@ class Explorer(Choices):
         graph, feature_maps, overlay, scores, occluder, comparison, map_check: the widgets that it is made of.
     """
 
-    def __init__(self, session: Session, target: Target = None) -> None:
-        scene = session.open(next(iter(session.images)), target)
+    def __init__(self, session: Session, target: Target | str = None) -> None:
+        first = next(iter(session.images))
+        scene = session.open(first, None if isinstance(target, str) else target)
+        if isinstance(target, str):
+            target = class_by_name(target, scene.labels)
+            scene = session.retarget(scene, target)
         host = PanelHost(session, scene)
         super().__init__(host)
         panels = self._panels = Panels(host)
@@ -54,13 +63,33 @@ class Explorer(Choices):
             self.add_class(name)
         display.show_scene(scene)
         display.show_grad_cam()
+        self._requests.show_chosen()
         awake.woken(self._requests)
         self._listen()
         host.checking = True
         self.method = first_method(scene.now)
 
     def __repr__(self) -> str:
+        if self.status == "closed":
+            return "Explorer(closed)"
         return f"Explorer(picture={self.picture!r}, layer={self.layer!r}, target={self.target}, method={self.method!r})"
+
+    def _ipython_display_(self) -> None:
+        on_show(self)
+        super()._ipython_display_()
+
+    @property
+    def attribution(self) -> Attribution | None:
+        """The map on the overlay, as the explainer returned it; None while it is being made, or where there is none."""
+        self._open_session()
+        return self._host.overlay_map
+
+    def code(self) -> str:
+        """Python that makes the map on the overlay without an Explorer; what "Copy as Python" copies."""
+        session = self._open_session()
+        with self._host.lock:
+            settings = {**start_values(self.method, self._scene.picture.tensor), **self._display.settings(self.method)}
+            return python_code(session, self._scene, self.method, self.overlay.layer, settings)
 
     def add_picture(self, image: Any, name: str = "") -> None:
         """Add an image to the menu, and show it.
@@ -165,8 +194,13 @@ class Explorer(Choices):
         self.overlay.observe(guarded(lambda _: self._settings_changed(), show_error), "settings")
         self.overlay.observe(guarded(lambda _: display.follow_layer(), show_error), "follow")
         view.bar.on_cancel = self.cancel
+        self.scores.header.on_follow = self._follow_top
+        view.bar.on_code = self.code
         view.bar.on_upload = self.add_picture_from_view
         self._stop_listening = explainers.on_change(self._methods_changed)
+
+    def _follow_top(self) -> None:
+        self._requests.follow_top()
 
     def _graph_clicked(self, change: Any) -> None:
         name = change["new"]

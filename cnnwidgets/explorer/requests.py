@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from cnnwidgets.core.errors import Cancelled, message_of
 from cnnwidgets.explainers.attribution import Attribution
@@ -47,10 +48,26 @@ class Requests:
         with self._host.lock:
             if self._host.checking:
                 self._requested_target = target
+                self.show_chosen()
                 if self._choices.target != target:  # the worker set it meanwhile
                     with self._host.unchecked():
                         self._choices.target = target
             self.refresh()
+
+    def follow_top(self) -> None:
+        """Explain the class with the highest score, of this photograph and of others."""
+        with self._host.lock:
+            self._requested_target = None
+            if self._host.scene.target_class is not None:
+                with self._host.unchecked():
+                    self._choices.target = self._host.scene.first_class
+            self.show_chosen()
+            self.refresh()
+
+    def show_chosen(self) -> None:
+        """Say which class is explained, and whether somebody chose it."""
+        target = self._requested_target
+        self._display.show_chosen(target if isinstance(target, int) else None)
 
     def refresh(self) -> None:
         """Bring the view up to date with the traits."""
@@ -126,7 +143,10 @@ class Requests:
     def _is_other_target(self, scene: Scene) -> bool:
         if callable(self._requested_target) or scene.target_class is None:
             return self._requested_target is not scene.target
-        return self._requested_target not in (None, scene.target_class)
+        return bool(self._wanted_target(scene) != scene.target_class)
+
+    def _wanted_target(self, scene: Scene) -> Target:
+        return scene.first_class if self._requested_target is None else self._requested_target
 
     def _work(self, stop: threading.Event) -> None:
         """On the worker's thread: whatever is missing between what is shown and what the traits ask for."""
@@ -147,8 +167,8 @@ class Requests:
             return
         try:
             if self._is_other_target(scene):
-                scene = self._session.retarget(scene, self._requested_target)
-                self._worker.apply_unless_stopped(stop, lambda: self._display.show_retargeted(scene))
+                scene = self._session.retarget(scene, self._wanted_target(scene))
+                self._worker.apply_unless_stopped(stop, lambda: self._show(self._display.show_retargeted, scene))
             self._explain(scene, stop)
         except Exception as error:
             if isinstance(error, Cancelled) or not self._session.is_stale(scene):
@@ -167,11 +187,15 @@ class Requests:
             before = self._host.scene
             if not self._is_other(before) and not scene.looks_like(before):
                 scene = scene.with_note(before.version.change_to(scene.version))
-            self._worker.apply_unless_stopped(stop, lambda: self._display.show_scene(scene))
+            self._worker.apply_unless_stopped(stop, lambda: self._show(self._display.show_scene, scene))
             awake.woken(self)
             self._explain(scene, stop)
 
         self._session.open(self._choices.picture, self._requested_target, region, show)
+
+    def _show(self, show: Callable[[Scene], None], scene: Scene) -> None:
+        show(scene)
+        self.show_chosen()
 
     def _explain(self, scene: Scene, stop: threading.Event) -> None:
         method = self._choices.method
@@ -197,6 +221,9 @@ class Requests:
         self._fall_back("error", message_of(error))
 
     def _fall_back(self, status: str, message: str) -> None:
-        if self._requested_target is not None and self._host.scene.target_class is not None:
-            self._requested_target = self._host.scene.target_class
+        scene = self._host.scene
+        was_chosen = self._requested_target is not None or scene.target_class != scene.first_class
+        if was_chosen and scene.target_class is not None:
+            self._requested_target = scene.target_class
         self._display.fall_back(status, message)
+        self.show_chosen()

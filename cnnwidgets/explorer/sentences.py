@@ -12,6 +12,7 @@ from torch import nn
 from cnnwidgets import explainers
 from cnnwidgets.core.progress import Step
 from cnnwidgets.explainers.labels import label_of
+from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.outputs.kinds import COMPETING, Kind, has_probabilities
 from cnnwidgets.outputs.targets import Chosen, probabilities
 from cnnwidgets.tracing.architecture import Architecture
@@ -122,6 +123,18 @@ def unlikely(logits: torch.Tensor, target: int, label: Any, kind: Kind | None = 
         f"The network says {label(int(shares.argmax()))} ({percent(highest)}); this map explains {label(target)}, "
         f"which has {percent(share)}."
     )
+
+
+def explained_class(scene: Scene, chosen: int | None) -> str:
+    """Which class is explained, and whether it is so because somebody chose it."""
+    if scene.target_class is None:
+        return ""
+    if chosen is None:
+        return "Explains the class with the highest score."
+    top = scene.first_class
+    share = in_words(float(probabilities(scene.logits[None], scene.kind)[0, top]), scene.kind)
+    says = "" if top == chosen else f"; the network says {scene.label(top)} ({share})"
+    return f"Explains {target_text(chosen, scene.label)}, which you chose{says}. It stays for other photographs."
 
 
 def percent(share: float) -> str:

@@ -14,3 +14,7 @@ from .rules import (  # noqa: F401  # each adds its rules
 from .rules.registry import function_rule, rule
 
 __all__ = ["Edited", "function_rule", "rule"]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

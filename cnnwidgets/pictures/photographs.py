@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.plain import is_tensor, plain_tensor
 
+from .centre import centre_part
 from .decode import decoded
 
 _TAKES = (
@@ -20,15 +23,15 @@ WHOLE = "the map is laid over the whole photograph, as if the network saw all of
 Photograph = npt.NDArray[Any]
 
 
-def pictures_under_maps(images: Any, shapes: list[tuple[int, int]]) -> list[Photograph]:
-    """(H, W, 3), floats in [0, 1] or uint8, one for each map.
+def pictures_under_maps(images: Any, shapes: list[tuple[int, int]]) -> tuple[list[Photograph], list[str]]:
+    """(H, W, 3), floats in [0, 1] or uint8, one for each map; and what to say of where the maps lie on them.
 
     Args:
         images: see ``_TAKES``; a single one where there is one map.
-        shapes: (h, w) of the maps.
+        shapes: (h, w) of what the network was given; of the maps, where that is not known.
 
     Raises:
-        InputError: not one image a map, no image, or a picture of other proportions than its map.
+        InputError: not one image a map, or no image.
     """
     if is_tensor(images):
         images = plain_tensor(images, "The images tensor")
@@ -38,45 +41,30 @@ def pictures_under_maps(images: Any, shapes: list[tuple[int, int]]) -> list[Phot
     elif isinstance(images, np.ndarray) and images.ndim == 4:
         if images.shape[1] in (1, 3) and images.shape[3] not in (1, 3, 4):
             images = images.transpose(0, 2, 3, 1)
-        images = list(images)
+        images = [SimpleNamespace(pixels=np.asarray(_picture(image))) for image in images]
     elif not isinstance(images, list | tuple):
         images = [images]
     if len(images) != len(shapes):
         raise InputError(f"There are {len(shapes)} maps and {len(images)} images; pass one image a map.")
-    return [_picture_under_map(image, shape) for image, shape in zip(images, shapes, strict=True)]
+    pairs = [_picture_under_map(image, shape) for image, shape in zip(images, shapes, strict=True)]
+    return [picture for picture, _ in pairs], list(dict.fromkeys(note for _, note in pairs if note))
 
 
-def as_seen(images: Any) -> bool:
-    """Whether ``images`` are what the network was given, and not photographs of which it may have seen a part."""
-    if isinstance(images, list | tuple):
-        return all(as_seen(image) for image in images)
-    return is_tensor(images) or hasattr(images, "pixels") or (isinstance(images, np.ndarray) and images.ndim == 4)
-
-
-def _picture_under_map(image: Any, shape: tuple[int, int]) -> Photograph:
+def _picture_under_map(image: Any, shape: tuple[int, int]) -> tuple[Photograph, str]:
     if is_tensor(image):
-        return _stretched(plain_tensor(image, "The image"))
+        return _stretched(plain_tensor(image, "The image")), ""
     pixels = getattr(image, "pixels", None)
-    if pixels is None:
-        picture = decoded(image)
-        if picture is None:
-            raise InputError(f"Got a {type(image).__name__} to draw under the map; expected {_TAKES}.")
-        pixels = np.asarray(picture[0])
-    elif is_tensor(getattr(image, "tensor", None)):
-        return np.asarray(pixels)  # a Picture is what the network sees
-    _check_proportions(pixels.shape[:2], shape)
-    return np.asarray(pixels)
+    if pixels is not None and is_tensor(getattr(image, "tensor", None)):
+        return np.asarray(pixels), ""  # a Picture is what the network sees
+    part, note = centre_part(np.asarray(_picture(image) if pixels is None else pixels), shape)
+    return part, note or (WHOLE if pixels is None else "")
 
 
-def _check_proportions(picture: tuple[int, ...], cells: tuple[int, int]) -> None:
-    """A network is often given a part of a photograph: a map laid over all of it would mark other places."""
-    height, width = picture
-    cell = max(height / cells[0], width / cells[1])
-    if abs(height / cells[0] - width / cells[1]) * min(cells) >= cell:
-        raise InputError(
-            f"The picture has {height} x {width} pixels (height x width), the map {cells[0]} x {cells[1]} cells, of "
-            "other proportions: the network saw another part of it. Pass load_picture(image, model)."
-        )
+def _picture(image: Any) -> Image.Image:
+    picture = decoded(image)
+    if picture is None:
+        raise InputError(f"Got a {type(image).__name__} to draw under the map; expected {_TAKES}.")
+    return picture[0]
 
 
 def _stretched(image: Any) -> Photograph:

@@ -51,7 +51,8 @@ def load_picture(image: ImageLike, model: nn.Module | None = None, preprocess: A
 
     Args:
         image: a PIL image; the path or the bytes of an image file; an array (H, W) or (H, W, 1 | 3 | 4) of uint8,
-            uint16, bool, or float in [0, 1]; or an already preprocessed float tensor (1, C, H, W), taken as it is.
+            uint16, bool, or float in [0, 1]; or an already preprocessed float tensor (C, H, W) or (1, C, H, W), taken
+            as it is.
             All but a tensor are read as 8 bits a channel, upright, transparent parts on white.
         model: tells how many channels are wanted, and its preprocessing where that is known.
         preprocess: a function from a PIL image to a tensor (C, H, W) or (1, C, H, W), such as torchvision's or timm's
@@ -69,7 +70,7 @@ def load_picture(image: ImageLike, model: nn.Module | None = None, preprocess: A
     name = "image"
     notes: tuple[str, ...] = ()
     if isinstance(image, torch.Tensor):
-        tensor = _checked_tensor(image)
+        tensor = _checked_tensor(image[None] if image.ndim == 3 else image)
         notes = tuple(note for note in [conversion(image)] if note)
         undo: Any = transform or preprocess_for(model)
     else:
@@ -99,10 +100,10 @@ def _read(image: Any) -> tuple[Image.Image, tuple[str, ...], str]:
         return *picture, name_of(path) if isinstance(path, str | os.PathLike) and path else "image"
     hint = " It looks like a model: the model comes first, then the image." if isinstance(image, nn.Module) else ""
     if isinstance(image, list | tuple):
-        hint = ' Of several images pass one, or to explore() a mapping of names, {"first": image}.'
+        hint = " Of several images pass one; explore() takes them all."
     raise InputError(
         f"Got a {type(image).__name__} as image; expected a PIL image, a path, the bytes of an image file, "
-        f"a numpy array (H, W, 3), or a preprocessed tensor (1, C, H, W).{hint}"
+        f"a numpy array (H, W, 3), or a preprocessed tensor (C, H, W) or (1, C, H, W).{hint}"
     )
 
 
@@ -163,8 +164,6 @@ def _transformed(transform: Callable[[Image.Image], Any] | Preprocess, picture: 
 def _checked_tensor(tensor: torch.Tensor, subject: str = "The tensor") -> torch.Tensor:
     tensor = plain_tensor(tensor, subject)
     shape = tuple(tensor.shape)
-    if tensor.ndim == 3:
-        raise InputError(f"{subject} has shape {shape}; expected (1, C, H, W). Pass tensor[None].")
     if tensor.ndim != 4:
         raise InputError(f"{subject} has shape {shape}; expected (1, C, H, W), one preprocessed image.")
     if tensor.numel() == 0:

@@ -93,7 +93,7 @@ def test_the_wheel_reads_on_over_the_maps_and_scrolls_them_once_they_are_used(e:
 
 
 def test_nothing_in_the_header_moves_while_something_is_computed(e: ExplorerPage) -> None:
-    places = [e.bar.get_by_role("button", name="Upload"), e.bar.get_by_label("Photograph"), e.graph, e.scores]
+    places = [e.bar.get_by_role("button", name="Upload"), e.bar.get_by_label("Photograph"), e.scores, e.graph, e.root]
     at_rest = [box(place) for place in places]
     e.choose_method("Occlusion")
     cancel = e.bar.get_by_role("button", name="Cancel")
@@ -121,7 +121,8 @@ def test_where_the_map_says_nothing_the_photograph_is_as_it_is(e: ExplorerPage) 
     )
     e.wait_until_ready()
     alpha = pixels(e.overlay.locator("canvas.cnnw-ho-map"))[..., 3]
-    assert (alpha == 0).mean() > 0.1
+    assert (alpha == 0).any()
+    assert (alpha < 255).mean() > 0.2
     assert alpha.max() == 255
     assert len(np.unique(alpha)) > 20
 

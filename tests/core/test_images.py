@@ -231,7 +231,7 @@ _BAD: list[tuple[Any, str]] = [
     (np.zeros(5, np.uint8), r"is 5; expected"),
     (np.zeros((2, 5, 5, 3), np.uint8), r"array of 2 images"),
     (np.zeros((20_001, 4), np.uint8), "4x20,001 pixels; a side"),
-    (torch.zeros(3, 8, 8), r"Pass tensor\[None\]"),
+    (torch.zeros(8, 8), r"shape \(8, 8\); expected \(1, C, H, W\)"),
     (torch.zeros(2, 3, 8, 8), r"holds 2 images.*tensor\[:1\]"),
     (torch.zeros(0, 3, 8, 8), "is empty"),
     (torch.zeros(1, 3, 0, 8), "is empty"),

@@ -259,8 +259,41 @@ def test_the_end_of_a_chain_is_offered_also_before_a_dropout() -> None:
             return self.head(self.drop2(self.last(x)).mean((2, 3)))
 
     e = cw.explore(Dropping().eval(), X)
-    assert e.overlay.layers == ["norm", "last"]
-    assert e.layer == "last"
+    # "drop2" hands on what "last" gives, and is what explainers take by default: one name for both
+    assert e.overlay.layers == ["norm", "drop2"]
+    assert e.layer == cw.explainers.grad_cam(Dropping().eval(), X).layer == "drop2"
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "inner"),
+    [
+        (lambda: timm.create_model("mobilenetv2_035"), "bn2", "bn2.act"),  # a norm that holds its activation
+        (lambda: torchvision.models.shufflenet_v2_x0_5(), "conv5", "conv5.2"),  # a mean over places comes after it
+        (lambda: timm.create_model("regnetx_002"), "final_conv", "s4"),  # an Identity
+    ],
+)
+def test_a_layer_has_one_name_in_functions_and_explorer(make: Callable[[], nn.Module], name: str, inner: str) -> None:
+    torch.manual_seed(0)
+    net, x = make().eval(), torch.rand(1, 3, 64, 64)
+    assert cw.explainers.grad_cam(net, x).layer == name
+    e = cw.explore(net, x)
+    assert (e.layer, e.overlay.layer, e.graph.selected) == (name, name, name)
+    assert name in e.overlay.layers
+    assert inner not in e.overlay.layers
+    # The other name is taken, and names the same maps.
+    before = pushed(e.feature_maps, "maps")[1]["maps"].copy()
+    e.layer = inner
+    np.testing.assert_array_equal(pushed(e.feature_maps, "maps")[1]["maps"], before)
+    e.overlay.layer = inner
+    assert e.overlay.layer == inner
+    e.close()
+
+
+def test_a_click_on_a_node_gives_the_name_that_functions_give() -> None:
+    e = cw.explore(timm.create_model("mobilenetv2_035").eval(), torch.rand(1, 3, 64, 64))
+    assert {"bn1", "bn2"} <= e.graph.named
+    assert not any(layer.endswith(".act") for layer in e.graph.named)
+    e.close()
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ def test_a_map_is_made_anew_with_the_number_that_was_set(e: cw.Explorer) -> None
     image = e._scene.picture.tensor
     expected = explainers.occlusion(e._session.model, image, e.target, patch=12, stride=12)
     np.testing.assert_allclose(shown_map(e), expected.values[0], rtol=1e-4, atol=1e-7)
+    assert "patch=12, stride=12" in e.code()
     e.method = "saliency"
     e.method = "occlusion"
     e.wait(60)

@@ -10,7 +10,7 @@ from cnnwidgets.explainers.engine.all_layers import Observation
 from cnnwidgets.explainers.every_layer import layers_explained
 from cnnwidgets.tracing.architecture import Architecture, LayerInfo
 
-from .scene import Scene
+from .scene import Scene, same_numbers
 
 _PASSES = {"dropout", "identity"}
 _NEVER_AN_END = {"reshape", *_PASSES}
@@ -47,7 +47,8 @@ def traced_names(architecture: Architecture) -> set[str]:
 def explained_layers(scene: Scene, drawn: Collection[str] = ()) -> list[str]:
     """Layers worth a map of the score, in order: the ends of conv-norm-activation chains, and blocks.
 
-    Of several that hold the same maps, the outermost that is ``drawn`` in the graph.
+    Of several that hold the same maps, the outermost that is ``drawn`` in the graph; but the one that explainers take
+    by default has the name that they give it.
     """
     architecture = scene.architecture
     kinds = {layer.name: "identity" if layer.type == "Identity" else layer.kind for layer in architecture.layers}
@@ -63,7 +64,14 @@ def explained_layers(scene: Scene, drawn: Collection[str] = ()) -> list[str]:
         key = id(scene.maps[name])
         inner = outermost.pop(key, name)
         outermost[key] = inner if inner in drawn and name not in drawn else name
-    return list(outermost.values())
+    layers = list(outermost.values())
+    default = scene.now.default
+    if default is None or default in layers or default not in able or default not in scene.maps:
+        return layers
+    # A dropout hands a copy on.
+    layers = [name for name in layers if not same_numbers(scene.maps[name], scene.maps[default])]
+    order = {name: number for number, name in enumerate(scene.first.order)}
+    return sorted([*layers, default], key=order.__getitem__)
 
 
 def same_maps(scene: Scene, layer: str, among: Sequence[str]) -> str | None:

@@ -115,6 +115,11 @@ class Scene:
         return int(self.logits.nan_to_num(-torch.inf).argmax())
 
     @property
+    def first_class(self) -> int:
+        """The class that is explained where nobody chose one."""
+        return self.predicted if self.task.first is None else self.task.first
+
+    @property
     def target(self) -> int | Callable[[Any], torch.Tensor]:
         """What is explained: a class, or a function of what the model returns."""
         targets = self.now.chosen
@@ -140,14 +145,12 @@ class Scene:
     def looks_like(self, other: Scene) -> bool:
         """Whether both hold the same numbers, bit for bit."""
         ours, theirs = self.first, other.first
-        if not torch.equal(self.picture.tensor, other.picture.tensor) or not _same_numbers(
-            ours.outputs, theirs.outputs
-        ):
+        if not torch.equal(self.picture.tensor, other.picture.tensor) or not same_numbers(ours.outputs, theirs.outputs):
             return False
         if self.asleep or other.asleep:
             return True
         same_layers = ours.maps.keys() == theirs.maps.keys()
-        return same_layers and all(_same_numbers(maps, theirs.maps[name]) for name, maps in ours.maps.items())
+        return same_layers and all(same_numbers(maps, theirs.maps[name]) for name, maps in ours.maps.items())
 
     def sleeping(self) -> Scene:
         """The same without the content of the maps, which is most of it."""
@@ -160,7 +163,8 @@ class Scene:
         return replace(self, picture=replace(self.picture, notes=(*self.picture.notes, note)))
 
 
-def _same_numbers(values: torch.Tensor | None, others: torch.Tensor | None) -> bool:
+def same_numbers(values: torch.Tensor | None, others: torch.Tensor | None) -> bool:
+    """Whether both hold the same, or both are missing."""
     if values is None or others is None:
         return values is others
     same_shape = values.shape == others.shape

@@ -66,6 +66,8 @@ class Session:
         self.labels = None if labels is None else class_names(labels)
         """Names of the classes, as far as somebody gave them."""
         self.preprocess = preprocess
+        self.of_demo = (False, False)
+        """Whether the network, and whether the images, are the demo's, which nobody has named."""
         self._copied: Fingerprint | None = fingerprint(model, thorough=True)
         self._twin = Twin(model)
         self._lock = threading.RLock()
@@ -85,6 +87,12 @@ class Session:
     def turns(self) -> bool:
         """Whether it had to be the user's network itself, on the user's own thread."""
         return not self._twin.private
+
+    @property
+    def output_hints(self) -> dict[str, Any]:
+        """What somebody said of the outputs, as keywords of an explainer."""
+        hints = {"outputs": self._hints.outputs, "output": self._hints.output}
+        return {name: value for name, value in hints.items() if value is not None}
 
     @property
     def images(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from cnnwidgets.core.arrays import as_array
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.plain import is_tensor
+from cnnwidgets.pictures.centre import centre_part
 
 _EXPECTED = (
     "expected uint8 of shape (H, W, 3): an (H, W, 3) uint8 array, a PIL image, a path, or what "
@@ -40,6 +41,16 @@ def picture_pixels(picture: Any) -> npt.NDArray[np.uint8]:
 def is_whole_photograph(picture: Any) -> bool:
     """Whether ``picture`` is a photograph as taken, of which a network is often given a part."""
     return isinstance(picture, str | os.PathLike | bytes | bytearray) or type(picture).__module__.startswith("PIL.")
+
+
+def part_under(picture: Any, attribution: Any) -> tuple[Any, str]:
+    """Of a photograph as taken the part that goes under ``attribution``, and a sentence if that is not all of it."""
+    if not (is_whole_photograph(picture) and is_attribution(attribution)):
+        return picture, ""
+    placement = getattr(attribution, "placement", None)
+    shape = np.shape(attribution.values)[-2:] if placement is None else placement.image
+    part, note = centre_part(_photograph_pixels(picture), shape)
+    return (part, f"{note[:1].upper()}{note[1:]}.") if note else (picture, "")
 
 
 def is_attribution(value: Any) -> bool:

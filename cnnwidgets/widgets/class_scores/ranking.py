@@ -18,6 +18,8 @@ Floats = npt.NDArray[np.float64]
 
 # How far probabilities may be from adding up to one.
 _ROUNDING = 1e-5
+# A network is called unsure whose most probable class has less than this.
+_UNSURE = 0.25
 
 
 @dataclass(frozen=True)
@@ -103,10 +105,19 @@ def _kind_remark(scores: Floats, kind: Kind | None, score: str) -> str:
     if kind == "number" or (kind is None and classes == 1):
         return "The network's own number, not a probability." if classes == 1 else "Numbers, not probabilities."
     if kind is None or kind in output_kinds.COMPETING or classes == 1:
-        return "Log-probabilities." if kind == "log_softmax" and score == "logit" else ""
+        remarks = ["Log-probabilities."] if kind == "log_softmax" and score == "logit" else []
+        return " ".join([*remarks, *_unsure(class_shares(scores, kind))])
     if score == "logit" and kind != "sigmoid":
         return "Independent of one another."
     return "Independent probabilities: they need not add up to 100 %."
+
+
+def _unsure(shares: Floats) -> list[str]:
+    """That no class stands out, of several that compete."""
+    highest = float(shares.max())
+    if len(shares) <= 1 / _UNSURE or not highest < _UNSURE:
+        return []
+    return [f"The network is unsure: no class has more than {_row_text(highest, True)}."]
 
 
 def highest_first(scores: Floats) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,10 @@ import traitlets
 from cnnwidgets.core.errors import InputError, TargetError
 from cnnwidgets.outputs.class_names import class_names
 from cnnwidgets.outputs.kinds import KINDS, Kind
-from cnnwidgets.widgets._base import CnnWidget, WidgetBox
+from cnnwidgets.widgets._base import CnnWidget, WidgetBox, nobody_listens
 from cnnwidgets.widgets._bqplot import bqplot, close_figure, panel_figure
 from cnnwidgets.widgets._maps.arrays import class_vector
+from cnnwidgets.widgets._messages import command
 from cnnwidgets.widgets._page_state import PageState
 from cnnwidgets.widgets._still import parts
 from cnnwidgets.widgets._still.publish import title
@@ -22,7 +23,10 @@ from .ranking import Floats, Row, bar_scale, ellipsised, highest_first, ranked, 
 
 
 class ClassScoresHeader(CnnWidget, folder="class_scores"):
-    """Title, menu and class search of :class:`ClassScores`; also makes whole rows clickable."""
+    """Title, menu and class search of :class:`ClassScores`; also makes whole rows clickable.
+
+    ``on_follow`` is called when the class with the highest score is to be followed again.
+    """
 
     target = traitlets.Int(None, allow_none=True, help="The class that is selected, or None.")
     score = traitlets.Enum(
@@ -37,7 +41,15 @@ class ClassScoresHeader(CnnWidget, folder="class_scores"):
     values = traitlets.List(traitlets.Unicode(), help="Number of each bar as text, top to bottom.")
     more = traitlets.Bool(False, help="Show 20 bars, not only the first few.")
     has_more = traitlets.Bool(False, help="Whether there are more classes than the first few.")
+    explains = traitlets.Unicode("", help="Which class is explained, and why it is that one; may be empty.")
+    chosen = traitlets.Bool(False, help="Somebody chose it: a button offers to follow the highest score again.")
     message = traitlets.Unicode("No scores yet.", help="Shown in place of the bars; empty with bars.")
+
+    on_follow: Callable[[], object] = nobody_listens
+
+    @command("follow")
+    def _followed(self) -> None:
+        self.on_follow()
 
 
 _ROW_HEIGHT = 26

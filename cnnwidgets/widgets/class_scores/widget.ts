@@ -1,5 +1,5 @@
 /** "What did it say?": a search over the classes, and the rows of the bars for keyboard and screen reader. */
-import { h, menu } from "../_shared/dom";
+import { button, h, menu } from "../_shared/dom";
 import { type BaseState, entry, type Link, RootView } from "../_shared/view";
 import "../_shared/bqplot.css";
 import "./widget.css";
@@ -108,6 +108,8 @@ export interface ClassScoresState extends BaseState {
   names: string[];
   values: string[];
   message: string;
+  explains: string;
+  chosen: boolean;
   kind: string | null;
   more: boolean;
   has_more: boolean;
@@ -131,6 +133,10 @@ class ClassScoresView extends RootView<ClassScoresState> {
   readonly #search = new ClassSearch((target) => this.link.set("target", target));
   readonly #empty = h("p", { class: "cnnw-empty" });
   readonly #remark = h("p", { class: "cnnw-class-scores-remark cnnw-soft" });
+  readonly #explains = h("span");
+  readonly #follow = button("Follow the top class", () => this.link.command("follow"), {
+    title: "Explain the class with the highest score, of this photograph and of others",
+  });
   readonly #spoken = h("div", { class: "cnnw-class-scores-spoken", role: "list", "aria-label": "Class scores" });
 
   constructor(link: Link<ClassScoresState>, el: HTMLElement) {
@@ -138,7 +144,13 @@ class ClassScoresView extends RootView<ClassScoresState> {
     const aside = h("span", { class: "cnnw-aside" }, this.#score);
     const heading = h("h3", { class: "cnnw-heading" }, "What did it say?", aside);
     const find = h("div", { class: "cnnw-class-scores-find cnnw-line" }, this.#search.element, this.#more);
-    el.append(heading, find, this.#empty, this.#remark, this.#spoken);
+    const choice = h("p", { class: "cnnw-class-scores-choice cnnw-soft" }, this.#explains, " ", this.#follow);
+    el.append(heading, find, this.#empty, choice, this.#remark, this.#spoken);
+    link.watch(["explains", "chosen"], () => {
+      this.#explains.textContent = link.get("explains");
+      choice.hidden = !link.get("explains");
+      this.#follow.hidden = !link.get("chosen");
+    });
     link.receive("classes", ({ content }) => {
       this.#search.names = content["names"] as string[];
     });

@@ -2,17 +2,9 @@
 import { button, h, menu, setText } from "../_shared/dom";
 import { Progress, type ProgressState } from "../_shared/progress";
 import { entry, type Link, RootView } from "../_shared/view";
+import { copy } from "./copy";
+import { LIMIT, shrunk, tooLarge } from "./upload";
 import "./widget.css";
-
-const LIMIT = 9_500_000;
-
-/** Why a file cannot be sent, or an empty string. */
-export function tooLarge(bytes: number): string {
-  if (bytes === 0) return "The file is empty. Choose an image.";
-  if (bytes <= LIMIT) return "";
-  const size = (bytes / 1e6).toFixed(1);
-  return `The file has ${size} MB; at most 9.5 MB can be sent to the kernel. Save it smaller, or pass its path to explore().`;
-}
 
 /** Less of a panel than this, in pixels from top to bottom, is taken for nothing. */
 const LEAST = 60;
@@ -74,17 +66,36 @@ class ExplorerBarView extends RootView<ExplorerBarState> {
     this.#progress.text.setAttribute("role", "status");
     this.#progress.cancel.title = "Stop, and keep what is done";
     const upload = button("Upload", () => this.#file.click(), { title: "Explore an image file of yours" });
-    this.#file.addEventListener("change", () => this.#upload());
+    this.#file.addEventListener("change", () => {
+      this.#upload(this.#file.files?.[0]);
+      this.#file.value = "";
+    });
+    const code = button("Copy as Python", () => copyWhenThere(), {
+      title: "Copy Python that makes the map on show without the Explorer",
+    });
+    let asked = false;
+    const copyWhenThere = () => {
+      asked = true;
+      this.link.command("code");
+    };
+    link.receive("code", async ({ content }) => {
+      if (!asked) return; // another view of this Explorer did
+      asked = false;
+      if (!(await copy(String(content["text"] ?? ""), el))) return;
+      rename(code, "Copied");
+      setTimeout(() => rename(code, "Copy as Python"), 2000);
+    });
     const parts = [
       h("div", { class: "cnnw-line" }, this.#title, this.#summary),
       h("div", { class: "cnnw-explorer-work" }, this.#progress.element),
-      h("div", { class: "cnnw-line" }, this.#panels, this.#picture, upload, this.#file),
+      h("div", { class: "cnnw-line cnnw-explorer-tools" }, this.#panels, this.#picture, upload, code, this.#file),
     ];
     el.append(h("div", { class: "cnnw-explorer-line" }, ...parts), this.#notes);
     this.#listen();
     // The Explorer's root is an ipywidgets box, which cannot set attributes on itself.
     link.whenInside(el, ".cnnw-explorer", (root) => {
       link.showBusy(root);
+      this.#takeDropped(root);
       this.#panels.append(...PANELS.map(([name, label]) => panelButton(root, name, label)));
     });
   }
@@ -111,18 +122,46 @@ class ExplorerBarView extends RootView<ExplorerBarState> {
     });
   }
 
-  async #upload(): Promise<void> {
-    const [file] = this.#file.files ?? [];
-    this.#file.value = "";
+  /** An image file that is dropped on the Explorer is explored. */
+  #takeDropped(root: HTMLElement): void {
+    const hasFile = (event: DragEvent) => event.dataTransfer?.types.includes("Files");
+    const onOver = (event: DragEvent) => {
+      if (hasFile(event)) own(event);
+    };
+    const onDrop = (event: DragEvent) => {
+      if (!hasFile(event)) return;
+      own(event);
+      this.#upload(event.dataTransfer?.files[0]);
+    };
+    root.addEventListener("dragover", onOver);
+    root.addEventListener("drop", onDrop);
+    this.link.onClose(() => {
+      root.removeEventListener("dragover", onOver);
+      root.removeEventListener("drop", onDrop);
+    });
+  }
+
+  async #upload(file: File | undefined): Promise<void> {
     if (!file) return;
-    const refusal = tooLarge(file.size);
+    const { name, content } = file.size > LIMIT ? await shrunk(file) : { name: file.name, content: file as Blob };
+    const refusal = tooLarge(content.size);
     if (refusal) {
       this.link.set("error_details", "");
       this.link.set("error", refusal);
       return;
     }
-    this.link.command("upload", { name: file.name }, [await file.arrayBuffer()]);
+    this.link.command("upload", { name }, [await content.arrayBuffer()]);
   }
+}
+
+function rename(element: HTMLElement, name: string): void {
+  element.textContent = element.ariaLabel = name;
+}
+
+/** JupyterLab takes files that are dropped for its file browser. */
+function own(event: DragEvent): void {
+  event.preventDefault();
+  event.stopPropagation();
 }
 
 /** Shows, hides or goes to a panel of the Explorer `root`. */

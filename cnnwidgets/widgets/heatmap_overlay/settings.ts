@@ -32,6 +32,9 @@ function field({ name, label, help, whole }: Setting, set: (name: string, value:
     step: whole ? 1 : "any",
     min: whole ? 1 : 0,
   });
-  input.addEventListener("change", () => set(name, input.value === "" ? Number.NaN : Number(input.value)));
+  const take = () => set(name, input.value === "" ? Number.NaN : Number(input.value));
+  input.addEventListener("change", take);
+  // JupyterLab takes Enter before the browser makes a change of it.
+  input.addEventListener("keydown", ({ key }) => key === "Enter" && take());
   return h("label", { class: "cnnw-line cnnw-soft", title: help }, label, input);
 }

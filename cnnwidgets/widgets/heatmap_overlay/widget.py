@@ -18,6 +18,7 @@ from cnnwidgets.widgets._maps.pictures import (
     is_whole_photograph,
     map_label,
     map_unit,
+    part_under,
     picture_pixels,
 )
 from cnnwidgets.widgets._maps.traits import CLIP_OF_GRADIENTS, DIVERGING
@@ -37,7 +38,8 @@ class HeatmapOverlay(OverlayChoices, folder="heatmap_overlay"):
 
     Args:
         picture: what the network sees: (H, W, 3) uint8, a PIL image, a path, or what
-            :func:`~cnnwidgets.pictures.picture.load_picture` returns; or None, to be set later.
+            :func:`~cnnwidgets.pictures.picture.load_picture` returns; or None, to be set later. Under an
+            :class:`Attribution`, of a photograph in other proportions than the network's input the centre, with a note.
         values: (h, w) or (1, h, w) real numbers, larger = more evidence, of any size in proportion to the picture's;
             or an :class:`Attribution`, whose first image is shown.
         **traits: any trait, by name.
@@ -86,7 +88,9 @@ class HeatmapOverlay(OverlayChoices, folder="heatmap_overlay"):
         super().__init__(**traits)
         self._refuse(self.layer)
         if picture is not None:
-            self.set_picture(picture)
+            part, centre = (picture, "") if self.stretch else part_under(picture, values)
+            self.set_picture(part)
+            self._whole = centre or self._whole
         if is_attribution(values):
             self.show_attribution(values, caption=traits.get("caption"), unit=traits.get("unit"), notes=self.notes)
         elif values is not None:
@@ -100,9 +104,7 @@ class HeatmapOverlay(OverlayChoices, folder="heatmap_overlay"):
                 f"Got a {type(attribution).__name__} as attribution; expected what an explainer returns. Of an array "
                 "make HeatmapOverlay(picture, values)."
             )
-        overlay = cls(picture, **traits)
-        overlay.show_attribution(attribution, caption=traits.get("caption"), unit=traits.get("unit"))
-        return overlay
+        return cls(picture, attribution, **traits)
 
     def set_picture(self, pixels: npt.ArrayLike) -> None:
         """Show another photograph, (H, W, 3) uint8. Takes map and strip away: they explained the one before.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from typing import Any
 
 from .tree import ChainNode, ContainerGroup, GraphNetwork, GraphUnit, Tree, shared_scope
 
@@ -54,7 +55,7 @@ def _chains(network: GraphNetwork) -> list[ChainNode]:
             chain.append(follower)
         chain = _whole_containers(chain, inside)
         in_a_node.update(member.key for member in chain)
-        nodes.append(_chain_node(chain, times))
+        nodes.append(_chain_node(chain, times, network.infos))
     return nodes
 
 
@@ -69,13 +70,22 @@ def _whole_containers(chain: list[GraphUnit], inside: dict[str, set[int]]) -> li
     return chain[:1]
 
 
-def _chain_node(chain: list[GraphUnit], times: Counter[str]) -> ChainNode:
+def _chain_node(chain: list[GraphUnit], times: Counter[str], infos: dict[str, Any]) -> ChainNode:
     shared = shared_scope(unit.scope for unit in chain)
     named = [unit.name for unit in chain if unit.name and not unit.silent] or [chain[0].name]
     # a layer that also runs elsewhere would show the maps of another place
     layer = next((name for name in reversed(named) if times[name] == 1), named[-1])
     aliases = dict.fromkeys(container for unit in chain for container in unit.scope[len(shared) :])
+    if times[layer] == 1:
+        # the name that explainers give to these maps: of what returns the same output, the outermost
+        last = next(unit for unit in reversed(chain) if unit.name == layer)
+        around = (name for name in last.scope[len(shared) :] if name in infos and name != layer)
+        layer = next((name for name in around if _same_shape(infos[name], infos[layer])), layer)
     return ChainNode(chain[0].key, chain, shared, layer, list(aliases))
+
+
+def _same_shape(container: Any, layer: Any) -> bool:
+    return bool(container.output_shape == layer.output_shape)
 
 
 def _group_scopes(nodes: list[ChainNode]) -> dict[str, ContainerGroup]:
