@@ -117,7 +117,7 @@ def _unsure(shares: Floats) -> list[str]:
     highest = float(shares.max())
     if len(shares) <= 1 / _UNSURE or not highest < _UNSURE:
         return []
-    return [f"The network is unsure: no class has more than {_row_text(highest, True)}."]
+    return [f"The network is unsure: no class has more than {_row_text(highest, as_share=True)}."]
 
 
 def highest_first(scores: Floats) -> list[int]:
