@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -152,6 +153,21 @@ def in_words(value: float, kind: Kind) -> str:
     ('25.0 %', '−31.50')
     """
     return percent(value) if has_probabilities(kind) else f"{value:.2f}".replace("-", "−")
+
+
+def change_in_words(before: float, after: float, kind: Kind) -> str:
+    """From one number of :func:`in_words` to another, with as many digits as it takes to tell them apart, up to six.
+
+    >>> change_in_words(0.379, 0.124, "logits"), change_in_words(0.0116, 0.0118, "logits")
+    ('37.9 % → 12.4 %', '1.16 % → 1.18 %')
+    """
+    texts = [in_words(value, kind) for value in (before, after)]
+    factor, unit = (100, " %") if has_probabilities(kind) else (1, "")
+    for digits in range(2, 7):
+        if before == after or texts[0] != texts[1] or not math.isfinite(before + after):
+            break
+        texts = [f"{factor * value:.{digits}f}{unit}".replace("-", "−") for value in (before, after)]
+    return " → ".join(texts)
 
 
 def all_well(layer: str | None) -> str:

@@ -73,7 +73,8 @@ class Architecture:
     """The model's class."""
     input_shape: tuple[int, ...]
     layers: list[LayerInfo]
-    """The modules that call no other module; torch calls where there is no module to name (``functional``)."""
+    """The modules that call no other module; torch calls (``functional``) where there is no module to name, and those
+    that pool or resize maps."""
     containers: list[LayerInfo]
     """The modules that do call others, without the model itself."""
     edges: list[tuple[str, str]]
@@ -94,6 +95,12 @@ class Architecture:
     unattributed_params: int
     """Parameters that belong to no layer that ran, such as a class token or a layer that was not called."""
     _fields: dict[str, Field | None] = field(repr=False, compare=False)
+
+    @property
+    def resizing_functions(self) -> list[str]:
+        """Names of the torch calls that make maps of another height or width: no module returns these maps."""
+        functions = [layer for layer in self.layers if layer.functional and layer.spatial]
+        return [layer.name for layer in functions if layer.input_shape[2:] != layer.output_shape[2:]]
 
     def find(self, name: str) -> LayerInfo:
         """The layer or container called ``name``.

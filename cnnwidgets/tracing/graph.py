@@ -21,6 +21,7 @@ _SILENT = words(
     "requires_grad copy write cpu cuda getitem setitem unbind squeeze unsqueeze chunk split identity",
 )
 _WEIGHTED = ("conv", "norm", "linear", "attention")
+_RESIZES = ("interpolate", "upsample")
 
 
 @dataclass
@@ -40,6 +41,13 @@ def _is_opened(frame: ModuleCall, root: ModuleCall) -> bool:
     if frame is root:
         return True
     return sum(bool(op.params) and kind_of_call(op.name) in _WEIGHTED for op in frame.ops) >= 2
+
+
+def _makes_other_maps(op: Op) -> bool:
+    """Whether maps of another height or width come out, more than one number each: something else to look at."""
+    resizes = kind_of_call(op.name) == "pool" or op.name in _RESIZES
+    before, after = op.input_shape[2:], op.output_shape[2:]
+    return resizes and len(after) == 2 and max(after) > 1 and before != after
 
 
 class LayerGraph:
@@ -121,7 +129,7 @@ class LayerGraph:
         speaks = bool(op.name) and op.name not in _SILENT
         if frame is not self._root and kind_of_call(op.name) == "reshape":
             opened = False  # inside a block, shuffling axes is a detail
-        if weighted or (opened and speaks and len(sources) == 1):
+        if weighted or (len(sources) == 1 and ((opened and speaks) or _makes_other_maps(op))):
             self._node_of[op.id] = self._add_call(self._functional_name(op, frame), op, sources)
         elif len(sources) > 1:
             node = self._node_of[op.id] = self._add_node(self._functional_name(op, frame), sources)

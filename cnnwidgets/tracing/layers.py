@@ -36,7 +36,7 @@ class LayerInfo:
     detail: str = ""
     """For a reader: "Conv 3×3 /2", "BN", "ReLU6", "Max pool 3×3 /2"."""
     functions: tuple[str, ...] = ()
-    """Torch functions applied to its output before the next layer, such as ``("relu", "max_pool2d")``."""
+    """Torch functions applied to its output before the next layer, such as ``("relu", "flatten")``."""
     spatial: bool = False
     """Whether the output is a stack of maps (N, C, H, W) larger than 1x1."""
     fields: tuple[tuple[int | None, int | None] | None, ...] = ()

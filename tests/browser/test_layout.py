@@ -63,10 +63,46 @@ def test_all_of_it_is_seen(e: ExplorerPage, width: int, artefacts: Path, request
     assert [text["text"] for text in found if text["cut"]] == []
 
 
-def test_axe_finds_nothing_serious(e: ExplorerPage) -> None:
+@pytest.mark.parametrize("tab", ["Where did it look?", "Hide a part", "Compare"])
+def test_axe_finds_nothing(e: ExplorerPage, tab: str) -> None:
     _set_width(e, 1280)
+    e.root.get_by_role("tab", name=tab).click()
+    e.wait_until_ready()
     assert axe(e.page, ".cnnw-explorer") == []
     assert badly_named(e.graph) == []
+    e.root.get_by_role("tab", name="Where did it look?").click()
+
+
+@pytest.mark.parametrize("tab", ["Where did it look?", "Hide a part"])
+def test_pictures_have_names(shown: ExplorerPage, tab: str) -> None:
+    shown.root.get_by_role("tab", name=tab).click()
+    shown.wait_until_ready()
+    names = shown.root.evaluate("""(root) => [...root.querySelectorAll("canvas, img, svg, [role=img]")]
+        .filter((e) => e.checkVisibility() && !e.closest("[aria-hidden=true], .bqplot"))
+        .map((e) => [e.closest("[role=img], [role=tree], [role=option], [role=application], img"), e])
+        .map(([named, e]) => named?.ariaLabel || named?.getAttribute("alt") || "unnamed " + e.outerHTML)""")
+    assert len(names) > 10
+    assert [name for name in names if name.startswith("unnamed")] == []
+    shown.root.get_by_role("tab", name="Where did it look?").click()
+
+
+def test_each_tab_has_its_panels(shown: ExplorerPage) -> None:
+    tabs = shown.root.locator(".cnnw-tab-list").get_by_role("tab")
+    assert tabs.count() == 3
+    for k in range(3):
+        tab = tabs.nth(k)
+        tab.click()
+        panels = [shown.page.locator(f"#{name}") for name in (tab.get_attribute("aria-controls") or "").split()]
+        assert panels, tab.inner_text()
+        for panel in panels:
+            expect(panel).to_be_attached()
+            expect(panel).to_have_role("tabpanel")
+            expect(panel).to_have_accessible_name(tab.inner_text())
+        expect(panels[0]).to_be_visible()
+        assert shown.root.get_by_role("tabpanel", name=tab.inner_text()).count() > 0
+        others = [tabs.nth(other).inner_text() for other in range(3) if other != k]
+        assert all(shown.root.get_by_role("tabpanel", name=other).count() == 0 for other in others)
+    tabs.first.click()
 
 
 def test_a_panel_can_be_put_away(shown: ExplorerPage) -> None:

@@ -124,15 +124,21 @@ def _functional(x: torch.Tensor) -> torch.Tensor:
         return functional.conv2d(maps, net.second, padding=1)[0]
 
 
+def _pooled(x: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        return functional.max_pool2d(nets.Pooled().conv1(x).relu(), 2)[0]
+
+
 @pytest.mark.parametrize(
     ("call", "layer", "clicked", "maps"),
     [
         ("nets.mobilenet()", "blocks.2.0", "blocks.1", lambda: _layer(nets.mobilenet(), "blocks.2.0")),
         ("nets.Branching()", "dark", "stem", lambda: _layer(nets.Branching(), "dark")),
         ("nets.Functional()", "conv2d_1", "relu", lambda: _functional(_input(nets.Functional()))),
+        ("nets.Pooled()", "max_pool2d", "max_pool2d_1", lambda: _pooled(_input(nets.Pooled()))),
         ("nets.in_place()", "2", "1", lambda: _layer(nets.in_place(), "2")),
     ],
-    ids=["timm", "control flow", "functional", "in-place ReLU"],
+    ids=["timm", "control flow", "functional", "pooled by functions", "in-place ReLU"],
 )
 def test_it_works_the_same_with(
     e: ExplorerPage, call: str, layer: str, clicked: str, maps: Callable[[], torch.Tensor]

@@ -192,9 +192,11 @@ def test_functions_between_layers() -> None:
             return self.fc(torch.flatten(functional.max_pool2d(functional.relu(self.conv(x)), 2), 1)).softmax(1)
 
     architecture = trace(Net(), X)
-    assert architecture.find("conv").functions == ("relu", "max_pool2d", "flatten")
+    assert architecture.find("conv").functions == ("relu",)
+    assert architecture.find("max_pool2d").functions == ("flatten",)
     assert architecture.find("fc").functions == ("softmax",)
-    assert architecture.edges == [("input", "conv"), ("conv", "fc")]
+    assert architecture.edges == [("input", "conv"), ("conv", "max_pool2d"), ("max_pool2d", "fc")]
+    assert architecture.resizing_functions == ["max_pool2d"]
 
 
 def chain(forward: object) -> list[tuple[str, str]]:

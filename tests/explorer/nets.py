@@ -55,6 +55,22 @@ class Branching(nn.Module):
         return self.head(maps.relu().mean((2, 3)))
 
 
+class Pooled(nn.Module):
+    """Convolutions as modules, what follows them as functions: the form of many a first network."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv1 = nn.Conv2d(3, 6, 3, padding=1)
+        self.conv2 = nn.Conv2d(6, 8, 3, padding=1)
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        maps = functional.max_pool2d(functional.relu(self.conv1(x)), 2)
+        maps = functional.max_pool2d(functional.relu(self.conv2(maps)), 2)
+        return self.head(maps.mean((2, 3)))
+
+
 class Functional(nn.Module):
     """No layer is a module: convolutions are functions of parameters."""
 

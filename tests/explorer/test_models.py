@@ -78,6 +78,32 @@ def test_a_network_of_ones_own(name: str) -> None:
     e.close()
 
 
+def test_maps_that_a_function_pools_can_be_looked_at_and_explained() -> None:
+    net = nets.Pooled()
+    e = cw.explore(net, X)
+    e.wait()
+    assert (e.layer, e.overlay.layers) == ("conv2", ["conv1", "max_pool2d", "conv2", "max_pool2d_1"])
+    assert e.layer == cw.explainers.grad_cam(net, X).layer, "the same default as without an Explorer"
+    e.layer = "max_pool2d"
+    e.wait()
+    with torch.no_grad():
+        maps = functional.max_pool2d(functional.relu(net.conv1(X)), 2)
+    torch.testing.assert_close(e._host.scene.maps["max_pool2d"], maps)
+    e.target = 3
+    e.wait()
+    assert (e.overlay.layer, e.status) == ("max_pool2d", "ready")
+    shown = e._host.scene.now.cam["max_pool2d"]
+    e.close()
+    x = maps.clone().requires_grad_()
+    after = functional.max_pool2d(functional.relu(net.conv2(x)), 2)
+    (gradient,) = torch.autograd.grad(net.head(after.mean((2, 3)))[0, 3], x)
+    expected = (gradient.mean((2, 3), keepdim=True) * maps).sum(1)
+    torch.testing.assert_close(shown, expected, rtol=1e-4, atol=1e-7)
+    by_itself = cw.explainers.grad_cam(net, X, target=3, layer="max_pool2d")
+    torch.testing.assert_close(by_itself.values, expected, rtol=1e-4, atol=1e-7)
+    assert by_itself.notes == ()
+
+
 def test_layers_that_are_functions() -> None:
     net = nets.Functional()
     e = cw.explore(net, X)

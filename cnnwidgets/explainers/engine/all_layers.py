@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -96,6 +96,7 @@ def observe(
     tokens: Tokens = None,
     outputs: Kind | None = None,
     output: OutputChoice = None,
+    functions: Collection[str] = (),
 ) -> Observation:
     """Run ``model`` once, and its backward once, and keep what the layers' maps and gradients say.
 
@@ -108,6 +109,8 @@ def observe(
         keep_maps: keep the maps themselves.
         gradients: run the backward pass.
         outputs, output: what the model's outputs are, and which of them holds the scores; as for explainers.
+        functions: names of torch calls that are layers (:attr:`~.LayerInfo.functional`), to be looked at too; all of
+            them are where the model looks as if it were made of them.
 
     Raises:
         LayerNotFound, InputError, TargetError: as for Grad-CAM.
@@ -121,7 +124,7 @@ def observe(
         layers = None if layers is None else list(layers)
 
         def once() -> Observation:
-            question = Question(model, images, target, score, layers, tokens)
+            question = Question(model, images, target, score, layers, tokens, functions=functions)
             return _observed(question, keep_maps=keep_maps, gradients=gradients)
 
         with preserved(model, evaluate=True) as preservation:
@@ -206,7 +209,8 @@ def _default(question: Question, layers: list[WatchedCall], by_name: dict[str, _
     """What :func:`~.default_layer.default_layer` would say, as far as the gradients that are there tell it."""
     with_tokens = {call.name for call in layers if has_tokens(call.output.layout)}
     inside = inside_attention(question.model) if with_tokens else set()
-    able = [call for call in layers if considered(call.output, call.name, inside)]
+    usual = [call for call in layers if call.name not in question.not_by_default]
+    able = [call for call in usual if considered(call.output, call.name, inside)]
     last = last_that_counts(able, lambda call: by_name[call.name].reacts)
     if last is None:
         return default_layer(question)[0] if question.names is None else None

@@ -70,10 +70,13 @@ def last_that_counts(calls: Sequence[WatchedCall], answer: Callable[[WatchedCall
 def _candidates(question: Question) -> tuple[list[WatchedCall], torch.Tensor, Chosen]:
     """Calls with maps in order, none where only a recording can tell the layouts; and the score with its target."""
     image, inside = question.images[:1], inside_attention(question.model)
+    late = question.not_by_default
     target = part_of(question.target, slice(0, 1), question.images)
     with torch.enable_grad():
         forward_pass = question.watched(
-            lambda call: id(call.output) if considered(call.output, call.name, inside) else None,
+            lambda call: (
+                id(call.output) if call.name not in late and considered(call.output, call.name, inside) else None
+            ),
             lambda *_: False,
             images=image,
         )

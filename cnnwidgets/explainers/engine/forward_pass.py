@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import replace
 
 import torch
@@ -60,6 +60,7 @@ class Question:
         model, images, target, score: as for :func:`~cnnwidgets.explainers.grad_cam.grad_cam`.
         names: the layers that were asked for, None: all.
         functions: the model's function layers, where they were looked for.
+        not_by_default: those of them that nobody gets who does not know of them: they are no default.
         memory: how what the layers return holds maps.
         drift: what to say where the last pass may have gone another way than ``memory`` has it.
 
@@ -75,13 +76,19 @@ class Question:
         score: str,
         layers: Iterable[str | nn.Module] | None,
         tokens: Tokens,
+        *,
+        functions: Collection[str] = (),
     ) -> None:
         self.model, self.images, self.target, self.score = model, images, target, score
         self._tokens = tokens
+        self.not_by_default = frozenset[str]()
         self.memory, self.drift = Memory(Layouts(len(images))), tuple[str, ...]()
         if layers is None:
             self.names: list[str] | None = None
-            self.functions: Functions = function_layers(model, images) if may_have_function_layers(model) else {}
+            usual = may_have_function_layers(model)
+            every = function_layers(model, images) if usual or functions else {}
+            self.functions: Functions = {key: layer for key, layer in every.items() if usual or layer.name in functions}
+            self.not_by_default = frozenset(() if usual else functions)
         else:
             located = [_located(model, images, layer) for layer in layers]
             self.names = [name for name, _ in located]
@@ -106,7 +113,8 @@ class Question:
         images = self.images if images is None else images
         leaf, x = fresh_input(images) if torch.is_grad_enabled() else (images, images.clone())
         guidance = Guidance(rule)
-        plain = None if self.memory.answers(only) else PlainPass(x)
+        functions = [function.name for function in self.functions.values()]
+        plain = None if self.memory.answers(only, functions) else PlainPass(x)
         layouts = self.memory.layouts
         if layouts.batch != len(images):
             layouts = replace(layouts, batch=len(images))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -22,13 +23,21 @@ from .task import Region, Task
 
 
 def look(
-    model: nn.Module, image: torch.Tensor, target: Target, region: Region, hints: OutputHints, before: Task
+    model: nn.Module,
+    image: torch.Tensor,
+    target: Target,
+    region: Region,
+    hints: OutputHints,
+    before: Task,
+    *,
+    functions: Collection[str] = (),
 ) -> tuple[Task, Observation]:
     """What the network does with ``image`` (1, C, H, W), and what one forward and one backward say about ``target``.
 
     Args:
         region: the part of the picture to be explained, where the task has such parts.
         before: the task with the photograph before; a plain :class:`Task` where there was none.
+        functions: names of the torch calls that are to be looked at as layers.
 
     Raises:
         InputError: nothing in what the model returns can be explained; or the region does not fit.
@@ -42,7 +51,7 @@ def look(
         readout = _readout(model, hints, None if hints.labels is None else len(hints.labels))
         try:
             with reading(readout):
-                observation = observe(model, image, target)
+                observation = observe(model, image, target, functions=functions)
         except TargetError as error:
             refused = error
         else:
@@ -65,13 +74,13 @@ def look(
     if other is None:  # a table after all
         if refused is not None:
             raise refused
-        return look(model, image, target, region, hints, Task())
+        return look(model, image, target, region, hints, Task(), functions=functions)
     task = other.at(region)
     task = dataclasses.replace(task, readout=Readout(task.outputs, task.output))
     if task.first is not None and (target is None or is_function):
         target = task.first
     with task.reading():
-        return task, observe(model, image, target)
+        return task, observe(model, image, target, functions=functions)
 
 
 def _readout(model: nn.Module, hints: OutputHints, classes: int | None = None) -> Readout:

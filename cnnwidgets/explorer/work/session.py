@@ -158,7 +158,9 @@ class Session:
     def retarget(self, scene: Scene, target: Target) -> Scene:
         """The same photograph, another target."""
         with scene.task.reading():
-            return replace(scene, now=observe(self.model, scene.picture.tensor, target, keep_maps=False))
+            functions = scene.architecture.resizing_functions
+            now = observe(self.model, scene.picture.tensor, target, keep_maps=False, functions=functions)
+            return replace(scene, now=now)
 
     def explain(
         self,
@@ -249,7 +251,10 @@ class Session:
         try:
             if self._architecture is None:
                 self._architecture = trace(self.model, fitted(self.model, picture.tensor))
-            task, observation = look(self.model, picture.tensor, target, region, self._hints, self._task)
+            functions = self._architecture.resizing_functions
+            task, observation = look(
+                self.model, picture.tensor, target, region, self._hints, self._task, functions=functions
+            )
         except CnnWidgetsError as error:
             unreadable = isinstance(error, TargetError) or isinstance(error.__cause__, TargetError)
             the_models_own = error.__cause__ is not None and not isinstance(error, InputError | TargetError)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,9 +35,11 @@ class Memory:
     modules: tuple[tuple[str, weakref.ref[nn.Module]], ...] = ()
     signature: int | None = None
 
-    def answers(self, name: str | None) -> bool:
-        """Whether the layouts of this layer are known; None: of all."""
-        return self.complete or (name is not None and (name, 0) in (self.layouts.calls or {}))
+    def answers(self, name: str | None, functions: Iterable[str] = ()) -> bool:
+        """Whether the layouts of this layer are known; None: of all, and of the ``functions`` that are layers."""
+        calls = self.layouts.calls or {}
+        whole = self.complete and all((function, 0) in calls for function in functions)
+        return whole or (name is not None and (name, 0) in calls)
 
     def agrees(self, signature: int) -> bool:
         """Whether a pass went the way that the layouts are about; the first one does."""

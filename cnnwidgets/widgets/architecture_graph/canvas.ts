@@ -13,6 +13,7 @@ import {
   overlaps,
   READABLE,
   type Rect,
+  readingOrder,
   rounded,
   scrollTo,
   startZoom,
@@ -39,12 +40,12 @@ export class Canvas {
   zoom = 1;
   #mode: "start" | "fit" | "free" = "start";
   readonly #world = s("g", { role: "presentation" });
-  readonly #frames = s("g", { role: "presentation" });
   readonly #lines = s("path", { class: "cnnw-ag-line", "aria-hidden": "true" });
   readonly #back = s("path", { class: "cnnw-ag-line cnnw-ag-back", "aria-hidden": "true" });
   readonly #nodes = s("g", { role: "presentation" });
   #routed: Line[] = [];
   #returning: Line[] = [];
+  /** In reading order, which is the order of the elements too. */
   #items = new Map<string, Item>();
   readonly #elements = new Map<string, SVGGElement>();
   #covered: Rect | undefined;
@@ -56,7 +57,7 @@ export class Canvas {
   readonly #resized = new ResizeObserver(() => this.#onResize());
 
   constructor() {
-    this.#world.append(this.#frames, this.#lines, this.#back, this.#nodes);
+    this.#world.append(this.#lines, this.#back, this.#nodes);
     this.svg.append(this.#world);
     this.element.append(this.svg);
     this.element.addEventListener("scroll", () => this.#frame.request(), { passive: true });
@@ -76,23 +77,18 @@ export class Canvas {
     const before = anchor === undefined ? undefined : this.find(anchor);
     const screenPoint = before && this.#onScreen(before);
     this.drawing = drawing;
-    this.#items = new Map(drawing.nodes.map((item) => [item.id, item]));
+    this.#items = new Map(readingOrder(drawing.nodes).map((item) => [item.id, item]));
     const read = (line: number[]): Line => ({ bounds: boundsOf(line), path: rounded(line) });
     this.#routed = drawing.lines.map(read);
     this.#returning = drawing.back.map(read);
     const first = this.#fonts === undefined;
-    this.zoom = this.#modeZoom(drawing);
-    this.#fonts = this.#setFonts();
-    this.#clear();
-    this.#resize();
+    this.#setZoom(this.#modeZoom(drawing));
     const after = anchor === undefined ? undefined : this.find(anchor);
     if (screenPoint && after) {
       const [x, y] = this.#onScreen(after);
       this.element.scrollLeft += x - screenPoint[0];
       this.element.scrollTop += y - screenPoint[1];
-    } else if (first) {
-      this.#centre();
-    }
+    } else if (first) this.#centre();
     this.#refresh();
   }
 
@@ -160,12 +156,11 @@ export class Canvas {
   }
 
   fit(): void {
-    const { drawing, element } = this;
-    if (!drawing) return;
-    this.#zoomTo(fitZoom(drawing.width, drawing.height, element.clientWidth, element.clientHeight), 0, 0);
     this.#mode = "fit";
+    if (this.drawing) this.#setZoom(this.#modeZoom(this.drawing));
     this.#centre();
-    element.scrollTop = 0;
+    this.element.scrollTop = 0;
+    this.#refresh();
   }
 
   zoomBy(factor: number): void {
@@ -185,9 +180,16 @@ export class Canvas {
     this.#refresh();
   }
 
+  #setZoom(zoom: number): void {
+    this.zoom = zoom;
+    this.#fonts = this.#setFonts();
+    this.#clear();
+    this.#resize();
+  }
+
   #setFonts(): Fonts {
     const scale = 1 / Math.min(1, Math.max(READABLE, this.zoom));
-    const scaled = this.#mode !== "start" && this.#fonts ? this.#fonts.scale : scale;
+    const scaled = this.#mode === "free" && this.#fonts ? this.#fonts.scale : scale;
     const family = getComputedStyle(this.element).fontFamily || "sans-serif";
     this.svg.style.setProperty("--cnnw-ag-text", String(scaled));
     return {
@@ -202,12 +204,8 @@ export class Canvas {
     this.#hidden = this.element.clientWidth === 0;
     if (!this.drawing || this.#hidden) return;
     const zoom = this.#modeZoom(this.drawing);
-    if (zoom !== this.zoom) {
-      this.zoom = zoom;
-      this.#fonts = this.#setFonts();
-      this.#clear();
-    }
-    this.#resize();
+    if (zoom === this.zoom) this.#resize();
+    else this.#setZoom(zoom);
     this.#covered = undefined;
     if (appeared) this.#centre();
     this.#refresh();
@@ -236,7 +234,6 @@ export class Canvas {
 
   #clear(): void {
     this.#elements.clear();
-    this.#frames.replaceChildren();
     this.#nodes.replaceChildren();
     this.#covered = undefined;
   }
@@ -260,24 +257,27 @@ export class Canvas {
     const fonts = this.#fonts;
     if (!this.drawing || !fonts) return;
     const sight = this.#inSight();
-    if (!this.#covered || !contains(this.#covered, sight)) this.#draw(this.drawing, fonts, sight);
-    for (const element of this.#frames.children) {
-      const item = this.find(element.getAttribute("data-id") ?? "");
-      if (item) stick(item, element as SVGGElement, sight.x, sight.x + sight.w);
+    if (!this.#covered || !contains(this.#covered, sight)) this.#draw(fonts, sight);
+    for (const [id, element] of this.#elements) {
+      const item = this.find(id);
+      if (item?.open) stick(item, element, sight.x, sight.x + sight.w);
     }
   }
 
-  #draw(drawing: Drawing, fonts: Fonts, sight: Rect): void {
+  #draw(fonts: Fonts, sight: Rect): void {
     const rect = grown(sight, 600 / this.zoom);
     this.#covered = rect;
     const gone = new Set(this.#elements.keys());
-    for (const item of drawing.nodes) {
+    let before: Element | null = null;
+    for (const item of this.#items.values()) {
       if (item.id !== this.#keep && !overlaps(item, rect)) continue;
       gone.delete(item.id);
-      if (this.#elements.has(item.id)) continue;
-      const element = drawItem(item, fonts, this.#far);
-      (item.open ? this.#frames : this.#nodes).append(element);
+      const present = this.#elements.get(item.id);
+      const element = present ?? drawItem(item, fonts, this.#far);
+      // what is there stays where it is: it may have the focus
+      if (!present) this.#nodes.insertBefore(element, before ? before.nextSibling : this.#nodes.firstChild);
       this.#elements.set(item.id, element);
+      before = element;
     }
     for (const id of gone) {
       this.#elements.get(id)?.remove();

@@ -6,11 +6,13 @@ export class Finder {
   /** Names that the text is in. */
   matches: string[] = [];
   names: string[] = [];
+  /** For each name, what it is found by beside. */
+  facts: string[] = [];
   #at = -1;
   readonly #input = h("input", {
     type: "search",
     class: "cnnw-ag-search cnnw-field",
-    placeholder: "Search layers",
+    placeholder: "Search: conv1, 3x3, 112",
     "aria-label": "Search layers",
     autocomplete: "off",
     spellcheck: "false",
@@ -28,7 +30,7 @@ export class Finder {
   }
 
   search(): void {
-    this.matches = matches(this.names, this.#input.value);
+    this.matches = matches(this.names, this.#input.value, this.facts);
     this.#at = -1;
     this.#report();
     this.onSearch();
@@ -55,13 +57,20 @@ export class Finder {
   }
 }
 
-/** Names that contain every word of `query`, in the order given; capitals do not matter. */
-export function matches(names: readonly string[], query: string): string[] {
-  const words = query.toLowerCase().split(/\s+/u).filter(Boolean);
+/** Names of which every word of `query` is in the name or in its facts, in the order given; capitals do not matter. */
+export function matches(names: readonly string[], query: string, facts: readonly string[] = []): string[] {
+  const words = query
+    .toLowerCase()
+    .replaceAll(/(\d)\s*×\s*(?=\d)/gu, "$1x")
+    .split(/\s+/u)
+    .filter(Boolean);
   if (words.length === 0) return [];
-  return names.filter((name) => {
+  return names.filter((name, index) => {
     const lower = name.toLowerCase();
-    return words.every((word) => lower.includes(word));
+    const known = facts[index] ?? "";
+    // of a number only the whole: 12 is not in 112, nor 3x3 in 13x3
+    const isFact = (word: string) => (/^\d/u.test(word) ? known.split(" ").includes(word) : known.includes(word));
+    return words.every((word) => lower.includes(word) || isFact(word));
   });
 }
 

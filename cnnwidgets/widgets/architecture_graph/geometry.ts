@@ -48,9 +48,10 @@ export function startZoom(width: number, available: number): number {
   return width > 0 && available > 0 ? Math.min(1, Math.max(READABLE, available / width)) : 1;
 }
 
+/** Fits everything, as far as text stays readable; the rest is scrolled to. */
 export function fitZoom(width: number, height: number, availableWidth: number, availableHeight: number): number {
   if (width <= 0 || height <= 0) return 1;
-  return Math.max(LEAST_ZOOM, Math.min(1, availableWidth / width, availableHeight / height));
+  return Math.max(READABLE, Math.min(1, availableWidth / width, availableHeight / height));
 }
 
 export function clampZoom(zoom: number): number {
@@ -151,4 +152,9 @@ export function holder(items: readonly Item[], name: string): Item | undefined {
     if (folded && item.level >= (around?.level ?? 0)) around = item;
   }
   return member ?? around;
+}
+
+/** Top to bottom, then left to right: a frame comes before what is in it. */
+export function readingOrder(items: readonly Item[]): Item[] {
+  return [...items].sort((a, b) => a.y - b.y || a.x - b.x || a.level - b.level);
 }

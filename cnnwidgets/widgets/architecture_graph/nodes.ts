@@ -28,11 +28,12 @@ export function colourStyle(kind: string): string {
 export function itemLabel(item: Item): string {
   if (item.kind === "join") return `${item.title} ${item.detail}`;
   const size = item.shape.length > 0 ? `, output ${item.shape.join(" × ")}` : "";
-  return `${item.title}, ${item.detail}${size}`;
+  const whole = item.layer || item.group;
+  return [item.title, item.detail + size, whole !== item.title && whole].filter(Boolean).join(", ");
 }
 
 export function drawItem(item: Item, fonts: Fonts, far: boolean): SVGGElement {
-  if (item.kind === "join") return drawJoin(item, far);
+  if (item.kind === "join") return drawJoin(item, fonts, far);
   const root = s("g", {
     class: `cnnw-ag-item ${item.open ? "cnnw-ag-frame" : "cnnw-ag-node"}`,
     style: colourStyle(item.kind),
@@ -55,6 +56,8 @@ export function drawItem(item: Item, fonts: Fonts, far: boolean): SVGGElement {
   const right = s("g", { class: "cnnw-ag-right", role: "presentation" });
   root.dataset["least"] = String(words(item, fonts, left, right));
   root.append(left, right);
+  // or else texts are one word to whoever joins them, as axe-core does
+  for (const text of root.querySelectorAll("text")) text.before(" ");
   root.setAttribute("aria-label", label(root, item));
   return root;
 }
@@ -62,7 +65,8 @@ export function drawItem(item: Item, fonts: Fonts, far: boolean): SVGGElement {
 /** Begins with what is to be seen, for those who speak it to a computer; then what was cut or left out. */
 function label(root: SVGGElement, item: Item): string {
   const visible = [...root.querySelectorAll("text")].map((text) => text.textContent).join(" ");
-  return [visible, ...[item.title, item.detail].filter((text) => !visible.includes(text))].join(", ");
+  const rest = [item.title, item.detail, item.layer || item.group || ""].filter((text) => !visible.includes(text));
+  return [visible, ...rest].join(", ");
 }
 
 /** Fills the two groups; returns the width that their texts need beside each other. */
@@ -74,7 +78,11 @@ function words(item: Item, { title, small, scale }: Fonts, left: SVGGElement, ri
   const y = item.open ? 17 : TITLE_Y;
   const triangle = item.open ? "M11 10.5h8l-4 5.5z" : "M12 7v8l5.5-4z";
   if (marker) left.append(s("path", { class: "cnnw-ag-marker", d: triangle }));
-  const name = cutName(item.title, (item.w - 20 - marker - sizeRoom) / scale, title);
+  const name = cut(item.title, (item.w - 20 - marker - sizeRoom) / scale, title);
+  // no line runs through a text: it passes behind
+  const behind = { class: "cnnw-ag-behind", y: 2, height: HEADER - 4 };
+  if (item.open) left.append(s("rect", { ...behind, x: 8 + marker, width: title(name) * scale + 8 }));
+  if (item.open && size) right.append(s("rect", { ...behind, x: item.w - sizeRoom - 4, width: sizeRoom }));
   left.append(s("text", { class: "cnnw-ag-title", x: 12 + marker, y }, name));
   if (!item.open) {
     const detail = cut(item.detail, (item.w - 20) / scale, small);
@@ -99,7 +107,7 @@ export function stick(item: Item, element: SVGGElement, from: number, to: number
   element.querySelector(".cnnw-ag-right")?.setAttribute("transform", `translate(${-right} 0)`);
 }
 
-function drawJoin(item: Item, far: boolean): SVGGElement {
+function drawJoin(item: Item, { small, scale }: Fonts, far: boolean): SVGGElement {
   const root = s("g", {
     class: "cnnw-ag-join",
     transform: `translate(${item.x} ${item.y})`,
@@ -119,22 +127,14 @@ function drawJoin(item: Item, far: boolean): SVGGElement {
   };
   const path = signs[item.title];
   root.append(path ? s("path", { d: path }) : s("text", { x, y: y + 4 }, item.title));
-  if (item.detail) root.append(s("text", { class: "cnnw-ag-after", x: item.w + 5, y: y + 4 }, item.detail));
+  if (!item.detail) return root;
+  const room = { x: item.w + 2, y: y - 7, width: small(item.detail) * scale + 6, height: 15 };
+  root.append(s("rect", { class: "cnnw-ag-behind", ...room }));
+  root.append(s("text", { class: "cnnw-ag-after", x: item.w + 5, y: y + 4 }, item.detail));
   return root;
 }
 
 export type Measure = (text: string) => number;
-
-/** A dotted name without its first parts, "…2.conv1", since its end tells layers apart. */
-export function cutName(name: string, room: number, measure: Measure): string {
-  if (measure(name) <= room) return name;
-  for (let dot = name.indexOf("."); dot >= 0; dot = name.indexOf(".", dot + 1)) {
-    const rest = `…${name.slice(dot + 1)}`;
-    if (measure(rest) <= room) return rest;
-  }
-  const last = [...name.slice(name.lastIndexOf(".") + 1)];
-  return longest(last.length, (length) => `…${last.slice(last.length - length).join("")}`, room, measure);
-}
 
 /** `text` without its end. */
 export function cut(text: string, room: number, measure: Measure): string {

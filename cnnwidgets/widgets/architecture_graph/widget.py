@@ -16,7 +16,7 @@ from cnnwidgets.widgets._still.publish import newest_push, title
 
 from .drawing.block import Rectangle
 from .drawing.layout import SIGN, lay_out
-from .structure.content import node_content
+from .structure.content import node_content, search_text
 from .structure.fold import fold
 from .structure.tree import JOIN, ChainNode, ContainerGroup, default_expanded, read_network, visible_graph
 
@@ -73,7 +73,8 @@ class ArchitectureGraph(CnnWidget, folder="architecture_graph"):
     def _push_all(self) -> None:
         """Names that can be selected, a container before what is in it, and the drawing."""
         names = dict.fromkeys(name for unit in self._network.units for name in (*unit.scope, unit.name))
-        self.push("names", names=[name for name in names if name in self._where and name in self._network.infos])
+        findable = [name for name in names if name in self._where and name in self._network.infos]
+        self.push("names", names=findable, facts=[search_text(name, self._network) for name in findable])
         self._open_around(self.selected)
         self._lay_out()
 

@@ -3,7 +3,7 @@ import { button, claim, h } from "../_shared/dom";
 import { entry, type Link, RootView } from "../_shared/view";
 import { Canvas } from "./canvas";
 import { Finder } from "./finder";
-import { type Drawing, type GraphState, holder, type Item } from "./geometry";
+import { type Drawing, type GraphState, holder, type Item, readingOrder } from "./geometry";
 import { drawLegend, HoverCard } from "./nodes";
 import "./widget.css";
 
@@ -42,11 +42,6 @@ export function action(key: string, items: readonly Item[], at: Item): Action | 
   }
 }
 
-/** Top to bottom, then left to right: a frame comes before what is in it. */
-export function readingOrder(items: readonly Item[]): Item[] {
-  return [...items].sort((a, b) => a.y - b.y || a.x - b.x || a.level - b.level);
-}
-
 class GraphView extends RootView<GraphState> {
   readonly #canvas = new Canvas();
   readonly #card = new HoverCard();
@@ -78,6 +73,7 @@ class GraphView extends RootView<GraphState> {
     link.receive("layout", (data) => this.#show(data.content as unknown as Drawing));
     link.receive("names", (data) => {
       this.#finder.names = data.content["names"] as string[];
+      this.#finder.facts = data.content["facts"] as string[];
     });
     link.listen("change:selected", () => {
       // what was clicked here is in sight already
@@ -113,7 +109,7 @@ class GraphView extends RootView<GraphState> {
     const hadFocus = canvas.svg.contains(document.activeElement);
     this.#empty.hidden = true;
     this.#card.hide();
-    this.#ordered = readingOrder(drawing.nodes.filter((item) => item.kind !== "join"));
+    this.#ordered = readingOrder(drawing.nodes).filter((item) => item.kind !== "join");
     canvas.show(drawing, drawing.anchor || canvas.topmost());
     // the widget may grow with its drawing but never shrinks under the pointer
     this.#tallest = Math.max(this.#tallest, canvas.naturalHeight());

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,6 @@ from cnnwidgets.outputs.kinds import Kind
 Floats = npt.NDArray[np.float64]
 
 
-APART = frozenset({"sigmoid", "log_sigmoid", "independent_logits", "logit"})
-"""Kinds of which each probability is a share of a whole of its own."""
 # How far probabilities may be from adding up to one.
 _ROUNDING = 1e-5
 # A network is called unsure whose most probable class has less than this.
@@ -68,8 +67,38 @@ def are_shares(classes: int, kind: Kind | None) -> bool:
     return classes > 1 if kind is None else output_kinds.has_probabilities(kind)
 
 
-def scores_remark(scores: Floats, kind: Kind | None, score: str) -> str:
-    """What to know about the numbers beside the bars; empty where they are what one expects."""
+def bar_scale(values: Sequence[float], *, score: str, kind: Kind | None, classes: int) -> tuple[float, float]:
+    """What the ends of the bars stand for: 0 and 1 of probabilities, else the least and the largest, and 0 between.
+
+    Example:
+        >>> bar_scale([0.038], score="probability", kind="logits", classes=1000)
+        (0.0, 1.0)
+        >>> bar_scale([7.5, -1.0], score="logit", kind="logits", classes=2)
+        (-1.0, 7.5)
+    """
+    if score == "probability" and are_shares(classes, kind):
+        return 0.0, 1.0
+    finite = [0.0, *(value for value in values if np.isfinite(value))]
+    return min(finite), max(*finite, min(finite) + 1e-9)
+
+
+def scores_remark(scores: Floats, kind: Kind | None, score: str, scale: tuple[float, float]) -> str:
+    """What to know about the numbers beside the bars; empty where they are what one expects.
+
+    Args:
+        scores: (classes,) as the model returned them.
+        kind: what they are.
+        score: what the bars show.
+        scale: what their ends stand for.
+    """
+    remark = _kind_remark(scores, kind, score)
+    if score == "probability" and are_shares(len(scores), kind):
+        return remark
+    low, high = (_row_text(end, as_share=False) for end in scale)
+    return f"{remark} The bars' own scale: {low} to {high}.".lstrip()
+
+
+def _kind_remark(scores: Floats, kind: Kind | None, score: str) -> str:
     classes = len(scores)
     if kind is None and classes > 1 and score == "probability" and _may_be_shares(scores):
         return 'Taken for logits; if each is a probability, pass kind="sigmoid".'
@@ -88,7 +117,7 @@ def _unsure(shares: Floats) -> list[str]:
     highest = float(shares.max())
     if len(shares) <= 1 / _UNSURE or not highest < _UNSURE:
         return []
-    return [f"The network is unsure: no class has more than {_row_text(highest, True)}."]
+    return [f"The network is unsure: no class has more than {_row_text(highest, as_share=True)}."]
 
 
 def highest_first(scores: Floats) -> list[int]:
@@ -103,10 +132,10 @@ def ranked(logits: Floats, *, score: str, top: int, target: int | None, kind: Ki
     order = highest_first(logits)[:top]
     if target is not None and target not in order:
         order = [*order[: max(top - 1, 0)], target]
-    return [Row(index, float(values[index]), _row_text(float(values[index]), as_share)) for index in order]
+    return [Row(index, float(values[index]), _row_text(float(values[index]), as_share=as_share)) for index in order]
 
 
-def _row_text(value: float, as_share: bool) -> str:
+def _row_text(value: float, *, as_share: bool) -> str:
     if not np.isfinite(value):
         return "NaN" if np.isnan(value) else ("∞" if value > 0 else "−∞")
     if not as_share:

@@ -19,7 +19,7 @@ from cnnwidgets.widgets._page_state import PageState
 from cnnwidgets.widgets._still import parts
 from cnnwidgets.widgets._still.publish import title
 
-from .ranking import APART, Floats, Row, ellipsised, ranked, scores_remark
+from .ranking import Floats, Row, bar_scale, ellipsised, highest_first, ranked, scores_remark
 
 
 class ClassScoresHeader(CnnWidget, folder="class_scores"):
@@ -39,6 +39,8 @@ class ClassScoresHeader(CnnWidget, folder="class_scores"):
     rows = traitlets.List(traitlets.Int(), help="Class of each bar, top to bottom.")
     names = traitlets.List(traitlets.Unicode(), help="Label of each bar, whole, top to bottom.")
     values = traitlets.List(traitlets.Unicode(), help="Number of each bar as text, top to bottom.")
+    more = traitlets.Bool(False, help="Show 20 bars, not only the first few.")
+    has_more = traitlets.Bool(False, help="Whether there are more classes than the first few.")
     explains = traitlets.Unicode("", help="Which class is explained, and why it is that one; may be empty.")
     chosen = traitlets.Bool(False, help="Somebody chose it: a button offers to follow the highest score again.")
     message = traitlets.Unicode("No scores yet.", help="Shown in place of the bars; empty with bars.")
@@ -51,6 +53,8 @@ class ClassScoresHeader(CnnWidget, folder="class_scores"):
 
 
 _ROW_HEIGHT = 26
+_MORE = 20  # bars, where more are asked for
+_LIKELIEST = 1000  # classes whose order the search knows
 _LABEL_WIDTH = 122  # px between the panel's edge and the bars
 
 
@@ -81,7 +85,7 @@ class ClassScores(WidgetBox):
         help="What the scores are, such as logits or independent sigmoids; None: probabilities if they add up to 1, a "
         "number if there is only one, else logits.",
     )
-    top = traitlets.Int(6, min=1, help="How many bars.")
+    top = traitlets.Int(6, min=1, help="How many bars; the reader can ask for 20.")
 
     def __init__(
         self, logits: Any = None, *, labels: Sequence[str] | None = None, target: int | None = None, **traits: Any
@@ -112,6 +116,7 @@ class ClassScores(WidgetBox):
         traitlets.link((self, "target"), (self.header, "target"))
         traitlets.link((self, "score"), (self.header, "score"))
         self.observe(self._redraw, ["target", "score", "top", "kind"])
+        self.header.observe(self._redraw, "more")
         self._bars.observe(self._clicked, "selected")
         if logits is not None:
             self.show(logits, labels=labels, target=target)
@@ -147,6 +152,7 @@ class ClassScores(WidgetBox):
             self.target = target
             self.kind = kind or self.kind
         self.header.push("classes", names=[self.label(index) for index in range(len(values))])
+        self._rank()
         self._redraw()
 
     def move(self, logits: Any) -> None:
@@ -162,7 +168,12 @@ class ClassScores(WidgetBox):
         if values.shape != self._logits.shape:
             raise InputError(f"Scores have shape {values.shape}; there are {len(self._logits)} classes. Call show().")
         self._logits = values
+        self._rank()
         self._redraw()
+
+    def _rank(self) -> None:
+        """Tell the search which classes are the likeliest."""
+        self.header.push("likeliest", classes=highest_first(self._logits)[:_LIKELIEST])
 
     def clear(self, message: str) -> None:
         """Take the bars away and say why."""
@@ -188,8 +199,10 @@ class ClassScores(WidgetBox):
     def _redraw(self, _: Any = None) -> None:
         if not len(self._logits):
             return
-        self.shown = rows = ranked(self._logits, score=self.score, top=self.top, target=self.target, kind=self.kind)
+        top = max(self.top, _MORE) if self.header.more else self.top
+        self.shown = rows = ranked(self._logits, score=self.score, top=top, target=self.target, kind=self.kind)
         values = [row.value if np.isfinite(row.value) else 0.0 for row in rows]
+        low, high = self.bar_scale
         ranks = list(range(len(rows)))
         names = [self.label(row.index) for row in rows]
         header = self.header
@@ -197,17 +210,21 @@ class ClassScores(WidgetBox):
             header.rows = [row.index for row in rows]
             header.names, header.values = names, [row.text for row in rows]
             header.message = ""
-            header.kind, header.remark = self.kind, scores_remark(self._logits, self.kind, self.score)
+            header.kind, header.has_more = self.kind, len(self._logits) > self.top < _MORE
+            header.remark = scores_remark(self._logits, self.kind, self.score, (low, high))
         self._ranks.domain = ranks[::-1]
-        self._amount.min, self._amount.max = min(0.0, *values), max(max(values), min(0.0, *values) + 1e-9)
-        if self.score == "probability" and self.kind in APART:
-            self._amount.max = 1.0  # each is a share of a whole of its own
+        self._amount.min, self._amount.max = low, high
         self._left.tick_labels = {str(k): ellipsised(name, _LABEL_WIDTH) for k, name in enumerate(names)}
         self._right.tick_labels = {str(k): row.text for k, row in enumerate(rows)}
         with self._bars.hold_sync():
             self._bars.x, self._bars.y = ranks, values
         self._bars.selected = [k for k, row in enumerate(rows) if row.index == self.target]
         self._figure.layout.height = f"{_ROW_HEIGHT * len(rows)}px"
+
+    @property
+    def bar_scale(self) -> tuple[float, float]:
+        """What the left and the right end of the bars stand for."""
+        return bar_scale([row.value for row in self.shown], score=self.score, kind=self.kind, classes=len(self._logits))
 
     def _clicked(self, change: Any) -> None:
         places = np.asarray([] if change["new"] is None else change["new"]).reshape(-1)
@@ -221,10 +238,10 @@ class ClassScores(WidgetBox):
         if not rows:
             return parts.paragraph(self.header.message) if self.header.message else None
         values = [row.value if np.isfinite(row.value) else 0.0 for row in rows]
-        low, span = min(0.0, *values), max(*values, 0.0) - min(0.0, *values)
+        low, high = self.bar_scale
         return parts.bar_chart(
             [
-                (self.label(row.index), (value - low) / (span or 1.0), row.text, row.index == self.target)
+                (self.label(row.index), (value - low) / (high - low), row.text, row.index == self.target)
                 for row, value in zip(rows, values, strict=True)
             ],
             width,

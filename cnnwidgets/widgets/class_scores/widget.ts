@@ -9,18 +9,35 @@ export function rowAt(y: number, height: number, rows: number): number | null {
   return Math.min(rows - 1, Math.floor((y / height) * rows));
 }
 
-/** Classes whose name or number holds the words, at most `most`, best first: a name that begins so, then the rest. */
-export function search(names: readonly string[], words: string, most: number): number[] {
+const WITHIN = /[\p{L}\p{N}]/u;
+
+/** How well `query` fits: 0 the whole name or number, 1 whole words, 2 the beginning of one, 3 within one; 4 not. */
+function fitOf(name: string, index: number, query: string): number {
+  if (name === query || String(index) === query) return 0;
+  let best = 4;
+  for (let at = name.indexOf(query); at >= 0; at = name.indexOf(query, at + 1)) {
+    const begins = at === 0 || !WITHIN.test(name[at - 1]!);
+    const ends = at + query.length === name.length || !WITHIN.test(name[at + query.length]!);
+    best = Math.min(best, begins ? (ends ? 1 : 2) : 3);
+  }
+  return best;
+}
+
+/**
+ * Classes whose name or number holds the words, at most `most`: whole words before parts of words, and of those that
+ * fit as well as one another the likelier first, as `likeliest` has them.
+ */
+export function search(names: readonly string[], words: string, most: number, likeliest: readonly number[] = []) {
   const query = words.trim().toLowerCase();
   if (!query) return [];
-  const begins: number[] = [];
-  const holds: number[] = [];
-  names.forEach((name, index) => {
-    const lower = name.toLowerCase();
-    if (String(index) === query || lower.startsWith(query)) begins.push(index);
-    else if (lower.includes(query)) holds.push(index);
-  });
-  return [...begins, ...holds].slice(0, most);
+  const rank = new Map(likeliest.map((index, position) => [index, position]));
+  const place = (index: number) => rank.get(index) ?? likeliest.length + index;
+  return names
+    .map((name, index) => ({ index, fits: fitOf(name.toLowerCase(), index, query) }))
+    .filter(({ fits }) => fits < 4)
+    .sort((a, b) => a.fits - b.fits || place(a.index) - place(b.index))
+    .slice(0, most)
+    .map(({ index }) => index);
 }
 
 /** What the model's own numbers are called, in the menu of what the bars show. */
@@ -34,6 +51,8 @@ let lists = 0;
 
 export class ClassSearch {
   names: string[] = [];
+  /** Classes by their scores, highest first; those that follow may be left out. */
+  likeliest: number[] = [];
   readonly #list = h("datalist", { id: `cnnw-classes-${lists}` });
   readonly #input = h("input", {
     type: "search",
@@ -65,14 +84,14 @@ export class ClassSearch {
       this.#pick(exact);
       return;
     }
-    const indices = search(this.names, this.#input.value, MOST);
+    const indices = search(this.names, this.#input.value, MOST, this.likeliest);
     this.#list.replaceChildren(...indices.map((index) => h("option", { value: `${index}: ${this.names[index]}` })));
     this.#input.setCustomValidity("");
   }
 
   #onEnter(): void {
     const input = this.#input;
-    const [first] = search(this.names, input.value, 1);
+    const [first] = search(this.names, input.value, 1, this.likeliest);
     if (first !== undefined) {
       this.#pick(first);
       return;
@@ -92,6 +111,8 @@ export interface ClassScoresState extends BaseState {
   explains: string;
   chosen: boolean;
   kind: string | null;
+  more: boolean;
+  has_more: boolean;
   remark: string;
 }
 
@@ -104,6 +125,11 @@ class ClassScoresView extends RootView<ClassScoresState> {
   readonly #score = menu("What the bars show", SCORES, this.link.get("score"), (score) =>
     this.link.set("score", score as ClassScoresState["score"]),
   );
+  readonly #more = h("button", {
+    type: "button",
+    class: "cnnw-button cnnw-field",
+    onclick: () => this.link.set("more", !this.link.get("more")),
+  });
   readonly #search = new ClassSearch((target) => this.link.set("target", target));
   readonly #empty = h("p", { class: "cnnw-empty" });
   readonly #remark = h("p", { class: "cnnw-class-scores-remark cnnw-soft" });
@@ -117,8 +143,9 @@ class ClassScoresView extends RootView<ClassScoresState> {
     super(link, el);
     const aside = h("span", { class: "cnnw-aside" }, this.#score);
     const heading = h("h3", { class: "cnnw-heading" }, "What did it say?", aside);
+    const find = h("div", { class: "cnnw-class-scores-find cnnw-line" }, this.#search.element, this.#more);
     const choice = h("p", { class: "cnnw-class-scores-choice cnnw-soft" }, this.#explains, " ", this.#follow);
-    el.append(heading, this.#search.element, this.#empty, choice, this.#remark, this.#spoken);
+    el.append(heading, find, this.#empty, choice, this.#remark, this.#spoken);
     link.watch(["explains", "chosen"], () => {
       this.#explains.textContent = link.get("explains");
       choice.hidden = !link.get("explains");
@@ -127,7 +154,10 @@ class ClassScoresView extends RootView<ClassScoresState> {
     link.receive("classes", ({ content }) => {
       this.#search.names = content["names"] as string[];
     });
-    link.watch(["score", "kind", "remark", "message"], () => this.#paint());
+    link.receive("likeliest", ({ content }) => {
+      this.#search.likeliest = content["classes"] as number[];
+    });
+    link.watch(["score", "kind", "remark", "message", "more", "has_more"], () => this.#paint());
     link.watch(["rows", "names", "values", "target"], () => this.#paintRows());
     // The figure is a sibling under the same root.
     link.whenInside(el, ".cnnw-class-scores", (root) => {
@@ -142,6 +172,8 @@ class ClassScoresView extends RootView<ClassScoresState> {
     score.value = link.get("score");
     score.options[1]!.text = rawName(link.get("kind"));
     score.hidden = link.get("kind") === "number";
+    this.#more.textContent = link.get("more") ? "Fewer classes" : "More classes";
+    this.#more.hidden = !link.get("has_more");
     remark.textContent = link.get("remark");
     remark.hidden = !link.get("remark");
     empty.textContent = link.get("message");

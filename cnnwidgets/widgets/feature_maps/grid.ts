@@ -105,6 +105,7 @@ export class TileGrid {
     this.element.addEventListener("scroll", this.#scrolling.request, { passive: true });
     this.element.addEventListener("click", (event) => this.#onClick(event));
     this.element.addEventListener("keydown", (event) => this.#onKey(event));
+    this.element.addEventListener("focusout", (event) => this.#onLeave(event));
     this.#resizing.observe(this.element);
   }
 
@@ -237,6 +238,14 @@ export class TileGrid {
       this.#activate(to);
     }
     claim(event);
+  }
+
+  /** Tab comes back to the selected map. */
+  #onLeave({ relatedTarget }: FocusEvent): void {
+    if (relatedTarget && this.element.contains(relatedTarget as Node)) return;
+    if (this.#selected === null || this.#selected === this.#active) return;
+    this.#active = this.#selected;
+    this.#update(false);
   }
 
   #onResize(): void {

@@ -108,9 +108,18 @@ export function signedText(value: number, unit: Unit): string {
   return value === 0 ? size : `${value > 0 ? "+" : "−"}${size}`;
 }
 
-/** "tiger cat 37.9 % → 12.4 %" */
+/** "tiger cat 37.9 % → 12.4 %"; with as many digits, up to six, as it takes to tell the numbers apart: "1.16 % → 1.18 %" */
 export function changeText([, name, before, after]: ScoreRow, unit: Unit): string {
-  return `${name} ${valueText(before, unit)} → ${valueText(after, unit)}`;
+  const [factor, sign] = unit === "probability" ? [100, " %"] : [1, ""];
+  const write = (digits: number) =>
+    [before, after].map((value) =>
+      value === null || digits < 2 || Number.isNaN(value)
+        ? valueText(value, unit)
+        : `${(factor * value).toFixed(digits)}${sign}`.replace("-", "−"),
+    );
+  let texts = write(1);
+  for (let digits = 2; digits < 7 && before !== after && texts[0] === texts[1]; digits += 1) texts = write(digits);
+  return `${name} ${texts.join(" → ")}`;
 }
 
 export function rowOf(scores: Scores, index: number): ScoreRow | null {

@@ -62,9 +62,17 @@ def _scores(widget: Any) -> parts.Block | None:
     probable = scores["unit"] == "probability"
     entries = []
     for index, name, before, after in scores["rows"]:
-        values = [
-            f"{100 * value:.1f} %" if probable else maps.number(value) for value in (before, after) if value is not None
-        ]
+        values = [value for value in (before, after) if value is not None]
         share = after if probable and after is not None else 0.0
-        entries.append((name, share, " → ".join(values) or "NaN", index == scores["target"]))
+        entries.append((name, share, " → ".join(_told_apart(values, probable)) or "NaN", index == scores["target"]))
     return parts.bar_chart(entries, width)
+
+
+def _told_apart(values: list[float], probable: bool) -> list[str]:
+    """The numbers as texts, with as many digits, up to six, as it takes to tell them apart."""
+    texts = [f"{100 * value:.1f} %" if probable else maps.number(value) for value in values]
+    for digits in range(2, 7):
+        if len(set(texts)) == len(set(values)):
+            break
+        texts = [f"{100 * value:.{digits}f} %" if probable else f"{value:.{digits}f}" for value in values]
+    return texts

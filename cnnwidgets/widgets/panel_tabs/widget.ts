@@ -26,6 +26,7 @@ export interface PanelTabsState extends BaseState {
 }
 
 const PREFIX = "cnnw-tab-";
+let panels = 0;
 
 class PanelTabsView extends RootView<PanelTabsState> {
   readonly #list = h("div", { class: "cnnw-tab-list", role: "tablist", "aria-label": "Panels of the image" });
@@ -66,10 +67,26 @@ class PanelTabsView extends RootView<PanelTabsState> {
     }
     for (const panel of this.el.parentElement?.children ?? []) {
       const names = [...panel.classList].filter((name) => name.startsWith(PREFIX));
-      if (names.length > 0) panel.classList.toggle("is-behind", !names.includes(PREFIX + active));
+      if (names.length === 0) continue;
+      panel.classList.toggle("is-behind", !names.includes(PREFIX + active));
+      panels += Number(!panel.id);
+      panel.id ||= `cnnw-panel-${panels}`;
     }
+    for (const tab of this.#tabs()) this.#own(tab);
     // What lay behind had no size to draw in.
     window.dispatchEvent(new Event("resize"));
+  }
+
+  /** Says which panels are the tab's, both ways. */
+  #own(tab: HTMLButtonElement): void {
+    const own = [...(this.el.parentElement?.getElementsByClassName(PREFIX + tab.value) ?? [])];
+    if (own.length === 0) return;
+    tab.id = `${own[0]!.id}-tab`;
+    tab.setAttribute("aria-controls", own.map((panel) => panel.id).join(" "));
+    for (const panel of own) {
+      panel.role = "tabpanel";
+      panel.setAttribute("aria-labelledby", tab.id);
+    }
   }
 
   #onKey(event: KeyboardEvent): void {

@@ -9,12 +9,13 @@ import {
   type Item,
   overlaps,
   READABLE,
+  readingOrder,
   rounded,
   scrollTo,
   startZoom,
 } from "../../../cnnwidgets/widgets/architecture_graph/geometry";
-import { cut, cutName } from "../../../cnnwidgets/widgets/architecture_graph/nodes";
-import { action, readingOrder } from "../../../cnnwidgets/widgets/architecture_graph/widget";
+import { cut } from "../../../cnnwidgets/widgets/architecture_graph/nodes";
+import { action } from "../../../cnnwidgets/widgets/architecture_graph/widget";
 
 const item = (id: string, y: number, more: Partial<Item> = {}): Item => ({
   id,
@@ -57,9 +58,10 @@ test("the first zoom fits the width, stays readable, never enlarges", () => {
   assert.equal(startZoom(250, 0), 1);
 });
 
-test("fit shows all of it", () => {
-  assert.equal(fitZoom(250, 1000, 500, 500), 0.5);
-  assert.equal(fitZoom(2500, 1000, 500, 500), 0.2);
+test("fit shows all of it, as far as it can be read", () => {
+  assert.equal(fitZoom(250, 550, 500, 500), 500 / 550);
+  assert.equal(fitZoom(250, 1000, 500, 500), READABLE);
+  assert.equal(fitZoom(2500, 1000, 500, 500), READABLE);
   assert.equal(fitZoom(10, 10, 500, 500), 1);
 });
 
@@ -76,12 +78,10 @@ test("corners are rounded, short ones less", () => {
   assert.equal(rounded([0, 0, 0, 50], 5), "M0 0L0 50");
 });
 
-test("a name loses its first parts, then its first letters", () => {
+test("a text loses its end", () => {
   const wide = (text: string) => text.length;
-  assert.equal(cutName("layer1.0.conv1", 14, wide), "layer1.0.conv1");
-  assert.equal(cutName("layer1.0.conv1", 13, wide), "…0.conv1");
-  assert.equal(cutName("layer1.0.conv1", 7, wide), "…conv1");
-  assert.equal(cutName("layer1.0.conv1", 4, wide), "…nv1");
+  assert.equal(cut("layer1.0.conv1", 14, wide), "layer1.0.conv1");
+  assert.equal(cut("layer1.0.conv1", 13, wide), "layer1.0.con…");
   assert.equal(cut("Conv 3×3 · BN", 9, wide), "Conv 3×3…");
   assert.equal(cut("Conv", 0, wide), "");
 });
@@ -92,6 +92,19 @@ test("a search wants every word, whatever the case", () => {
   assert.deepEqual(matches(names, " LAYER2 conv "), ["layer2.0.Conv1"]);
   assert.deepEqual(matches(names, "  "), []);
   assert.deepEqual(matches(["a(b", "a.b"], "a("), ["a(b"]);
+});
+
+test("a search finds kinds and sizes; of a number the whole of it", () => {
+  const names = ["stem", "act", "dw"];
+  const facts = [
+    "conv 3x3 /2 conv2d conv 32 112 112 32x112x112 112x112",
+    "relu6 relu6 activation 32 112 112 32x112x112 112x112",
+    "depthwise conv 13x3 conv2d conv 96 56 56 96x56x56 56x56",
+  ];
+  const search = (query: string) => matches(names, query, facts);
+  assert.deepEqual(["3x3", "3 × 3", "3×3"].map(search), [["stem"], ["stem"], ["stem"]]);
+  assert.deepEqual(["depthwise", "ReLU6", "112"].map(search), [["dw"], ["act"], ["stem", "act"]]);
+  assert.deepEqual(["conv 112", "12", "dw 56x56"].map(search), [["stem"], [], ["dw"]]);
 });
 
 test("matches follow each other around the end", () => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -132,20 +133,98 @@ def test_of_600_nodes_only_those_near_the_view_have_elements(opened: Open) -> No
     view.evaluate("document.querySelector('.cnnw-ag-scroll').scrollTop = 1e6")
     expect(view.locator('[data-layer="layer599"]')).to_be_visible()
     assert view.locator("[data-layer]").count() < 60
-    view.get_by_role("button", name="Fit").click()
+    for _ in range(25):
+        view.get_by_role("button", name="Zoom out").click()
     expect(view.locator("[data-layer]")).to_have_count(600)
+    view.get_by_role("button", name="Fit").click()
+    assert _least_text(view) >= 10.99, "what does not fit is scrolled to"
+    assert view.evaluate("document.querySelector('.cnnw-ag-scroll').scrollTop") == 0
+    expect(view.locator('[data-layer="layer0"]')).to_be_in_viewport()
 
 
 def test_text_starts_at_11_px_or_more_at_any_width(opened: Open) -> None:
     graph = ArchitectureGraph(residual(), expanded=["body", "body.0", "body.1"])
     for width in (220, 266, 700):
         view = opened(graph, width)
-        drawn = view.evaluate(
-            """() => { const text = document.querySelector(".cnnw-ag-small");
-                return parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a; }"""
-        )
-        assert drawn >= 10.99
+        assert _least_text(view) >= 10.99
         view.close()
+
+
+def _least_text(view: Page) -> float:
+    """Height of the smallest letters in the drawing, px on the screen; 0: there are none."""
+    least: float = view.evaluate(
+        """() => [...document.querySelectorAll(".cnnw-ag-scroll text")]
+            .map((text) => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a)
+            .reduce((a, b) => Math.min(a || b, b), 0)"""
+    )
+    return least
+
+
+def test_names_in_a_group_go_without_its_name_and_lose_their_end(opened: Open) -> None:
+    names = ["group.inner.conv", "group.inner.bn", f"group.{'x' * 30}.conv_{'y' * 30}", "group.last"]
+    containers = (layer("group", "other", type="Net"), layer("group.inner", "other", type="Block"))
+    network = architecture([layer(name) for name in names], chain("input", *names), containers=containers)
+    view = opened(ArchitectureGraph(network, expanded=["group", "group.inner"]))
+    titles = view.locator(".cnnw-ag-item > .cnnw-ag-left > .cnnw-ag-title").all_text_contents()
+    assert titles[:5] == ["input", "group", "inner", "conv", "bn"]
+    assert titles[5].startswith("xxxx")
+    assert titles[5].endswith("…")
+    assert titles[6] == "last"
+    expect(view.locator('[data-layer="group.inner.conv"]')).to_have_accessible_name(re.compile("group.inner.conv"))
+
+
+def test_no_line_runs_through_a_text(opened: Open) -> None:
+    group = "a_long_name_of_a_group"
+    names = [f"{group}.conv", f"{group}.other"]
+    containers = (layer(group, "other", type="Net"),)
+    links = [*chain("input", *names, "add"), ("input", "add")]
+    network = architecture([layer(name) for name in names], links, containers=containers, joins={"add": ""})
+    network.joins[0].functions = ("a_function", "and_another_one")
+    view = opened(ArchitectureGraph(network, expanded=[group]), 360)
+    texts = view.locator(".cnnw-ag-scroll text")
+    assert texts.count() > 5
+    boxes = [texts.nth(k).bounding_box() for k in range(texts.count())]
+    with_lines = [view.screenshot(clip=box) for box in boxes]
+    crossing = view.locator(".cnnw-ag-line").first.evaluate(
+        """(line) => { const {x, y, width, height} = line.getBoundingClientRect(); return width * height > 0; }"""
+    )
+    assert crossing
+    view.add_style_tag(content=".cnnw-ag-line { visibility: hidden }")
+    assert [view.screenshot(clip=box) for box in boxes] == with_lines
+
+
+def test_the_tree_reads_from_top_to_bottom(opened: Open) -> None:
+    graph = ArchitectureGraph(residual(), expanded=["body"])
+    view = opened(graph)
+    for name in ("body.1", "body.0"):  # groups open one by one, from below
+        view.click(f'[data-group="{name}"] .cnnw-ag-toggle')
+        expect(view.locator(f'[data-group="{name}"]')).to_have_attribute("aria-expanded", "true")
+    assert len(_tops(view)) == 10
+    assert _tops(view) == sorted(_tops(view))
+    names = [f"layer{k}" for k in range(200)]
+    view = opened(ArchitectureGraph(architecture([layer(name) for name in names], chain("input", *names))))
+    view.evaluate("document.querySelector('.cnnw-ag-scroll').scrollTop = 1e6")
+    expect(view.locator('[data-layer="layer199"]')).to_be_visible()
+    view.evaluate("document.querySelector('.cnnw-ag-scroll').scrollTop -= 900")  # what is above is drawn anew
+    expect(view.locator('[data-layer="layer175"]')).to_be_in_viewport()
+    assert len(_tops(view)) > 20
+    assert _tops(view) == sorted(_tops(view))
+
+
+def _tops(view: Page) -> list[float]:
+    """Where the items begin on the screen, in the order in which they are read."""
+    tops: list[float] = view.eval_on_selector_all(
+        '[role="treeitem"]', "items => items.map((item) => item.getBoundingClientRect().top)"
+    )
+    return tops
+
+
+def test_a_search_finds_kinds_and_sizes(opened: Open) -> None:
+    view = opened(ArchitectureGraph(residual(), expanded=[]))
+    search = view.get_by_role("searchbox", name="Search layers")
+    for text, count in {"3x3": 5, "relu 16x16": 2, "16": 15, "linear": 1, "block": 2}.items():
+        search.fill(text)
+        expect(view.get_by_role("status")).to_have_text(f"{count} found")
 
 
 def test_names_are_text(opened: Open) -> None:

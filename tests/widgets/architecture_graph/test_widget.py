@@ -35,12 +35,12 @@ def test_the_state_in_typescript_is_the_traits() -> None:
 def test_words_on_nodes_and_groups() -> None:
     graph = ArchitectureGraph(residual(), expanded=["body"])
     found = {item["title"]: (item["detail"], item["shape"], item.get("layer")) for item in shown(graph)}
-    assert found["body.0"] == ("Block · residual", [8, 16, 16], "body.0")
+    assert found["0"] == ("Block · residual", [8, 16, 16], "body.0")
     assert found["body"] == ("Block ×2", [8, 16, 16], "body")
     assert found["input"] == ("Input", [3, 16, 16], None)
     graph.expand_all()
-    found = {item["title"]: (item["detail"], item["shape"], item.get("layer")) for item in shown(graph)}
-    assert found["body.0.relu"] == ("Conv 3×3 · BN · ReLU", [8, 16, 16], "body.0.relu")
+    found = {item.get("layer"): (item["title"], item["detail"], item["shape"]) for item in shown(graph)}
+    assert found["body.0.relu"] == ("relu", "Conv 3×3 · BN · ReLU", [8, 16, 16])
 
 
 def test_the_card_of_a_group_counts_all_in_it() -> None:
@@ -54,7 +54,7 @@ def test_a_selected_layer_opens_the_groups_around_it() -> None:
     assert titles(graph) == ["input", "stem", "body", "fc"]
     graph.selected = "body.1.bn1"
     assert graph.expanded == ["body", "body.1"]
-    assert "body.1.relu" in titles(graph)
+    assert "body.1.relu" in [item.get("layer") for item in shown(graph)]
     graph.selected = "body"
     assert graph.expanded == ["body", "body.1"]
     assert ArchitectureGraph(residual(), expanded=[], selected="body.0.conv2").expanded == ["body", "body.0"]
@@ -101,6 +101,9 @@ def test_names_to_search_are_in_the_order_they_ran() -> None:
     names = graph._pushed["names"][0]["names"]
     assert names[:4] == ["stem", "body", "body.0", "body.0.conv1"]
     assert names[-1] == "fc"
+    facts = dict(zip(names, graph._pushed["names"][0]["facts"], strict=True))
+    assert facts["stem"].split() == ["conv", "3x3", "conv2d", "conv", "8", "16", "16", "8x16x16", "16x16"]
+    assert "block" in facts["body.0"].split()
 
 
 def test_names_of_any_kind_are_sent_as_they_are() -> None:
@@ -141,10 +144,10 @@ def test_a_real_trace_of_a_functional_network() -> None:
     found = [(item["title"], item["detail"]) for item in shown(graph)]
     assert found[:5] == [
         ("input", "Input"),
-        ("stem", "Conv 3×3 · ReLU"),
+        ("stem", "Conv 3×3, then ReLU"),
         ("twice", "Conv 3×3"),
         ("+", ""),
-        ("twice", "Conv 3×3 · ReLU"),
+        ("twice", "Conv 3×3, then ReLU"),
     ]
     assert [item["card"]["calls"] for item in shown(graph) if item["title"] == "twice"] == [2, 2]
 
@@ -156,7 +159,7 @@ def test_a_real_resnet() -> None:
     graph.selected = "layer2.0.downsample.0"
     assert graph.expanded == ["layer2", "layer2.0"]
     item = next(item for item in shown(graph) if "layer2.0.downsample.0" in item.get("members", ()))
-    assert (item["title"], item["layer"]) == ("layer2.0.downsample.1", "layer2.0.downsample.1")
+    assert (item["title"], item["layer"]) == ("downsample.1", "layer2.0.downsample.1")
 
 
 @pytest.mark.parametrize(
@@ -178,3 +181,38 @@ def test_a_node_is_called_as_its_maps_are(network: nn.Module) -> None:
 def test_the_widget_needs_no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     assert titles(ArchitectureGraph(residual(), expanded=[])) == ["input", "stem", "body", "fc"]
+
+
+class Plain(nn.Module):
+    """Convolutions as modules, what follows them as functions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 4, 3, padding=1)
+        self.conv2 = nn.Conv2d(4, 6, 3, padding=1)
+        self.fc = nn.Linear(6, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = functional.max_pool2d(functional.relu(self.conv1(x)), 2)
+        x = functional.interpolate(self.conv2(x), scale_factor=3)
+        scores: torch.Tensor = self.fc(functional.adaptive_avg_pool2d(x, 1).flatten(1))
+        return scores
+
+
+def test_sizes_are_those_of_the_output_that_the_node_names() -> None:
+    net, x = Plain(), torch.zeros(1, 3, 24, 24)
+    graph = ArchitectureGraph(trace(net, x))
+    sides: dict[nn.Module, tuple[list[int], list[int]]] = {}
+    for module in net.children():
+        module.register_forward_hook(
+            lambda module, inputs, output: sides.update({module: (list(inputs[0].shape[1:]), list(output.shape[1:]))})
+        )
+    net(x)
+    arrived = {name: sides[module] for name, module in net.named_children()}
+    nodes = [item for item in shown(graph) if item["title"] != "input"]
+    assert [item["title"] for item in nodes] == ["conv1", "max_pool2d", "conv2", "interpolate", "fc"]
+    sizes = {item["title"]: item["shape"] for item in nodes}
+    assert {name: sizes[name] for name in arrived} == {name: output for name, (_, output) in arrived.items()}
+    assert sizes["max_pool2d"] == arrived["conv2"][0] == [4, 12, 12]
+    assert sizes["interpolate"] == [6, 36, 36]
+    assert [item["detail"] for item in nodes][:2] == ["Conv 3×3, then ReLU", "Max pool 2×2 /2"]

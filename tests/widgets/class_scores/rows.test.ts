@@ -16,10 +16,12 @@ test("outside there is no row", () => {
   assert.equal(rowAt(0, 0, 3), null);
 });
 
-test("search puts names that begin so first, and takes numbers", () => {
-  const names = ["wild cat", "catamaran", "dog", "Cat"];
-  assert.deepEqual(search(names, "cat", 9), [1, 3, 0]);
-  assert.deepEqual(search(names, " CAT ", 1), [1]);
+test("search puts whole words first, of those the likelier, and takes numbers", () => {
+  const names = ["wild cat", "catamaran", "dog", "Cat", "tiger cat", "wildcat", "cat-bear"];
+  assert.deepEqual(search(names, "cat", 9), [3, 0, 4, 6, 1, 5]);
+  assert.deepEqual(search(names, "cat", 9, [5, 1, 6, 4, 2, 0, 3]), [3, 6, 4, 0, 1, 5]);
+  assert.deepEqual(search(names, "cat", 9, [4]), [3, 4, 0, 6, 1, 5]);
+  assert.deepEqual(search(names, " TIGER cat ", 1), [4]);
   assert.deepEqual(search(names, "2", 9), [2]);
   assert.deepEqual(search(names, "  ", 9), []);
   assert.deepEqual(search(names, "zebra", 9), []);

@@ -81,10 +81,54 @@ def test_what_the_numbers_are_is_said_over_the_bars(browser: Browser, tmp_path_f
             view.screenshot(path=str(tmp_path_factory.getbasetemp() / "kinds.png"))
             ask(view, "scores.show([31.5], kind='number')")
             view.wait_for_function("document.querySelectorAll('.cnnw-class-scores rect.bar').length === 1")
-            assert remark.inner_text() == "The network's own number, not a probability."
+            assert (
+                remark.inner_text()
+                == "The network's own number, not a probability. The bars' own scale: 0.00 to 31.50."
+            )
             assert menu.is_hidden()
             ask(view, "scores.show([2.0, 1.0], kind='logits')")
             view.wait_for_function("document.querySelectorAll('.cnnw-class-scores rect.bar').length === 2")
             assert remark.is_hidden()
             assert menu.locator("option").all_inner_texts() == ["Probability", "Logit"]
+            assert trouble.console == []
+
+
+ANIMALS = """
+import numpy as np
+from cnnwidgets.widgets.class_scores import ClassScores
+labels = ["catamaran", "tiger cat", "dogsled", "Eskimo dog", "Egyptian cat", "dog"] + [f"thing {k}" for k in range(19)]
+shares = np.array([0.3, 0.038, 0.3, 0.002, 0.05, 0.001] + [0.309 / 19] * 19)
+scores = ClassScores(np.log(shares), labels=labels)
+scores.layout.width = "330px"
+scores
+"""
+
+
+def test_the_likeliest_match_one_scale_and_more_classes(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with lab(tmp_path_factory.mktemp("lab"), browser) as running:
+        opening = running.open(running.notebook("animals", ANIMALS), width=1000, height=900)
+        with opening as (view, trouble):
+            bars = view.locator(".cnnw-class-scores rect.bar")
+            view.wait_for_function("document.querySelectorAll('.cnnw-class-scores rect.bar').length === 6")
+            room = view.locator(".cnnw-class-scores .bqplot").bounding_box()["width"] - 132 - 58
+            assert bars.first.bounding_box()["width"] / room == pytest.approx(0.3, abs=0.02)
+            view.get_by_role("button", name="More classes").click()
+            view.wait_for_function("document.querySelectorAll('.cnnw-class-scores rect.bar').length === 20")
+            assert view.locator(".cnnw-class-scores-spoken button").nth(3).inner_text() == "tiger cat, 3.8 %"
+            assert bars.nth(3).bounding_box()["width"] / room == pytest.approx(0.038, abs=0.01)
+            view.screenshot(path=str(tmp_path_factory.getbasetemp() / "more-classes.png"))
+            view.get_by_role("button", name="Fewer classes").click()
+            view.wait_for_function("document.querySelectorAll('.cnnw-class-scores rect.bar').length === 6")
+            search = view.get_by_label("Find a class")
+            for text, index in {"cat": 4, "dog": 5, "eskimo": 3, "catam": 0}.items():
+                search.fill(text)
+                search.press("Enter")
+                assert answers(view, "print(scores.target)", str(index)), text
+            ask(view, "scores.move(np.log(shares[[0, 4, 2, 3, 1, *range(5, 25)]]))")
+            view.wait_for_timeout(300)
+            search.fill("cat")
+            search.press("Enter")
+            assert answers(view, "print(scores.target)", "1"), "as the bars are now"
             assert trouble.console == []

@@ -9,6 +9,7 @@ from cnnwidgets.core.errors import InputError, TargetError
 from cnnwidgets.widgets.class_scores import ClassScores
 from cnnwidgets.widgets.class_scores.ranking import class_shares, ranked
 
+NUMBERS = "Numbers, not probabilities. The bars' own scale: −2.00 to 31.50."
 APART = "Independent probabilities: they need not add up to 100 %."
 LOGITS = np.log([0.1, 0.6, 0.3])
 
@@ -125,11 +126,11 @@ def test_moved_scores_keep_names_and_target() -> None:
         ([0.25, 0.75], "sigmoid", ["75.0 %", "25.0 %"], APART),
         ([0.25, 0.75], "logits", ["62.2 %", "37.8 %"], ""),
         (np.log([0.1, 0.9]), "log_softmax", ["90.0 %", "10.0 %"], ""),
-        ([31.5, -2.0], "number", ["31.50", "−2.00"], "Numbers, not probabilities."),
+        ([31.5, -2.0], "number", ["31.50", "−2.00"], NUMBERS),
         ([0.863], "sigmoid", ["86.3 %"], ""),
         ([2.0], "logit", ["88.1 %"], ""),
         ([0.5, 0.9], None, ["59.9 %", "40.1 %"], 'Taken for logits; if each is a probability, pass kind="sigmoid".'),
-        ([2.0], None, ["2.00"], "The network's own number, not a probability."),
+        ([2.0], None, ["2.00"], "The network's own number, not a probability. The bars' own scale: 0.00 to 2.00."),
     ],
 )  # fmt: skip
 def test_what_the_scores_are_decides_how_they_read(scores, kind, texts, remark) -> None:
@@ -138,14 +139,37 @@ def test_what_the_scores_are_decides_how_they_read(scores, kind, texts, remark) 
     assert (widget.header.remark, widget.header.kind) == (remark, kind)
 
 
-def test_bars_of_independent_classes_are_shares_of_a_whole_of_their_own() -> None:
-    assert ClassScores([0.2, 0.1], kind="sigmoid")._amount.max == 1.0
-    assert ClassScores([2.0, 0.0])._amount.max == pytest.approx(0.8808, abs=1e-4)
+@pytest.mark.parametrize("kind", [None, "logits", "softmax", "sigmoid", "independent_logits"])
+def test_bars_of_probabilities_reach_from_0_to_100_percent(kind) -> None:
+    widget = ClassScores([0.5, 0.3, 0.2], kind=kind)
+    assert (widget._amount.min, widget._amount.max) == (0.0, 1.0)
+    widget.move([0.6, 0.2, 0.2])
+    assert (widget._amount.min, widget._amount.max) == (0.0, 1.0)
+
+
+def test_more_classes_are_shown_on_demand_up_to_20() -> None:
+    widget = ClassScores(np.arange(30.0), target=3)
+    assert (len(widget.shown), widget.header.has_more) == (6, True)
+    widget.header.more = True
+    assert [row.index for row in widget.shown] == [*range(29, 10, -1), 3]
+    assert widget._figure.layout.height == f"{26 * 20}px"
+    widget.header.more = False
+    assert [row.index for row in widget.shown] == [29, 28, 27, 26, 25, 3]
+    assert not ClassScores(np.arange(6.0)).header.has_more
+
+
+def test_the_search_is_told_which_classes_are_the_likeliest_now() -> None:
+    widget = ClassScores([0.0, 2.0, 1.0])
+    assert widget.header._pushed["likeliest"][0]["classes"] == [1, 2, 0]
+    widget.move([3.0, 2.0, 1.0])
+    assert widget.header._pushed["likeliest"][0]["classes"] == [0, 1, 2]
 
 
 def test_log_probabilities_are_told_where_they_are_shown_as_they_are() -> None:
     widget = ClassScores(np.log([0.1, 0.9]), kind="log_softmax", score="logit")
     assert [row.text for row in widget.shown] == ["−0.11", "−2.30"]
-    assert widget.header.remark == "Log-probabilities."
+    assert widget.header.remark == "Log-probabilities. The bars' own scale: −2.30 to 0.00."
     widget.kind = "logits"
+    assert widget.header.remark == "The bars' own scale: −2.30 to 0.00."
+    widget.score = "probability"
     assert widget.header.remark == ""

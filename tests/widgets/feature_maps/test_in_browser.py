@@ -293,3 +293,30 @@ def test_the_grid_of_256_maps_is_painted_in_10_ms(opened: Open) -> None:
     times = view.evaluate(script, messages(widget)[0])
     assert view.evaluate("painted.length") == 16
     assert min(times) < 10, times
+
+
+def test_tab_comes_back_to_the_selected_map(opened: Open) -> None:
+    view = opened(FeatureMaps(GREY, layer="conv1"))
+    view.locator('[data-channel="2"]').click()
+    view.keyboard.press("ArrowRight")
+    view.keyboard.press("ArrowRight")
+    assert focused(view) == "4"
+    assert get(view, "channel") == 2
+    view.keyboard.press("Shift+Tab")
+    assert focused(view) is None
+    view.keyboard.press("Tab")
+    assert focused(view) == "2"
+
+
+def test_bars_tell_their_sign_by_more_than_colour(opened: Open) -> None:
+    maps = np.array([[[-4.0, -2.0]], [[1.0, 4.0]]], dtype=np.float32)
+    view = opened(FeatureMaps(maps, layer="conv1"))
+    look = """(bar) => { const style = getComputedStyle(bar), box = bar.getBoundingClientRect();
+        const track = bar.parentElement.getBoundingClientRect();
+        return [style.backgroundColor !== "rgba(0, 0, 0, 0)", box.left - track.left < 1, track.right - box.right < 1,
+            box.width / track.width]; }"""
+    negative = view.locator('[data-channel="0"] .fm-track i').evaluate(look)
+    positive = view.locator('[data-channel="1"] .fm-track i').evaluate(look)
+    assert negative[:3] == [False, False, True], "hollow, from the right"
+    assert positive[:3] == [True, True, True], "filled, the longest"
+    assert negative[3] == pytest.approx(0.5, abs=0.03)

@@ -41,8 +41,7 @@ def _chain_content(node: ChainNode, tree: Tree, network: GraphNetwork) -> dict[s
     ends = [name for name, last in tree.flattened.items() if last is node]
     return {
         "kind": node.kind,
-        # The name that the feature maps and the heat map have when the node is clicked.
-        "title": node.layer,
+        "title": _inner_name(node.layer, tree.groups[node.scope[-1]] if node.scope else None),
         "detail": " · ".join(_label(unit, network) for k, unit in enumerate(node.units) if k == 0 or not unit.silent),
         "shape": list(output.output_shape[1:]),
         "layer": node.layer,
@@ -53,7 +52,23 @@ def _chain_content(node: ChainNode, tree: Tree, network: GraphNetwork) -> dict[s
 
 def _label(unit: GraphUnit, network: GraphNetwork) -> str:
     info = network.infos[unit.name]
-    return " · ".join(part for part in (info.detail or info.type or info.kind, _function_names(unit)) if part)
+    after = _function_names(unit)  # the node's name and sizes are those of what comes before
+    return ", then ".join(part for part in (info.detail or info.type or info.kind, after) if part)
+
+
+def _inner_name(name: str, around: ContainerGroup | None) -> str:
+    """``"conv1"`` for ``"layer1.0.conv1"`` in the group ``"layer1.0"``, whose frame says the rest."""
+    names = [] if around is None else [around.name, *around.aliases]
+    return min((name.removeprefix(f"{outer}.") for outer in names), key=len, default=name)
+
+
+def search_text(name: str, network: GraphNetwork) -> str:
+    """What a search finds the layer or container ``name`` by, beside its name: words, and sizes as "32x112x112"."""
+    info = network.infos[name]
+    sides = [str(side) for side in info.output_shape[1:]]
+    sizes = [*sides, "x".join(sides), *(["x".join(sides[1:])] if len(sides) == 3 else [])]
+    functions = [_STEP.get(function, function) for function in info.functions]
+    return " ".join([info.detail, info.type, info.kind, *functions, *sizes]).lower().replace("×", "x")
 
 
 def _function_names(unit: GraphUnit) -> str:
@@ -69,7 +84,7 @@ def _group_content(group: ContainerGroup, tree: Tree, network: GraphNetwork) -> 
     kinds = {node.kind for node in group.nodes}
     return {
         "kind": next((kind for kind in _RANK if kind in kinds), "other"),
-        "title": group.name,
+        "title": _inner_name(group.name, tree.groups[group.parent] if group.parent else None),
         "detail": _group_detail(group, tree, network, own, called, len(inside)),
         "shape": list(called.output_shape[1:]) if called else [],
         "group": group.name,
