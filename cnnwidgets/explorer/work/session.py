@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -219,6 +220,7 @@ class Session:
         try:
             if self._architecture is None:
                 self._architecture = trace(self.model, fitted(self.model, picture.tensor))
+            start = time.monotonic()
             task, observation = look(self.model, picture.tensor, target, region, self._hints, self._task)
         except CnnWidgetsError as error:
             unreadable = isinstance(error, TargetError) or isinstance(error.__cause__, TargetError)
@@ -228,12 +230,13 @@ class Session:
             if not the_models_own:
                 raise
             raise advised(error, self.model, image, self.preprocess, picture.tensor) from error
+        seconds = time.monotonic() - start
         self._task = task
         notes = [*picture.notes, *task.notes]
         if not traced_names(self._architecture).issuperset(observation.maps):
             notes.append(_OTHER_LAYERS)
         picture = replace(picture, notes=tuple(notes))
-        return Scene(name, picture, observation, observation, version, self._architecture, task=task)
+        return Scene(name, picture, observation, observation, version, self._architecture, task=task, seconds=seconds)
 
     def _refit(self, image: Any, tensor: torch.Tensor) -> bool:
         """Whether the photographs must have another size for the model, and from now on have it."""

@@ -97,9 +97,20 @@ export function entry<State extends BaseState>(
       const link = new Link(model);
       openRoot(link, el, name);
       new Root(link, el);
+      watchKernel(link, el);
       return () => link.close();
     },
   };
+}
+
+/** Without its kernel a view says so, and nothing else in it can be used: a model that was live never is again. */
+function watchKernel(link: Link<BaseState>, el: HTMLElement): void {
+  link.listen("comm_live_update", () => {
+    el.querySelector(":scope > .cnnw-gone")?.remove();
+    for (const part of el.children) part.toggleAttribute("inert", true);
+    const sentence = "The kernel is gone: run the cell again.";
+    el.prepend(h("p", { class: "cnnw-error cnnw-gone", role: "alert" }, sentence));
+  });
 }
 
 function openRoot(link: Link<BaseState>, el: HTMLElement, name: string): void {

@@ -87,9 +87,6 @@ export class CellView {
     this.element.classList.toggle("is-waiting", !result && look.busy);
     this.element.style.setProperty("--ratio", String(look.size[1] / look.size[0]));
     setText(this.#none, result ? result.reason : look.busy ? "" : "not computed");
-    // A long reason scrolls, also by keyboard.
-    if (result?.reason) this.#none.tabIndex = 0;
-    else this.#none.removeAttribute("tabindex");
     if (!hasMap) return;
     this.#compose(map, scale, result.heat, look);
     this.#describe(map, scale, result.notes, look);
