@@ -1,13 +1,16 @@
-"""In which order the pixels of an image are hidden or revealed."""
+"""In which order the pixels of an image are hidden or revealed, and what stands in their stead."""
 
 from __future__ import annotations
 
 import torch
 from torch.nn import functional
 
+from cnnwidgets.explainers.engine.patches import blurred, filling
 from cnnwidgets.tracing.placement import Placement
 
 from ._similarity import merged
+
+_SIGMA = 1 / 20  # of the image's longer side: what a network recognises in it is gone
 
 
 def importance(values: torch.Tensor, size: tuple[int, int], placement: Placement | None = None) -> torch.Tensor:
@@ -22,8 +25,6 @@ def importance(values: torch.Tensor, size: tuple[int, int], placement: Placement
     if placement is not None and not placement.is_everywhere:
         stretched = placement.on(finite[:, 0], size, outside=-torch.inf)
         lost = placement.on(broken.float(), size) > 0
-    elif finite.shape[2:] == size:
-        stretched, lost = finite[:, 0], broken
     else:
         stretched = functional.interpolate(finite, size, mode="bilinear", align_corners=False)[:, 0]
         lost = functional.interpolate(broken[:, None].float(), size, mode="nearest")[:, 0] > 0
@@ -61,3 +62,12 @@ def elsewhere(importances: torch.Tensor, generator: torch.Generator) -> torch.Te
 def _far(side: int, generator: torch.Generator) -> int:
     least, most = -(-side // 4), 3 * side // 4
     return int(torch.randint(least, max(least, most) + 1, (1,), generator=generator))
+
+
+def baselines(images: torch.Tensor, baseline: float | str | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """What hidden pixels show in deletion and in insertion."""
+    if baseline is None or baseline == "blur":
+        soft = blurred(images, _SIGMA * max(images.shape[2:]))
+        return (torch.zeros_like(images) if baseline is None else soft), soft
+    plain = filling(images, baseline, (1, 1))
+    return plain, plain

@@ -42,10 +42,7 @@ def rank_correlation(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     finite = a.isfinite() & b.isfinite()
     if int(finite.sum()) < 3:
         return torch.tensor(torch.nan, dtype=torch.float64)
-    first, second = (_mean_ranks(values[finite]) for values in (a, b))
-    first, second = first - first.mean(), second - second.mean()
-    scale = (first.square().sum() * second.square().sum()).sqrt()
-    return (first * second).sum() / scale if scale > 0 else torch.tensor(torch.nan, dtype=torch.float64)
+    return torch.corrcoef(torch.stack([_mean_ranks(values[finite]) for values in (a, b)]))[0, 1]
 
 
 def structural_similarity(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

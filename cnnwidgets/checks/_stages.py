@@ -10,8 +10,7 @@ from torch import nn
 
 from cnnwidgets.core.capture import attached
 from cnnwidgets.core.network import Network
-from cnnwidgets.running.forward import run
-from cnnwidgets.running.own_gradients import again
+from cnnwidgets.running.forward import again, run
 from cnnwidgets.state.preserved import preserved
 
 

@@ -14,22 +14,20 @@ from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.engine.inputs import checked
-from cnnwidgets.explainers.engine.memory import Chunks, batch_size, estimated_batch
-from cnnwidgets.explainers.engine.patches import blurred, filling
+from cnnwidgets.explainers.engine.memory import Chunks, estimated_batch
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.kinds import Kind
-from cnnwidgets.outputs.readout import readout_of
-from cnnwidgets.outputs.targets import Chosen, Target
+from cnnwidgets.outputs.readout import Readout, reading, readout_of
+from cnnwidgets.outputs.targets import Chosen, Scorer, Target, resolve
 from cnnwidgets.running.batches_of_one import may_be_the_batch, refuse_several
+from cnnwidgets.running.forward import again, run
 from cnnwidgets.state.preserved import preserved
 from cnnwidgets.tracing.placement import Placement
 
-from ._orders import elsewhere, importance, ranks
-from ._scores import ComparableScores
+from ._orders import baselines, elsewhere, importance, ranks
 
 Score = Literal["probability", "logit"]
 _MOST_REPEATS = 1_000
-_SIGMA = 1 / 20  # of the image's longer side: what a network recognises in it is gone
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -81,11 +79,11 @@ class Curves:
         return torch.trapezoid(self.random_insertion, self.fractions)
 
     def __repr__(self) -> str:
-        areas = [f"{float(area.mean()):.3f}" for area in (self.deletion_area, self.insertion_area)]
-        at_random = [f"{float(area.mean()):.3f}" for area in (self.random_deletion_area, self.random_insertion_area)]
+        deletion, insertion = self.deletion_area.mean(), self.insertion_area.mean()
+        others = self.random_deletion_area.mean(), self.random_insertion_area.mean()
         return (
-            f"Curves(deletion area {areas[0]} (at random {at_random[0]}), "
-            f"insertion area {areas[1]} (at random {at_random[1]}))"
+            f"Curves(deletion area {deletion:.3f} (at random {others[0]:.3f}), "
+            f"insertion area {insertion:.3f} (at random {others[1]:.3f}))"
         )
 
 
@@ -158,14 +156,44 @@ def insertion_deletion(
                 refuse_several(model, images, error)
             raise
         placement = attribution.placement if isinstance(attribution, Attribution) else None
-        sweep = _Sweep(scores, images, _baselines(images, baseline), values, placement, steps, repeats, seed)
-        chunks = sweep.chunks = Chunks(batch_size(batch, estimated_batch(images[0], len(sweep.edits))))
-        live = callable(progress)
+        sweep = _Sweep(scores, images, baselines(images, baseline), values, placement, steps, repeats, seed, batch)
         with Meter(progress, len(sweep.edits) * len(images)) as meter:
             for index in range(len(images)):
-                for count in sweep.measure(index, chunks):
-                    meter.advance(count, sweep.result() if live else None)
+                for count in sweep.measure(index):
+                    meter.advance(count, sweep.result() if callable(progress) else None)
     return sweep.result()
+
+
+class ComparableScores:
+    """Scores of images and edits of them that can be compared with one another.
+
+    Attributes:
+        whole: (N,) float32, of the images as they are.
+        classes: the class of each image, or the callable.
+        unit: ``"probability"``, ``"logit"``, or ``"score"`` for a callable's and for what was said to be a number.
+        notes: what there is to say about how the outputs are read.
+    """
+
+    def __init__(self, model: nn.Module, images: torch.Tensor, target: Target, score: str, readout: Readout) -> None:
+        self._model, self._readout = model, readout
+        with reading(readout):
+            outputs = again(lambda: run(model, images.clone()))
+            whole, self.classes = resolve(target, outputs, score=score, batch=len(images))
+            self._scorer = Scorer(outputs, self.classes, score, len(images))
+        self.whole = whole.detach().float().cpu()
+        self.unit = _score_unit(self._scorer.kind, score, stated=readout.outputs is not None)
+        self.notes = readout.notes
+
+    def of(self, index: int, edited: torch.Tensor) -> torch.Tensor:
+        """(B,) float32 on the CPU, for edits (B, C, H, W) of image ``index``."""
+        with reading(self._readout):
+            return self._scorer(run(self._model, edited), index, len(edited)).detach().float().cpu()
+
+
+def _score_unit(kind: Kind | None, score: str, *, stated: bool) -> str:
+    if kind is None or kind == "number":  # which of the two a single output is, nobody knows
+        return "score" if stated or kind is None else "logit"
+    return "probability" if score == "probability" or kind in ("softmax", "sigmoid") else "logit"
 
 
 class _Sweep:
@@ -184,6 +212,7 @@ class _Sweep:
         steps: int,
         repeats: int,
         seed: int,
+        batch: int | None,
     ) -> None:
         self.scores, self.images, self._hidden, self._seed = scores, images, hidden, seed
         self._importances = importance(values, (images.shape[2], images.shape[3]), placement)
@@ -197,9 +226,9 @@ class _Sweep:
         inner = [(order, kind, step) for order in range(1 + repeats) for step in range(1, steps) for kind in (0, 1)]
         self.edits = [(0, 0, steps), (0, 1, 0), *inner]
         self._measured = 0
-        self.chunks = Chunks(1)
+        self._chunks = Chunks(estimated_batch(images[0], len(self.edits)), batch)
 
-    def measure(self, index: int, chunks: Chunks) -> Iterator[int]:
+    def measure(self, index: int) -> Iterator[int]:
         """Answer all edits of image ``index``; yields how many were answered."""
         generator = torch.Generator().manual_seed(self._seed)
         importances = self._importances[index].cpu()
@@ -210,7 +239,7 @@ class _Sweep:
             edited = torch.stack([self._edited(index, orders, *self.edits[edit]) for edit in now])
             return self.scores.of(index, edited)
 
-        for now, scores in chunks.each(range(len(self.edits)), work):
+        for now, scores in self._chunks.each(range(len(self.edits)), work):
             for edit, answer in zip(now, scores.tolist(), strict=True):
                 order, kind, step = self.edits[edit]
                 all_hidden = step == (0 if kind else len(self.counts) - 1)
@@ -240,7 +269,7 @@ class _Sweep:
 
     def _notes(self) -> Iterator[str]:
         yield from self.scores.notes
-        yield from self.chunks.notes
+        yield from self._chunks.notes
         if self._lost:
             which = "value of the map is" if self._lost == 1 else "values of the map are"
             yield f"{self._lost} {which} not finite: last in the order"
@@ -248,15 +277,6 @@ class _Sweep:
             yield "the map is the same everywhere: its order is random"
         if not bool(self.scores.whole.isfinite().all()):
             yield "the score of the whole image is not a finite number"
-
-
-def _baselines(images: torch.Tensor, baseline: float | str | None) -> tuple[torch.Tensor, torch.Tensor]:
-    """What hidden pixels show in deletion and in insertion."""
-    if baseline is None or baseline == "blur":
-        soft = blurred(images, _SIGMA * max(images.shape[2:]))
-        return (torch.zeros_like(images) if baseline is None else soft), soft
-    plain = filling(images, baseline, (1, 1))
-    return plain, plain
 
 
 def _values(attribution: Attribution | torch.Tensor, images: torch.Tensor) -> torch.Tensor:

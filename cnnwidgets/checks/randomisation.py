@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -149,16 +150,13 @@ def _compared(original: Attribution, redrawn: Attribution, group: list[WeightedM
             "with random weights: they cannot be compared. Pass layer=, so that the same layer is explained each time."
         )
     rows = []
-    for (magnitude, signed), (now, now_signed) in zip(_each(original.values), _each(redrawn.values), strict=True):
+    pairs = (zip(*merged(attribution.values), strict=True) for attribution in (original, redrawn))
+    for (magnitude, signed), (now, now_signed) in zip(*pairs, strict=True):
         structure = structural_similarity(over_largest(magnitude), over_largest(now))
         rows.append((rank_correlation(magnitude, now), rank_correlation(signed, now_signed), structure))
     first, second, third = (torch.stack(list(column)) for column in zip(*rows, strict=True))
     names = tuple(unit.name for unit in group)
     return Stage(names[-1], names, redrawn.values, redrawn.scores, first, second, third, _problem(redrawn))
-
-
-def _each(values: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    return zip(*merged(values), strict=True)
 
 
 def _problem(attribution: Attribution) -> str:
@@ -174,26 +172,25 @@ def _problem(attribution: Attribution) -> str:
 
 
 def _with(randomisation: Randomisation, stage: Stage) -> Randomisation:
-    notes, original = list(randomisation.notes), randomisation.original
+    original, stages = randomisation.original, (*randomisation.stages, stage)
+    notes, extended = [*randomisation.notes], replace(randomisation, stages=stages)
     before = randomisation.stages[-1].problem if randomisation.stages else ""
     if stage.problem and stage.problem != before and not _problem(original):
         notes.append(
             f"with random weights down to {stage.layer!r} {stage.problem}: the network's signal has died there, which "
             "says nothing about the map"
         )
-    extended = Randomisation(original, (*randomisation.stages, stage), randomisation.total)
-    if extended.complete:
-        if all(torch.equal(step.scores, original.scores) for step in extended.stages):
-            notes.append(
-                "the score does not change when the weights are randomised: the model does not compute with the "
-                "weights of its copy (a forward that is bound to the original?), so the check says nothing"
-            )
-        elif extended.unmoved:
-            notes.append(
-                "the map does not change at all: it does not depend on the weights, or the method looks at another "
-                "model than the one it is given"
-            )
-    return Randomisation(original, extended.stages, randomisation.total, tuple(notes))
+    if extended.complete and all(torch.equal(step.scores, original.scores) for step in stages):
+        notes.append(
+            "the score does not change when the weights are randomised: the model does not compute with the "
+            "weights of its copy (a forward that is bound to the original?), so the check says nothing"
+        )
+    elif extended.complete and extended.unmoved:
+        notes.append(
+            "the map does not change at all: it does not depend on the weights, or the method looks at another "
+            "model than the one it is given"
+        )
+    return replace(extended, notes=tuple(notes))
 
 
 def _first_notes(earlier: Attribution | None, original: Attribution) -> Iterator[str]:

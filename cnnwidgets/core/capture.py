@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,9 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from .direct_calls import FORWARD, HOOKS, observe_directly, stop_observing
 from .errors import LayerNotFound
-from .interrupts import Deferral, careful
+from .interrupts import Deferral, careful, let_go
 from .nested import copied
 from .network import Network
 
@@ -21,6 +21,9 @@ Enter = Callable[[nn.Module, tuple[Any, ...]], None]
 """Called as ``enter(module, inputs)`` just before a module runs; arguments given by name follow the others."""
 Leave = Callable[[nn.Module, tuple[Any, ...], Any], Any]
 """Called as ``leave(module, inputs, output)`` just after; what it returns, unless None, replaces the output."""
+
+Observe = Callable[..., Any]
+"""Called as ``observe(module, function, *args, **kwargs)`` in place of ``function(*args, **kwargs)``."""
 
 
 @careful
@@ -34,8 +37,8 @@ def attached(
 ) -> Iterator[None]:
     """Watch ``modules`` while the block runs: all of them, or none if one refuses a hook.
 
-    However a module is called, it is seen once: as ``module(x)``, with arguments by name, as ``module.forward(x)``, or
-    through a ``__call__`` of its own. Only calls from this thread are seen: another may look at the same model at the
+    However a module is called, it is seen once: as ``module(x)``, with arguments by name, or as ``module.forward(x)``,
+    which goes past torch's hooks. Only calls from this thread are seen: another may look at the same model at the
     same time. ``always`` is like ``leave`` but also runs when the module's forward raised (its output is then None)
     and may not replace the output.
     """
@@ -68,7 +71,7 @@ def _detach(modules: list[nn.Module], observer: _Observer) -> None:
                 for extra in extras:
                     extra.pop(key, None)
                 hooks.pop(key, None)
-        stop_observing(module, observer.observe)
+        _stop_observing(module, observer.observe)
 
 
 class _Observer:
@@ -77,8 +80,6 @@ class _Observer:
     def __init__(self, enter: Enter | None, leave: Leave | None, always: Leave | None) -> None:
         self._enter, self._leave, self._always = enter, leave, always
         self._thread = threading.get_ident()
-        # Calls that hooks do not see, innermost last: the module, and how far into it the call has come.
-        self._inside: list[tuple[nn.Module, int]] = []
         self._announced: set[nn.Module] = set()
         # The very objects that are attached, by which they are known again.
         self.hooks = self._before, self._after, self._ended
@@ -95,47 +96,34 @@ class _Observer:
             module.register_forward_hook(after, with_kwargs=True)
         if self._always is not None:
             module.register_forward_hook(ended, with_kwargs=True, always_call=True)
-        observe_directly(module, self.observe)
+        _observe_forward(module, self.observe)
 
     def _before(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        if threading.get_ident() != self._thread or self._is_part(module, HOOKS):
+        if threading.get_ident() != self._thread:
             return
         self._announced.add(module)
         if self._enter is not None:
             self._enter(module, (*args, *kwargs.values()))
 
     def _after(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> Any:
-        if self._leave is None or threading.get_ident() != self._thread or self._is_part(module, HOOKS):
+        if self._leave is None or threading.get_ident() != self._thread:
             return None
         return self._leave(module, (*args, *kwargs.values()), output)
 
     def _ended(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> None:
-        if threading.get_ident() != self._thread or self._is_part(module, HOOKS):
+        if threading.get_ident() != self._thread:
             return
         self._announced.discard(module)
         if self._always is not None:
             self._always(module, (*args, *kwargs.values()), output)
 
-    def _around(self, module: nn.Module, level: int, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Call ``function``, which is how ``module`` is called past the hooks, or what the hooks lead to."""
+    def _around(self, module: nn.Module, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call ``function``, the forward of ``module``: past the hooks, or what the hooks lead to."""
         if threading.get_ident() != self._thread:
             return function(*args, **kwargs)
-        announced = level == FORWARD and module in self._announced
-        self._announced.discard(module)
-        part = announced or self._is_part(module, level)
-        self._inside.append((module, level))
-        try:
-            return function(*args, **kwargs) if part else self._announce_call(module, function, args, kwargs)
-        finally:
-            self._inside.pop()
-
-    def _is_part(self, module: nn.Module, level: int) -> bool:
-        """Whether a call of ``module`` that is under way has come to ``level``, rather than another one begun."""
-        return bool(self._inside) and self._inside[-1][0] is module and self._inside[-1][1] < level
-
-    def _announce_call(
-        self, module: nn.Module, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Any:
+        if module in self._announced:
+            self._announced.discard(module)
+            return function(*args, **kwargs)
         inputs, output = (*args, *kwargs.values()), None
         if self._enter is not None:
             self._enter(module, inputs)
@@ -147,6 +135,73 @@ class _Observer:
         finally:
             if self._always is not None:
                 self._always(module, inputs, output)
+
+
+class Forward:
+    """Stands for ``module.forward`` while somebody observes it; is put back to what was there by the last to leave."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = module
+        self._is_own = "forward" in vars(module)
+        self._original = module.forward
+        self.observers: list[Observe] = []
+        functools.update_wrapper(self, self._original, updated=())
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        function = self._original
+        for observe in tuple(self.observers):  # the last to come is the first to be told
+            function = functools.partial(observe, self._module, function)
+        return function(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name not in ("__self__", "__func__", "__code__"):
+            raise AttributeError(name)
+        return getattr(self._original, name)
+
+    def __reduce__(self) -> Any:
+        # A copy of the module, made meanwhile, has a forward of its own, not one that runs this module.
+        if self._is_own:
+            return _itself, (self._original,)
+        return getattr, (self._module, "forward")
+
+    def remove(self) -> None:
+        """Put back what was there, unless somebody has replaced it since."""
+        if vars(self._module).get("forward") is not self:
+            return
+        if self._is_own:
+            vars(self._module)["forward"] = self._original
+        else:
+            del vars(self._module)["forward"]
+
+
+_guard = threading.RLock()
+
+
+@careful
+def _observe_forward(module: nn.Module, observe: Observe) -> None:
+    """Let ``observe`` stand between the caller and the forward of ``module``, until :func:`_stop_observing`."""
+    with _guard:
+        stand_in = vars(module).get("forward")
+        if not isinstance(stand_in, Forward):
+            stand_in = vars(module)["forward"] = Forward(module)
+        stand_in.observers.append(observe)
+
+
+@careful
+def _stop_observing(module: nn.Module, observe: Observe) -> None:
+    """End it, as often as need be: an interrupt may have cut the beginning short."""
+    let_go(_guard)
+    with _guard:
+        stand_in = vars(module).get("forward")
+        if isinstance(stand_in, Forward):
+            if observe in stand_in.observers:
+                stand_in.observers.remove(observe)
+            if not stand_in.observers:
+                stand_in.remove()
+
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 def is_watching(hook: Any) -> bool:

@@ -53,8 +53,7 @@ def held_modules(module: nn.Module, of_classes: dict[type, list[tuple[str, nn.Mo
 def _in_class(kind: type, visited: set[int]) -> Held:
     for name, value in vars(kind).items():
         if isinstance(value, types.FunctionType):
-            yield from _in_function("", value, _DEPTH, visited)
-            yield from _in_globals(value)
+            yield from _in_value("", value, _DEPTH, visited)
         elif isinstance(value, nn.Module | list | tuple | dict):
             yield from _in_value(name, value, _DEPTH, visited)
 
@@ -70,8 +69,9 @@ def _in_globals(function: types.FunctionType) -> Held:
 
 
 def _in_value(path: str, value: Any, depth: int, visited: set[int]) -> Held:
+    # What a proxy stands for is held elsewhere; one whose object is gone raises at every look.
     if type(value) in weakref.ProxyTypes:
-        value = _behind(value)
+        return
     if isinstance(value, nn.Module):
         yield path, value
         return
@@ -80,21 +80,20 @@ def _in_value(path: str, value: Any, depth: int, visited: set[int]) -> Held:
     visited.add(id(value))
     for name, item in _named_parts(value):
         if type(item) not in _PLAIN:
-            yield from _in_value(f"{path}.{name}" if name else path, item, depth - 1, visited)
+            yield from _in_value(dotted(path, name), item, depth - 1, visited)
     if isinstance(value, types.FunctionType):
         yield from _in_globals(value)
 
 
-def _in_function(path: str, function: types.FunctionType, depth: int, visited: set[int]) -> Held:
-    for name, item in _named_parts(function):
-        if type(item) not in _PLAIN:
-            yield from _in_value(f"{path}.{name}" if path else name, item, depth - 1, visited)
+def dotted(path: str, name: str) -> str:
+    """Both, with a dot between where there is something on either side."""
+    return f"{path}.{name}" if path and name else path or name
 
 
 def _named_parts(value: Any) -> Iterator[tuple[str, Any]]:
     """What a container holds, with the name of each part."""
     if isinstance(value, Mapping):
-        for key, item in islice(_pairs(value), _ITEMS):
+        for key, item in _pairs(value):
             yield str(key) if isinstance(key, str | int) else type(key).__name__, item
     elif isinstance(value, list | tuple | set | frozenset | deque):
         for index, item in enumerate(islice(tuple(value) if isinstance(value, set) else value, _ITEMS)):
@@ -107,7 +106,10 @@ def _named_parts(value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, types.MethodType):
         yield "", value.__self__
     elif isinstance(value, types.FunctionType):
-        yield from _captured(value)
+        yield from closure_of(value)
+        for index, default in enumerate(value.__defaults__ or ()):
+            yield f"default{index}", default
+        yield from (value.__kwdefaults__ or {}).items()
     elif isinstance(value, weakref.ref):
         yield "", value()
     elif type(value).__module__.split(".", 1)[0] not in _LIBRARIES:
@@ -119,27 +121,17 @@ def _named_parts(value: Any) -> Iterator[tuple[str, Any]]:
                 yield name, getattr(value, name, None)
 
 
-def _behind(proxy: Any) -> Any:
-    """What a ``weakref.proxy`` stands for, which itself has no hash; None: it is gone."""
+def _pairs(mapping: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
     try:
-        return proxy.__repr__.__self__
-    except (ReferenceError, AttributeError):
-        return None
-
-
-def _pairs(mapping: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
-    try:
-        yield from list(islice(mapping.items(), _ITEMS))
+        return list(islice(mapping.items(), _ITEMS))
     except Exception:  # a mapping of somebody's own that does not hold what it promises
-        return
+        return []
 
 
-def _captured(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+def closure_of(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    """(name, value) of what a function keeps of the ones around it."""
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
         try:
             yield name, cell.cell_contents
         except ValueError:  # not filled yet
             continue
-    for index, default in enumerate(function.__defaults__ or ()):
-        yield f"default{index}", default
-    yield from (function.__kwdefaults__ or {}).items()

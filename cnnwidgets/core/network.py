@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.utils.parametrize import ParametrizationList
 
 from .errors import CnnWidgetsError, LayerNotFound
-from .held_modules import held_modules
+from .held_modules import dotted, held_modules
 from .interrupts import Deferral, careful
 
 _COMPILED = "_orig_mod"
@@ -95,7 +95,7 @@ class Network:
         for name, module in self.layers:
             for own, value in module._parameters.items():  # noqa: SLF001 (named_parameters takes several times as long)
                 if value is not None:
-                    named.setdefault(id(value), (_dotted(name, own), value))
+                    named.setdefault(id(value), (dotted(name, own), value))
         return list(named.values())
 
     @property
@@ -125,8 +125,9 @@ class Network:
         modules = dict(self.layers)
         for name in _spellings(layer):
             named = modules[name] if name in modules else _registered(self.base, name)
+            # Where it is registered more than once, the name that comes first.
+            name = next((own for own, module in modules.items() if module is named), "")
             if named is not None and (name or len(modules) == 1):
-                name = next(own for own, module in modules.items() if module is named)
                 if isinstance(named, torch.jit.ScriptModule):
                     raise CnnWidgetsError(
                         f"Layer {name!r} is a ScriptModule: it runs outside Python and cannot be looked into. "
@@ -168,7 +169,7 @@ def _walked(base: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             if inner in listed:
                 continue
             before = len(listed)
-            _list(inner, _free(_dotted(listed[owner], path), names), listed)
+            _list(inner, free_name(dotted(listed[owner], path), names), listed)
             new = list(listed.items())[before:]
             names.update(name for _, name in new)
             waiting += [module for module, _ in new]
@@ -198,26 +199,18 @@ def _list(module: nn.Module, name: str, listed: dict[nn.Module, str]) -> None:
     listed[module] = name
     for own, child in module._modules.items():  # noqa: SLF001
         if child is not None:
-            _list(child, _dotted(name, own), listed)
+            _list(child, dotted(name, own), listed)
 
 
 def _inside(module: nn.Module) -> nn.Module:
     """The module under ``torch.compile``."""
-    while (inner := _child(module, _COMPILED)) is not None:
-        module = inner
+    while _COMPILED in module._modules:  # noqa: SLF001
+        module = module._modules[_COMPILED]  # type: ignore[assignment]  # noqa: SLF001
     return module
 
 
-def _child(module: nn.Module, name: str) -> nn.Module | None:
-    children = module._modules  # noqa: SLF001 (of a ScriptModule no dict)
-    return children[name] if name in children else None  # noqa: SIM401
-
-
-def _dotted(path: str, name: str) -> str:
-    return f"{path}.{name}" if path and name else path or name
-
-
-def _free(name: str, used_names: set[str]) -> str:
+def free_name(name: str, used_names: set[str]) -> str:
+    """``name``, with a number behind it where others are called so."""
     number, candidate = 0, name
     while candidate in used_names:
         number += 1
@@ -237,14 +230,10 @@ def _spellings(layer: str) -> Iterator[str]:
 
 
 def _registered(base: nn.Module, name: str) -> nn.Module | None:
-    """The module that is registered as ``name``, also where it has another name that comes first."""
-    module = base
-    for part in name.split("."):
-        inner = _child(module, part)
-        if inner is None:
-            return None
-        module = _inside(inner)
-    return module
+    try:
+        return _inside(base.get_submodule(name))
+    except AttributeError:
+        return None
 
 
 def unknown_layer(layer: str, names: list[str]) -> str:

@@ -28,10 +28,12 @@ def check_example(example: Any) -> None:
     Raises:
         InputError: says what to pass.
     """
-    for value in example if isinstance(example, list | tuple) else (example,):
+    values = example if isinstance(example, list | tuple) else (example,)
+    for value in values or (None,):
         if not is_tensor(value):
+            kind = type(value).__name__ if values else "an empty tuple"
             raise InputError(
-                f"example must be a tensor or a tuple of tensors, what the model takes; got {type(value).__name__}. "
+                f"example must be a tensor or a tuple of tensors, what the model takes; got {kind}. "
                 "For an image network: torch.zeros(1, 3, 224, 224), or "
                 "pictures.picture.load_picture(image, model).tensor."
             )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
 from .errors import CnnWidgetsError
 
@@ -34,7 +35,7 @@ ProgressCallback: TypeAlias = Callable[[Step], None]
 """Called after each piece of work. Raise :class:`~cnnwidgets.core.errors.Cancelled` in it to stop the work."""
 
 
-class Meter:
+class Meter(AbstractContextManager["Meter"]):
     """Counts finished units and tells ``progress``.
 
     Args:
@@ -78,9 +79,6 @@ class Meter:
     def close(self) -> None:
         """Take the bar down, if there is one."""
         self._close()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

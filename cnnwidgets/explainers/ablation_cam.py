@@ -17,7 +17,7 @@ from cnnwidgets.tracing.layouts.token_layout import Tokens
 from .attribution import Attribution
 from .engine.channels import ChannelSweep
 from .engine.inputs import which_images
-from .engine.memory import Chunks, batch_size, estimated_batch
+from .engine.memory import Chunks, estimated_batch
 from .engine.one_layer import LayerPass, one_layer
 from .engine.values import COMPLEX
 from .registry import register
@@ -85,13 +85,9 @@ def ablation_cam(
             f"Layer {layer_pass.name!r} returns complex maps, whose channels Ablation-CAM cannot switch off. Choose "
             "another layer, or grad_cam."
         )
-    chunks = Chunks(batch_size(batch, _estimate(layer_pass.maps[0])))
+    numbers = _NUMBERS_CPU if layer_pass.maps.device.type == "cpu" else _NUMBERS_GPU
+    chunks = Chunks(max(1, min(_MOST, numbers // layer_pass.maps[0].numel())), batch)
     return _Ablations(model, images, layer_pass, channels, chunks).run(progress)
-
-
-def _estimate(maps: torch.Tensor) -> int:
-    numbers = _NUMBERS_CPU if maps.device.type == "cpu" else _NUMBERS_GPU
-    return max(1, min(_MOST, numbers // maps.numel()))
 
 
 class _Ablations(ChannelSweep):
@@ -102,8 +98,7 @@ class _Ablations(ChannelSweep):
     def __init__(
         self, model: nn.Module, images: torch.Tensor, layer_pass: LayerPass, channels: int | None, chunks: Chunks
     ) -> None:
-        super().__init__(layer_pass, channels, chunks)
-        self._model, self._images = model, images
+        super().__init__(model, images, layer_pass, channels, chunks)
         self._reused, self._one_by_one = True, False
         self._scores = layer_pass.scores.to(self._dtype)
         self._falls = torch.zeros(layer_pass.maps.shape[:2], dtype=self._dtype, device=layer_pass.maps.device)
@@ -156,7 +151,6 @@ class _Ablations(ChannelSweep):
         return self._falls / torch.where(divisor == 0, 1.0, divisor)[:, None]
 
     def notes(self) -> Iterator[str]:
-        yield from self._limit_notes()
         if self._one_by_one:
             yield ONE_BY_ONE
         if not self._reused:

@@ -12,7 +12,7 @@ from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.outputs.targets import Chosen
 from cnnwidgets.tracing.placement import Placement
 
-from .display import DrawnMap, drawn_size, figure, png
+from .display import drawn_size, figure, png
 from .labels import label_of, unit_of
 
 
@@ -80,14 +80,7 @@ class Attribution:
             >>> Attribution(maps, "grad_cam", (0,), "conv", torch.zeros(1)).heatmap().tolist()
             [[[0.0, 1.0], [0.5, 0.0]]]
         """
-        maps = self.values
-        if maps.ndim == 4:
-            # amax would let one infinite channel hide the others' NaN, hence the test on all of them.
-            broken = ~maps.isfinite().all(1)
-            maps = (maps.sum(1) if signed else maps.abs().amax(1)).masked_fill(broken, torch.nan)
-        elif not signed:
-            maps = maps.clamp(min=0).masked_fill(~maps.isfinite(), torch.nan)
-        maps = maps.masked_fill(~maps.isfinite(), torch.nan)
+        maps = self._merged(signed)
         largest = maps.abs().nan_to_num(0.0).amax((1, 2), keepdim=True) if maps.numel() else maps
         maps = torch.where(largest > 0, maps / torch.where(largest > 0, largest, 1.0), maps)
         if size is not None:
@@ -114,20 +107,23 @@ class Attribution:
         """
         if signed is None:
             signed = self._has_signs
-        drawn_maps = []
-        for index, heatmap in enumerate(self.heatmap(signed=signed).numpy()):
-            values = self.values[index]
-            if values.ndim == 3:
-                values = values.sum(0) if signed else values.abs().amax(0)
-            finite = values[values.isfinite()]
-            largest = float(finite.abs().max() if signed else finite.max().clamp(min=0)) if finite.numel() else 0.0
-            of = (
-                f"class {self.target[index]}"
-                if isinstance(self.target, tuple)
-                else getattr(self.target, "__name__", "target")
-            )
-            drawn_maps.append(DrawnMap(heatmap, largest, f"{self.method}, {of}, score {float(self.scores[index]):.4g}"))
-        return figure(drawn_maps, self.placement, self.notes, images, signed=signed)
+        explained = self.target if isinstance(self.target, tuple) else [self.target] * len(self.scores)
+        titles = [
+            f"{self.method}, {getattr(of, '__name__', 'target') if callable(of) else f'class {of}'}, score {score:.4g}"
+            for of, score in zip(explained, self.scores.tolist(), strict=True)
+        ]
+        return figure(self._merged(signed).numpy(), titles, self.placement, self.notes, images, signed=signed)
+
+    def _merged(self, signed: bool) -> torch.Tensor:
+        """(N, h, w): the positive part, or all if ``signed``; channels merged; NaN where a value is not finite."""
+        maps = self.values
+        if maps.ndim == 4:
+            # amax would let one infinite channel hide the others' NaN, hence the test on all of them.
+            broken = ~maps.isfinite().all(1)
+            maps = (maps.sum(1) if signed else maps.abs().amax(1)).masked_fill(broken, torch.nan)
+        elif not signed:
+            maps = maps.masked_fill(~maps.isfinite(), torch.nan).clamp(min=0)
+        return maps.masked_fill(~maps.isfinite(), torch.nan)
 
     @property
     def _has_signs(self) -> bool:

@@ -14,7 +14,7 @@ from cnnwidgets.outputs.targets import Target, class_scores
 from cnnwidgets.tracing.layouts.token_layout import Tokens
 
 from .attribution import Attribution
-from .engine.one_layer import LayerPass, one_layer
+from .engine.one_layer import one_layer
 from .registry import register
 
 Head = tuple[torch.Tensor, torch.Tensor | None]
@@ -87,7 +87,13 @@ def cam(
             f"the maps are those that are pooled, after what the model does to the output of {layer_pass.name!r}"
         )
     if weight is None:
-        raise CnnWidgetsError(_refusal(layer_pass, logits))
+        raise CnnWidgetsError(
+            f"CAM needs a layer that feeds a global average and one linear layer, which makes the {logits.shape[1]} "
+            f"logits. {layer_pass.name!r} with its {layer_pass.maps.shape[1]} maps does not: the logits are not the "
+            "means of its class maps plus a bias. Choose the layer right before the pooling; or give the model such a "
+            "head and train it, heads.with_cam_head (not in this version yet); or use grad_cam, which needs no such "
+            "head."
+        )
     classes: Any = layer_pass.target
     values = torch.einsum("nk,nkhw->nhw", weight[list(classes)], layer_pass.maps)
     return layer_pass.attribution(values, "cam", *notes)
@@ -149,12 +155,3 @@ def _as_expected(part: torch.Tensor, expected: torch.Tensor, logits: torch.Tenso
     rounding = 8 * torch.finfo(dtype).eps * float(logits[finite].abs().max())
     difference, scale = (part - expected)[finite].abs(), float(part[finite].abs().max())
     return float(difference.max()) <= tolerance * scale + rounding
-
-
-def _refusal(layer_pass: LayerPass, logits: torch.Tensor) -> str:
-    return (
-        f"CAM needs a layer that feeds a global average and one linear layer, which makes the {logits.shape[1]} "
-        f"logits. {layer_pass.name!r} with its {layer_pass.maps.shape[1]} maps does not: the logits are not the means "
-        "of its class maps plus a bias. Choose the layer right before the pooling; or give the model such a head and "
-        "train it, heads.with_cam_head (not in this version yet); or use grad_cam, which needs no such head."
-    )

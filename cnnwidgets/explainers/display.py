@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,13 +26,10 @@ def png(heatmaps: torch.Tensor, *, signed: bool) -> bytes:
     from PIL import Image
 
     tiles = [_resized(map_colours(heatmap, signed=signed)) for heatmap in heatmaps[:_MOST].numpy()]
-    height = max((tile.height for tile in tiles), default=1)
-    width = max(sum(tile.width + _GAP for tile in tiles) - _GAP, 1)
-    sheet = Image.new("RGB", (width, height), "white")
-    left = 0
-    for tile in tiles:
-        sheet.paste(tile, (left, 0))
-        left += tile.width + _GAP
+    width, height = tiles[0].size if tiles else (1, 1)
+    sheet = Image.new("RGB", (max(len(tiles), 1) * (width + _GAP) - _GAP, height), "white")
+    for index, tile in enumerate(tiles):
+        sheet.paste(tile, (index * (width + _GAP), 0))
     stream = io.BytesIO()
     sheet.save(stream, "png")
     return stream.getvalue()
@@ -43,7 +39,11 @@ def drawn_size(placement: Placement | None) -> tuple[int, int] | None:
     """At what size the image is drawn on which the maps lie; None: they cover all of it."""
     if placement is None or placement.is_everywhere:
         return None
-    height, width = placement.image
+    return _at_side(*placement.image)
+
+
+def _at_side(height: int, width: int) -> tuple[int, int]:
+    """Height and width when the longer one is that of a drawing."""
     scale = _SIDE / max(height, width)
     return max(1, round(height * scale)), max(1, round(width * scale))
 
@@ -60,17 +60,14 @@ def map_colours(heatmap: npt.NDArray[np.float32], *, signed: bool) -> npt.NDArra
     return np.asarray(np.round(rgb), np.uint8)
 
 
-@dataclass(frozen=True)
-class DrawnMap:
-    """One map of a figure: (H, W) scaled by its ``largest`` magnitude, and what stands above it."""
-
-    heatmap: npt.NDArray[np.float32]
-    largest: float
-    title: str
-
-
 def figure(
-    drawn_maps: Sequence[DrawnMap], placement: Placement | None, notes: Sequence[str], images: Any, *, signed: bool
+    maps: npt.NDArray[np.float32],
+    titles: Sequence[str],
+    placement: Placement | None,
+    notes: Sequence[str],
+    images: Any,
+    *,
+    signed: bool,
 ) -> Any:
     """See :meth:`~cnnwidgets.explainers.attribution.Attribution.plot`."""
     try:
@@ -81,19 +78,17 @@ def figure(
             "Without it, the result shows itself as a picture at the end of a notebook cell."
         ) from error
 
-    pictures = (
-        None if images is None else pictures_under_maps(images, [drawn_map.heatmap.shape for drawn_map in drawn_maps])
-    )
-    drawing = plt.figure(figsize=(4.2 * max(len(drawn_maps), 1), 3.6), layout="constrained")
+    pictures = None if images is None else pictures_under_maps(images, [maps.shape[1:]] * len(maps))
+    drawing = plt.figure(figsize=(4.2 * max(len(maps), 1), 3.6), layout="constrained")
     plt.close(drawing)  # else a notebook shows it twice: as an open figure and as the cell's value
-    axes = drawing.subplots(1, max(len(drawn_maps), 1), squeeze=False)[0]
-    for index, (axis, drawn_map) in enumerate(zip(axes, drawn_maps, strict=False)):
+    axes = drawing.subplots(1, max(len(maps), 1), squeeze=False)[0]
+    for index, (axis, values, title) in enumerate(zip(axes, maps, titles, strict=False)):
         under = None if pictures is None else pictures[index]
         if under is not None:
             axis.imshow(under, extent=(0, 1, 1, 0))
-        largest = drawn_map.largest or 1.0
+        largest = float(np.nan_to_num(np.abs(values)).max()) or 1.0
         drawn = axis.imshow(
-            drawn_map.heatmap * largest,
+            values,
             cmap="RdBu_r" if signed else "magma",
             vmin=-largest if signed else 0.0,
             vmax=largest,
@@ -102,7 +97,7 @@ def figure(
             interpolation="nearest" if under is None else "bilinear",
         )
         axis.set(xlim=(0, 1), ylim=(1, 0))
-        axis.set_title(drawn_map.title, fontsize=10)
+        axis.set_title(title, fontsize=10)
         axis.set_axis_off()
         drawing.colorbar(drawn, ax=axis, shrink=0.85)
     if images is not None and not as_seen(images):
@@ -123,7 +118,7 @@ def _extent(placement: Placement | None) -> tuple[float, float, float, float]:
 def _resized(pixels: npt.NDArray[np.uint8]) -> Any:
     from PIL import Image
 
-    height, width = pixels.shape[:2]
-    scale = _SIDE / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return Image.fromarray(pixels).resize(size, Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BILINEAR)
+    height, width = _at_side(*pixels.shape[:2])
+    smooth = height <= pixels.shape[0] and width <= pixels.shape[1]
+    resampling = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
+    return Image.fromarray(pixels).resize((width, height), resampling)

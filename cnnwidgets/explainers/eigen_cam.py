@@ -63,12 +63,10 @@ def eigen_cam(
     values, tied = zip(*(_first_component(maps) for maps in layer_pass.maps), strict=True)
     notes = ["the map does not depend on the class"]
     if any(tied):
-        notes.append(f"the first two components are equally strong, so the map is arbitrary{_which(tied)}")
+        notes.append(
+            f"the first two components are equally strong, so the map is arbitrary{which_images(torch.tensor(tied))}"
+        )
     return layer_pass.attribution(torch.stack(values), "eigen_cam", *notes)
-
-
-def _which(tied: tuple[bool, ...]) -> str:
-    return which_images(torch.tensor(tied))
 
 
 def _first_component(maps: torch.Tensor) -> tuple[torch.Tensor, bool]:

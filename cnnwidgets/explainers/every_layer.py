@@ -14,12 +14,11 @@ from cnnwidgets.core.network import Network
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.targets import Target
-from cnnwidgets.tracing.placement import UNKNOWN
 
 from .attribution import Attribution
 from .engine.all_layers import Observation, observe
 from .engine.inputs import result_notes
-from .engine.layer_notes import map_notes, no_gradient, unsure_note
+from .engine.layer_notes import no_gradient
 from .registry import info
 
 
@@ -101,19 +100,10 @@ def _dotted_name(model: nn.Module, layer: str | nn.Module) -> str:
 
 def attribution_of(name: str, observation: Observation) -> Attribution:
     """Grad-CAM of the layer ``name``, one of ``observation.cam``."""
-    placement = observation.placements.get(name)
-    notes = [
-        *observation.notes,
-        *observation.called.get(name, ()),
-        *map_notes(observation.cam[name], name in observation.reacts),
-        *([unsure_note(name)] if name in observation.unsure else []),
-        *observation.tokens.get(name, ()),
-        *((UNKNOWN,) if placement is None else placement.notes()),
-    ]
-    attribution = Attribution(
-        observation.cam[name], "grad_cam", observation.chosen, name, observation.scores, placement=placement
-    )
-    return replace(attribution, notes=tuple(dict.fromkeys([*notes, *result_notes(attribution)])))
+    values, placement = observation.cam[name], observation.placements[name]
+    attribution = Attribution(values, "grad_cam", observation.chosen, name, observation.scores, placement=placement)
+    notes = (*observation.notes, *observation.cam_notes[name], *result_notes(attribution))
+    return replace(attribution, notes=tuple(dict.fromkeys(notes)))
 
 
 def _refused(name: str, observation: Observation) -> CnnWidgetsError:

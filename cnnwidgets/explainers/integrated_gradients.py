@@ -16,7 +16,7 @@ from cnnwidgets.outputs.targets import Target, resolve
 from cnnwidgets.running.forward import run
 
 from .attribution import Attribution
-from .engine.mean_gradient import MeanGradient
+from .engine.mean_gradient import mean_gradient
 from .engine.patches import blurred
 from .engine.values import precise
 from .registry import register
@@ -97,11 +97,12 @@ def integrated_gradients(
         values = (difference * mean).float().cpu()
         return Attribution(values, "integrated_gradients", classes, None, scores.float().cpu(), notes)
 
-    gradients = MeanGradient(model, images, classes, score, on_the_way, weights.tolist(), batch)
-    mean = gradients.run(progress, result)
+    mean, notes = mean_gradient(
+        model, images, classes, score, on_the_way, weights.tolist(), batch=batch, progress=progress, result=result
+    )
     total = (difference * mean).sum((1, 2, 3), dtype=torch.float64).cpu()
     change = scores.double().cpu() - before.double().cpu()
-    return result(mean, (*gradients.notes, *_gap(total, change, scores)))
+    return result(mean, (*notes, *_gap(total, change, scores)))
 
 
 def _gap(total: torch.Tensor, change: torch.Tensor, scores: torch.Tensor) -> list[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-_labels: dict[str, str] = {}
-_units: dict[str, str] = {}
+_described: dict[str, tuple[str, str]] = {}
 
 
 def label_of(method: str) -> str:
@@ -13,14 +12,14 @@ def label_of(method: str) -> str:
         >>> label_of("my_method")
         'My method'
     """
-    return _labels.get(method) or method.replace("_", " ").capitalize()
+    return _described.get(method, ("", ""))[0] or method.replace("_", " ").capitalize()
 
 
 def unit_of(method: str) -> str:
     """What the numbers of ``method``'s maps measure; empty where nobody said it."""
-    return _units.get(method, "")
+    return _described.get(method, ("", ""))[1]
 
 
 def describe_method(method: str, label: str, unit: str) -> None:
     """From now on ``method`` has this label, by default made of its name, and this unit."""
-    _labels[method], _units[method] = label, unit
+    _described[method] = label, unit

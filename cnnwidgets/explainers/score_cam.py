@@ -16,7 +16,7 @@ from cnnwidgets.tracing.placement import Placement, enlarged
 from .attribution import Attribution
 from .engine.channels import ChannelSweep
 from .engine.inputs import which_images
-from .engine.memory import Chunks, batch_size, estimated_batch
+from .engine.memory import Chunks, estimated_batch
 from .engine.one_layer import LayerPass, one_layer
 from .registry import register
 
@@ -78,7 +78,7 @@ def score_cam(
         tensor([[[1.5000, 1.5000]]])
     """
     layer_pass = one_layer(model, images, target, layer, call, score, tokens, gradient=False)
-    chunks = Chunks(batch_size(batch, estimated_batch(images[0], layer_pass.maps.shape[1])))
+    chunks = Chunks(estimated_batch(images[0], layer_pass.maps.shape[1]), batch)
     return _Masked(model, images, layer_pass, channels, chunks).run(progress)
 
 
@@ -90,8 +90,7 @@ class _Masked(ChannelSweep):
     def __init__(
         self, model: nn.Module, images: torch.Tensor, layer_pass: LayerPass, channels: int | None, chunks: Chunks
     ) -> None:
-        super().__init__(layer_pass, channels, chunks)
-        self._model, self._images = model, images
+        super().__init__(model, images, layer_pass, channels, chunks)
         flat = (layer_pass.maps.amin((2, 3)) == layer_pass.maps.amax((2, 3))).tolist()
         self._todo = [[k for k in todo if not same[k]] for todo, same in zip(self._todo, flat, strict=True)]
         # What has no score yet has no weight: exp(-inf) = 0.
@@ -116,7 +115,6 @@ class _Masked(ChannelSweep):
 
     def notes(self) -> Iterator[str]:
         yield from self._chunks.notes
-        yield from self._limit_notes()
         none = torch.tensor([not todo for todo in self._todo])
         if bool(none.any()):
             yield f"every map of this layer is the same at all places: nothing to mask with{which_images(none)}"

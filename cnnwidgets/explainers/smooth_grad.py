@@ -15,7 +15,7 @@ from cnnwidgets.running.forward import run
 
 from .attribution import Attribution
 from .engine.gradients import FLAT
-from .engine.mean_gradient import MeanGradient
+from .engine.mean_gradient import mean_gradient
 from .engine.values import precise
 from .registry import register
 
@@ -93,6 +93,7 @@ def smooth_grad(
     def result(mean: torch.Tensor, notes: tuple[str, ...]) -> Attribution:
         return Attribution(mean.float().cpu(), "smooth_grad", classes, None, scores, notes)
 
-    gradients = MeanGradient(model, images, classes, score, noisy, [1.0] * samples, batch)
-    mean = gradients.run(progress, result)
-    return result(mean, (*gradients.notes, *(() if bool(mean.any()) else (FLAT,))))
+    mean, notes = mean_gradient(
+        model, images, classes, score, noisy, [1.0] * samples, batch=batch, progress=progress, result=result
+    )
+    return result(mean, (*notes, *(() if bool(mean.any()) else (FLAT,))))

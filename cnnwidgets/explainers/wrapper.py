@@ -16,8 +16,7 @@ from cnnwidgets.core.interrupts import Deferral
 from cnnwidgets.core.network import walked_once
 from cnnwidgets.outputs.readout import current, reading, readout_of
 from cnnwidgets.outputs.targets import Target, resolve
-from cnnwidgets.running.forward import run
-from cnnwidgets.running.own_gradients import again
+from cnnwidgets.running.forward import again, run
 from cnnwidgets.state.preserved import generators_now, have_moved, preserved
 
 from .attribution import Attribution
@@ -51,7 +50,12 @@ def as_explainer(name: str, function: Callable[..., Any], *, needs_layer: bool, 
             # A foreign function, or the model in its hands, may write to what it is passed.
             own_images = images if trusted else images.clone()
             version = own_images._version  # noqa: SLF001 (torch counts writes under this name only)
-            result = _with_name_in_error(name, function, model, own_images, target, options)
+            try:
+                result = function(model, own_images, target, **options)
+            except Exception as error:
+                if not isinstance(error, CnnWidgetsError) and not is_out_of_memory(error):
+                    error.add_note(f"It was raised in the explainer {name!r}.")
+                raise
             if own_images._version != version:  # noqa: SLF001
                 before.append(_WRITTEN)
             if isinstance(result, torch.Tensor):
@@ -97,17 +101,6 @@ def _add_options(explain: Callable[..., Any], function: Callable[..., Any]) -> t
     lines = [f"    {name}: {OPTIONS[name]}." for name in names]
     explain.__doc__ = "\n".join([inspect.cleandoc(function.__doc__ or ""), "", "Every explainer takes:", *lines])
     return names
-
-
-def _with_name_in_error(
-    name: str, function: Callable[..., Any], model: nn.Module, images: torch.Tensor, target: Target, options: Any
-) -> Any:
-    try:
-        return function(model, images, target, **options)
-    except Exception as error:
-        if not isinstance(error, CnnWidgetsError) and not is_out_of_memory(error):
-            error.add_note(f"It was raised in the explainer {name!r}.")
-        raise
 
 
 def _completed(

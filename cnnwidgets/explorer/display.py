@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
+
 import torch
 
 from cnnwidgets import explainers
@@ -18,6 +20,7 @@ from .view import ExplorerView
 from .work.layers import explained_layers, first_layer, layers_with_maps, same_maps
 from .work.report import share_of
 from .work.scene import Scene
+from .work.settings import Number, settings_of
 
 
 class Display:
@@ -31,6 +34,7 @@ class Display:
         self._choices, self._host, self._view, self._panels = choices, host, view, panels
         self.layers: list[str] = []
         self._on_overlay: tuple[object, str, str | None] | None = None
+        self._settings: dict[str, dict[str, Number]] = {}  # method -> parameter -> what the reader set it to
 
     def show_scene(self, scene: Scene) -> None:
         """Another photograph, or the same of a network that has changed."""
@@ -144,6 +148,21 @@ class Display:
         of_layers = method in explainers.names() and explainers.info(method).needs_layer
         overlay.layers = self.layers if of_layers else []
         overlay.methods = method_choices()
+        settings = settings_of(method, self._host.scene.picture.tensor) if method in explainers.names() else []
+        values = self.settings(method)
+        with self._host.unchecked():
+            overlay.settings = [
+                asdict(replace(setting, value=values.get(setting.name, setting.value))) for setting in settings
+            ]
+
+    def settings(self, method: str) -> dict[str, Number]:
+        """What the reader has set of ``method``, by parameter."""
+        return self._settings.get(method, {})
+
+    def keep_settings(self) -> None:
+        """Take over what the reader has set beside the picture."""
+        values = {setting["name"]: setting["value"] for setting in self._view.overlay.settings}
+        self._settings[self._choices.method] = values
 
     def show_step(self, method: str, step: Step) -> None:
         """How far a method is."""

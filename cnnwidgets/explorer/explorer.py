@@ -162,6 +162,7 @@ class Explorer(Choices):
         self.observe(lambda change: self._panels.panel_changed(change["new"]), "panel")
         self.graph.observe(guarded(self._graph_clicked, show_error), "selected")
         self.overlay.observe(guarded(lambda _: self._overlay_moved(), show_error), "layer")
+        self.overlay.observe(guarded(lambda _: self._settings_changed(), show_error), "settings")
         self.overlay.observe(guarded(lambda _: display.follow_layer(), show_error), "follow")
         view.bar.on_cancel = self.cancel
         view.bar.on_upload = self.add_picture_from_view
@@ -186,6 +187,11 @@ class Explorer(Choices):
         if self._host.checking:
             self._display.lead_layer()
         self._requests.refresh()
+
+    def _settings_changed(self) -> None:
+        if self._host.checking:
+            self._display.keep_settings()
+            self._requests.refresh()
 
     def _channel_chosen(self, change: Any) -> None:
         if change["new"] is not None:

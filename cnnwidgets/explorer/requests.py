@@ -181,7 +181,8 @@ class Requests:
 
         report = Report(stop, lambda step: self._display.show_step(method, step), draw)
         try:
-            attribution = self._session.explain(scene, method, self._view.overlay.layer, report)
+            settings = self._display.settings(method)
+            attribution = self._session.explain(scene, method, self._view.overlay.layer, report, settings)
         except Cancelled:
             stopped = f"Stopped at {100 * report.share:.0f} %: this map is not final."
             if report.partial is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from cnnwidgets.widgets._still import parts
-from cnnwidgets.widgets.class_scores.still import scores_still
 from cnnwidgets.widgets.feature_maps.still import maps_still
 from cnnwidgets.widgets.heatmap_overlay.still import overlay_still
 
@@ -16,7 +15,7 @@ def still_explorer(explorer: Any) -> parts.Block:
     """What ``explorer`` has beside each other: overlay and class bars, and below them the maps of the layer."""
     beside = [
         _headed(explorer.overlay, overlay_still(explorer.overlay, _LEFT), _LEFT),
-        _headed(explorer.scores, scores_still(explorer.scores, _RIGHT), _RIGHT),
+        _headed(explorer.scores, explorer.scores._still(_RIGHT), _RIGHT),  # noqa: SLF001
     ]
     below = _headed(explorer.feature_maps, maps_still(explorer.feature_maps, _MAPS), parts.WIDTH)
     summary = parts.remark(explorer._view.bar.summary)  # noqa: SLF001

@@ -13,7 +13,6 @@ from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.labels import unit_of
 from cnnwidgets.explorer.work.layers import why_not
 from cnnwidgets.tracing.architecture import Architecture, LayerInfo
-from cnnwidgets.tracing.placement import UNKNOWN
 from cnnwidgets.widgets.architecture_graph import ArchitectureGraph
 from cnnwidgets.widgets.class_scores import ClassScores
 from cnnwidgets.widgets.explorer_bar import ExplorerBar
@@ -88,6 +87,8 @@ class ExplorerView:
         for widget in self._titled:
             widget.photograph = scene.name
         self.overlay.set_picture(scene.picture.pixels)
+        if scene.whole is not None:
+            self.overlay.show_whole(scene.whole.pixels, scene.whole.frame)
         self.feature_maps.set_picture(scene.picture.pixels)
         self.scores.show(scene.logits.numpy(), labels=scene.labels, target=target, kind=scene.kind)
         self.bar.notes = [*scene.picture.notes, *([] if scene.now.cam else [why_not(scene.now)])]
@@ -110,7 +111,7 @@ class ExplorerView:
         name = info.name
         contribution = scene.now.contribution.get(name)
         placement = scene.first.placements.get(name)
-        whereabouts = [*scene.first.called.get(name, ()), *((UNKNOWN,) if placement is None else placement.notes())]
+        whereabouts = scene.first.whereabouts[name]
         change = scene.first.changes.get(name, "")
         self.feature_maps.show(
             scene.maps[name][0],

@@ -7,7 +7,6 @@ from .rules import (  # noqa: F401  # each adds its rules
     by_image,
     channels,
     pointwise,
-    reductions,
     resampling,
     shapes,
     sliding,

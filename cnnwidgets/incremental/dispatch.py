@@ -13,7 +13,6 @@ import torch
 from cnnwidgets.core.nested import mapped, tensors
 from cnnwidgets.tracing.macs import count
 
-from .rules.postponed import AT_ONCE, at_once
 from .rules.registry import ELEMENTWISE, FUNCTIONS, OPERATIONS, Rule
 from .run import EditRun, ReadsValues
 from .values.edits import Edits, untouched, whole
@@ -21,6 +20,9 @@ from .values.sharing import about_to_change, conform, materialise, related, stri
 
 _KEEPS_IMAGES = {getattr(torch.ops.aten, name) for name in ("view", "_unsafe_view", "reshape", "detach", "alias")}
 """Views in which what comes first is a multiple of the images, in their order."""
+
+_SIGNS = {torch.ops.aten._conj, torch.ops.aten._neg_view}  # noqa: SLF001
+"""Views that only note a sign: torch's lazy conjugates and negatives."""
 
 _base, _without_edits, _every = attrgetter("base"), attrgetter("unedited"), attrgetter("every")
 
@@ -88,8 +90,8 @@ def dispatched(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         run.reads = True
         if run.count > 1:
             raise ReadsValues(str(function))
-    if function.overloadpacket in AT_ONCE:
-        return at_once(run, function, args[0])
+    if function.overloadpacket in _SIGNS:
+        raise RuntimeError(f"{function} notes a sign on the tensor, which rules for the numbers behind it do not see")
     if traits.writes:
         return _writing(traits, run, function, args, kwargs)
     if traits.is_view:
@@ -99,7 +101,7 @@ def dispatched(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         if output is not NotImplemented:
             return output
     if not traits.draws and not traits.reads and all(value.is_untouched for value in edits):
-        output = _untouched(run, function, args, kwargs)
+        output = once_for_all(run, function, args, kwargs)
         if output is not NotImplemented:
             return output
     return everything(run, function, args, kwargs)
@@ -145,8 +147,8 @@ def wrapped(run: EditRun, output: Any, of: Sequence[Edits] = ()) -> Any:
     return mapped(output, wrap)
 
 
-def _untouched(run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """An operation without a rule on values of one image, if it treats each image of a batch by itself."""
+def once_for_all(run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What has no rule, on values that no edit has reached, if it treats each image of a batch by itself."""
 
     def twice(value: Edits) -> torch.Tensor:
         return value.base.expand(2, *value.base.shape[1:])
@@ -160,7 +162,7 @@ def _untouched(run: EditRun, function: Any, args: tuple[Any, ...], kwargs: dict[
         ones, twos = (value if isinstance(value, tuple | list) else (value,) for value in (once, two))
         fits = len(ones) == len(twos) and all(map(_same_for_both, ones, twos))
         if fits:
-            run.work.once(count(function.overloadpacket, replaced(args, _base), once))
+            run.work.once(count(getattr(function, "overloadpacket", None), replaced(args, _base), once))
         return once if fits else None
 
     output = run.memo.get(("apart", function), replaced(args, _without_edits), replaced(kwargs, _without_edits), apart)
@@ -203,10 +205,7 @@ def _viewed(
         return type(output)(
             whole(run, item, strides=like.stride(), shared=True) for item, like in zip(output, likes, strict=True)
         )
-    view = whole(run, output, strides=likes.stride(), shared=True)
-    if function.overloadpacket is torch.ops.aten.detach and isinstance(parent, Edits):
-        view.box, view.axes = parent.box, parent.axes
-    return view
+    return whole(run, output, strides=likes.stride(), shared=True)
 
 
 def memory_layout(value: Edits) -> torch.Tensor:
@@ -232,11 +231,8 @@ def _writing(
     ]
     for target in targets:
         if isinstance(target, Edits):
-            run.settle(target.memories)
             about_to_change(target)
-            run.settle(target.memories)
-        elif isinstance(target, torch.Tensor):
-            run.settle([target])
+            run.refuse_parted(target.memories)
     value = targets[0]
     if traits.functional is not None and isinstance(value, Edits) and not value.is_whole and not traits.draws:
         output = _without_writing(traits, run, args, kwargs)
@@ -247,9 +243,6 @@ def _writing(
             materialise(target)
     run.mixes_batch |= traits.functional is None or not _elementwise(traits.functional)
     output = function(*replaced(args, Edits.whole), **replaced(kwargs, Edits.whole))
-    for target in targets:
-        if isinstance(target, Edits):
-            target.box = None
     if isinstance(output, torch.Tensor):
         return next((target for target in targets if isinstance(target, Edits) and target.every is output), output)
     return wrapped(run, output)

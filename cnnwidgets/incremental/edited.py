@@ -18,13 +18,12 @@ from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.running.batches_of_one import may_be_the_batch
 from cnnwidgets.running.forward import fitted
 
-from .agreement import outputs_differ
+from .agreement import SelfCheck, outputs_differ
 from .batching import Batching, put_together
 from .edited_model import EditedModel, ordinary
 from .engine import Engine, EngineFailed
 from .patches import Patch, PatchEdits, alike, checked_image, patch_layer
 from .score_reader import ScoreReader
-from .self_check import SelfCheck
 from .values.edits import untouched
 from .work import Work
 
@@ -198,10 +197,11 @@ class Edited:
     def _scores(self, edits: PatchEdits) -> torch.Tensor:
         if self.engine == "full":
             return self._in_full(edits)
+        batch = edits.batch(self._engine.model)
         try:
-            scores, run = self._engine.scores(edits)
+            scores, run = self._engine.scores(batch)
         except EngineFailed as failure:
-            scores = self._engine.in_full(edits)  # if this fails too, it is the model's error
+            scores = self._engine.in_full(batch)  # if this fails too, it is the model's error
             self._fall_back(_cannot_run(failure.__cause__), failure.__cause__)
             return scores
         self._batching.learn(run)
@@ -212,7 +212,7 @@ class Edited:
         apart = self._check.distance(self._engine, edits, scores, run, self.base)
         if apart is None or self._is_rounding(apart):
             return scores
-        return self._engine.in_full(edits)
+        return self._engine.in_full(batch)
 
     def _is_rounding(self, apart: float) -> bool:
         """Whether scores that are ``apart`` from the whole model's are right; if not, the engine is used no more."""
@@ -230,7 +230,7 @@ class Edited:
         return False
 
     def _in_full(self, edits: PatchEdits) -> torch.Tensor:
-        scores = self._engine.in_full(edits)
+        scores = self._engine.in_full(edits.batch(self._engine.model))
         if not self._repeated:
             self._repeated = True
             self._check.is_deterministic(self.base)

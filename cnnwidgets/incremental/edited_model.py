@@ -13,8 +13,8 @@ from cnnwidgets.core.capture import never_compiled
 from cnnwidgets.core.errors import NotSpatial
 from cnnwidgets.core.nested import mapped, version
 from cnnwidgets.core.network import Network
+from cnnwidgets.running.forward import again, in_graph
 from cnnwidgets.running.forward import run as forward
-from cnnwidgets.running.own_gradients import again, in_graph
 from cnnwidgets.tracing.layouts.token_layout import AnyForm
 
 from .layer_call import Functions, calls_of
@@ -120,12 +120,9 @@ class EditedModel:
 
     def on_edits(self, run: EditRun, start: Edits) -> Any:
         """The same for edits."""
-        if self._layer is None:
-            with without_leftover_edits(self._base), never_compiled():
-                return self._base(start)
         if self._form is not None:
             return self.on_maps(run, start.whole())
-        return self._edited(run, lambda _: start)
+        return self._edited(start if self._layer is None else untouched(run, self._image), lambda _: start)
 
     def on_maps(self, run: EditRun, maps: torch.Tensor) -> Any:
         """The same for maps (B, C, H, W) of the layer that may differ everywhere; may write to them."""
@@ -137,11 +134,11 @@ class EditedModel:
             strides = strides_like(old) if isinstance(old, Edits) and old.shape == new.shape else None
             return whole(run, channels_last(new), strides=strides)
 
-        return self._edited(run, by)
+        return self._edited(untouched(run, self._image), by)
 
-    def _edited(self, run: EditRun, by: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    def _edited(self, image: Edits, by: Callable[[torch.Tensor], torch.Tensor]) -> Any:
         with without_leftover_edits(self._base), self._replacing(by), never_compiled():
-            return self._base(untouched(run, self._image))
+            return self._base(image)
 
     def _replacing(self, by: Callable[[torch.Tensor], torch.Tensor]) -> Any:
         def see(index: int, old: torch.Tensor | None) -> torch.Tensor | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol, Self
+from dataclasses import dataclass, replace
+from typing import Any
 
-import numpy as np
 import torch
 
 from cnnwidgets.running.batches_of_one import ONE_BY_ONE, may_be_the_batch
@@ -23,19 +23,26 @@ ReadScores = Callable[[Any, int], torch.Tensor]
 """``(outputs, B) -> (B, ...)``: the scores in what the model returned for B edits."""
 
 
-class EditBatch(Protocol):
-    """B edits of the same value of a model, and how it is run on them."""
+@dataclass(frozen=True, eq=False)
+class EditBatch:
+    """Edits of the same value of a model, and how it is run on them.
 
-    def __len__(self) -> int: ...
+    Attributes:
+        numbers: which edits.
+        by_engine: (run, numbers) -> what the model returns, computed only where the edits change it.
+        in_full: numbers -> what the whole model returns.
+    """
 
-    def some(self, indices: Ints) -> Self:
-        """A batch of the edits with these numbers."""
+    numbers: Ints
+    by_engine: Callable[[EditRun, Ints], Any]
+    in_full: Callable[[Ints], Any]
 
-    def by_engine(self, model: EditedModel, run: EditRun) -> Any:
-        """What the model returns, computed only where the edits change it."""
+    def __len__(self) -> int:
+        return len(self.numbers)
 
-    def in_full(self, model: EditedModel) -> Any:
-        """What the whole model returns."""
+    def some(self, indices: Any) -> EditBatch:
+        """Those with these places among the numbers."""
+        return replace(self, numbers=self.numbers[indices])
 
 
 class EngineFailed(Exception):
@@ -114,7 +121,7 @@ class Engine:
         try:
             return self._whole(edits)
         except Exception as error:
-            first = edits.some(np.arange(1))
+            first = edits.some([0])
             if len(edits) == 1 or not may_be_the_batch(error) or not _succeeds(lambda: self._whole(first)):
                 raise
         self.one_by_one = ONE_BY_ONE
@@ -123,22 +130,22 @@ class Engine:
     def _incremental(self, edits: EditBatch) -> tuple[torch.Tensor, EditRun]:
         run = self.run(len(edits))
         try:
-            return self._read(ordinary(edits.by_engine(self.model, run)), len(edits)).detach(), run
+            return self._read(ordinary(edits.by_engine(run, edits.numbers)), len(edits)).detach(), run
         finally:
             self.memo.end_of_run()
 
     def _whole(self, edits: EditBatch) -> torch.Tensor:
-        return self._read(edits.in_full(self.model), len(edits)).detach()
+        return self._read(edits.in_full(edits.numbers), len(edits)).detach()
 
     def _takes_one(self, edits: EditBatch) -> bool:
         """Whether one edit can be run, and the whole model fails for two together."""
-        first, pair = edits.some(np.arange(1)), edits.some(np.arange(2))
+        first, pair = edits.some([0]), edits.some([0, 1])
         alone = _succeeds(lambda: self._incremental(first)) and _succeeds(lambda: self._whole(first))
         return alone and not _succeeds(lambda: self._whole(pair))
 
 
 def _singly(edits: EditBatch) -> Iterator[EditBatch]:
-    return (edits.some(np.array([index])) for index in range(len(edits)))
+    return (edits.some([index]) for index in range(len(edits)))
 
 
 def _succeeds(call: Callable[[], Any]) -> bool:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,37 +13,12 @@ from cnnwidgets.tracing.layouts.token_layout import AnyForm
 
 from .agreement import difference, tolerance
 from .edited_model import EditedModel
-from .engine import Engine, EngineFailed, ReadScores
+from .engine import EditBatch, Engine, EngineFailed, ReadScores
 from .layer_call import Functions
-from .run import EditRun
-from .values.boxes import Ints
 from .work import Work
 
 Maps = Callable[[Sequence[int]], torch.Tensor]
 """The edits with these numbers, as maps (B, C, H, W) that nobody else holds."""
-
-
-@dataclass(frozen=True)
-class MapEdits:
-    """All maps of a layer replaced by others, once for each of ``numbers``."""
-
-    numbers: Sequence[int]
-    maps: Maps
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def some(self, indices: Ints) -> MapEdits:
-        """Those with these places among the numbers."""
-        return MapEdits([self.numbers[index] for index in indices], self.maps)
-
-    def by_engine(self, model: EditedModel, run: EditRun) -> Any:
-        """What the model returns, without what precedes the layer."""
-        return model.on_maps(run, self.maps(self.numbers))
-
-    def in_full(self, model: EditedModel) -> Any:
-        """What the whole model returns."""
-        return model.on_pictures(self.maps(self.numbers))
 
 
 class LayerEdits:
@@ -108,7 +81,12 @@ class LayerEdits:
         Raises:
             CnnWidgetsError: the model failed.
         """
-        edits = MapEdits(numbers, maps)
+        model = self._engine.model
+        edits = EditBatch(
+            np.array(numbers, np.int64),
+            lambda run, now: model.on_maps(run, maps(now.tolist())),
+            lambda now: model.on_pictures(maps(now.tolist())),
+        )
         with self._engine.entered():
             scores = self._reusing(edits) if self.reused else None
             if scores is not None:
@@ -117,10 +95,10 @@ class LayerEdits:
                 self.reused = False
                 self._engine.give_up()
             starts = range(0, len(edits), self._in_full)
-            parts = [edits.some(np.arange(start, min(start + self._in_full, len(edits)))) for start in starts]
+            parts = [edits.some(slice(start, start + self._in_full)) for start in starts]
             return torch.cat([self._engine.in_full(part) for part in parts])
 
-    def _reusing(self, edits: MapEdits) -> torch.Tensor | None:
+    def _reusing(self, edits: EditBatch) -> torch.Tensor | None:
         """The scores without what precedes the layer; None if that cannot be relied on."""
         try:
             scores, _ = self._engine.scores(edits)
@@ -129,7 +107,7 @@ class LayerEdits:
         if not self._checked:
             # The first by itself: where the images of a batch influence one another, it shows.
             for indices in [0], sorted({len(edits) // 2, len(edits) - 1} - {0}):
-                if indices and not self._agree(scores[indices], self._engine.in_full(edits.some(np.array(indices)))):
+                if indices and not self._agree(scores[indices], self._engine.in_full(edits.some(indices))):
                     return None
             self._checked = True
         return scores

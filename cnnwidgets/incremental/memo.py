@@ -74,9 +74,9 @@ class Memo:
     @property
     def bytes(self) -> int:
         """Of the distinct tensors kept."""
-        values = [Recomputable(value) if isinstance(value, torch.Tensor) else value for value in self._outputs()]
-        memories = [value.memory for value in values if isinstance(value, Recomputable)]
-        return sum({memory.data_ptr(): memory.nbytes() for memory in memories if memory is not None}.values())
+        values = [value.stored if isinstance(value, Recomputable) else value for value in self._outputs()]
+        memories = [value.untyped_storage() for value in values if isinstance(value, torch.Tensor)]
+        return sum({memory.data_ptr(): memory.nbytes() for memory in memories}.values())
 
     def values(self) -> Iterator[Recomputable]:
         """What operations made of the unedited image, whether it is at hand or not."""

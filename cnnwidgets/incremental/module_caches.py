@@ -24,7 +24,8 @@ def without_leftover_edits(model: nn.Module) -> Iterator[None]:
     finally:
         for container, content in before:
             if _holds_edits(container):
-                _restore(container, content)
+                container.clear()
+                (container.extend if isinstance(container, list) else container.update)(content)
 
 
 def _containers(model: nn.Module) -> Iterator[Any]:
@@ -35,16 +36,6 @@ def _containers(model: nn.Module) -> Iterator[Any]:
 
 
 def _holds_edits(value: Any) -> bool:
-    if isinstance(value, Edits):
-        return True
     if isinstance(value, dict):
         return any(map(_holds_edits, value.values()))
-    return isinstance(value, list | tuple | set) and any(map(_holds_edits, value))
-
-
-def _restore(container: Any, content: Any) -> None:
-    container.clear()
-    if isinstance(container, list):
-        container.extend(content)
-    else:
-        container.update(content)
+    return isinstance(value, Edits) or (isinstance(value, list | tuple | set) and any(map(_holds_edits, value)))

@@ -14,6 +14,7 @@ from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.plain import plain_tensor
 
 from .edited_model import EditedModel
+from .engine import EditBatch
 from .run import EditRun
 from .values.boxes import EditBox, Ints, cropped, union
 from .values.edits import Edits, windowed
@@ -169,13 +170,13 @@ class PatchEdits:
         """The edits with these numbers."""
         return PatchEdits([layer.some(indices) for layer in self.layers])
 
-    def by_engine(self, model: EditedModel, run: EditRun) -> Any:
-        """What the model returns, computed only where the patches change it."""
-        return model.on_edits(run, self.windows(run, model.start))
-
-    def in_full(self, model: EditedModel) -> Any:
-        """What the whole model returns."""
-        return model.on_pictures(self.images(model.start))
+    def batch(self, model: EditedModel) -> EditBatch:
+        """The edits, and how ``model`` is run on them."""
+        return EditBatch(
+            np.arange(len(self)),
+            lambda run, now: model.on_edits(run, self.some(now).windows(run, model.start)),
+            lambda now: model.on_pictures(self.some(now).images(model.start)),
+        )
 
     def images(self, base: torch.Tensor) -> torch.Tensor:
         """(B, C, H, W), the edited images."""

@@ -6,10 +6,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -18,17 +18,15 @@ from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.nested import layer_tensor, with_replaced
 from cnnwidgets.core.network import Network
 from cnnwidgets.outputs.choice import OutputChoice
-from cnnwidgets.running.forward import fitted
+from cnnwidgets.running.forward import again, fitted
 from cnnwidgets.running.forward import run as forward
-from cnnwidgets.running.own_gradients import again
 from cnnwidgets.tracing.layouts.layouts import Layout, Layouts
 
 from .agreement import difference, limit
 from .edited_model import EditedModel
-from .engine import Engine
+from .engine import EditBatch, Engine
 from .run import EditRun
 from .score_reader import ScoreReader
-from .values.boxes import Ints
 from .values.edits import Edits, untouched, whole
 from .values.sharing import strides_like
 from .values.windows import channels_last
@@ -184,46 +182,17 @@ class ZeroedScores:
                     self._stop_reusing()
             scores = self._by_engine(off, counts) if layers in self._answers else None
             if scores is None:
-                scores = again(lambda: self._in_full(off, counts))
+                outputs = self._reader.settled(lambda: again(lambda: self._in_full(off, counts)))
+                scores = self._reader.table(outputs, 1)
                 self._answers[layers] = {layer: list(maps) for layer, maps in off.items()}, scores
             return scores
 
-    def _in_full(self, off: Off, counts: Mapping[str, int]) -> torch.Tensor:
-        edit = ZeroEdit(off, counts, self._layouts, self._image)
-        return self._reader.table(self._reader.settled(lambda: edit.in_full(self._engine.model)), 1)
+    def _in_full(self, off: Off, counts: Mapping[str, int]) -> Any:
+        """What the whole model returns."""
+        with zeroed(self._engine.model.module, off, layouts=self._layouts, counts=counts):
+            return forward(self._engine.model.module, self._image.clone())
 
-    def _by_engine(self, off: Off, counts: Mapping[str, int]) -> torch.Tensor | None:
-        """The scores without what precedes the layers; None if the engine cannot run the model."""
-        if not self.reuses:
-            return None
-        try:
-            return self._engine.scores(ZeroEdit(off, counts, self._layouts, self._image))[0]
-        except Exception:  # if the whole model fails too, that says why
-            self._stop_reusing()
-            return None
-
-    def _stop_reusing(self) -> None:
-        self.reuses = False
-        self._engine.memo.clear()
-
-
-@dataclass(frozen=True)
-class ZeroEdit:
-    """One image, whose maps ``off`` are zero."""
-
-    off: Off
-    counts: Mapping[str, int]
-    layouts: Layouts
-    image: torch.Tensor
-
-    def __len__(self) -> int:
-        return 1
-
-    def some(self, _: Ints) -> ZeroEdit:
-        """The only edit."""
-        return self
-
-    def by_engine(self, model: EditedModel, run: EditRun) -> Any:
+    def _without(self, run: EditRun, off: Off, counts: Mapping[str, int]) -> Any:
         """What the model returns, without what precedes the layers."""
 
         def through(output: torch.Tensor, change: Change) -> torch.Tensor:
@@ -231,13 +200,26 @@ class ZeroEdit:
                 return change(output)
             return whole(run, channels_last(change(output.whole())), strides=strides_like(output))
 
-        with zeroed(model.module, self.off, layouts=self.layouts, counts=self.counts, through=through):
-            return model.on_edits(run, untouched(run, self.image))
+        model = self._engine.model
+        with zeroed(model.module, off, layouts=self._layouts, counts=counts, through=through):
+            return model.on_edits(run, untouched(run, self._image))
 
-    def in_full(self, model: EditedModel) -> Any:
-        """What the whole model returns."""
-        with zeroed(model.module, self.off, layouts=self.layouts, counts=self.counts):
-            return forward(model.module, self.image.clone())
+    def _by_engine(self, off: Off, counts: Mapping[str, int]) -> torch.Tensor | None:
+        """The scores without what precedes the layers; None if the engine cannot run the model."""
+        if not self.reuses:
+            return None
+        try:
+            edit = EditBatch(
+                np.arange(1), lambda run, _: self._without(run, off, counts), lambda _: self._in_full(off, counts)
+            )
+            return self._engine.scores(edit)[0]
+        except Exception:  # if the whole model fails too, that says why
+            self._stop_reusing()
+            return None
+
+    def _stop_reusing(self) -> None:
+        self.reuses = False
+        self._engine.memo.clear()
 
 
 def _agree(scores: torch.Tensor, in_full: torch.Tensor) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -10,6 +11,8 @@ import torch
 
 from cnnwidgets.core.errors import TargetError
 from cnnwidgets.core.nested import members
+
+from .origins import Origins
 
 OutputChoice: TypeAlias = int | str | Callable[[Any], Any] | None
 """Which output holds the scores: an index, a name (dotted where outputs are nested), or ``raw -> tensor``, given what
@@ -32,6 +35,7 @@ _DENYING = """
     token tokens clstoken scale temperature
 """
 _SAY_NO = frozenset(_DENYING.split())
+_ASIDE = frozenset({"aux", "auxiliary"})  # heads that only help in training
 
 
 class Leaf(NamedTuple):
@@ -74,12 +78,7 @@ class Pick(NamedTuple):
 
 def leaves(raw: Any) -> list[Leaf]:
     """Every tensor in what a model returned: in tuples, mappings, data classes and other objects, nested or not."""
-    gathered: list[Leaf] = []
-    for leaf in _walk(raw, (), set()):
-        gathered.append(leaf)
-        if len(gathered) == _MOST:
-            break
-    return gathered
+    return list(itertools.islice(_walk(raw, (), set()), _MOST))
 
 
 def _walk(value: Any, path: tuple[Any, ...], around: set[int]) -> Iterator[Leaf]:
@@ -99,8 +98,7 @@ def at(raw: Any, path: Sequence[Any]) -> Any:
         KeyError: there is nothing.
     """
     for name in path:
-        inner = dict(members(raw))
-        raw = inner[name]
+        raw = dict(members(raw))[name]
     return raw
 
 
@@ -120,16 +118,13 @@ def asked_for(raw: Any, output: int | str) -> Any:
         named = {name: value for name, value in inside if isinstance(name, str)}
         if output in named:
             return named[output]
-        every = leaves(raw)
-        exact = [leaf for leaf in every if ".".join(map(str, leaf.path)) == output]
-        last = [leaf for leaf in every if leaf.path and str(leaf.path[-1]) == output]
-        for some in (exact, last):
-            if len(some) == 1:
-                return some[0].tensor
-        for depth in range(2, _DEPTH):  # a container inside
-            for leaf in every:
-                if ".".join(map(str, leaf.path[:depth])) == output:
-                    return at(raw, leaf.path[:depth])
+        paths = [leaf.path for leaf in leaves(raw)]
+        # Tensors, and containers inside; else what alone has this name in whatever it is.
+        every = [path[:depth] for path in paths for depth in range(1, len(path) + 1)]
+        exact = [path for path in every if ".".join(map(str, path)) == output]
+        last = [path for path in paths if path and str(path[-1]) == output]
+        if exact or len(last) == 1:
+            return at(raw, [*exact, *last][0])
     raise TargetError(f"output is {output!r}, and the model returned {listed(raw)}. Pass one of these, or a function.")
 
 
@@ -142,21 +137,14 @@ def listed(raw: Any) -> str:
     return ", ".join(leaf.text for leaf in every[:8]) + more if every else f"no tensor, but a {type(raw).__name__}"
 
 
-def picked(
-    every: Sequence[Leaf],
-    *,
-    batch: int | None,
-    classes: int | None,
-    maker: Callable[[torch.Tensor], str | None],
-    uses: Callable[[torch.Tensor, torch.Tensor], bool],
-) -> Pick | None:
+def picked(every: Sequence[Leaf], origins: Origins, *, batch: int | None, classes: int | None) -> Pick | None:
     """The tensor that holds the scores, by its name, its shape and what made it; None if there is none.
 
     Args:
         every: all tensors that the model returned.
+        origins: what made them, as far as it was seen.
         batch: how many images went in, if that is known.
         classes: how many classes have names, if that is known.
-        maker, uses: see :class:`~cnnwidgets.outputs.origins.Origins`.
     """
     if len(every) < 2:
         return Pick(every[0]) if every else None
@@ -167,7 +155,7 @@ def picked(
     if not rest:
         surest = min(_rank(leaf.path) for leaf in able)
         able = [leaf for leaf in able if _rank(leaf.path) == surest]
-        first = _last(able, uses)[0]
+        first = _last(able, origins)[0]
         return Pick(first, tuple(leaf for leaf in able if leaf is not first))
     fitting = [leaf for leaf in rest if classes is not None and leaf.tensor.shape[-1:] == (classes,)]
     if len(fitting) == 1:
@@ -179,18 +167,20 @@ def picked(
         if not _is_wide(best):  # one number an image may be how sure the others are
             named = [*named, *(leaf for leaf in rest if _is_wide(leaf) and _rank(leaf.path) == _SILENT)]
         return Pick(best, tuple(leaf for leaf in named if leaf is not best))
-    heads = _last(rest, uses)
-    heads = [leaf for leaf in heads if maker(leaf.tensor) in _HEADS] or heads
+    heads = _last(rest, origins)
+    heads = [leaf for leaf in heads if origins.of(leaf.tensor) in _HEADS] or heads
     heads = [leaf for leaf in heads if _is_wide(leaf)] or heads
     pictures = [
-        leaf for leaf in able if leaf not in tables and leaf.tensor.ndim > 2 and uses(leaf.tensor, heads[0].tensor)
+        leaf
+        for leaf in able
+        if leaf not in tables and leaf.tensor.ndim > 2 and origins.uses(leaf.tensor, heads[0].tensor)
     ]
     return Pick(heads[0], (*(leaf for leaf in rest if leaf is not heads[0]), *pictures))  # made of a latent vector
 
 
-def _last(some: Sequence[Leaf], uses: Callable[[torch.Tensor, torch.Tensor], bool]) -> list[Leaf]:
+def _last(some: Sequence[Leaf], origins: Origins) -> list[Leaf]:
     """Those of which no layers made another: the scores, and not the features that they are scores of."""
-    return [leaf for leaf in some if not any(uses(other.tensor, leaf.tensor) for other in some)] or list(some)
+    return [leaf for leaf in some if not any(origins.uses(other.tensor, leaf.tensor) for other in some)] or list(some)
 
 
 def _is_wide(leaf: Leaf) -> bool:
@@ -227,10 +217,6 @@ def _rank(path: tuple[Any, ...]) -> int:
     else:
         spoken = [_SAY_IT.index(name) for name in names if name in _SAY_IT]
         rank = len(_SAY_IT) + 1 + spoken[0] if spoken else _SILENT
-    says_no = any(part.rstrip("0123456789") in _SAY_NO for some in words for part in some)
-    return rank + _NOT if says_no and names[-1] not in _SAY_IT else rank + _NOT if _is_aside(words) else rank
-
-
-def _is_aside(words: list[set[str]]) -> bool:
-    """Heads that only help in training."""
-    return any(part.rstrip("0123456789") in ("aux", "auxiliary") for some in words for part in some)
+    parts = {part.rstrip("0123456789") for some in words for part in some}
+    says_no = parts & (_ASIDE if names[-1] in _SAY_IT else _SAY_NO)
+    return rank + _NOT if says_no else rank

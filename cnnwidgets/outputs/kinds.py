@@ -68,8 +68,7 @@ def checked_kind(kind: Any, classes: int | None = None) -> Kind:
             f'outputs="logit" is for a model with one output an image; this one has {classes}. Pass '
             'outputs="independent_logits" if each goes through a sigmoid of its own, "logits" if a softmax follows.'
         )
-    single: Kind = kind
-    return single
+    return kind  # type: ignore[no-any-return]
 
 
 def has_probabilities(kind: Kind) -> bool:

@@ -31,8 +31,6 @@ def made_by(name: str, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made
         return _together([of(argument) for argument in first]) if plain in ("cat", "stack", "_unsafe_index") else None
     if plain in _WITHIN and _shares_only(args, of):
         return _together([of(argument) for argument in tensors(args)])
-    if plain == "pow":
-        return _pow(args, of)
     if not isinstance(first, torch.Tensor):
         return _div(CONSTANT, args, of) if plain == "div" else None
     rule = _RULES.get(plain)
@@ -44,8 +42,7 @@ def made_by(name: str, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made
 _MAKES: dict[str, str] = {
     "_softmax": "softmax", "_safe_softmax": "softmax", "_log_softmax": "log_softmax", "sigmoid": "sigmoid",
     "hardsigmoid": "sigmoid", "log_sigmoid": "log_sigmoid", "log_sigmoid_forward": "log_sigmoid", "tanh": "tanh",
-    "special_ndtr": "sigmoid", "erf": "tanh", "special_erf": "tanh", "logit": "linear", "special_logit": "linear",
-    "softplus": "softplus",
+    "logit": "linear", "special_logit": "linear", "softplus": "softplus",
 }  # fmt: skip
 _AFFINE = """
     convolution _convolution conv2d mkldnn_convolution cudnn_convolution native_batch_norm cudnn_batch_norm
@@ -94,29 +91,9 @@ def _shares_only(args: tuple[Any, ...], of: Callable[[Any], Made]) -> bool:
     return kinds <= {*SHARES, CONSTANT} and not kinds.isdisjoint(SHARES)
 
 
-def _pow(args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made:
-    base, exponent = args[:2]
-    if isinstance(exponent, torch.Tensor):  # of a number, e or another
-        return "exp" if of(base) == CONSTANT and of(exponent) != CONSTANT else None
-    kind, number = of(base), _number(exponent)
-    if kind == "one_plus_exp":
-        return "sigmoid" if number == -1 else None
-    return kind if kind in SHARES and number is not None and number > 0 else None
-
-
-def _clamp(first: Made, args: tuple[Any, ...], _: Callable[[Any], Made]) -> Made:
-    """Sigmoids made of straight lines: cut at 0 and 1, or at 0 and 6, or at -1 and 1, to be scaled afterwards."""
-    low, high = (_number(bound) for bound in (*args[1:3], None, None)[:2])
-    low = 0 if first == "relu" and low is None else low
-    if first in SHARES or high is None:
-        return "relu" if low == 0 and high is None and first not in SHARES else first
-    return _CUT.get((low, high), first)
-
-
-def _bound(first: Made, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made:
-    """The same with tensors for bounds, one at a time: 0 first."""
-    number = _number(args[1]) if of(args[1]) == CONSTANT else None
-    return "sigmoid" if first == "relu" and number == 1 else None
+def _bounded(first: Made, *_: Any) -> Made:
+    """Of straight lines it may have made a hard sigmoid."""
+    return None if first == "linear" else first
 
 
 def _product(_: Made, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made:
@@ -136,12 +113,6 @@ def _mul(first: Made, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made:
         return None
     kind = first if other == CONSTANT else other
     number = _number(args[1])
-    if kind == "one_plus_tanh":
-        return "sigmoid" if number == 0.5 else None
-    if kind == "tanh":
-        return "half_tanh" if number == 0.5 else None
-    if kind == "relu6":
-        return "sigmoid" if number is not None and abs(6 * number - 1) < _CLOSE else None
     if kind == "log_softmax" and number == -1:
         return "negative_log_softmax"
     if kind == "negative_log_softmax" and number == -1:
@@ -157,9 +128,6 @@ def _div(first: Made, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made:
         return {"exp_sum": "softmax", "one_plus_exp": "sigmoid"}.get(other or "")
     if first == CONSTANT and other == "one_plus_exp":
         return "sigmoid"
-    if first in _DIVIDED:
-        number, origin = _DIVIDED[first]
-        return origin if _number(args[1]) == number else None
     if first in SHARES and other in (CONSTANT, *SHARES):
         return first if other == CONSTANT else "softmax"  # over their sum
     if first == "log_softmax" and _number(args[1]) == -1:
@@ -170,9 +138,8 @@ def _div(first: Made, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made:
 def _add(first: Made, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made:
     other, kinds = of(args[1]), {first, of(args[1])}
     kind = first if other == CONSTANT else other
-    if CONSTANT in kinds and kind in _ADDED:
-        number, origin = _ADDED[kind]
-        return origin if number in (_number(args[0]), _number(args[1])) else None
+    if CONSTANT in kinds and kind == "exp":
+        return "one_plus_exp" if 1 in (_number(args[0]), _number(args[1])) else None
     if kinds <= {"linear", CONSTANT}:
         return kind
     if kinds <= {"softmax", CONSTANT}:
@@ -194,39 +161,21 @@ def _sub(first: Made, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made:
     return _rsub(first, args, of) if first == CONSTANT else first if other == CONSTANT and first in SHARES else None
 
 
-_CLOSE = 1e-6
 _FEW = 4096
-_CUT: dict[tuple[float | None, float], str] = {(0, 1): "sigmoid", (0, 6): "relu6", (-1, 1): "tanh"}
-_DIVIDED = {"one_plus_tanh": (2, "sigmoid"), "tanh": (2, "half_tanh"), "relu6": (6, "sigmoid")}
-_ADDED = {
-    "exp": (1, "one_plus_exp"),
-    "tanh": (1, "one_plus_tanh"),
-    "half_tanh": (0.5, "sigmoid"),
-    "minus_sigmoid": (1, "sigmoid"),
-}
-_EXP = {"log_softmax": "softmax", "log_sigmoid": "sigmoid", "minus_exp": "sigmoid"}
+_EXP = {"log_softmax": "softmax", "log_sigmoid": "sigmoid"}
 _LOG = {"softmax": "log_softmax", "sigmoid": "log_sigmoid", "one_plus_exp": "softplus"}
 _NEG = {
     "log_softmax": "negative_log_softmax", "negative_log_softmax": "log_softmax", "linear": "linear",
-    "softplus": "log_sigmoid", "exp": "minus_exp", "sigmoid": "minus_sigmoid", "minus_sigmoid": "sigmoid",
+    "softplus": "log_sigmoid",
 }  # fmt: skip
-_LOG1P = {"exp": "softplus", "minus_sigmoid": "log_sigmoid"}
-_EXPM1 = {"log_sigmoid": "minus_sigmoid", "minus_exp": "minus_sigmoid"}
 _SUM = {"exp": "exp_sum", "softmax": "softmax", "sigmoid": "sigmoid", "linear": "linear", "log_sigmoid": "log_sigmoid"}
 _MEAN = {name: name for name in ("softmax", "sigmoid", "linear", "log_sigmoid", CONSTANT)}
 _RULES: dict[str, Rule] = {
     "exp": lambda first, *_: _EXP.get(first or "", "exp"),
     "log": lambda first, *_: _LOG.get(first or ""),
     "neg": lambda first, *_: _NEG.get(first or ""),
-    "log1p": lambda first, *_: _LOG1P.get(first or ""),
-    "expm1": lambda first, *_: _EXPM1.get(first or ""),
-    "relu": lambda *_: "relu",
-    "clamp": _clamp,
-    "hardtanh": lambda first, args, _: _clamp(first, (args[0], *(*args[1:], *(-1, 1)[len(args) - 1 :])), _),
-    "clamp_min": lambda first, args, _: _clamp(first, (args[0], args[1], None), _),
-    "clamp_max": lambda first, args, _: _clamp(first, (args[0], None, args[1]), _),
-    "maximum": lambda _, args, of: "relu" if of(args[1]) == CONSTANT and _number(args[1]) == 0 else None,
-    "minimum": _bound,
+    "log1p": lambda first, *_: "softplus" if first == "exp" else None,
+    **dict.fromkeys(("clamp", "clamp_min", "clamp_max", "hardtanh"), _bounded),
     "sum": lambda first, *_: _SUM.get(first or ""),
     **dict.fromkeys(("mean", "_adaptive_avg_pool2d", "avg_pool2d"), lambda first, *_: _MEAN.get(first or "")),
     "reciprocal": lambda first, *_: "sigmoid" if first == "one_plus_exp" else None,

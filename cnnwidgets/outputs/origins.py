@@ -6,6 +6,7 @@ script all come down to the same few operations. A tensor is known by its memory
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -140,17 +141,17 @@ def graph_tail(raw: Any) -> tuple[str, ...]:
 
 
 def _with_numbers(node: Any) -> str:
-    name = str(node.name())
-    if name not in _numbers_of:
-        attributes = set(dir(node))
-        # Tensors have a twin "_raw_saved_...", and reading one may run code of whoever packed it away.
-        names = (key for key in sorted(attributes) if key.startswith("_saved_") and f"_raw{key}" not in attributes)
-        _numbers_of[name] = tuple(key for key in names if "size" not in key and "shape" not in key)
-    return f"{name}{[getattr(node, key, None) for key in _numbers_of[name]] or ''}"
+    kind: Any = type(node)
+    return f"{node.name()}{[getattr(node, key, None) for key in _numbers_of(kind)] or ''}"
 
 
-_numbers_of: dict[str, tuple[str, ...]] = {}
-"""Operation -> the attributes of its node that hold numbers, but for sizes, which are those of one batch."""
+@functools.cache
+def _numbers_of(kind: type) -> tuple[str, ...]:
+    """The attributes of a node that hold numbers, but for sizes, which are those of one batch."""
+    attributes = set(dir(kind))
+    # Tensors have a twin "_raw_saved_...", and reading one may run code of whoever packed it away.
+    names = (key for key in sorted(attributes) if key.startswith("_saved_") and f"_raw{key}" not in attributes)
+    return tuple(key for key in names if "size" not in key and "shape" not in key)
 
 
 def _memory_key(tensor: torch.Tensor) -> int:

@@ -87,8 +87,7 @@ class Readout:
     def inner(self) -> Readout:
         """One for a part of the same call: what is decided holds for both, the first scores are its own."""
         part = self.alike(self.base)
-        part.kind, part.notes, part.explained = self.kind, self.notes, self.explained
-        part.choice = self.choice
+        part.kind, part.notes, part.explained, part.choice = self.kind, self.notes, self.explained, self.choice
         part.path, part.around = self.path, self
         return part
 
@@ -156,14 +155,8 @@ class Readout:
                 remembered = None
             if isinstance(remembered, torch.Tensor):
                 return remembered
-        origins = self._knows(raw)
-        pick = picked(
-            leaves(inside),
-            batch=batch,
-            classes=self.classes,
-            maker=origins.of if origins else _unknown_maker,
-            uses=origins.uses if origins else _never,
-        )
+        origins = self._knows(raw) or Origins()
+        pick = picked(leaves(inside), origins, batch=batch, classes=self.classes)
         if pick is None:
             raise TargetError(
                 f"The model returned {_described(raw)}; expected a tensor of scores, or a tuple, a dict or an object "
@@ -290,11 +283,3 @@ def _described(raw: Any) -> str:
     if isinstance(raw, list | tuple):
         return f"a {type(raw).__name__} of {[type(item).__name__ for item in raw[:6]]}"
     return f"a {type(raw).__name__}"
-
-
-def _unknown_maker(_: torch.Tensor) -> None:
-    return None
-
-
-def _never(_: torch.Tensor, __: torch.Tensor) -> bool:
-    return False

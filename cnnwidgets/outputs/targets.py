@@ -10,10 +10,10 @@ import torch
 
 from cnnwidgets.core.errors import CnnWidgetsError, TargetError, is_out_of_memory
 
-from .kinds import probabilities
+from .kinds import Kind, probabilities
 from .scores import SATURATED, class_scores, explains, images_in, kind_of, remember, shown
 
-__all__ = ["SATURATED", "Chosen", "Target", "class_scores", "kind_of", "probabilities", "resolve"]
+__all__ = ["SATURATED", "Chosen", "Scorer", "Target", "class_scores", "kind_of", "probabilities", "resolve"]
 
 Target: TypeAlias = int | Sequence[int] | torch.Tensor | Callable[[Any], torch.Tensor] | None
 """None: the class with the highest score, per image. An int: that class. A sequence of ints: one class an image.
@@ -91,12 +91,8 @@ def _as_int(value: Any) -> int | None:
     """``value`` as a class index, or None if it is not one: True is no class, nor is 3.0."""
     if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
         raise TargetError(f"target is the boolean {value}; pass a class index (an int).")
-    if isinstance(value, torch.Tensor):
-        if value.dtype == torch.bool:
-            raise TargetError("target holds booleans; pass class indices (ints).")
-        if value.ndim > 0 or value.is_floating_point():
-            return None
-        return int(value.item())
+    if isinstance(value, torch.Tensor) and value.dtype == torch.bool:
+        raise TargetError("target holds booleans; pass class indices (ints).")
     if getattr(value, "ndim", 0) > 0:
         return None
     try:
@@ -130,3 +126,37 @@ def _scores_by_function(target: Callable[[Any], torch.Tensor], outputs: Any, bat
             f"an image. It was given what the model returned: {shown(outputs)}."
         )
     return scores
+
+
+class Scorer:
+    """Scores edits by the class, and as the kind of numbers, that were decided on the images as they are.
+
+    Args:
+        outputs: what the model returned for the images as they are.
+        target: the class of each of these images, or a callable.
+        score: ``"logit"`` or ``"probability"``.
+        batch: how many images these are.
+
+    Attributes:
+        kind: what the model's numbers are; None where the target is a callable.
+    """
+
+    def __init__(self, outputs: Any, target: Chosen, score: str, batch: int) -> None:
+        self._target, self._as_probability = target, score == "probability"
+        self.kind: Kind | None = None
+        self._classes = 0
+        if not callable(target):
+            self._classes = class_scores(outputs, batch=batch).shape[1]
+            self.kind = kind_of(outputs, batch=batch)
+
+    def __call__(self, outputs: Any, image: int, batch: int) -> torch.Tensor:
+        """(batch,) scores, at least float32, of what the model returned for ``batch`` edits of image ``image``."""
+        if callable(self._target):
+            scores = resolve(self._target, outputs, batch=batch)[0]
+        else:
+            table = class_scores(outputs, batch=batch)
+            if table.shape[1] != self._classes:  # a row of scores for all images together may look like one an image
+                raise TargetError(f"The model returned scores {tuple(table.shape)} for {batch} images.")
+            table = probabilities(table, self.kind) if self._as_probability else table
+            scores = table[:, self._target[image]]
+        return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores

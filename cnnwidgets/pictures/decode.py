@@ -40,9 +40,10 @@ def rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
         if _closed(image):
             raise InputError("The image has been closed. Open it again, or pass its path.") from error
         raise InputError(f"The image is damaged or cut short: {error}.") from error
-    notes.extend(_few_levels(image))
+    _note_few_levels(image, notes)
     if upright.mode == "I" or upright.mode == "F" or upright.mode.startswith("I;16"):
-        return _deep(upright, notes), tuple(notes)
+        levels = of_deep(np.asarray(upright).astype(np.float64), upright.mode, notes)
+        return Image.fromarray(levels).convert("RGB"), tuple(notes)
     try:
         if upright.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in upright.info:
             layer = upright.convert("RGBA")
@@ -75,23 +76,14 @@ def _closed(image: Image.Image) -> bool:
     return False
 
 
-def _few_levels(image: Image.Image) -> tuple[str, ...]:
+def _note_few_levels(image: Image.Image, notes: list[str]) -> None:
     """Of 16 bits a channel in colour Pillow keeps the upper 8; a camera's 12 leave 16 levels of those."""
-    if not image.info.get(UPPER_BITS):
-        return ()
-    highest = int(np.asarray(image.convert("RGB")).max())
-    if highest >= 128:
-        return ()
-    note = (
-        f"The file has 16 bits a channel, of which Pillow reads the upper 8: the values reach only {highest} of 255. "
-        "If it uses fewer bits, read it otherwise and pass an array of floats in [0, 1]."
-    )
-    return (note,)
-
-
-def _deep(image: Image.Image, notes: list[str]) -> Image.Image:
-    levels = of_deep(np.asarray(image).astype(np.float64), image.mode, notes)
-    return Image.fromarray(levels).convert("RGB")
+    highest = int(np.asarray(image.convert("RGB")).max()) if image.info.get(UPPER_BITS) else 255
+    if highest < 128:
+        notes.append(
+            f"The file has 16 bits a channel, of which Pillow reads the upper 8: the values reach only {highest} of "
+            "255. If it uses fewer bits, read it otherwise and pass an array of floats in [0, 1]."
+        )
 
 
 def from_array(array: npt.NDArray[Any]) -> tuple[Image.Image, tuple[str, ...]]:
@@ -111,7 +103,8 @@ def from_array(array: npt.NDArray[Any]) -> tuple[Image.Image, tuple[str, ...]]:
             f"The array is empty ({shape}); expected an image of at least {LEAST_SIDE}x{LEAST_SIDE} pixels."
         )
     check_size(array.shape[1], array.shape[0])
-    levels, notes = of_array(array)
+    notes: list[str] = []
+    levels = of_array(array, notes)
     if levels.ndim == 3 and levels.shape[2] == 1:
         levels = levels[:, :, 0]
     image, more = rgb(Image.fromarray(np.ascontiguousarray(levels)))
@@ -131,23 +124,22 @@ def full_scale(highest: float) -> int:
     return next((white for white in _WHITES if highest <= white), _WHITES[-1])
 
 
-def of_uint16(values: npt.NDArray[Any]) -> tuple[Levels, tuple[str, ...]]:
-    """Levels of 16-bit values, white at the full scale of the bits that they use, and a note where those are fewer."""
+def of_uint16(values: npt.NDArray[Any], notes: list[str]) -> Levels:
+    """Levels of 16-bit values, white at the full scale of the bits that they use; a note where those are fewer."""
     highest = int(values.max())
     white = full_scale(highest)
-    levels: Levels = np.rint(values * (255.0 / white)).astype(np.uint8)
     if white == 65535 or highest == 0:
-        return np.rint(values / 257.0).astype(np.uint8), ()
+        return np.rint(values / 257.0).astype(np.uint8)
     bits = white.bit_length()
-    note = (
+    notes.append(
         f"The picture's values reach {highest:,} of 65,535: they are read as {bits} bit{'s' if bits > 1 else ''} "
         f"(white is {white:,}), here and for the network; pass an array of floats in [0, 1] to have it otherwise."
     )
-    return levels, (note,)
+    return np.rint(values * (255.0 / white)).astype(np.uint8)
 
 
-def of_array(array: npt.NDArray[Any]) -> tuple[Levels, tuple[str, ...]]:
-    """Levels of an array of uint8, uint16, bool, or float in [0, 1].
+def of_array(array: npt.NDArray[Any], notes: list[str]) -> Levels:
+    """Levels of an array of uint8, uint16, bool, or float in [0, 1]; adds to ``notes``.
 
     Raises:
         InputError: of any other type, or floats out of range.
@@ -157,32 +149,29 @@ def of_array(array: npt.NDArray[Any]) -> tuple[Levels, tuple[str, ...]]:
             f"The array has {int(array.mask.sum()):,} masked values; a picture has none. Pass array.filled(0), say."
         )
     if array.dtype == np.uint8:
-        return array, ()
+        return array
     if array.dtype == np.bool_:
-        return array.astype(np.uint8) * np.uint8(255), ()
+        return array.astype(np.uint8) * np.uint8(255)
     if array.dtype == np.uint16:
-        return of_uint16(array)
+        return of_uint16(array, notes)
     if not np.issubdtype(array.dtype, np.floating):
         raise InputError(_another_type(array))
-    values, notes = _without_nan(array)
+    values = _without_nan(array, notes)
     low, high = float(values.min()), float(values.max())
     if low < 0 or high > 1:
         raise InputError(
             f"The array is {array.dtype} with values {low:g} to {high:g}; a float image is expected in [0, 1]. "
             "Divide by 255 if it is 0 to 255; if it is already normalised for the network, pass a (1, C, H, W) tensor."
         )
-    return np.rint(values * 255).astype(np.uint8), notes
+    return np.rint(values * 255).astype(np.uint8)
 
 
 def of_deep(values: npt.NDArray[np.float64], mode: str, notes: list[str]) -> Levels:
     """Levels of a Pillow image of mode I, F or I;16 (grey, more than 8 bits); adds to ``notes``."""
-    values, nan_notes = _without_nan(values)
-    notes.extend(nan_notes)
+    values = _without_nan(values, notes)
     low, high = float(values.min()), float(values.max())
     if mode.startswith("I;16"):
-        levels, more = of_uint16(values)
-        notes.extend(more)
-        return levels
+        return of_uint16(values, notes)
     if mode == "F" and low >= 0 and high <= 1:
         scale = 1.0
     elif low >= 0 and high <= 65535:
@@ -194,12 +183,11 @@ def of_deep(values: npt.NDArray[np.float64], mode: str, notes: list[str]) -> Lev
     return np.rint(values / scale * 255).astype(np.uint8)
 
 
-def _without_nan(values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float64], tuple[str, ...]]:
+def _without_nan(values: npt.NDArray[Any], notes: list[str]) -> npt.NDArray[np.float64]:
     finite = np.isfinite(values)
-    numbers = np.where(finite, values, 0.0).astype(np.float64)
-    bad = values.size - int(finite.sum())
-    note = f"{bad:,} of {values.size:,} values are NaN or infinite; they were read as 0 (black)."
-    return numbers, (note,) if bad else ()
+    if bad := values.size - int(finite.sum()):
+        notes.append(f"{bad:,} of {values.size:,} values are NaN or infinite; they were read as 0 (black).")
+    return np.where(finite, values, 0.0).astype(np.float64)
 
 
 def _another_type(array: npt.NDArray[Any]) -> str:

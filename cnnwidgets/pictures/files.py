@@ -153,7 +153,8 @@ def _opened(stream: BinaryIO, label: str) -> Image.Image:
     stream.seek(0)
     try:
         with _pillow_errors(label):
-            image = Image.open(stream, formats=_formats())
+            Image.init()
+            image = Image.open(stream, formats=[name for name in _RASTER if name in Image.OPEN])
             check_size(*image.size)
     except UnidentifiedImageError as error:
         raise InputError(_unidentified(label, head)) from error
@@ -174,11 +175,6 @@ def _pillow_errors(label: str) -> Iterator[None]:
         raise InputError(f"The image {label} does not fit into memory. Crop or shrink it first.") from error
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
         raise InputError(f"The image {label} is damaged or cut short: {error}. Save or download it again.") from error
-
-
-def _formats() -> list[str]:
-    Image.init()
-    return [name for name in _RASTER if name in Image.OPEN]
 
 
 def _unidentified(label: str, head: bytes) -> str:

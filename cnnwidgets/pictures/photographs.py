@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.plain import is_tensor, plain_tensor
@@ -59,18 +58,14 @@ def _picture_under_map(image: Any, shape: tuple[int, int]) -> Photograph:
         return _stretched(plain_tensor(image, "The image"))
     pixels = getattr(image, "pixels", None)
     if pixels is None:
-        pixels = np.asarray(_picture(image))
+        picture = decoded(image)
+        if picture is None:
+            raise InputError(f"Got a {type(image).__name__} to draw under the map; expected {_TAKES}.")
+        pixels = np.asarray(picture[0])
     elif is_tensor(getattr(image, "tensor", None)):
         return np.asarray(pixels)  # a Picture is what the network sees
     _check_proportions(pixels.shape[:2], shape)
     return np.asarray(pixels)
-
-
-def _picture(image: Any) -> Image.Image:
-    picture = decoded(image)
-    if picture is None:
-        raise InputError(f"Got a {type(image).__name__} to draw under the map; expected {_TAKES}.")
-    return picture[0]
 
 
 def _check_proportions(picture: tuple[int, ...], cells: tuple[int, int]) -> None:

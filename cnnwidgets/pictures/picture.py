@@ -16,8 +16,7 @@ from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.plain import conversion, plain_tensor
-from cnnwidgets.running.forward import fitted, run
-from cnnwidgets.running.own_gradients import again
+from cnnwidgets.running.forward import again, fitted, run
 from cnnwidgets.state.preserved import preserved
 
 from .decode import decoded
@@ -66,7 +65,7 @@ def load_picture(image: ImageLike, model: nn.Module | None = None, preprocess: A
         >>> tuple(picture.tensor.shape), picture.pixels.shape
         ((1, 3, 224, 224), (224, 224, 3))
     """
-    transform = _transform(preprocess)
+    transform = transform_of(preprocess)
     name = "image"
     notes: tuple[str, ...] = ()
     if isinstance(image, torch.Tensor):
@@ -129,7 +128,8 @@ def name_of(path: str | os.PathLike[str]) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 21]}…{name[-20:]}"
 
 
-def _transform(preprocess: Any) -> Callable[[Image.Image], Any] | Preprocess | None:
+def transform_of(preprocess: Any) -> Callable[[Image.Image], Any] | Preprocess | None:
+    """What ``preprocess=`` of :func:`load_picture` does to a picture; None: nobody said it."""
     if preprocess is None or isinstance(preprocess, Preprocess):
         return preprocess
     if hasattr(preprocess, "meta") and callable(getattr(preprocess, "transforms", None)):

@@ -17,11 +17,8 @@ __all__ = ["Preprocess", "input_channels", "labels_for", "preprocess_for"]
 
 def input_channels(model: nn.Module | None) -> int | None:
     """What the first convolution registered in ``model`` takes, None if there is none to be seen."""
-    if model is not None:
-        for _, module in Network.of(model).layers:
-            if isinstance(module, nn.Conv2d) and module.in_channels > 0:
-                return module.in_channels
-    return None
+    modules = [] if model is None else [module for _, module in Network.of(model).layers]
+    return next((m.in_channels for m in modules if isinstance(m, nn.Conv2d) and m.in_channels > 0), None)
 
 
 def preprocess_for(model: nn.Module | None) -> Preprocess:

@@ -23,11 +23,9 @@ def known_in_timm(module: nn.Module) -> Preprocess | None:
     size = (int(config["input_size"][1]), int(config["input_size"][2]))
     crop_pct = config.get("crop_pct") or 0.875
     resize = (math.floor(size[0] / crop_pct), math.floor(size[1] / crop_pct))
-    mode: Resize = "shorter" if resize[0] == resize[1] else "keep_ratio"
-    if config.get("crop_mode") == "squash":
-        mode = "squash"
-    elif config.get("crop_mode") == "border":
-        mode = "border"
+    mode: Resize = config["crop_mode"] if config.get("crop_mode") in ("squash", "border") else "keep_ratio"
+    if mode == "keep_ratio" and resize[0] == resize[1]:
+        mode = "shorter"
     interpolation = config.get("interpolation") or "bicubic"
     return Preprocess(
         size=size,

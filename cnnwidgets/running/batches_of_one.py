@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import torch
 from torch import nn
@@ -66,17 +65,12 @@ def refuse_several(model: nn.Module, images: torch.Tensor, error: BaseException)
 
 
 def _runs(model: nn.Module, images: torch.Tensor) -> bool:
+    """Whether it runs, and returns a row of scores for each image, if its outputs say of how many images they speak."""
     try:
         with torch.no_grad(), preserved(model, evaluate=True):
-            rows = _image_rows(run(model, images.clone()))
+            scores = score_tensor(run(model, images.clone()))
     except Exception as error:
         if not may_be_the_batch(error):
             raise
         return isinstance(error, TargetError)  # it ran, and returned no tensor of scores
-    return rows is None or rows == len(images)
-
-
-def _image_rows(outputs: Any) -> int | None:
-    """How many images the outputs speak of, if they say so."""
-    scores = score_tensor(outputs)
-    return len(scores) if scores.ndim > 1 else None
+    return scores.ndim < 2 or len(scores) == len(images)

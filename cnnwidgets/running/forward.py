@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import functools
 import traceback
-from functools import partial
-from typing import Any
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from cnnwidgets.core.capture import never_compiled
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, InputError, is_out_of_memory
+from cnnwidgets.core.nested import detached
 from cnnwidgets.core.network import Network
 from cnnwidgets.outputs.readout import watched
 from cnnwidgets.state.preserved import preserved
 
 from .forward_inputs import wrapping_advice
-from .input_types import Kind, input_types, prove, proven
-from .own_gradients import NeedsGradients, again, is_first_to_ask, needs_gradients, with_gradients
 
 
 def run(model: nn.Module, x: torch.Tensor) -> Any:
@@ -28,7 +29,7 @@ def run(model: nn.Module, x: torch.Tensor) -> Any:
 
     Raises:
         InputError: the first convolution wants another number of channels than ``x`` has.
-        NeedsGradients: gradients are off, and the model's own forward needs them; see :mod:`.own_gradients`.
+        NeedsGradients: gradients are off, and the model's own forward needs them.
         CnnWidgetsError: the model's forward raised; names the layer it was in. The original is its cause.
             Errors of this package, ``KeyboardInterrupt`` and running out of memory pass unchanged.
     """
@@ -37,7 +38,7 @@ def run(model: nn.Module, x: torch.Tensor) -> Any:
         with never_compiled():
             if torch.is_grad_enabled() or not needs_gradients(base):
                 return watched(base, x)
-            return watched(base, x, partial(with_gradients, base))
+            return watched(base, x, functools.partial(with_gradients, base))
     except CnnWidgetsError:
         raise
     except Exception as error:
@@ -64,6 +65,11 @@ def _deepest(base: nn.Module, x: torch.Tensor, error: Exception) -> tuple[nn.Mod
     return deepest
 
 
+Kind = tuple[torch.device, torch.dtype]
+_proven: weakref.WeakKeyDictionary[nn.Module, tuple[list[Kind], Kind]] = weakref.WeakKeyDictionary()
+"""The kind of image that networks have run with, and those that were in question."""
+
+
 def fitted(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
     """``images`` on the device and in the floating-point type of the model's parameters.
 
@@ -71,9 +77,10 @@ def fitted(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
     model once: a single number in double precision, such as a temperature, says nothing about images.
     """
     base = Network.of(model).base
-    kinds = input_types(base)
+    kinds = _input_kinds(base)
     if len(kinds) > 1:
-        kinds = [proven(base, kinds) or _tried(base, images, kinds)]
+        before, kind = _proven.get(base, ([], kinds[0]))
+        kinds = [kind if before == kinds else _tried(base, images, kinds)]
     try:
         return images.to(*kinds[0]) if kinds else images
     except NotImplementedError:
@@ -81,6 +88,27 @@ def fitted(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
             "The image is on the meta device, where tensors have a shape and no values, and the model is not; pass a "
             "real one."
         ) from None
+
+
+def _input_kinds(base: nn.Module) -> list[Kind]:
+    """The device and floating-point type of the parameters: where they differ, what most numbers have first.
+
+    The first device that appears comes before the others: that is where an image goes in. Without such parameters,
+    those of the buffers; none if nothing is in floating point.
+    """
+    for tables in ("_parameters", "_buffers"):
+        numbers: dict[Kind, int] = {}
+        devices: dict[torch.device, int] = {}
+        for _, module in Network.of(base).layers:
+            for value in vars(module).get(tables, {}).values():
+                if isinstance(value, torch.Tensor) and not is_lazy(value) and value.is_floating_point():
+                    kind = value.device, value.dtype
+                    numbers[kind] = numbers.get(kind, 0) + value.numel()
+                    devices.setdefault(value.device, len(devices))
+        real = [kind for kind in numbers if kind[0].type != "meta"] or list(numbers)
+        if real:
+            return sorted(real, key=lambda kind: (devices[kind[0]], -numbers[kind]))
+    return []
 
 
 def _tried(base: nn.Module, images: torch.Tensor, kinds: list[Kind]) -> Kind:
@@ -93,7 +121,7 @@ def _tried(base: nn.Module, images: torch.Tensor, kinds: list[Kind]) -> Kind:
             raise
         except CnnWidgetsError:
             continue
-        prove(base, kinds, kind)
+        _proven[base] = kinds, kind
         return kind
     return kinds[0]
 
@@ -130,3 +158,54 @@ def _advice(error: Exception) -> str:
             "part.to_empty(device='cpu'), then load_state_dict(...)."
         )
     return ""
+
+
+T = TypeVar("T")
+_needing: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+
+
+class NeedsGradients(CnnWidgetsError):
+    """The model runs with gradients only, as is now known: the same call will succeed.
+
+    Such are models whose forward itself works with gradients: hooks on activations, ``torch.autograd.grad``, energies.
+    Which they are is found out by running them, once a model: where a run without gradients fails and one with them
+    does not, it fails with this error, and whoever began it begins it again, see :func:`again`.
+    """
+
+
+def needs_gradients(base: nn.Module) -> bool:
+    """Whether the module, without wrappers, is known to run with gradients only."""
+    return base in _needing
+
+
+def is_first_to_ask(base: nn.Module, inputs: Sequence[torch.Tensor]) -> bool:
+    """Whether the module, which failed on ``inputs`` without gradients, runs with them; not if that was known."""
+    if torch.is_grad_enabled() or base in _needing:
+        return False
+    try:
+        with_gradients(base, *inputs)
+    except Exception:
+        return False
+    _needing.add(base)
+    return True
+
+
+def again(call: Callable[[], T]) -> T:
+    """What ``call`` returns; it is called a second time if the model turns out to need gradients."""
+    try:
+        return call()
+    except NeedsGradients:
+        pass
+    return call()
+
+
+def in_graph(x: torch.Tensor) -> torch.Tensor:
+    """A copy of ``x`` that may be written to, and that gradients reach."""
+    with torch.enable_grad():
+        return x.detach().clone().requires_grad_().clone() if x.is_floating_point() else x.clone()
+
+
+def with_gradients(base: nn.Module, *inputs: torch.Tensor) -> Any:
+    """What the module returns for copies of ``inputs``, made with gradients, and out of the graph."""
+    with torch.inference_mode(False), torch.enable_grad():
+        return detached(base(*map(in_graph, inputs)))

@@ -47,12 +47,9 @@ def wrapping_advice(model: nn.Module, error: Exception) -> str:
         return _several(name, [], [first, *others])
     container = _expected_container(parameters[0]) if parameters else ""
     if container:
-        return (
-            f"{name}.forward takes {container[0]}, not a tensor of images ({type(error).__name__}: {error}). "
-            "Wrap it:\n\n"
-            + _module("model", "", f"self.model({container[1]})", parameters[0].name)
-            + "\n\nand pass OneInput(model) for the model."
-        )
+        raised = f"{type(error).__name__}: {error}"
+        opening = f"{name}.forward takes {container[0]}, not a tensor of images ({raised}). Wrap it"
+        return _wrapping(opening, [], container[1], parameters[0].name)
     return ""
 
 
@@ -61,27 +58,21 @@ def _several(owner: str, required: list[str], keywords: list[str]) -> str:
     by_name = [f"{name}={image if name == image else f'self.{name}'}" for name in keywords]
     call = ", ".join([*(name if name == image else f"self.{name}" for name in required), *by_name])
     if not others:
-        return (
-            f"{owner}.forward takes its image by name only, as {image}=. Wrap it:\n\n"
-            + _module("model", "", f"self.model({call})", image)
-            + "\n\nand pass OneInput(model) for the model."
-        )
+        return _wrapping(f"{owner}.forward takes its image by name only, as {image}=. Wrap it", [], call, image)
     listed = f"{', '.join([image, *others[:-1]])} and {others[-1]}"
-    arguments = ", ".join(others)
-    return (
-        f"{owner}.forward takes more than an image: {listed}. The other inputs must be held fixed; wrap it:\n\n"
-        + _module("model", arguments, f"self.model({call})", image)
-        + f"\n\nand pass OneInput(model, {arguments}) for the model."
-    )
+    opening = f"{owner}.forward takes more than an image: {listed}. The other inputs must be held fixed; wrap it"
+    return _wrapping(opening, others, call, image)
 
 
-def _module(model: str, others: str, call: str, image: str) -> str:
-    names = [model, *(others.split(", ") if others else [])]
-    assignment = f"{', '.join(f'self.{name}' for name in names)} = {', '.join(names)}"
+def _wrapping(opening: str, others: list[str], call: str, image: str) -> str:
+    names = ", ".join(["model", *others])
+    attributes = ", ".join(f"self.{name}" for name in ["model", *others])
     return (
+        f"{opening}:\n\n"
         "    class OneInput(nn.Module):\n"
-        f"        def __init__(self, {', '.join(names)}): super().__init__(); {assignment}\n"
-        f"        def forward(self, {image}): return {call}"
+        f"        def __init__(self, {names}): super().__init__(); {attributes} = {names}\n"
+        f"        def forward(self, {image}): return self.model({call})\n\n"
+        f"and pass OneInput({names}) for the model."
     )
 
 

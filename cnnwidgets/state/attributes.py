@@ -11,6 +11,8 @@ from weakref import ProxyTypes
 import torch
 from torch import nn
 
+from .tables import same_bits, write
+
 _OF_TORCH = frozenset(vars(nn.Module()))
 _MOST = 20_000  # values looked at: a model may hold a vocabulary, or a whole data set
 _SMALL = 2**16  # numbers in a tensor whose content is remembered
@@ -31,14 +33,12 @@ class Contents:
         boxes: lists, dicts, sets, deques, and the ``__dict__`` of objects.
         tensors: tensors that are neither parameters nor buffers of a module.
         modules: modules that are no submodules of the given ones, such as those in a plain list.
-        complete: whether everything was looked at, not only the first values of many.
     """
 
     def __init__(self, modules: Iterable[nn.Module], also: Iterable[Any] = ()) -> None:
         self.boxes: list[Any] = []
         self.tensors: list[torch.Tensor] = []
         self.modules: list[nn.Module] = []
-        self.complete = True
         modules = list(modules)
         self._visited = {id(module) for module in modules}
         self._left = _MOST
@@ -72,10 +72,8 @@ class Contents:
         if box is not None or isinstance(value, tuple):
             members = list(box.values()) if isinstance(box, dict) else list(value)
             self._left -= len(members)
-            if self._left < 0:
-                self.complete = False
-                return
-            pending += members
+            if self._left >= 0:
+                pending += members
 
 
 def _box(value: Any) -> Any:
@@ -111,12 +109,11 @@ class Attributes:
                     del table[name]
                 table.update(before)
         for box, content in self._boxes:
-            if not _same_content(box, content):
+            if _marks(box) != _marks(content):
                 refill(box, content)
         for value, content in self._tensors:
-            if value.shape == content.shape and not torch.equal(_bits(value), _bits(content)):
-                with torch.inference_mode(value.is_inference()), torch.no_grad():
-                    value.copy_(content)
+            if value.shape == content.shape and not same_bits(value, content):
+                write(value, content)
 
 
 def _remembered(value: torch.Tensor) -> bool:
@@ -124,24 +121,11 @@ def _remembered(value: torch.Tensor) -> bool:
     return plain and not value.is_meta and value.numel() <= _SMALL
 
 
-def _bits(value: torch.Tensor) -> torch.Tensor:
-    value = value.detach()
-    return value.nan_to_num() if value.is_floating_point() or value.is_complex() else value
-
-
-def _same_items(now: dict[Any, Any], before: dict[Any, Any]) -> bool:
-    return len(now) == len(before) and all(
-        name == other and value is earlier
-        for (name, value), (other, earlier) in zip(now.items(), before.items(), strict=True)
-    )
-
-
-def _same_content(box: Any, content: Any) -> bool:
+def _marks(box: Any) -> Any:
+    """What is in a container, by identity."""
     if isinstance(box, dict):
-        return _same_items(box, content)
-    if isinstance(box, set):
-        return set(map(id, box)) == set(map(id, content))
-    return len(box) == len(content) and all(item is earlier for item, earlier in zip(box, content, strict=True))
+        return [(name, id(value)) for name, value in box.items()]
+    return set(map(id, box)) if isinstance(box, set) else list(map(id, box))
 
 
 def refill(box: Any, content: Any) -> None:

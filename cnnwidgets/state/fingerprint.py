@@ -14,7 +14,8 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from cnnwidgets.core.direct_calls import Forward
+from cnnwidgets.core.capture import Forward, is_watching
+from cnnwidgets.core.held_modules import closure_of
 from cnnwidgets.core.nested import version
 from cnnwidgets.core.network import Network
 
@@ -71,8 +72,8 @@ def fingerprint(model: nn.Module, *, thorough: bool = False) -> Fingerprint:
     few = sum(value.numel() for value in parameters) <= _SUMMED
     return Fingerprint(
         (tuple(map(_module_mark, modules)), tuple(map(_box_mark, contents.boxes)), _methods(modules)),
-        (_identities(buffers), _sample(buffers, rows_too=True)),
-        (_identities(parameters), _sample(parameters, rows_too=not few)),
+        (_identities(buffers), _sample(buffers)),
+        (_identities(parameters), _sample(parameters)),
         _total(parameters) if few or thorough else None,
     )
 
@@ -86,22 +87,14 @@ def user_hooks(module: nn.Module) -> Iterator[tuple[int, Any]]:
     """(key, hook) of the hooks on ``module`` that are not ours."""
     for table in _HOOKS:
         for key, hook in list(getattr(module, table).items()):
-            if not is_ours(hook):
+            if not is_watching(hook):
                 yield key, hook
-
-
-def is_ours(hook: Any) -> bool:
-    """Whether :func:`~.capture.attached` made it: it is there for the moment only."""
-    return getattr(hook, "__module__", None) == "cnnwidgets.core.capture"
 
 
 def functions_of(module: nn.Module) -> list[Any]:
     """Functions that belong to this very module: hooks, and a forward set on the instance."""
-    return _functions(own_attributes(module), [hook for _, hook in user_hooks(module)])
-
-
-def _functions(attributes: dict[str, Any], hooks: list[Any]) -> list[Any]:
-    return [*(value for value in attributes.values() if isinstance(value, FunctionType | MethodType)), *hooks]
+    own = (value for value in own_attributes(module).values() if isinstance(value, FunctionType | MethodType))
+    return [*own, *(hook for _, hook in user_hooks(module))]
 
 
 def outside_values(function: Any) -> Iterator[tuple[str, Any]]:
@@ -109,11 +102,7 @@ def outside_values(function: Any) -> Iterator[tuple[str, Any]]:
     function = getattr(function, "__func__", function)
     if not isinstance(function, FunctionType):
         return
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
-            yield name, cell.cell_contents
-        except ValueError:  # not filled yet
-            continue
+    yield from closure_of(function)
     for name in function.__code__.co_names:
         if name in function.__globals__:
             yield name, function.__globals__[name]
@@ -126,14 +115,11 @@ def _module_mark(module: nn.Module) -> Hashable:
     children = tuple((name, id(child)) for name, child in tables["_modules"].copy().items())
     # What stands for a forward while it is observed is there for the moment only, as our hooks are.
     own = {name: value for name, value in own_attributes(module).items() if not isinstance(value, Forward)}
-    hooks = list(user_hooks(module)) if any(tables[name] for name in _HOOKS) else []
-    functions = tuple(
-        tuple((name, _deep_mark(value)) for name, value in outside_values(function))
-        for function in _functions(own, [hook for _, hook in hooks])
-    )
+    outside = (outside_values(function) for function in functions_of(module))
+    functions = tuple(tuple((name, _deep_mark(value)) for name, value in values) for values in outside)
     attributes = tuple((name, _mark(value)) for name, value in own.items())
     parameters = tuple(map(id, tables["_parameters"].copy().values()))
-    marks = tuple((key, id(hook)) for key, hook in hooks)
+    marks = tuple((key, id(hook)) for key, hook in user_hooks(module))
     return id(module), id(type(module)), children, parameters, attributes, marks, functions
 
 
@@ -195,14 +181,14 @@ def _memory_line(value: torch.Tensor) -> torch.Tensor | None:
     return flat.view(_INTEGERS[value.element_size()])
 
 
-def _sample(tensors: list[torch.Tensor], *, rows_too: bool) -> int:
+def _sample(tensors: list[torch.Tensor]) -> int:
     parts = []
     for value in tensors:
         line = _memory_line(value)
         if line is None:
             continue
         parts.append(line[:: max(1, len(line) // _PER_TENSOR)])
-        rows = value.shape[0] if rows_too and value.dim() > 1 else 0
+        rows = value.shape[0] if value.dim() > 1 else 0
         if rows and len(line) > _PER_TENSOR and len(line) % rows == 0:
             columns = len(line) // rows
             parts.append(line.view(rows, columns)[:, :: max(1, columns // _PER_ROW)].reshape(-1))

@@ -17,15 +17,13 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from cnnwidgets.core.capture import is_watching
 from cnnwidgets.core.errors import CnnWidgetsError
+from cnnwidgets.core.held_modules import dotted
 from cnnwidgets.core.interrupts import Deferral, careful, let_go
 from cnnwidgets.core.network import Network
 
 from .attributes import Attributes, Contents
-from .buffers import Buffers
-from .inference_weights import OrdinaryWeights
-from .new_hooks import NewHooks
+from .tables import Buffers, NewHooks, OrdinaryWeights
 
 
 @dataclass
@@ -63,10 +61,10 @@ def preserved(model: nn.Module, *, evaluate: bool = False) -> Iterator[Restored]
     """
     base = Network.of(model).base
     modules = _all_modules(model)
-    _refuse_lazy(base, modules)
+    _refuse_lazy(base)
     # Elsewhere than on the main thread, going back would rewind what the user draws meanwhile.
     on_main = threading.current_thread() is threading.main_thread()
-    block = _Block(base, Deferral(), generators() if on_main else _no_generators)
+    block = _Block(base, Deferral(), generators() if on_main else lambda: None)
     # Twice, so that an interrupt in the middle of the one is made good by the other.
     try:
         try:
@@ -76,10 +74,6 @@ def preserved(model: nn.Module, *, evaluate: bool = False) -> Iterator[Restored]
             block.end()
     finally:
         block.end()
-
-
-def _no_generators() -> None:
-    """What is done on threads that do not own the generators."""
 
 
 class _Block:
@@ -139,7 +133,7 @@ class _ModelState:
             self._weights.append(OrdinaryWeights(every))
             self._weights[-1].swap()
             self._buffers.append(Buffers(every))
-            self._hooks.append(NewHooks(every, is_watching))
+            self._hooks.append(NewHooks(every))
             self._flags.update({module: module.training for module in every})
         if evaluate:
             for module in modules:
@@ -184,18 +178,14 @@ def in_training_mode(model: nn.Module) -> bool:
 
 @functools.cache
 def _asks_for_mode(kind: type) -> bool:
-    functions = [vars(base).get("forward") for base in kind.__mro__ if base is not nn.Module]
-    return any(_mentions(function, "training") for function in functions)
-
-
-def _mentions(function: Any, name: str) -> bool:
-    code = getattr(inspect.unwrap(function) if callable(function) else None, "__code__", None)
-    pending = [code] if code is not None else []
+    functions = (vars(base).get("forward") for base in kind.__mro__ if base is not nn.Module)
+    pending: list[Any] = [getattr(inspect.unwrap(function), "__code__", None) for function in functions if function]
     while pending:
         code = pending.pop()
-        if name in code.co_names:
-            return True
-        pending += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+        if isinstance(code, CodeType):
+            if "training" in code.co_names:
+                return True
+            pending += code.co_consts
     return False
 
 
@@ -204,13 +194,12 @@ def _all_modules(model: nn.Module) -> list[nn.Module]:
     return list(dict.fromkeys([*model.modules(), *(module for _, module in Network.of(model).layers)]))
 
 
-def _refuse_lazy(base: nn.Module, modules: Iterable[nn.Module]) -> None:
-    # Told apart by hand first: naming all parameters takes longer than everything else here.
-    tables = (table for module in modules for table in (module._parameters, module._buffers))  # noqa: SLF001
-    tensors = (value for table in tables for value in table.values())
-    if any(is_lazy(value) for value in tensors if value is not None):
-        lazy = (name for name, value in [*base.named_parameters(), *base.named_buffers()] if is_lazy(value))
-        raise CnnWidgetsError(f"{next(lazy)!r} has no shape yet: the model is lazy. Run it once on an input first.")
+def _refuse_lazy(base: nn.Module) -> None:
+    for path, module in Network.of(base).layers:
+        for name, value in (*module._parameters.items(), *module._buffers.items()):  # noqa: SLF001
+            if value is not None and is_lazy(value):
+                lazy = dotted(path, name)
+                raise CnnWidgetsError(f"{lazy!r} has no shape yet: the model is lazy. Run it once on an input first.")
 
 
 def generators_now() -> tuple[Any, ...]:

@@ -13,12 +13,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from cnnwidgets.core.capture import is_watching
 from cnnwidgets.core.errors import is_out_of_memory
 from cnnwidgets.core.network import Network
 
 from .attributes import Contents, own_attributes
 from .copying import graph_copies, undisturbed
-from .fingerprint import functions_of, is_ours, outside_values
+from .fingerprint import functions_of, outside_values
 
 _LOCKS: dict[type, Any] = {type(make()): make for make in (threading.Lock, threading.RLock)}
 
@@ -100,7 +101,6 @@ def _copied(base: nn.Module, make: Callable[[dict[int, Any]], nn.Module]) -> nn.
     memo: dict[int, Any] = {}
     for module in every:
         memo.update({id(value): value for value in list(module._parameters.values()) if value is not None})  # noqa: SLF001
-        memo.update({id(hook): _hook_stand_in for hook in _our_hooks(module)})
         memo.update(
             {id(value): _LOCKS[type(value)]() for value in own_attributes(module).values() if type(value) in _LOCKS}
         )
@@ -144,19 +144,10 @@ def _share_memory(scripted: nn.Module, new: nn.Module) -> None:
         own.data = value.data
 
 
-def _our_hooks(module: nn.Module) -> list[Any]:
-    tables = (module._forward_hooks, module._forward_pre_hooks)  # noqa: SLF001
-    return [hook for table in tables for hook in list(table.values()) if is_ours(hook)]
-
-
 def _drop_our_hooks(module: nn.Module) -> None:
     for table in (module._forward_hooks, module._forward_pre_hooks):  # noqa: SLF001
-        for key in [key for key, hook in table.items() if hook is _hook_stand_in]:
+        for key in [key for key, hook in table.items() if is_watching(hook)]:
             del table[key]
-
-
-def _hook_stand_in(*_: object) -> None:
-    """Stands for a hook of ours, while it is copied."""
 
 
 class _Globals(dict[str, Any]):

@@ -10,7 +10,6 @@ from torch import nn
 
 from cnnwidgets.core.errors import LayerNotFound, NotSpatial
 from cnnwidgets.core.network import Network, unknown_layer
-from cnnwidgets.core.plain import check_example
 
 from . import summary as text
 from .anatomy import Anatomy
@@ -44,8 +43,26 @@ def trace(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> A
         >>> architecture.edges
         [('input', '0'), ('0', '1'), ('1', '2')]
     """
-    check_example(example)
-    return architecture_of(Anatomy(model, example))
+    recording, graph = Anatomy.of(model, example)
+    layers, containers, fields = describe_layers(recording, graph)
+    params = [value for _, value in Network.of(recording.model).weights]
+    total = sum(value.numel() for value in params)
+    return Architecture(
+        name=type(recording.model).__name__,
+        input_shape=recording.input_shape,
+        layers=layers,
+        containers=containers,
+        edges=graph.edges,
+        outputs=graph.outputs,
+        joins=graph.joins,
+        nodes=graph.nodes,
+        links=graph.links,
+        total_params=total,
+        trainable_params=sum(value.numel() for value in params if value.requires_grad),
+        total_macs=sum(frame.macs for frame in recording.frames),
+        unattributed_params=total - sum(layer.params for layer in layers),
+        _fields=fields,
+    )
 
 
 @dataclass(frozen=True)
@@ -84,10 +101,10 @@ class Architecture:
         Raises:
             LayerNotFound: none that ran is called so; names the closest.
         """
-        for layer in (*self.layers, *self.containers):
-            if layer.name == name:
-                return layer
-        raise LayerNotFound(unknown_layer(name, [layer.name for layer in (*self.layers, *self.containers)]))
+        every = {layer.name: layer for layer in (*self.containers, *self.layers)}
+        if name not in every:
+            raise LayerNotFound(unknown_layer(name, [layer.name for layer in (*self.layers, *self.containers)]))
+        return every[name]
 
     def receptive_box(self, name: str, row: int, column: int) -> tuple[int, int, int, int]:
         """The input pixels that one unit of a layer's map sees: top, left, bottom, right, the last two exclusive.
@@ -146,26 +163,3 @@ class Architecture:
 
     def _repr_html_(self) -> str:
         return text.page(self.name, self.layers, self._totals())
-
-
-def architecture_of(anatomy: Anatomy) -> Architecture:
-    """The architecture that a recorded pass shows."""
-    recording, graph = anatomy.recording, anatomy.graph
-    inventory = describe_layers(recording, graph)
-    params = [value for _, value in Network.of(recording.model).weights]
-    return Architecture(
-        name=type(recording.model).__name__,
-        input_shape=recording.input_shape,
-        layers=inventory.layers,
-        containers=inventory.containers,
-        edges=graph.edges,
-        outputs=graph.outputs,
-        joins=graph.joins,
-        nodes=graph.nodes,
-        links=graph.links,
-        total_params=sum(value.numel() for value in params),
-        trainable_params=sum(value.numel() for value in params if value.requires_grad),
-        total_macs=sum(frame.macs for frame in recording.frames),
-        unattributed_params=sum(value.numel() for value in params if id(value) not in inventory.counted),
-        _fields=inventory.fields,
-    )

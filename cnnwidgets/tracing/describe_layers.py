@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 
 from torch import nn
 
@@ -14,22 +14,13 @@ from .kinds import detail_of_module, kind_of_call, kind_of_module
 from .layers import LayerInfo
 from .layouts.layouts import Layout, layouts_of_recording
 from .receptive.field import Field
-from .recorded import ModuleCall, Recording
+from .recorded import ModuleCall, Op, Recording
 
 
-@dataclass
-class Inventory:
-    """Layers and containers, the receptive field of each, and which parameters they account for."""
-
-    layers: list[LayerInfo]
-    containers: list[LayerInfo]
-    fields: dict[str, Field | None]
-    counted: set[int]
-    """``id`` of each parameter that belongs to a layer."""
-
-
-def describe_layers(recording: Recording, graph: LayerGraph) -> Inventory:
-    """Describe every layer and container of a recording."""
+def describe_layers(
+    recording: Recording, graph: LayerGraph
+) -> tuple[list[LayerInfo], list[LayerInfo], dict[str, Field | None]]:
+    """Describe every layer and container of a recording; with the receptive field of each."""
     params = dict(Network.of(recording.model).weights)
     by_layer: dict[str, list[LayerCall]] = {}
     for call in graph.calls:
@@ -37,90 +28,77 @@ def describe_layers(recording: Recording, graph: LayerGraph) -> Inventory:
     by_container: dict[str, list[ModuleCall]] = {}
     for frame in graph.containers:
         by_container.setdefault(frame.name, []).append(frame)
-    fields = {name: frames[-1].field for name, frames in by_container.items()}
     layouts = layouts_of_recording(recording, graph)
-    counted: set[int] = set()
+    shared: set[int] = set()
     layers = []
     for name, calls in by_layer.items():
-        owned = [value for value in _owned(calls, params) if id(value) not in counted]
-        counted.update(id(value) for value in owned)
-        layers.append(_layer_info(name, calls, owned, recording.input_shape, layouts[calls[-1].event.id]))
-        fields[name] = calls[-1].event.field
+        owned = {id(value): value for call in calls for value in _owned(call.event, params)}
+        info = _info(
+            name,
+            [call.event for call in calls],
+            [value for key, value in owned.items() if key not in shared],
+            recording.input_shape,
+            layouts,
+        )
+        kind, detail = _kind_and_detail(calls[-1].event)
+        functions, functional = tuple(calls[-1].functions), isinstance(calls[-1].event, Op)
+        layers.append(replace(info, kind=kind, detail=detail, functions=functions, functional=functional))
+        shared |= owned.keys()
     containers = [
-        _container_info(name, frames, recording.input_shape, layouts[frames[-1].id])
+        _info(name, frames, _owned(frames[-1], params), recording.input_shape, layouts)
         for name, frames in by_container.items()
     ]
-    return Inventory(layers, containers, fields, counted)
+    fields = {name: frames[-1].field for name, frames in by_container.items()}
+    return layers, containers, fields | {name: calls[-1].event.field for name, calls in by_layer.items()}
 
 
-def _owned(calls: Iterable[LayerCall], params: dict[str, nn.Parameter]) -> list[nn.Parameter]:
-    owned: list[nn.Parameter] = []
-    for call in calls:
-        if isinstance(call.event, ModuleCall):
-            owned += [value for _, value in Network.of(call.event.module).weights]
-        else:
-            owned += [params[name] for name in call.event.params]
-    return list({id(value): value for value in owned}.values())
+def _owned(event: ModuleCall | Op, params: dict[str, nn.Parameter]) -> list[nn.Parameter]:
+    if isinstance(event, Op):
+        return [params[name] for name in event.params]
+    return [value for _, value in Network.of(event.module).weights]
 
 
-def _layer_info(
-    name: str, calls: list[LayerCall], owned: list[nn.Parameter], input_shape: tuple[int, ...], layout: Layout
+def _kind_and_detail(event: ModuleCall | Op) -> tuple[str, str]:
+    if isinstance(event, Op):
+        return kind_of_call(event.name), event.detail
+    ops = [op for op in event.ops if op.name]
+    names = [op.name for op in ops]
+    kind = kind_of_module(event.module, names, has_params=bool(Network.of(event.module).weights))
+    return kind, detail_of_module(event.module, kind, [op.detail for op in ops], names)
+
+
+def _info(
+    name: str,
+    events: Sequence[ModuleCall | Op],
+    owned: list[nn.Parameter],
+    input_shape: tuple[int, ...],
+    layouts: dict[int, Layout],
 ) -> LayerInfo:
-    event = calls[-1].event
-    receptive = event.field
-    if isinstance(event, ModuleCall):
-        module = event.module
-        ops = [op for op in event.ops if op.name]
-        names = [op.name for op in ops]
-        has_params = bool(Network.of(module).weights)
-        kind = kind_of_module(module, names, has_params=has_params)
-        title, detail = type(module).__name__, detail_of_module(module, kind, [op.detail for op in ops], names)
-    else:
-        title, kind, detail = event.name, kind_of_call(event.name), event.detail
-        if kind in ("attention", "linear") and receptive is not None and not receptive.axes():
-            receptive = None  # (N, heads, tokens, width) is no stack of maps, though it has four axes
-    shape = event.output_shape
+    """What there is to say of all calls of one layer or container; its kind is told for layers only."""
+    last = events[-1]
+    title = last.name if isinstance(last, Op) else type(last.module).__name__
+    receptive = last.field
+    mixes = isinstance(last, Op) and kind_of_call(last.name) in ("attention", "linear")
+    if mixes and receptive is not None and not receptive.axes():
+        receptive = None  # (N, heads, tokens, width) is no stack of maps, though it has four axes
     return LayerInfo(
         name=name,
         type=title,
-        output_shape=shape,
-        params=sum(value.numel() for value in owned),
-        trainable=sum(value.numel() for value in owned if value.requires_grad),
-        macs=sum(call.event.macs for call in calls),
-        receptive_field=_sides_seen(receptive, shape, input_shape),
-        calls=len(calls),
-        fields=tuple(_uncut(call.event.field, call.event.output_shape, input_shape) for call in calls),
-        input_shape=event.input_shape,
-        kind=kind,
-        detail=detail,
-        functions=tuple(calls[-1].functions),
-        spatial=layout.spatial,
-        functional=not isinstance(event, ModuleCall),
-    )
-
-
-def _container_info(name: str, frames: list[ModuleCall], input_shape: tuple[int, ...], layout: Layout) -> LayerInfo:
-    last = frames[-1]
-    owned = [value for _, value in Network.of(last.module).weights]
-    return LayerInfo(
-        name=name,
-        type=type(last.module).__name__,
         output_shape=last.output_shape,
         params=sum(value.numel() for value in owned),
         trainable=sum(value.numel() for value in owned if value.requires_grad),
-        macs=sum(_all_macs(frame) for frame in frames),
-        receptive_field=_sides_seen(last.field, last.output_shape, input_shape),
-        calls=len(frames),
-        fields=tuple(_uncut(frame.field, frame.output_shape, input_shape) for frame in frames),
+        macs=sum(map(_all_macs, events)),
+        receptive_field=_sides_seen(receptive, last.output_shape, input_shape),
+        calls=len(events),
+        fields=tuple(_uncut(event.field, event.output_shape, input_shape) for event in events),
         input_shape=last.input_shape,
-        kind="other",
-        detail=type(last.module).__name__,
-        spatial=layout.spatial,
+        detail=title,
+        spatial=layouts[last.id].spatial,
     )
 
 
-def _all_macs(frame: ModuleCall) -> int:
-    return frame.macs + sum(_all_macs(child) for child in frame.children)
+def _all_macs(event: ModuleCall | Op) -> int:
+    return event.macs + sum(map(_all_macs, event.children if isinstance(event, ModuleCall) else ()))
 
 
 def _sides_seen(

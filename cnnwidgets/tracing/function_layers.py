@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -58,23 +58,24 @@ def may_have_function_layers(model: nn.Module) -> bool:
             continue
         inner = list(module.children())
         parameter_lists = [child for child in inner if isinstance(child, holders)]
-        kernels = [value for owner in (module, *parameter_lists) for value in _own_tensors(owner) if value.ndim >= 3]
-        if len(kernels) >= 2 or (module is network.base and len(parameter_lists) == len(inner)):
+        owned = (
+            value
+            for owner in (module, *parameter_lists)
+            for value in (*owner.parameters(recurse=False), *owner.buffers(recurse=False))
+        )
+        if sum(value.ndim >= 3 for value in owned) >= 2 or (
+            module is network.base and len(parameter_lists) == len(inner)
+        ):
             return True
     return False
 
 
-def _own_tensors(module: nn.Module) -> Iterator[torch.Tensor]:
-    yield from module.parameters(recurse=False)
-    yield from module.buffers(recurse=False)
-
-
 def function_layers(model: nn.Module, images: torch.Tensor) -> dict[Key, FunctionLayer]:
     """The torch calls of ``model`` that are layers, by where they happen in a forward pass."""
-    anatomy = Anatomy.of(model, images)
+    recording, graph = Anatomy.shared(model, images)
     calls: Counter[str] = Counter()
     keys: dict[int, Key] = {}
-    for module_call in anatomy.recording.frames:
+    for module_call in recording.frames:
         name, numbers = module_call.name, Counter[str]()
         for op in module_call.ops:
             keys[op.id] = Key(name, calls[name], op.name, numbers[op.name])
@@ -82,7 +83,7 @@ def function_layers(model: nn.Module, images: torch.Tensor) -> dict[Key, Functio
         calls[name] += 1
     return {
         keys[call.event.id]: FunctionLayer(call.layer, call.event.output_shape)
-        for call in anatomy.graph.calls
+        for call in graph.calls
         if isinstance(call.event, Op) and call.event.id in keys
     }
 
@@ -108,9 +109,7 @@ class FunctionCalls(TorchFunctionMode):
         self._frame = frame
         self._on_layer = on_layer
         self.busy = False
-        self._independent: dict[int, weakref.ref[torch.Tensor]] = {}
-        for tensor in independent:
-            self._independent[id(tensor)] = weakref.ref(tensor)
+        self._independent = {id(tensor): weakref.ref(tensor) for tensor in independent}
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -126,8 +125,7 @@ class FunctionCalls(TorchFunctionMode):
         results = tensors(output) if isinstance(output, torch.Tensor | list | tuple) else []
         new = [result for result in results if not any(result is tensor for tensor in read)]
         if all(self._is_independent(tensor) for tensor in read):
-            for tensor in new:
-                self._independent[id(tensor)] = weakref.ref(tensor)
+            self._independent.update({id(tensor): weakref.ref(tensor) for tensor in new})
         elif new or written:
             for tensor in written:
                 self._independent.pop(id(tensor), None)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import nn
 
-from .receptive.call import is_pointwise
+from .receptive.call import RuleCall, each, is_pointwise
 
 KINDS = ("conv", "norm", "activation", "pool", "linear", "attention", "dropout", "reshape", "other")
 """Every value that ``LayerInfo.kind`` can take."""
@@ -46,10 +44,8 @@ def kind_of_call(name: str) -> str:
     return "pool" if "pool" in name else "other"
 
 
-def main_call(names: list[str]) -> int | None:
-    """Which of a layer's calls says what the layer is."""
-    if not names:
-        return None
+def main_call(names: list[str]) -> int:
+    """Which of a layer's calls, one at least, says what the layer is."""
     kinds = [kind_of_call(name) for name in names]
     return min(range(len(names)), key=lambda index: (_PRIORITY.index(kinds[index]), index))
 
@@ -65,8 +61,7 @@ def kind_of_module(module: nn.Module, names: list[str], *, has_params: bool) -> 
         return "other"
     if not has_params and all(is_pointwise(name) for name in names):
         return "activation"
-    main = main_call(names)
-    return "other" if main is None else kind_of_call(names[main])
+    return kind_of_call(names[main_call(names)])
 
 
 def detail_of_module(module: nn.Module, kind: str, details: list[str], names: list[str]) -> str:
@@ -79,74 +74,61 @@ def detail_of_module(module: nn.Module, kind: str, details: list[str], names: li
         return title
     if isinstance(module, nn.MultiheadAttention):
         return f"Attention, {module.num_heads} heads"
-    main = main_call(names)
-    return title if main is None else details[main]
+    return details[main_call(names)] if names else title
 
 
-def detail_of_call(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: torch.Tensor) -> str:
+def detail_of_call(call: RuleCall) -> str:
     """A few words on one torch call, with the numbers that matter."""
+    name = call.name
     try:
         if name.startswith("conv"):
-            return _convolution_detail(name, args, kwargs)
+            return _convolution_detail(call)
         if "pool" in name:
-            return _pool_detail(name, args, kwargs, output)
+            return _pool_detail(call)
         if name in ("linear", "embedding"):
-            weight = args[1] if len(args) > 1 else kwargs["weight"]
+            weight = call.get(1, "weight")
             return f"Linear {weight.shape[1]} → {weight.shape[0]}" if name == "linear" else "Embedding"
         if name in ("interpolate", "upsample"):
-            return "Resize to " + "×".join(map(str, output.shape[2:]))
-        if name == "hardtanh" and _argument(args, kwargs, 1, "min_val", -1.0) == 0:
-            top = _argument(args, kwargs, 2, "max_val", 1.0)
+            return "Resize to " + "×".join(map(str, call.output.shape[2:]))
+        if name == "hardtanh" and call.get(1, "min_val", -1.0) == 0:
+            top = call.get(2, "max_val", 1.0)
             return "ReLU6" if top == 6 else f"Clamp 0 to {top:g}"
     except (KeyError, IndexError, AttributeError, TypeError, ValueError):
         pass
     return _SHORT.get(name, name.replace("_", " ").capitalize())
 
 
-def _argument(args: tuple[Any, ...], kwargs: Mapping[str, Any], index: int, name: str, default: Any) -> Any:
-    return args[index] if len(args) > index else kwargs.get(name, default)
-
-
-def _convolution_detail(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-    transposed = "transpose" in name
-    weight = _argument(args, kwargs, 1, "weight", None)
-    groups = _argument(args, kwargs, 6, "groups", 1)
-    dilation = _argument(args, kwargs, 7 if transposed else 5, "dilation", 1)
+def _convolution_detail(call: RuleCall) -> str:
+    transposed = "transpose" in call.name
+    weight, groups = call.get(1, "weight"), call.get(6, "groups", 1)
+    dilation = call.get(7 if transposed else 5, "dilation", 1)
     depthwise = groups > 1 and groups == (weight.shape[0] if transposed else weight.shape[1] * groups)
     title = "Depthwise conv" if depthwise else "Transposed conv" if transposed else "Conv"
-    words = [title, times(weight.shape[2:])]
-    words.append(_stride_detail(_argument(args, kwargs, 3, "stride", 1)))
-    if _is_not_one(dilation):
+    words = [title, times(weight.shape[2:]), _stride_detail(call.get(3, "stride", 1))]
+    if set(each(dilation, 1)) != {1}:
         words.append(f"dilation {times(dilation)}")
     if groups > 1 and not depthwise:
         words.append(f"in {groups} groups")
     return " ".join(word for word in words if word)
 
 
-def _pool_detail(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: torch.Tensor) -> str:
-    title = "Max pool" if "max" in name else "Average pool"
-    axes = int(re.findall(r"\d", name)[0])
-    if "adaptive" in name:
-        sizes = tuple(output.shape[-axes:])
+def _pool_detail(call: RuleCall) -> str:
+    title = "Max pool" if "max" in call.name else "Average pool"
+    axes = int(re.findall(r"\d", call.name)[0])
+    if "adaptive" in call.name:
+        sizes = tuple(call.output.shape[-axes:])
         return f"Global {title.lower()}" if set(sizes) == {1} else f"{title} to {times(sizes)}"
-    kernel = _argument(args, kwargs, 1, "kernel_size", None)
-    stride = _argument(args, kwargs, 2, "stride", None)
-    kernel = (kernel,) * axes if isinstance(kernel, int) else kernel
+    kernel, stride = each(call.get(1, "kernel_size"), axes), call.get(2, "stride")
     return f"{title} {times(kernel)} {_stride_detail(kernel if stride is None or stride == [] else stride)}".strip()
 
 
-def _is_not_one(value: Any) -> bool:
-    return set(value if isinstance(value, list | tuple) else (value,)) != {1}
-
-
 def _stride_detail(value: Any) -> str:
-    if not _is_not_one(value):
+    values = each(value, 1)
+    if set(values) == {1}:
         return ""
-    values = tuple(value) if isinstance(value, list | tuple) else (value,)
     return f"/{values[0]}" if len(set(values)) == 1 else f"/{times(values)}"
 
 
 def times(sizes: Any) -> str:
     """``3×3`` for (3, 3)."""
-    values = tuple(sizes) if isinstance(sizes, list | tuple | torch.Size) else (sizes,)
-    return "×".join(str(value) for value in values)
+    return "×".join(map(str, each(sizes, 1)))

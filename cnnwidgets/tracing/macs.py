@@ -36,24 +36,13 @@ def _convolution_macs(args: Args, output: Any) -> int:
     return int(places.numel() * per_place)
 
 
-def _mm(args: Args, output: Any) -> int:
-    return int(output.numel() * args[0].shape[-1])
+def _matrix_product(at: int) -> _Count:
+    """A product of matrices, the first of which is argument ``at``."""
+    return lambda args, output: int(output.numel() * args[at].shape[-1])
 
 
-def _added_mm(args: Args, output: Any) -> int:
-    return int(output.numel() * args[1].shape[-1])
-
-
-def _vector(args: Args, _: Any) -> int:
-    return int(args[0].numel())
-
-
-def _added_vector(args: Args, _: Any) -> int:
-    return int(args[1].numel())
-
-
-def _linear_macs(args: Args, output: Any) -> int:
-    return int(output.numel() * args[0].shape[-1])
+def _vector_product(at: int) -> _Count:
+    return lambda args, _: int(args[at].numel())
 
 
 def _attention(args: Args, _: Any) -> int:
@@ -67,31 +56,17 @@ def _recurrent(args: Args, _: Any) -> int:
     return int(math.prod(x.shape[:-1]) * sum(weight.numel() for weight in weights))
 
 
-def _rules() -> dict[Any, _Count]:
-    aten = torch.ops.aten
-    named: dict[str, _Count] = {
-        "convolution": _convolution_macs,
-        "_convolution": _convolution_macs,
-        "mkldnn_convolution": _convolution_macs,
-        "mm": _mm,
-        "bmm": _mm,
-        "addmm": _added_mm,
-        "baddbmm": _added_mm,
-        "_addmm_activation": _added_mm,
-        "mv": _vector,
-        "dot": _vector,
-        "vdot": _vector,
-        "addmv": _added_vector,
-        "linear": _linear_macs,
-        "mkldnn_linear": _linear_macs,
-        "mkldnn_rnn_layer": _recurrent,
-        "_scaled_dot_product_flash_attention_for_cpu": _attention,
-        "_scaled_dot_product_flash_attention": _attention,
-        "_scaled_dot_product_efficient_attention": _attention,
-        "_scaled_dot_product_cudnn_attention": _attention,
-        "_scaled_dot_product_attention_math_for_mps": _attention,
-    }
-    return {getattr(aten, name): rule for name, rule in named.items() if hasattr(aten, name)}
-
-
-_RULES = _rules()
+_NAMED: dict[str, _Count] = {
+    **dict.fromkeys(("convolution", "_convolution", "mkldnn_convolution"), _convolution_macs),
+    **dict.fromkeys(("mm", "bmm", "linear", "mkldnn_linear"), _matrix_product(0)),
+    **dict.fromkeys(("addmm", "baddbmm", "_addmm_activation"), _matrix_product(1)),
+    **dict.fromkeys(("mv", "dot", "vdot"), _vector_product(0)),
+    "addmv": _vector_product(1),
+    "mkldnn_rnn_layer": _recurrent,
+    "_scaled_dot_product_flash_attention_for_cpu": _attention,
+    "_scaled_dot_product_flash_attention": _attention,
+    "_scaled_dot_product_efficient_attention": _attention,
+    "_scaled_dot_product_cudnn_attention": _attention,
+    "_scaled_dot_product_attention_math_for_mps": _attention,
+}
+_RULES = {getattr(torch.ops.aten, name): rule for name, rule in _NAMED.items() if hasattr(torch.ops.aten, name)}

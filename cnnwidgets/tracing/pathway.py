@@ -71,9 +71,9 @@ def _hashable(value: Any, by_content: bool) -> Any:
         if counts and value.numel() <= _LONGEST_INDEX:
             return (*shape, *value.flatten().tolist())
         return shape
+    if isinstance(value, slice):
+        value = (value.start, value.stop, value.step)
     if isinstance(value, list | tuple):
         return tuple(_hashable(part, by_content) for part in value)
-    if isinstance(value, slice):
-        return tuple(_hashable(part, by_content) for part in (value.start, value.stop, value.step))
     plain = isinstance(value, int | float | str | bool) or value is None or value is Ellipsis
     return value if plain else type(value).__name__

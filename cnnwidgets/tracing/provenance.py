@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from .receptive.field import Field
+from .receptive.call import NoRule, mixed, unplaced
+from .receptive.field import Field, carries_places, plain_dim
+from .receptive.moves import laid_apart
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,9 @@ class Provenance:
 
     Entries hold weak references and are believed only while the very tensor is alive, so an ``id`` that Python gives
     to a new object is never mistaken for the old one. Tensors that do not depend on the network's input have no entry.
-    ``through`` tells the field of one view of some memory from that of another.
     """
 
-    def __init__(self, through: Callable[[Field, MemoryView, MemoryView], Field]) -> None:
-        self._through = through
+    def __init__(self) -> None:
         self._origins: dict[int, tuple[weakref.ref[torch.Tensor], CallOrigin]] = {}
         self._sharing: dict[int, list[weakref.ref[torch.Tensor]]] = {}
         # Constant memory that was written to through a view: kept alive, so that its address stays its own.
@@ -69,7 +69,7 @@ class Provenance:
         if entry is None:
             return None
         _, origin, written = entry
-        return CallOrigin(origin.op, self._through(origin.field, written, MemoryView.of(tensor)))
+        return CallOrigin(origin.op, field_through(origin.field, written, MemoryView.of(tensor)))
 
     def assign(self, tensor: torch.Tensor, origin: CallOrigin) -> None:
         """Record that ``tensor`` now holds what ``origin`` made."""
@@ -93,14 +93,33 @@ class Provenance:
 
     def aliases(self, tensor: torch.Tensor) -> list[torch.Tensor]:
         """Known tensors other than ``tensor`` that share some of its memory."""
-        others = []
-        for reference in self._sharing.get(_storage_key(tensor), ()):
-            other = reference()
-            if other is None or other is tensor or id(other) not in self._origins:
-                continue
-            if _overlap(tensor, other):
-                others.append(other)
-        return others
+        first, last = _memory_span(tensor)
+        others = [
+            other
+            for reference in self._sharing.get(_storage_key(tensor), ())
+            if (other := reference()) is not None and other is not tensor and id(other) in self._origins
+        ]
+        return [other for other in others if first < _memory_span(other)[1] and _memory_span(other)[0] < last]
+
+
+def field_through(field: Field, writer: MemoryView, reader: MemoryView) -> Field:
+    """The field of ``reader``, where ``field`` is that of ``writer``, which was written into the same memory."""
+    if writer == reader:
+        return field
+    axes = {stride: dim_at for dim_at, stride in enumerate(writer.strides) if writer.shape[dim_at] > 1}
+    read = {stride for dim_at, stride in enumerate(reader.strides) if reader.shape[dim_at] > 1}
+    if any(stride not in read and carries_places(field.dims[dim_at]) for stride, dim_at in axes.items()):
+        return unplaced(mixed([field], reader.shape))
+    begins, looks = writer.corner({*axes, *read}), reader.corner({*axes, *read})
+    dims = []
+    try:
+        for size, stride in zip(reader.shape, reader.strides, strict=True):
+            at = axes.get(stride) if size > 1 else None
+            start = begins.get(stride, 0) - looks.get(stride, 0)
+            dims.append(plain_dim(size) if at is None else laid_apart(field.dims[at], size, start))
+    except NoRule:
+        return unplaced(mixed([field], reader.shape))
+    return Field(tuple(dims))
 
 
 def covers(writer: torch.Tensor, other: torch.Tensor) -> bool:
@@ -108,11 +127,6 @@ def covers(writer: torch.Tensor, other: torch.Tensor) -> bool:
     first, last = _memory_span(writer)
     start, end = _memory_span(other)
     return last - first == writer.numel() and first <= start and end <= last
-
-
-def _overlap(a: torch.Tensor, b: torch.Tensor) -> bool:
-    (a0, a1), (b0, b1) = _memory_span(a), _memory_span(b)
-    return a0 < b1 and b0 < a1
 
 
 def _memory_span(tensor: torch.Tensor) -> tuple[int, int]:

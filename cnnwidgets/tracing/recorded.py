@@ -29,9 +29,10 @@ class Op:
 
 @dataclass
 class ModuleCall:
-    """One call of a module. ``id`` and the ops' ids share one counter, so they tell the order of events."""
+    """One call of a module. ``id``, ``end`` and the ops' ids share one counter: they tell the order of events."""
 
     id: int
+    end: int
     module: nn.Module
     name: str
     parent: ModuleCall | None

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
 from cnnwidgets.core.capture import attached, never_compiled
-from cnnwidgets.core.errors import CnnWidgetsError, InputError
+from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.core.nested import tensors
 from cnnwidgets.core.network import Network
-from cnnwidgets.running.forward import fitted, run
-from cnnwidgets.running.own_gradients import NeedsGradients, again, in_graph, is_first_to_ask, needs_gradients
+from cnnwidgets.core.plain import check_example
+from cnnwidgets.running.forward import NeedsGradients, again, fitted, in_graph, is_first_to_ask, needs_gradients, run
 from cnnwidgets.state.preserved import preserved
 
 from .kinds import detail_of_call
 from .layouts.grids import Joins
-from .provenance import CallOrigin, MemoryView, Provenance, covers
+from .provenance import CallOrigin, MemoryView, Provenance, covers, field_through
 from .receptive.all_rules import output_field
 from .receptive.call import RuleCall, mixed
 from .receptive.field import Field, combined, of_input, reshaped
 from .recorded import ModuleCall, Op, Recording
-from .shared_memory import field_through
 from .torch_calls import Watcher, plain_name, tensors_read, torch_calls
 
 
@@ -40,8 +40,9 @@ def record(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> 
         InputError: ``example`` is not a tensor or a tuple of tensors.
         CnnWidgetsError: the model's forward raised; names the layer.
     """
+    check_example(example)
     base = Network.of(model).base
-    inputs = _example_tensors(example)
+    inputs = tuple(example) if isinstance(example, list | tuple) else (example,)
     # Within inference mode a convolution is one call, of which the calls inside are not seen.
     with torch.inference_mode(False), torch.no_grad(), preserved(model, evaluate=True), never_compiled():
         if len(inputs) == 1 and inputs[0].is_floating_point():
@@ -59,23 +60,15 @@ def _recorded(base: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Recording:
         recorder.begin_with(value)
     with (
         torch.set_grad_enabled(gradients),
-        attached(layers, enter=recorder.enter, leave=recorder.leave, always=recorder.exit),
+        attached(layers.keys() - {base}, enter=recorder.enter, leave=recorder.leave, always=recorder.exit),
         torch_calls(recorder),
     ):
+        # The network itself is announced from here, however its class is called.
+        recorder.enter(base, copies)
         output = run(base, copies[0]) if len(copies) == 1 else _run_many(base, copies)
-    return recorder.finish(output)
-
-
-def _example_tensors(example: Any) -> tuple[torch.Tensor, ...]:
-    values = tuple(example) if isinstance(example, list | tuple) else (example,)
-    wrong = [type(value).__name__ for value in values if not isinstance(value, torch.Tensor)]
-    if wrong or not values:
-        kind = wrong[0] if wrong else "an empty tuple"
-        raise InputError(
-            f"example must be a tensor or a tuple of tensors, what the model takes; got {kind}. "
-            "For an image network: torch.zeros(1, 3, 224, 224)."
-        )
-    return values
+        replaced = recorder.leave(base, copies, output)
+        recorder.exit(base, copies, output)
+    return recorder.finish(output if replaced is None else replaced)
 
 
 def _run_many(base: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Any:
@@ -96,23 +89,20 @@ class _Recorder(Watcher):
         self._ops: list[Op] = []
         self._frames: list[ModuleCall] = []
         self._stack: list[ModuleCall] = []
-        self._provenance = Provenance(field_through)
-        self._count = 0
+        self._provenance = Provenance()
+        self._next = itertools.count().__next__
         self._joins = Joins()
 
     def begin_with(self, value: torch.Tensor) -> None:
-        shape = tuple(value.shape)
+        field = of_input(value.shape)
         if not self._ops:
-            self._ops.append(Op(self._next(), "input", None, (), output_shape=shape, field=of_input(shape)))
-        self._provenance.assign(value, CallOrigin(0, of_input(shape)))
-
-    def _next(self) -> int:
-        self._count += 1
-        return self._count - 1
+            self._add("input", None, (), value.shape, field)
+        self._provenance.assign(value, CallOrigin(0, field))
 
     def enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         parent = self._stack[-1] if self._stack else None
-        frame = ModuleCall(self._next(), module, self._names[module], parent)
+        now = self._next()
+        frame = ModuleCall(now, now, module, self._names[module], parent)
         arguments = tensors(args)
         frame.inputs = tuple(dict.fromkeys(origin.op for origin in map(self._provenance.origin, arguments) if origin))
         frame.input_shape = tuple(arguments[0].shape) if arguments else ()
@@ -130,25 +120,21 @@ class _Recorder(Watcher):
             self.busy = outer
 
     def _left(self, frame: ModuleCall, args: tuple[Any, ...], output: Any) -> Any:
-        results = tensors(output)
-        if not results:
-            return None
-        replaced = None
-        main = results[0]
-        frame.output_shape = tuple(main.shape)
+        replaced, results = None, tensors(output)
+        if results:
+            frame.output_shape = tuple(results[0].shape)
         for index, result in enumerate(results):
             origin = self._provenance.origin(result)
             if not frame.children:
                 inputs = (origin.op,) if origin is not None else frame.inputs
                 if not inputs:
                     continue
-                shape = tuple(result.shape)
-                receptive = origin.field if origin is not None else mixed([], shape)
-                marker = self._add(Op(self._next(), "", frame, inputs, output_shape=shape, field=receptive))
+                receptive = origin.field if origin is not None else mixed([], result.shape)
+                marker = self._add("", frame, inputs, result.shape, receptive)
                 if (
                     output is result
                     and any(result is value for value in tensors(args))
-                    and self._came_in(frame, origin)
+                    and (origin is None or not any(op.id == origin.op for op in frame.ops))
                 ):
                     # A layer that hands its input through: without an object of its own, a skip around it would
                     # look as if it started behind it.
@@ -159,11 +145,8 @@ class _Recorder(Watcher):
                 frame.field = origin.field
         return replaced
 
-    def _came_in(self, frame: ModuleCall, origin: CallOrigin | None) -> bool:
-        return origin is None or not any(op.id == origin.op for op in frame.ops)
-
     def exit(self, module: nn.Module, _args: tuple[Any, ...], _output: Any) -> None:
-        self._innermost(module)
+        self._innermost(module).end = self._next()
         self._stack.pop()
 
     def _innermost(self, module: nn.Module) -> ModuleCall:
@@ -172,10 +155,13 @@ class _Recorder(Watcher):
             self._stack.pop()
         return self._stack[-1]
 
-    def _add(self, op: Op) -> Op:
-        self._ops.append(op)
-        if op.frame is not None:
-            op.frame.ops.append(op)
+    def _add(
+        self, name: str, frame: ModuleCall | None, reads: Iterable[int], shape: Sequence[int], field: Field, **more: Any
+    ) -> Op:
+        inputs = tuple(dict.fromkeys(reads))
+        op = Op(self._next(), name, frame, inputs, output_shape=tuple(shape), field=field, **more)
+        for ops in (self._ops, [] if frame is None else frame.ops):
+            ops.append(op)
         return op
 
     def call(self, raw: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> None:
@@ -196,42 +182,29 @@ class _Recorder(Watcher):
         new = [value for value in results if not any(value is other for other in (*read, *targets))]
         if not new and not targets:
             return
-        main = new[0] if new else targets[0]
-        op = Op(
-            self._next(),
+        calls = [RuleCall(name, args, kwargs, value, self._field_of) for value in (*new, *targets)]
+        fields = [output_field(call, [origin.field for origin in origins]) for call in calls]
+        op = self._add(
             name,
             frame,
-            tuple(dict.fromkeys(origin.op for origin in origins)),
+            (origin.op for origin in origins),
+            calls[0].output.shape,
+            fields[0],
             params=tuple(dict.fromkeys(self._params[id(value)] for value in read if id(value) in self._params)),
             input_shape=tuple(next(value for value in read if self._provenance.origin(value) is not None).shape),
-            output_shape=tuple(main.shape),
             macs=self.macs,
-            detail=detail_of_call(name, args, kwargs, main),
+            detail=detail_of_call(calls[0]),
         )
-        self._add(op)
-        inputs = [origin.field for origin in origins]
-        fields = [
-            output_field(RuleCall(name, args, kwargs, value, self._field_of), inputs) for value in (*new, *targets)
-        ]
-        op.field = fields[0]
         written = {id(value) for value in targets}
-        for value, receptive in zip((*new, *targets), fields, strict=True):
-            if id(value) in written:
-                self._write(value, CallOrigin(op.id, receptive), frame)
+        for call, receptive in zip(calls, fields, strict=True):
+            if id(call.output) in written:
+                self._write(call.output, CallOrigin(op.id, receptive), frame)
             else:
-                self._provenance.assign(value, CallOrigin(op.id, receptive))
+                self._provenance.assign(call.output, CallOrigin(op.id, receptive))
 
     def _field_of(self, value: Any) -> Field | None:
         origin = self._provenance.origin(value) if isinstance(value, torch.Tensor) else None
         return origin.field if origin is not None else None
-
-    def swap(self, tensor: torch.Tensor, other: torch.Tensor) -> None:
-        """Write down ``tensor.data = other``."""
-        origin = self._provenance.origin(other)
-        if origin is None:
-            self._provenance.forget(tensor)
-        else:
-            self._provenance.assign(tensor, origin)
 
     def _targets(
         self, raw: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], results: list[torch.Tensor]
@@ -269,15 +242,8 @@ class _Recorder(Watcher):
     ) -> CallOrigin:
         """What ``other`` holds after a part of it was overwritten through ``target``."""
         shape = tuple(other.shape)
-        if len(shape) == target.ndim and shape[-2:] == tuple(target.shape[-2:]) and len(old.field.dims) == len(shape):
-            receptive = combined([old.field, Field((*old.field.dims[:-2], *new.field.dims[-2:]))], shape)
-        else:
-            receptive = combined(
-                [old.field, field_through(new.field, MemoryView.of(target), MemoryView.of(other))], shape
-            )
-        inputs = tuple(dict.fromkeys((old.op, new.op)))
-        op = self._add(Op(self._next(), "write", frame, inputs, output_shape=shape, field=receptive))
-        return CallOrigin(op.id, receptive)
+        receptive = combined([old.field, field_through(new.field, MemoryView.of(target), MemoryView.of(other))], shape)
+        return CallOrigin(self._add("write", frame, (old.op, new.op), shape, receptive).id, receptive)
 
     def finish(self, output: Any) -> Recording:
         origins = [self._provenance.origin(value) for value in tensors(output)]

@@ -14,15 +14,14 @@ _LEFT = (True, True, False, False, False)
 def text_table(layers: Sequence[LayerInfo], totals: Sequence[str], width: int = 100) -> str:
     """A line a layer, aligned, and the totals below."""
     rows = _table_rows(layers)
-    others = [max(len(row[column]) for row in (_HEADER, *rows)) for column in range(1, len(_HEADER))]
-    room = max(24, width - sum(others) - 2 * len(others))
-    first = min(room, max(len(row[0]) for row in (_HEADER, *rows)))
+    first, *others = (max(map(len, column)) for column in zip(_HEADER, *rows, strict=True))
+    first = min(first, max(24, width - sum(others) - 2 * len(others)))
     widths = [first, *others]
     total = sum(widths) + 2 * len(others)
     lines = ["─" * total, _aligned(_HEADER, widths), "═" * total]
     lines += [
-        _aligned((_cut(name, type_, first), *rest), widths)
-        for (_, *rest), (name, type_) in zip(rows, [(layer.name, layer.type) for layer in layers], strict=True)
+        _aligned((_cut(layer.name, layer.type, first), *rest), widths)
+        for (_, *rest), layer in zip(rows, layers, strict=True)
     ]
     lines += ["─" * total, *totals, "─" * total]
     return "\n".join(lines)
@@ -95,15 +94,13 @@ def _sides(field: tuple[int | None, int | None] | None) -> str:
 
 def _cut(name: str, kind: str, width: int) -> str:
     """Name and type in ``width`` characters: of a long name the end stays, which tells layers apart."""
-    full = f"{name} ({kind})" if name else kind
     # A line break in a name would break the table.
-    full = full.replace("\n", " ").replace("\r", " ")
+    name, kind = (text.replace("\n", " ").replace("\r", " ") for text in (name, kind))
+    full = f"{name} ({kind})" if name else kind
     if len(full) <= width:
         return full
     room = width - len(kind) - 4
-    if room >= 6:
-        return f"…{name.replace(chr(10), ' ').replace(chr(13), ' ')[-room:]} ({kind})"
-    return full[: width - 1] + "…"
+    return f"…{name[-room:]} ({kind})" if room >= 6 else full[: width - 1] + "…"
 
 
 def _aligned(values: Sequence[str], widths: Sequence[int]) -> str:

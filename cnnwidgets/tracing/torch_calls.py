@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -32,10 +33,6 @@ class Watcher:
         """Called just after; ``raw`` is the function's name."""
         raise NotImplementedError
 
-    def swap(self, tensor: torch.Tensor, other: torch.Tensor) -> None:
-        """Called after ``tensor.data = other``."""
-        raise NotImplementedError
-
 
 @contextlib.contextmanager
 def torch_calls(watcher: Watcher) -> Iterator[None]:
@@ -61,10 +58,11 @@ class _Calls(TorchFunctionMode):
         watcher.begin_call()
         try:
             output = func(*args, **kwargs)
+            raw = _raw_name(func)
+            if raw == "data_":  # tensor.data = other
+                watcher.written.append(args[0])
             if isinstance(output, torch.Tensor | list | tuple) or watcher.written:
-                watcher.call(_raw_name(func), args, kwargs, output)
-            elif output is None and len(args) == 2 and _raw_name(func) == "data_":
-                watcher.swap(*args)
+                watcher.call(raw, args, kwargs, output)
             return output
         finally:
             watcher.busy = False
@@ -126,29 +124,30 @@ def plain_name(name: str) -> str:
 
 
 _OPERATORS = ("add", "sub", "mul", "truediv", "pow", "matmul", "floordiv", "mod", "div")
-_writes: dict[Any, tuple[tuple[int, str], ...]] = {}
 
 
 def _written_tensors(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
-    places = _writes.get(func)
-    if places is None:
-        places = _writes[func] = tuple(
-            (index, argument.name)
-            for index, argument in enumerate(func._schema.arguments)  # noqa: SLF001 (no public name)
-            if argument.alias_info is not None and argument.alias_info.is_write
-        )
-    if not places:
-        return []
     return [
-        value for index, name in places for value in tensors(args[index] if index < len(args) else kwargs.get(name))
+        value
+        for index, name in _arguments_written(func)
+        for value in tensors(args[index] if index < len(args) else kwargs.get(name))
     ]
+
+
+@functools.cache
+def _arguments_written(func: Any) -> tuple[tuple[int, str], ...]:
+    return tuple(
+        (index, argument.name)
+        for index, argument in enumerate(func._schema.arguments)  # noqa: SLF001 (no public name)
+        if argument.alias_info is not None and argument.alias_info.is_write
+    )
 
 
 # Their result has the shape of what they read, not its content.
 _SHAPE_ONLY = ("new_empty", "new_zeros", "new_ones", "new_full", "new_tensor", "empty_like", "zeros_like",
                "ones_like", "full_like", "rand_like", "randn_like")  # fmt: skip
 # They replace all of their first argument's content.
-_OVERWRITES = ("copy_", "fill_", "zero_", "normal_", "uniform_", "bernoulli_")
+_OVERWRITES = ("copy_", "data_", "fill_", "zero_", "normal_", "uniform_", "bernoulli_")
 
 
 def tensors_read(raw: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:

@@ -202,14 +202,13 @@ def brief(value: Any, most: int = 60) -> str:
         return "a number beyond 2 ** 53"
     if value is None or isinstance(value, bool | int | float):
         return repr(value)
-    return _in_brief(value)
+    if isinstance(value, Mapping):
+        return f"a mapping of {len(value):,}"
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
+        return f"a list of {len(value):,}"
+    return f"a {type(value).__name__}"
 
 
 def _in_brief(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return f"a mapping of {len(value):,}"
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray | memoryview):
-        return f"a list of {len(value):,}"
-    if isinstance(value, str):
-        return f"a text of {len(value):,} characters" if len(value) > 60 else repr(value)
-    return brief(value) if value is None or isinstance(value, bool | int | float) else f"a {type(value).__name__}"
+    is_long = isinstance(value, str) and len(value) > 60
+    return f"a text of {len(value):,} characters" if is_long else brief(value, 1_000)

@@ -20,7 +20,10 @@ class PageState(ipywidgets.Widget):  # type: ignore[misc, unused-ignore]
 
     traitlets alone is not enough: a value that a validator refuses with an error of ours stays stored when several
     values arrive together, ``True`` is an int, NaN is within all bounds, and what is refused ends in the kernel's log.
+    What there is to say of it is said by ``speaker``, if there is one.
     """
+
+    speaker: PageState | None = None
 
     def set_state(self, sync_data: Any) -> None:
         """Take state from the page. What does not fit is dropped, set back there, and said."""
@@ -43,9 +46,13 @@ class PageState(ipywidgets.Widget):  # type: ignore[misc, unused-ignore]
 
     def say_dropped(self, reason: str) -> None:
         """Tell the reader that something from the page was not used; ``reason`` is no whole sentence."""
+        if self.speaker is not None:
+            self.speaker.say_dropped(reason)
 
     def say_failed(self, error: Exception) -> None:
         """Tell the reader that the answer to a message from the page failed."""
+        if self.speaker is not None:
+            self.speaker.say_failed(error)
 
     def _handle_msg(self, msg: Any) -> None:
         reason = malformed(msg)

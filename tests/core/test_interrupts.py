@@ -23,13 +23,12 @@ from cnnwidgets.core.capture import attached
 from cnnwidgets.core.interrupts import Deferral
 from cnnwidgets.incremental import Edited
 from cnnwidgets.outputs import readout
-from cnnwidgets.state import attributes
-from cnnwidgets.state import buffers as _buffers
+from cnnwidgets.state import attributes, tables
 from cnnwidgets.state import preserved as state
 from cnnwidgets.state.preserved import preserved
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called")
-UNDOING = {module.__file__ for module in (state, capture_module, _buffers, attributes)}
+UNDOING = {module.__file__ for module in (state, capture_module, tables, attributes)}
 IMAGE = torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(3))
 
 

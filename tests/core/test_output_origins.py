@@ -3,7 +3,6 @@
 # ruff: noqa: ARG005 (the functions that make outputs take all there is)
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -71,8 +70,6 @@ HEADS = {
         "one over": lambda n, h, z: 1 / (1 + torch.exp(-z)),
         "reciprocal": lambda n, h, z: (1 + (-z).exp()).reciprocal(),
         "exp over 1 + exp": lambda n, h, z: z.exp() / (1 + z.exp()),
-        "tanh": lambda n, h, z: (torch.tanh(z / 2) + 1) / 2,
-        "half of 1 + tanh": lambda n, h, z: 0.5 * (1 + torch.tanh(z / 2)),
         "exp of logsigmoid": lambda n, h, z: functional.logsigmoid(z).exp(),
         "one a head": lambda n, h, z: torch.cat([z[:, :1].sigmoid(), z[:, 1:].sigmoid()], 1),
         "stacked": lambda n, h, z: torch.stack([z[:, index].sigmoid() for index in range(3)], 1),
@@ -99,22 +96,7 @@ HEADS = {
         "a softmax over the images": lambda n, h, z: z.softmax(0),
         "one over, divided": lambda n, h, z: torch.true_divide(1.0, 1.0 + (-z).exp()),
         "ones over ones and exp": lambda n, h, z: torch.ones_like(z) / (torch.ones_like(z) + (-z).exp()),
-        "to the power of -1": lambda n, h, z: (1 + (-z).exp()) ** -1,
-        "power of e": lambda n, h, z: 1 / (1 + math.e ** (-z)),
-        "tanh halved first": lambda n, h, z: torch.tanh(z / 2) / 2 + 0.5,
-        "half of tanh and a half": lambda n, h, z: 0.5 * torch.tanh(0.5 * z) + 0.5,
-        "probit": lambda n, h, z: torch.special.ndtr(z),
-        "probit by erf": lambda n, h, z: 0.5 * (1 + torch.erf(z / math.sqrt(2))),
-        "complementary log-log": lambda n, h, z: 1 - torch.exp(-torch.exp(z)),
-        "minus expm1": lambda n, h, z: -torch.expm1(-functional.softplus(z)),
-        "hard, by ReLU6": lambda n, h, z: functional.relu6(z + 3) / 6,
-        "hard, by ReLU6 and a factor": lambda n, h, z: functional.relu6(z + 3) * (1 / 6),
-        "hard, by clamp": lambda n, h, z: (0.2 * z + 0.5).clamp(0, 1),
-        "hard, by hardtanh": lambda n, h, z: functional.hardtanh(z / 6 + 0.5, 0, 1),
-        "hard, by hardtanh scaled": lambda n, h, z: functional.hardtanh(z) * 0.5 + 0.5,
-        "hard, by ReLU and clamp": lambda n, h, z: functional.relu(z / 6 + 0.5).clamp(max=1),
         "noisy or": lambda n, h, z: 1 - (1 - n.by_place(h - 9).sigmoid()).flatten(2).prod(2),
-        "noisy or by logarithms": lambda n, h, z: 1 - torch.exp(torch.log1p(-n.by_place(h).sigmoid()).sum((2, 3))),
         "mean of the highest": lambda n, h, z: n.by_place(h).sigmoid().flatten(2).topk(5).values.mean(2),
         "largest, pooled": lambda n, h, z: functional.adaptive_max_pool2d(n.by_place(h).sigmoid(), 1).flatten(1),
         "resized": lambda n, h, z: functional.interpolate(n.by_place(h).sigmoid(), scale_factor=2.0).mean((2, 3)),
@@ -123,7 +105,6 @@ HEADS = {
         "geometric mean": lambda n, h, z: (z.sigmoid() * (2 * z).sigmoid()).sqrt(),
         "ordinal": lambda n, h, z: z.sigmoid().cumprod(1),
         "attended": lambda n, h, z: (n.by_place(h).sigmoid().flatten(2) @ h[:, :1].flatten(2).softmax(2).mT)[..., 0],
-        "squared": lambda n, h, z: z.sigmoid() ** 2,
     },
     "softmax": {
         "softmax": lambda n, h, z: z.softmax(-1),

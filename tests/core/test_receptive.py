@@ -9,7 +9,8 @@ from torch import nn
 from torch.nn import functional
 
 from cnnwidgets.tracing.architecture import Architecture, trace
-from cnnwidgets.tracing.receptive.field import Field, of_input, pixels, plain_dim, reshaped, whole_axis
+from cnnwidgets.tracing.receptive.field import Field, of_input, plain_dim, reshaped
+from cnnwidgets.tracing.receptive.interval import pixels, whole_axis
 
 
 def ones(net: nn.Module) -> nn.Module:

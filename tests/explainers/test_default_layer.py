@@ -14,7 +14,7 @@ import cnnwidgets as cw
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import CnnWidgetsError, NotSpatial
 from cnnwidgets.explainers.engine.all_layers import observe
-from cnnwidgets.explainers.engine.score_graph import ScoreGraph
+from cnnwidgets.explainers.engine.default_layer import reacts
 
 IMAGES = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(5))
 CAMS = [name for name in explainers.names() if explainers.info(name).needs_layer and name != "cam"]
@@ -282,17 +282,16 @@ def test_timms_dla_whose_projection_no_gradient_reaches(side: int, layer: str) -
     torch.testing.assert_close(found.values[0], expected, rtol=1e-3, atol=1e-6)
 
 
-def test_the_graph_is_looked_through_from_the_score_on() -> None:
+def test_the_graph_tells_what_the_score_depends_on() -> None:
     from cnnwidgets.explainers.engine.layer_outputs import Output, get_gradient_edge
     from cnnwidgets.tracing.layouts.layouts import Layout
 
     x = torch.ones(1, 2, 2, 2, requires_grad=True)
     left, right = (x * 2).chunk(2, 1)
     score = right.sum()[None]
-    graph = ScoreGraph(score)
     edges = [get_gradient_edge(value) for value in (right, left, x)]
-    assert [graph.reaches(Output(Layout((1, 1, 2, 2)), own=edge)) for edge in edges] == [True, False, True]
-    assert not ScoreGraph(torch.ones(1)).reaches(Output(Layout((1, 1, 2, 2)), own=edges[0]))
+    assert [reacts(Output(Layout((1, 1, 2, 2)), own=edge), score) for edge in edges] == [True, None, True]
+    assert reacts(Output(Layout((1, 1, 2, 2)), own=edges[0]), torch.ones(1)) is None
 
 
 def test_trace_and_the_explorer_take_the_same() -> None:

@@ -15,9 +15,8 @@ from torch import nn
 from cnnwidgets.core.progress import Step
 from cnnwidgets.explainers.occlusion.cover import Covering, mask_of
 from cnnwidgets.explainers.occlusion.display import filled_in, nearest_class
-from cnnwidgets.explainers.occlusion.estimates import Estimates
 from cnnwidgets.explainers.occlusion.explainer import occlusion
-from cnnwidgets.explainers.occlusion.kriging import compared, fitting_lengths, weights
+from cnnwidgets.explainers.occlusion.kriging import Estimates, compared, fitting_lengths, weights
 from cnnwidgets.explainers.occlusion.order import Order, coarse_step
 
 torch.set_num_threads(2)

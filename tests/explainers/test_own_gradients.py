@@ -11,7 +11,7 @@ from cnnwidgets.checks import insertion_deletion, randomised
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.incremental import Edited
 from cnnwidgets.incremental.zeroed import zeroed
-from cnnwidgets.running.own_gradients import needs_gradients
+from cnnwidgets.running.forward import needs_gradients
 
 X = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 KINDS = ("register_hook", "retain_grad", "grad_fn", "energy", "of the input", "multi hook", "asserts", "own words")

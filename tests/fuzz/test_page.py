@@ -15,9 +15,9 @@ import traitlets
 import cnnwidgets as cw
 from cnnwidgets.widgets._base import CnnWidget
 from cnnwidgets.widgets._messages import commands
-from cnnwidgets.widgets.class_scores.header import ClassScoresHeader
+from cnnwidgets.widgets.class_scores.widget import ClassScoresHeader
 from cnnwidgets.widgets.explorer_bar import ExplorerBar
-from cnnwidgets.widgets.map_check.panel import MapCheckPanel
+from cnnwidgets.widgets.map_check.charts import MapCheckPanel
 from cnnwidgets.widgets.panel_tabs import PanelTabs
 from tests.explorer import nets
 from tests.fuzz.budget import rounds

@@ -10,21 +10,17 @@ import ipywidgets
 from cnnwidgets.widgets import _base
 
 WIDGETS = Path(_base.__file__).parent
-_INTERFACE = r"interface {name}\b[^{{]*{{(.*?)^}}"
 
 
-def _keys(source: str, name: str) -> set[str]:
-    found = re.search(_INTERFACE.format(name=name), source, re.DOTALL | re.MULTILINE)
-    assert found, f"no interface {name}"
-    body = re.sub(r"/\*.*?\*/|//[^\n]*", "", found[1], flags=re.DOTALL)
-    return set(re.findall(r"^  (\w+)\??:", body, re.MULTILINE))
-
-
-def typescript_keys(state_file: Path) -> set[str]:
-    """The keys of the widget's state in `state_file`, those of `BaseState` included."""
-    return _keys(state_file.read_text(), r"\w+State") | _keys(
-        (WIDGETS / "_shared" / "model.ts").read_text(), "BaseState"
-    )
+def typescript_keys(name: str) -> set[str]:
+    """The keys of the interface `name`, those of the interfaces that it extends included."""
+    pattern = rf"interface {name}\b(?: extends ([^{{]*))?\s*{{(.*?)^}}"
+    matches = (re.search(pattern, file.read_text(), re.DOTALL | re.MULTILINE) for file in WIDGETS.rglob("*.ts"))
+    match = next((match for match in matches if match), None)
+    assert match, f"no interface {name}"
+    body = re.sub(r"/\*.*?\*/|//[^\n]*", "", match[2], flags=re.DOTALL)
+    bases = re.findall(r"\w+", match[1] or "")
+    return set(re.findall(r"^  (\w+)\??:", body, re.MULTILINE)).union(*map(typescript_keys, bases))
 
 
 def python_keys(widget: type[ipywidgets.Widget]) -> set[str]:

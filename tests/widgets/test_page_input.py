@@ -12,9 +12,9 @@ import cnnwidgets as cw
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import CnnWidget
 from cnnwidgets.widgets._messages import answer, bounded, brief, command, list_of, maybe, one_of, text, whole_number
-from cnnwidgets.widgets.class_scores.header import ClassScoresHeader
+from cnnwidgets.widgets.class_scores.widget import ClassScoresHeader
 from cnnwidgets.widgets.explorer_bar import ExplorerBar
-from cnnwidgets.widgets.map_check.panel import MapCheckPanel
+from cnnwidgets.widgets.map_check.charts import MapCheckPanel
 from cnnwidgets.widgets.panel_tabs import PanelTabs
 from tests.widgets.architecture_graph.made import residual
 

@@ -17,7 +17,7 @@ from IPython.utils.capture import capture_output
 from PIL import Image
 
 import cnnwidgets as cw
-from cnnwidgets.widgets._still import colours, maps, publish
+from cnnwidgets.widgets._still import maps, publish
 from cnnwidgets.widgets._still.publish import still_png
 from tests.explorer import nets
 
@@ -161,7 +161,7 @@ def test_clipped_maps_say_so() -> None:
 def test_colour_maps_are_those_of_the_browser() -> None:
     text = (SHARED.parent / "_maps" / "colormaps.ts").read_text().split("const ANCHORS = {")[1].split("} as const")[0]
     theirs = dict(re.findall(r'"?([\w-]+)"?:\s*"([0-9a-f]+)"', text))
-    assert theirs == colours.ANCHORS
+    assert theirs == maps.ANCHORS
 
 
 def test_the_style_sheet_knows_the_picture_by_its_beginning() -> None:

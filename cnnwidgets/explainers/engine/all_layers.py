@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 from torch.autograd.graph import GradientEdge
 
-from cnnwidgets.core.errors import CnnWidgetsError, NotSpatial, TargetError
+from cnnwidgets.core.errors import CnnWidgetsError, NotSpatial
 from cnnwidgets.core.interrupts import Deferral
 from cnnwidgets.core.network import walked_once
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.kinds import Kind
-from cnnwidgets.outputs.readout import reading, readout_of
-from cnnwidgets.outputs.targets import Chosen, Target, class_scores
+from cnnwidgets.outputs.readout import current, reading, readout_of
+from cnnwidgets.outputs.targets import Chosen, Target
 from cnnwidgets.running.batches_of_one import may_be_the_batch, refuse_several
-from cnnwidgets.running.own_gradients import again
+from cnnwidgets.running.forward import again
 from cnnwidgets.state.preserved import generators_now, have_moved, preserved
-from cnnwidgets.tracing.layouts.layouts import Layouts
+from cnnwidgets.tracing.layouts.layouts import Layout, Layouts
 from cnnwidgets.tracing.layouts.token_layout import Tokens
 from cnnwidgets.tracing.placement import Placement
 
-from .default_layer import considered, default_layer, has_tokens, inside_attention, left_out
+from .default_layer import considered, default_layer, has_tokens, inside_attention, last_that_counts, left_out
 from .forward_pass import Question
-from .gradients import differentiate, saturation_notes
+from .gradients import differentiate, nodes_between
 from .inputs import checked, input_notes, weight_notes
-from .layer_notes import refusal
-from .layer_outputs import NO_TENSOR, Output, WatchedCall
-from .notes import change_notes, model_notes, random_notes
-from .score_graph import nodes_between
+from .layer_notes import call_notes, layout_notes, map_notes, placement_notes, refusal
+from .layer_outputs import NO_TENSOR, Output, Watch, WatchedCall
+from .notes import change_notes, model_notes, output_notes, random_notes
 from .values import for_display, precise
-from .which_call import call_notes
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +43,7 @@ class Observation:
         maps: name -> (N, C, h, w), the output as it was when the layer returned; empty without ``keep_maps``.
         cam: name -> (N, h, w), Grad-CAM before its ReLU; lacks layers that no gradient reaches.
         contribution: name -> (N, C), sum over the map of gradient times activation; keys as ``cam``.
-        reacts: names of the layers in ``cam`` whose gradient is not zero everywhere.
+        cam_notes: name -> what the reader must know of its ``cam`` beside ``notes``; keys as ``cam``.
         calls: name -> how often the layer ran; all layers that ran, spatial or not.
         shapes: name -> shape of its last output, None if it holds no tensor; all layers that ran.
         order: names of all layers that ran, by completion of their last call.
@@ -55,10 +53,8 @@ class Observation:
         input_gradient: (N, C, H, W), the saliency of the same pass; None without gradients.
         notes: as in ``Attribution.notes``.
         mapped: names of the layers asked for that return maps, or hold them in another order.
-        unsure: names in ``maps`` and ``cam`` of which only the shape says that they are (N, C, H, W).
-        tokens: name -> notes on the tokens that its maps are made of, where there is something to say.
-        called: name -> notes on which of several calls this is.
         placements: name -> where its maps lie in the image, None where that is not known; keys as ``mapped``.
+        whereabouts: name -> notes on that, and on which of several calls this is; keys as ``mapped``.
         default: the layer that ``layer=None`` stands for; None if no layer has maps.
         discrete: names in ``mapped`` of layers that return whole numbers or booleans.
         layouts: how what the layers return holds their maps.
@@ -69,7 +65,7 @@ class Observation:
     maps: dict[str, torch.Tensor]
     cam: dict[str, torch.Tensor]
     contribution: dict[str, torch.Tensor]
-    reacts: frozenset[str]
+    cam_notes: dict[str, tuple[str, ...]]
     calls: dict[str, int]
     shapes: dict[str, tuple[int, ...] | None]
     order: list[str]
@@ -78,16 +74,14 @@ class Observation:
     chosen: Chosen
     input_gradient: torch.Tensor | None
     notes: tuple[str, ...]
-    mapped: frozenset[str] = frozenset()
-    unsure: frozenset[str] = frozenset()
-    tokens: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    called: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    placements: Mapping[str, Placement | None] = field(default_factory=dict)
-    default: str | None = None
-    discrete: frozenset[str] = frozenset()
-    layouts: Layouts = field(default_factory=lambda: Layouts(1))
-    kind: Kind = "logits"
-    changes: Mapping[str, str] = field(default_factory=dict)
+    mapped: frozenset[str]
+    placements: dict[str, Placement | None]
+    whereabouts: dict[str, tuple[str, ...]]
+    default: str | None
+    discrete: frozenset[str]
+    layouts: Layouts
+    kind: Kind
+    changes: dict[str, str]
 
 
 def observe(
@@ -144,77 +138,91 @@ def observe(
         if observation.outputs is not None and readout.choice:
             notes.append(readout.choice)  # also where a function is explained: these are the class scores beside it
         notes += [*observation.notes, *drawn, *change_notes(preservation.changed)]
-        return replace(observation, notes=tuple(dict.fromkeys(notes)), kind=readout.kind or "number")
+        return replace(observation, notes=tuple(dict.fromkeys(notes)))
 
 
 def _observed(question: Question, *, keep_maps: bool, gradients: bool) -> Observation:
     """The observation without what is to be said of the model as such."""
-    names = None if question.names is None else set(question.names)
+    names = question.names
     forward_pass = question.settled(
         lambda: question.watched(
-            lambda call: call.name,
+            lambda call: call.name if names is None or call.name in names else None,
             lambda name, output: output.layout.mapped and (names is None or name in names),
         )
     )
-    watch = forward_pass.watch
-    calls = [call for call in watch.calls.values() if names is None or call.name in names]
-    for call in calls:
-        layout = call.output.layout
-        if names is not None and len(layout.shape) == 4 and not layout.stacked:
-            raise NotSpatial(refusal(call.name, layout, watch.spatial))
+    watch, readout = forward_pass.watch, current()
     scores, classes = forward_pass.resolved
-    layers = [call for call in calls if call.output.value is not None and call.output.layout.mapped]
-    distinct = {id(call.output): call.output for call in layers}
+    layers = _calls_with_maps(watch, named=names is not None)
+    distinct = {id(call.output): call.output for call in layers.values()}
     reducers = {key: _Reducer(output, keep_maps) for key, output in distinct.items()}
     watch.calls.clear()
-    del calls
     leaf = forward_pass.leaf
     input_gradient = _backward(scores, leaf, [*reducers.values()]) if gradients and scores.requires_grad else None
-    by_name = {call.name: reducers[id(call.output)] for call in layers}
-    default = _default(question, layers, by_name)
-    outputs = forward_pass.outputs
-    layouts = {call.name: call.output.layout for call in layers}
-    forms = {name: layout.form for name, layout in layouts.items() if layout.form is not None}
+    by_name = {name: reducers[id(call.output)] for name, call in layers.items()}
+    layouts = {name: call.output.layout for name, call in layers.items()}
+    whereabouts = {
+        name: (*call_notes(name, call.index, watch.layouts[name]), *placement_notes(layouts[name]))
+        for name, call in layers.items()
+    }
+    default = _default(question, list(layers.values()), by_name)
+    cam = {name: reducer.cam for name, reducer in by_name.items() if reducer.cam is not None}
     return Observation(
         maps={name: reducer.maps for name, reducer in by_name.items() if reducer.maps is not None},
-        cam={name: reducer.cam for name, reducer in by_name.items() if reducer.cam is not None},
+        cam=cam,
         contribution={n: r.contribution for n, r in by_name.items() if r.contribution is not None},
-        reacts=frozenset(name for name, reducer in by_name.items() if reducer.reacts),
+        cam_notes={
+            name: (*whereabouts[name], *_cam_notes(question, name, layouts[name], by_name[name])) for name in cam
+        },
         calls={name: len(its_layouts) for name, its_layouts in watch.layouts.items()},
         shapes={name: None if every[-1] is NO_TENSOR else every[-1].shape for name, every in watch.layouts.items()},
         order=list(watch.layouts),
-        outputs=_table(outputs, len(question.images)),
+        outputs=None if readout.table is None else readout.table.float().cpu(),
         scores=scores.detach().float().cpu(),
         chosen=classes,
         input_gradient=None if input_gradient is None else input_gradient.float().cpu(),
-        notes=tuple(_notes_of_pass(question, outputs, by_name, default, gradients=gradients)),
+        notes=tuple(_notes_of_pass(question, by_name, default, gradients=gradients)),
         mapped=frozenset(by_name),
-        unsure=frozenset(name for name, layout in layouts.items() if not layout.sure),
-        tokens={name: form.notes() for name, form in forms.items() if form.notes()},
-        called={call.name: tuple(call_notes(call.name, call.index, watch.layouts[call.name])) for call in layers},
         placements={name: layout.placement for name, layout in layouts.items()},
+        whereabouts=whereabouts,
         default=default,
-        discrete=frozenset(call.name for call in layers if not call.output.floating),
+        discrete=frozenset(name for name, call in layers.items() if not call.output.floating),
         layouts=question.memory.layouts,
+        kind=readout.kind or "number",
         changes={name: reducer.change for name, reducer in by_name.items() if reducer.change},
     )
+
+
+def _calls_with_maps(watch: Watch, *, named: bool) -> dict[str, WatchedCall]:
+    """The calls that returned maps, by layer; ``named``: they were asked for, so axes of another kind are refused."""
+    for call in watch.calls.values():
+        layout = call.output.layout
+        if named and len(layout.shape) == 4 and not layout.stacked:
+            raise NotSpatial(refusal(call.name, layout, watch.spatial))
+    calls = (call for call in watch.calls.values() if call.output.value is not None and call.output.layout.mapped)
+    return {call.name: call for call in calls}
 
 
 def _default(question: Question, layers: list[WatchedCall], by_name: dict[str, _Reducer]) -> str | None:
     """What :func:`~.default_layer.default_layer` would say, as far as the gradients that are there tell it."""
     with_tokens = {call.name for call in layers if has_tokens(call.output.layout)}
     inside = inside_attention(question.model) if with_tokens else set()
-    able = [call.name for call in layers if considered(call.output, call.name, inside)]
-    speaking = [name for name in able if by_name[name].reacts]
-    silent = [name for name in able if by_name[name].cam is not None and name not in with_tokens]
-    default = next(reversed(speaking or silent), None)
-    return default_layer(question)[0] if default is None and question.names is None else default
+    able = [call for call in layers if considered(call.output, call.name, inside)]
+    last = last_that_counts(able, lambda call: by_name[call.name].reacts)
+    if last is None:
+        return default_layer(question)[0] if question.names is None else None
+    return last.name
+
+
+def _cam_notes(question: Question, name: str, layout: Layout, reducer: _Reducer) -> Iterator[str]:
+    if reducer.cam is not None:
+        yield from map_notes(reducer.cam, bool(reducer.reacts))
+        yield from layout_notes(name, layout, question.memory.layouts)
 
 
 def _notes_of_pass(
-    question: Question, outputs: object, by_name: dict[str, _Reducer], default: str | None, *, gradients: bool
+    question: Question, by_name: dict[str, _Reducer], default: str | None, *, gradients: bool
 ) -> Iterator[str]:
-    yield from saturation_notes(outputs, question.score, len(question.images))
+    yield from output_notes(current(), question.score)
     yield from question.drift
     if question.memory.layouts.note is not None:
         yield question.memory.layouts.note
@@ -257,7 +265,7 @@ class _Reducer:
             self.maps, self.change = for_display(self._value)
         self.cam: torch.Tensor | None = None
         self.contribution: torch.Tensor | None = None
-        self.reacts = False
+        self.reacts: bool | None = None
 
     def listen(self, edge: GradientEdge) -> torch.utils.hooks.RemovableHandle:
         """Take the gradient as the backward pass comes by."""
@@ -277,11 +285,3 @@ class _Reducer:
             contribution: torch.Tensor = torch.einsum("nkhw,nkhw->nk", gradient.conj(), maps).real
             self.cam, self.contribution = cam.float().cpu(), contribution.float().cpu()
             self.reacts = bool(weights.any()) or bool(gradient.any())  # the short question first
-
-
-def _table(raw: object, batch: int) -> torch.Tensor | None:
-    try:
-        table: torch.Tensor = class_scores(raw, batch=batch).detach().float().cpu()
-    except TargetError:
-        return None  # only a callable target gets this far
-    return table

@@ -6,12 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import torch
+from torch import nn
 
 from cnnwidgets.core.arguments import checked_count
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.explainers.attribution import Attribution
-from cnnwidgets.outputs.scorer import Scorer
+from cnnwidgets.outputs.targets import Scorer
 
 from .memory import Chunks
 from .one_layer import LayerPass
@@ -30,7 +31,10 @@ class ChannelSweep(ABC):
     remaining: str
     """What is left to be done with the maps that have no score yet."""
 
-    def __init__(self, layer_pass: LayerPass, channels: int | None, chunks: Chunks) -> None:
+    def __init__(
+        self, model: nn.Module, images: torch.Tensor, layer_pass: LayerPass, channels: int | None, chunks: Chunks
+    ) -> None:
+        self._model, self._images = model, images
         self._layer_pass, self._channels, self._chunks = layer_pass, channels, chunks
         self._score_of = Scorer(layer_pass.outputs, layer_pass.target, layer_pass.score, len(layer_pass.scores))
         self._dtype = torch.float64 if layer_pass.scores.dtype == torch.float64 else torch.float32
@@ -63,13 +67,11 @@ class ChannelSweep(ABC):
         maps = self._layer_pass.maps
         values = torch.einsum("nk,nkhw->nhw", self.weights().to(maps), maps)
         partial = [f"partial: {self._left} {self.remaining}"] if self._left else []
+        if self._channels is not None and self._channels < maps.shape[1]:
+            partial.append(
+                f"only the {self._channels} of {maps.shape[1]} maps that vary most were used; the others count as 0"
+            )
         return self._layer_pass.attribution(values, self.method, *partial, *self.notes())
-
-    def _limit_notes(self) -> Iterator[str]:
-        """That only some of a layer's maps were looked at."""
-        count = self._layer_pass.maps.shape[1]
-        if self._channels is not None and self._channels < count:
-            yield f"only the {self._channels} of {count} maps that vary most were used; the others count as 0"
 
 
 def strongest(maps: torch.Tensor, channels: int | None) -> torch.Tensor:

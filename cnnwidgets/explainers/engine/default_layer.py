@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import nn
 
-from cnnwidgets.core.errors import Cancelled, TargetError, is_out_of_memory
+from cnnwidgets.core.errors import TargetError
 from cnnwidgets.core.network import Network
 from cnnwidgets.incremental.layer_call import calls_of
+from cnnwidgets.outputs.readout import current, reading
 from cnnwidgets.outputs.targets import Chosen, resolve
+from cnnwidgets.running.batches_of_one import may_be_the_batch
 from cnnwidgets.running.forward import run
 from cnnwidgets.tracing.layouts.layouts import Layout, Layouts
 from cnnwidgets.tracing.layouts.plain_pass import PlainPass
 from cnnwidgets.tracing.layouts.rules import is_attention
 
 from .forward_pass import Question
+from .layer_notes import rank
 from .layer_outputs import Output, WatchedCall
 from .memory import part_of
-from .score_graph import ScoreGraph
-from .which_call import rank
 
 Choice = tuple[str | None, int | None]
 """A layer, or None if none has maps or that cannot be told yet; and which of its calls."""
@@ -37,23 +37,34 @@ def default_layer(question: Question) -> Choice:
     other, from the last on, until the score moves. Whole numbers and booleans, and parts of an attention, are not
     considered; if the score depends on no layer, it is the last.
     """
-    try:
-        candidates, score, target = _candidates(question)
-    except TargetError:  # told where all images are run, with their number
-        return None, None
-    if not candidates:
-        return None, None
-    graph = ScoreGraph(score)
-    reached_calls = [call for call in candidates if graph.reaches(call.output)]
-    speaking = (call for call in reversed(reached_calls) if speaks(call.output, score))
-    silent = (call for call in reversed(reached_calls) if not has_tokens(call.output.layout))
-    for call in itertools.chain(speaking, silent):
-        return _preferred(call, reached_calls)
-    if not reached_calls:
-        for call in reversed(candidates):
-            if _moves(question, call, score, target):
-                return _preferred(call, candidates)
-    return candidates[-1].name, candidates[-1].index
+    with reading(current().inner()):  # a look at one image, not the scores that the call is about
+        try:
+            candidates, score, target = _candidates(question)
+        except TargetError:  # told where all images are run, with their number
+            return None, None
+        if not candidates:
+            return None, None
+        last = last_that_counts(candidates, lambda call: reacts(call.output, score))
+        if last is None:
+            moving = (call for call in reversed(candidates) if _moves(question, call, score, target))
+            last = next(moving, candidates[-1])
+    # Of the calls of this layer, the one that sees the image as it is.
+    calls = [call for call in candidates if call.name == last.name]
+    calls = [call for call in calls if reacts(call.output, score) is not None] or calls
+    best = max(calls, key=lambda call: (rank(call.output.layout), call.index))
+    return best.name, best.index
+
+
+def last_that_counts(calls: Sequence[WatchedCall], answer: Callable[[WatchedCall], bool | None]) -> WatchedCall | None:
+    """The last call that the score reacts to; else the last that it depends on, if not of tokens; None: on none."""
+    silent = None
+    for call in reversed(calls):
+        reaction = answer(call)
+        if reaction:
+            return call
+        if reaction is not None and silent is None and not has_tokens(call.output.layout):
+            silent = call
+    return silent
 
 
 def _candidates(question: Question) -> tuple[list[WatchedCall], torch.Tensor, Chosen]:
@@ -72,19 +83,12 @@ def _candidates(question: Question) -> tuple[list[WatchedCall], torch.Tensor, Ch
     return [] if odd else list(forward_pass.watch.calls.values()), score, classes
 
 
-def _preferred(call: WatchedCall, candidates: list[WatchedCall]) -> Choice:
-    """Of the calls of this layer, the one that sees the image as it is."""
-    same = [other for other in candidates if other.name == call.name]
-    best = max(same, key=lambda other: (rank(other.output.layout), other.index))
-    return best.name, best.index
-
-
 def left_out(layouts: Layouts, name: str | None) -> Iterator[str]:
     """That later layers than ``name``, the one by default, hold maps which cannot be laid over the image."""
     calls = list((layouts.calls or {}).items())
     before = next((at for at, ((layer, _), _) in enumerate(calls) if layer == name), len(calls))
-    moved = [(layer, layout) for (layer, _), layout in calls[before + 1 :] if "shifted" in (layout.why_not or "")]
-    moved = [(layer, layout) for layer, layout in moved if len(layout.shape) == 4]
+    later = [(layer, layout) for (layer, _), layout in calls[before + 1 :] if len(layout.shape) == 4]
+    moved = [(layer, layout) for layer, layout in later if "shifted" in (layout.why_not or "")]
     if moved:
         layer, layout = moved[-1]
         more = f" and {len(moved) - 1} before it" if len(moved) > 1 else ""
@@ -111,11 +115,11 @@ def has_tokens(layout: Layout) -> bool:
     return layout.form is not None and layout.form.has_tokens
 
 
-def speaks(output: Output, scores: torch.Tensor) -> bool:
-    """Whether the gradient at the maps is not zero everywhere."""
+def reacts(output: Output, scores: torch.Tensor) -> bool | None:
+    """Whether the gradient at the maps is not zero everywhere; None: none arrives there."""
     edge = output.edge
-    if edge is None:
-        return False
+    if edge is None or not scores.requires_grad:
+        return None
     try:
         with torch.enable_grad():
             (gradient,) = torch.autograd.grad(scores.sum(), [edge], allow_unused=True, retain_graph=True)
@@ -123,7 +127,7 @@ def speaks(output: Output, scores: torch.Tensor) -> bool:
         if isinstance(error, torch.OutOfMemoryError):
             raise
         return False
-    return gradient is not None and bool(output.gradient(gradient).any())
+    return None if gradient is None else bool(output.gradient(gradient).any())
 
 
 def _moves(question: Question, call: WatchedCall, score: torch.Tensor, target: Chosen) -> bool:
@@ -144,10 +148,8 @@ def _moves(question: Question, call: WatchedCall, score: torch.Tensor, target: C
         with torch.no_grad(), calls_of(network.base, layer, question.functions, changed):
             outputs = run(question.model, question.images[:1].clone())
             moved = resolve(target, outputs, score=question.score, batch=1)[0]
-    except Cancelled:
-        raise
     except Exception as error:
-        if is_out_of_memory(error):
+        if not may_be_the_batch(error):
             raise
         return True  # the model cannot do without what it returned
     return not torch.equal(moved, score.detach())

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
+from torch.autograd.graph import Node, get_gradient_edge
 
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.explainers.attribution import Attribution
-from cnnwidgets.outputs.readout import current, reading
-from cnnwidgets.outputs.scores import remember
 from cnnwidgets.outputs.targets import Chosen, Target, resolve
 from cnnwidgets.running.forward import run
 
-from .notes import output_notes
-from .relu_rules import Guidance, Rule
+from .relu_rules import Guidance, Rule, nodes_behind
 from .values import range_notes
 
 FLAT = "the gradient is zero everywhere: the score does not react to small changes of the input"
@@ -48,12 +47,21 @@ def differentiate(scores: torch.Tensor, wrt: Sequence[Any]) -> list[torch.Tensor
         ) from error
 
 
-def saturation_notes(outputs: Any, score: str, batch: int) -> Iterator[str]:
-    """What the scores of all classes say about the map of one; see :func:`~.notes.output_notes`."""
-    around = current()
-    with reading(around.inner()) as readout:
-        remember(outputs, batch, by_function=around.by_function)
-    yield from output_notes(readout, score)
+def nodes_between(scores: torch.Tensor, leaf: torch.Tensor) -> set[Node]:
+    """The nodes on a path from ``scores`` back to ``leaf``: those that a backward pass to ``leaf`` visits."""
+    users: dict[Node, list[Node]] = defaultdict(list)
+    for node in nodes_behind(scores):
+        for earlier, _ in node.next_functions:
+            if earlier is not None:
+                users[earlier].append(node)
+    goal = get_gradient_edge(leaf).node
+    between, pending = {goal}, [goal]
+    while pending:
+        for node in users.get(pending.pop(), []):
+            if node not in between:
+                between.add(node)
+                pending.append(node)
+    return between
 
 
 @dataclass(frozen=True, eq=False)

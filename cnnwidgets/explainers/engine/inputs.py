@@ -73,7 +73,10 @@ def weight_notes(model: nn.Module, *, doubtful: bool = True) -> Iterator[str]:
     """
     network = Network.of(model)
     base, tensors = network.base, network.tensors
-    if not doubtful and _unchanged(base, tensors):
+    before = _finite_at.get(base, [])
+    pairs = zip(before, tensors, strict=False)
+    same = len(before) == len(tensors) and all(was() is now and state == _state(now) for (was, state), now in pairs)
+    if same and not doubtful:
         return
     if all(_finite(tensor) for tensor in tensors):
         _finite_at[base] = [(weakref.ref(tensor), _state(tensor)) for tensor in tensors]
@@ -88,13 +91,6 @@ _finite_at: weakref.WeakKeyDictionary[nn.Module, list[tuple[weakref.ref[torch.Te
 )
 
 
-def _unchanged(base: nn.Module, tensors: list[torch.Tensor]) -> bool:
-    before = _finite_at.get(base)
-    if before is None or len(before) != len(tensors):
-        return False
-    return all(was() is now and state == _state(now) for (was, state), now in zip(before, tensors, strict=True))
-
-
 def _state(tensor: torch.Tensor) -> tuple[int, int]:
     """Where its values lie and how often they were written to, as far as torch counts that."""
     address = tensor.data_ptr() if tensor.layout == torch.strided else 0
@@ -104,11 +100,8 @@ def _state(tensor: torch.Tensor) -> tuple[int, int]:
 def _finite(tensor: torch.Tensor) -> bool:
     """Whether the sum is finite: one pass that makes no copy. Not so for a few values whose sum is too large."""
     tensor = tensor.detach()
-    return tensor.is_meta or not tensor.is_floating_point() or bool(tensor.sum(dtype=_wide(tensor)).isfinite())
-
-
-def _wide(tensor: torch.Tensor) -> torch.dtype | None:
-    return torch.float32 if tensor.dtype in (torch.float16, torch.bfloat16) else None
+    wide = torch.float32 if tensor.dtype in (torch.float16, torch.bfloat16) else None
+    return tensor.is_meta or not tensor.is_floating_point() or bool(tensor.sum(dtype=wide).isfinite())
 
 
 def result_notes(result: Attribution) -> Iterator[str]:
@@ -128,9 +121,6 @@ def which_images(affected: torch.Tensor) -> str:
 
 
 def _counted(values: torch.Tensor) -> str:
-    parts = []
-    for word, mask in (("NaN", values.isnan()), ("infinite", values.isinf())):
-        count = int(mask.sum())
-        if count:
-            parts.append(f"{count} {word} {'value' if count == 1 else 'values'}")
+    counts = {"NaN": int(values.isnan().sum()), "infinite": int(values.isinf().sum())}
+    parts = (f"{count} {word} {'value' if count == 1 else 'values'}" for word, count in counts.items() if count)
     return " and ".join(parts)

@@ -1,8 +1,8 @@
-"""What is said of a layer's maps, and of a layer that has none."""
+"""Which call of a layer is explained where nobody said, and what is said of its maps, or of a layer that has none."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 
@@ -11,7 +11,55 @@ from cnnwidgets.tracing.layouts.rules import INDEPENDENT, SHIFTED
 from cnnwidgets.tracing.placement import UNKNOWN
 
 from .inputs import which_images
-from .layer_outputs import Watch
+
+_NOTHING, _ELSEWHERE, _PART, _IMAGE = range(4)
+_WHY = {
+    _NOTHING: "{calls} do{es} not depend on the image",
+    _ELSEWHERE: "{calls} give{s} maps that lie elsewhere",
+    _PART: "{calls} see{s} a part of the image",
+}
+
+
+def rank(layout: Layout) -> int:
+    """The larger, the rather a call that returned this is to be explained; the last of the largest is.
+
+    A call that the image has no part in (a fixed reference), or whose maps lie elsewhere than the image (a mirror
+    image of it), must not stand for the layer where another one does not.
+    """
+    if layout.why_not == INDEPENDENT:
+        return _NOTHING
+    if (layout.why_not or "").startswith(SHIFTED) or (layout.mapped and layout.placement is None and layout.sure):
+        return _ELSEWHERE
+    return _PART if layout.placement is not None and not layout.placement.is_everywhere else _IMAGE
+
+
+def preferred(layouts: Sequence[Layout], *, several: bool = False) -> int:
+    """Which of a layer's calls, from 0, is to be explained; ``several``: of those with maps of more than one place."""
+    among = [index for index, layout in enumerate(layouts) if layout.mapped or not several]
+    return max(among, key=lambda index: (rank(layouts[index]), index))
+
+
+def call_notes(name: str, index: int, layouts: Sequence[Layout]) -> Iterator[str]:
+    """Which call of a layer used several times this is, and why it is not the last."""
+    if len(layouts) < 2:
+        return
+    reasons = []
+    if index == preferred(layouts):
+        for worse, why in _WHY.items():
+            such = [later for later in range(index + 1, len(layouts)) if rank(layouts[later]) == worse]
+            if such:
+                single = len(such) == 1
+                reasons.append(why.format(calls=_call_numbers(such), es="es" * single, s="s" * single))
+    because = f": {', and '.join(reasons)}" if reasons else ""
+    yield f"layer {name!r} is called {len(layouts)} times; showing call {index + 1}{because}"
+
+
+def _call_numbers(indices: list[int]) -> str:
+    if len(indices) == 1:
+        return f"call {indices[0] + 1}"
+    if indices == list(range(indices[0], indices[-1] + 1)):
+        return f"calls {indices[0] + 1} to {indices[-1] + 1}"
+    return f"calls {', '.join(str(index + 1) for index in indices)}"
 
 
 def map_notes(values: torch.Tensor, any_gradient: bool) -> Iterator[str]:
@@ -29,7 +77,7 @@ def layout_notes(name: str, layout: Layout, layouts: Layouts) -> Iterator[str]:
     if layouts.note is not None:
         yield layouts.note
     if not layout.sure:
-        yield unsure_note(name)
+        yield f"the axes of layer {name!r} could not be followed; read as (N, C, H, W)"
     if layout.form is not None:
         yield from layout.form.notes()
 
@@ -64,22 +112,16 @@ def refusal(name: str, layout: Layout, spatial: Iterable[str]) -> str:
     return f"{message} The last layer that returns maps is {others[-1]!r}." if others else message
 
 
-def unsure_note(name: str) -> str:
-    """The note where only the shape says that a layer returns maps."""
-    return f"the axes of layer {name!r} could not be followed; read as (N, C, H, W)"
-
-
-def no_maps(watch: Watch) -> str:
-    """The message where no layer can be explained."""
-    for name in reversed(watch.layouts):
-        layout = watch.layouts[name][-1]
+def no_maps(layouts: dict[str, list[Layout]]) -> str:
+    """The message where no layer can be explained, by what the calls of each returned."""
+    last = {name: of_it[-1] for name, of_it in reversed(layouts.items())}
+    for name, layout in last.items():
         if (layout.why_not or "").startswith(SHIFTED):
             return (
                 f"No layer of this model returns maps that lie as the image does: {name!r} returns {layout.shape}, "
                 f"{layout.why_not}. Move the image outside of the model, or use a method of pixels: saliency."
             )
-    for name in reversed(watch.layouts):
-        layout = watch.layouts[name][-1]
+    for name, layout in last.items():
         if layout.why_not and len(layout.shape) == 4 and layout.why_not != INDEPENDENT and min(layout.shape[2:]) > 1:
             return (
                 f"No layer of this model returns maps (N, C, H, W) of the images: {name!r} returns {layout.shape}, "

@@ -21,7 +21,7 @@ from cnnwidgets.tracing.layouts.layouts import Layout, Layouts
 from cnnwidgets.tracing.layouts.plain_pass import PlainPass
 from cnnwidgets.tracing.pathway import Pathway
 
-from .which_call import rank
+from .layer_notes import rank
 
 NO_TENSOR = Layout(())
 """Of an output that holds no tensor."""
@@ -100,7 +100,7 @@ class Watch:
 
     Args:
         slot: in which slot a call is kept, None: in none. A later call takes the slot of an earlier one, unless both
-            are of one layer and the earlier is rather to be explained (:func:`~.which_call.rank`).
+            are of one layer and the earlier is rather to be explained (:func:`~.layer_notes.rank`).
         copies: whether an output's maps are copied as the layer returns.
         only: the layer to watch alone, which costs next to nothing; ``spatial`` then knows of it only.
         plain: reads the layouts as the pass goes, in place of ``layouts``.
@@ -133,12 +133,13 @@ class Watch:
         self._entered: Counter[str] = Counter()
         self._root = RunningModule("", 0)
         self._running: list[tuple[nn.Module, RunningModule, list[State]]] = []
-        self._last: tuple[torch.Tensor, int, Output] | None = None
+        self._last: Output | None = None
         self._returned: dict[int, tuple[weakref.ref[torch.Tensor], int, Output]] = {}
         self._functions: FunctionCalls | None = None
         if functions:
             self._functions = FunctionCalls(functions, self._frame, network.tensors, self._called)
         self.pathway = Pathway() if plain is None else plain
+        self._watchers = (self.pathway, *((self._functions,) if self._functions else ()))
         self.layouts: dict[str, list[Layout]] = {}
         self.calls: dict[Hashable, WatchedCall] = {}
 
@@ -178,13 +179,7 @@ class Watch:
             entered, _frame, inputs = self._running.pop()
             if entered is module:
                 break
-        if self._functions is not None:
-            self._functions.busy = True
-        try:
-            return self._returns(self._names[module], output, inputs)
-        finally:
-            if self._functions is not None:
-                self._functions.busy = False
+        return self._returns(self._names[module], output, inputs)
 
     def _called(self, name: str, output: torch.Tensor) -> None:
         """A torch call that is a layer made ``output``, or changed it in place."""
@@ -192,14 +187,16 @@ class Watch:
 
     def _returns(self, name: str, output: Any, inputs: list[State]) -> Any:
         """Note what a layer returned; the result, unless None, is to be returned instead."""
-        self.pathway.busy = True
+        for watcher in self._watchers:
+            watcher.busy = True
         # What happens here is not followed, and asking takes longer than the rest; a class of tensors has its own ways.
         plain = type(layer_tensor(output)) in (torch.Tensor, type(None))
         try:
             with torch._C.DisableTorchFunction() if plain else nullcontext():  # noqa: SLF001
                 return self._record(name, output, inputs)
         finally:
-            self.pathway.busy = False
+            for watcher in self._watchers:
+                watcher.busy = False
 
     def _record(self, name: str, output: Any, inputs: list[State]) -> Any:
         tensor = layer_tensor(output)
@@ -218,7 +215,7 @@ class Watch:
             state = record.view or state
         if record.value is None and self._copies(name, record):
             record.value = self._copied(tensor, layout, earlier)
-        self._last = (*state, record)
+        self._last = record
         self._returned[id(state[0])] = (weakref.ref(state[0]), state[1], record)
         self._keep(WatchedCall(name, index, record))
         return replacement
@@ -268,10 +265,8 @@ class Watch:
 
     def _handed_on(self, state: State, inputs: list[State]) -> Output | None:
         """The record of the layer that returned last, if this one is a container that hands its output on."""
-        if self._last is None or _contains(inputs, state):
-            return None
-        tensor, written, record = self._last
-        return record if tensor is state[0] and written == state[1] else None
+        record = self._returned_before(state)
+        return record if record is self._last and not _contains(inputs, state) else None
 
 
 def _contains(inputs: list[State], state: State) -> bool:

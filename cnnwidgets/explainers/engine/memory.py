@@ -32,27 +32,25 @@ def estimated_batch(image: torch.Tensor, edits: int) -> int:
     return max(1, min(edits, _MOST_EDITS, pixels // (image.shape[-2] * image.shape[-1])))
 
 
-def batch_size(batch: Any, estimate: int) -> int:
-    """``batch`` as the caller gave it, in bounds that memory sets, or ``estimate`` for None.
-
-    Raises:
-        InputError: no int of at least 1.
-    """
-    count = checked_batch(batch)
-    # An operating system that promises any memory ends the process later.
-    return estimate if count is None else min(count, _MOST_ESTIMATES * estimate)
-
-
 class Chunks:
     """Batches that get smaller when memory runs out, or when the model takes one image at a time.
+
+    Args:
+        estimate: items a batch to begin with.
+        batch: what the caller asked for in its place, in bounds that memory sets.
 
     Attributes:
         size: items a batch; halved each time the memory was not enough, and kept for the next list.
         notes: what the reader must know.
+
+    Raises:
+        InputError: ``batch`` is no int of at least 1.
     """
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self, estimate: int, batch: Any = None) -> None:
+        count = checked_batch(batch)
+        # An operating system that promises any memory ends the process later.
+        self.size = estimate if count is None else min(count, _MOST_ESTIMATES * estimate)
         self.notes: tuple[str, ...] = ()
 
     def each(self, items: Sequence[int], work: Callable[[list[int]], T]) -> Iterator[tuple[list[int], T]]:
@@ -128,7 +126,8 @@ def in_parts(
         if len(indices) == len(images):
             return explain(model, images, target, options)
         part = slice(indices[0], indices[-1] + 1)
-        some = {name: part_of(value, part, images) if _is_images(value) else value for name, value in options.items()}
+        pictures = {name: value for name, value in options.items() if getattr(value, "ndim", 0) == 4}
+        some = options | {name: part_of(value, part, images) for name, value in pictures.items()}
         return explain(model, images[part], part_of(target, part, images), some)
 
     chunks = _Images(model, images)
@@ -143,10 +142,6 @@ def part_of(value: Any, part: slice, images: torch.Tensor) -> Any:
     """What of one value an image belongs to ``part``; anything else is for all images."""
     many = not isinstance(value, str | bytes | dict) and getattr(value, "ndim", 1) > 0 and hasattr(value, "__len__")
     return value[part] if many and len(value) == len(images) else value
-
-
-def _is_images(value: Any) -> bool:
-    return isinstance(value, torch.Tensor) and value.ndim == 4
 
 
 def _parts_joined(parts: list[Attribution], note: str) -> Attribution:

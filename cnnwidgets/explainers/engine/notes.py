@@ -9,12 +9,12 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cnnwidgets.core.errors import Cancelled, is_out_of_memory
 from cnnwidgets.core.network import Network
 from cnnwidgets.outputs.choice import leaves
 from cnnwidgets.outputs.kinds import COMPETING, has_probabilities, probabilities
 from cnnwidgets.outputs.readout import Readout
 from cnnwidgets.outputs.scores import SATURATED
+from cnnwidgets.running.batches_of_one import may_be_the_batch
 from cnnwidgets.running.forward import run
 from cnnwidgets.state.preserved import in_training_mode
 
@@ -120,10 +120,8 @@ def random_notes(model: nn.Module, images: torch.Tensor) -> Iterator[str]:
     try:
         with torch.no_grad(), _Draws() as draws:
             first, second = once(), once()
-    except Cancelled:
-        raise
     except Exception as error:
-        if is_out_of_memory(error):
+        if not may_be_the_batch(error):
             raise
         return  # it ran before and now does not: nothing is known
     apart = _apart(first, second)

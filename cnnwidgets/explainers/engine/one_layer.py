@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,15 +16,13 @@ from cnnwidgets.outputs.targets import Chosen, Target
 from cnnwidgets.tracing.layouts.token_layout import AnyForm, TokenLayout, Tokens
 from cnnwidgets.tracing.placement import Placement
 
-from .default_layer import considered, default_layer, inside_attention, left_out, speaks
+from .default_layer import Choice, considered, default_layer, inside_attention, left_out, reacts
 from .forward_pass import ForwardPass, Functions, Question
-from .gradients import differentiate, saturation_notes
-from .layer_notes import layout_notes, map_notes, no_gradient, no_maps, placement_notes, refusal
+from .gradients import differentiate
+from .layer_notes import call_notes, layout_notes, map_notes, no_gradient, no_maps, placement_notes, preferred, refusal
 from .layer_outputs import Watch, WatchedCall
 from .relu_rules import Rule
-from .score_graph import ScoreGraph
 from .values import COMPLEX, precise, range_notes, real_channels
-from .which_call import call_notes, preferred
 
 
 @dataclass(eq=False)
@@ -64,15 +61,8 @@ class LayerPass:
 
     def attribution(self, values: torch.Tensor, method: str, *notes: str) -> Attribution:
         """``values`` (N, h, w) as the result of ``method``, with what there is to say about them."""
-        reacts = self.gradient.numel() == 0 or bool(self.gradient.any())
-        all_notes = (
-            *self.whereabouts,
-            *map_notes(values, reacts),
-            *notes,
-            *self.notes,
-            *range_notes(values),
-            *saturation_notes(self.outputs, self.score, len(values)),
-        )
+        any_gradient = self.gradient.numel() == 0 or bool(self.gradient.any())
+        all_notes = (*self.whereabouts, *map_notes(values, any_gradient), *notes, *self.notes, *range_notes(values))
         values, scores = values.detach().float().cpu(), self.scores.float().cpu()
         return Attribution(values, method, self.target, self.name, scores, all_notes, self.placement)
 
@@ -110,13 +100,8 @@ def one_layer(
             name, index = question.names[0], None if call == -1 else call
             forward_pass = question.settled(lambda: _of_layer(question, name, backward))
             forward_pass, layer_call = _call_of_layer(question, forward_pass, name, index, backward)
-        _ = forward_pass.resolved  # what does not fit is told before anything that is said of layers
-    if layer_call is None:
-        raise NotSpatial(no_maps(forward_pass.watch))
-    if isinstance(layer_call, CnnWidgetsError):
-        raise layer_call
-    _check_grid(question, layer_call)
-    return _answer(question, forward_pass, layer_call, gradient=gradient)
+        _check_grid(question, layer_call)
+        return _answer(question, forward_pass, layer_call, gradient=gradient)
 
 
 def _of_layer(question: Question, name: str, rule: Rule, *, alone: bool = True) -> ForwardPass:
@@ -131,14 +116,17 @@ def _of_layer(question: Question, name: str, rule: Rule, *, alone: bool = True) 
 
 def _call_of_layer(
     question: Question, forward_pass: ForwardPass, name: str, index: int | None, rule: Rule
-) -> tuple[ForwardPass, WatchedCall | CnnWidgetsError]:
-    """The call ``index`` of layer ``name`` in a pass that kept those, None: that to be preferred; or why not."""
+) -> tuple[ForwardPass, WatchedCall]:
+    """The call ``index`` of layer ``name`` in a pass that kept those; None: the one to be preferred."""
     layer_call = _kept_call(forward_pass, index)
-    if forward_pass.watch.alone and (layer_call is None or layer_call.output.value is None):
-        _ = forward_pass.resolved
-        forward_pass = _of_layer(question, name, rule, alone=False)  # to say which other layers there are
-        layer_call = _kept_call(forward_pass, index)
-    return forward_pass, layer_call or _no_such_call(forward_pass, name, index)
+    if layer_call is None or layer_call.output.value is None:
+        _ = forward_pass.resolved  # what does not fit is told before anything that is said of layers
+        if forward_pass.watch.alone:
+            forward_pass = _of_layer(question, name, rule, alone=False)  # to say which other layers there are
+            layer_call = _kept_call(forward_pass, index)
+    if layer_call is None:
+        raise _no_such_call(forward_pass, name, index)
+    return forward_pass, layer_call
 
 
 def _kept_call(forward_pass: ForwardPass, index: int | None) -> WatchedCall | None:
@@ -166,38 +154,34 @@ def _with_maps(watch: Watch) -> list[str]:
     return list(dict.fromkeys([*watch.spatial, *(mapped or stacked)[-1:]]))
 
 
-def _by_default(question: Question, rule: Rule) -> tuple[ForwardPass, WatchedCall | CnnWidgetsError | None]:
-    """The layer that nobody asked for, None if no layer has maps, and a pass that kept it."""
+def _by_default(question: Question, rule: Rule) -> tuple[ForwardPass, WatchedCall]:
+    """The layer that nobody asked for, and a pass that kept it."""
     inside = inside_attention(question.model)
-    name: str | None = None
-    index: int | None = None
+    choice: Choice = None, None
 
     def look() -> ForwardPass:
-        nonlocal name, index
-        name = index = None
-        if question.memory.layouts.has_tokens or not torch.is_grad_enabled():
-            name, index = default_layer(question)
-        return _of_last_layer(question, inside, rule) if name is None else _of_layer(question, name, rule)
+        nonlocal choice
+        unsure = question.memory.layouts.has_tokens or not torch.is_grad_enabled()
+        choice = default_layer(question) if unsure else (None, None)
+        return _of_last_layer(question, inside, rule) if choice[0] is None else _of_layer(question, choice[0], rule)
 
     forward_pass = question.settled(look)
-    if name is not None:
-        return _call_of_layer(question, forward_pass, name, index, rule)
-    calls = forward_pass.watch.calls
-    layer_call: WatchedCall | CnnWidgetsError | None = calls.get(True) or calls.get(False)
-    if isinstance(layer_call, WatchedCall):
+    name, index = choice
+    if name is None:
+        calls = forward_pass.watch.calls
+        layer_call = calls.get(True) or calls.get(False)
+        scores, _ = forward_pass.resolved
+        if layer_call is None:
+            raise NotSpatial(no_maps(forward_pass.watch.layouts))
         layouts = forward_pass.watch.layouts[layer_call.name]
         index = preferred(layouts, several=layer_call.output.layout.mapped)
-        if index != layer_call.index:
-            name = layer_call.name
-            del forward_pass, layer_call, calls  # and the maps they hold
-            forward_pass = _of_layer(question, name, rule)
-            forward_pass, layer_call = _call_of_layer(question, forward_pass, name, index, rule)
-    if torch.is_grad_enabled() and not _is_reached(forward_pass, layer_call):
-        name, index = default_layer(question)
-        if name is not None:
-            del forward_pass, layer_call
-            return _call_of_layer(question, _of_layer(question, name, rule, alone=False), name, index, rule)
-    return forward_pass, layer_call
+        if index == layer_call.index and (not torch.is_grad_enabled() or reacts(layer_call.output, scores[:1])):
+            return forward_pass, layer_call
+        name, its_index = default_layer(question)
+        name, index = (layer_call.name, index) if name is None else (name, its_index)
+        del forward_pass, layer_call, calls, scores  # and the maps they hold
+        forward_pass = _of_layer(question, name, rule)
+    return _call_of_layer(question, forward_pass, name, index, rule)
 
 
 def _of_last_layer(question: Question, inside: set[str], rule: Rule) -> ForwardPass:
@@ -209,14 +193,6 @@ def _of_last_layer(question: Question, inside: set[str], rule: Rule) -> ForwardP
         return layout.mapped if worthy else None
 
     return question.watched(slot, lambda _, output: output.layout.stacked and output.floating, rule=rule)
-
-
-def _is_reached(forward_pass: ForwardPass, layer_call: WatchedCall | CnnWidgetsError | None) -> bool:
-    """Whether the scores depend on the layer that nobody chose, as far as the graph of this pass tells."""
-    scores, _ = forward_pass.resolved
-    if not scores.requires_grad or not isinstance(layer_call, WatchedCall):
-        return scores.requires_grad
-    return ScoreGraph(scores).reaches(layer_call.output) and speaks(layer_call.output, scores[:1])
 
 
 def _check_grid(question: Question, layer_call: WatchedCall) -> None:
@@ -240,6 +216,7 @@ def _answer(question: Question, forward_pass: ForwardPass, layer_call: WatchedCa
     if gradient:
         with forward_pass.guidance.backward(scores):
             slope = _gradient(layer_call, scores)
+    calls = forward_pass.watch.layouts[name]
     notes = (
         *((COMPLEX,) if maps.is_complex() else ()),
         *forward_pass.guidance.notes(layer_call, f"layer {name!r}"),
@@ -259,14 +236,9 @@ def _answer(question: Question, forward_pass: ForwardPass, layer_call: WatchedCa
         functions=question.functions,
         form=output.layout.form,
         placement=output.layout.placement,
-        whereabouts=(*_whereabouts(forward_pass, layer_call), *question.drift),
+        whereabouts=(*call_notes(name, layer_call.index, calls), *placement_notes(output.layout), *question.drift),
         notes=notes,
     )
-
-
-def _whereabouts(forward_pass: ForwardPass, layer_call: WatchedCall) -> Iterator[str]:
-    yield from call_notes(layer_call.name, layer_call.index, forward_pass.watch.layouts[layer_call.name])
-    yield from placement_notes(layer_call.output.layout)
 
 
 def _gradient(layer_call: WatchedCall, scores: torch.Tensor) -> torch.Tensor:

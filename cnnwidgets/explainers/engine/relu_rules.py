@@ -16,12 +16,10 @@ from typing import Any, Literal, get_args
 import torch
 from torch import nn
 from torch.autograd.function import BackwardCFunction
-from torch.autograd.graph import Node
+from torch.autograd.graph import Node, get_gradient_edge
 from torch.overrides import TorchFunctionMode
 
 from cnnwidgets.core.errors import CnnWidgetsError
-
-from .score_graph import nodes_behind
 
 Rule = Literal["plain", "guided", "rectified"]
 
@@ -41,6 +39,14 @@ _PLAIN = {
     "PreluKernel": "prelu",
     "RreluWithNoise": "rrelu",
 }
+# Nodes that are a ReLU where this attribute is zero.
+_LOWER_BOUNDS = {
+    "Hardtanh": "_saved_min_val",
+    "Threshold": "_saved_threshold",
+    "LeakyRelu": "_saved_negative_slope",
+    "Clamp": "_saved_min",
+    "ClampMin": "_saved_min",
+}
 _FUNCTIONS = {*_PLAIN.values(), "relu", "relu6", "selu", "clamp", "clamp_min", "clip"}
 
 
@@ -51,11 +57,6 @@ class Guidance:
     gradient (Springenberg et al. 2015); ``"rectified"``, what is positive in the gradient, whether the ReLU was open or
     not (Zeiler and Fergus 2014). Bounded ReLUs, such as ReLU6, are ReLUs too.
 
-    Attributes:
-        acted: how many ReLUs the rule acted on.
-        missed: how many were computed where no graph is recorded, so far.
-        plain: other activations that the gradient passed, by name.
-
     Raises:
         CnnWidgetsError: there is no such rule.
     """
@@ -64,11 +65,10 @@ class Guidance:
         if rule not in get_args(Rule):
             raise CnnWidgetsError(f'backward is {rule!r}; expected "plain", "guided" or "rectified".')
         self.rule = rule
-        self.acted = 0
         self.missed = 0
-        self.plain: Counter[str] = Counter()
-        self._scripted = 0
-        self._custom: Counter[str] = Counter()
+        """How many ReLUs were computed where no graph is recorded, so far."""
+        self._acted = 0
+        self._plain, self._custom, self._scripted = Counter[str](), Counter[str](), Counter[str]()
         self._missed_at: dict[int, int] = {}
 
     @contextmanager
@@ -107,17 +107,18 @@ class Guidance:
         missed = self.missed - self._missed_at.get(id(since), 0)
         if missed:
             yield (
-                f"{missed} of {missed + self.acted} ReLUs could not be {self.rule}: they run under no_grad or inside a "
-                "custom autograd function"
+                f"{missed} of {missed + self._acted} ReLUs could not be {self.rule}: they run under no_grad or inside "
+                "a custom autograd function"
             )
-        if self.plain:
-            yield f"activations without a {self.rule} rule left plain: {_listed(self.plain)}"
+        if self._plain:
+            yield f"activations without a {self.rule} rule left plain: {_listed(self._plain)}"
         if self._custom:
             yield f"custom autograd functions left plain: {_listed(self._custom)}"
         if self._scripted:
-            parts = "part was" if self._scripted == 1 else "parts were"
-            yield f"{self._scripted} scripted {parts} left plain: what runs inside cannot be seen"
-        if not (self.acted or self.plain or self._custom or self._scripted):
+            parts = self._scripted.total()
+            were = "part was" if parts == 1 else "parts were"
+            yield f"{parts} scripted {were} left plain: what runs inside cannot be seen"
+        if not (self._acted or self._plain or self._custom or self._scripted):
             yield f"the gradient passes no activation on its way to {source}: {self.rule} is the same as plain"
 
     def _hook(self, node: Node) -> Callable[[Gradients, Gradients], Gradients | None] | None:
@@ -129,13 +130,13 @@ class Guidance:
         if isinstance(node, BackwardCFunction):
             return lambda *_: self._custom.update([name.removesuffix("Backward")])
         if "DifferentiableGraphBackward" in name:
-            return self._pass_scripted
+            return lambda *_: self._scripted.update([name])
         activation = _PLAIN.get(_node_kind(node))
-        return None if activation is None else lambda *_: self.plain.update([activation])
+        return None if activation is None else lambda *_: self._plain.update([activation])
 
     def _act(self, node: Node, relu: _Relu, arriving: Gradients, leaving: Gradients) -> Gradients | None:
         """Replace the gradient for the input, ``arriving``, given that for the output, ``leaving``."""
-        self.acted += 1
+        self._acted += 1
         later, result = leaving[0], arriving[relu.position]
         if later is None or result is None:
             return None
@@ -146,9 +147,6 @@ class Guidance:
             if relu.open_at_zero:  # clamp lets the gradient through where its input is 0, relu does not
                 result = result.where(getattr(node, relu.saved) > 0, 0)
         return (*arriving[: relu.position], result, *arriving[relu.position + 1 :])
-
-    def _pass_scripted(self, *_: Any) -> None:
-        self._scripted += 1
 
 
 @dataclass(frozen=True)
@@ -169,22 +167,12 @@ class _Relu:
 def _relu(node: Any) -> _Relu | None:
     """How ``node`` is a ReLU, bounded or not; None if it is none."""
     kind = _node_kind(node)
-    if kind == "Relu":
-        return _Relu()
-    if kind == "Hardtanh":
-        return _Relu() if node._saved_min_val == 0 else None  # noqa: SLF001 (torch's only names for them)
-    if kind == "Threshold":
-        return _Relu() if node._saved_threshold == 0 else None  # noqa: SLF001
-    if kind == "LeakyRelu":
-        return _Relu() if node._saved_negative_slope == 0 else None  # noqa: SLF001
-    if kind in ("Clamp", "ClampMin"):
-        return _Relu(open_at_zero=True) if _is_zero(node._saved_min) else None  # noqa: SLF001
-    if kind in ("Maximum", "Fmax"):
-        inputs = [earlier is not None for earlier, _ in node.next_functions]
-        if inputs == [True, False]:
-            return _Relu(0, "_saved_self", True) if _is_zero(node._saved_other) else None  # noqa: SLF001
-        if inputs == [False, True]:
-            return _Relu(1, "_saved_other", True) if _is_zero(node._saved_self) else None  # noqa: SLF001
+    if kind == "Relu" or (kind in _LOWER_BOUNDS and _is_zero(getattr(node, _LOWER_BOUNDS[kind]))):
+        return _Relu(open_at_zero=kind.startswith("Clamp"))
+    inputs = [earlier is not None for earlier, _ in node.next_functions]
+    if kind in ("Maximum", "Fmax") and inputs.count(True) == 1:
+        position, names = inputs.index(True), ("_saved_self", "_saved_other")
+        return _Relu(position, names[position], True) if _is_zero(getattr(node, names[1 - position])) else None
     return None
 
 
@@ -192,6 +180,21 @@ def _is_zero(bound: Any) -> bool:
     if isinstance(bound, torch.Tensor):
         return not bool(bound.any())
     return bound is not None and bound == 0
+
+
+def nodes_behind(scores: torch.Tensor) -> Iterator[Node]:
+    """All nodes of the graph that ends in ``scores``, from there on."""
+    if not scores.requires_grad:
+        return
+    last = get_gradient_edge(scores).node
+    visited, pending = {last}, [last]
+    while pending:
+        node = pending.pop()
+        yield node
+        for earlier, _ in node.next_functions:
+            if earlier is not None and earlier not in visited:
+                visited.add(earlier)
+                pending.append(earlier)
 
 
 def _node_kind(node: Node) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,18 +62,29 @@ class Covering:
         patch: (height, width).
         mask: (h, w) bool, or None for the whole patch.
         size: (H, W) of the image.
+
+    Attributes:
+        shape: rows and columns of places.
+        positions: top and left of each place, row by row.
     """
 
     def __init__(
         self, tops: Sequence[int], lefts: Sequence[int], patch: Pair, mask: torch.Tensor | None, size: Pair
     ) -> None:
+        self.patch, self.mask, self.shape = patch, mask, (len(tops), len(lefts))
+        self.positions = tuple(itertools.product(tops, lefts))
         self._tops, self._lefts = torch.tensor(tops), torch.tensor(lefts)
         self._down, self._across = cover(list(tops), patch[0], size[0]).double(), cover(list(lefts), patch[1], size[1])
-        self._mask, self._inner = mask, (size[0] - patch[0] + 1, size[1] - patch[1] + 1)
+        self._inner = size[0] - patch[0] + 1, size[1] - patch[1] + 1
+
+    def in_strides(self, stride: Pair) -> torch.Tensor:
+        """(rows, cols, 2) float64: where each place is."""
+        down, across = self._tops.double() / stride[0], self._lefts.double() / stride[1]
+        return torch.cartesian_prod(down, across).view(*self.shape, 2)
 
     def missed(self) -> int:
         """How many pixels no place covers."""
-        return int((self._spread(torch.ones(1, len(self._tops), len(self._lefts))) == 0).sum())
+        return int((self._spread(torch.ones(1, *self.shape)) == 0).sum())
 
     def mean(self, grid: torch.Tensor, measured: torch.Tensor) -> torch.Tensor:
         """For each pixel, the mean of ``grid`` over the measured places whose patch covers it; NaN where there is none.
@@ -97,8 +109,8 @@ class Covering:
 
     def _spread(self, places: torch.Tensor) -> torch.Tensor:
         """(N, H, W): for each pixel, the sum of ``places`` (N, rows, cols) over those that cover it."""
-        if self._mask is None:
+        if self.mask is None:
             return self._down.T @ places.double() @ self._across.double()
         corners = torch.zeros(len(places), 1, *self._inner, dtype=torch.float64)
         corners[:, 0, self._tops[:, None], self._lefts] = places.double()
-        return functional.conv_transpose2d(corners, self._mask[None, None].double())[:, 0]
+        return functional.conv_transpose2d(corners, self.mask[None, None].double())[:, 0]

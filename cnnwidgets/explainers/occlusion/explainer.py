@@ -13,11 +13,11 @@ from torch import nn
 from cnnwidgets.core.arguments import checked_batch, is_number
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.progress import Meter, ProgressCallback
-from cnnwidgets.explainers.engine.patches import Pair, checked_pair, filling
+from cnnwidgets.explainers.engine.patches import Pair, checked_pair, filling, starts
 from cnnwidgets.explainers.registry import register
 from cnnwidgets.outputs.targets import Target
 
-from .cover import mask_of
+from .cover import Covering, mask_of
 from .result import Occlusion
 from .sweep import APPROXIMATE_SHARE, Plan, Sweep
 
@@ -107,11 +107,11 @@ def occlusion(
             "Pass a smaller patch."
         )
     share, tolerance = _checked_share(approximate), _checked_tolerance(tolerance)
+    stride = checked_pair(stride, "stride")
+    tops, lefts = (starts(*sides) for sides in zip(size, patch, stride, strict=True))
     plan = Plan(
-        size=size,
-        patch=patch,
-        stride=checked_pair(stride, "stride"),
-        mask=mask_of(shape, patch),
+        covering=Covering(tops, lefts, patch, mask_of(shape, patch), size),
+        stride=stride,
         score=score,
         engine=engine,
         batch=checked_batch(batch),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch.nn import functional
 
 Lengths = tuple[float, float]
 """How far the scores stay alike, down and across, in strides."""
@@ -16,6 +17,8 @@ CANDIDATES: tuple[Lengths, ...] = tuple((down, across) for down in (1.5, 2.5, 4.
 _NUGGET = 2e-3
 _MIXTURES = 64
 _NUMBERS_AT_A_TIME = 1 << 22
+_FEWEST = 4
+_GROWTH = 1.5
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,7 @@ class Weights:
 
     def of(self, measured: torch.Tensor) -> torch.Tensor:
         """The estimates (Q, K) from measured scores (P, K); float64."""
-        sites, estimated = len(measured), len(self.shares)
-        if sites * estimated <= _NUMBERS_AT_A_TIME:  # mostly zeros, and still faster than to gather
-            table = torch.zeros(estimated, sites, dtype=torch.float64).scatter_(1, self.sources, self.shares)
-            return table @ measured.double()
-        size = max(1, _NUMBERS_AT_A_TIME // max(1, self.sources.shape[1] * measured.shape[1]))
-        parts = zip(torch.split(self.shares, size), torch.split(self.sources, size), strict=True)
-        return torch.cat([torch.einsum("qm,qmk->qk", shares, measured[near].double()) for shares, near in parts])
+        return functional.embedding_bag(self.sources, measured.double(), per_sample_weights=self.shares, mode="sum")
 
 
 def weights(
@@ -70,9 +67,9 @@ def weights(
     between = between + _NUGGET * torch.eye(most, dtype=torch.float64)
     towards = _covariance(near - at[:, None], lengths)
     # The last row and column make the shares sum to one, so that no mean has to be known.
-    system = torch.nn.functional.pad(between, (0, 1, 0, 1), value=1.0)
+    system = functional.pad(between, (0, 1, 0, 1), value=1.0)
     system[:, -1, -1] = 0.0
-    solution = torch.linalg.solve(system, torch.nn.functional.pad(towards, (0, 1), value=1.0))
+    solution = torch.linalg.solve(system, functional.pad(towards, (0, 1), value=1.0))
     shares = solution[:, :-1]
     return Weights(sources, shares, 1 + _NUGGET - (shares * towards).sum(1) - solution[:, -1])
 
@@ -128,3 +125,61 @@ def compared(measured: torch.Tensor) -> torch.Tensor:
         mix = torch.randn(classes, _MIXTURES, generator=generator, dtype=torch.float64)
         useful = useful @ (mix / math.sqrt(_MIXTURES))
     return useful / math.sqrt(max(1, classes))
+
+
+class Estimates:
+    """Estimates, for one image, from the places that are known.
+
+    Which places predict which, and how well, is learned from the scores of all classes together: it does not depend on
+    the target, so that one sweep serves them all.
+
+    Args:
+        coordinates: (places, 2) float64, where the places are, in strides.
+        known: the measured places whose scores are finite.
+        measured: (places, K); only the rows of ``known`` are looked at.
+        before: estimates from fewer places, whose lengths are kept until half as many again are known.
+
+    Attributes:
+        errors: (len(known),) how badly each is predicted from the others: the mean over classes of its squared error,
+            where the variance of each class is one.
+        lengths: see :data:`Lengths`.
+        fitted: how many places were known when these were chosen.
+        possible: whether enough is known to estimate anything.
+    """
+
+    def __init__(
+        self, coordinates: torch.Tensor, known: list[int], measured: torch.Tensor, before: Estimates | None = None
+    ) -> None:
+        self.known, self._coordinates = known, coordinates
+        self._at = coordinates[known]
+        self.errors = torch.zeros(len(known), dtype=torch.float64)
+        self.possible = len(known) > _FEWEST
+        self.fitted, among = len(known), CANDIDATES
+        if before is not None and before.possible and len(known) < _GROWTH * before.fitted:
+            self.fitted, among = before.fitted, (before.lengths,)
+        self.lengths: Lengths = among[0]
+        if self.possible:
+            self.lengths, self.errors = fitting_lengths(self._at, compared(measured[known]), among)
+
+    def of(self, places: list[int], measured: torch.Tensor) -> torch.Tensor:
+        """The scores (len(places), K) of ``places`` from the known rows of ``measured`` (places, K)."""
+        return weights(self._coordinates[places], self._at, self.lengths).of(measured[self.known]).float()
+
+    def error(self, measured: torch.Tensor) -> float:
+        """The root mean square error, over the places that are not known, to be expected of one score.
+
+        Leaving out a known place and predicting it from the others tells how large errors are, as a multiple of what
+        kriging expects where it was left out; the places in between have nearer neighbours, so kriging expects less.
+
+        Args:
+            measured: (places,); only the known are looked at.
+        """
+        unknown = torch.ones(len(self._coordinates), dtype=torch.bool)
+        unknown[self.known] = False
+        if not self.possible or not bool(unknown.any()):
+            return 0.0
+        left_out = weights(self._at, self._at, self.lengths, leave_out=True)
+        truth = measured[self.known].double()
+        scale = ((left_out.of(truth[:, None])[:, 0] - truth) ** 2 / left_out.variance).mean()
+        between = weights(self._coordinates[unknown], self._at, self.lengths)
+        return float((scale * between.variance.mean()).sqrt())

@@ -16,17 +16,18 @@ from cnnwidgets.outputs.targets import Chosen, Target, resolve
 
 from .cover import Covering
 from .display import filled_in, nearest_class
-from .estimates import Estimates
+from .kriging import Estimates
 
 NO_REACTION = 1e-5
 """Changes of the score below this share of it are reported: the map then shows little but rounding."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Table:
-    """What the model said, image by image and place by place.
+    """What the model said, image by image and place by place; the sweep goes on writing to it.
 
     Attributes:
+        covering: the places, and the pixels that each covers.
         scores: (N, places, K) float32, one column a class, or the only score that is kept. Rows are written once, so
             that results made earlier may share it.
         predicted: (N, places) int64, the class with the highest score; -1 where there is none.
@@ -35,48 +36,35 @@ class Table:
         filled: (N, places) bool: measured, or estimated for good.
         estimates: of each image of which not all places will be measured, how the others were estimated.
         has_classes: whether column k is class k.
+        engine, work: as in :class:`Occlusion`.
+        notes: those that hold for every target.
     """
 
+    covering: Covering
     scores: torch.Tensor
     predicted: torch.Tensor
     base: torch.Tensor
     known: torch.Tensor
     filled: torch.Tensor
-    estimates: tuple[Estimates | None, ...]
+    estimates: list[Estimates | None]
     has_classes: bool
+    engine: str
+    work: Work
+    notes: tuple[str, ...]
+
+    def now(self) -> Table:
+        """A copy, which later answers do not change."""
+        copies = {name: getattr(self, name).clone() for name in ("predicted", "base", "known", "filled")}
+        return replace(self, **copies, estimates=self.estimates.copy())
 
     def columns(self, classes: Chosen) -> tuple[int, ...]:
         """The column of each image's target."""
         return classes if self.has_classes and not callable(classes) else (0,) * len(self.scores)
 
-    def grid(self, columns: Sequence[int], size: Pair) -> torch.Tensor:
-        """(N, rows, cols), interpolated for display where there is no value yet."""
-        return torch.cat([self.maps(index, size, [column]) for index, column in enumerate(columns)])
-
-    def maps(self, index: int, size: Pair, columns: Sequence[int] | slice = slice(None)) -> torch.Tensor:
-        """(K, rows, cols) of image ``index``."""
-        scores = self.scores[index][:, columns].T.reshape(-1, *size)
-        return filled_in(scores, self.filled[index].view(size))
-
-
-@dataclass(frozen=True, eq=False)
-class Setting:
-    """What holds for the maps of all targets of one sweep.
-
-    Attributes:
-        covering: which pixels each place covers.
-        positions, patch, engine, work: as in :class:`Occlusion`.
-        size: rows and columns of places.
-        notes: those that hold for every target.
-    """
-
-    covering: Covering
-    positions: tuple[Place, ...]
-    patch: Pair
-    size: Pair
-    engine: str
-    work: Work
-    notes: tuple[str, ...]
+    def maps(self, index: int, columns: Sequence[int] | slice = slice(None)) -> torch.Tensor:
+        """(K, rows, cols) of image ``index``, interpolated for display where there is no value yet."""
+        shape = self.covering.shape
+        return filled_in(self.scores[index][:, columns].T.reshape(-1, *shape), self.filled[index].view(shape))
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -107,7 +95,6 @@ class Occlusion(Attribution):
     engine: str
     work: Work
     _table: Table = field()
-    _setting: Setting = field()
     fill: str = ""
 
     @property
@@ -125,7 +112,7 @@ class Occlusion(Attribution):
             CnnWidgetsError: they were not kept.
         """
         self._need_classes()
-        maps = [self._table.maps(index, self._setting.size) for index in range(len(self.grid))]
+        maps = [self._table.maps(index) for index in range(len(self.grid))]
         return torch.stack(maps).permute(0, 2, 3, 1)
 
     def for_target(self, target: Target) -> Occlusion:
@@ -148,7 +135,7 @@ class Occlusion(Attribution):
                 "run occlusion(..., target=function)."
             )
         _, classes = resolve(target, self._table.base)
-        return replace(occlusion_of(self._table, classes, self._setting), fill=self.fill)
+        return replace(occlusion_of(self._table, classes), fill=self.fill)
 
     def _need_classes(self) -> None:
         if not self._table.has_classes:
@@ -156,30 +143,29 @@ class Occlusion(Attribution):
             raise CnnWidgetsError(f"Only the target's own score was kept, since {why}. Run occlusion for each target.")
 
 
-def occlusion_of(table: Table, classes: Chosen, setting: Setting) -> Occlusion:
+def occlusion_of(table: Table, classes: Chosen) -> Occlusion:
     """The map of one target."""
-    columns = table.columns(classes)
-    grid = table.grid(columns, setting.size)
+    columns, covering = table.columns(classes), table.covering
+    grid = torch.cat([table.maps(index, [column]) for index, column in enumerate(columns)])
     baseline = table.base[torch.arange(len(grid)), torch.tensor(columns)]
     started = table.filled.any(1)[:, None, None].expand_as(grid)
     predicted = [nearest_class(of_image) for of_image in table.predicted.view(grid.shape)]
     return Occlusion(
-        values=(baseline.double()[:, None, None] - setting.covering.mean(grid, started)).float(),
+        values=(baseline.double()[:, None, None] - covering.mean(grid, started)).float(),
         method="occlusion",
         target=classes,
         layer=None,
         scores=baseline,
-        notes=(*setting.notes, *_occlusion_notes(table, columns, grid, baseline)),
+        notes=(*table.notes, *_occlusion_notes(table, columns, grid, baseline)),
         grid=grid,
         predicted=torch.stack(predicted),
         known=table.known.view(grid.shape),
         baseline=baseline,
-        positions=setting.positions,
-        patch=setting.patch,
-        engine=setting.engine,
-        work=setting.work,
+        positions=covering.positions,
+        patch=covering.patch,
+        engine=table.engine,
+        work=table.work,
         _table=table,
-        _setting=setting,
     )
 
 

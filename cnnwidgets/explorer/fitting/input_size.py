@@ -15,8 +15,7 @@ from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.core.nested import tensors
-from cnnwidgets.running.forward import fitted, run
-from cnnwidgets.running.own_gradients import again
+from cnnwidgets.running.forward import again, fitted, run
 from cnnwidgets.state.preserved import preserved
 
 DEFAULT = 224

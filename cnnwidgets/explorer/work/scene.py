@@ -16,6 +16,7 @@ from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.explainers.engine.all_layers import Observation
 from cnnwidgets.explorer.tasks import Task
 from cnnwidgets.outputs.kinds import Kind
+from cnnwidgets.pictures.frame import WholePhotograph
 from cnnwidgets.pictures.picture import Picture
 from cnnwidgets.state.fingerprint import Fingerprint
 from cnnwidgets.tracing.architecture import Architecture
@@ -90,6 +91,8 @@ class Scene:
     task: Task = field(default_factory=Task)
     seconds: float = 0.0
     """How long the look at it took: a forward and a backward, at least."""
+    whole: WholePhotograph | None = None
+    """The photograph before it was cropped; None: it was not, or nobody can tell how."""
 
     @property
     def maps(self) -> dict[str, torch.Tensor]:

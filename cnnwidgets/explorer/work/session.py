@@ -25,7 +25,9 @@ from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.class_names import class_names
 from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.targets import Target
-from cnnwidgets.pictures.picture import load_picture
+from cnnwidgets.pictures.frame import whole_photograph
+from cnnwidgets.pictures.picture import load_picture, transform_of
+from cnnwidgets.pictures.preprocess import preprocess_for
 from cnnwidgets.running.forward import fitted
 from cnnwidgets.state.fingerprint import Fingerprint, fingerprint
 from cnnwidgets.state.twin import Twin
@@ -33,8 +35,8 @@ from cnnwidgets.tracing.architecture import Architecture, trace
 
 from .layers import traced_names
 from .scene import Scene, Version, image_mark
+from .settings import Number, start_values
 
-_USUAL_PATCH = 16  # pixels that an occlusion covers, for images of 128 pixels and more
 _ATTEMPTS = 3  # to open a photograph while the network changes
 _NEVER_STILL = (
     "The network's weights changed while this was computed, as in training: maps and scores may be of different "
@@ -151,8 +153,23 @@ class Session:
         with scene.task.reading():
             return replace(scene, now=observe(self.model, scene.picture.tensor, target, keep_maps=False))
 
-    def explain(self, scene: Scene, method: str, layer: str, progress: ProgressCallback) -> Attribution:
-        """The map of ``method`` for the scene's target; at once where the scene holds it already."""
+    def explain(
+        self,
+        scene: Scene,
+        method: str,
+        layer: str,
+        progress: ProgressCallback,
+        settings: Mapping[str, Number] | None = None,
+    ) -> Attribution:
+        """The map of ``method`` for the scene's target; at once where the scene holds it already.
+
+        Args:
+            scene: the photograph.
+            method: an explainer's name.
+            layer: which layer it explains, if it does explain one.
+            progress: told how far it is.
+            settings: parameter -> value, where they are others than :func:`start_values` and the method's own.
+        """
         info = explainers.info(method)
         if method == "grad_cam":
             if layer not in scene.now.cam:
@@ -161,35 +178,40 @@ class Session:
         if info.needs_layer and not layer:
             raise NotSpatial(why_no_layer(method))
         # The function too: a cell that registers it is edited and run again.
-        key = (scene.task, scene.target, method, info.function, layer if info.needs_layer else None)
+        options = {**start_values(method, scene.picture.tensor), **(settings or {})}
+        way = (info.function, tuple(sorted(options.items())))
+        key = (scene.task, scene.target, method, way, layer if info.needs_layer else None)
         attribution = self._attributions.get(key)
         if attribution is None:
-            attribution = self._from_sweep(scene, method, info.function)
+            attribution = self._from_sweep(scene, method, way)
         if attribution is None:
-            attribution = self._explained(scene, info, layer, progress)
+            attribution = self._explained(scene, info, layer, progress, options)
             if self.is_stale(scene):
                 return replace(attribution, notes=(*attribution.notes, _NEVER_STILL))
         self._attributions[key] = attribution
         return attribution
 
-    def _explained(self, scene: Scene, info: explainers.Info, layer: str, progress: ProgressCallback) -> Attribution:
-        options: dict[str, Any] = {"layer": layer} if info.needs_layer else {}
+    def _explained(
+        self,
+        scene: Scene,
+        info: explainers.Info,
+        layer: str,
+        progress: ProgressCallback,
+        settings: Mapping[str, Number],
+    ) -> Attribution:
+        options: dict[str, Any] = {**settings, **({"layer": layer} if info.needs_layer else {})}
         if "progress" in inspect.signature(info.function).parameters:
             options["progress"] = progress
-        if info.name == "occlusion":
-            # The same share of a small image, so that it too gets a map with places.
-            patch = min(_USUAL_PATCH, max(2, min(scene.picture.tensor.shape[2:]) // 8))
-            options |= {"patch": patch, "stride": patch // 2}
         with scene.task.reading():
             attribution: Attribution = info.function(self.model, scene.picture.tensor, scene.target, **options)
         return attribution
 
-    def _from_sweep(self, scene: Scene, method: str, function: Any) -> Attribution | None:
+    def _from_sweep(self, scene: Scene, method: str, way: Any) -> Attribution | None:
         """The map of a class, from a sweep for another one that kept the scores of all classes."""
         if method != "occlusion" or scene.target_class is None:
             return None
-        for (task, target, _, its_function, _), attribution in list(self._attributions.items()):
-            same = task is scene.task and its_function is function and isinstance(target, int)
+        for (task, target, _, its_way, _), attribution in list(self._attributions.items()):
+            same = task is scene.task and its_way == way and isinstance(target, int)
             if same and isinstance(attribution, explainers.Occlusion):
                 try:
                     return attribution.for_target(scene.target_class)
@@ -236,7 +258,24 @@ class Session:
         if not traced_names(self._architecture).issuperset(observation.maps):
             notes.append(_OTHER_LAYERS)
         picture = replace(picture, notes=tuple(notes))
-        return Scene(name, picture, observation, observation, version, self._architecture, task=task, seconds=seconds)
+        whole = whole_photograph(image, self._transform())
+        return Scene(
+            name,
+            picture,
+            observation,
+            observation,
+            version,
+            self._architecture,
+            task=task,
+            whole=whole,
+            seconds=seconds,
+        )
+
+    def _transform(self) -> Any:
+        """What the photographs are prepared with."""
+        if self._fitting is not None:
+            return self._fitting.preprocess
+        return preprocess_for(self.model) if self.preprocess is None else transform_of(self.preprocess)
 
     def _refit(self, image: Any, tensor: torch.Tensor) -> bool:
         """Whether the photographs must have another size for the model, and from now on have it."""

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from cnnwidgets.incremental.dispatch import edits_in, replaced
+from cnnwidgets.incremental.dispatch import edits_in, once_for_all, replaced
 from cnnwidgets.incremental.run import EditRun
 from cnnwidgets.incremental.values.edits import Edits, untouched, whole
 from cnnwidgets.incremental.values.recomputable import Recomputable
@@ -15,45 +15,21 @@ from cnnwidgets.incremental.values.recomputable import Recomputable
 from .registry import function_rule
 
 
-@function_rule(functional.scaled_dot_product_attention)
-def attention(
-    run: EditRun,
-    function: Any,
-    query: Any,
-    key: Any,
-    value: Any,
-    attn_mask: Any = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    **options: Any,
-) -> Any:
-    """Attention, once for all where no edit has come; ATen's operations count as random, and look at the layout."""
-    operands = (query, key, value, attn_mask)
-    of_edits = [isinstance(value, Edits) and value.is_untouched for value in operands]
-    an_edit_each = isinstance(attn_mask, torch.Tensor) and attn_mask.dim() > 3 and attn_mask.shape[0] > 1
-    if all(of_edits[:3]) and (of_edits[3] or (not isinstance(attn_mask, Edits) and not an_edit_each)) and not dropout_p:
-        return untouched(run, run.base(function, *operands, dropout_p, is_causal, **options))
+@function_rule(functional.scaled_dot_product_attention, functional.group_norm, functional.instance_norm)
+def by_image(run: EditRun, function: Any, *args: Any, **kwargs: Any) -> Any:
+    """Once for all where no edit has come.
+
+    ATen's operations are told the number of images, take their maps for the channels of one, or count as random.
+    """
+    if all(value.is_untouched for value in edits_in(args, kwargs)):
+        output = once_for_all(run, function, args, kwargs)
+        if output is not NotImplemented:
+            return output
+    if function is not functional.scaled_dot_product_attention:
+        return NotImplemented
     run.mixes_batch = True
-    output = function(*replaced(operands, Edits.whole), dropout_p, is_causal, **options)
+    output = function(*replaced(args, Edits.whole), **replaced(kwargs, Edits.whole))
     return whole(run, output, strides=output.stride())
-
-
-@function_rule(functional.group_norm)
-def group_norm(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
-    """Group normalisation, whose operation is told the number of images."""
-    if not isinstance(x, Edits) or not x.is_untouched or edits_in(args, kwargs):
-        return NotImplemented
-    return untouched(run, run.base(function, x, *args, **kwargs))
-
-
-@function_rule(functional.instance_norm)
-def instance_norm(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
-    """Instance normalisation, whose operation takes all images' maps for the channels of one."""
-    learns = args[4] if len(args) > 4 else kwargs.get("use_input_stats", True)
-    statistics = [*args[:2], kwargs.get("running_mean"), kwargs.get("running_var")]
-    if learns and any(value is not None for value in statistics):  # it writes to them
-        return NotImplemented
-    return group_norm(run, function, x, *args, **kwargs)
 
 
 @function_rule(torch.cat, torch.concat, torch.concatenate)

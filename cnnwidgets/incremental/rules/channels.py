@@ -8,11 +8,10 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from cnnwidgets.incremental.dispatch import edits_in
+from cnnwidgets.incremental.dispatch import edits_in, wrapped
 from cnnwidgets.incremental.run import EditRun
 from cnnwidgets.incremental.values.edits import Edits, untouched, whole, windowed
 
-from .packing import packed_linear
 from .pointwise import by_window
 from .registry import function_rule, rule
 
@@ -44,15 +43,9 @@ def linear_layer(run: EditRun, function: Any, x: Any, weight: Any, bias: Any = N
     if not isinstance(x, Edits) or edits_in((weight, bias)) or x.dim() < 2:
         return NotImplemented
     if x.is_whole:
-        if x.dim() == 2:
-            run.work.edits(len(x) * weight.numel(), weight.numel(), 1, None, len(x))
-            return whole(run, packed_linear(x.every, weight, bias))
-        if x.box is None or x.dim() != 4 or x.axes != (1, 2):
-            return NotImplemented
-        output = whole(run, functional.linear(x.every, weight, bias), x.box, x.axes)
-        places = x.side[0] * x.side[1]
-        run.work.edits(run.count * places * weight.numel(), weight.numel(), places, x.box, run.count)
-        return output
+        products = x.numel() // x.shape[-1] * weight.numel()
+        run.work.edits(products, products // max(run.count, 1), 1, None, run.count)
+        return whole(run, function(x.every, weight, bias))
     if not _spares(x, [-1]):
         return NotImplemented
     if x.is_untouched:
@@ -64,18 +57,20 @@ def linear_layer(run: EditRun, function: Any, x: Any, weight: Any, bias: Any = N
     return windowed(run, base, function(x.win, weight, bias), (x.y, x.x), x.reach, x.axes)
 
 
-@rule("_softmax", "_log_softmax", "glu", "sum", "amin", "amax", "linalg_vector_norm", "var", "cumsum", "argmax")
+@rule("_softmax", "_log_softmax", "glu", "sum", "mean", "amin", "amax", "linalg_vector_norm", "var", "cumsum", "argmax")
 def over_channels(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
-    """A reduction, or normalisation, over channels."""
-    if not isinstance(x, Edits) or x.is_whole:
+    """A reduction, or normalisation: window by window over channels, on whole values over rows and columns."""
+    if not isinstance(x, Edits):
         return NotImplemented
     names = [argument.name for argument in function._schema.arguments]  # noqa: SLF001
     options = {**dict(zip(names[1:], args, strict=False)), **kwargs}
     dims = options.get("dim")
     if dims is None or dims == []:
         return NotImplemented
-    if not _spares(x, [dims] if isinstance(dims, int) else list(dims)):
+    reduced = [dims] if isinstance(dims, int) else list(dims)
+    drops_axes = "keepdim" in names and not options.get("keepdim", False)
+    if _spares(x, reduced) and not x.is_whole and not (x.is_windowed and drops_axes):
+        return by_window(run, function, x, *args, **kwargs)
+    if 0 in {dim % max(x.dim(), 1) for dim in reduced}:
         return NotImplemented
-    if x.is_windowed and "keepdim" in names and not options.get("keepdim", False):
-        return NotImplemented
-    return by_window(run, function, x, *args, **kwargs)
+    return wrapped(run, function(x.whole(), *args, **kwargs), [x])

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from cnnwidgets.incremental.dispatch import edits_in, everything, memory_layout
-from cnnwidgets.incremental.run import EditRun, PendingConvolution
+from cnnwidgets.incremental.dispatch import edits_in, memory_layout
+from cnnwidgets.incremental.run import EditRun
 from cnnwidgets.incremental.values.boxes import EditBox, Ints, union
 from cnnwidgets.incremental.values.edits import Edits, piece, untouched, whole, windowed
 from cnnwidgets.incremental.values.sharing import strides_like
@@ -23,8 +23,6 @@ native_dropout positive fill zero conj_physical"""
 _SEVERAL = """add sub mul div pow clamp clamp_min clamp_max maximum minimum fmod remainder rsub atan2 eq ne lt le gt ge
 where addcmul addcdiv lerp logical_and logical_or logical_xor bitwise_and bitwise_or masked_fill _prelu_kernel fmax fmin
 copysign hypot"""
-_FEW_NUMBERS = 1 << 19
-"""Normalised kernels of at most this size are kept."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +66,10 @@ def _target_windows(run: EditRun, args: tuple[Any, ...]) -> _TargetWindows | Non
 
 
 def joint_windows(run: EditRun, values: list[Edits]) -> tuple[EditBox, Pair, tuple[Ints, Ints]]:
-    """What edits of windowed ``values`` reach together, and the windows that hold it: theirs, if they are the same."""
-    first = values[0]
-    box = first.reach if len(values) == 1 else union(value.reach for value in values)
-    if all(same_place(value, first) for value in values):
-        return box, _size(first), (first.y, first.x)
-    size = box.window(first.side, run.threshold)
-    return box, size, box.corners(size, first.side)
+    """What edits of windowed ``values`` reach together, and the windows that hold it."""
+    box, side = union(value.reach for value in values), values[0].side
+    size = box.window(side, run.threshold)
+    return box, size, box.corners(size, side)
 
 
 @rule(*_SEVERAL.split())
@@ -82,7 +77,7 @@ def arithmetic(run: EditRun, function: Any, *args: Any, **kwargs: Any) -> Any:
     """Arithmetic on several values, broadcast against each other."""
     operands = edits_in(args)
     if any(value.is_whole for value in operands) or _varies(args):
-        return _everywhere(run, function, operands, args, kwargs)
+        return NotImplemented
     touched = [value for value in operands if value.is_windowed]
     if not touched:
         base = run.base(function, *args, **kwargs)
@@ -93,20 +88,6 @@ def arithmetic(run: EditRun, function: Any, *args: Any, **kwargs: Any) -> Any:
     base = run.base(function, *args, **kwargs)
     win = function(*map(target.part, args), **kwargs)
     return windowed(run, base, win, target.corners, target.box, target.axes, strides=_strides(target.shape, touched[0]))
-
-
-def same_place(value: Edits, other: Edits) -> bool:
-    """Whether the windows of two values are the same."""
-    if value is other:
-        return True
-    same_corners = value.y is other.y and value.x is other.x
-    return _size(value) == _size(other) and (
-        same_corners or (bool((value.y == other.y).all()) and bool((value.x == other.x).all()))
-    )
-
-
-def _size(value: Edits) -> tuple[int, int]:
-    return value.win.shape[value.axes[0]], value.win.shape[value.axes[1]]
 
 
 def _strides(shape: Any, like: Edits) -> tuple[int, ...] | None:
@@ -126,37 +107,10 @@ def _varies(args: Any) -> bool:
     )
 
 
-def _everywhere(run: EditRun, function: Any, operands: list[Edits], args: Any, kwargs: Any) -> Any:
-    output = everything(run, function, args, kwargs)
-    if isinstance(output, Edits):
-        output.box, output.axes = box_of_all(operands, args, output), _axes_of(operands)
-    return output
-
-
-def _axes_of(operands: list[Edits]) -> tuple[int, int]:
-    return next((value.axes for value in operands if value.box is not None), operands[0].axes)
-
-
-def box_of_all(operands: list[Edits], args: Any, output: torch.Tensor) -> EditBox | None:
-    """Where the result of a pointwise operation may differ; None: everywhere."""
-    edited = [value for value in operands if not value.is_untouched]
-    axes = _axes_of(operands)
-    for value in edited:
-        if value.box is None or value.axes != axes or value.dim() != output.dim():
-            return None
-        if value.side != (output.shape[axes[0]], output.shape[axes[1]]):
-            return None
-    if not edited or _varies(args):
-        return None
-    return union(value.reach for value in edited)
-
-
 def by_window(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """An operation on one value that may be done on its window alone."""
-    if not isinstance(x, Edits) or edits_in(args, kwargs):
+    if not isinstance(x, Edits) or x.is_whole or edits_in(args, kwargs):
         return NotImplemented
-    if x.is_whole:
-        return keep_box(everything(run, function, (x, *args), kwargs), x)
     base = run.base(function, x, *args, **kwargs)
     strides = _strides((run.count, *base.shape[1:]), x)
     if "memory_format" in kwargs:
@@ -165,17 +119,11 @@ def by_window(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) ->
         ).stride()
         kwargs = {name: value for name, value in kwargs.items() if name != "memory_format"}
     if x.is_untouched:
-        x.source.let_go()
+        if base.shape == x.source.shape:  # what a reduction is made of, edits will look at
+            x.source.let_go()
         return untouched(run, base, strides)
     win = function(x.win, *args, **kwargs)
     return windowed(run, base, win, (x.y, x.x), x.reach, x.axes, strides=strides)
-
-
-def keep_box(output: Any, x: Edits) -> Any:
-    """``output``, whole, may differ where ``x`` may."""
-    if isinstance(output, Edits):
-        output.box, output.axes = x.box, x.axes
-    return output
 
 
 ELEMENTWISE.update((arithmetic, by_window))
@@ -193,48 +141,10 @@ def batch_norm(run: EditRun, _: Any, x: Any, weight: Any, bias: Any, mean: Any, 
     eps = rest[-1] if isinstance(rest[-1], float) else rest[-2]
     fixed = (mean, variance, weight, bias, eps)
     nothing = torch.empty(0, device=x.device), torch.empty(0, device=x.device)
-    if x.is_untouched:
-        base = run.base(_normalised, x, *fixed)
-        x.source.let_go()
-        return untouched(run, base), *nothing
-    base = None if x.is_whole else run.base(_normalised, x, *fixed)
-    folded = _normalising_convolution(run, x, fixed)
-    if base is None:
-        real = _normalised(x.every, *fixed) if folded is None else folded
-        return whole(run, real, x.box, x.axes, strides=strides_like(x)), *nothing
-    win = _normalised(x.win, *fixed) if folded is None else folded
-    return windowed(run, base, win, (x.y, x.x), x.reach, x.axes, strides=strides_like(x)), *nothing
+    if x.is_whole:
+        return whole(run, _normalised(x.every, *fixed), strides=strides_like(x)), *nothing
+    return by_window(run, _normalised, x, *fixed), *nothing
 
 
 def _normalised(x: Any, mean: Any, variance: Any, weight: Any, bias: Any, eps: float) -> torch.Tensor:
     return torch.nn.functional.batch_norm(x, mean, variance, weight, bias, False, 0.0, eps)
-
-
-def _normalising_convolution(run: EditRun, x: Edits, fixed: tuple[Any, ...]) -> torch.Tensor | None:
-    """The convolution that ``x`` waits for, with kernels that also normalise.
-
-    None if ``x`` is no such value, or if there are more kernels to multiply than results.
-    """
-    pending, mean = x.pending, fixed[0]
-    if (
-        not isinstance(pending, PendingConvolution)
-        or x.dtype not in (torch.float32, torch.float64)
-        or mean.dtype != x.dtype
-    ):
-        return None
-    size = pending.weight.numel()
-    if size > _FEW_NUMBERS and size > pending.places * x.shape[1]:
-        return None
-
-    def kernels() -> tuple[torch.Tensor, torch.Tensor]:
-        _, variance, gain, shift, eps = fixed
-        scale = (variance + eps).rsqrt()
-        scale = scale if gain is None else scale * gain
-        offset = (-mean if pending.bias is None else pending.bias - mean) * scale
-        return pending.weight * scale[:, None, None, None], offset if shift is None else offset + shift
-
-    if size > _FEW_NUMBERS:  # to keep them all would double the model
-        weight, bias = kernels()
-    else:
-        weight, bias = run.memo.get("folded", (pending.weight, pending.bias, *fixed), {}, kernels)
-    return pending.convolve(weight, bias)

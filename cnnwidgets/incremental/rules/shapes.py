@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from cnnwidgets.incremental.dispatch import everything, memory_layout
+from cnnwidgets.incremental.dispatch import memory_layout
 from cnnwidgets.incremental.run import EditRun
-from cnnwidgets.incremental.values.boxes import EditBox, union
+from cnnwidgets.incremental.values.boxes import EditBox
 from cnnwidgets.incremental.values.edits import Edits, piece, untouched, whole, windowed
 from cnnwidgets.incremental.values.windows import MAPS
 
@@ -23,20 +23,15 @@ def cat(run: EditRun, function: Any, parts: Any, dim: int = 0) -> Any:
     if not all(isinstance(part, Edits) for part in parts):
         return NotImplemented
     dim %= parts[0].dim()
-    touched = [part for part in parts if part.is_windowed]
     edited_parts = [part for part in parts if not part.is_untouched]
     if dim == 0:
         return NotImplemented
     if not edited_parts:
         return untouched(run, run.base(function, parts, dim))
     axes = edited_parts[0].axes
-    if dim in axes or any(part.axes != axes or part.box is None for part in edited_parts):
+    if dim in axes or any(part.is_whole or part.axes != axes for part in edited_parts):
         return NotImplemented
-    if len(touched) < len(edited_parts):
-        output = everything(run, function, (parts, dim), {})
-        output.box, output.axes = union(part.reach for part in edited_parts), axes
-        return output
-    box, size, corners = joint_windows(run, touched)
+    box, size, corners = joint_windows(run, edited_parts)
     win = torch.cat([piece(part, corners, size) for part in _axes_set(parts, axes)], dim)
     return windowed(run, run.base(function, parts, dim), win, corners, box, axes)
 
@@ -80,15 +75,11 @@ def permute(run: EditRun, function: Any, x: Any, dims: Any) -> Any:
 
 
 @rule("transpose")
-def transpose(run: EditRun, function: Any, x: Any, first: int, second: int) -> Any:
+def transpose(run: EditRun, _: Any, x: Any, first: int, second: int) -> Any:
     """Two axes swapped."""
     dims = list(range(x.dim()))
-    first, second = first % x.dim(), second % x.dim()
-    if 0 in (first, second):
-        return NotImplemented
     dims[first], dims[second] = dims[second], dims[first]
-    axes = (dims.index(x.axes[0]), dims.index(x.axes[1])) if x.is_windowed else MAPS
-    return _view(run, function, x, axes, first, second)
+    return permute(run, torch.ops.aten.permute.default, x, dims)
 
 
 def _view(run: EditRun, function: Any, x: Edits, axes: tuple[int, int], *args: Any) -> Edits:

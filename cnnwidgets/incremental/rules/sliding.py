@@ -12,13 +12,12 @@ import torch
 from torch.nn import functional
 
 from cnnwidgets.incremental.dispatch import edits_in
-from cnnwidgets.incremental.run import EditRun, Pending, PendingConvolution
-from cnnwidgets.incremental.values.boxes import EditBox, Ints
-from cnnwidgets.incremental.values.edits import Edits, cut_windows, untouched, waiting, whole, windowed
-from cnnwidgets.incremental.values.sharing import snapshot
+from cnnwidgets.incremental.run import EditRun
+from cnnwidgets.incremental.values.boxes import EditBox, Ints, cropped
+from cnnwidgets.incremental.values.edits import Edits, cut_windows, untouched, whole, windowed
 from cnnwidgets.incremental.values.windows import MAPS, Pair
 
-from .registry import rule
+from .registry import function_rule, rule
 from .resampling import resample
 
 
@@ -39,22 +38,12 @@ class SlidingKernel:
 
     def outputs_of(self, box: EditBox, side: Pair) -> EditBox:
         """Which outputs, of a map of ``side``, look into ``box``."""
+        return cropped(EditBox(*self._reached(0, box.y0, box.y1), *self._reached(1, box.x0, box.x1)), side)
 
-        def along(axis: int) -> Callable[[Ints, Ints], tuple[Ints, Ints]]:
-            extent, stride, padding = self.extent[axis], self.stride[axis], self.padding[axis]
-
-            def spread(first: Ints, end: Ints) -> tuple[Ints, Ints]:
-                low = -((extent - 1 - padding - first) // stride)  # ceil((first + padding - extent + 1) / stride)
-                return low, np.where(end > first, (end - 1 + padding) // stride + 1, low)
-
-            return spread
-
-        return box.moved(along(0), along(1), side)
-
-    @property
-    def same(self) -> bool:
-        """Whether each output looks at the one place where it is."""
-        return self == SlidingKernel((1, 1))
+    def _reached(self, axis: int, first: Ints, end: Ints) -> tuple[Ints, Ints]:
+        extent, stride, padding = self.extent[axis], self.stride[axis], self.padding[axis]
+        low = -((extent - 1 - padding - first) // stride)  # ceil((first + padding - extent + 1) / stride)
+        return low, np.where(end > first, (end - 1 + padding) // stride + 1, low)
 
     def output_side(self, side: Pair) -> Pair:
         """Rows and columns of the output for an input of ``side``."""
@@ -66,40 +55,10 @@ class SlidingKernel:
         return tuple((size[axis] - 1) * self.stride[axis] + self.extent[axis] for axis in (0, 1))  # type: ignore[return-value]
 
 
-def rows_and_columns(values: Sequence[int]) -> Pair:
-    """One or two numbers as (rows, columns)."""
-    return (values[0], values[0]) if len(values) == 1 else (values[0], values[1])
-
-
-@dataclass(frozen=True)
-class OutputWindows:
-    """The windows of ``size`` at ``corners`` that hold the outputs in ``box``."""
-
-    box: EditBox
-    size: Pair
-    corners: tuple[Ints, Ints]
-
-
-def reach(run: EditRun, x: Edits, kernel: SlidingKernel, side: Pair) -> tuple[EditBox | None, OutputWindows | None]:
-    """Which outputs, of a map of ``side``, the edits of ``x`` reach (None: all); and their windows (None: whole)."""
-    box = kernel.outputs_of(x.box, side) if x.box is not None and x.axes == MAPS else None
-    if x.is_whole or box is None:
-        return box, None
-    size = box.window(side, run.threshold)
-    if kernel.same:
-        return box, OutputWindows(box, (x.win.shape[2], x.win.shape[3]), (x.y, x.x))
-    return box, OutputWindows(box, size, box.corners(size, side))
-
-
-def source(
-    run: EditRun, x: Edits, kernel: SlidingKernel, target: OutputWindows, side: Pair, fill: float
-) -> torch.Tensor:
-    """What the operation, without its padding, is applied to: pieces (B, C, h, w) of the padded value."""
-    if kernel.same:
-        return x.win
-    (y, left), stride = target.corners, kernel.stride
-    padded, shift = _with_padding(run, x, kernel, side, fill)
-    return cut_windows(padded, x, (y * stride[0], left * stride[1]), kernel.input_size(target.size), shift)
+def sliding_kernel(*numbers: Any) -> SlidingKernel:
+    """The geometry of a kernel: size, stride, padding and dilation, each one number, or one or two in a list."""
+    lists = (values if isinstance(values, Sequence) else (values,) for values in numbers)
+    return SlidingKernel(*((values[0], values[-1]) for values in lists))
 
 
 def slide(
@@ -107,20 +66,24 @@ def slide(
     x: Edits,
     kernel: SlidingKernel,
     fill: float,
-    base: Callable[[], torch.Tensor],
+    base: Callable[[], Any],
     padded: Callable[[torch.Tensor], torch.Tensor],
     unpadded: Callable[[torch.Tensor], torch.Tensor],
     side: Pair,
 ) -> Edits:
-    """Pooling, done with its padding on whole values, and without on windows."""
-    box, target = reach(run, x, kernel, side)
-    if target is None:
-        return whole(run, padded(x.whole()), box)
-    if target.size == side and not kernel.same:
+    """What the operation makes a map of ``side`` of: done with its padding on whole values, and without on windows."""
+    if x.is_whole or x.axes != MAPS:
+        return whole(run, padded(x.whole()))
+    box = kernel.outputs_of(x.reach, side)
+    size = box.window(side, run.threshold)
+    y, left = corners = box.corners(size, side)
+    if size == side:
         win = padded(x.whole())
     else:
-        win = unpadded(source(run, x, kernel, target, side, fill))
-    return windowed(run, base(), win, target.corners, target.box)
+        maps, shift = _with_padding(run, x, kernel, side, fill)
+        starts = y * kernel.stride[0], left * kernel.stride[1]
+        win = unpadded(cut_windows(maps, x, starts, kernel.input_size(size), shift))
+    return windowed(run, base(), win, corners, box)
 
 
 def _with_padding(run: EditRun, x: Edits, kernel: SlidingKernel, side: Pair, fill: float) -> tuple[torch.Tensor, Pair]:
@@ -148,7 +111,7 @@ def convolution(
     output_padding: Any,
     groups: int,
 ) -> Any:
-    """Convolution of maps (N, C, H, W) with the same kernels for all edits; computed when it is looked at."""
+    """Convolution of maps (N, C, H, W) with the same kernels for all edits."""
     if not isinstance(x, Edits) or x.dim() != 4 or edits_in((weight, bias)):
         return NotImplemented
     args = (weight, bias, stride, padding, dilation, transposed, output_padding, groups)
@@ -156,69 +119,60 @@ def convolution(
         return untouched(run, run.base(function, x, *args))
     if len(x) != run.count or transposed:
         return NotImplemented
-    kernel = SlidingKernel(
-        rows_and_columns(weight.shape[2:]),
-        rows_and_columns(stride),
-        rows_and_columns(padding),
-        rows_and_columns(dilation),
-    )
+    kernel = sliding_kernel(weight.shape[2:], stride, padding, dilation)
     side = kernel.output_side((x.shape[2], x.shape[3]))
     if min(side) < 1:
         return NotImplemented
-    (box, target), each = reach(run, x, kernel, side), math.prod(weight.shape)
-    places = run.count * math.prod(side if target is None else target.size)
-    run.work.edits(places * each, each, side[0] * side[1], box, run.count)
-    entire = target is None or (target.size == side and not kernel.same)
-    around = padding if entire else (0, 0)
-    source_maps = x.whole() if entire or target is None else source(run, x, kernel, target, side, 0.0)
 
-    def convolve(kernels: torch.Tensor, offset: torch.Tensor | None) -> torch.Tensor:
-        return functional.conv2d(source_maps, kernels, offset, stride, around, dilation, groups)
+    def unpadded(maps: torch.Tensor) -> torch.Tensor:
+        return functional.conv2d(maps, weight, bias, stride, 0, dilation, groups)
 
-    pending = PendingConvolution(lambda: convolve(weight, bias), source_maps, convolve, weight, bias, places)
-    if target is None:
-        like = torch.empty((run.count, weight.shape[0], *side), dtype=x.dtype, device="meta")
-        return waiting(whole(run, None, box, like=like, device=x.device), pending)
-    return waiting(windowed(run, run.base(function, x, *args), None, target.corners, target.box), pending)
+    output = slide(
+        run, x, kernel, 0.0, lambda: run.base(function, x, *args), lambda maps: function(maps, *args), unpadded, side
+    )
+    maps, each = output.every if output.is_whole else output.win, math.prod(weight.shape)
+    run.work.edits(maps[:, 0].numel() * each, each, math.prod(side), output.box, run.count)
+    return output
 
 
-@rule("max_pool2d_with_indices")
+@function_rule(functional.max_pool2d, torch.max_pool2d)
 def max_pool(
     run: EditRun,
-    function: Any,
+    _: Any,
     x: Any,
-    size: Any,
-    stride: Any = (),
-    padding: Any = (0,),
-    dilation: Any = (1,),
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
     ceil_mode: bool = False,
+    return_indices: bool = False,
 ) -> Any:
-    """Max pooling; the indices, which hardly any model looks at, are computed if it does."""
-    if not isinstance(x, Edits) or x.dim() != 4:
+    """Max pooling, if nobody asks for the indices."""
+    if not isinstance(x, Edits) or x.dim() != 4 or return_indices:
         return NotImplemented
-    args = (size, stride, padding, dilation, ceil_mode)
+    steps = stride or kernel_size
+    args = (kernel_size, steps, padding, dilation, ceil_mode)
     if x.is_untouched:
-        both = run.base(function, x, *args)
-        return untouched(run, both[0]), untouched(run, both[1])
-    steps = stride or size
+        return untouched(run, run.base(functional.max_pool2d, x, *args))
 
-    def padded(value: torch.Tensor) -> torch.Tensor:
-        return functional.max_pool2d(value, size, steps, padding, dilation, ceil_mode)
+    def padded(maps: torch.Tensor) -> torch.Tensor:
+        return functional.max_pool2d(maps, *args)
 
-    def unpadded(value: torch.Tensor) -> torch.Tensor:
-        return functional.max_pool2d(value, size, steps, 0, dilation)
+    def unpadded(maps: torch.Tensor) -> torch.Tensor:
+        return functional.max_pool2d(maps, kernel_size, steps, 0, dilation)
 
-    kernel = SlidingKernel(
-        rows_and_columns(size), rows_and_columns(steps), rows_and_columns(padding), rows_and_columns(dilation)
+    kernel = sliding_kernel(kernel_size, steps, padding, dilation)
+    rows, columns = padded(torch.empty(1, *x.shape[1:], device="meta")).shape[2:]
+    return slide(
+        run,
+        x,
+        kernel,
+        -math.inf,
+        lambda: run.base(functional.max_pool2d, x, *args),
+        padded,
+        unpadded,
+        (rows, columns),
     )
-    side = padded(torch.empty(1, *x.shape[1:], device="meta")).shape
-    output = slide(
-        run, x, kernel, -math.inf, lambda: run.base(function, x, *args)[0], padded, unpadded, (side[2], side[3])
-    )
-    before = snapshot(x)
-    like = torch.empty(output.shape, dtype=torch.int64, device="meta")
-    pending = Pending(lambda: function(before.whole(), *args)[1], x.every if x.is_whole else x.win)
-    return output, waiting(whole(run, None, like=like, device=x.device), pending)
 
 
 @rule("avg_pool2d")
@@ -239,15 +193,14 @@ def avg_pool(
     args = (size, stride, padding, ceil_mode, count_include_pad, divisor_override)
     if x.is_untouched:
         return untouched(run, run.base(function, x, *args))
-    steps = stride or size
-    kernel = SlidingKernel(rows_and_columns(size), rows_and_columns(steps), rows_and_columns(padding))
+    kernel = sliding_kernel(size, stride or size, padding)
     if ceil_mode or (kernel.padding != (0, 0) and not count_include_pad):
         return resample(run, function, x, *args)  # the divisor differs from place to place
 
-    def unpadded(value: torch.Tensor) -> torch.Tensor:
-        return functional.avg_pool2d(value, size, steps, 0, divisor_override=divisor_override)
+    def unpadded(maps: torch.Tensor) -> torch.Tensor:
+        return functional.avg_pool2d(maps, size, stride or size, 0, divisor_override=divisor_override)
 
     side = kernel.output_side((x.shape[2], x.shape[3]))
     return slide(
-        run, x, kernel, 0.0, lambda: run.base(function, x, *args), lambda value: function(value, *args), unpadded, side
+        run, x, kernel, 0.0, lambda: run.base(function, x, *args), lambda maps: function(maps, *args), unpadded, side
     )

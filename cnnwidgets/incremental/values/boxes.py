@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,15 +42,6 @@ class EditBox:
         """Top and left of windows of ``size`` that hold the boxes and lie inside of a map of ``side``."""
         return np.clip(self.y0, 0, side[0] - size[0]), np.clip(self.x0, 0, side[1] - size[1])
 
-    def moved(
-        self,
-        rows: Callable[[Ints, Ints], tuple[Ints, Ints]],
-        columns: Callable[[Ints, Ints], tuple[Ints, Ints]],
-        side: tuple[int, int],
-    ) -> EditBox:
-        """What the boxes become; cropped by a map of ``side``."""
-        return cropped(EditBox(*rows(self.y0, self.y1), *columns(self.x0, self.x1)), side)
-
 
 def cropped(box: EditBox, side: tuple[int, int]) -> EditBox:
     """The part inside of a map of ``side``; a box outside of it becomes an empty one at the edge."""
@@ -60,14 +51,5 @@ def cropped(box: EditBox, side: tuple[int, int]) -> EditBox:
 
 def union(boxes: Iterable[EditBox]) -> EditBox:
     """The smallest boxes that hold all of those given."""
-    first, *others = boxes
-    for other in others:
-        if other is first:
-            continue
-        first = EditBox(
-            np.minimum(first.y0, other.y0),
-            np.maximum(first.y1, other.y1),
-            np.minimum(first.x0, other.x0),
-            np.maximum(first.x1, other.x1),
-        )
-    return first
+    y0, y1, x0, x1 = zip(*((box.y0, box.y1, box.x0, box.x1) for box in boxes), strict=True)
+    return EditBox(np.minimum.reduce(y0), np.maximum.reduce(y1), np.minimum.reduce(x0), np.maximum.reduce(x1))

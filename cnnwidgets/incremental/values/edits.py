@@ -10,13 +10,14 @@ from typing import Any, ClassVar, TypeVar
 
 import torch
 
-from cnnwidgets.incremental.run import EditRun, Pending
+from cnnwidgets.incremental.run import EditRun
 
 from .boxes import EditBox, Ints
 from .recomputable import Recomputable
 from .windows import MAPS, Axes, paste, repeated, windows
 
 T = TypeVar("T")
+NO_TENSOR: Any = None
 Follow = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 """``(function, args, kwargs)`` -> what it returns."""
 
@@ -43,14 +44,13 @@ class Edits(torch.Tensor):
             edits; set by the module that knows the rules.
         run: the forward pass that it belongs to.
         unedited: (1, ...), the value without edits; None when whole.
-        stored_window: (B, ...), what differs from it, of one size for all edits.
-        pending: how to compute the window, or the whole, if it has not been yet.
+        win: (B, ...), what differs from it, of one size for all edits; None unless windowed.
         y, x: (B,), top and left of the windows.
-        box: where exactly each edit may differ; None: everywhere. Whole values keep it too, for counting.
+        box: where exactly each edit may differ, when windowed.
         axes: which axes are rows and columns.
-        stored_whole: (B, ...), when whole, unless it waits.
+        every: (B, ...), all values of all edits; None unless whole.
         filled: (B, ...), the whole of a windowed value, if somebody asked for it.
-        shared: whether ``stored_whole`` is memory of other values too.
+        shared: whether ``every`` is memory of other values too.
         family, path: the values that share the memory of this one, and how it is made of the first of them.
     """
 
@@ -58,13 +58,12 @@ class Edits(torch.Tensor):
     follow_operation: ClassVar[Follow]
     run: EditRun
     unedited: Recomputable | None
-    pending: Pending | None
-    stored_window: torch.Tensor | None
+    win: torch.Tensor
     y: Ints
     x: Ints
     box: EditBox | None
     axes: Axes
-    stored_whole: torch.Tensor | None
+    every: torch.Tensor
     filled: torch.Tensor | None
     shared: bool
     family: Family | None
@@ -82,17 +81,17 @@ class Edits(torch.Tensor):
     @property
     def is_untouched(self) -> bool:
         """Whether no edit has reached this value."""
-        return self.unedited is not None and self.stored_window is None and self.pending is None
+        return self.unedited is not None and self.win is None
 
     @property
     def is_windowed(self) -> bool:
         """Whether edits differ in a window only."""
-        return self.unedited is not None and (self.stored_window is not None or self.pending is not None)
+        return self.unedited is not None and self.win is not None
 
     @property
     def memories(self) -> list[torch.Tensor]:
         """The tensors of all edits that are at hand."""
-        return [tensor for tensor in (self.stored_window, self.stored_whole, self.filled) if tensor is not None]
+        return [tensor for tensor in (self.win, self.every, self.filled) if tensor is not None]
 
     @property
     def base(self) -> torch.Tensor:
@@ -105,24 +104,9 @@ class Edits(torch.Tensor):
         return _there(self.unedited)
 
     @property
-    def win(self) -> torch.Tensor:
-        """(B, ...), what differs from the base, of one size for all edits, when windowed."""
-        if self.pending is not None and self.unedited is not None:
-            self.settle()
-        return _there(self.stored_window)
-
-    @property
     def reach(self) -> EditBox:
         """Where each edit may differ, when windowed."""
         return _there(self.box)
-
-    def settle(self) -> None:
-        """Compute what waits."""
-        pending, self.pending = self.pending, None
-        if pending is not None and self.unedited is not None:
-            self.stored_window = self.run.noted_size(pending.compute())
-        elif pending is not None:
-            self.stored_whole = self.run.noted_size(pending.compute())
 
     @property
     def covers(self) -> bool:
@@ -145,13 +129,6 @@ class Edits(torch.Tensor):
             if self.is_windowed:
                 paste(self.filled, self.win, self.y, self.x, self.axes)
         return self.filled
-
-    @property
-    def every(self) -> torch.Tensor:
-        """(B, ...), when whole."""
-        if self.pending is not None:
-            self.settle()
-        return _there(self.stored_whole)
 
     @classmethod
     def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -179,17 +156,16 @@ def blank(
     shape: Sequence[int],
     like: Recomputable | torch.Tensor,
     strides: Sequence[int] | None = None,
-    device: torch.device | None = None,
 ) -> Edits:
     """A value that stands for nothing yet, of the type of ``like``; ``strides`` None: contiguous."""
     if strides is None:
         strides = [math.prod(shape[axis + 1 :]) or 1 for axis in range(len(shape))]
     edits: Edits = torch.Tensor._make_wrapper_subclass(  # noqa: SLF001
-        Edits, shape, strides=strides, dtype=like.dtype, device=device or like.device
+        Edits, shape, strides=strides, dtype=like.dtype, device=like.device
     )
     edits.run = run
-    edits.unedited = edits.pending = edits.stored_window = edits.stored_whole = edits.filled = None
-    edits.box = edits.family = None
+    edits.unedited = edits.filled = edits.box = edits.family = None
+    edits.win = edits.every = NO_TENSOR
     edits.axes, edits.path, edits.shared = MAPS, (), False
     return edits
 
@@ -205,7 +181,7 @@ def untouched(run: EditRun, base: Recomputable | torch.Tensor, strides: tuple[in
 def windowed(
     run: EditRun,
     base: Recomputable | torch.Tensor,
-    win: torch.Tensor | None,
+    win: torch.Tensor,
     corners: tuple[Ints, Ints],
     box: EditBox,
     axes: Axes = MAPS,
@@ -215,40 +191,17 @@ def windowed(
     """A value that differs from ``base`` (1, ...) in ``win`` (B, ...), whose top left ``corners`` are rows, columns."""
     base = run.memo.recomputable(base) if isinstance(base, torch.Tensor) else base
     edits = blank(run, (run.count, *base.shape[1:]), base, strides)
-    if win is not None:
-        run.noted_size(win)
-    edits.unedited, edits.stored_window, (edits.y, edits.x), edits.box, edits.axes = base, win, corners, box, axes
+    run.note_size(win)
+    edits.unedited, edits.win, (edits.y, edits.x), edits.box, edits.axes = base, win, corners, box, axes
     return edits
 
 
-def whole(
-    run: EditRun,
-    real: torch.Tensor | None,
-    box: EditBox | None = None,
-    axes: Axes = MAPS,
-    *,
-    strides: tuple[int, ...] | None = None,
-    shared: bool = False,
-    like: torch.Tensor | None = None,
-    device: torch.device | None = None,
-) -> Edits:
-    """A value (B, ...), or one derived of all edits, that is known everywhere; ``shared``: as a view of another.
-
-    ``real`` may be None if the value waits; it will then have the shape of ``like`` (meta), and its type.
-    """
-    like = _there(real if like is None else like)
-    edits = blank(run, like.shape, like, strides, device)
-    if real is not None:
-        run.noted_size(real)
-    edits.stored_whole, edits.box, edits.axes, edits.shared = real, box, axes, shared
+def whole(run: EditRun, real: torch.Tensor, *, strides: tuple[int, ...] | None = None, shared: bool = False) -> Edits:
+    """A value (B, ...), or one derived of all edits, that is known everywhere; ``shared``: as a view of another."""
+    run.note_size(real)
+    edits = blank(run, real.shape, real, strides)
+    edits.every, edits.shared = real, shared
     return edits
-
-
-def waiting(value: Edits, pending: Pending) -> Edits:
-    """``value``, made without its window or its whole, is computed when it is looked at; returns it."""
-    value.pending = pending
-    value.run.waiting.append(weakref.ref(value))
-    return value
 
 
 def piece(value: Edits, corners: tuple[Ints, Ints], size: tuple[int, int]) -> torch.Tensor:

@@ -65,14 +65,6 @@ class Recomputable:
         if not self.is_read and self.again is not None:
             self.stored = None
 
-    @property
-    def memory(self) -> torch.UntypedStorage | None:
-        """Of the value, if it is there and has memory of the usual kind."""
-        try:
-            return None if self.stored is None else self.stored.untyped_storage()
-        except NotImplementedError:
-            return None
-
 
 class Recipe:
     """An operation on values of the unedited image, which can be done again."""
@@ -80,8 +72,14 @@ class Recipe:
     def __init__(self, function: Any, args: Any, kwargs: Any, count_work: Callable[[Any, Any, bool], None]) -> None:
         self._function, self._args, self._kwargs, self._count_work = function, args, kwargs, count_work
         self._sources, self._originals = list[Recomputable](), list[torch.Tensor]()
-        _sort_inputs((args, kwargs), self._sources, self._originals)
+        mapped((args, kwargs), self._add_input)
         self._versions = [tensor._version for tensor in self._originals]  # noqa: SLF001
+
+    def _add_input(self, value: Any) -> None:
+        if isinstance(value, Recomputable):
+            self._sources.append(value)
+        elif isinstance(value, torch.Tensor):
+            self._originals.append(value)
 
     def first(self) -> Any:
         """What the operation returns, with :class:`Recomputable` in the place of tensors."""
@@ -105,18 +103,6 @@ class Recipe:
         output = self._function(*args, **kwargs)
         self._count_work(args, output, again)
         return output
-
-
-def _sort_inputs(value: Any, sources: list[Recomputable], originals: list[torch.Tensor]) -> None:
-    if isinstance(value, Recomputable):
-        sources.append(value)
-    elif isinstance(value, torch.Tensor):
-        originals.append(value)
-    elif isinstance(value, tuple | list):
-        for item in value:
-            _sort_inputs(item, sources, originals)
-    elif isinstance(value, dict):
-        _sort_inputs(tuple(value.values()), sources, originals)
 
 
 def _current(value: Any) -> Any:

@@ -7,14 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from .edits import Edits, Family, blank
-
-
-def snapshot(value: Edits) -> Edits:
-    """``value`` as it is now, whatever is done to it later."""
-    edits = blank(value.run, value.shape, value, value.stride())
-    take_over(edits, value)
-    return edits
+from .edits import NO_TENSOR, Edits, Family, blank
 
 
 def strides_like(value: Edits) -> tuple[int, ...] | None:
@@ -30,13 +23,11 @@ def strides_like(value: Edits) -> tuple[int, ...] | None:
 
 def take_over(value: Edits, other: Edits) -> Edits:
     """Give ``value`` what ``other`` stands for, as an in-place operation does; returns ``value``."""
-    other.settle()
-    value.pending = None
-    value.unedited, value.stored_window = other.unedited, other.stored_window
+    value.unedited, value.win = other.unedited, other.win
     value.box, value.axes = other.box, other.axes
-    if other.stored_window is not None:
+    if other.is_windowed:
         value.y, value.x = other.y, other.x
-    value.stored_whole, value.filled = other.stored_whole, None
+    value.every, value.filled = other.every, None
     return value
 
 
@@ -47,14 +38,15 @@ def conform(value: Edits) -> torch.Tensor:
         apart = torch.empty_strided(value.shape, value.stride(), dtype=real.dtype, device=real.device).copy_(real)
         if value.shared:
             value.run.part(real, apart)
-        value.stored_whole = real = apart
+        value.every = real = apart
     return real
 
 
 def related(view: Edits, parent: Edits, replay: Callable[[torch.Tensor], torch.Tensor]) -> Edits:
     """Note that ``view`` shares the memory of ``parent``; ``replay`` makes it of the whole parent. Returns ``view``."""
     if parent.family is None:
-        parent.family = Family(snapshot(parent))
+        as_it_is = take_over(blank(parent.run, parent.shape, parent, parent.stride()), parent)
+        parent.family = Family(as_it_is)
         parent.family.members.append(weakref.ref(parent))
     view.family, view.path = parent.family, (*parent.path, replay)
     view.family.members.append(weakref.ref(view))
@@ -94,9 +86,9 @@ def materialise(value: Edits) -> None:
 def _own(value: Edits) -> torch.Tensor:
     """The whole of ``value``, as memory that no other value looks at."""
     real = value.whole()
-    return real.clone() if real is value.stored_window else real
+    return real.clone() if real is value.win else real
 
 
 def _become_whole(value: Edits, real: torch.Tensor) -> None:
-    value.unedited = value.pending = value.stored_window = value.filled = None
-    value.stored_whole, value.shared = real, False
+    value.unedited = value.filled = value.box = None
+    value.win, value.every, value.shared = NO_TENSOR, real, False

@@ -56,20 +56,19 @@ class Grids:
 
     Attributes:
         tokens_grid: rows and columns that somebody says the tokens form.
-        placements: grid -> where in the image the last maps of that size lie; None where that is not known.
+        placements: grid -> where in the image the last maps of that size lie, None where that is not known; the latest
+            last.
     """
 
     def __init__(self, joins: Joins | None = None, tokens_grid: tuple[int, int] | None = None) -> None:
         self._joins = joins or Joins()
         self.tokens_grid = tokens_grid
-        self._grids: dict[tuple[int, int], None] = {}
         self._shuffled: set[int] = set()
         self.placements: dict[tuple[int, int], Placement | None] = {}
 
     def add(self, grid: tuple[int, int], placement: Placement | None = None) -> None:
         """Maps of this size were made, which lie at ``placement``."""
-        self._grids.pop(grid, None)
-        self._grids[grid] = None
+        self.placements.pop(grid, None)
         self.placements[grid] = placement
 
     def shuffle(self, count: int) -> None:
@@ -90,7 +89,7 @@ class Grids:
         return count > 1 and self._along("ntc", count) is not None
 
     def _along(self, order: str, there: int) -> TokenLayout | None:
-        for grid in [self.tokens_grid] if self.tokens_grid else reversed(self._grids):
+        for grid in [self.tokens_grid] if self.tokens_grid else reversed(self.placements):
             if grid[0] * grid[1] in self._shuffled and not self.tokens_grid:
                 continue
             beside = there - grid[0] * grid[1]

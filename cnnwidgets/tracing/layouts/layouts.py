@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -17,7 +17,7 @@ from cnnwidgets.tracing.recorded import ModuleCall, Op, Recording
 
 from .grids import Grids
 from .rules import NO_BATCH, Reading, layout_reading
-from .token_layout import AnyForm, CustomForm, TokenLayout
+from .token_layout import AnyForm, CustomForm
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,8 @@ def _same_but_for_batch(layout: Layout, shape: tuple[int, ...]) -> bool:
 
 def followed_layouts(model: nn.Module, images: torch.Tensor, grid: tuple[int, int] | None = None) -> Layouts:
     """The layouts of ``model`` by a recorded forward pass of one image; ``grid`` is what tokens are said to form."""
-    anatomy = Anatomy.of(model, images)
     try:
-        recording, graph = anatomy.recording, anatomy.graph
+        recording, graph = Anatomy.shared(model, images)
     except Cancelled:
         raise
     except CnnWidgetsError as error:
@@ -127,18 +126,18 @@ def followed_layouts(model: nn.Module, images: torch.Tensor, grid: tuple[int, in
 
 
 def layouts_of_recording(
-    recording: Recording, graph: LayerGraph, grid: tuple[int, int] | None = None
+    recording: Recording, graph: LayerGraph, tokens_grid: tuple[int, int] | None = None
 ) -> dict[int, Layout]:
     """The layout of what each module call and each functional layer returned, by ``id``.
 
     Where the axes could not be followed, other outputs of the same shape decide, or the number of tokens; if there is
     no such thing, the shape does.
     """
-    grids = Grids(recording.joins, grid)
+    grids = Grids(recording.joins, tokens_grid)
     layouts: dict[int, Layout] = {}
     same_shape: dict[tuple[int, ...], set[Reading]] = {}
     unknown = []
-    for event in _by_completion(event for _, event in _returning_calls(recording, graph)):
+    for event in sorted((event for _, event in _returning_calls(recording, graph)), key=_end):
         axes_read = layout_reading(event, recording.input_shape, grids)
         if axes_read is None:
             unknown.append(event)
@@ -146,12 +145,15 @@ def layouts_of_recording(
                 grids.add((event.output_shape[2], event.output_shape[3]))  # tokens that were laid out for it
             continue
         why_not, form = axes_read
-        layout = Layout(event.output_shape, why_not, form=form)
-        layout = layouts[event.id] = replace(layout, placement=_placement(event, layout, recording.input_shape, grids))
-        if layout.spatial:
-            grids.add((layout.shape[2], layout.shape[3]), layout.placement)
-        elif form is not None and form.followed:
-            grids.add(form.grid, layout.placement)
+        layout, placement = Layout(event.output_shape, why_not, form=form), None
+        if form is not None and not form.followed:
+            placement = grids.placements.get(form.grid)
+        elif layout.stacked:
+            grid = form.grid if form is not None else (layout.shape[2], layout.shape[3])
+            placement = placement_of(event.field, grid, recording.input_shape)
+            if form is not None or layout.spatial:
+                grids.add(grid, placement)
+        layouts[event.id] = replace(layout, placement=placement)
         same_shape.setdefault(layout.shape, set()).add(axes_read)
     for event in unknown:
         among = same_shape.get(event.output_shape, set())
@@ -165,31 +167,11 @@ def layouts_of_recording(
     return layouts
 
 
-def _placement(event: ModuleCall | Op, layout: Layout, image: tuple[int, ...], grids: Grids) -> Placement | None:
-    if isinstance(layout.form, TokenLayout):
-        if not layout.form.followed:
-            return grids.placements.get(layout.form.grid)
-        return placement_of(event.field, layout.form.grid, image)
-    if not layout.stacked:
-        return None
-    return placement_of(event.field, (layout.shape[2], layout.shape[3]), image)
-
-
 def _returning_calls(recording: Recording, graph: LayerGraph) -> list[tuple[str, ModuleCall | Op]]:
     modules: list[tuple[str, ModuleCall | Op]] = [(frame.name, frame) for frame in recording.frames]
     return modules + [(call.layer, call.event) for call in graph.calls if isinstance(call.event, Op)]
 
 
-def _by_completion(all_seen: Iterable[ModuleCall | Op]) -> list[ModuleCall | Op]:
-    """In the order in which they returned; a module after what it called."""
-    ends: dict[int, int] = {}
-
-    def end(frame: ModuleCall) -> int:
-        if frame.id not in ends:
-            ends[frame.id] = max([frame.id, *(op.id for op in frame.ops), *(end(child) for child in frame.children)])
-        return ends[frame.id]
-
-    def key(event: ModuleCall | Op) -> tuple[int, int]:
-        return (end(event), -event.id) if isinstance(event, ModuleCall) else (event.id, -event.id)
-
-    return sorted(all_seen, key=key)
+def _end(event: ModuleCall | Op) -> int:
+    """When it returned."""
+    return event.end if isinstance(event, ModuleCall) else event.id

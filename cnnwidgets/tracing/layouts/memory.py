@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -36,14 +35,6 @@ class Memory:
     modules: tuple[tuple[str, weakref.ref[nn.Module]], ...] = ()
     signature: int | None = None
 
-    def fits(self, base: nn.Module) -> bool:
-        """Whether the network is still made of the same modules."""
-        now = Network.of(base).layers
-        return len(now) == len(self.modules) and all(
-            name == before and reference() is module
-            for (name, module), (before, reference) in zip(now, self.modules, strict=True)
-        )
-
     def answers(self, name: str | None) -> bool:
         """Whether the layouts of this layer are known; None: of all."""
         return self.complete or (name is not None and (name, 0) in (self.layouts.calls or {}))
@@ -69,7 +60,7 @@ class Memory:
         self.complete, self.signature = False, None
 
 
-_memories: weakref.WeakKeyDictionary[nn.Module, OrderedDict[Any, Memory]] = weakref.WeakKeyDictionary()
+_memories: weakref.WeakKeyDictionary[nn.Module, dict[Any, Memory]] = weakref.WeakKeyDictionary()
 
 
 def remembered(
@@ -82,24 +73,21 @@ def remembered(
         recorded: forget what is known, and follow a recorded forward pass of one image.
     """
     network = Network.of(model)
-    base = network.base
-    memories = _memories.setdefault(base, OrderedDict())
+    memories = _memories.setdefault(network.base, {})
+    modules = tuple((name, weakref.ref(module)) for name, module in network.layers)
     key = (tuple(images.shape), images.dtype, images.device, grid, torch.is_grad_enabled())
     memory = memories.get(key)
-    if memory is None or recorded or not memory.fits(base):
-        modules = tuple((name, weakref.ref(module)) for name, module in network.layers)
+    if memory is None or recorded or memory.modules != modules:
         recorded |= grid is not None
         layouts = followed_layouts(model, images, grid) if recorded else Layouts(len(images))
-        if layouts.lost and layouts.calls is not None:
+        if layouts.lost:
             # The image was lost on the way, in numpy say: nothing can be told of what comes behind.
-            calls = {call: _doubted(layout) for call, layout in layouts.calls.items()}
+            calls = {
+                call: Layout(layout.shape, sure=False) if layout.why_not == INDEPENDENT else layout
+                for call, layout in (layouts.calls or {}).items()
+            }
             layouts = replace(layouts, calls=calls)
         memory = memories[key] = Memory(layouts, recorded, modules)
-    memories.move_to_end(key)
-    while len(memories) > _MOST:
-        memories.popitem(last=False)
+    if len(memories) > _MOST:
+        del memories[next(iter(memories))]
     return memory
-
-
-def _doubted(layout: Layout) -> Layout:
-    return Layout(layout.shape, sure=False) if layout.why_not == INDEPENDENT else layout

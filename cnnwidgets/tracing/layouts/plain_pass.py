@@ -12,7 +12,7 @@ from cnnwidgets.core.nested import tensors
 from cnnwidgets.tracing.pathway import Pathway
 from cnnwidgets.tracing.placement import placement_of
 from cnnwidgets.tracing.receptive.all_rules import output_field
-from cnnwidgets.tracing.receptive.call import RuleCall
+from cnnwidgets.tracing.receptive.call import RuleCall, words
 from cnnwidgets.tracing.receptive.field import Field, of_input
 from cnnwidgets.tracing.recorded import Op
 from cnnwidgets.tracing.torch_calls import plain_name
@@ -21,19 +21,7 @@ from .grids import Grids
 from .layouts import Layout
 from .rules import layout_reading
 
-_NO_TENSOR = (
-    "size",
-    "dim",
-    "item",
-    "numel",
-    "stride",
-    "is_floating_point",
-    "is_complex",
-    "is_inference",
-    "tolist",
-    "__get__",
-    "backward",
-)
+_NO_TENSOR = words("size dim item numel stride is_floating_point is_complex is_inference tolist __get__ backward")
 
 
 class PlainPass(Pathway):
@@ -107,7 +95,7 @@ class PlainPass(Pathway):
             self.odd = True
             return
         for result in results:
-            field = output_field(RuleCall(name, args, kwargs, result, self._field_of), fields)
+            field = output_field(RuleCall(name, args, kwargs, result, self._field), fields)
             before = self._field(result)
             if before is not None and before != field and any(result is tensor for tensor in read):
                 self.odd = True  # written in place: what else looks at its memory has changed as well
@@ -115,12 +103,9 @@ class PlainPass(Pathway):
                 result, before if before == field else next((other for other in fields if other == field), field)
             )
 
-    def _field_of(self, value: Any) -> Field | None:
-        return self._field(value) if isinstance(value, torch.Tensor) else None
-
-    def _field(self, tensor: torch.Tensor) -> Field | None:
-        entry = self._fields.get(id(tensor))
-        return entry[1] if entry is not None and entry[0]() is tensor else None
+    def _field(self, value: Any) -> Field | None:
+        entry = self._fields.get(id(value))
+        return entry[1] if entry is not None and entry[0]() is value else None
 
     def _know(self, tensor: torch.Tensor, field: Field) -> None:
         self._fields[id(tensor)] = weakref.ref(tensor), field

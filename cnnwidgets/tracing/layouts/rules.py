@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 from torch import nn
 
 from cnnwidgets.tracing.kinds import kind_of_call
-from cnnwidgets.tracing.receptive.field import Dim, Field, moved_by
+from cnnwidgets.tracing.receptive.field import Dim, Field, length_of, moved_by
 from cnnwidgets.tracing.recorded import ModuleCall, Op
 
 from .grids import Grids
@@ -33,7 +32,7 @@ def layout_reading(event: ModuleCall | Op, input_shape: tuple[int, ...], grids: 
     if field is None:
         return INDEPENDENT, None
     axes = _axes(field)
-    by = next((by for by in map(moved_by, field.dims) if by is not None), None)
+    by = moved_by(*field.dims)
     if len(shape) == 3 and by is None:
         form = _followed_row(field, shape, axes)
         if form is not None:
@@ -104,7 +103,7 @@ def _note_shuffle(field: Field, grids: Grids) -> None:
     for dim in field.dims:
         carried = {reach.axis for _, reach in dim if reach is not None}
         if moved_by(dim) is not None or (carried == _ROWS | _COLUMNS and _row_of_tokens(dim) is None):
-            grids.shuffle(math.prod(size for size, _ in dim))
+            grids.shuffle(length_of(dim))
 
 
 def _row_of_tokens(dim: Dim) -> tuple[str, tuple[int, int]] | None:

@@ -5,14 +5,13 @@ A function without a rule is taken to mix everything: the field it reports is th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from cnnwidgets.core.nested import tensors
 
 from . import axes, moves, windows  # noqa: F401 (their rules register themselves)
 from .call import RULES, NoRule, RuleCall, elementwise, is_pointwise, mixed, unplaced, words
-from .field import Field, settled
+from .field import Field, length_of, settled
 
 
 def output_field(call: RuleCall, inputs: Sequence[Field]) -> Field:
@@ -24,7 +23,7 @@ def output_field(call: RuleCall, inputs: Sequence[Field]) -> Field:
     if rule is not None:
         try:
             field = rule(call)
-            if tuple(math.prod(size for size, _ in dim) for dim in field.dims) == shape:
+            if tuple(map(length_of, field.dims)) == shape:
                 return settled(field)
         except (NoRule, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError, AssertionError):
             pass  # an unforeseen way to call it: take the safe answer

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Sequence
 
 import torch
 
-from .call import NoRule, RuleCall, each, elementwise, field_rule, slid, with_dim
+from .call import NoRule, RuleCall, each, elementwise, field_rule, fields_of, slid, with_dim
 from .field import (
     Dim,
     Factor,
     Field,
+    carries_places,
     combined,
+    length_of,
     mixed_along,
     moved_by,
     plain_dim,
     reach_of,
     reshaped,
     smeared,
-    whole_axis,
 )
-from .interval import scattered
-from .moves import indexed
+from .interval import scattered, whole_axis
+from .moves import indexed, whole_key
 
 
 @field_rule("linear", "embedding")
@@ -102,68 +101,32 @@ def _reshaped(call: RuleCall) -> Field:
     return reshaped(call.source, call.output.shape)
 
 
-@field_rule("permute")
-def _permuted(call: RuleCall) -> Field:
+@field_rule("permute", "transpose", "swapaxes", "swapdims", "movedim", "moveaxis", "t", "T", "mT", "H", "mH", "adjoint")
+def _reordered(call: RuleCall) -> Field:
     dims = call.source.dims
-    return Field(tuple(dims[at] for at in call.rest(1, "dims")))
+    # torch itself is asked, with a tensor whose sizes tell its axes apart.
+    moved = getattr(torch.empty(*range(len(dims)), device="meta"), call.name)
+    options = {name: value for name, value in call.kwargs.items() if name != "input"}
+    moved = moved(*call.args[1:], **options) if callable(moved) else moved
+    return Field(tuple(dims[at] for at in moved.shape))
 
 
-@field_rule("transpose", "swapaxes", "swapdims")
-def _swapped(call: RuleCall) -> Field:
-    dims = list(call.source.dims)
-    first = call.get(1, "dim0", call.kwargs.get("axis0"))
-    second = call.get(2, "dim1", call.kwargs.get("axis1"))
-    dims[first], dims[second] = dims[second], dims[first]
-    return Field(tuple(dims))
-
-
-@field_rule("movedim", "moveaxis")
-def _moved(call: RuleCall) -> Field:
-    dims = call.source.dims
-    sources = [at % len(dims) for at in each(call.get(1, "source"), 1)]
-    targets = [at % len(dims) for at in each(call.get(2, "destination"), 1)]
-    left = iter([at for at in range(len(dims)) if at not in sources])
-    order = [sources[targets.index(at)] if at in targets else next(left) for at in range(len(dims))]
-    return Field(tuple(dims[at] for at in order))
-
-
-@field_rule("t", "T", "mT", "H", "mH", "numpy_T", "adjoint")
-def _turned(call: RuleCall) -> Field:
-    dims = call.source.dims
-    if call.name in ("mT", "mH", "adjoint"):
-        return Field((*dims[:-2], dims[-1], dims[-2]))
-    return Field(tuple(reversed(dims)))
-
-
-@field_rule("chunk", "split", "split_with_sizes", "tensor_split", "hsplit", "vsplit")
+@field_rule("chunk", "split", "split_with_sizes", "tensor_split", "hsplit", "vsplit", "narrow")
 def _split(call: RuleCall) -> Field:
-    dim = {"hsplit": 1, "vsplit": 0}.get(call.name, call.get(2, "dim", 0))
+    dim = {"hsplit": 1, "vsplit": 0}.get(call.name, call.get(1 if call.name == "narrow" else 2, "dim", 0))
     source, size = call.source, call.output.shape[dim]
-    if not any(reach is not None for _, reach in source.dims[dim]):
+    if not carries_places(source.dims[dim]):
         return with_dim(source, dim, plain_dim(size))
-    # One of several parts: where it begins is read off its memory, which it shares with the whole.
+    # Where the part begins is read off its memory, which it shares with the whole.
     whole_one = call.get(0, "input", call.kwargs.get("tensor"))
     offset = call.output.storage_offset() - whole_one.storage_offset()
     start = offset // whole_one.stride(dim) % whole_one.shape[dim]
     return with_dim(source, dim, _slice(source.dims[dim], range(start, start + size)))
 
 
-@field_rule("unbind")
-def _unbound(call: RuleCall) -> Field:
-    return _dropped(call, call.get(1, "dim", 0))
-
-
-@field_rule("narrow")
-def _narrowed(call: RuleCall) -> Field:
-    dim, start = call.get(1, "dim"), int(call.get(2, "start"))
-    source = call.source
-    start %= math.prod(size for size, _ in source.dims[dim])
-    return with_dim(source, dim, _slice(source.dims[dim], range(start, start + call.output.shape[dim])))
-
-
-@field_rule("select")
+@field_rule("select", "unbind")
 def _selected(call: RuleCall) -> Field:
-    return _dropped(call, call.get(1, "dim"))
+    return _dropped(call, call.get(1, "dim", 0))
 
 
 def _dropped(call: RuleCall, dim: int) -> Field:
@@ -174,37 +137,28 @@ def _dropped(call: RuleCall, dim: int) -> Field:
 
 @field_rule("getitem")
 def _indexed(call: RuleCall) -> Field:
-    key = call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],)
-    if not all(part is None or part is Ellipsis or isinstance(part, int | slice) for part in key):
+    key = whole_key(call.args[1], len(call.source.dims))
+    if not all(part is None or isinstance(part, int | slice) for part in key):
         return indexed(call, key, "an index")
-    waiting = list(call.source.dims)
+    waiting = iter(call.source.dims)
     gone: list[Dim] = []
-    indexed_dims = sum(part is not None and part is not Ellipsis for part in key)
-    if Ellipsis not in key:
-        key = (*key, Ellipsis)
     dims: list[Dim] = []
     for part in key:
         if part is None:
             dims.append(plain_dim(1))
-        elif part is Ellipsis:
-            skipped = len(waiting) - indexed_dims
-            dims += waiting[:skipped]
-            waiting = waiting[skipped:]
+        elif isinstance(part, slice):
+            dim = next(waiting)
+            dims.append(_slice(dim, range(*part.indices(length_of(dim)))))
         else:
-            dim, indexed_dims = waiting.pop(0), indexed_dims - 1
-            if isinstance(part, slice):
-                start, stop, step = part.indices(math.prod(size for size, _ in dim))
-                dims.append(_slice(dim, range(start, stop, step)))
-            else:
-                gone.append(dim)
+            gone.append(next(waiting))
     return _without_dims(gone, Field(tuple(dims)), "an index")
 
 
 def _slice(dim: Dim, positions: range) -> Dim:
-    size = math.prod(length for length, _ in dim)
+    size = length_of(dim)
     if positions == range(size):
         return dim
-    if len(dim) > 1 and any(reach is not None for _, reach in dim):
+    if len(dim) > 1 and carries_places(dim):
         return plain_dim(len(positions), scattered("a slice of tokens"))  # where it begins is not remembered
     return slid(dim, len(positions), 1, positions.step, -positions.start, 1)
 
@@ -219,7 +173,7 @@ def _without_dims(gone: Sequence[Dim], left: Field, by: str) -> Field:
             return factor
         return size, scattered(by)
 
-    return Field(tuple(tuple(cut(factor) for factor in dim) for dim in left.dims))
+    return left.changed(cut)
 
 
 @field_rule("channel_shuffle", "native_channel_shuffle")
@@ -230,21 +184,17 @@ def _channels_moved(call: RuleCall) -> Field:
 @field_rule("cat", "concat", "concatenate")
 def _concatenated(call: RuleCall) -> Field:
     dim = call.get(1, "dim", call.kwargs.get("axis", 0)) % call.output.ndim
-    fields = [field for field in map(call.lookup, call.get(0, "tensors")) if field is not None]
+    fields = fields_of(call)
     size = call.output.shape[dim]
     if any(reach is not None for field in fields for _, reach in field.dims[dim]):
         beside = _beside(call, dim)
         if beside is not None:
             return beside
-        if len(fields) == len(call.get(0, "tensors")):
-            row = _in_a_row([field.dims[dim] for field in fields], size)
-            if row is not None:
-                return combined([with_dim(field, dim, row) for field in fields], call.output.shape)
-        by = next((by for by in (moved_by(field.dims[dim]) for field in fields) if by is not None), None)
-        if by is not None:
-            row = plain_dim(size, scattered(by))
-            return combined([with_dim(smeared(field), dim, row) for field in fields], call.output.shape)
-        return combined([with_dim(smeared(field), dim, plain_dim(1)) for field in fields], call.output.shape)
+        by = moved_by(*(field.dims[dim] for field in fields))
+        if by is None and len(fields) == len(call.get(0, "tensors")) and all(reach_of(f.dims[dim]) for f in fields):
+            by = "torch.cat"
+        row = plain_dim(1) if by is None else plain_dim(size, scattered(by))
+        return combined([with_dim(smeared(field), dim, row) for field in fields], call.output.shape)
     return combined([with_dim(field, dim, plain_dim(call.output.shape[dim])) for field in fields], call.output.shape)
 
 
@@ -265,27 +215,9 @@ def _beside(call: RuleCall, dim: int) -> Field | None:
     return joined if reach is not None and reach.is_placed else None
 
 
-def _in_a_row(dims: Sequence[Dim], size: int) -> Dim | None:
-    """One image axis joined of parts; scattered unless each part begins where the one before it ends."""
-    reaches = [dim[0][1] for dim in dims if len(dim) == 1 and dim[0][1] is not None]
-    axes = {reach.axis for reach in reaches}
-    if len(reaches) != len(dims) or len(axes) != 1 or len(dims) < 2:
-        return None
-    if any(reach.is_moved or reach.is_whole for reach in reaches):
-        return plain_dim(size, scattered("torch.cat"))
-    middles = [
-        [sum(reach.at(position)) for position in range(dim[0][0])] for dim, reach in zip(dims, reaches, strict=True)
-    ]
-    inside = {after - before for part in middles for before, after in itertools.pairwise(part)}
-    seams = {after[0] - before[-1] for before, after in itertools.pairwise(middles)}
-    if min(seams) < 0 or (max(seams) > max(inside) if inside else len(seams) > 1):
-        return plain_dim(size, scattered("torch.cat"))
-    return plain_dim(size, whole_axis(reaches[0].axis))
-
-
 @field_rule("stack")
 def _stacked(call: RuleCall) -> Field:
     dim = call.get(1, "dim", 0) % call.output.ndim
-    fields = [field for field in map(call.lookup, call.get(0, "tensors")) if field is not None]
+    fields = fields_of(call)
     lifted = [Field((*f.dims[:dim], plain_dim(call.output.shape[dim]), *f.dims[dim:])) for f in fields]
     return combined(lifted, call.output.shape)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +11,7 @@ import torch
 
 from cnnwidgets.core.nested import tensors
 
-from .field import Dim, Field, combined, moved_by, plain_dim, reach_of, smeared, unfollowed
+from .field import Dim, Field, carries_places, combined, length_of, moved_by, plain_dim, reach_of, smeared, unfollowed
 from .interval import PADDING, Reach, scattered
 
 
@@ -62,16 +61,14 @@ RULES: dict[str, Rule] = {}
 def mixed(inputs: Sequence[Field], shape: Sequence[int]) -> Field:
     """The safe answer: axes keep their place where shapes agree, and every position sees everything."""
     for field in inputs:
-        if tuple(math.prod(size for size, _ in dim) for dim in field.dims) == tuple(shape):
+        if tuple(map(length_of, field.dims)) == tuple(shape):
             return smeared(field)
     return unfollowed(inputs, shape)
 
 
 def unplaced(field: Field) -> Field:
     """``field``, where it is not known any more on which places its positions lie."""
-    return Field(
-        tuple(tuple((size, None if reach is None else reach.unplaced()) for size, reach in dim) for dim in field.dims)
-    )
+    return field.changed(lambda factor: (factor[0], None if factor[1] is None else factor[1].unplaced()))
 
 
 def words(*lines: str) -> frozenset[str]:
@@ -117,11 +114,7 @@ def field_rule(*names: str) -> Callable[[Rule], Rule]:
 
 def fields_of(call: RuleCall) -> list[Field]:
     """The fields of all tensors that the call read."""
-    fields = []
-    for value in tensors((call.args, call.kwargs)):
-        field = call.lookup(value)
-        if field is not None:
-            fields.append(field)
+    fields = [field for field in map(call.lookup, tensors((call.args, call.kwargs))) if field is not None]
     if not fields:
         raise NoRule
     return fields
@@ -158,7 +151,7 @@ def unslid(dim: Dim, size: int) -> Dim:
     Raises:
         NoRule: it carries places of the image, in order.
     """
-    if not any(reach is not None for _, reach in dim):
+    if not carries_places(dim):
         return plain_dim(size)
     by = moved_by(dim) or (None if dim[0][1] is not None else "channels laid beside each other")
     if by is None:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import functools
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from .interval import SCATTERED, Reach, pixels, scattered, whole_axis
-
-__all__ = ["Dim", "Factor", "Field", "Reach", "combined", "mixed_along", "moved_by", "of_input", "pixels", "plain_dim",
-           "reach_of", "reshaped", "smeared", "unfollowed", "untagged", "whole_axis"]  # fmt: skip
 
 Factor = tuple[int, "Reach | None"]
 """A size, and what positions along it see; None where it is no image axis (batch, channels)."""
@@ -28,6 +25,10 @@ class Field:
 
     dims: tuple[Dim, ...]
 
+    def changed(self, change: Callable[[Factor], Factor]) -> Field:
+        """The same with ``change`` made of every factor."""
+        return Field(tuple(tuple(map(change, dim)) for dim in self.dims))
+
     def axes(self) -> set[int]:
         """The image axes that some dim carries."""
         return {reach.axis for dim in self.dims for _, reach in dim if reach is not None} - {SCATTERED}
@@ -38,6 +39,16 @@ class Field:
         return dims[0][0][1] if len(dims) == 1 else None
 
 
+def carries_places(dim: Dim) -> bool:
+    """Whether places of the image lie along ``dim``."""
+    return any(reach is not None for _, reach in dim)
+
+
+def length_of(dim: Dim) -> int:
+    """How many positions ``dim`` has."""
+    return math.prod(size for size, _ in dim)
+
+
 def plain_dim(size: int, reach: Reach | None = None) -> Dim:
     """A dim of one factor."""
     if size == 1 and reach is not None and reach.is_moved:
@@ -45,17 +56,15 @@ def plain_dim(size: int, reach: Reach | None = None) -> Dim:
     return ((size, reach),)
 
 
-def moved_by(dim: Dim) -> str | None:
-    """What moved positions along ``dim``, so that they are not in the order of the image; None if nothing has."""
-    axes: set[int] = set()
-    for _, reach in dim:
-        if reach is None:
-            continue
-        if reach.is_moved:
-            return reach.by
-        if reach.axis in axes:
-            return "windows put together in another order"
-        axes.add(reach.axis)
+def moved_by(*dims: Dim) -> str | None:
+    """What moved positions along one of ``dims``, so that they are not in the order of the image; None: nothing has."""
+    for dim in dims:
+        reaches = [reach for _, reach in dim if reach is not None]
+        for at, reach in enumerate(reaches):
+            if reach.is_moved:
+                return reach.by
+            if any(reach.axis == other.axis for other in reaches[:at]):
+                return "windows put together in another order"
     return None
 
 
@@ -82,10 +91,10 @@ def untagged(shape: Iterable[int]) -> Field:
 
 def unfollowed(fields: Sequence[Field], shape: Sequence[int]) -> Field:
     """What came of ``fields`` in a way that cannot be followed: positions that were moved may be anywhere in it."""
-    by = next((by for field in fields for by in map(moved_by, field.dims) if by is not None), None)
+    by = moved_by(*(dim for field in fields for dim in field.dims))
     if by is None:
         return untagged(shape)
-    images = [math.prod(size for size, _ in field.dims[0]) for field in fields if field.dims]
+    images = [length_of(field.dims[0]) for field in fields if field.dims]
     return Field(
         tuple(plain_dim(size, None if at == 0 and size in images else scattered(by)) for at, size in enumerate(shape))
     )
@@ -103,7 +112,7 @@ def settled(field: Field) -> Field:
             return factor
         return size, reach.windows(size)
 
-    return Field(tuple(tuple(whole_again(factor) for factor in dim) for dim in field.dims))
+    return field.changed(whole_again)
 
 
 def smeared(field: Field, axes: Iterable[int] | None = None) -> Field:
@@ -116,7 +125,7 @@ def smeared(field: Field, axes: Iterable[int] | None = None) -> Field:
             return factor
         return size, reach.everywhere()
 
-    return Field(tuple(tuple(spread(factor) for factor in dim) for dim in field.dims))
+    return field.changed(spread)
 
 
 def mixed_along(field: Field, dims: Iterable[int]) -> Field:
@@ -137,18 +146,18 @@ def combined(fields: Sequence[Field], shape: Sequence[int]) -> Field:
 
 
 def _merged_dims(parts: Sequence[Dim], size: int) -> Dim:
-    tagged = [part for part in parts if any(reach is not None for _, reach in part)]
+    tagged = [part for part in parts if carries_places(part)]
     if not tagged:
         return plain_dim(size)
     first = tagged[0]
-    if all(part == first for part in tagged) and math.prod(length for length, _ in first) == size:
+    if all(part == first for part in tagged) and length_of(first) == size:
         return first
-    by = next((by for by in map(moved_by, tagged) if by is not None), None)
-    several = [part for part in tagged if math.prod(length for length, _ in part) > 1]
+    by = moved_by(*tagged)
+    several = [part for part in tagged if length_of(part) > 1]
     if by is not None and any(_orders(part) != _orders(several[0]) for part in several):
         return plain_dim(size, scattered(by))
     if all([length for length, _ in part] == [length for length, _ in first] for part in tagged) and (
-        math.prod(length for length, _ in first) == size
+        length_of(first) == size
     ):
         return tuple(
             (length, _union([part[index][1] for part in tagged], length)) for index, (length, _) in enumerate(first)
@@ -159,7 +168,7 @@ def _merged_dims(parts: Sequence[Dim], size: int) -> Dim:
     same_length = [part for part in tagged if len(part) == 1 and part[0][0] == size]
     if len(same_length) == len(tagged):
         return plain_dim(size, _union(reaches, size))
-    longest = max(tagged, key=lambda part: math.prod(length for length, _ in part))
+    longest = max(tagged, key=lambda part: length_of(part))
     return plain_dim(size, next(reach for _, reach in longest if reach is not None).everywhere())
 
 
@@ -203,26 +212,21 @@ def _merged_factors(factors: list[Factor]) -> Dim:
     """Neighbouring factors that belong together become one."""
     merged: list[Factor] = []
     for factor in factors:
-        if merged and _are_one(merged[-1], factor):
-            merged[-1] = _joined_factors(merged[-1], factor)
-        else:
+        joined = _joined_factors(merged[-1], factor) if merged else None
+        if joined is None:
             merged.append(factor)
+        else:
+            merged[-1] = joined
     return tuple(merged)
 
 
-def _joined_factors(outer: Factor, inner: Factor) -> Factor:
+def _joined_factors(outer: Factor, inner: Factor) -> Factor | None:
     (count, before), (size, after) = outer, inner
     if before is None or after is None:
-        return count * size, after
-    if (before.lo, before.hi, before.length) != (after.lo, after.hi, after.length):
-        return count * size, after.unplaced()
-    return count * size, after.joined(count * size)
-
-
-def _are_one(outer: Factor, inner: Factor) -> bool:
-    (_, before), (size, after) = outer, inner
-    if before is None or after is None:
-        return before is after
+        return (count * size, after) if before is after else None
     if before.axis != after.axis or before.order != after.order or not (before.is_whole and after.is_whole):
-        return False
-    return after.axis == SCATTERED or before.stride == after.stride * size
+        return None
+    if after.axis != SCATTERED and before.stride != after.stride * size:
+        return None
+    same = (before.lo, before.hi, before.length) == (after.lo, after.hi, after.length)
+    return count * size, after.joined(count * size) if same else after.unplaced()

@@ -6,8 +6,6 @@ that cannot be followed they are scattered, for good.
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,25 +14,23 @@ import torch
 from cnnwidgets.core.nested import tensors
 
 from .call import NoRule, RuleCall, each, elementwise, field_rule, fields_of, slid, with_dim
-from .field import Dim, Field, combined, plain_dim, reach_of, unfollowed
+from .field import Dim, Field, carries_places, combined, length_of, plain_dim, reach_of, unfollowed
 from .interval import scattered
 
 
 def positions_at(field: Field, at: int, index: Sequence[int], by: str) -> Field:
     """``field`` with the positions ``index`` of the dim at ``place``, in that order."""
     dim = field.dims[at]
-    size = math.prod(length for length, _ in dim)
+    size = length_of(dim)
     if size == 1 or not holds_places(field, at):
         return with_dim(field, at, plain_dim(len(index)))
     index = [position % size for position in index]
     if index == list(range(size)):
         return field
     reach = dim[0][1]
-    alone = len(dim) == 1 and reach is not None and sum(_carries(other, reach.axis) for other in field.dims) == 1
-    if not alone or reach is None or len(reach.order) not in (0, size) or not index:
+    axes = [other.axis for d in field.dims for other in {r for _, r in d if r is not None}]
+    if len(dim) > 1 or reach is None or axes.count(reach.axis) > 1 or len(reach.order) not in (0, size) or not index:
         return with_dim(field, at, plain_dim(len(index), scattered(by)))
-    if not reach.order and _even_step(index) is not None:
-        return with_dim(field, at, slid(dim, len(index), 1, _even_step(index) or 1, -index[0], 1))
     if reach.axis not in (0, 1):
         return with_dim(field, at, plain_dim(len(index), reach))
     order = reach.order or range(size)
@@ -43,20 +39,9 @@ def positions_at(field: Field, at: int, index: Sequence[int], by: str) -> Field:
 
 def holds_places(field: Field, at: int) -> bool:
     """Whether places of the image may lie along the dim at ``place``."""
-    if any(reach is not None for _, reach in field.dims[at]):
+    if carries_places(field.dims[at]):
         return True
     return not field.axes() >= {0, 1} and not any(reach.axis == 2 for d in field.dims for _, reach in d if reach)
-
-
-def _carries(dim: Dim, axis: int) -> bool:
-    return any(reach is not None and reach.axis == axis for _, reach in dim)
-
-
-def _even_step(index: Sequence[int]) -> int | None:
-    """The one step between the numbers of ``index``, if they go up in such."""
-    jumps = {after - before for before, after in itertools.pairwise(index)}
-    step = jumps.pop() if jumps else 1
-    return step if not jumps and step > 0 else None
 
 
 def lost(field: Field, shape: Sequence[int], by: str) -> Field:
@@ -91,7 +76,7 @@ def _flipped(call: RuleCall) -> Field:
 @field_rule("index_select")
 def _index_selected(call: RuleCall) -> Field:
     at = call.get(1, "dim") % len(call.source.dims)
-    return indexed(call, (*[slice(None)] * at, call.get(2, "index")), "torch.index_select")
+    return indexed(call, [*[slice(None)] * at, call.get(2, "index")], "torch.index_select")
 
 
 @field_rule(
@@ -109,7 +94,7 @@ def _set(call: RuleCall) -> Field:
     if call.lookup(call.args[2]) is not None and any(True for _ in tensors(call.args[1])):
         return lost(fields_of(call)[0], call.output.shape, "an index")
     before, value = call.lookup(call.args[0]), call.lookup(call.args[2])
-    key = call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],)
+    key = whole_key(call.args[1], call.output.ndim)
     if value is None or any(isinstance(part, torch.Tensor | list) for part in key):
         return elementwise(call)
     written = _written_by_slices(key, value, tuple(call.output.shape))
@@ -118,14 +103,10 @@ def _set(call: RuleCall) -> Field:
 
 def _written_by_slices(key: Sequence[Any], value: Field, shape: tuple[int, ...]) -> Field:
     """What a tensor of this shape holds where ``value`` was written to a part of it."""
-    indexed_dims = sum(part is not None and part is not Ellipsis for part in key)
-    parts: list[Any] = []
-    for part in key if Ellipsis in key else (*key, Ellipsis):
-        parts += [slice(None)] * (len(shape) - indexed_dims) if part is Ellipsis else [part]
     waiting = list(value.dims)
     sizes = iter(reversed(shape))
     dims: list[Dim] = []
-    for part in reversed(parts):
+    for part in reversed(key):
         if part is None:
             waiting = waiting[:-1]
             continue
@@ -142,7 +123,7 @@ def laid_apart(dim: Dim, size: int, start: int, step: int = 1) -> Dim:
     Raises:
         NoRule: it carries places of the image flattened together.
     """
-    if (start, step, math.prod(length for length, _ in dim)) == (0, 1, size):
+    if (start, step, length_of(dim)) == (0, 1, size):
         return dim
     reach = reach_of(dim)
     if reach is None or step == 1:
@@ -161,7 +142,7 @@ def _tiled(call: RuleCall) -> Field:
     for at, (count, size) in enumerate(zip(times, call.output.shape, strict=True)):
         if count > 1:
             single = size == count
-            holds = not single and any(reach is not None for _, reach in dims[at])
+            holds = not single and carries_places(dims[at])
             dims[at] = plain_dim(size, scattered(f"torch.{call.name}") if holds else None)
     return Field(tuple(dims))
 
@@ -173,31 +154,31 @@ def indexed(call: RuleCall, key: Sequence[Any], by: str) -> Field:
         NoRule: no such index reaches places of the image.
     """
     field = call.source
-    dims = [(at, part) for at, part in _dims_of(field, key) if isinstance(part, torch.Tensor | list)]
+    dims = [(at, part) for at, part in _dims_of(key) if isinstance(part, torch.Tensor | list)]
     others = [part for part in key if not isinstance(part, torch.Tensor | list)]
-    if len(dims) == 1 and all(part in (Ellipsis, slice(None)) for part in others) and call.lookup(dims[0][1]) is None:
+    if len(dims) == 1 and all(part == slice(None) for part in others) and call.lookup(dims[0][1]) is None:
         at, values = dims[0][0], torch.as_tensor(dims[0][1])
         if values.dtype in (torch.bool, torch.uint8):
             values = values.nonzero()[:, 0]
         if values.ndim <= 1:
             return positions_at(field, at, values.reshape(-1).tolist(), by)
-    sizes = [math.prod(size for size, _ in dim) for dim in field.dims]
+    sizes = [length_of(dim) for dim in field.dims]
     if any(holds_places(field, at) and sizes[at] > 1 for at, _ in dims):
         return lost(field, call.output.shape, by)
     raise NoRule
 
 
-def _dims_of(field: Field, key: Sequence[Any]) -> list[tuple[int, Any]]:
+def whole_key(key: Any, ndim: int) -> list[Any]:
+    """The parts of an index of a tensor, with slices for the axes that it leaves out."""
+    parts = list(key) if isinstance(key, tuple) else [key]
+    left_out = [slice(None)] * (ndim - sum(map(_width, parts)))
+    at = next((at for at, part in enumerate(parts) if part is Ellipsis), len(parts))
+    return [*parts[:at], *left_out, *parts[at + 1 :]]
+
+
+def _dims_of(key: Sequence[Any]) -> list[tuple[int, Any]]:
     """Each part of ``key`` with the dim that it indexes; a mask of several axes counts for each."""
-    widths = [_width(part) for part in key]
-    dims: list[tuple[int, Any]] = []
-    at = 0
-    for part, width in zip(key, widths, strict=True):
-        if part is Ellipsis:
-            at += len(field.dims) - sum(widths)
-        dims += [(at + offset, part) for offset in range(width)]
-        at += width
-    return dims
+    return list(enumerate(part for part in key for _ in range(_width(part))))
 
 
 def _width(part: Any) -> int:

@@ -3,50 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-import torch
-
-from .call import NoRule, RuleCall, each, field_rule, slid, unslid
-from .field import Dim, Field, plain_dim, reach_of, whole_axis
+from .call import RuleCall, each, field_rule, slid, unslid
+from .field import Dim, Field, length_of, plain_dim, reach_of
+from .interval import whole_axis
 
 
 @field_rule("conv1d", "conv2d", "conv3d")
 def _convolution_field(call: RuleCall) -> Field:
     weight = call.get(1, "weight")
     count = weight.ndim - 2
-    kernel = tuple(weight.shape[2:])
-    stride = each(call.get(3, "stride", 1), count)
+    kernel = weight.shape[2:]
     padding = call.get(4, "padding", 0)
     dilation = each(call.get(5, "dilation", 1), count)
     if padding == "same":
         padding = tuple(d * (k - 1) // 2 for d, k in zip(dilation, kernel, strict=True))
-    padding = (0,) * count if padding == "valid" else each(padding, count)
-    return _windowed(call.source, call.output, count, kernel, stride, padding, dilation, mixes_channels=True)
+    padding = 0 if padding == "valid" else padding
+    return _windowed(call, count, kernel, call.get(3, "stride", 1), padding, dilation, mixes_channels=True)
 
 
 def _windowed(
-    field: Field,
-    output: torch.Tensor,
-    count: int,
-    kernel: Sequence[int],
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    *,
-    mixes_channels: bool,
+    call: RuleCall, count: int, kernel: Any, stride: Any, padding: Any, dilation: Any, *, mixes_channels: bool
 ) -> Field:
-    spatial = tuple(
-        slid(dim, size, *numbers)
-        for dim, size, *numbers in zip(
-            field.dims[-count:], output.shape[-count:], kernel, stride, padding, dilation, strict=True
-        )
+    """Windows along the last ``count`` axes; each number one an axis, or one for all."""
+    numbers = zip(*(each(value, count) for value in (kernel, stride, padding, dilation)), strict=True)
+    dims, shape = call.source.dims, call.output.shape
+    spatial = (
+        slid(dim, size, *of_axis) for dim, size, of_axis in zip(dims[-count:], shape[-count:], numbers, strict=True)
     )
-    before = list(field.dims[:-count])
+    before = dims[:-count]
     if mixes_channels:
-        before[-1] = plain_dim(output.shape[-count - 1])
+        before = (*before[:-1], plain_dim(shape[-count - 1]))
     return Field((*before, *spatial))
 
 
@@ -54,60 +44,45 @@ def _windowed(
 def _transposed(call: RuleCall) -> Field:
     weight = call.get(1, "weight")
     count = weight.ndim - 2
-    strides = each(call.get(3, "stride", 1), count)
-    paddings = each(call.get(4, "padding", 0), count)
-    dilations = each(call.get(7, "dilation", 1), count)
-    field = call.source
-    spatial = []
-    for axis in range(count):
-        stride, padding, dilation = strides[axis], paddings[axis], dilations[axis]
-        kernel = weight.shape[2 + axis]
+    dims, shape = call.source.dims, call.output.shape
+    options = (call.get(at, name, default) for at, name, default in _TRANSPOSED)
+    numbers = zip(weight.shape[2:], *(each(value, count) for value in options), strict=True)
+    spatial = (
+        _resampled(dim, size, _transposed_taps(*of_axis), Fraction(1, of_axis[1]))
+        for dim, size, of_axis in zip(dims[-count:], shape[-count:], numbers, strict=True)
+    )
+    return Field((*dims[: -count - 1], plain_dim(shape[-count - 1]), *spatial))
 
-        def taps(
-            o: int, stride: int = stride, padding: int = padding, dilation: int = dilation, kernel: int = kernel
-        ) -> tuple[int, int]:
-            places = [o + padding - k * dilation for k in range(kernel)]
-            read = [at // stride for at in places if at % stride == 0]
-            return (min(read), max(read)) if read else (places[0] // stride,) * 2
 
-        dim = field.dims[len(field.dims) - count + axis]
-        reach = reach_of(dim)
-        if reach is None and any(factor is not None for _, factor in dim):
-            raise NoRule
-        size = call.output.shape[call.output.ndim - count + axis]
-        spatial.append(plain_dim(size, None if reach is None else reach.through(stride, 1, taps, size)))
-    before = list(field.dims[:-count])
-    before[-1] = plain_dim(call.output.shape[-count - 1])
-    return Field((*before, *spatial))
+_TRANSPOSED = ((3, "stride", 1), (4, "padding", 0), (7, "dilation", 1))
+
+
+def _transposed_taps(kernel: int, stride: int, padding: int, dilation: int) -> Callable[[int], tuple[int, int]]:
+    def taps(o: int) -> tuple[int, int]:
+        places = [o + padding - k * dilation for k in range(kernel)]
+        read = [at // stride for at in places if at % stride == 0]
+        return (min(read), max(read)) if read else (places[0] // stride,) * 2
+
+    return taps
 
 
 @field_rule(
     "max_pool1d", "max_pool2d", "max_pool3d", "max_pool1d_with_indices", "max_pool2d_with_indices",
-    "max_pool3d_with_indices",
+    "max_pool3d_with_indices", "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d",
 )  # fmt: skip
-def _max_pool(call: RuleCall) -> Field:
-    return _pooled_field(call, 1, dilation=call.get(4, "dilation", 1))
+def _pooled(call: RuleCall) -> Field:
+    is_lp = call.name.startswith("lp")  # the norm's degree comes first, and there is no padding
+    kernel = call.get(1 + is_lp, "kernel_size")
+    stride = call.get(2 + is_lp, "stride")
+    stride = kernel if stride is None or stride == [] else stride
+    padding = 0 if is_lp else call.get(3, "padding", 0)
+    dilation = call.get(4, "dilation", 1) if call.name.startswith("max") else 1
+    return _windowed(call, _axes_counted(call), kernel, stride, padding, dilation, mixes_channels=False)
 
 
-@field_rule("avg_pool1d", "avg_pool2d", "avg_pool3d")
-def _average_pool(call: RuleCall) -> Field:
-    return _pooled_field(call, 1, dilation=1)
-
-
-@field_rule("lp_pool1d", "lp_pool2d", "lp_pool3d")
-def _lp_pool(call: RuleCall) -> Field:
-    return _pooled_field(call, 2, dilation=1)
-
-
-def _pooled_field(call: RuleCall, at: int, *, dilation: Any) -> Field:
-    count = int(next(letter for letter in call.name if letter.isdigit()))
-    kernel = each(call.get(at, "kernel_size"), count)
-    stride = call.get(at + 1, "stride")
-    stride = kernel if stride is None or stride == [] else each(stride, count)
-    padding = (0,) * count if at == 2 else each(call.get(at + 2, "padding", 0), count)
-    return _windowed(
-        call.source, call.output, count, kernel, stride, padding, each(dilation, count), mixes_channels=False
-    )
+def _axes_counted(call: RuleCall) -> int:
+    """2 for ``max_pool2d``."""
+    return int(next(letter for letter in call.name if letter.isdigit()))
 
 
 def _resampled(dim: Dim, size: int, taps: Callable[[int], tuple[int, int]], ratio: Fraction) -> Dim:
@@ -119,7 +94,7 @@ def _resampled(dim: Dim, size: int, taps: Callable[[int], tuple[int, int]], rati
 
 
 def _adaptively_pooled(dim: Dim, size: int) -> Dim:
-    length = math.prod(part for part, _ in dim)
+    length = length_of(dim)
     ratio = Fraction(length, size)
     reach = reach_of(dim)
     if size == 1 and length > 1 and reach is not None:
@@ -133,8 +108,7 @@ def _adaptively_pooled(dim: Dim, size: int) -> Dim:
     "adaptive_max_pool3d_with_indices",
 )  # fmt: skip
 def _adaptive_pool(call: RuleCall) -> Field:
-    count = int(next(letter for letter in call.name if letter.isdigit()))
-    dims = call.source.dims
+    count, dims = _axes_counted(call), call.source.dims
     pooled = (
         _adaptively_pooled(dim, size) for dim, size in zip(dims[-count:], call.output.shape[-count:], strict=True)
     )
@@ -153,7 +127,7 @@ def _interpolated(call: RuleCall) -> Field:
     factors = each(factor, count)
     resampled = []
     for dim, size, scale in zip(field.dims[2:], call.output.shape[2:], factors, strict=True):
-        length = math.prod(part for part, _ in dim)
+        length = length_of(dim)
         if mode == "area":
             resampled.append(_adaptively_pooled(dim, size))
             continue
@@ -209,4 +183,4 @@ def _pixels_shuffled(call: RuleCall) -> Field:
 @field_rule("pixel_unshuffle")
 def _unshuffled(call: RuleCall) -> Field:
     factor = call.get(1, "downscale_factor")
-    return _windowed(call.source, call.output, 2, (factor,) * 2, (factor,) * 2, (0, 0), (1, 1), mixes_channels=True)
+    return _windowed(call, 2, factor, factor, 0, 1, mixes_channels=True)

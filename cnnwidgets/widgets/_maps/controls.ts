@@ -1,10 +1,11 @@
-/** The controls of how maps are coloured. */
+/** The controls of how maps are coloured, and the bar that says what the colours stand for. */
 import { h, menu } from "../_shared/dom";
 import { type Choice, Segmented } from "../_shared/segmented";
 import { Slider } from "../_shared/slider";
 import type { Link } from "../_shared/view";
-import { type ColormapName, DIVERGING, isColormap, SEQUENTIAL } from "./colormaps";
-import type { ColouringState, Sign } from "./state";
+import { type ColormapName, DIVERGING, gradient, isColormap, SEQUENTIAL } from "./colormaps";
+import type { Colouring } from "./paint";
+import { barLabels, type ColouringState, type Sign } from "./scale";
 
 /** What changes how maps are coloured. */
 export const COLOURING = ["sign", "clip", "opacity", "colormap", "diverging"] as const;
@@ -15,7 +16,6 @@ export function colourMapOf(link: Link<ColouringState>, sign: Sign): ColormapNam
   return isColormap(name) ? name : sign === "signed" ? "blue-red" : "inferno";
 }
 
-/** The menu of colour maps, which are others for signed maps. */
 export class ColourMenu {
   readonly element = h("span");
   #select: HTMLSelectElement | null = null;
@@ -67,4 +67,33 @@ export function clipSlider(link: Link<ColouringState>, title: string): Slider {
     slider.update(Math.round(link.get("clip") * 2), 10, text, `the largest ${text}`);
   });
   return slider;
+}
+
+export interface BarScale extends Pick<Colouring, "limit" | "sign" | "name"> {
+  /** Values past the ends get the end's colour. */
+  clipped: boolean;
+}
+
+export class ColourBar {
+  readonly element: HTMLElement;
+  readonly middle = h("span", { dir: "auto" });
+  readonly #low = h("span");
+  readonly #high = h("span");
+  readonly #strip = h("div", { class: "cnnw-ramp" });
+
+  constructor(name: string) {
+    const ends = h("div", { class: `cnnw-ends ${name}-ends` }, this.#low, this.middle, this.#high);
+    this.element = h("div", { class: `cnnw-small cnnw-soft ${name}-bar`, role: "img" }, this.#strip, ends);
+  }
+
+  /** Draws the scale, in `background` if that is given; a unit is written in the middle where that has no number. */
+  update(scale: BarScale, unit: string, background = gradient(scale.name)): void {
+    const [low, middle, high] = barLabels(scale.limit, scale.sign, scale.clipped);
+    this.#low.textContent = low;
+    this.middle.textContent = middle;
+    this.#high.textContent = high;
+    this.#strip.style.background = scale.limit > 0 ? background : "none";
+    const name = scale.limit > 0 ? `Colours from ${low} to ${high} ${unit}` : "No scale";
+    this.element.setAttribute("aria-label", name);
+  }
 }

@@ -1,5 +1,5 @@
 /** Methods by what they are made of. */
-import type { Method } from "./state";
+import type { Method } from "./scale";
 
 const HEADINGS: readonly (readonly [family: string, heading: string])[] = [
   ["gradient", "Gradients"],

@@ -1,11 +1,9 @@
 /** A map as it came from Python, and the view of it that the reader chose. */
-import type { Data } from "../_shared/channel";
+
 import { number } from "../_shared/format";
-import { type Extent, extentOf, WHOLE } from "./extent";
-import { cellIn, OUTSIDE, valueIn } from "./laid";
-import type { Size } from "./resample";
-import { limitOf, partOf, type Scale, type Stats, scaleOf, statsOf } from "./scale";
-import type { Sign } from "./state";
+import type { Data } from "../_shared/view";
+import { cellIn, type Extent, extentOf, OUTSIDE, type Size, valueIn, WHOLE } from "./resample";
+import { limitOf, partOf, type Scale, type Sign, type Stats, scaleOf, statsOf } from "./scale";
 
 /** The content of a push of a map beside its arrays. */
 export interface MapContent {
@@ -25,6 +23,8 @@ export interface MapContent {
   made?: string;
 }
 
+const PLAIN = { partial: false, unsigned: false, channels: 0, layer: null, by: "", made: "" };
+
 export interface Heat extends Omit<Required<MapContent>, "message"> {
   id: number;
   size: Size;
@@ -39,19 +39,14 @@ export interface Heat extends Omit<Required<MapContent>, "message"> {
 export function heatOf(data: Data): Heat | null {
   const { values, magnitude } = data.arrays;
   if (!values) return null;
-  const content = data.content as MapContent;
   const [h = 0, w = 0] = values.shape;
   return {
+    ...PLAIN,
+    ...(data.content as MapContent),
     id: data.id,
     size: [h, w],
     values: values.data as Float32Array,
     magnitude: (magnitude?.data as Float32Array | undefined) ?? null,
-    partial: content.partial ?? false,
-    unsigned: content.unsigned ?? false,
-    channels: content.channels ?? 0,
-    layer: content.layer ?? null,
-    by: content.by ?? "",
-    made: content.made ?? "",
     extent: extentOf(data.content),
   };
 }
@@ -111,7 +106,7 @@ export function linesAt(
 ): string[] {
   const [h, w] = heat.size;
   const extent = heat.extent ?? WHOLE;
-  const colourValue = valueIn(view.part, heat.size, picture, row, column, smooth, extent);
+  const colourValue = valueIn(view.part, heat.size, picture, [row, column], smooth, extent);
   const position = `row ${row}, column ${column}`;
   if (colourValue === OUTSIDE) return ["outside of the map", position];
   const i = cellIn(row, h, picture[0], extent[0], extent[2]);

@@ -1,7 +1,6 @@
 /** The photograph that maps lie over, as it came from Python. */
-import { putImage } from "../_shared/canvas";
-import type { Data } from "../_shared/channel";
-import { h } from "../_shared/dom";
+import { h, putImage } from "../_shared/dom";
+import type { Data } from "../_shared/view";
 import { opaque } from "./paint";
 import type { Size } from "./resample";
 import "./maps.css";

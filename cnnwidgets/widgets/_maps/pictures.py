@@ -1,4 +1,4 @@
-"""A photograph for a widget, from whatever a user has at hand."""
+"""A photograph for a widget, from whatever a user has at hand; and what the map over it is called."""
 
 from __future__ import annotations
 
@@ -54,3 +54,20 @@ def _photograph_pixels(photograph: Any) -> npt.NDArray[np.uint8]:
     image = decoded(photograph)
     assert image is not None  # noqa: S101 (is_whole_photograph asks for one of its kinds)
     return np.asarray(image[0])
+
+
+def map_label(attribution: Any) -> str:
+    """The name of the method that made ``attribution``, as menus and headings show it.
+
+    >>> from types import SimpleNamespace
+    >>> map_label(SimpleNamespace(method="grad_cam", label="Grad-CAM")), map_label(SimpleNamespace(method="my_method"))
+    ('Grad-CAM', 'My method')
+    """
+    label: str = getattr(attribution, "label", "")
+    return label or str(attribution.method).replace("_", " ").capitalize()
+
+
+def map_unit(attribution: Any) -> str:
+    """What the numbers of ``attribution`` measure; empty for an explainer of the reader's own."""
+    unit: str = getattr(attribution, "unit", "")
+    return unit

@@ -1,113 +1,112 @@
 /**
- * Stretching a map over a picture, as torch's interpolate(align_corners=False) does: pixel centres at (i + ½),
- * edges clamped. Always on the numbers, never on the colours.
+ * Stretching a map over the part of a picture where it lies, as torch's interpolate(align_corners=False) does: pixel
+ * centres at (i + ½), edges clamped. Always on the numbers, never on the colours.
  */
 export type Size = readonly [height: number, width: number];
 
-/** Source position of the centre of target pixel `index`, in source pixels. */
-function centre(index: number, source: number, target: number): number {
-  return Math.min(Math.max(((index + 0.5) * source) / target - 0.5, 0), source - 1);
+/** The part of a picture that a map's cells share among them, in shares of its sides; may reach outside of it. */
+export type Extent = readonly [top: number, left: number, bottom: number, right: number];
+
+export const WHOLE: Extent = [0, 0, 1, 1];
+
+/** What a push says of it; all of the picture where it says nothing. */
+export function extentOf(content: Readonly<Record<string, unknown>>): Extent {
+  const { extent } = content;
+  const four = Array.isArray(extent) && extent.length === 4 && extent.every(Number.isFinite);
+  return four && extent[2] > extent[0] && extent[3] > extent[1] ? (extent as unknown as Extent) : WHOLE;
 }
 
-/** The cell that target pixel `index` lies in. */
-export function cell(index: number, source: number, target: number): number {
-  return Math.min(Math.floor(((index + 0.5) * source) / target), source - 1);
+/** How many cells of a map of `size` would cover all of the picture. */
+export function across([h, w]: Size, [top, left, bottom, right]: Extent = WHOLE): [number, number] {
+  return [h / (bottom - top), w / (right - left)];
+}
+
+/** In place of a value: the map has no cell there. */
+export const OUTSIDE = Number.POSITIVE_INFINITY;
+
+/** Where a pixel lies along one side of a map: its cell, and how far it is from the middle of one cell to the next. */
+interface Spot {
+  cell: number;
+  from: number;
+  to: number;
+  share: number;
+}
+
+/** Null where the map has no cell. */
+function spotOf(index: number, cells: number, pixels: number, low: number, high: number): Spot | null {
+  const inPicture = (index + 0.5) / pixels;
+  if (inPicture < low || inPicture >= high) return null;
+  const at = ((index - low * pixels + 0.5) * cells) / ((high - low) * pixels);
+  const middle = Math.min(Math.max(at - 0.5, 0), cells - 1);
+  const from = Math.floor(middle);
+  return { cell: Math.min(Math.floor(at), cells - 1), from, to: Math.min(from + 1, cells - 1), share: middle - from };
+}
+
+/** The cell that pixel `index` lies in; -1 where there is none. */
+export function cellIn(index: number, cells: number, pixels: number, low = 0, high = 1): number {
+  return spotOf(index, cells, pixels, low, high)?.cell ?? -1;
 }
 
 /**
- * The value at the centre of target pixel (row, column). A cell that is not finite makes NaN of all that lies in it
- * and takes no part in its neighbours: it neither spreads nor fades.
+ * A cell that is not finite makes NaN of all that lies in it and takes no part in its neighbours: it neither spreads
+ * nor fades.
  */
-export function valueAt(
-  values: Float32Array,
-  [h, w]: Size,
-  [height, width]: Size,
-  row: number,
-  column: number,
-  smooth: boolean,
-): number {
-  const home = values[cell(row, h, height) * w + cell(column, w, width)] as number;
+function valueOn(values: Float32Array, width: number, y: Spot | null, x: Spot | null, smooth: boolean): number {
+  if (!y || !x) return OUTSIDE;
+  const home = values[y.cell * width + x.cell]!;
   if (!Number.isFinite(home)) return Number.NaN;
   if (!smooth) return home;
-  const y = centre(row, h, height);
-  const x = centre(column, w, width);
-  const top = Math.floor(y);
-  const left = Math.floor(x);
+  const [top, bottom] = [y.from * width, y.to * width];
+  const upper = values[top + x.from]! * (1 - x.share) + values[top + x.to]! * x.share;
+  const lower = values[bottom + x.from]! * (1 - x.share) + values[bottom + x.to]! * x.share;
+  const value = upper * (1 - y.share) + lower * y.share;
+  if (Number.isFinite(value)) return value;
+  // Weights are shared out among the finite cells.
   let sum = 0;
   let weights = 0;
-  for (const [i, wi] of [
-    [top, 1 - (y - top)],
-    [Math.min(top + 1, h - 1), y - top],
+  for (const [at, weight] of [
+    [top + x.from, (1 - y.share) * (1 - x.share)],
+    [top + x.to, (1 - y.share) * x.share],
+    [bottom + x.from, y.share * (1 - x.share)],
+    [bottom + x.to, y.share * x.share],
   ] as const) {
-    for (const [j, wj] of [
-      [left, 1 - (x - left)],
-      [Math.min(left + 1, w - 1), x - left],
-    ] as const) {
-      const value = values[i * w + j] as number;
-      if (wi * wj === 0 || !Number.isFinite(value)) continue;
-      sum += wi * wj * value;
-      weights += wi * wj;
-    }
+    if (weight === 0 || !Number.isFinite(values[at])) continue;
+    sum += weight * values[at]!;
+    weights += weight;
   }
   return sum / weights;
 }
 
-/** `values` (h, w) at `target`; NaN where the cell underneath is not finite. May return `values` itself. */
-export function resample(values: Float32Array, source: Size, target: Size, smooth: boolean): Float32Array {
-  const finite = values.every(Number.isFinite);
-  if (finite && source[0] === target[0] && source[1] === target[1]) return values;
-  if (!smooth) return nearest(values, source, target);
-  if (finite) return bilinear(values, source, target);
-  // Weights are shared out among the finite cells: interpolate them too, and divide.
-  const sums = bilinear(
-    values.map((value) => (Number.isFinite(value) ? value : 0)),
-    source,
-    target,
-  );
-  const weights = bilinear(
-    values.map((value) => (Number.isFinite(value) ? 1 : 0)),
-    source,
-    target,
-  );
-  const homes = nearest(values, source, target);
-  for (let i = 0; i < sums.length; i += 1) sums[i] = Number.isNaN(homes[i]!) ? Number.NaN : sums[i]! / weights[i]!;
-  return sums;
+/** The value at the centre of a pixel of the picture; OUTSIDE where the map has no cell. */
+export function valueIn(
+  values: Float32Array,
+  [h, w]: Size,
+  [height, width]: Size,
+  [row, column]: Size,
+  smooth: boolean,
+  [top, left, bottom, right]: Extent = WHOLE,
+): number {
+  return valueOn(values, w, spotOf(row, h, height, top, bottom), spotOf(column, w, width, left, right), smooth);
 }
 
-function nearest(values: Float32Array, [h, w]: Size, [height, width]: Size): Float32Array {
+/** `values` (h, w) at `target`; OUTSIDE where the map has no cell. May return `values` itself. */
+export function resample(
+  values: Float32Array,
+  [h, w]: Size,
+  [height, width]: Size,
+  smooth: boolean,
+  extent: Extent = WHOLE,
+): Float32Array {
+  const [top, left, bottom, right] = extent;
+  const isWhole = extent.every((side, i) => side === WHOLE[i]);
+  if (isWhole && h === height && w === width && values.every(Number.isFinite)) return values;
   const out = new Float32Array(height * width);
-  const columns = Int32Array.from({ length: width }, (_, column) => cell(column, w, width));
+  const columns = Array.from({ length: width }, (_, column) => spotOf(column, w, width, left, right));
   for (let row = 0, at = 0; row < height; row += 1) {
-    const start = cell(row, h, height) * w;
-    for (let column = 0; column < width; column += 1, at += 1) {
-      const value = values[start + columns[column]!]!;
-      out[at] = value - value === 0 ? value : Number.NaN;
-    }
-  }
-  return out;
-}
-
-function bilinear(values: Float32Array, [h, w]: Size, [height, width]: Size): Float32Array {
-  const out = new Float32Array(height * width);
-  const left = new Int32Array(width);
-  const share = new Float32Array(width);
-  for (let column = 0; column < width; column += 1) {
-    const x = centre(column, w, width);
-    left[column] = Math.floor(x);
-    share[column] = x - Math.floor(x);
-  }
-  const line = new Float32Array(w + 1);
-  for (let row = 0; row < height; row += 1) {
-    const y = centre(row, h, height);
-    const top = Math.floor(y) * w;
-    const bottom = Math.min(Math.floor(y) + 1, h - 1) * w;
-    const down = y - Math.floor(y);
-    for (let j = 0; j < w; j += 1) line[j] = values[top + j]! * (1 - down) + values[bottom + j]! * down;
-    line[w] = line[w - 1]!;
-    for (let column = 0, at = row * width; column < width; column += 1, at += 1) {
-      const j = left[column]!;
-      const right = share[column]!;
-      out[at] = line[j]! * (1 - right) + line[j + 1]! * right;
+    const spot = spotOf(row, h, height, top, bottom);
+    for (const column of columns) {
+      out[at] = valueOn(values, w, spot, column, smooth);
+      at += 1;
     }
   }
   return out;

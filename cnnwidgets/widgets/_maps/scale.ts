@@ -1,6 +1,19 @@
 /** From a map's numbers to its scale. */
 import { number } from "../_shared/format";
-import type { Sign } from "./state";
+import type { BaseState } from "../_shared/view";
+
+export type Sign = "positive" | "signed" | "negative";
+
+export type Method = [name: string, label: string, question: string, family?: string];
+
+/** The traits that say how maps are coloured; widget.py says what each means. */
+export interface ColouringState extends BaseState {
+  sign: Sign;
+  clip: number;
+  opacity: number;
+  colormap: string;
+  diverging: string;
+}
 
 export interface Stats {
   /** Of the finite values; NaN if there is none. */

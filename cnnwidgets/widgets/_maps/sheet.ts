@@ -1,5 +1,5 @@
 /** A page for Save, made in the browser: titles, pictures, colour bars and sentences on white, from top to bottom. */
-import { contextOf } from "../_shared/canvas";
+import { contextOf } from "../_shared/dom";
 import { type ColormapName, table } from "./colormaps";
 
 export const MARGIN = 24;
@@ -54,14 +54,12 @@ export class Sheet {
     this.#bottom += height;
   }
 
-  /** The parts of the title. */
   heading(title: readonly string[]): void {
     for (const line of this.fit(title.join(" · "), this.width, true)) {
       this.add(this.line, (top) => this.write(line, MARGIN, top - 0.2 * this.line, { bold: true }));
     }
   }
 
-  /** A sentence, on as many lines as it needs. */
   text(text: string, align: "left" | "center" = "left"): void {
     const x = align === "left" ? MARGIN : MARGIN + this.width / 2;
     for (const line of this.fit(text, this.width)) this.add(this.line, (top) => this.write(line, x, top, { align }));
@@ -72,7 +70,6 @@ export class Sheet {
     this.add(16 + this.line, (top) => this.ramp(name, labels, MARGIN, top, this.width));
   }
 
-  /** The lines that `text` needs. */
   fit(text: string, width: number, bold = false): string[] {
     this.#setFont(bold);
     return wrapped(text, width, (part) => this.context.measureText(part).width);

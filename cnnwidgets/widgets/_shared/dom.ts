@@ -46,23 +46,30 @@ export function menu(
   return select;
 }
 
-/** A button whose accessible name is `name`. */
 export function button(name: string, onclick: () => void, options: { title?: string; label?: string } = {}) {
   const title = options.title ?? name;
   const properties = { type: "button", class: "cnnw-button cnnw-field", "aria-label": name, title };
   return h("button", { ...properties, onclick: () => onclick() }, options.label ?? name);
 }
 
-/** A box to tick, with its label behind it. */
-export function checkbox(label: string, onchange: (on: boolean) => void) {
+export function checkbox(label: string, onchange: (on: boolean) => void, title = "") {
   const input = h("input", { type: "checkbox" });
   input.addEventListener("change", () => onchange(input.checked));
-  return { element: h("label", { class: "cnnw-check" }, input, label), input };
+  return { element: h("label", { class: "cnnw-check", title: title || undefined }, input, label), input };
 }
 
 /** Writes `text` into `element` and its tooltip: it may be cut off. */
 export function setText(element: HTMLElement, text: string): void {
   element.textContent = element.title = text;
+}
+
+/** Marks the button of a row that has `value`. It is where Tab stops, or else the first that can be pressed. */
+export function choose(row: readonly HTMLButtonElement[], value: string, mark: "aria-checked" | "aria-selected"): void {
+  const stop = row.find((own) => own.value === value) ?? row.find((own) => !own.disabled);
+  for (const own of row) {
+    own.setAttribute(mark, String(own.value === value));
+    own.tabIndex = own === stop ? 0 : -1;
+  }
 }
 
 /** Neither JupyterLab, which moves between cells with the arrows, nor the page, which scrolls, gets the event. */
@@ -81,7 +88,6 @@ export function changes(): (...parts: unknown[]) => boolean {
   };
 }
 
-/** Calls `paint` at most once a frame. */
 export function everyFrame(paint: () => void): { request: () => void; cancel: () => void } {
   let frame = 0;
   return {
@@ -96,4 +102,16 @@ export function everyFrame(paint: () => void): { request: () => void; cancel: ()
       frame = 0;
     },
   };
+}
+
+export function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
+  const context = canvas.getContext("2d");
+  if (!context) throw new Error("this browser has no 2D canvas");
+  return context;
+}
+
+export function putImage(canvas: HTMLCanvasElement, image: ImageData): void {
+  if (canvas.width !== image.width) canvas.width = image.width;
+  if (canvas.height !== image.height) canvas.height = image.height;
+  contextOf(canvas).putImageData(image, 0, 0);
 }

@@ -6,17 +6,8 @@ export function number(value: number): string {
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   if (value === 0) return "0";
   const size = Math.abs(value);
-  const text =
-    size >= 1e5 || size < 1e-3
-      ? value
-          .toExponential(2)
-          .replace(/\.?0+e/u, "e")
-          .replace("e+", "e")
-      : size >= 100
-        ? value.toFixed(1)
-        : size >= 1
-          ? value.toFixed(2)
-          : value.toPrecision(3);
+  const digits = size >= 100 ? value.toFixed(1) : size >= 1 ? value.toFixed(2) : value.toPrecision(3);
+  const text = size >= 1e5 || size < 1e-3 ? value.toExponential(2).replace(/(\.?0+)?e\+?/u, "e") : digits;
   return text.replace(/^-/u, "−");
 }
 
@@ -30,12 +21,8 @@ export function percent(share: number): string {
 
 /** A count with a unit prefix: 4.65 M. */
 export function count(value: number): string {
-  for (const [unit, name] of [
-    [1e12, "T"],
-    [1e9, "G"],
-    [1e6, "M"],
-    [1e3, "k"],
-  ] as const) {
+  for (const [i, name] of ["T", "G", "M", "k"].entries()) {
+    const unit = 1000 ** (4 - i);
     if (value >= unit) return `${(value / unit).toFixed(2)} ${name}`;
   }
   return String(value);

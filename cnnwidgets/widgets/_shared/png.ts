@@ -1,26 +1,15 @@
-/** A button that saves a PNG, without a server; it says at once that it works, and then whether it did. */
+/** A button that saves a PNG, without a server, and says whether it did; and what the picture is called. */
 import { button, h } from "./dom";
+import type { BaseState, Model } from "./view";
 import "./save.css";
 
 export interface Png {
   canvas: HTMLCanvasElement;
-  /** Of the file. */
   name: string;
 }
 
 const READ = 8000; // ms that the outcome is told
-const BACKGROUND = 200; // ms; a page that is not seen draws no frames
-
-/** Until the reader sees what was changed. */
-function nextFrame(): Promise<void> {
-  return new Promise((resolve) => {
-    const late = setTimeout(resolve, BACKGROUND);
-    requestAnimationFrame(() => {
-      clearTimeout(late);
-      setTimeout(resolve);
-    });
-  });
-}
+const PAINTED = 40; // ms until the reader sees what was changed
 
 function encoded(canvas: HTMLCanvasElement): Promise<Blob> {
   return new Promise((resolve, reject) =>
@@ -79,7 +68,7 @@ export class SaveButton {
     this.#working = true;
     this.#say("");
     this.#update();
-    await nextFrame();
+    await new Promise((resolve) => setTimeout(resolve, PAINTED));
     try {
       const png = this.draw();
       if (png) {
@@ -94,4 +83,36 @@ export class SaveButton {
     // A button that is disabled loses the focus.
     if (hadFocus && document.activeElement === document.body) this.#press.focus();
   }
+}
+
+/** `subjects` (method, layer and class), then photograph and network, without what is not known or already said. */
+export function titleOf<State extends BaseState>(model: Model<State>, ...subjects: string[]): string[] {
+  const base = model as unknown as Model<BaseState>;
+  const parts = subjects.filter(Boolean);
+  for (const name of [base.get("photograph"), base.get("network")]) {
+    const isThere = parts.some((part) => part === name || part.startsWith(`${name} → `));
+    if (name && !isThere) parts.push(name);
+  }
+  return parts;
+}
+
+/** The widest a file name may be is 255 bytes. */
+const MOST_BYTES = 220;
+const MOST_LETTERS = 80;
+
+function slug(text: string, letters: number, bytes: number): string {
+  const safe = text.replace(/(?:[^\p{L}\p{N}._]|\.\.)+/gu, "-").replace(/^[-.]+|[-.]+$/gu, "");
+  const encoder = new TextEncoder();
+  let fitting = [...safe].slice(0, letters).join("");
+  while (encoder.encode(fitting).length > bytes) fitting = [...fitting].slice(0, -1).join("");
+  return fitting;
+}
+
+/** A file name out of the parts of a title: letters, digits, dots and underscores of any script. */
+export function fileName(...title: string[]): string {
+  const parts = title.filter(Boolean);
+  const share = Math.max(1, parts.length);
+  const letters = share === 1 ? MOST_LETTERS : 48;
+  const slugs = parts.map((part) => slug(part, letters, Math.floor(MOST_BYTES / share))).filter(Boolean);
+  return `${slugs.join("-") || "heatmap"}.png`;
 }

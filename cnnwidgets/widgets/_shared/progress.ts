@@ -1,10 +1,9 @@
 /** How far a piece of work is, and the button that ends it. */
 import { button, h } from "./dom";
-import type { BaseState } from "./model";
-import { type Link, View } from "./view";
+import { type BaseState, type Link, View } from "./view";
 import "./progress.css";
 
-interface ProgressState extends BaseState {
+export interface ProgressState extends BaseState {
   progress: number | null;
   progress_text: string;
 }

@@ -1,5 +1,5 @@
 /** A row of choices of which one holds: a radio group, one tab stop, arrows move and choose. */
-import { changes, h } from "./dom";
+import { changes, choose, h } from "./dom";
 import "./segmented.css";
 
 export interface Choice {
@@ -28,7 +28,7 @@ export class Segmented {
     if (this.#choicesChanged(JSON.stringify(choices))) {
       this.#group.replaceChildren(...choices.map((choice) => this.#radio(choice)));
     }
-    this.#check(value);
+    choose(this.#radios(), value, "aria-checked");
     for (const child of [...this.element.children]) if (child !== this.#group && child !== beside) child.remove();
     // Moving it would take the focus from it.
     if (beside && beside.parentElement !== this.element) this.element.append(beside);
@@ -36,7 +36,7 @@ export class Segmented {
 
   #radio({ value, label, title = label, disabled = false }: Choice): HTMLElement {
     const onclick = () => {
-      this.#check(value);
+      choose(this.#radios(), value, "aria-checked");
       this.onpick(value);
     };
     const radio = { type: "button", role: "radio", class: "cnnw-plain cnnw-cut cnnw-soft", dir: "auto" };
@@ -45,16 +45,6 @@ export class Segmented {
 
   #radios(): HTMLButtonElement[] {
     return [...this.#group.querySelectorAll("button")];
-  }
-
-  #check(value: string): void {
-    const radios = this.#radios();
-    // A group in which nothing is chosen can still be entered.
-    const stop = radios.find((radio) => radio.value === value) ?? radios.find((radio) => !radio.disabled);
-    for (const radio of radios) {
-      radio.setAttribute("aria-checked", String(radio.value === value));
-      radio.tabIndex = radio === stop ? 0 : -1;
-    }
   }
 
   #onKey(event: KeyboardEvent): void {

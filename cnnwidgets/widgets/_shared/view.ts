@@ -1,7 +1,113 @@
 /** A widget's view: its link to its Python half, its root, and anywidget's entry points for it. */
-import { type Data, openChannel, subscribe } from "./channel";
 import { button, h } from "./dom";
-import type { BaseState, Model, RenderContext } from "./model";
+
+/** What a widget sees of its Python half: synced traits and custom messages. */
+export interface Model<State extends object> {
+  get<K extends keyof State & string>(name: K): State[K];
+  set<K extends keyof State & string>(name: K, value: State[K]): void;
+  save_changes(): void;
+  on(event: string, handler: (...args: never[]) => void): void;
+  off(event?: string | null, handler?: ((...args: never[]) => void) | null): void;
+  send(content: unknown, callbacks?: unknown, buffers?: ArrayBuffer[]): void;
+}
+
+export interface BaseState {
+  busy: boolean;
+  error: string;
+  error_details: string;
+  network: string;
+  photograph: string;
+}
+
+const TYPES = { uint8: Uint8Array, int32: Int32Array, float32: Float32Array };
+
+export type Numbers = Uint8Array | Int32Array | Float32Array;
+
+export interface ArrayData {
+  data: Numbers;
+  shape: number[];
+}
+
+export interface Data {
+  kind: string;
+  id: number;
+  content: Record<string, unknown>;
+  arrays: Record<string, ArrayData>;
+}
+
+/** A typed array over a message's buffer; copied only where the offset is not aligned. */
+export function decode(
+  buffer: DataView<ArrayBuffer> | ArrayBuffer,
+  dtype: keyof typeof TYPES,
+  shape: number[],
+): ArrayData {
+  const { buffer: bytes, byteOffset, byteLength } = buffer instanceof DataView ? buffer : new DataView(buffer);
+  const Type = TYPES[dtype];
+  const length = shape.reduce((product, side) => product * side, 1);
+  const size = length * Type.BYTES_PER_ELEMENT;
+  if (byteLength < size) {
+    throw new Error(`a ${dtype} array of shape ${shape.join("x")} needs ${size} bytes, got ${byteLength}`);
+  }
+  const isAligned = byteOffset % Type.BYTES_PER_ELEMENT === 0;
+  const data = isAligned ? new Type(bytes, byteOffset, length) : new Type(bytes.slice(byteOffset, byteOffset + size));
+  return { data, shape };
+}
+
+/** How Python pushes bulk data: `content` and one buffer an array. */
+interface Message {
+  op: string;
+  kind: string;
+  id: number;
+  arrays: { name: string; dtype: keyof typeof TYPES; shape: number[] }[];
+  [content: string]: unknown;
+}
+
+interface Store {
+  latest: Map<string, Data>;
+  listeners: Set<(data: Data) => void>;
+}
+
+const stores = new WeakMap<object, Store>();
+
+/**
+ * The store of a model's data, listening from the first call on: call it in `initialize`, before any view exists. A
+ * push with a lower id than the one before is dropped.
+ */
+export function openChannel(model: Pick<Model<object>, "on">): Store {
+  const present = stores.get(model);
+  if (present) return present;
+  const store: Store = { latest: new Map(), listeners: new Set() };
+  stores.set(model, store);
+  const receive = ({ op, kind, id, arrays, ...content }: Message, buffers: DataView<ArrayBuffer>[]) => {
+    if (op !== "data" || (store.latest.get(kind)?.id ?? 0) > id) return;
+    const data: Data = { kind, id, content, arrays: {} };
+    for (const [index, { name, dtype, shape }] of arrays.entries()) {
+      const buffer = buffers[index];
+      if (buffer) data.arrays[name] = decode(buffer, dtype, shape);
+    }
+    store.latest.set(kind, data);
+    for (const listener of store.listeners) listener(data);
+  };
+  model.on("msg:custom", receive as (...args: never[]) => void);
+  return store;
+}
+
+/** Calls `handler` with the newest data of `kind` and each that follows; asks Python if there is none yet. */
+export function subscribe(
+  model: Pick<Model<object>, "on" | "send">,
+  kind: string,
+  handler: (data: Data) => void,
+): () => void {
+  const { latest, listeners } = openChannel(model);
+  const listener = (data: Data) => {
+    if (data.kind === kind) handler(data);
+  };
+  listeners.add(listener);
+  const newest = latest.get(kind);
+  if (newest) handler(newest);
+  else model.send({ op: "pull", kind });
+  return () => listeners.delete(listener);
+}
 
 let commands = 0;
 
@@ -15,7 +121,6 @@ export class Link<State extends BaseState> {
     return this.model.get(name);
   }
 
-  /** Sets a trait and sends it to Python. */
   set<K extends keyof State & string>(name: K, value: State[K]): void {
     if (this.model.get(name) === value) return;
     this.model.set(name, value);
@@ -55,7 +160,6 @@ export class Link<State extends BaseState> {
     this.onClose(() => cancelAnimationFrame(frame));
   }
 
-  /** `element` says that something is being computed. */
   showBusy(element: HTMLElement): void {
     this.watch(["busy"], () => {
       element.ariaBusy = this.get("busy") ? "true" : null;
@@ -92,8 +196,10 @@ export function entry<State extends BaseState>(
   Root: new (link: Link<State>, el: HTMLElement) => RootView<State>,
 ) {
   return {
-    initialize: ({ model }: { model: Model<State> }): void => openChannel(model),
-    render({ model, el }: RenderContext<State>): () => void {
+    initialize({ model }: { model: Model<State> }): void {
+      openChannel(model);
+    },
+    render({ model, el }: { model: Model<State>; el: HTMLElement }): () => void {
       const link = new Link(model);
       openRoot(link, el, name);
       new Root(link, el);
@@ -128,13 +234,10 @@ function openRoot(link: Link<BaseState>, el: HTMLElement, name: string): void {
   link.watch(["error", "error_details"], () => {
     const message = link.get("error");
     const details = link.get("error_details");
-    const alert = h(
-      "div",
-      { class: "cnnw-error", role: "alert" },
-      h("p", {}, message),
-      details && h("details", {}, h("summary", {}, "Traceback"), h("pre", {}, details)),
-      button("Dismiss", () => link.set("error", "")),
-    );
+    const folded = details && h("details", {}, h("summary", {}, "Traceback"), h("pre", {}, details));
+    const dismiss = button("Dismiss", () => link.set("error", ""));
+    const sentence = h("p", { class: "cnnw-wrap" }, message);
+    const alert = h("div", { class: "cnnw-error", role: "alert" }, sentence, folded, dismiss);
     errors.replaceChildren(...(message ? [alert] : []));
   });
 }

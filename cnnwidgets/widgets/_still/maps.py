@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -9,11 +10,64 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from .colours import painted
+NOT_FINITE = (255, 0, 255)
+
+# As in _maps/colormaps.ts, a test compares them: anchors of matplotlib's (CC0), linear between.
+ANCHORS = {
+    "inferno": (
+        "0000040403120b0724150b37210c4a2e0a5a3c09654a0c6b57106d63146e70196e7d1e6d89226a962766a32b61af315c"
+        "bb3755c63e4dd14644db4f3be35932eb6528f1711ef67f14f98d0afb9c06fcab0ffbba1ff9ca32f5d949f2e865f3f586"
+        "fcffa4"
+    ),
+    "magma": (
+        "0000040303110a0822130d331d114628115a36106a430f7650127c5d177f691c817621818226818f2a819c2e7fa9327d"
+        "b63779c33b75cf4170db486ae65163ee5c5ef5695cf9785dfb8761fd9668fea571feb47bfec387fed194fde0a2fceeb0"
+        "fcfdbf"
+    ),
+    "viridis": (
+        "440154470d6048186a482374472d7b4536814240863f49893b528b375a8d33638d2f6a8e2c728e297a8e26818e23898e"
+        "21908c1f988b1f9f8821a68528ae8031b57b3ebc744cc26c5dc9636ece5882d34c96d83fabdc32c0df24d5e21aeae51a"
+        "fde725"
+    ),
+    "cividis": (
+        "00224e00285b002e6a0433711a386f273e6e32436d3b496c434e6c4b546c52596d5a5f6e61656f686a716f7073757676"
+        "7c7b788481798b8778938d789b9376a39a75aba072b3a670bbad6cc3b469ccba64d4c15fddc958e6d051efd748f8df3c"
+        "fee838"
+    ),
+    "blue-red": (
+        "0530610e41781752901f63a72a71b2347fb93f8dc0529cc86bacd083bcd99ac9e0aed3e6c1ddecd3e6f0dfecf3ebf1f5"
+        "f7f7f6f9eee8fbe6d9fdddcafbceb6f8bda0f5ac8bee9878e58268dc6d57d25749c6413ebb2a34ad162a960f267e0823"
+        "67001f"
+    ),
+    "purple-green": (
+        "40004b510d5d621a6e73277f7f3c8d8a51999567a6a17ab2ad8abdba9bc8c7abd2d2badadec8e2e8d6e9ede1eef2ecf2"
+        "f7f7f6eef5ece4f3e1dbf0d5ccebc6bce4b6acdea698d39480c58168b66d52a75c3e964f2b864219753511642c085424"
+        "00441b"
+    ),
+    "gray": "000000ffffff",
+}
+
+
+@functools.cache
+def colour_table(name: str) -> npt.NDArray[np.uint8]:
+    """(256, 3) colours; inferno's where there is no such map."""
+    anchors = np.frombuffer(bytes.fromhex(ANCHORS.get(name, ANCHORS["inferno"])), np.uint8).reshape(-1, 3)
+    at = np.linspace(0, len(anchors) - 1, 256)
+    colours = [np.interp(at, np.arange(len(anchors)), anchors[:, channel]) for channel in range(3)]
+    return np.floor(np.stack(colours, -1) + 0.5).astype(np.uint8)
+
+
+def painted(shares: npt.NDArray[np.floating], name: str) -> npt.NDArray[np.uint8]:
+    """(h, w) in [0, 1] to (h, w, 3); what is not finite is magenta, as in the browser."""
+    finite = np.isfinite(shares)
+    levels = np.floor(np.clip(np.where(finite, shares, 0), 0, 1) * 255 + 0.5).astype(np.intp)
+    pixels = colour_table(name)[levels]
+    pixels[~finite] = NOT_FINITE
+    return pixels
+
 
 _FADE = 0.3  # as in _maps/colourise.ts
 Floats = npt.NDArray[np.float32]
-Places = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
 
 class MapScale(NamedTuple):
@@ -111,11 +165,24 @@ def resampled(
     Pixel centres are at i + ½; a pixel is NaN where its cell is not finite; beyond the map its edge is repeated.
     """
     spans = ((0.0, 1.0), (0.0, 1.0)) if extent is None else ((extent[0], extent[2]), (extent[1], extent[3]))
-    rows, columns = (
-        ((np.arange(n) + 0.5) / n - low) / (high - low) for n, (low, high) in zip(size, spans, strict=True)
-    )
-    inside = ((rows >= 0) & (rows < 1))[:, None] & ((columns >= 0) & (columns < 1))
-    return _sampled(values, (rows, columns), smooth=smooth), inside
+    shares = [((np.arange(n) + 0.5) / n - low) / (high - low) for n, (low, high) in zip(size, spans, strict=True)]
+    rows, columns = ((share >= 0) & (share < 1) for share in shares)
+    places = [share * cells for share, cells in zip(shares, values.shape, strict=True)]
+    homes = [np.clip(at.astype(int), 0, cells - 1) for at, cells in zip(places, values.shape, strict=True)]
+    nearest = values[np.ix_(*homes)]
+    if not smooth:
+        return nearest, rows[:, None] & columns
+    down, across = (_shares_of_cells(at, cells) for at, cells in zip(places, values.shape, strict=True))
+    finite = np.isfinite(values)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = (down @ np.where(finite, values, 0) @ across.T) / (down @ finite @ across.T)
+    return np.where(np.isfinite(nearest), means, np.nan).astype(np.float32), rows[:, None] & columns
+
+
+def _shares_of_cells(places: npt.NDArray[np.float64], cells: int) -> npt.NDArray[np.float64]:
+    """(n, cells): how much each cell counts at n places between the middles of cells."""
+    middles = np.clip(places - 0.5, 0, cells - 1)
+    return np.asarray(np.maximum(1 - np.abs(middles[:, None] - np.arange(cells)), 0))
 
 
 def photograph(pixels: npt.NDArray[np.uint8], side: int) -> Image.Image:
@@ -130,31 +197,6 @@ def size_within(shape: tuple[int, ...], side: int) -> tuple[int, int]:
     """(height, width) of ``shape``'s proportion whose longer side is ``side``."""
     factor = side / max(shape)
     return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
-
-
-def _sampled(values: Floats, places: Places, *, smooth: bool) -> Floats:
-    """``values`` at rows and columns in shares of the map, 0 to 1; beyond, those of its edge."""
-    rows, columns = (
-        np.clip((share * cells).astype(int), 0, cells - 1) for share, cells in zip(places, values.shape, strict=True)
-    )
-    nearest: Floats = values[rows[:, None], columns]
-    if not smooth:
-        return nearest
-    finite = np.isfinite(values)
-    sums, weights = (_bilinear(part, places) for part in (np.where(finite, values, 0), finite.astype(np.float32)))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(np.isfinite(nearest), sums / weights, np.nan).astype(np.float32)
-
-
-def _bilinear(values: Floats, places: Places) -> Floats:
-    for axis, shares in enumerate(places):
-        cells = values.shape[axis]
-        centres = np.clip(shares * cells - 0.5, 0, cells - 1)
-        low = np.floor(centres).astype(int)
-        part = (centres - low).reshape((-1, 1) if axis == 0 else (1, -1))
-        high = np.minimum(low + 1, cells - 1)
-        values = values.take(low, axis) * (1 - part) + values.take(high, axis) * part
-    return values
 
 
 def number(value: float) -> str:

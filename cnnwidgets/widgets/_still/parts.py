@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .colours import colour_table
+from .maps import colour_table
 
 WIDTH = 600
 GAP = 8
@@ -35,32 +36,27 @@ def paragraph(text: str, *, colour: Any = INK, size: int = 13, width: int = WIDT
     return block
 
 
-def remark(text: str, *, colour: Any = SOFT, size: int = 12, width: int = WIDTH, most: int = 6) -> Block:
-    """A paragraph in small soft letters."""
-    return paragraph(text, colour=colour, size=size, width=width, most=most)
+remark = functools.partial(paragraph, colour=SOFT, size=12)
+"""A paragraph in small soft letters."""
 
 
 def column(blocks: Sequence[Block], gap: int = GAP) -> Block:
     """One below another."""
-    width = max((block.width for block in blocks), default=1)
-    sheet = _empty(width, max(1, sum(block.height + gap for block in blocks) - gap))
-    top = 0
-    for block in blocks:
-        sheet.paste(block, (0, top))
-        top += block.height + gap
-    return sheet
+    return _joined(blocks, gap, 1)
 
 
 def row(blocks: Sequence[Block], gap: int = GAP) -> Block:
     """One beside another, the tops in line."""
-    sheet = _empty(
-        max(1, sum(block.width + gap for block in blocks) - gap), max((block.height for block in blocks), default=1)
-    )
-    left = 0
-    for block in blocks:
-        sheet.paste(block, (left, 0))
-        left += block.width + gap
-    return sheet
+    return _joined(blocks, gap, 0)
+
+
+def _joined(blocks: Sequence[Block], gap: int, axis: int) -> Block:
+    starts = [0, *itertools.accumulate(block.size[axis] + gap for block in blocks)]
+    length, across = starts[-1] - gap, max((block.size[1 - axis] for block in blocks), default=1)
+    page = _empty(*((across, length) if axis else (length, across)))
+    for block, start in zip(blocks, starts, strict=False):
+        page.paste(block, (0, start) if axis else (start, 0))
+    return page
 
 
 def sheet(pictures: Sequence[tuple[Block, str]], side: int = 52) -> Block:

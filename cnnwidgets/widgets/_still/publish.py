@@ -11,8 +11,10 @@ import base64
 import io
 import os
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image, PngImagePlugin
 
 from . import parts
@@ -104,3 +106,20 @@ def _of_one_output() -> bool:
         return True
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return "__vsc_ipynb_file__" in getattr(shell, "user_ns", {})
+
+
+class Push(NamedTuple):
+    """A push's arrays by their names, and the rest of it; both empty where nothing of the kind was pushed."""
+
+    arrays: dict[str, npt.NDArray[Any]]
+    content: dict[str, Any]
+
+
+def newest_push(widget: Any, kind: str) -> Push:
+    """The newest push of ``kind``."""
+    content, buffers = widget._pushed.get(kind, ({"arrays": []}, []))  # noqa: SLF001
+    arrays = {
+        header["name"]: np.frombuffer(buffer, header["dtype"]).reshape(header["shape"])
+        for header, buffer in zip(content["arrays"], buffers, strict=False)
+    }
+    return Push(arrays, content)

@@ -1,5 +1,3 @@
 """The architecture graph: a network's layers, to look at and to choose from."""
 
-from .widget import ArchitectureGraph
-
-__all__ = ["ArchitectureGraph"]
+from .widget import ArchitectureGraph as ArchitectureGraph

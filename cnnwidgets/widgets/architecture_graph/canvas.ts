@@ -1,12 +1,15 @@
 /** The scrolling, zooming drawing. Only what is in sight, and a margin around it, has elements. */
 import { everyFrame, h, s } from "../_shared/dom";
+import { passWheelOn } from "../_shared/wheel";
 import { scrollByDragging } from "./drag";
 import {
   boundsOf,
   clampZoom,
   contains,
+  type Drawing,
   fitZoom,
   grown,
+  type Item,
   overlaps,
   READABLE,
   type Rect,
@@ -14,9 +17,7 @@ import {
   scrollTo,
   startZoom,
 } from "./geometry";
-import { drawItem, type Fonts, stick } from "./nodes";
-import type { Drawing, Item } from "./state";
-import { measurer } from "./text";
+import { drawItem, type Fonts, measurer, stick } from "./nodes";
 
 /** Under this zoom text is left out: it would be 5 px high. */
 const FAR = 0.45;
@@ -46,7 +47,6 @@ export class Canvas {
   #returning: Line[] = [];
   #items = new Map<string, Item>();
   readonly #elements = new Map<string, SVGGElement>();
-  /** What has elements. */
   #covered: Rect | undefined;
   #far = false;
   #fonts: Fonts | undefined;
@@ -61,6 +61,7 @@ export class Canvas {
     this.element.append(this.svg);
     this.element.addEventListener("scroll", () => this.#frame.request(), { passive: true });
     this.element.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
+    passWheelOn(this.element);
     scrollByDragging(this.element, ".cnnw-ag-node, .cnnw-ag-header, .cnnw-ag-toggle, .cnnw-ag-title");
     this.#resized.observe(this.element);
   }
@@ -146,10 +147,15 @@ export class Canvas {
       this.#resize();
     }
     const { zoom } = this;
-    const [px, py] = this.#padding();
     const tall = item.open ? Math.min(item.h, 60) : item.h;
-    element.scrollTop = scrollTo(element.scrollTop, element.clientHeight, item.y * zoom + py, tall * zoom);
-    element.scrollLeft = scrollTo(element.scrollLeft, element.clientWidth, item.x * zoom + px, item.w * zoom, 4);
+    element.scrollTop = scrollTo(element.scrollTop, element.clientHeight, item.y * zoom, tall * zoom);
+    element.scrollLeft = scrollTo(
+      element.scrollLeft,
+      element.clientWidth,
+      item.x * zoom + this.#margin(),
+      item.w * zoom,
+      4,
+    );
     this.#refresh();
   }
 
@@ -170,14 +176,12 @@ export class Canvas {
   /** The point at (x, y) of the view stays there. */
   #zoomTo(zoom: number, x: number, y: number): void {
     const { element } = this;
-    const [px, py] = this.#padding();
-    const at = [(element.scrollLeft + x - px) / this.zoom, (element.scrollTop + y - py) / this.zoom] as const;
+    const at = [(element.scrollLeft + x - this.#margin()) / this.zoom, (element.scrollTop + y) / this.zoom] as const;
     this.#mode = "free";
     this.zoom = clampZoom(zoom);
     this.#resize();
-    const [qx, qy] = this.#padding();
-    element.scrollLeft = at[0] * this.zoom + qx - x;
-    element.scrollTop = at[1] * this.zoom + qy - y;
+    element.scrollLeft = at[0] * this.zoom + this.#margin() - x;
+    element.scrollTop = at[1] * this.zoom - y;
     this.#refresh();
   }
 
@@ -211,18 +215,17 @@ export class Canvas {
   }
 
   /** Around a drawing that is narrower than the view. */
-  #padding(): [number, number] {
-    const { drawing, element, zoom } = this;
-    return drawing ? [Math.max(0, (element.clientWidth - drawing.width * zoom) / 2), 0] : [0, 0];
+  #margin(): number {
+    return Math.max(0, (this.element.clientWidth - (this.drawing?.width ?? 0) * this.zoom) / 2);
   }
 
   #resize(): void {
     const { drawing, element, zoom, svg } = this;
     if (!drawing) return;
-    const [px, py] = this.#padding();
-    svg.setAttribute("width", String(Math.floor(drawing.width * zoom + 2 * px)));
+    const margin = this.#margin();
+    svg.setAttribute("width", String(Math.floor(drawing.width * zoom + 2 * margin)));
     svg.setAttribute("height", String(Math.max(Math.floor(drawing.height * zoom), element.clientHeight - 1)));
-    this.#world.setAttribute("transform", `translate(${px} ${py}) scale(${zoom})`);
+    this.#world.setAttribute("transform", `translate(${margin} 0) scale(${zoom})`);
     const far = zoom < FAR;
     if (far !== this.#far) {
       this.#far = far;
@@ -239,17 +242,15 @@ export class Canvas {
   }
 
   #onScreen(item: Item): [number, number] {
-    const [px, py] = this.#padding();
     const { element, zoom } = this;
-    return [(item.x + item.w / 2) * zoom + px - element.scrollLeft, item.y * zoom + py - element.scrollTop];
+    return [(item.x + item.w / 2) * zoom + this.#margin() - element.scrollLeft, item.y * zoom - element.scrollTop];
   }
 
   #inSight(): Rect {
     const { element, zoom } = this;
-    const [px, py] = this.#padding();
     return {
-      x: (element.scrollLeft - px) / zoom,
-      y: (element.scrollTop - py) / zoom,
+      x: (element.scrollLeft - this.#margin()) / zoom,
+      y: element.scrollTop / zoom,
       w: element.clientWidth / zoom,
       h: element.clientHeight / zoom,
     };

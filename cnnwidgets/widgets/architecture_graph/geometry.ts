@@ -1,4 +1,6 @@
-/** What is in sight, how far to zoom, and how a line turns its corners. */
+/** What Python sends of the drawing, what of it is in sight, how far to zoom, and how a line turns its corners. */
+import type { BaseState } from "../_shared/view";
+
 export interface Rect {
   x: number;
   y: number;
@@ -24,7 +26,6 @@ export function contains(outer: Rect, inner: Rect): boolean {
   );
 }
 
-/** `rect` with `by` more on each side. */
 export function grown(rect: Rect, by: number): Rect {
   return { x: rect.x - by, y: rect.y - by, w: rect.w + 2 * by, h: rect.h + 2 * by };
 }
@@ -47,7 +48,6 @@ export function startZoom(width: number, available: number): number {
   return width > 0 && available > 0 ? Math.min(1, Math.max(READABLE, available / width)) : 1;
 }
 
-/** Fits everything. */
 export function fitZoom(width: number, height: number, availableWidth: number, availableHeight: number): number {
   if (width <= 0 || height <= 0) return 1;
   return Math.max(LEAST_ZOOM, Math.min(1, availableWidth / width, availableHeight / height));
@@ -86,4 +86,69 @@ export function rounded(line: readonly number[], radius = 5): string {
     path += `L${a[0]} ${a[1]}Q${x} ${y} ${b[0]} ${b[1]}`;
   }
   return path;
+}
+
+export interface GraphState extends BaseState {
+  selected: string;
+  expanded: string[];
+}
+
+export interface Card {
+  type: string;
+  input: number[];
+  params: number;
+  macs: number | null;
+  /** Height and width in input pixels; empty where there is none. */
+  field: number[];
+  calls: number;
+  /** A torch call, not a module. */
+  functional: boolean;
+}
+
+/** A node, a folded group, or the frame of an open group. */
+export interface Item {
+  id: string;
+  x: number;
+  y: number;
+  w: number;
+  h: number;
+  /** 1 for the outermost. */
+  level: number;
+  kind: string;
+  title: string;
+  detail: string;
+  shape: number[];
+  /** The layer whose output this is; missing for joins and the input, empty for a group that is never called. */
+  layer?: string;
+  members?: string[];
+  group?: string;
+  open?: boolean;
+  card?: Card;
+}
+
+export interface Drawing {
+  nodes: Item[];
+  /** x1, y1, x2, y2, ... */
+  lines: number[][];
+  back: number[][];
+  width: number;
+  height: number;
+  /** x of the trunk. */
+  axis: number;
+  /** The group whose opening or closing led to this drawing. */
+  anchor: string;
+}
+
+/** The item that stands for `name`, or failing that the innermost folded group it is in. */
+export function holder(items: readonly Item[], name: string): Item | undefined {
+  if (!name) return undefined;
+  let member: Item | undefined;
+  let around: Item | undefined;
+  for (const item of items) {
+    if (item.layer === name || item.group === name) return item;
+    if (item.members?.includes(name)) member = item;
+    const folded = item.group !== undefined && !item.open && name.startsWith(`${item.group}.`);
+    if (folded && item.level >= (around?.level ?? 0)) around = item;
+  }
+  return member ?? around;
 }

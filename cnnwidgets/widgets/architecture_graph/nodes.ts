@@ -1,8 +1,8 @@
-/** One item of the drawing as SVG. */
-import { s } from "../_shared/dom";
-import { shape } from "../_shared/format";
-import type { Item } from "./state";
-import { cut, cutName, type Measure } from "./text";
+/** One item of the drawing as SVG, with texts that fit its box; what its colour stands for; and its card. */
+import { h, s } from "../_shared/dom";
+import { count, shape } from "../_shared/format";
+import type { Item } from "./geometry";
+import "../_shared/popup.css";
 
 export interface Fonts {
   title: Measure;
@@ -25,7 +25,6 @@ export function colourStyle(kind: string): string {
   return `--cnnw-ag-colour: var(--cnnw-${KINDS.includes(kind) ? kind : "other"})`;
 }
 
-/** What a screen reader says. */
 export function itemLabel(item: Item): string {
   if (item.kind === "join") return `${item.title} ${item.detail}`;
   const size = item.shape.length > 0 ? `, output ${item.shape.join(" × ")}` : "";
@@ -122,4 +121,132 @@ function drawJoin(item: Item, far: boolean): SVGGElement {
   root.append(path ? s("path", { d: path }) : s("text", { x, y: y + 4 }, item.title));
   if (item.detail) root.append(s("text", { class: "cnnw-ag-after", x: item.w + 5, y: y + 4 }, item.detail));
   return root;
+}
+
+export type Measure = (text: string) => number;
+
+/** A dotted name without its first parts, "…2.conv1", since its end tells layers apart. */
+export function cutName(name: string, room: number, measure: Measure): string {
+  if (measure(name) <= room) return name;
+  for (let dot = name.indexOf("."); dot >= 0; dot = name.indexOf(".", dot + 1)) {
+    const rest = `…${name.slice(dot + 1)}`;
+    if (measure(rest) <= room) return rest;
+  }
+  const last = [...name.slice(name.lastIndexOf(".") + 1)];
+  return longest(last.length, (length) => `…${last.slice(last.length - length).join("")}`, room, measure);
+}
+
+/** `text` without its end. */
+export function cut(text: string, room: number, measure: Measure): string {
+  if (measure(text) <= room) return text;
+  const letters = [...text];
+  return longest(letters.length, (length) => `${letters.slice(0, length).join("").trimEnd()}…`, room, measure);
+}
+
+function longest(most: number, shortened: (length: number) => string, room: number, measure: Measure): string {
+  let low = 0;
+  let high = Math.min(most, 200);
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (measure(shortened(middle)) <= room) low = middle;
+    else high = middle - 1;
+  }
+  return low > 0 || measure("…") <= room ? shortened(low) : "";
+}
+
+/** Widths as the browser draws them, each asked for once. */
+export function measurer(font: string): Measure {
+  const context = document.createElement("canvas").getContext("2d");
+  if (!context) return (text) => text.length * 7;
+  context.font = font;
+  const widths = new Map<string, number>();
+  return (text) => {
+    let width = widths.get(text);
+    if (width === undefined) {
+      // 500 letters never fit: no need to know by how much
+      width = text.length > 400 ? Number.POSITIVE_INFINITY : context.measureText(text).width;
+      if (widths.size > 20_000) widths.clear();
+      widths.set(text, width);
+    }
+    return width;
+  };
+}
+
+const NAMES = [
+  ["conv", "convolution"],
+  ["norm", "norm"],
+  ["activation", "activation"],
+  ["pool", "pooling"],
+  ["linear", "linear"],
+  ["attention", "attention"],
+  ["other", "other"],
+] as const;
+
+/** The kinds among `items`, in a fixed order. */
+export function kindsOf(items: readonly Item[]): (typeof NAMES)[number][] {
+  const present = new Set(
+    items.filter((item) => !item.open && item.kind !== "join").map((item) => colourStyle(item.kind)),
+  );
+  return NAMES.filter(([kind]) => present.has(colourStyle(kind)));
+}
+
+export function drawLegend(legend: HTMLElement, items: readonly Item[]): void {
+  legend.replaceChildren(
+    ...kindsOf(items).map(([kind, name]) =>
+      h("li", { class: "cnnw-line" }, h("i", { style: colourStyle(kind), "aria-hidden": "true" }), name),
+    ),
+  );
+}
+
+export function factsOf(item: Item): [string, string][] {
+  const { card } = item;
+  const rows: [string, string][] = [];
+  const add = (name: string, value: string) => value && rows.push([name, value]);
+  add("Type", card?.functional ? `${card.type} (a torch call, no module)` : (card?.type ?? ""));
+  if (card) add("Input", shape(card.input));
+  add("Output", shape(item.shape));
+  if (!card) return rows;
+  add("Parameters", card.params ? count(card.params) : "none");
+  if (card.macs) add("Multiply-adds", count(card.macs));
+  if (card.field.length > 0) add("Receptive field", `${card.field.join(" × ")} px`);
+  if (card.calls > 1) add("Called", `${card.calls} times; the last one is shown`);
+  const others = (item.members ?? []).filter((name) => name !== item.layer);
+  if (others.length > 0 && item.group === undefined) add("Holds", [...others, item.layer].join(", "));
+  return rows;
+}
+
+export class HoverCard {
+  readonly element = h("div", { class: "cnnw-ag-card cnnw-popup", role: "tooltip", popover: "manual" });
+  #timer = 0;
+
+  /** Beside `box`, a rectangle in the window. */
+  show(item: Item, box: DOMRect): void {
+    const { element } = this;
+    clearTimeout(this.#timer);
+    const list = h("dl", {});
+    for (const [name, value] of factsOf(item))
+      list.append(h("dt", { class: "cnnw-soft" }, name), h("dd", { class: "cnnw-figures cnnw-wrap" }, value));
+    element.replaceChildren(h("b", {}, item.layer || item.title), list);
+    if (element.isConnected && !element.matches(":popover-open")) element.showPopover();
+    const { width, height } = element.getBoundingClientRect();
+    const room = { w: document.documentElement.clientWidth, h: document.documentElement.clientHeight };
+    const beside = box.right + 8 + width <= room.w ? box.right + 8 : box.left - 8 - width;
+    const fits = beside >= 4;
+    const left = fits ? beside : Math.max(4, Math.min(box.left, room.w - width - 4));
+    const below = box.bottom + 6 + height <= room.h ? box.bottom + 6 : box.top - 6 - height;
+    const top = fits ? Math.max(4, Math.min(box.top, room.h - height - 4)) : Math.max(4, below);
+    element.style.left = `${left}px`;
+    element.style.top = `${top}px`;
+  }
+
+  /** After a moment, so that a pointer which only passes shows nothing. */
+  showSoon(item: Item, box: () => DOMRect): void {
+    clearTimeout(this.#timer);
+    this.#timer = window.setTimeout(() => this.show(item, box()), 350);
+  }
+
+  hide(): void {
+    clearTimeout(this.#timer);
+    if (this.element.matches(":popover-open")) this.element.hidePopover();
+  }
 }

@@ -11,16 +11,16 @@ import traitlets
 from cnnwidgets.core.errors import CnnWidgetsError, LayerNotFound
 from cnnwidgets.widgets._base import CnnWidget
 from cnnwidgets.widgets._messages import command, text
-from cnnwidgets.widgets._still.publish import title
+from cnnwidgets.widgets._still import parts
+from cnnwidgets.widgets._still.publish import newest_push, title
 
 from .drawing.block import Rectangle
 from .drawing.layout import SIGN, lay_out
-from .still import graph_still
 from .structure.content import node_content
 from .structure.fold import fold
-from .structure.network import JOIN, read_network
-from .structure.tree import ChainNode, ContainerGroup
-from .structure.view import default_expanded, visible_graph
+from .structure.tree import JOIN, ChainNode, ContainerGroup, default_expanded, read_network, visible_graph
+
+_MOST = 24
 
 
 class ArchitectureGraph(CnnWidget, folder="architecture_graph"):
@@ -115,7 +115,19 @@ class ArchitectureGraph(CnnWidget, folder="architecture_graph"):
         """Names of the layers and containers that a node or a group stands for: each node's is that of its output."""
         return {node.layer for node in self._tree.nodes} | set(self._tree.groups)
 
-    _still = graph_still
+    def _still(self) -> parts.Block | None:
+        """The first nodes and folded groups, in execution order."""
+        nodes = [node for node in newest_push(self, "layout").content.get("nodes", ()) if node["kind"] != "join"]
+        lines = []
+        for node in nodes[:_MOST]:
+            shape = " × ".join(map(str, node["shape"]))
+            is_selected = self.selected and self.selected in (node.get("layer"), *node.get("members", ()))
+            line = "  ·  ".join(part for part in (node["title"], node["detail"], shape) if part)
+            indent = "    " * (node["level"] - 1)
+            lines.append(parts.remark(indent + line, colour=parts.ACCENT if is_selected else parts.INK, most=1))
+        if len(nodes) > _MOST:
+            lines.append(parts.remark(f"… and {len(nodes) - _MOST} more"))
+        return parts.column(lines, 2) if lines else None
 
     def _still_title(self) -> str:
         return title("Architecture", f"{self._layers} layers", self)

@@ -1,5 +1,3 @@
 """Bars of the classes a model thinks of first."""
 
-from .widget import ClassScores
-
-__all__ = ["ClassScores"]
+from .widget import ClassScores as ClassScores

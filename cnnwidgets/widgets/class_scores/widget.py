@@ -11,16 +11,32 @@ import traitlets
 from cnnwidgets.core.errors import InputError, TargetError
 from cnnwidgets.outputs.class_names import class_names
 from cnnwidgets.outputs.kinds import KINDS, Kind
-from cnnwidgets.widgets._box import WidgetBox
+from cnnwidgets.widgets._base import CnnWidget, WidgetBox
 from cnnwidgets.widgets._bqplot import bqplot, close_figure, panel_figure
 from cnnwidgets.widgets._maps.arrays import class_vector
 from cnnwidgets.widgets._page_state import PageState
+from cnnwidgets.widgets._still import parts
 from cnnwidgets.widgets._still.publish import title
 
-from .header import ClassScoresHeader
-from .labels import ellipsised
-from .ranking import APART, Floats, Row, ranked, scores_remark
-from .still import scores_still
+from .ranking import APART, Floats, Row, ellipsised, ranked, scores_remark
+
+
+class ClassScoresHeader(CnnWidget, folder="class_scores"):
+    """Title, menu and class search of :class:`ClassScores`; also makes whole rows clickable."""
+
+    target = traitlets.Int(None, allow_none=True, help="The class that is selected, or None.")
+    score = traitlets.Enum(
+        ["probability", "logit"], "probability", help="What the bars show: softmax, or the raw output."
+    )
+    kind = traitlets.Unicode(
+        None, allow_none=True, help="What the scores are; see core.output_kinds. None: logits or probabilities."
+    )
+    remark = traitlets.Unicode("", help="What to know about the numbers beside the bars.")
+    rows = traitlets.List(traitlets.Int(), help="Class of each bar, top to bottom.")
+    names = traitlets.List(traitlets.Unicode(), help="Label of each bar, whole, top to bottom.")
+    values = traitlets.List(traitlets.Unicode(), help="Number of each bar as text, top to bottom.")
+    message = traitlets.Unicode("No scores yet.", help="Shown in place of the bars; empty with bars.")
+
 
 _ROW_HEIGHT = 26
 _LABEL_WIDTH = 122  # px between the panel's edge and the bars
@@ -28,16 +44,6 @@ _LABEL_WIDTH = 122  # px between the panel's edge and the bars
 
 class _Bars(PageState, bqplot.Bars):
     """Bars that take no click that is none, and leave what there is to say to the widget that they stand in."""
-
-    speaker: PageState | None = None
-
-    def say_dropped(self, reason: str) -> None:
-        if self.speaker is not None:
-            self.speaker.say_dropped(reason)
-
-    def say_failed(self, error: Exception) -> None:
-        if self.speaker is not None:
-            self.speaker.say_failed(error)
 
 
 class ClassScores(WidgetBox):
@@ -198,7 +204,19 @@ class ClassScores(WidgetBox):
         elif self.target is not None:
             self._redraw()  # a click on the selected bar takes the selection away: put it back
 
-    _still = scores_still
+    def _still(self, width: int = parts.WIDTH) -> parts.Block | None:
+        rows = self.shown
+        if not rows:
+            return parts.paragraph(self.header.message) if self.header.message else None
+        values = [row.value if np.isfinite(row.value) else 0.0 for row in rows]
+        low, span = min(0.0, *values), max(*values, 0.0) - min(0.0, *values)
+        return parts.bar_chart(
+            [
+                (self.label(row.index), (value - low) / (span or 1.0), row.text, row.index == self.target)
+                for row, value in zip(rows, values, strict=True)
+            ],
+            width,
+        )
 
     def _still_title(self) -> str:
         return title("Class scores", "", self)

@@ -1,12 +1,15 @@
-/** The grid as a PNG: headings, maps, their ranges, the scales and what they allow. */
-import type { ColormapName } from "../_maps/colormaps";
-import type { Size } from "../_maps/resample";
 import { barLabels } from "../_maps/scale";
 import { MARGIN, Sheet, SOFT_INK } from "../_maps/sheet";
-import type { Sign } from "../_maps/state";
-import { rangeOf, type ShownCell } from "./cell";
-import { type Remark, type SharedScale, unitsOf } from "./scales";
-import type { Cells, GridContent, GridRow, Mode } from "./state";
+import { type CellLook, rangeOf, type ShownCell } from "./grid";
+import {
+  type Cells,
+  type GridContent,
+  type GridRow,
+  type Mode,
+  type Remark,
+  type SharedScale,
+  unitsOf,
+} from "./scales";
 
 export interface GridPicture {
   /** Stands above: what is compared, photograph, network. */
@@ -14,10 +17,8 @@ export interface GridPicture {
   grid: GridContent;
   cells: Cells<ShownCell>;
   canvases: Cells<HTMLCanvasElement>;
-  size: Size;
+  look: CellLook;
   mode: Mode;
-  sign: Sign;
-  name: ColormapName;
   remarks: readonly Remark[];
 }
 
@@ -29,30 +30,24 @@ export function gridSheet(picture: GridPicture): HTMLCanvasElement {
   return new GridSheet(picture).finish();
 }
 
-class GridSheet {
-  readonly #sheet: Sheet;
-  /** Of a map. */
+class GridSheet extends Sheet {
   readonly #height: number;
 
   constructor(private readonly picture: GridPicture) {
-    const { grid, size, mode, cells } = picture;
+    const { grid, mode, cells } = picture;
+    const { size } = picture.look;
+    super(Math.max(grid.columns.length, 1) * (SIDE + GAP) - GAP, 15, LINE);
     this.#height = Math.round(Math.min(Math.max((SIDE * size[0]) / size[1], 60), 2 * SIDE));
-    this.#sheet = new Sheet(Math.max(grid.columns.length, 1) * (SIDE + GAP) - GAP, 15, LINE);
-    const sheet = this.#sheet;
-    sheet.heading(picture.title);
-    sheet.add(LINE, (top) => {
+    this.heading(picture.title);
+    this.add(LINE, (top) => {
       for (const [j, name] of grid.columns.entries()) this.#caption(name, left(j), top);
     });
     for (const [i, row] of grid.rows.entries()) {
-      sheet.add(LINE + this.#height + LINE + (mode === "all" ? 8 : 34) + 14, (top) => this.#row(row, i, top));
+      this.add(LINE + this.#height + LINE + (mode === "all" ? 8 : 34) + 14, (top) => this.#row(row, i, top));
     }
-    if (mode === "all") sheet.add(44, (top) => this.#bar(cells.flat(), MARGIN, top, sheet.width));
-    for (const { text, warn } of picture.remarks) sheet.text(warn ? `⚠ ${text}` : text);
-    for (const warning of this.#warnings()) sheet.text(warning);
-  }
-
-  finish(): HTMLCanvasElement {
-    return this.#sheet.finish();
+    if (mode === "all") this.add(44, (top) => this.#bar(cells.flat(), MARGIN, top, this.width));
+    for (const { text, warn } of picture.remarks) this.text(warn ? `⚠ ${text}` : text);
+    for (const warning of this.#warnings()) this.text(warning);
   }
 
   #warnings(): string[] {
@@ -66,25 +61,24 @@ class GridSheet {
   }
 
   #caption(text: string, x: number, top: number): void {
-    this.#sheet.write(this.#sheet.cut(text, SIDE), x, top, { colour: SOFT_INK }, SIDE);
+    this.write(this.cut(text, SIDE), x, top, { colour: SOFT_INK }, SIDE);
   }
 
   #row({ label, note, single }: GridRow, i: number, top: number): void {
-    const [sheet, height] = [this.#sheet, this.#height];
     const { mode, cells } = this.picture;
     const name = [label, note].filter(Boolean).join(" · ");
-    sheet.write(sheet.cut(name, sheet.width, true), MARGIN, top, { bold: true }, sheet.width);
+    this.write(this.cut(name, this.width, true), MARGIN, top, { bold: true }, this.width);
     const row = cells[i]!;
     for (const [j, cell] of row.entries()) this.#cell(cell, i, j, top + LINE);
-    const barTop = top + LINE + height + LINE + 4;
-    if (mode === "method") this.#bar(row, MARGIN, barTop, single ? SIDE : sheet.width);
+    const barTop = top + LINE + this.#height + LINE + 4;
+    if (mode === "method") this.#bar(row, MARGIN, barTop, single ? SIDE : this.width);
     if (mode !== "own") return;
     for (const [j, cell] of row.entries()) this.#bar([{ ...cell, map: null }], left(j), barTop, SIDE);
   }
 
   #cell({ result, map }: ShownCell, i: number, j: number, top: number): void {
-    const [sheet, height] = [this.#sheet, this.#height];
-    const { context } = sheet;
+    const { context } = this;
+    const height = this.#height;
     if (map) {
       context.drawImage(this.picture.canvases[i]![j]!, left(j), top, SIDE, height);
       this.#caption(`${rangeOf(map)}${result?.notes.length ? "  ⚠" : ""}`, left(j), top + height);
@@ -92,20 +86,20 @@ class GridSheet {
     }
     context.fillStyle = "#f0f2f4";
     context.fillRect(left(j), top, SIDE, height);
-    const lines = sheet.fit(result?.reason || "not computed", SIDE - 16).slice(0, Math.floor(height / LINE) - 1);
+    const lines = this.fit(result?.reason || "not computed", SIDE - 16).slice(0, Math.floor(height / LINE) - 1);
     for (const [k, line] of lines.entries())
-      sheet.write(line, left(j) + 8, top + LINE * (k + 0.2), { colour: SOFT_INK });
+      this.write(line, left(j) + 8, top + LINE * (k + 0.2), { colour: SOFT_INK });
   }
 
   /** The bar of the scale that `cells` share, if there is one, with the units of their maps where there is room. */
   #bar(cells: readonly ShownCell[], x: number, top: number, width: number): void {
     const scale: SharedScale | undefined = cells.find((cell) => cell.scale)?.scale ?? undefined;
     if (!scale || scale.limit === 0) return;
-    const [low, , high] = barLabels(scale.limit, this.picture.sign, scale.clipped);
-    this.#sheet.ramp(this.picture.name, [low, "", high], x, top, width, 9);
+    const [low, , high] = barLabels(scale.limit, this.picture.look.sign, scale.clipped);
+    this.ramp(this.picture.look.name, [low, "", high], x, top, width, 9);
     if (width <= SIDE && this.picture.grid.columns.length > 1) return;
-    const unit = this.#sheet.cut(unitsOf(cells.map(({ map }) => map)), width / 2);
-    this.#sheet.write(unit, x + width / 2, top + 9, { colour: SOFT_INK, align: "center" }, width / 2);
+    const unit = this.cut(unitsOf(cells.map(({ map }) => map)), width / 2);
+    this.write(unit, x + width / 2, top + 9, { colour: SOFT_INK, align: "center" }, width / 2);
   }
 }
 

@@ -1,8 +1,50 @@
 /** Which maps share a scale, and what can be said of the colours then. */
 import { type HeatView, scaleFor } from "../_maps/heat";
-import type { Cells, Mode } from "./state";
+import type { ColouringState, Method } from "../_maps/scale";
+import type { ProgressState } from "../_shared/progress";
 
-/** A map that is present. */
+export type Mode = "own" | "method" | "all";
+
+/** The synced traits of Comparison; widget.py says what each means. */
+export interface ComparisonState extends ColouringState, ProgressState {
+  methods: Method[];
+  layers: string[];
+  layer: string;
+  classes: [index: number, label: string][];
+  chosen_methods: string[];
+  chosen_layers: string[];
+  chosen_classes: number[];
+  axis: "layers" | "classes";
+  scale: Mode;
+}
+
+export interface GridRow {
+  label: string;
+  note: string;
+  /** One map instead of one a column. */
+  single: boolean;
+}
+
+/** The content of a "grid" push. */
+export interface GridContent {
+  id: number;
+  rows: GridRow[];
+  columns: string[];
+  caption: string;
+}
+
+/** The content of a "cell:row:column" push beside its arrays. */
+export interface CellContent {
+  grid: number;
+  reason?: string;
+  notes?: string[];
+  unit?: string;
+  channels?: number;
+}
+
+/** Something for each cell: row by row, one or one a column. */
+export type Cells<T> = readonly (readonly T[])[];
+
 export interface ScaledMap {
   view: HeatView;
   /** Percent of its places that may lie past the end of a scale of its own. */
@@ -64,20 +106,16 @@ export function wordsOf(rows: Cells<ScaledMap | null>, mode: Mode): Remark[] {
   return remarks;
 }
 
+const REMARKS: Record<Mode, string> = {
+  own: "Each map has a scale of its own, written under it: compare places, not colours.",
+  method: "The maps of one method share a scale: compare colours within a method, not between two.",
+  all: "All maps share one scale: the same colour is the same number.",
+};
+
 function remarkOn(mode: Mode, units: readonly string[]): Remark {
-  if (mode === "own") {
-    const text = "Each map has a scale of its own, written under it: compare places, not colours.";
-    return { text, warn: false };
-  }
-  if (mode === "method") {
-    const text = "The maps of one method share a scale: compare colours within a method, not between two.";
-    return { text, warn: false };
-  }
-  if (units.length > 1) {
-    const differ = `All maps share one scale, though they measure different things (${units.join("; ")})`;
-    return { text: `${differ}: compare places, not colours.`, warn: true };
-  }
-  return { text: "All maps share one scale: the same colour is the same number.", warn: false };
+  if (mode !== "all" || units.length < 2) return { text: REMARKS[mode], warn: false };
+  const differ = `All maps share one scale, though they measure different things (${units.join("; ")})`;
+  return { text: `${differ}: compare places, not colours.`, warn: true };
 }
 
 /** Whether there are several maps and all hold the very same numbers. */
@@ -91,7 +129,6 @@ export function allSame(maps: readonly (ScaledMap | null)[]): boolean {
   );
 }
 
-/** The units of the maps, each once. */
 export function unitsOf(maps: readonly (ScaledMap | null)[]): string {
   return [...new Set(maps.map((map) => map?.unit ?? "").filter(Boolean))].join("; ");
 }

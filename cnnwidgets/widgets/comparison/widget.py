@@ -13,15 +13,12 @@ from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import nobody_listens
 from cnnwidgets.widgets._maps.arrays import DisplayedMap, first_image, one_image
 from cnnwidgets.widgets._maps.fit import extent_of, laid_out
-from cnnwidgets.widgets._maps.methods import map_label, map_unit
-from cnnwidgets.widgets._maps.pictures import is_attribution
+from cnnwidgets.widgets._maps.pictures import is_attribution, map_label, map_unit
 from cnnwidgets.widgets._maps.traits import CLIP_OF_GRADIENTS, DIVERGING, MapsOverPicture
 from cnnwidgets.widgets._messages import MOST_NUMBER, brief, command, list_of, one_of, text, whole_number
-from cnnwidgets.widgets._still.publish import title
-from cnnwidgets.widgets._still.pushed import newest_push
+from cnnwidgets.widgets._still.publish import newest_push, title
 
-from .cells import by_cell, class_choice, row_of, sent_arrays
-from .still import comparison_still
+from .cells import by_cell, class_choice, comparison_still, row_of, sent_arrays
 
 AXES = ("layers", "classes")
 SCALES = ("own", "method", "all")

@@ -1,19 +1,46 @@
 /** "Compare": a grid of maps over one photograph, and what to put in it. */
-import { COLOURING, colourMapOf } from "../_maps/controls";
+import {
+  COLOURING,
+  ColourMenu,
+  clipSlider,
+  colourMapOf,
+  opacitySlider,
+  signChoices,
+  signControl,
+} from "../_maps/controls";
 import { photoCanvas, photoOf } from "../_maps/photo";
 import type { Size } from "../_maps/resample";
-import { everyFrame, h, setText } from "../_shared/dom";
-import type { Png } from "../_shared/png";
-import { fileName, titleOf } from "../_shared/title";
+import { everyFrame, h, menu, setText } from "../_shared/dom";
+import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
 import { entry, type Link, RootView } from "../_shared/view";
-import { type CellLook, type CellResult, cellResultOf, type ShownCell, scaledMapOf } from "./cell";
 import { Choices } from "./choices";
-import { GridView } from "./grid";
-import { looks } from "./looks";
+import { type CellLook, type CellResult, cellResultOf, GridView, type ShownCell, scaledMapOf } from "./grid";
 import { gridSheet } from "./save";
-import { type Remark, scalesOf, wordsOf } from "./scales";
-import type { ComparisonState, GridContent } from "./state";
+import { type ComparisonState, type GridContent, type Mode, type Remark, scalesOf, wordsOf } from "./scales";
 import "./widget.css";
+
+const MODES = [
+  ["method", "Scale per method"],
+  ["own", "Scale per map"],
+  ["all", "One scale for all"],
+] as const;
+const CLIP = "Percent of an input gradient's places, the largest, that all get the largest colour";
+const POSITIVE = { label: "Positive", title: "Evidence for the class; of an input gradient its magnitude" };
+
+export function looks(link: Link<ComparisonState>, sheet: () => Png): HTMLElement {
+  const sign = signControl(link);
+  const scale = menu("Scale", MODES, link.get("scale"), (value) => link.set("scale", value as Mode));
+  const colours = new ColourMenu(link);
+  const save = new SaveButton(sheet, "Save the grid with its headings and scales as PNG");
+  const line = h("div", { class: "cnnw-row" }, scale, colours.element, save.element);
+  const sliders = [opacitySlider(link), clipSlider(link, CLIP)].map(({ element }) => element);
+  link.watch(["sign", "scale", "colormap", "diverging"], () => {
+    sign.update(signChoices(POSITIVE), link.get("sign"));
+    scale.value = link.get("scale");
+    colours.update(link.get("sign"));
+  });
+  return h("div", { class: "cnnw-stack cnnw-cmp-looks" }, sign.element, ...sliders, line);
+}
 
 const LOOKS = [...COLOURING, "scale", "busy", "methods"] as const;
 
@@ -32,7 +59,12 @@ class ComparisonView extends RootView<ComparisonState> {
 
   constructor(link: Link<ComparisonState>, el: HTMLElement) {
     super(link, el);
-    const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Compare"), this.#caption);
+    const heading = h(
+      "h3",
+      { class: "cnnw-heading" },
+      h("span", { class: "cnnw-panel-name" }, "Compare"),
+      this.#caption,
+    );
     const parts = [new Choices(link).element, this.#looks, this.#view.element, this.#remarks, this.#empty];
     el.append(h("div", { class: "cnnw-stack cnnw-cmp-panel" }, heading, ...parts));
     link.onClose(this.#frame.cancel);
@@ -45,7 +77,6 @@ class ComparisonView extends RootView<ComparisonState> {
     link.watch(LOOKS, this.#frame.request);
   }
 
-  /** Waits for the cells of another grid. */
   #begin(grid: GridContent): void {
     this.#grid = grid;
     this.#results = grid.rows.map(({ single }) => (single ? [null] : grid.columns.map(() => null)));
@@ -118,9 +149,8 @@ class ComparisonView extends RootView<ComparisonState> {
     const grid = this.#grid;
     const title = titleOf(this.link.model, "Compare", grid.caption);
     const cells = this.#cells();
-    const { sign, name, size } = this.#look();
-    const parts = { grid, cells, canvases: this.#view.canvases(), remarks: this.#remarksOn(cells) };
-    const canvas = gridSheet({ title, ...parts, size, mode: this.link.get("scale"), sign, name });
+    const [look, mode, remarks] = [this.#look(), this.link.get("scale"), this.#remarksOn(cells)];
+    const canvas = gridSheet({ title, grid, cells, canvases: this.#view.canvases(), look, mode, remarks });
     return { canvas, name: fileName("compare", ...title.slice(1)) };
   }
 }

@@ -1,5 +1,3 @@
 """The bar on top of the Explorer."""
 
-from .widget import ExplorerBar
-
-__all__ = ["ExplorerBar"]
+from .widget import ExplorerBar as ExplorerBar

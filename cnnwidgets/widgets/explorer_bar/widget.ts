@@ -1,22 +1,56 @@
 /** The line over the panels: the network, the photograph, what is being computed, and which panels are shown. */
 import { button, h, menu, setText } from "../_shared/dom";
-import type { BaseState } from "../_shared/model";
-import { Progress } from "../_shared/progress";
+import { Progress, type ProgressState } from "../_shared/progress";
 import { entry, type Link, RootView } from "../_shared/view";
-import { goTo, isOutOfSight } from "./sight";
-import { tooLarge } from "./upload";
 import "./widget.css";
 
-export interface ExplorerBarState extends BaseState {
+const LIMIT = 9_500_000;
+
+/** Why a file cannot be sent, or an empty string. */
+export function tooLarge(bytes: number): string {
+  if (bytes === 0) return "The file is empty. Choose an image.";
+  if (bytes <= LIMIT) return "";
+  const size = (bytes / 1e6).toFixed(1);
+  return `The file has ${size} MB; at most 9.5 MB can be sent to the kernel. Save it smaller, or pass its path to explore().`;
+}
+
+/** Less of a panel than this, in pixels from top to bottom, is taken for nothing. */
+const LEAST = 60;
+
+/** Asks the browser, which knows what clips what; answers within a frame. */
+function isOutOfSight(panel: HTMLElement): Promise<boolean> {
+  return new Promise((resolve) => {
+    const observer = new IntersectionObserver((entries) => {
+      observer.disconnect();
+      const { boundingClientRect: whole, intersectionRect: visible } = entries.at(-1)!;
+      resolve(whole.height > 0 && visible.height < Math.min(LEAST, whole.height));
+    });
+    observer.observe(panel);
+  });
+}
+
+/** Scrolls to `panel` and puts the focus there, for the keyboard and so that it is seen which one it is. */
+function goTo(panel: HTMLElement): void {
+  panel.scrollIntoView({ block: panel.offsetHeight < innerHeight ? "nearest" : "start" });
+  if (!panel.hasAttribute("tabindex")) {
+    panel.tabIndex = -1;
+    // Else a click in the panel would put the focus on all of it.
+    panel.addEventListener("blur", () => panel.removeAttribute("tabindex"), { once: true });
+  }
+  panel.setAttribute("data-lm-suppress-shortcuts", "true");
+  panel.focus({ preventScroll: true });
+}
+
+export interface ExplorerBarState extends ProgressState {
   title: string;
   summary: string;
   pictures: string[];
   picture: string;
-  progress: number | null;
-  progress_text: string;
   notes: string[];
 }
 
+const SIZES =
+  "Parameters: the numbers learned in training. MACs: multiplications and additions for one image (M: million, G: billion)";
 const PANELS = [
   ["graph", "Architecture"],
   ["scores", "Scores"],
@@ -35,6 +69,7 @@ class ExplorerBarView extends RootView<ExplorerBarState> {
   constructor(link: Link<ExplorerBarState>, el: HTMLElement) {
     super(link, el);
     this.#picture.title = "Choose a photograph";
+    this.#summary.title = SIZES;
     this.#progress.text.classList.add("cnnw-soft");
     this.#progress.text.setAttribute("role", "status");
     this.#progress.cancel.title = "Stop, and keep what is done";

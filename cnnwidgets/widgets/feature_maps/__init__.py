@@ -1,5 +1,3 @@
 """The grid of a layer's feature maps."""
 
-from .widget import FeatureMaps
-
-__all__ = ["FeatureMaps"]
+from .widget import FeatureMaps as FeatureMaps

@@ -1,26 +1,112 @@
 /** The panel of the selected channel. */
 import { gradient } from "../_maps/colormaps";
-import { button, checkbox, h } from "../_shared/dom";
+import { MARGIN, Sheet } from "../_maps/sheet";
+import { button, checkbox, h, s } from "../_shared/dom";
 import { number, percent } from "../_shared/format";
-import { type Png, SaveButton } from "../_shared/png";
-import { titleOf } from "../_shared/title";
+import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
 import { type Link, View } from "../_shared/view";
-import { chart } from "./chart";
-import type { LargeLook } from "./large";
-import { LargeStage } from "./large_stage";
-import { span } from "./maps";
-import { mapFileName, mapSheet, subject } from "./save";
-import type { FeatureMapsState } from "./state";
-import type { MapsView } from "./view";
+import { type LargeLook, LargeStage } from "./large";
+import { type FeatureMapsState, levelsOf, type Maps, type MapsView, span } from "./view";
+
+/** How a map's values are spread, from its levels: 51 bins of 5 levels each. */
+export const BINS = 51;
+const PER_BIN = 5;
+
+export function histogram(levels: Uint8Array): number[] {
+  const bins = new Array<number>(BINS).fill(0);
+  for (const level of levels) {
+    if (level < 255) bins[Math.floor(level / PER_BIN)]! += 1;
+  }
+  return bins;
+}
+
+/**
+ * The count that gets the full height. One bin that towers over the others (the zeros after a ReLU) would flatten
+ * them to nothing, so it is cut at twice the second highest; the chart says so.
+ */
+export function fullHeight(bins: readonly number[]): number {
+  const [first = 0, second = 0] = [...bins].sort((a, b) => b - a);
+  return second > 0 && first > 4 * second ? 2 * second : first;
+}
+
+/** Lowest and highest value that falls into a bin, for a map between `low` and `high`. */
+export function binEdges(bin: number, low: number, high: number): [number, number] {
+  const at = (level: number) => low + (Math.min(254, Math.max(0, level)) / 254) * (high - low);
+  return [at(bin * PER_BIN - 0.5), at(bin * PER_BIN + PER_BIN - 0.5)];
+}
+
+const WIDTH = 306;
+const HEIGHT = 52;
+const SOFT = "cnnw-under cnnw-small cnnw-soft";
+
+export function chart(maps: Maps, channel: number): HTMLElement {
+  const low = maps.minimum[channel] ?? Number.NaN;
+  const high = maps.maximum[channel] ?? Number.NaN;
+  if (!(high > low)) {
+    const text = Number.isNaN(low) ? "No value of this map is finite." : `Every value is ${number(low)}.`;
+    return h("p", { class: SOFT }, text);
+  }
+  const bins = histogram(levelsOf(maps, channel));
+  const full = fullHeight(bins);
+  const step = WIDTH / BINS;
+  const svg = s("svg", {
+    class: "fm-histogram",
+    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    preserveAspectRatio: "none",
+    role: "img",
+    "aria-label": `Histogram from ${number(low)} to ${number(high)}`,
+  });
+  let cut = "";
+  bins.forEach((n, bin) => {
+    if (n === 0) return;
+    const [from, to] = binEdges(bin, low, high).map(number);
+    const tall = Math.max(1, Math.min(1, n / full) * (HEIGHT - 2));
+    const bar = { x: bin * step + 0.5, width: step - 1 };
+    const title = s("title", {}, `${from} to ${to}: ${n} ${n === 1 ? "value" : "values"}`);
+    svg.append(s("rect", { ...bar, y: HEIGHT - tall, height: tall }, title));
+    if (n > full) {
+      svg.append(s("rect", { ...bar, y: 8, height: 3, class: "fm-cut" }));
+      cut = `The bar at ${from} to ${to} is cut off: ${n} of ${maps.height * maps.width} values.`;
+    }
+  });
+  const zero = low < 0 && high > 0 ? -low / (high - low) : null;
+  if (zero !== null) {
+    svg.append(s("line", { class: "fm-zero", x1: zero * WIDTH, x2: zero * WIDTH, y1: 0, y2: HEIGHT }));
+  }
+  const named = zero !== null && zero > 0.2 && zero < 0.8;
+  const axis = h(
+    "div",
+    { class: "fm-axis cnnw-ends cnnw-small cnnw-soft" },
+    h("span", {}, number(low)),
+    named && h("span", { class: "fm-at", style: `left:${(zero * 100).toFixed(1)}%` }, "0"),
+    h("span", {}, number(high)),
+  );
+  return h("div", {}, svg, axis, cut && h("p", { class: SOFT }, cut));
+}
+
+/** `layer-channel.png`, then photograph and network, with what a file system may refuse replaced. */
+export function mapFileName(layer: string, channel: number, about: readonly string[] = []): string {
+  const safe = layer
+    .replace(/[^\p{L}\p{N}._-]+/gu, "_")
+    .replace(/^\.+/u, "")
+    .slice(0, about.length > 0 ? 60 : 100);
+  const rest = about.length > 0 ? `-${fileName(...about).slice(0, -".png".length)}` : "";
+  return `${safe || "maps"}-${channel}${rest}.png`;
+}
+
+const SMOOTH = "Blend from cell to cell of the map; without it each cell is seen as it is";
+const MEANINGS: Record<string, string> = {
+  zeros: "How many of the map's values are 0: the filter did not react there",
+  "receptive field":
+    "How large a part of the image one value of the map can depend on; what is larger than the image depends on all of it",
+};
 
 /** Switches a channel off or on. */
 export function switchChannel(link: Link<FeatureMapsState>, channel: number, off: boolean): void {
   const others = link.get("off").filter((other) => other !== channel);
   const channels = off ? [...others, channel] : others;
-  link.set(
-    "off",
-    channels.sort((a, b) => a - b),
-  );
+  channels.sort((a, b) => a - b);
+  link.set("off", channels);
 }
 
 export class Detail extends View<FeatureMapsState> {
@@ -35,7 +121,7 @@ export class Detail extends View<FeatureMapsState> {
   readonly #slider = h("input", { type: "range", min: 0, max: 100, step: 1, "aria-label": "Opacity of the map" });
   readonly #opacity = h("output", { class: "cnnw-figures" });
   readonly #over = h("label", { class: "fm-opacity cnnw-line" }, "Opacity", this.#slider, this.#opacity);
-  readonly #smooth = checkbox("Smooth", (on) => this.link.set("smooth", on));
+  readonly #smooth = checkbox("Smooth", (on) => this.link.set("smooth", on), SMOOTH);
   readonly #hint = h("p", { class: "cnnw-empty" }, "Click a map to see it large.");
   readonly #panel = h("div", { class: "fm-panel" });
   readonly element = h("section", { class: "fm-detail" }, this.#hint, this.#panel);
@@ -79,7 +165,6 @@ export class Detail extends View<FeatureMapsState> {
     power.title = off ? "Let the network have this map again (0)" : "See what the network says without this map (0)";
   }
 
-  /** Redraws the large map alone. */
   restyle(look: LargeLook): void {
     if (!this.#selection) return;
     this.#stage.draw(this.#selection.view, this.#selection.channel, look);
@@ -96,16 +181,10 @@ export class Detail extends View<FeatureMapsState> {
     const controls = h("div", { class: "fm-controls cnnw-line cnnw-soft" }, this.#over, this.#smooth.element);
     const buttons = h("div", { class: "fm-actions cnnw-row" }, this.#power, save.element);
     this.#power.classList.add("fm-switch");
-    this.#panel.append(
-      h(
-        "div",
-        { class: "cnnw-heading" },
-        this.#title,
-        h("span", { class: "cnnw-aside fm-actions cnnw-line" }, this.#previous, this.#next, close),
-      ),
-      this.#stage.element,
-      h("div", {}, this.#bar, controls, buttons, this.#values, this.#spread),
-    );
+    const aside = h("span", { class: "cnnw-aside fm-actions cnnw-line" }, this.#previous, this.#next, close);
+    const heading = h("div", { class: "cnnw-heading" }, this.#title, aside);
+    const below = h("div", {}, this.#bar, controls, buttons, this.#values, this.#spread);
+    this.#panel.append(heading, this.#stage.element, below);
   }
 
   #isOff(): boolean {
@@ -126,10 +205,20 @@ export class Detail extends View<FeatureMapsState> {
   #sheet(): Png | null {
     if (!this.#selection) return null;
     const { view, channel } = this.#selection;
-    const { layer } = view.maps;
-    const title = titleOf(this.link.model, subject(layer, channel));
-    const canvas = mapSheet({ map: this.#stage.canvas, view, channel, title, off: this.#isOff() });
-    return { canvas, name: mapFileName(layer, channel, title.slice(1)) };
+    const { maps } = view;
+    const { canvas: map } = this.#stage;
+    const title = titleOf(this.link.model, maps.layer ? `Map ${channel} of ${maps.layer}` : `Map ${channel}`);
+    const of = (values: ArrayLike<number>) => number(values[channel] ?? Number.NaN);
+    const range = `${of(maps.minimum)} to ${of(maps.maximum)}, mean ${of(maps.mean)}, ${maps.height} × ${maps.width}`;
+    const [low, high] = span(maps, channel, view.scale, view.colormap);
+    const sheet = new Sheet(Math.max(map.width, 360));
+    sheet.heading(title);
+    sheet.add(map.height + 16, (top) => sheet.context.drawImage(map, MARGIN, top));
+    sheet.bar(view.colormap, [number(low), "", number(high)]);
+    sheet.text(`Scale of ${view.scale === "map" ? "this map" : "the layer"}; the map: ${range}`);
+    for (const note of maps.notes) sheet.text(`⚠ ${note}`);
+    if (this.#isOff()) sheet.text("⚠ This map is switched off: the scores are those of the network without it.");
+    return { canvas: sheet.finish(), name: mapFileName(maps.layer, channel, title.slice(1)) };
   }
 }
 
@@ -150,7 +239,7 @@ function facts(view: MapsView, channel: number): Node[] {
     h(
       "div",
       { class: wide ? "fm-wide cnnw-line" : "cnnw-line" },
-      h("dt", { class: "cnnw-cut cnnw-soft", title: name }, h("bdi", {}, name)),
+      h("dt", { class: "cnnw-cut cnnw-soft", title: MEANINGS[name] ?? name }, h("bdi", {}, name)),
       h("dd", { class: "cnnw-cut cnnw-figures", title: value }, h("bdi", {}, value)),
     );
   const to = contribution?.target ? `contribution to ${contribution.target}` : "contribution";

@@ -1,8 +1,151 @@
 /** Everything a repaint needs, worked out once from the traits and the newest data. */
-import type { ColormapName } from "../_maps/colormaps";
-import type { Contribution, Maps } from "./maps";
-import { farthest, order, quantity, type Sort } from "./order";
-import type { FeatureMapsState } from "./state";
+import { type ColormapName, DIVERGING } from "../_maps/colormaps";
+import { TOP_LEVEL } from "../_maps/paint";
+import { type Extent, extentOf } from "../_maps/resample";
+import type { BaseState, Data, Numbers } from "../_shared/view";
+
+export interface Maps {
+  id: number;
+  layer: string;
+  notes: string[];
+  field: [number, number] | null;
+  extent: Extent;
+  count: number;
+  height: number;
+  width: number;
+  levels: Uint8Array;
+  minimum: Numbers;
+  maximum: Numbers;
+  mean: Numbers;
+  zeros: Numbers;
+  /** The least minimum and the greatest maximum; NaN if nothing is finite. */
+  lowest: number;
+  highest: number;
+}
+
+export interface Contribution {
+  values: Numbers;
+  target: string;
+}
+
+/** A push without maps carries a message instead. */
+export function readMaps(data: Data): Maps | null {
+  const { maps, minimum, maximum, mean, zeros } = data.arrays;
+  if (!maps || !minimum || !maximum || !mean || !zeros) return null;
+  const [count = 0, height = 0, width = 0] = maps.shape;
+  return {
+    id: data.id,
+    layer: String(data.content["layer"] ?? ""),
+    notes: (data.content["notes"] as string[] | undefined) ?? [],
+    field: (data.content["receptive_field"] as [number, number] | null | undefined) ?? null,
+    extent: extentOf(data.content),
+    count,
+    height,
+    width,
+    levels: maps.data as Uint8Array,
+    minimum: minimum.data,
+    maximum: maximum.data,
+    mean: mean.data,
+    zeros: zeros.data,
+    lowest: extreme(minimum.data, Math.min),
+    highest: extreme(maximum.data, Math.max),
+  };
+}
+
+function extreme(values: Numbers, pick: (a: number, b: number) => number): number {
+  let most = Number.NaN;
+  for (const value of values) {
+    if (!Number.isNaN(value)) most = Number.isNaN(most) ? value : pick(most, value);
+  }
+  return most;
+}
+
+export function levelsOf(maps: Maps, channel: number): Uint8Array {
+  const size = maps.height * maps.width;
+  return maps.levels.subarray(channel * size, (channel + 1) * size);
+}
+
+/** The number behind a level, to 1/254 of the map's range; NaN for what is not finite. */
+export function levelValue(maps: Maps, channel: number, level: number): number {
+  if (level > TOP_LEVEL) return Number.NaN;
+  const low = maps.minimum[channel] ?? Number.NaN;
+  const high = maps.maximum[channel] ?? Number.NaN;
+  return low + (level / TOP_LEVEL) * (high - low);
+}
+
+/** The values at the two ends of the colour map; a diverging one has zero in its middle. */
+export function span(maps: Maps, channel: number, scale: "map" | "layer", colormap: string): [number, number] {
+  const low = scale === "map" ? (maps.minimum[channel] ?? Number.NaN) : maps.lowest;
+  const high = scale === "map" ? (maps.maximum[channel] ?? Number.NaN) : maps.highest;
+  if (!DIVERGING.some(([name]) => name === colormap)) return [low, high];
+  const end = Math.max(Math.abs(low), Math.abs(high)) || 1;
+  return [-end, end];
+}
+
+/** Where on the colour map, 0 to 1, a map's own minimum and maximum lie. A constant map lies at the lowest colour. */
+export function ends(maps: Maps, channel: number, [low, high]: readonly [number, number]): [number, number] {
+  const at = (value: number) => (high > low ? (value - low) / (high - low) : 0);
+  return [at(maps.minimum[channel] ?? 0), at(maps.maximum[channel] ?? 0)];
+}
+
+export interface FeatureMapsState extends BaseState {
+  layer: string;
+  channel: number | null;
+  sort: Sort;
+  scale: "map" | "layer";
+  colormap: ColormapName;
+  cell_size: "small" | "medium" | "large";
+  opacity: number;
+  smooth: boolean;
+  switchable: boolean;
+  off: number[];
+  effect: string;
+}
+
+export const SORTS = [
+  ["index", "sorted by index"],
+  ["maximum", "sorted by maximum"],
+  ["mean", "sorted by mean"],
+  ["zeros", "sorted by share of zeros"],
+  ["contribution", "sorted by contribution"],
+] as const;
+
+export type Sort = (typeof SORTS)[number][0];
+
+/** What a map is sorted by; its maximum when they stand by index. Null: the contribution is not known. */
+export function quantity(maps: Maps, contribution: Contribution | null, sort: Sort): ArrayLike<number> | null {
+  if (sort === "contribution") return contribution?.values ?? null;
+  return maps[sort === "index" ? "maximum" : sort];
+}
+
+/** Channels from first to last: largest quantity first, equals by index, NaN at the end; null: by index. */
+export function order(count: number, by: ArrayLike<number> | null): number[] {
+  const channels = Array.from({ length: count }, (_, channel) => channel);
+  if (!by) return channels;
+  const rank = (channel: number) => {
+    const value = by[channel] ?? Number.NaN;
+    return Number.isNaN(value) ? Number.NEGATIVE_INFINITY : value;
+  };
+  return channels.sort((a, b) => {
+    const [left, right] = [rank(a), rank(b)];
+    return left === right ? a - b : right > left ? 1 : -1;
+  });
+}
+
+/** The largest absolute finite value; 0 when there is none. */
+export function farthest(values: ArrayLike<number>): number {
+  let most = 0;
+  for (let i = 0; i < values.length; i += 1) {
+    const size = Math.abs(values[i] as number);
+    if (size > most && Number.isFinite(size)) most = size;
+  }
+  return most;
+}
+
+/** A signed share of the longest bar, between -1 and 1. */
+export function share(value: number, longest: number): number {
+  return longest > 0 && Number.isFinite(value) ? value / longest : 0;
+}
 
 export interface MapsView {
   maps: Maps;
@@ -20,13 +163,9 @@ export interface MapsView {
   longest: number;
 }
 
-const NAMES: Record<Sort, string> = {
-  index: "maximum",
-  maximum: "maximum",
-  mean: "mean",
-  zeros: "share of zeros",
-  contribution: "contribution",
-};
+function nameOf(sort: Sort): string {
+  return SORTS.find(([name]) => name === sort)![1].replace("sorted by ", "");
+}
 
 export function makeView(
   maps: Maps,
@@ -49,7 +188,7 @@ export function makeView(
     order: sorted,
     position,
     quantity: values,
-    quantityName: NAMES[by ? sort : "maximum"],
+    quantityName: nameOf(by && sort !== "index" ? sort : "maximum"),
     longest: farthest(values),
   };
 }

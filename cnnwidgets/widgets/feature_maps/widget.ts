@@ -1,16 +1,13 @@
 /** Feature maps: the grid, and the selected map large. */
 import { DIVERGING, isColormap, SEQUENTIAL } from "../_maps/colormaps";
 import { photoCanvas, photoOf } from "../_maps/photo";
-import type { Data } from "../_shared/channel";
 import { button, everyFrame, h, menu } from "../_shared/dom";
-import { entry, type Link, RootView } from "../_shared/view";
+import { type Data, entry, type Link, RootView } from "../_shared/view";
+import { passWheelOn } from "../_shared/wheel";
 import { Detail, switchChannel } from "./detail";
 import { TileGrid } from "./grid";
 import type { LargeLook } from "./large";
-import { type Contribution, type Maps, readMaps } from "./maps";
-import { SORTS } from "./order";
-import type { FeatureMapsState } from "./state";
-import { type MapsView, makeView } from "./view";
+import { type Contribution, type FeatureMapsState, type Maps, type MapsView, makeView, readMaps, SORTS } from "./view";
 import "./widget.css";
 
 const SCALES = [
@@ -101,6 +98,7 @@ class FeatureMapsView extends RootView<FeatureMapsState> {
     link.watch(["opacity", "smooth"], restyling.request);
     const onKey = (event: KeyboardEvent) => this.#onKey(event);
     el.addEventListener("keydown", onKey);
+    passWheelOn(this.#grid.element);
     link.onClose(() => {
       el.removeEventListener("keydown", onKey);
       restyling.cancel();

@@ -25,7 +25,6 @@ export function pixelAt(x: number, y: number, screen: ScreenBox, [height, width]
   return [Math.min(Math.max(row, 0), height - 1), Math.min(Math.max(column, 0), width - 1)];
 }
 
-/** The smallest box that holds both pixels. */
 export function boxBetween(corner: Pixel, opposite: Pixel): Box {
   const [top, left] = [Math.min(corner[0], opposite[0]), Math.min(corner[1], opposite[1])];
   return [top, left, Math.abs(corner[0] - opposite[0]) + 1, Math.abs(corner[1] - opposite[1]) + 1];
@@ -55,38 +54,26 @@ export function placed([top, left, height, width]: Box, [rows, columns]: Size): 
   };
 }
 
-/** 1 at the pixels inside that touch one outside, or the picture's edge, with a side. */
-export function outline(inside: Uint8Array, [height, width]: Size): Uint8Array {
-  const line = new Uint8Array(inside.length);
-  for (let row = 0, at = 0; row < height; row += 1) {
-    for (let column = 0; column < width; column += 1, at += 1) {
-      if (!inside[at]) continue;
-      const edge = row === 0 || column === 0 || row === height - 1 || column === width - 1;
-      if (edge || !inside[at - width] || !inside[at + width] || !inside[at - 1] || !inside[at + 1]) line[at] = 1;
-    }
-  }
-  return line;
+/** 1 at the pixels inside that touch one outside with a side, or the picture's edge unless that is no end. */
+export function outline(inside: Uint8Array, [height, width]: Size, endsAtEdge = true): Uint8Array {
+  return inside.map((own, at) => {
+    const [row, column] = [Math.floor(at / width), at % width];
+    if (!own) return 0;
+    if (endsAtEdge && (row === 0 || column === 0 || row === height - 1 || column === width - 1)) return 1;
+    const beside = [at - width, at + width, column > 0 ? at - 1 : at, column < width - 1 ? at + 1 : at];
+    return beside.some((next) => inside[next] === 0) ? 1 : 0;
+  });
 }
 
 /** White along the inside of a region and black along its outside, so that it is seen on any ground. */
 export function regionImage(inside: Uint8Array, size: Size): ImageData {
-  const [height, width] = size;
-  const image = new ImageData(width, height);
+  const image = new ImageData(size[1], size[0]);
   const line = outline(inside, size);
-  const beyond = outline(
-    inside.map((value) => 1 - value),
-    size,
-  );
+  const outside = inside.map((own) => 1 - own);
+  const beyond = outline(outside, size, false);
   for (let at = 0; at < line.length; at += 1) {
     if (line[at]) image.data.set([255, 255, 255, 255], 4 * at);
-    else if (beyond[at] && touches(inside, at, width)) image.data.set([0, 0, 0, 255], 4 * at);
+    else if (beyond[at]) image.data.set([0, 0, 0, 255], 4 * at);
   }
   return image;
-}
-
-/** Whether a pixel lies beside one inside: the outline of the outside runs along the picture's edge too. */
-function touches(inside: Uint8Array, at: number, width: number): boolean {
-  const column = at % width;
-  const beside = [at - width, at + width, column > 0 ? at - 1 : -1, column < width - 1 ? at + 1 : -1];
-  return beside.some((index) => inside[index] === 1);
 }

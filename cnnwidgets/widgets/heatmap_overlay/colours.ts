@@ -1,9 +1,9 @@
 /** The three channels of an input gradient as red, green and blue. */
 import { NOT_FINITE } from "../_maps/colormaps";
-import { cell, resample, type Size } from "../_maps/resample";
+import { cellIn, resample, type Size } from "../_maps/resample";
 import { limitOf, statsOf } from "../_maps/scale";
-import type { Data } from "../_shared/channel";
 import { number } from "../_shared/format";
+import type { Data } from "../_shared/view";
 
 export interface Colours {
   size: Size;
@@ -57,7 +57,7 @@ export function mixedImage(channels: readonly Float32Array[], [height, width]: S
 
 /** The lines of the tooltip at pixel (row, column) of the picture. */
 export function channelsAt({ part, size: [h, w] }: Colours, picture: Size, row: number, column: number): string[] {
-  const at = cell(row, h, picture[0]) * w + cell(column, w, picture[1]);
+  const at = cellIn(row, h, picture[0]) * w + cellIn(column, w, picture[1]);
   const values = ["red", "green", "blue"].map((name, c) => `${name} ${number(part[c * h * w + at]!)}`);
   return [...values, `row ${row}, column ${column}`];
 }

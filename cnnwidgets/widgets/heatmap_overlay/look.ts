@@ -2,13 +2,46 @@
 import type { ColormapName } from "../_maps/colormaps";
 import { colourMapOf } from "../_maps/controls";
 import { type Heat, type HeatView, mergedBy, scaleFor, viewOf } from "../_maps/heat";
-import { type Scale, scaleOf } from "../_maps/scale";
-import type { Sign } from "../_maps/state";
+import type { ColouringState, Method, Scale, Sign } from "../_maps/scale";
 import type { Link } from "../_shared/view";
+import type { Mark } from "./boxes";
 import type { Colours } from "./colours";
+import type { Strip } from "./layers";
 import { clipSentence, once, type Sentence, sentencesOf } from "./sentences";
-import type { OverlayState } from "./state";
-import type { Strip } from "./strip";
+
+export interface Note {
+  level: "ok" | "warn";
+  text: string;
+}
+
+export interface Setting {
+  name: string;
+  label: string;
+  help: string;
+  value: number;
+  whole: boolean;
+}
+
+/** The synced traits of HeatmapOverlay; widget.py says what each means. */
+export interface OverlayState extends ColouringState {
+  rgb: boolean;
+  smooth: boolean;
+  caption: string;
+  unit: string;
+  notes: Note[];
+  methods: Method[];
+  method: string;
+  settings: Setting[];
+  layers: string[];
+  layer: string;
+  strip_scale: "own" | "shared";
+  follow: boolean;
+  explains: string;
+  picking: "none" | "marks" | "region";
+  marks: Mark[];
+  marked: number | null;
+  region: number[];
+}
 
 export interface OverlayLook {
   view: HeatView | null;
@@ -22,14 +55,6 @@ export interface OverlayLook {
 }
 
 const NOTHING: Scale = { limit: 0, clip: 0, sparse: false };
-const mixed = new WeakMap<Colours, [clip: number, scale: Scale]>();
-
-function mixedScale(colours: Colours, clip: number): Scale {
-  const [clipBefore, scaleBefore] = mixed.get(colours) ?? [];
-  const scale = scaleBefore && clipBefore === clip ? scaleBefore : scaleOf(colours.part, colours.limit, clip);
-  mixed.set(colours, [clip, scale]);
-  return scale;
-}
 
 /** `early`: the map is the strip's, and Python's captions and notes are still about another. */
 export function lookOf(
@@ -42,8 +67,9 @@ export function lookOf(
   const sign = view?.sign ?? link.get("sign");
   // A map that fills in would change its scale with each piece.
   const clip = heat?.partial ? 0 : link.get("clip");
-  const scale = colours ? mixedScale(colours, clip) : view ? scaleFor(view, clip) : NOTHING;
-  const largest = (colours ?? view)?.limit ?? 0;
+  const painted = colours ?? view;
+  const scale = painted ? scaleFor(painted, clip) : NOTHING;
+  const largest = painted?.limit ?? 0;
   const clipping = view && clipSentence(scale, clip, sign === "negative" && !colours ? -largest : largest);
   const caption = early ? early.caption.replace("{layer}", heat?.layer ?? "") : link.get("caption");
   const merging = heat && !colours && mergedBy(heat, sign);

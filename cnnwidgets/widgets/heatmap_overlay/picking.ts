@@ -1,11 +1,9 @@
 /** What can be picked on the picture: marks, a region that is drawn, the segment under a click; and what is explained. */
-import { putImage } from "../_shared/canvas";
-import type { Data } from "../_shared/channel";
-import { claim, h } from "../_shared/dom";
-import type { Link } from "../_shared/view";
+import { claim, h, putImage } from "../_shared/dom";
+import type { Data, Link } from "../_shared/view";
 import { type Box, boxBetween, type Mark, markAt, type Pixel, pixelAt, placed, regionImage } from "./boxes";
+import type { OverlayState } from "./look";
 import type { OverlayStage } from "./stage";
-import type { OverlayState } from "./state";
 import "./picking.css";
 
 /** Pixels of the screen: a pointer that moves less has clicked. */

@@ -1,13 +1,10 @@
 /** Photograph and map, one over the other, and the value under the pointer or the crosshair. */
 import type { ColormapName } from "../_maps/colormaps";
-import { colouredImage } from "../_maps/colourise";
-import { across } from "../_maps/extent";
 import { type Heat, type HeatView, linesAt } from "../_maps/heat";
-import { laid } from "../_maps/laid";
+import { colouredImage } from "../_maps/paint";
 import { type Photo, photoImage } from "../_maps/photo";
-import { paintSize, type Size } from "../_maps/resample";
-import { putImage } from "../_shared/canvas";
-import { changes, claim, h } from "../_shared/dom";
+import { across, paintSize, resample, type Size } from "../_maps/resample";
+import { changes, claim, h, putImage } from "../_shared/dom";
 import { type Pixel, pixelAt } from "./boxes";
 import { type Colours, channelsAt, mixedImage, planes } from "./colours";
 
@@ -91,7 +88,7 @@ export class OverlayStage {
     if (this.#valuesChanged(photo, view, colours, smooth)) {
       this.#values = colours
         ? planes(colours, target, smooth)
-        : [laid(view.part, heat.size, target, smooth, heat.extent)];
+        : [resample(view.part, heat.size, target, smooth, heat.extent)];
     }
     const colouring = { limit, sign: view.sign, name, partial: heat.partial, fades: photo !== null };
     const [values] = this.#values as [Float32Array];
@@ -113,8 +110,8 @@ export class OverlayStage {
       style.left = `${x * 100}%`;
       style.top = `${y * 100}%`;
     }
-    this.#tip.classList.toggle("is-left", x > 0.5);
-    this.#tip.classList.toggle("is-below", y < 0.25);
+    const [after, before] = ["12px", "calc(-100% - 12px)"];
+    this.#tip.style.transform = `translate(${x > 0.5 ? before : after}, ${y < 0.25 ? after : before})`;
     if (!heat || !view) return;
     const lines = colours
       ? channelsAt(colours, [height, width], ...pixel)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnnwidgets.widgets._still import maps, parts
-from cnnwidgets.widgets._still.pushed import newest_push
+from cnnwidgets.widgets._still.publish import newest_push
 
 _SIDE = 300
 

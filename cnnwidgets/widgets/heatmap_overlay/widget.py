@@ -12,20 +12,23 @@ import traitlets
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._maps.arrays import DisplayedMap, Floats, first_image, map_and_notes
 from cnnwidgets.widgets._maps.fit import extent_of, laid_out
-from cnnwidgets.widgets._maps.methods import map_label, map_unit
-from cnnwidgets.widgets._maps.pictures import WHOLE, is_attribution, is_whole_photograph
+from cnnwidgets.widgets._maps.pictures import (
+    WHOLE,
+    is_attribution,
+    is_whole_photograph,
+    map_label,
+    map_unit,
+    picture_pixels,
+)
 from cnnwidgets.widgets._maps.traits import CLIP_OF_GRADIENTS, DIVERGING
-from cnnwidgets.widgets._still.publish import title
-from cnnwidgets.widgets._still.pushed import newest_push
+from cnnwidgets.widgets._still.publish import newest_push, title
 
-from .menus import Menus
-from .notes import caption_of, note_of, occlusion_facts
-from .picking import Picking
+from .choices import OverlayChoices
+from .notes import caption_of, note_of, occlusion_facts, packed
 from .still import overlay_still
-from .strip import packed
 
 
-class HeatmapOverlay(Picking, Menus, folder="heatmap_overlay"):
+class HeatmapOverlay(OverlayChoices, folder="heatmap_overlay"):
     """A map of numbers over the photograph it explains, never rescaled in silence.
 
     The colour bar carries the map's own numbers; colour map, opacity and sign are applied in the browser. Choosing a
@@ -109,6 +112,22 @@ class HeatmapOverlay(Picking, Menus, folder="heatmap_overlay"):
         """
         super().set_picture(pixels)
         self._whole = WHOLE if is_whole_photograph(pixels) else ""
+        self.take_back("whole")
+
+    def show_whole(self, pixels: npt.ArrayLike, frame: Sequence[float]) -> None:
+        """Offer a look at the photograph before it was cropped.
+
+        Args:
+            pixels: (H, W, 3) uint8, all of it, at any size.
+            frame: the part of it that the picture is: top, left, bottom and right in shares of H and W.
+
+        Raises:
+            InputError: not uint8, not three channels, or the frame does not lie in it.
+        """
+        top, left, bottom, right = frame
+        if not (0 <= top < bottom <= 1 and 0 <= left < right <= 1):
+            raise InputError(f"The frame is {tuple(frame)}; expected top, left, bottom and right, from 0 to 1.")
+        self.push("whole", arrays={"pixels": picture_pixels(pixels)}, frame=[float(end) for end in frame])
 
     def show(
         self,

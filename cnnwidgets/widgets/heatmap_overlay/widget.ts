@@ -2,30 +2,27 @@
 import { COLOURING, ColourMenu, clipSlider, opacitySlider, signChoices, signControl } from "../_maps/controls";
 import { type Heat, heatOf, type MapContent } from "../_maps/heat";
 import { type Photo, photoOf } from "../_maps/photo";
-import type { Sign } from "../_maps/state";
-import type { Data } from "../_shared/channel";
+import type { Sign } from "../_maps/scale";
 import { checkbox, everyFrame, h, setText } from "../_shared/dom";
-import { type Png, SaveButton } from "../_shared/png";
+import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
 import { Segmented } from "../_shared/segmented";
-import { fileName, titleOf } from "../_shared/title";
-import { entry, type Link, RootView } from "../_shared/view";
-import { OverlayBar, type OverlayScale } from "./bar";
+import { type Data, entry, type Link, RootView } from "../_shared/view";
 import { coloursOf } from "./colours";
-import { layerSlider } from "./layers";
-import { lookOf, type OverlayLook } from "./look";
+import { layerSlider, type Strip, stripOf, Thumbs } from "./layers";
+import { lookOf, type OverlayLook, type OverlayState } from "./look";
 import { methodChoice } from "./methods";
-import { Notes } from "./notes";
 import { Picking } from "./picking";
-import { overlaySheet } from "./save";
+import { OverlayBar, type OverlayScale, overlaySheet } from "./save";
+import { Notes } from "./sentences";
+import { methodSettings } from "./settings";
 import { OverlayStage } from "./stage";
-import type { OverlayState } from "./state";
-import { type Strip, stripOf } from "./strip";
-import { Thumbs } from "./thumbs";
+import { Whole } from "./whole";
 import "./widget.css";
 
 const TEXTS = ["caption", "unit", "notes"] as const;
 const LOOKS = [...COLOURING, ...TEXTS, "rgb", "smooth", "method", "layers", "strip_scale"] as const;
 const CLIP = "Percent of the places, those of the largest magnitudes, that all get the largest colour";
+const SMOOTH = "Blend from cell to cell of the map; without it each cell is seen as it is";
 const TONES = [
   { value: "merged", label: "Merged", title: "One number a place: the three channels merged" },
   { value: "rgb", label: "Colour", title: "The three channels as red, green and blue; 0 is mid grey" },
@@ -61,7 +58,7 @@ class OverlayView extends RootView<OverlayState> {
   readonly #thumbs = new Thumbs(this.link);
   readonly #opacity = opacitySlider(this.link);
   readonly #colourMenu = new ColourMenu(this.link);
-  readonly #smooth = checkbox("Smooth", (on) => this.link.set("smooth", on));
+  readonly #smooth = checkbox("Smooth", (on) => this.link.set("smooth", on), SMOOTH);
   readonly #save = new SaveButton(() => this.#sheet(), "Save the picture with its colour bar as PNG");
 
   constructor(link: Link<OverlayState>, el: HTMLElement) {
@@ -72,29 +69,41 @@ class OverlayView extends RootView<OverlayState> {
   }
 
   #build(): void {
-    const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Where did it look?"), this.#caption);
-    const bare = checkbox("Photograph only", (on) => this.#stage.element.classList.toggle("is-alone", on));
+    const figure = h("div", { class: "cnnw-ho-figure" });
+    const whole = new Whole(this.link, figure);
+    const heading = h(
+      "h3",
+      { class: "cnnw-heading" },
+      h("span", { class: "cnnw-panel-name" }, "Where did it look?"),
+      this.#caption,
+    );
+    const hide = (on: boolean) => this.#stage.element.classList.toggle("is-alone", on);
+    const bare = checkbox("Photograph only", hide, "Take the map away; Space on the picture does so while it is held");
     const display = h(
       "details",
       { class: "cnnw-fold" },
       h("summary", { title: "Opacity, sign, colours, smoothing" }, "Display"),
-      this.#opacity.element,
-      clipSlider(this.link, CLIP).element,
-      this.#sign.element,
-      this.#tones.element,
-      h("div", { class: "cnnw-row" }, this.#colourMenu.element, this.#smooth.element, bare.element),
+      h(
+        "div",
+        { class: "cnnw-stack" },
+        this.#opacity.element,
+        clipSlider(this.link, CLIP).element,
+        this.#sign.element,
+        this.#tones.element,
+        h("div", { class: "cnnw-row" }, this.#colourMenu.element, this.#smooth.element, bare.element),
+      ),
     );
     const controls = h(
       "div",
       { class: "cnnw-ho-controls cnnw-stack" },
       methodChoice(this.link),
       layerSlider(this.link, this.#thumbs.element),
-      h("div", { class: "cnnw-ho-foot" }, display, this.#save.element),
+      h("div", { class: "cnnw-ho-foot" }, methodSettings(this.link), display, this.#save.element),
       this.#notes.element,
     );
-    const parts = [this.#picking.element, this.#stage.element, this.#bar.element, this.#empty];
-    const body = h("div", { class: "cnnw-ho-body" }, h("div", { class: "cnnw-ho-figure" }, ...parts), controls);
-    this.el.append(h("div", { class: "cnnw-ho-panel" }, heading, body));
+    figure.append(this.#picking.element, this.#stage.element, whole.element, this.#bar.element, this.#empty);
+    const head = h("div", { class: "cnnw-ho-head" }, heading, whole.button);
+    this.el.append(h("div", { class: "cnnw-ho-panel" }, head, h("div", { class: "cnnw-ho-body" }, figure, controls)));
   }
 
   #listen(): void {
@@ -219,18 +228,12 @@ class OverlayView extends RootView<OverlayState> {
     // Of a method without a layer the caption begins with its name.
     const title = titleOf(this.link.model, look.caption.startsWith(method) ? "" : method, look.caption);
     const warnings = look.sentences.filter(({ level }) => level !== "ok");
-    const canvas = overlaySheet({
-      ...this.#scaleOf(look),
-      photo: this.#stage.photo,
-      map: this.#stage.map,
-      opacity: this.#opacityOf(look),
-      smooth: this.link.get("smooth"),
-      title,
-      lines: [
-        ...[this.link.get("explains"), heat?.made ?? ""].filter(Boolean),
-        ...warnings.map(({ level, text }) => (level === "warn" ? `⚠ ${text}` : text)),
-      ],
-    });
+    const lines = [
+      ...[this.link.get("explains"), heat?.made ?? ""].filter(Boolean),
+      ...warnings.map(({ level, text }) => (level === "warn" ? `⚠ ${text}` : text)),
+    ];
+    const [scale, opacity, smooth] = [this.#scaleOf(look), this.#opacityOf(look), this.link.get("smooth")];
+    const canvas = overlaySheet(this.#stage, scale, opacity, smooth, title, lines);
     return { canvas, name: fileName(...title) };
   }
 }

@@ -1,5 +1,3 @@
 """Whether a map stands up to being checked."""
 
-from .widget import MapCheck
-
-__all__ = ["MapCheck"]
+from .widget import MapCheck as MapCheck

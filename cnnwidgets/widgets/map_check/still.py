@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from cnnwidgets.widgets._still import parts
-from cnnwidgets.widgets._still.colours import NOT_FINITE, colour_table
-from cnnwidgets.widgets._still.pushed import newest_push
+from cnnwidgets.widgets._still.maps import NOT_FINITE, colour_table
+from cnnwidgets.widgets._still.publish import newest_push
 
 from .arrays import BROKEN, TOP
 

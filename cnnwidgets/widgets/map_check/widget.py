@@ -10,14 +10,12 @@ import numpy as np
 import traitlets
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.widgets._base import nobody_listens
-from cnnwidgets.widgets._box import WidgetBox
+from cnnwidgets.widgets._base import WidgetBox, nobody_listens
 from cnnwidgets.widgets._maps.arrays import Doubles, doubles
 from cnnwidgets.widgets._still.publish import title
 
 from .arrays import as_stack, levels
-from .charts import Chart
-from .panel import MapCheckPanel
+from .charts import Chart, MapCheckPanel
 from .still import check_still
 
 _LEGEND = (

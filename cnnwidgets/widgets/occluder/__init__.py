@@ -1,6 +1,5 @@
 """Hide parts of an image, and see what the scores do."""
 
-from .patches import Move, SweepWish
-from .widget import Occluder
-
-__all__ = ["Move", "Occluder", "SweepWish"]
+from .patches import Move as Move
+from .patches import SweepWish as SweepWish
+from .widget import Occluder as Occluder

@@ -4,6 +4,7 @@ import type { Link } from "../_shared/view";
 import type { Editor } from "./editor";
 import { FILLS, type Fill, type OccluderState } from "./state";
 
+const COLOUR = "Colour of the patch";
 const PICK = "Then click the place that the patch shall show";
 const SIZE = "Pixels on the patch's longer side; wheel or + and −";
 const REMOVE = { label: "Remove", title: "Remove the selected patch (Delete)" };
@@ -18,12 +19,7 @@ export function pixelField(label: string, title: string, onchange: (pixels: numb
 export class PatchControls {
   readonly element = h("div", { class: "cnnw-stack" });
   readonly #fill = menu("Fill", FILLS, "grey", (fill) => this.#setFill(fill as Fill));
-  readonly #color = h("input", {
-    type: "color",
-    class: "oc-color cnnw-field",
-    "aria-label": "Colour of the patch",
-    title: "Colour of the patch",
-  });
+  readonly #color = h("input", { type: "color", class: "oc-color cnnw-field", "aria-label": COLOUR, title: COLOUR });
   readonly #pick = button("Copy from…", () => this.editor.pick(), { title: PICK });
   readonly #size = pixelField("Size of the patch in pixels", SIZE, (side) => this.#setSize(side));
   readonly #remove = button("Remove patch", () => this.editor.remove(), REMOVE);

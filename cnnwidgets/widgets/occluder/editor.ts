@@ -1,10 +1,40 @@
 /** The patches, what can be undone, and what the pointer and the keys do to them. No pixels in here. */
 import type { Size } from "../_maps/resample";
 import { centred, freePlace, hit, movedBy, nextSide, resized, within } from "./geometry";
-import { begin, change, type History, redo, undo } from "./history";
 import type { Fill, Patch } from "./state";
 
-/** What a new patch is like. */
+export interface History<T> {
+  readonly past: readonly T[];
+  readonly present: T;
+  readonly future: readonly T[];
+  /** What the newest change belongs to; a further one of the same gesture replaces it. */
+  readonly gesture: string | null;
+}
+
+const MOST = 200;
+
+export function begin<T>(present: T): History<T> {
+  return { past: [], present, future: [], gesture: null };
+}
+
+export function change<T>(history: History<T>, next: T, gesture: string | null = null): History<T> {
+  const goesOn = gesture !== null && gesture === history.gesture;
+  const past = goesOn ? history.past : [...history.past, history.present].slice(-MOST);
+  return { past, present: next, future: [], gesture };
+}
+
+export function undo<T>(history: History<T>): History<T> {
+  if (history.past.length === 0) return history;
+  const present = history.past.at(-1) as T;
+  return { past: history.past.slice(0, -1), present, future: [history.present, ...history.future], gesture: null };
+}
+
+export function redo<T>(history: History<T>): History<T> {
+  if (history.future.length === 0) return history;
+  const [present, ...future] = history.future as [T, ...T[]];
+  return { past: [...history.past, history.present], present, future, gesture: null };
+}
+
 export interface Pattern {
   side: number;
   fill: Fill;
@@ -48,7 +78,6 @@ export class Editor {
     return this.#grip !== null;
   }
 
-  /** Other patches, from outside. */
   reset(patches: readonly Patch[], selected: number | null): void {
     this.history = begin(patches);
     this.selected = this.#existing(selected);
@@ -61,7 +90,6 @@ export class Editor {
     this.selected = this.#existing(this.selected);
   }
 
-  /** A new patch with its middle at (row, column). */
   fresh(row: number, column: number): Patch {
     const { side, fill, color } = this.pattern();
     const patch = this.#filled({ top: 0, left: 0, height: side, width: side, fill: "grey" }, fill, color);
@@ -99,7 +127,6 @@ export class Editor {
     this.changed();
   }
 
-  /** Whether the key did something. */
   key(key: string, { shift = false, control = false } = {}): boolean {
     if (control) {
       if (key.toLowerCase() === "z") return shift ? this.redo() : this.undo();
@@ -231,11 +258,8 @@ export class Editor {
   }
 
   #put(patch: Patch, gesture: string | null): void {
-    this.#apply(
-      this.patches.map((other, i) => (i === this.selected ? patch : other)),
-      this.selected,
-      gesture,
-    );
+    const patches = this.patches.map((other, i) => (i === this.selected ? patch : other));
+    this.#apply(patches, this.selected, gesture);
   }
 
   #apply(patches: readonly Patch[], selected: number | null, gesture: string | null = null): void {

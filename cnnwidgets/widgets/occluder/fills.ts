@@ -26,7 +26,6 @@ export function plain(photo: Photo, patch: Patch): Colour | null {
   return rgbOf(patch.color ?? "#000000");
 }
 
-/** Of "#rrggbb". */
 export function rgbOf(color: string): Colour {
   const channel = (at: number) => Number.parseInt(color.slice(at, at + 2), 16);
   return [channel(1), channel(3), channel(5)];

@@ -1,5 +1,6 @@
 /** Patches on a picture: where they may be, which one is hit, how they grow; and the places of a sweep. */
 import type { Size } from "../_maps/resample";
+import { s } from "../_shared/dom";
 import type { Patch } from "./state";
 
 function between(value: number, least: number, most: number): number {
@@ -18,10 +19,8 @@ export function within(patch: Patch, [height, width]: Size): Patch {
 
 /** A patch whose middle is at (row, column). */
 export function centred(patch: Patch, row: number, column: number, size: Size): Patch {
-  return within(
-    { ...patch, top: Math.round(row - patch.height / 2), left: Math.round(column - patch.width / 2) },
-    size,
-  );
+  const [top, left] = [Math.round(row - patch.height / 2), Math.round(column - patch.width / 2)];
+  return within({ ...patch, top, left }, size);
 }
 
 /** The topmost patch at (row, column); null if there is none. */
@@ -97,4 +96,25 @@ export function nearestPlace(begins: ArrayLike<number>, patch: number, side: num
     places[pixel] = nearest;
   }
   return places;
+}
+
+/** Light on dark, to be seen on any picture. */
+const STROKES = {
+  "is-selected": [
+    { stroke: "#000", "stroke-width": 4 },
+    { stroke: "#fff", "stroke-width": 2 },
+  ],
+  "is-other": [
+    { stroke: "#000", "stroke-width": 2 },
+    { stroke: "#fff", "stroke-width": 1, "stroke-dasharray": "3 3" },
+  ],
+  "is-ghost": [
+    { stroke: "#000", "stroke-width": 3, opacity: 0.55 },
+    { stroke: "#fff", "stroke-width": 1.5, "stroke-dasharray": "5 4" },
+  ],
+};
+
+export function patchOutline({ left, top, width, height }: Patch, kind: keyof typeof STROKES): SVGRectElement[] {
+  const box = { x: left, y: top, width, height, class: `oc-line ${kind}` };
+  return STROKES[kind].map((stroke) => s("rect", { ...box, ...stroke }));
 }

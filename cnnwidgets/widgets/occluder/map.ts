@@ -3,11 +3,9 @@ import { table } from "../_maps/colormaps";
 import { pack } from "../_maps/paint";
 import { type Photo, photoImage } from "../_maps/photo";
 import type { Size } from "../_maps/resample";
-import { putImage } from "../_shared/canvas";
-import { h, s } from "../_shared/dom";
+import { h, putImage, s } from "../_shared/dom";
 import { rgbOf } from "./fills";
-import { nearestPlace } from "./geometry";
-import { patchOutline } from "./patch_outline";
+import { nearestPlace, patchOutline } from "./geometry";
 import type { SweepView } from "./state";
 import { largestDrop, nextPlace, patchAt, placeAt, type Swept } from "./swept";
 

@@ -1,7 +1,7 @@
 /** At most one question open; while it waits, the newest wish replaces the ones before. */
 export class Newest<T> {
   #open: number | null = null;
-  #waiting: { value: T } | null = null;
+  #waiting: T | null = null;
 
   /** `send` asks, and returns the id by which the answer is known. */
   constructor(private readonly send: (value: T) => number) {}
@@ -12,7 +12,7 @@ export class Newest<T> {
 
   want(value: T): void {
     if (this.#open === null) this.#open = this.send(value);
-    else this.#waiting = { value };
+    else this.#waiting = value;
   }
 
   /** The answer to question `id` has come; one to an older question changes nothing. */
@@ -25,10 +25,9 @@ export class Newest<T> {
     this.#open = null;
     const next = this.#waiting;
     this.#waiting = null;
-    if (next) this.#open = this.send(next.value);
+    if (next !== null) this.#open = this.send(next);
   }
 
-  /** Nothing is wanted any more. */
   forget(): void {
     this.#open = this.#waiting = null;
   }

@@ -1,25 +1,18 @@
 /** What is seen as a PNG: the edited picture, the map of the sweep if there is one, and the words with them. */
 import { INK, MARGIN, Sheet } from "../_maps/sheet";
+import type { Link } from "../_shared/view";
 import { dropLabels, LISTED_CLASSES } from "./legend";
-import type { Patch, Scores, SweepView } from "./state";
+import type { PatchStage } from "./stage";
+import type { OccluderState } from "./state";
+import { fillText, type Patch, type Scores, type SweepView, spoken } from "./state";
+import type { SweepPanel } from "./sweep";
 import { countsOf, madeOf, type Swept } from "./swept";
-import { fillText, spoken } from "./words";
 
-export interface OccluderPicture {
-  /** Stands above: what is hidden from which class, photograph, network. */
-  title: string[];
-  /** Each drawn over the ones before; the first is the picture itself. */
-  edited: [HTMLCanvasElement, ...HTMLCanvasElement[]];
-  map: HTMLCanvasElement[];
-  patches: readonly Patch[];
-  /** Of the bars. */
+/** What the bars show, and of which patches. */
+export interface Current {
   scores: Scores | null;
-  notes: readonly string[];
-  /** What is said of the sweep. */
-  status: string;
-  swept: Swept | null;
-  view: SweepView;
-  colours: ReadonlyMap<number, string>;
+  patches: readonly Patch[];
+  selected: number | null;
 }
 
 const SIDE = 480;
@@ -38,14 +31,23 @@ function patchesSentence(patches: readonly Patch[]): string {
   return texts.length > 0 ? `${texts.length === 1 ? "Patch" : "Patches"}: ${[...new Set(texts)].join("; ")}.` : "";
 }
 
-export function occluderSheet(picture: OccluderPicture): HTMLCanvasElement {
-  const { edited, map, swept, view } = picture;
-  const [first] = edited;
+/** `title` stands above: what is hidden from which class, photograph, network. */
+export function occluderSheet(
+  link: Link<OccluderState>,
+  title: readonly string[],
+  { scores, patches }: Current,
+  stage: PatchStage,
+  { figure, colours }: SweepPanel,
+  swept: Swept | null,
+): HTMLCanvasElement {
+  const view = link.get("view");
+  const edited = stage.heat.hidden ? [stage.canvas] : [stage.canvas, stage.heat];
+  const first = stage.canvas;
   const factor = SIDE / Math.max(first.width, first.height);
   const [width, height] = [Math.round(first.width * factor), Math.round(first.height * factor)];
   const sheet = new Sheet(Math.max(swept ? 2 * width + MARGIN : width, 320));
   const right = MARGIN + width + MARGIN;
-  sheet.heading(picture.title);
+  sheet.heading(title);
   sheet.add(height + 16, (top) => {
     const { context } = sheet;
     context.imageSmoothingEnabled = first.width >= 112;
@@ -54,17 +56,18 @@ export function occluderSheet(picture: OccluderPicture): HTMLCanvasElement {
       context.drawImage(layer, MARGIN, top, width, height);
     }
     context.globalAlpha = 1;
-    for (const layer of map) context.drawImage(layer, right, top, width, height);
-    outlinePatches(context, picture.patches, top, factor);
+    if (swept)
+      for (const layer of [figure.photoCanvas, figure.canvas]) context.drawImage(layer, right, top, width, height);
+    outlinePatches(context, patches, top, factor);
   });
-  if (swept) addLegend(sheet, swept, view, picture.colours, right, width);
+  if (swept) addLegend(sheet, swept, view, colours, right, width);
   const sentences = [
-    picture.scores && picture.patches.length > 0 ? spoken(picture.scores) : "",
-    ...picture.notes,
-    swept ? picture.status : "",
+    scores && patches.length > 0 ? spoken(scores) : "",
+    ...link.get("notes"),
+    swept ? link.get("sweep_text") : "",
     edited.length > 1 ? "Over the picture: its Grad-CAM with the patches on it." : "",
     swept ? sweepSentence(swept, view) : "",
-    patchesSentence(picture.patches),
+    patchesSentence(patches),
   ];
   for (const sentence of sentences) sheet.text(sentence);
   return sheet.finish();

@@ -1,14 +1,12 @@
 /** The picture with its patches: pixels on a canvas, outlines above it, and what the pointer does. */
 import { table } from "../_maps/colormaps";
 import type { Heat } from "../_maps/heat";
-import { laid, OUTSIDE } from "../_maps/laid";
 import { type Photo, photoImage } from "../_maps/photo";
-import { contextOf, putImage } from "../_shared/canvas";
-import { changes, claim, h, s } from "../_shared/dom";
+import { OUTSIDE, resample } from "../_maps/resample";
+import { changes, claim, contextOf, h, putImage, s } from "../_shared/dom";
 import type { Editor } from "./editor";
 import { pixelsOf } from "./fills";
-import { hit } from "./geometry";
-import { patchOutline } from "./patch_outline";
+import { hit, patchOutline } from "./geometry";
 import type { Patch } from "./state";
 
 export interface PatchScene {
@@ -89,7 +87,7 @@ export class PatchStage {
     if (!heat) return;
     const [height, width] = size;
     if (this.#heatChanged(heat, height, width) || !this.#heatImage) {
-      const values = laid(heat.values, heat.size, size, true, heat.extent);
+      const values = resample(heat.values, heat.size, size, true, heat.extent);
       this.#heatImage = new ImageData(heatPixels(values), width, height);
     }
     putImage(this.heat, this.#heatImage);
@@ -111,7 +109,7 @@ export class PatchStage {
     const middle = ((patch.left + patch.width / 2) / width) * room;
     tip.style.left = `${Math.min(Math.max(middle, half), Math.max(room - half, half))}px`;
     tip.style.top = `${(100 * (below ? Math.min(patch.top + patch.height, height * 0.9) : patch.top)) / height}%`;
-    tip.classList.toggle("is-below", below);
+    tip.style.transform = `translate(-50%, ${below ? "6px" : "calc(-100% - 6px)"})`;
   }
 
   #pixelAt(event: MouseEvent): [row: number, column: number] {

@@ -7,7 +7,7 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFilter, ImageStat
 
 from cnnwidgets.widgets._still import maps, parts
-from cnnwidgets.widgets._still.pushed import newest_push
+from cnnwidgets.widgets._still.publish import newest_push
 
 _SIDE = 260
 

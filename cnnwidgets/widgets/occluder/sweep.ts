@@ -9,9 +9,8 @@ import type { Editor } from "./editor";
 import { starts } from "./geometry";
 import { classList, dropScale } from "./legend";
 import { SweepMap } from "./map";
-import type { OccluderState, SweepView } from "./state";
+import { type OccluderState, placesText, type SweepView } from "./state";
 import { classColours, countsOf, isMadeWith, madeOf, type Settings, type Swept } from "./swept";
-import { placesText } from "./words";
 
 const VIEWS = [
   { value: "drop", label: "Drop", title: "How much the score drops with the patch at each place" },

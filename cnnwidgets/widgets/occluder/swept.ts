@@ -1,8 +1,16 @@
 /** What came out of a sweep: its scale, its classes, and what it says of one place. Pure functions. */
-import type { Data } from "../_shared/channel";
+import type { Data } from "../_shared/view";
 import { nearestPlace, starts } from "./geometry";
-import type { Fill, Patch, ScoreRow, Scores, SweepContent } from "./state";
-import { changeText, fillText, signedText } from "./words";
+import {
+  changeText,
+  type Fill,
+  fillText,
+  type Patch,
+  type ScoreRow,
+  type Scores,
+  type SweepContent,
+  signedText,
+} from "./state";
 
 export interface Swept extends SweepContent {
   id: number;

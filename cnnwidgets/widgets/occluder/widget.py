@@ -19,9 +19,8 @@ from cnnwidgets.widgets._messages import MOST_NUMBER, as_sent, command, list_of,
 from cnnwidgets.widgets._still.publish import title
 
 from .patches import FILLS, MOST_PATCHES, MOST_SIDE, Move, SweepWish, clipped_patch, color_of, patch_of
-from .scores import score_rows
+from .scores import score_rows, swept
 from .still import occluder_still
-from .swept import swept
 
 VIEWS = ("drop", "class", "counts")
 SWEEPS = ("none", "running", "done", "stopped")

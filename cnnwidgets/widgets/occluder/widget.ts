@@ -2,23 +2,19 @@
 import { type Heat, heatOf } from "../_maps/heat";
 import { type Photo, photoOf } from "../_maps/photo";
 import type { Size } from "../_maps/resample";
-import type { Data } from "../_shared/channel";
 import { checkbox, everyFrame, h, setText } from "../_shared/dom";
-import { type Png, SaveButton } from "../_shared/png";
-import { fileName, titleOf } from "../_shared/title";
-import { entry, type Link, RootView } from "../_shared/view";
-import { Announcer } from "./announcer";
-import { ScoreBars } from "./bars";
+import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
+import { type Data, entry, type Link, RootView } from "../_shared/view";
 import { PatchControls } from "./controls";
 import { Editor, type Pattern } from "./editor";
 import { centred } from "./geometry";
+import { ScoreBars } from "./legend";
 import { Newest } from "./requests";
-import { occluderSheet } from "./save";
+import { type Current, occluderSheet } from "./save";
 import { PatchStage } from "./stage";
-import type { OccluderState, Patch, Scores } from "./state";
+import { changeText, nowText, type OccluderState, type Patch, rowOf, type Scores, spoken } from "./state";
 import { SweepPanel } from "./sweep";
 import { patchAt, readingAt, type Swept, scoresAt, sweptOf } from "./swept";
-import { changeText, nowText, rowOf, spoken } from "./words";
 import "./widget.css";
 
 const HINT =
@@ -26,13 +22,7 @@ const HINT =
 const PICKING = "Click the place that the patch shall show. Escape: never mind.";
 const POINT = "Point at the map, or walk over it with the arrow keys.";
 const GRACE = 500;
-
-/** What the bars show: the place under the pointer on the map of the sweep, or the patches. */
-interface Current {
-  scores: Scores | null;
-  patches: readonly Patch[];
-  selected: number | null;
-}
+const PAUSE = 400;
 
 class OccluderView extends RootView<OccluderState> {
   #photo: Photo | null = null;
@@ -60,7 +50,8 @@ class OccluderView extends RootView<OccluderState> {
   readonly #bars = new ScoreBars();
   readonly #now = h("p", { class: "oc-now" });
   readonly #unconnected = h("p", { class: "cnnw-soft" });
-  readonly #announcer = new Announcer();
+  readonly #spoken = h("div", { class: "cnnw-spoken", "aria-live": "polite" });
+  #speech = 0;
   readonly #withHeat = checkbox("Show Grad-CAM of the edited picture", (on) => this.#setHeat(on));
   readonly #notes = h("ul", { class: "oc-notes cnnw-wrap" });
   readonly #save = new SaveButton(() => this.#sheet(), "Save what is seen as a PNG");
@@ -80,12 +71,17 @@ class OccluderView extends RootView<OccluderState> {
   }
 
   #build(): void {
-    const heading = h("h3", { class: "cnnw-heading" }, h("span", {}, "Hide a part"), this.#caption);
+    const heading = h(
+      "h3",
+      { class: "cnnw-heading" },
+      h("span", { class: "cnnw-panel-name" }, "Hide a part"),
+      this.#caption,
+    );
     const line = h("div", { class: "cnnw-row" }, this.#withHeat.element, this.#save.element);
     const parts = [this.#controls.element, this.#bars.element, this.#now, this.#unconnected, line, this.#notes];
     const left = h("div", { class: "oc-left cnnw-stack" }, this.#stage.element, this.#hint);
     this.#main.append(left, h("div", { class: "oc-side cnnw-stack" }, ...parts));
-    const panels = [heading, this.#main, this.#sweep.element, this.#announcer.element, this.#empty];
+    const panels = [heading, this.#main, this.#sweep.element, this.#spoken, this.#empty];
     this.el.append(h("div", { class: "oc-root" }, ...panels));
   }
 
@@ -137,7 +133,7 @@ class OccluderView extends RootView<OccluderState> {
     link.onClose(() => {
       frame.cancel();
       clearTimeout(this.#timer);
-      this.#announcer.stop();
+      clearTimeout(this.#speech);
     });
   }
 
@@ -183,7 +179,11 @@ class OccluderView extends RootView<OccluderState> {
     // Not before: an update that waits in a queue would put Python's patches back to where they were.
     if (this.#questions.asked === null && !this.#editor.dragging) this.link.model.save_changes();
     this.#frame.request();
-    this.#announcer.say(() => (this.#scores && this.#editor.patches.length > 0 ? spoken(this.#scores) : ""));
+    // Not every step of a drag.
+    clearTimeout(this.#speech);
+    this.#speech = setTimeout(() => {
+      this.#spoken.textContent = this.#scores && this.#editor.patches.length > 0 ? spoken(this.#scores) : "";
+    }, PAUSE);
   }
 
   #setHeat(on: boolean): void {
@@ -196,6 +196,7 @@ class OccluderView extends RootView<OccluderState> {
     this.#frame.request();
   }
 
+  /** The place under the pointer on the map of the sweep, or the patches. */
   #current(): Current {
     const [probed, swept, scores, editor] = [this.#probed, this.#swept, this.#scores, this.#editor];
     if (probed === null || !swept) return { scores, patches: editor.patches, selected: editor.selected };
@@ -259,22 +260,9 @@ class OccluderView extends RootView<OccluderState> {
     this.#frame.cancel();
     this.#paint();
     if (!this.#photo) return null;
-    const [stage, swept, sweep] = [this.#stage, this.#swept, this.#sweep];
-    const { scores, patches } = this.#current();
-    const title = titleOf(this.link.model, swept ? "Occlusion sweep" : "Hidden", this.link.get("target_name"));
-    const overHeat = !stage.heat.hidden;
-    const canvas = occluderSheet({
-      title,
-      edited: overHeat ? [stage.canvas, stage.heat] : [stage.canvas],
-      map: swept ? [sweep.figure.photoCanvas, sweep.figure.canvas] : [],
-      patches,
-      scores,
-      notes: this.link.get("notes"),
-      status: this.link.get("sweep_text"),
-      swept,
-      view: this.link.get("view"),
-      colours: sweep.colours,
-    });
+    const subject = this.#swept ? "Occlusion sweep" : "Hidden";
+    const title = titleOf(this.link.model, subject, this.link.get("target_name"));
+    const canvas = occluderSheet(this.link, title, this.#current(), this.#stage, this.#sweep, this.#swept);
     return { canvas, name: fileName("hidden", ...title.slice(1)) };
   }
 }

@@ -1,5 +1,3 @@
 """Tabs between the panels of a box."""
 
-from .widget import PanelTabs
-
-__all__ = ["PanelTabs"]
+from .widget import PanelTabs as PanelTabs

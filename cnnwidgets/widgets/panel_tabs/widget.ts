@@ -1,9 +1,23 @@
 /** Tabs of which one shows its panels; the panels are the neighbours of this widget in its box. */
-import { h } from "../_shared/dom";
-import type { BaseState } from "../_shared/model";
-import { entry, type Link, RootView } from "../_shared/view";
-import { moved } from "./keys";
+import { choose, h } from "../_shared/dom";
+import { type BaseState, entry, type Link, RootView } from "../_shared/view";
 import "./widget.css";
+
+export function moved(key: string, at: number, count: number): number {
+  if (at < 0 || count === 0) return -1;
+  switch (key) {
+    case "ArrowRight":
+      return (at + 1) % count;
+    case "ArrowLeft":
+      return (at - 1 + count) % count;
+    case "Home":
+      return 0;
+    case "End":
+      return count - 1;
+    default:
+      return -1;
+  }
+}
 
 export interface PanelTabsState extends BaseState {
   tabs: [name: string, label: string, hint: string][];
@@ -46,10 +60,8 @@ class PanelTabsView extends RootView<PanelTabsState> {
 
   #show(): void {
     const active = this.link.get("active");
+    choose(this.#tabs(), active, "aria-selected");
     for (const tab of this.#tabs()) {
-      const on = tab.value === active;
-      tab.setAttribute("aria-selected", String(on));
-      tab.tabIndex = on ? 0 : -1;
       tab.classList.toggle("is-working", this.link.get("working").includes(tab.value));
     }
     for (const panel of this.el.parentElement?.children ?? []) {

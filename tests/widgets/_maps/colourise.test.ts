@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NOT_FINITE, table } from "../../../cnnwidgets/widgets/_maps/colormaps";
-import { colourise } from "../../../cnnwidgets/widgets/_maps/colourise";
-import type { Sign } from "../../../cnnwidgets/widgets/_maps/state";
+import { colourise } from "../../../cnnwidgets/widgets/_maps/paint";
+import type { Sign } from "../../../cnnwidgets/widgets/_maps/scale";
 
 function paint(values: number[], limit: number, sign: Sign = "positive", partial = false, width = values.length) {
   const bytes = new Uint8ClampedArray(values.length * 4);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { byFamily } from "../../../cnnwidgets/widgets/_maps/families";
-import type { Method } from "../../../cnnwidgets/widgets/_maps/state";
-import { typed } from "../../../cnnwidgets/widgets/heatmap_overlay/typeahead";
+import type { Method } from "../../../cnnwidgets/widgets/_maps/scale";
+import { typed } from "../../../cnnwidgets/widgets/heatmap_overlay/methods";
 
 const method = (name: string, family?: string): Method =>
   family === undefined ? [name, name, ""] : [name, name, "", family];

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { heatOf, linesAt, mergedBy, viewOf } from "../../../cnnwidgets/widgets/_maps/heat";
 import { wrapped } from "../../../cnnwidgets/widgets/_maps/sheet";
-import { fileName } from "../../../cnnwidgets/widgets/_shared/title";
+import { fileName } from "../../../cnnwidgets/widgets/_shared/png";
 import { heat } from "./heat";
 
 test("a push without values is no map", () => {

@@ -1,12 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { colourise } from "../../../cnnwidgets/widgets/_maps/colourise";
-import { across, type Extent, extentOf, WHOLE } from "../../../cnnwidgets/widgets/_maps/extent";
 import { type Heat, heatOf, linesAt, viewOf } from "../../../cnnwidgets/widgets/_maps/heat";
-import { cellIn, laid, OUTSIDE, valueIn } from "../../../cnnwidgets/widgets/_maps/laid";
-import { resample } from "../../../cnnwidgets/widgets/_maps/resample";
+import { colourise } from "../../../cnnwidgets/widgets/_maps/paint";
+import {
+  across,
+  cellIn,
+  type Extent,
+  extentOf,
+  OUTSIDE,
+  resample,
+  valueIn,
+  WHOLE,
+} from "../../../cnnwidgets/widgets/_maps/resample";
 import { rectOf } from "../../../cnnwidgets/widgets/feature_maps/large";
-import { stripOf } from "../../../cnnwidgets/widgets/heatmap_overlay/strip";
+import { stripOf } from "../../../cnnwidgets/widgets/heatmap_overlay/layers";
 
 /** 16 x 16 cells of the pixels 8 to 24 of 32; cell (12, 5) is bright: pixel (20, 13). */
 const CROP: Extent = [0.25, 0.25, 0.75, 0.75];
@@ -15,7 +22,7 @@ values[12 * 16 + 5] = 1;
 
 test("the bright pixel of a crop is painted where it is, nothing outside", () => {
   for (const smooth of [true, false]) {
-    const out = laid(values, [16, 16], [32, 32], smooth, CROP);
+    const out = resample(values, [16, 16], [32, 32], smooth, CROP);
     assert.deepEqual(
       [...out.entries()].filter(([, value]) => value === 1).map(([at]) => at),
       [20 * 32 + 13],
@@ -28,19 +35,19 @@ test("the bright pixel of a crop is painted where it is, nothing outside", () =>
 
 test("padding around the picture is left out", () => {
   // Two cells of a row of four pixels: the first lies in padding before them.
-  const out = laid(Float32Array.of(4, 6), [1, 2], [1, 4], true, [0, -1, 1, 1]);
+  const out = resample(Float32Array.of(4, 6), [1, 2], [1, 4], true, [0, -1, 1, 1]);
   assert.deepEqual([...out], [5.25, 5.75, 6, 6]);
 });
 
 test("a map of the whole picture is as ever", () => {
   const map = Float32Array.of(0, 3, -1, 4, 8, 2);
-  assert.deepEqual(laid(map, [2, 3], [5, 7], true, WHOLE), resample(map, [2, 3], [5, 7], true));
+  assert.deepEqual(resample(map, [2, 3], [5, 7], true, WHOLE), resample(map, [2, 3], [5, 7], true));
 });
 
 test("one value at a time is the same", () => {
-  const out = laid(values, [16, 16], [20, 24], true, CROP);
+  const out = resample(values, [16, 16], [20, 24], true, CROP);
   out.forEach((value, at) =>
-    assert.equal(Math.fround(valueIn(values, [16, 16], [20, 24], Math.floor(at / 24), at % 24, true, CROP)), value),
+    assert.equal(Math.fround(valueIn(values, [16, 16], [20, 24], [Math.floor(at / 24), at % 24], true, CROP)), value),
   );
 });
 

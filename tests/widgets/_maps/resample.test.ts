@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cell, paintSize, resample, valueAt } from "../../../cnnwidgets/widgets/_maps/resample";
+import { cellIn, paintSize, resample, valueIn } from "../../../cnnwidgets/widgets/_maps/resample";
 
 const close = (got: ArrayLike<number>, wanted: number[]) => {
   assert.equal(got.length, wanted.length);
@@ -61,14 +61,14 @@ test("one value alone agrees with the whole", () => {
   const values = Float32Array.of(0, 3, -1, 4, 8, 2);
   const whole = resample(values, [2, 3], [5, 7], true);
   for (let i = 0; i < 35; i += 1) {
-    const alone = valueAt(values, [2, 3], [5, 7], Math.floor(i / 7), i % 7, true);
+    const alone = valueIn(values, [2, 3], [5, 7], [Math.floor(i / 7), i % 7], true);
     assert.ok(Math.abs(alone - whole[i]!) < 1e-6);
   }
 });
 
 test("cells share the pixels out evenly", () => {
   assert.deepEqual(
-    [0, 31, 32, 223].map((row) => cell(row, 7, 224)),
+    [0, 31, 32, 223].map((row) => cellIn(row, 7, 224)),
     [0, 0, 1, 6],
   );
 });

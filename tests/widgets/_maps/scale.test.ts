@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { barLabels, limitOf, partOf, statsOf } from "../../../cnnwidgets/widgets/_maps/scale";
-import type { Sign } from "../../../cnnwidgets/widgets/_maps/state";
+import { barLabels, limitOf, partOf, type Sign, statsOf } from "../../../cnnwidgets/widgets/_maps/scale";
 import { once, sentencesOf } from "../../../cnnwidgets/widgets/heatmap_overlay/sentences";
 
 const map = (...values: number[]) => Float32Array.of(...values);

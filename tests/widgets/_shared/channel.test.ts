@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Data, decode, openChannel, subscribe } from "../../../cnnwidgets/widgets/_shared/channel";
-import type { Model } from "../../../cnnwidgets/widgets/_shared/model";
+import { type Data, decode, type Model, openChannel, subscribe } from "../../../cnnwidgets/widgets/_shared/view";
 
 class Fake {
   sent: unknown[] = [];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { BaseState, Model } from "../../../cnnwidgets/widgets/_shared/model";
-import { fileName, titleOf } from "../../../cnnwidgets/widgets/_shared/title";
+import { fileName, titleOf } from "../../../cnnwidgets/widgets/_shared/png";
+import type { BaseState, Model } from "../../../cnnwidgets/widgets/_shared/view";
 
 const model = (photograph: string, network: string) =>
   ({ get: (name: string) => ({ photograph, network })[name] }) as unknown as Model<BaseState>;

@@ -1,19 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { following, matches, summary } from "../../../cnnwidgets/widgets/architecture_graph/finder";
 import {
   boundsOf,
   contains,
   fitZoom,
+  holder,
+  type Item,
   overlaps,
   READABLE,
   rounded,
   scrollTo,
   startZoom,
 } from "../../../cnnwidgets/widgets/architecture_graph/geometry";
-import { action, readingOrder } from "../../../cnnwidgets/widgets/architecture_graph/keys";
-import { following, matches, summary } from "../../../cnnwidgets/widgets/architecture_graph/search";
-import { holder, type Item } from "../../../cnnwidgets/widgets/architecture_graph/state";
-import { cut, cutName } from "../../../cnnwidgets/widgets/architecture_graph/text";
+import { cut, cutName } from "../../../cnnwidgets/widgets/architecture_graph/nodes";
+import { action, readingOrder } from "../../../cnnwidgets/widgets/architecture_graph/widget";
 
 const item = (id: string, y: number, more: Partial<Item> = {}): Item => ({
   id,

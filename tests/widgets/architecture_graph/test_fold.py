@@ -5,9 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from cnnwidgets.widgets.architecture_graph.structure.fold import fold
-from cnnwidgets.widgets.architecture_graph.structure.network import read_network
-from cnnwidgets.widgets.architecture_graph.structure.tree import Tree
-from cnnwidgets.widgets.architecture_graph.structure.view import default_expanded, visible_graph
+from cnnwidgets.widgets.architecture_graph.structure.tree import Tree, default_expanded, read_network, visible_graph
 
 from .made import architecture, chain, layer, residual
 

@@ -6,8 +6,7 @@ import itertools
 
 import numpy as np
 
-from cnnwidgets.widgets.architecture_graph.drawing.block import Point
-from cnnwidgets.widgets.architecture_graph.drawing.route import GAP, Wire, route
+from cnnwidgets.widgets.architecture_graph.drawing.block import GAP, Point, Wire, route
 
 
 def shared_length(a: list[Point], b: list[Point]) -> float:

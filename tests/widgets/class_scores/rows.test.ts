@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { rawName, rowAt, search } from "../../../cnnwidgets/widgets/class_scores/rows";
+import { rawName, rowAt, search } from "../../../cnnwidgets/widgets/class_scores/widget";
 
 test("rows share the height", () => {
   assert.equal(rowAt(0, 60, 3), 0);

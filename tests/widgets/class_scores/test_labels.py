@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import ImageFont
 
-from cnnwidgets.widgets.class_scores.labels import ellipsised, width
+from cnnwidgets.widgets.class_scores.ranking import ellipsised, width
 
 FONT = ImageFont.truetype(f"{mpl.get_data_path()}/fonts/ttf/DejaVuSans.ttf", 12)
 LABELS = [

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { viewOf } from "../../../cnnwidgets/widgets/_maps/heat";
-import type { Sign } from "../../../cnnwidgets/widgets/_maps/state";
+import type { Sign } from "../../../cnnwidgets/widgets/_maps/scale";
 import { allSame, type ScaledMap, scalesOf, wordsOf } from "../../../cnnwidgets/widgets/comparison/scales";
 import { heat } from "../_maps/heat";
 

@@ -13,7 +13,7 @@ from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.widgets.comparison import Comparison, Wanted
 from cnnwidgets.widgets.comparison.cells import MOST
 from tests.explorer.shown import pushed
-from tests.widgets.parity import WIDGETS, python_keys, typescript_keys
+from tests.widgets.parity import python_keys, typescript_keys
 
 PICTURE = np.zeros((4, 6, 3), np.uint8)
 
@@ -28,7 +28,7 @@ def cells(comparison: Comparison) -> set[str]:
 
 
 def test_traits_are_those_of_the_typescript_state() -> None:
-    assert python_keys(Comparison) == typescript_keys(WIDGETS / "comparison" / "state.ts")
+    assert python_keys(Comparison) == typescript_keys("ComparisonState")
 
 
 def test_a_grid_fills_cell_by_cell() -> None:

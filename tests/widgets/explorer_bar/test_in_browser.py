@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from cnnwidgets.widgets.explorer_bar import ExplorerBar
 from tests.widgets.heatmap_overlay.page import frame, opener
-from tests.widgets.parity import WIDGETS, python_keys, typescript_keys
+from tests.widgets.parity import python_keys, typescript_keys
 
 Open = Callable[..., Page]
 
@@ -57,7 +57,7 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
 
 
 def test_both_languages_have_the_same_traits() -> None:
-    assert typescript_keys(WIDGETS / "explorer_bar" / "widget.ts") == python_keys(ExplorerBar)
+    assert typescript_keys("ExplorerBarState") == python_keys(ExplorerBar)
 
 
 def test_a_button_goes_to_its_panel_where_that_is_out_of_sight(opened: Open) -> None:

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BINS, binEdges, fullHeight, histogram } from "../../../cnnwidgets/widgets/feature_maps/histogram";
-import { mapFileName } from "../../../cnnwidgets/widgets/feature_maps/save";
+import { BINS, binEdges, fullHeight, histogram, mapFileName } from "../../../cnnwidgets/widgets/feature_maps/detail";
 
 test("51 bins of five levels; what is not finite is in none", () => {
   const bins = histogram(new Uint8Array([0, 4, 5, 249, 250, 254, 255]));

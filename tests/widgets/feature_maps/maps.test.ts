@@ -1,9 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ends, levelsOf, levelValue, type Maps, readMaps, span } from "../../../cnnwidgets/widgets/feature_maps/maps";
-import { farthest, order, quantity, share } from "../../../cnnwidgets/widgets/feature_maps/order";
-import type { FeatureMapsState } from "../../../cnnwidgets/widgets/feature_maps/state";
-import { makeView } from "../../../cnnwidgets/widgets/feature_maps/view";
+import {
+  ends,
+  type FeatureMapsState,
+  farthest,
+  levelsOf,
+  levelValue,
+  type Maps,
+  makeView,
+  order,
+  quantity,
+  readMaps,
+  share,
+  span,
+} from "../../../cnnwidgets/widgets/feature_maps/view";
 
 function three(): Maps {
   const floats = (...values: number[]) => ({ data: new Float32Array(values), shape: [values.length] });

@@ -37,11 +37,11 @@ def arrays(message: tuple[dict[str, Any], list[memoryview]]) -> dict[str, np.nda
 
 
 def test_the_state_in_typescript_is_the_traits() -> None:
-    assert typescript_keys(WIDGETS / "feature_maps" / "state.ts") == python_keys(FeatureMaps)
+    assert typescript_keys("FeatureMapsState") == python_keys(FeatureMaps)
 
 
 def test_the_choices_in_typescript_are_the_traits_choices() -> None:
-    declared = re.findall(r'^  \["(\w+)", "sorted', (WIDGETS / "feature_maps" / "order.ts").read_text(), re.MULTILINE)
+    declared = re.findall(r'^  \["(\w+)", "sorted', (WIDGETS / "feature_maps" / "view.ts").read_text(), re.MULTILINE)
     assert sorted(declared) == sorted(SORTS)
     source = (WIDGETS / "_maps" / "colormaps.ts").read_text()
     assert set(COLORMAPS) == set(re.findall(r'^  \["([\w-]+)", "', source, re.MULTILINE))

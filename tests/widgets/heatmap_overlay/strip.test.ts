@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { greyMeans, sharedLimit, stripOf, tileSize } from "../../../cnnwidgets/widgets/heatmap_overlay/strip";
+import { greyMeans, sharedLimit, stripOf, tileSize } from "../../../cnnwidgets/widgets/heatmap_overlay/layers";
 
 const push = {
   kind: "strip",

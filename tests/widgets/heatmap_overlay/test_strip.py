@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.widgets._maps.area_mean import area_mean
+from cnnwidgets.widgets._maps.arrays import area_mean
 from cnnwidgets.widgets.heatmap_overlay import HeatmapOverlay
-from cnnwidgets.widgets.heatmap_overlay.strip import MOST
+from cnnwidgets.widgets.heatmap_overlay.notes import MOST
 
 from .test_widget import PICTURE, pushed
 

@@ -33,7 +33,7 @@ def attribution(values: torch.Tensor, **changes: Any) -> Attribution:
 
 
 def test_traits_are_those_of_the_typescript_state() -> None:
-    assert python_keys(HeatmapOverlay) == typescript_keys(WIDGETS / "heatmap_overlay" / "state.ts")
+    assert python_keys(HeatmapOverlay) == typescript_keys("OverlayState")
 
 
 @pytest.mark.parametrize(("name", "choices"), [("SEQUENTIAL", SEQUENTIAL), ("DIVERGING", DIVERGING)])

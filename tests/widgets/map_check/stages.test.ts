@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { missing, similarity, stagesOf } from "../../../cnnwidgets/widgets/map_check/stages";
+import { missing, similarity, stagesOf } from "../../../cnnwidgets/widgets/map_check/widget";
 
 test("similarities have two digits and a true minus sign, and say when there is none", () => {
   assert.equal(similarity(0.081), "0.08");

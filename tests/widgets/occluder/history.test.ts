@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { begin, change, redo, undo } from "../../../cnnwidgets/widgets/occluder/history";
+import { begin, change, redo, undo } from "../../../cnnwidgets/widgets/occluder/editor";
 
 test("what was done is undone and done again; a new change forgets what was undone", () => {
   let now = change(change(begin("a"), "b"), "c");

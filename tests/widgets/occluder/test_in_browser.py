@@ -221,7 +221,7 @@ def test_several_patches_are_added_selected_removed_and_cleared(opened: Open) ->
     view.get_by_role("button", name="Add patch").click()
     assert boxes(view) == [[80, 80, 40, 40], [100, 100, 40, 40]]
     frame(view)
-    assert view.locator(".oc-line.is-light").count() == 2
+    assert view.locator('.oc-line[stroke="#fff"]').count() == 2
     drag(view, (90, 90), (30, 30))
     assert boxes(view) == [[20, 20, 40, 40], [100, 100, 40, 40]]
     assert view.evaluate("model.get('selected')") == 0

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { hardlyMoves, placesText, signedText } from "../../../cnnwidgets/widgets/occluder/words";
+import { hardlyMoves, placesText, signedText } from "../../../cnnwidgets/widgets/occluder/state";
 
 test("differences of probabilities are percentage points, small ones keep a digit", () => {
   assert.equal(signedText(0.201, "probability"), "+20.1 points");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { moved } from "../../../cnnwidgets/widgets/panel_tabs/keys";
+import { moved } from "../../../cnnwidgets/widgets/panel_tabs/widget";
 
 test("arrows go round, Home and End to the ends, other keys nowhere", () => {
   assert.equal(moved("ArrowRight", 2, 3), 0);

@@ -11,8 +11,7 @@ from collections import defaultdict
 from itertools import pairwise
 
 from .acyclic import Edge, Entry, Exit, PortGraph, Vertex, in_order, is_point
-from .block import Block, Port
-from .route import GAP, Wire, route
+from .block import GAP, Block, Port, Wire, route
 
 NARROW = 136.0
 LANE = 10.0

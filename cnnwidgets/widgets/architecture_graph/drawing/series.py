@@ -8,9 +8,8 @@ A part that is neither (a dense block, a random graph) is left to :mod:`.layered
 from __future__ import annotations
 
 from .acyclic import Edge, Entry, Exit, PortGraph, Vertex, components, cuts, in_order, is_point
-from .block import Block
+from .block import GAP, Block, Wire, route
 from .layered import LANE, NARROW, layered
-from .route import GAP, Wire, route
 
 BESIDE = 14.0
 

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from .network import INPUT, JOIN, GraphNetwork, GraphUnit
-from .tree import ChainNode, ContainerGroup, Tree
+from .tree import INPUT, JOIN, ChainNode, ContainerGroup, GraphNetwork, GraphUnit, Tree
 
 _STEP = {
     "relu": "ReLU",

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from .network import GraphNetwork, GraphUnit, shared_scope
-from .torn import without_torn
-from .tree import ChainNode, ContainerGroup, Tree
+from .tree import ChainNode, ContainerGroup, GraphNetwork, GraphUnit, Tree, shared_scope
 
 _NEXT = {
     "conv": ("norm", "activation"),
@@ -109,3 +107,37 @@ def _group_scopes(nodes: list[ChainNode]) -> dict[str, ContainerGroup]:
         for name in open_scope:
             groups[name].nodes.append(node)
     return groups
+
+
+def without_torn(nodes: list[ChainNode], links: list[tuple[int, int]]) -> dict[str, ChainNode]:
+    """Take containers with a path out and in again off the nodes' scopes; return the last node of each.
+
+    A ``ModuleList`` of a U-Net's stages, which a loop goes through with other layers in between, is the usual case.
+    """
+    after: dict[int, list[int]] = defaultdict(list)
+    for a, b in links:
+        after[a].append(b)
+    inside: dict[str, list[ChainNode]] = defaultdict(list)
+    for node in nodes:
+        for container in node.scope:
+            inside[container].append(node)
+    torn = {name: members[-1] for name, members in inside.items() if _comes_back(members, after)}
+    for node in nodes:
+        node.scope = tuple(container for container in node.scope if container not in torn)
+    return torn
+
+
+def _comes_back(members: list[ChainNode], after: dict[int, list[int]]) -> bool:
+    keys = {node.key for node in members}
+    last = max(keys)
+    waiting = [target for key in keys for target in after[key] if target not in keys]
+    outside = set(waiting)
+    while waiting:
+        for target in after[waiting.pop()]:
+            if target in keys:
+                return True
+            # keys follow execution: what ran after the last member leads to none of them
+            if target not in outside and target < last:
+                outside.add(target)
+                waiting.append(target)
+    return False

@@ -1,8 +1,10 @@
-"""What is explained, in a sentence over the picture, and what can be picked on it."""
+"""What the reader of an overlay chooses: method, layer, and what is explained."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import difflib
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,29 @@ from cnnwidgets.widgets._maps.traits import MapsOverPicture
 PICKING = ("none", "marks", "region")
 
 
-class Picking(MapsOverPicture):
-    """The traits of an overlay on whose picture something is picked."""
+class OverlayChoices(MapsOverPicture):
+    """The traits of an overlay whose reader chooses method and layer, and picks what is explained on the picture."""
+
+    methods = traitlets.List(
+        traitlets.List(traitlets.Unicode(), minlen=3, maxlen=4),
+        help='The methods to choose from, each [name, label, the question it answers, family]; "gradient", "cam" and '
+        '"perturbation" have their headings in the menu, all others are the reader\'s own. Empty hides the choice.',
+    )
+    method = traitlets.Unicode("", help="Name of the chosen method.")
+    layers = traitlets.List(
+        traitlets.Unicode(), help="Dotted names of the layers with a map, in execution order; empty hides the slider."
+    )
+    layer = traitlets.Unicode("", help="Dotted name of the layer whose map is wanted: one of `layers`, if any.")
+    follow = traitlets.Bool(True, help="The layer follows what is selected in the graph.")
+
+    settings = traitlets.List(
+        traitlets.Dict(),
+        help='Numbers that the method takes: {"name": of the parameter, "label": text, "help": text, "value": number, '
+        '"whole": whether it is a whole number}. The reader changes the values.',
+    )
+
+    also: Collection[str] = ()
+    """Layers beside `layers` that may be asked for; the slider does not offer them."""
 
     explains = traitlets.Unicode("", help="What is explained, as a sentence; empty where the caption says all.")
     picking = traitlets.Enum(
@@ -88,3 +111,28 @@ class Picking(MapsOverPicture):
                 f"region is {region!r}; expected [top, left, height, width], [row, column] or []: whole numbers from 0."
             )
         return region
+
+    @traitlets.validate("layer")
+    def _check_layer(self, proposal: Any) -> str:
+        name: str = proposal["value"]
+        if name != self.layer:
+            self._refuse(name)
+        return name
+
+    @traitlets.validate("settings")
+    def _check_settings(self, proposal: Any) -> list[dict[str, Any]]:
+        checked = []
+        for setting in proposal["value"]:
+            value = setting.get("value")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise InputError(f"{setting.get('label', 'The setting')} is {value!r}; expected a number.")
+            checked.append({**setting, "value": round(value) if setting.get("whole") else value})
+        return checked
+
+    def _refuse(self, layer: str) -> None:
+        if layer and self.layers and layer not in self.layers and layer not in self.also:
+            raise InputError(f"No map of layer {layer!r}. {self._closest(layer)}")
+
+    def _closest(self, name: str) -> str:
+        close = difflib.get_close_matches(name, self.layers, n=3, cutoff=0.3) or self.layers[-3:]
+        return f"Closest of the {len(self.layers)}: {', '.join(map(repr, close))}."

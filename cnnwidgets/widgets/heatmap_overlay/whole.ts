@@ -1,0 +1,38 @@
+/** The photograph before it was cropped, with the part that the network sees. */
+import { photoImage, photoOf } from "../_maps/photo";
+import { h, putImage } from "../_shared/dom";
+import type { Link } from "../_shared/view";
+import type { OverlayState } from "./look";
+
+export class Whole {
+  readonly button = h("button", { type: "button", class: "cnnw-plain cnnw-link cnnw-ho-seen", hidden: true });
+  readonly element = h("div", { class: "cnnw-ho-whole", hidden: true });
+  readonly #canvas = h("canvas", { role: "img", "aria-label": "Whole photograph" });
+  readonly #frame = h("div", { class: "cnnw-ho-seen-frame" });
+
+  /** `around` gets the class `is-whole` while the whole photograph stands in the place of the picture. */
+  constructor(link: Link<OverlayState>, around: HTMLElement) {
+    this.element.append(this.#canvas, this.#frame);
+    this.button.title = "See the whole photograph, and the part that the network sees";
+    const show = (on: boolean) => {
+      this.element.hidden = !on;
+      around.classList.toggle("is-whole", on);
+      this.button.setAttribute("aria-pressed", String(on));
+    };
+    this.button.addEventListener("click", () => show(this.element.hidden));
+    link.receive("whole", (data) => {
+      const photo = photoOf(data);
+      this.button.hidden = photo === null;
+      show(false);
+      if (!photo) return;
+      const [top, left, bottom, right] = data.content["frame"] as [number, number, number, number];
+      const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
+      const { style } = this.#frame;
+      [style.top, style.left] = [percent(top), percent(left)];
+      [style.height, style.width] = [percent(bottom - top), percent(right - left)];
+      const seen = Math.round(100 * (bottom - top) * (right - left));
+      this.button.textContent = `Cropped: sees ${seen} %`;
+      putImage(this.#canvas, photoImage(photo));
+    });
+  }
+}
