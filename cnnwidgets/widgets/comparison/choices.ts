@@ -62,7 +62,7 @@ export class Choices extends View<ComparisonState> {
   readonly #layers = new Ticks("Layers", (values) => this.link.set("chosen_layers", values));
   readonly #classes = new Ticks("Classes", (values) => this.link.set("chosen_classes", values.map(Number)));
   readonly #axis = new Segmented("Columns", (value) => this.link.set("axis", value as ComparisonState["axis"]));
-  readonly #add = button("Add the selected layer", () => this.#addLayer(), { label: "Add" });
+  readonly #add = button("Add", () => this.#addLayer(), { title: "Compare the layer selected in the graph, too" });
   readonly #start = button("Compare", () => this.#compare());
   readonly #progress = new Progress(this.link, "Progress");
 
@@ -117,7 +117,7 @@ export class Choices extends View<ComparisonState> {
     const layer = link.get("layer");
     const isNew = link.get("layers").includes(layer) && !link.get("chosen_layers").includes(layer);
     this.#add.hidden = axis !== "layers" || !isNew;
-    setText(this.#add, `Add ${layer}`);
+    this.#add.textContent = this.#add.ariaLabel = `Add ${layer}`;
     this.#axis.update(AXES, axis);
   }
 
