@@ -93,6 +93,9 @@ def mine(model, images, target=None):
 
 def test_check_this_map(e: ExplorerPage, artefacts: Path) -> None:
     check = e.root.locator(".cnnw-map-check")
+    assert ask(e.page, "e.method, e.layer, e.target = 'grad_cam', 'bn2.act', 282") == ""
+    expect(e.overlay.locator(".cnnw-ho-caption")).to_have_text("Grad-CAM · bn2.act → tiger cat (282)")
+    e.wait_until_ready()
     check.get_by_role("button", name="Check this map").click()
     expect(check.get_by_role("button", name="Cancel")).to_be_visible()
     expect(check.locator(".mc-badge")).to_be_visible(timeout=90_000)
