@@ -93,6 +93,7 @@ class Display:
         """Let the overlay show the layer chosen, or ``name``, unless it is pinned to one; and say where it cannot."""
         overlay, chosen_layer = self._view.overlay, name or self._choices.layer
         layer = same_maps(self._host.scene, chosen_layer, self.layers)
+        self._panels.comparing.widget.layer = layer or ""
         if overlay.follow and layer is not None:
             overlay.layer = layer
         self._view.note_layer(chosen_layer if overlay.follow and layer is None and overlay.layers else "")

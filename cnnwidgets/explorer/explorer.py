@@ -188,7 +188,7 @@ class Explorer(Choices):
             ("panel", view.tabs, "active"),
         ):
             tie(self, mine, widget, its, show_error)
-        self.observe(lambda change: self._host.panel_changed(change["new"]), "panel")
+        self.observe(lambda change: self._panels.panel_changed(change["new"]), "panel")
         self.graph.observe(guarded(self._graph_clicked, show_error), "selected")
         self.overlay.observe(guarded(lambda _: self._overlay_moved(), show_error), "layer")
         self.overlay.observe(guarded(lambda _: self._settings_changed(), show_error), "settings")

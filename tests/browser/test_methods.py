@@ -93,16 +93,23 @@ def mine(model, images, target=None):
 
 def test_check_this_map(e: ExplorerPage, artefacts: Path) -> None:
     check = e.root.locator(".cnnw-map-check")
+    assert ask(e.page, "e.method, e.layer, e.target = 'grad_cam', 'bn2.act', 282") == ""
+    expect(e.overlay.locator(".cnnw-ho-caption")).to_have_text("Grad-CAM · bn2.act → tiger cat (282)")
+    e.wait_until_ready()
     check.get_by_role("button", name="Check this map").click()
     expect(check.get_by_role("button", name="Cancel")).to_be_visible()
-    expect(check).to_contain_text("after randomisation", timeout=90_000)
+    expect(check.locator(".mc-badge")).to_be_visible(timeout=90_000)
     expect(check).to_contain_text("Insertion")
     e.wait_until_ready()
+    # It loses to one of the four random orders.
+    expect(check.locator(".mc-badge")).to_have_text("not passed: ahead of 3 of 4 random orders")
+    expect(check.locator(".mc-badge")).to_have_attribute("data-level", "warn")
+    expect(check.locator(".mc-sentence")).to_contain_text("Not passed: the map changes when")
     e.root.screenshot(path=artefacts / "check.png")
     e.class_button("Egyptian cat").press("Enter")
-    expect(check).not_to_contain_text("after randomisation")  # another map: it has not been checked
+    expect(check.locator(".mc-badge")).to_be_hidden()  # another map: it has not been checked
     e.class_button("tiger cat").press("Enter")
-    expect(check).to_contain_text("after randomisation")  # this one has
+    expect(check).to_contain_text("not passed")  # this one has
     e.wait_until_ready()
 
 
@@ -110,11 +117,21 @@ def test_methods_beside_layers(e: ExplorerPage, demo: cw.demo.Demo, artefacts: P
     _tab(e, "Compare")
     expect(e.overlay).to_be_hidden()
     compare = e.root.locator(".cnnw-comparison")
-    compare.get_by_role("button", name="Compare", exact=True).click()
+    # It begins by itself: two methods of three layers, and one of the input.
+    e.page.wait_for_function("(e) => e.dataset.filled === '7'", arg=compare.element_handle(), timeout=60_000)
+    e.wait_until_ready()
+    assert e.trait("comparison.chosen_layers") == ["blocks.2", "blocks.4", "bn2.act"]
+    expect(e.maps).to_be_hidden()
+    assert (compare.bounding_box() or {"width": 0})["width"] > 700, "the room of the feature maps"
+    e.node("blocks.3").locator(".cnnw-ag-box").click()
+    compare.get_by_role("button", name="Add blocks.3", exact=True).click()
     e.page.wait_for_function("(e) => e.dataset.filled === '9'", arg=compare.element_handle(), timeout=60_000)
     e.wait_until_ready()
-    assert ask(e.page, "print(len(e.comparison.chosen_layers))") == "4"
+    assert e.trait("comparison.chosen_layers") == ["blocks.2", "blocks.3", "blocks.4", "bn2.act"]
     expect(compare.locator("[data-cell]")).to_have_count(9)
+    expect(compare.get_by_role("button", name="Add blocks.3")).to_be_hidden()
+    for canvas in compare.locator("[data-cell] canvas:visible").all():
+        assert np.ptp(pixels(canvas)[..., :3].max(-1)) > 100, "none is dark"
     e.root.screenshot(path=artefacts / "compare.png")
     assert too_wide(compare) == []
 

@@ -178,9 +178,9 @@ def test_cancel_keeps_what_is_done(host: Host, slow: Slow) -> None:
     slow.go.set()
     panel = finished(host)
     assert panel.state == "stopped"
-    assert panel.sentence == "The check was stopped after 2 of 3 stages and tells little yet."
+    assert panel.sentence == "No verdict: the check was stopped after 2 of 3 stages and tells little yet."
     assert strip(panel)["layers"] == ["7", "3"]
-    assert panel.badge.startswith("checked in part: similarity")
+    assert panel.badge.startswith("no verdict: similarity")
     assert panel.progress is None
     click(host)
     assert finished(host).state == "done"
@@ -230,6 +230,16 @@ def test_occlusion_is_checked_coarsely_and_says_so(host: Host) -> None:
         host.session.model, host.scene.picture.tensor, "occlusion", host.scene.predicted, stages=4, patch=3, stride=3
     )
     assert strip(panel)["similarity"] == pytest.approx([stage.similarity.item() for stage in expected.stages])
+
+
+def test_of_a_map_that_no_class_changes_the_check_says_whose_the_curves_are(host: Host) -> None:
+    host.show("eigen_cam")
+    click(host)
+    said = f"Eigen-CAM does not depend on the class; the curves are those of class {host.scene.predicted}"
+    assert sum(note.startswith(said) for note in finished(host).notes) == 1
+    host.show("grad_cam")
+    click(host)
+    assert not any("depend on the class" in note for note in finished(host).notes)
 
 
 def test_progress_tells_the_part_and_the_time_left(host: Host) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 import cnnwidgets as cw
 from cnnwidgets.core.progress import Meter
 from cnnwidgets.explainers.attribution import Attribution
-from cnnwidgets.explorer.panels.compare import ComparePanel, spread
+from cnnwidgets.explorer.panels.compare import ComparePanel, last_of_stages, spread
 from cnnwidgets.explorer.work.layers import explained_layers
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.session import Session
@@ -199,12 +200,75 @@ def test_another_class_is_ticked_unless_the_reader_chose(part: ComparePanel, hos
     assert part.widget.chosen_classes == [0]
 
 
-def test_the_explorer_may_offer_other_layers(part: ComparePanel) -> None:
-    part.offer_layers(["a", "b", "c", "d", "e", "f", "g"])
-    assert part.widget.chosen_layers == ["a", "c", "e", "g"]
+def scene_of(host: FakeHost, sizes: dict[str, int]) -> None:
+    maps = {name: torch.zeros(1, 2, side, side) for name, side in sizes.items()}
+    host.scene = replace(host.scene, first=replace(host.scene.first, maps=maps))
+
+
+def test_the_explorer_may_offer_other_layers(part: ComparePanel, host: FakeHost) -> None:
+    scene_of(host, dict.fromkeys("abcdefg", 8))
+    part.offer_layers(list("abcdefg"))
+    assert part.widget.chosen_layers == ["d", "f", "g"], "of one size: spread over the second half"
     part.widget.chosen_layers = ["b"]
     part.offer_layers(["b", "c"])
     assert part.widget.chosen_layers == ["b"]
+
+
+def test_it_begins_with_the_ends_of_the_last_stages(host: FakeHost) -> None:
+    sizes = {"stem": 64, "layer1": 64, "layer2.0.conv1": 64, "layer2": 32, "layer3.0.conv1": 32, "layer3": 16}
+    scene_of(host, sizes | {"layer4.0": 8, "layer4": 8, "head.act": 8})
+    layers = list(host.scene.maps)
+    assert last_of_stages(host.scene, layers) == ["layer2", "layer3", "head.act"]
+    assert last_of_stages(host.scene, layers[:2]) == layers[:2]
+
+
+def test_the_tab_begins_by_itself_once(part: ComparePanel, host: FakeHost) -> None:
+    part.widget.chosen_methods, part.widget.chosen_layers = ["grad_cam", "saliency"], ["2", "4"]
+    part.open()
+    part.wait(30)
+    assert pushed(part.widget, "grid")[0]["columns"] == ["2", "4"]
+    cam = cw.explainers.grad_cam(nets.plain(), host.scene.picture.tensor, 1, layer="2").values[0]
+    np.testing.assert_allclose(shown(part, 0, 0), cam, atol=1e-6)
+    part.widget.chosen_layers = ["1"]
+    part.open()
+    part.wait(30)
+    assert pushed(part.widget, "grid")[0]["columns"] == ["2", "4"], "what is on show is not taken away"
+
+
+@pytest.mark.parametrize(("method", "seconds"), [("occlusion", 0.001), ("grad_cam", 60.0)])
+def test_what_takes_long_waits_for_the_button(part: ComparePanel, host: FakeHost, method: str, seconds: float) -> None:
+    host.scene = replace(host.scene, seconds=seconds)
+    part.widget.chosen_methods = [method]
+    part.open()
+    part.wait(30)
+    assert "grid" not in part.widget._pushed
+    host.scene = replace(host.scene, seconds=0.001)
+    part.widget.chosen_methods = ["saliency"]
+    part.open()
+    part.wait(30)
+    assert "grid" in part.widget._pushed, "a shorter choice begins when the tab is opened again"
+
+
+def test_the_photograph_knows_how_long_the_look_took(host: FakeHost) -> None:
+    assert 0 < host.scene.seconds < 60
+
+
+def test_a_map_that_no_class_changes_has_none_in_its_headings(part: ComparePanel) -> None:
+    press(part, ["eigen_cam"], layers=["2", "4"])
+    part.wait(30)
+    grid = pushed(part.widget, "grid")[0]
+    assert (grid["caption"], grid["rows"][0]["note"]) == ("dark", "Does not depend on the class.")
+    press(part, ["eigen_cam", "grad_cam"], layers=["4"])
+    part.wait(30)
+    grid = pushed(part.widget, "grid")[0]
+    assert (grid["caption"], grid["rows"][1]["note"]) == ("dark → bee (1)", "")
+    press(part, ["eigen_cam", "grad_cam"], "classes", classes=[1, 3])
+    part.wait(30)
+    rows = pushed(part.widget, "grid")[0]["rows"]
+    assert [row["single"] for row in rows] == [True, False], "one map, not one under each class"
+    assert [row["note"] for row in rows] == ["Layer 4. Does not depend on the class: one map.", "Layer 4"]
+    assert "cell:0:0" in part.widget._pushed
+    assert "cell:0:1" not in part.widget._pushed
 
 
 @pytest.mark.parametrize(("count", "wanted"), [(0, []), (1, [0]), (4, [0, 1, 2, 3]), (58, [0, 19, 38, 57])])

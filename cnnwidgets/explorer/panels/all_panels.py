@@ -41,6 +41,12 @@ class Panels:
         for panel in self:
             panel.scene_opened(scene)
 
+    def panel_changed(self, panel: str) -> None:
+        """The tab of another one is on show."""
+        self._host.panel_changed(panel)
+        if panel == "compare":
+            self.comparing.open()
+
     def map_changed(self, attribution: Attribution | None) -> None:
         """Another map is on the overlay; None: none that is complete."""
         if attribution is not self._host.overlay_map:

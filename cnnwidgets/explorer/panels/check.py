@@ -16,7 +16,7 @@ from cnnwidgets.checks.randomisation import MOST_STAGES
 from cnnwidgets.core.progress import ProgressCallback, Step
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.labels import label_of
-from cnnwidgets.explorer.sentences import work_left
+from cnnwidgets.explorer.sentences import target_text, work_left
 from cnnwidgets.explorer.work.report import share_of
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job, refuse_stopped
@@ -175,7 +175,13 @@ class CheckPanel(Panel):
             notes.insert(0, _CHANGED)
         if _options(attribution):
             notes.append(_hint(attribution.method))
+        if not explainers.info(attribution.method).needs_target:
+            notes.append(self._of_any_class(attribution))
         self.widget.conclude(reading.sentence, reading.badge, reading.level, notes)
+
+    def _of_any_class(self, attribution: Attribution) -> str:
+        explained = target_text(attribution.target, self._host.scene.label)
+        return f"{label_of(attribution.method)} does not depend on the class; the curves are those of {explained}."
 
     def _draw_newest(self, results: _Results) -> None:
         """What is being measured; the maps do not change any more when the curves are."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,7 +12,6 @@ from typing import Any
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import Cancelled, InputError, message_of
 from cnnwidgets.core.progress import Step
-from cnnwidgets.explainers.labels import label_of
 from cnnwidgets.explorer.sentences import method_choices, target_text, time_left
 from cnnwidgets.explorer.work.layers import explained_layers
 from cnnwidgets.explorer.work.report import Report, share_of
@@ -23,10 +23,12 @@ from .host import PanelHost
 from .panel import Panel
 
 _FIRST_METHODS = ("grad_cam", "layer_cam", "guided_backprop")
-_LAYERS = 4  # columns to begin with
+_LAYERS = 3  # columns to begin with
+_SHORT = 10.0  # seconds: what is expected to take longer waits for a press of Compare
 _TOP = 3  # classes to begin with, beside the one explained
 _OFFERED = 10  # classes to choose from, beside the one explained
 _INPUT_ONLY = "Explains the input, not a layer: one map."
+_ANY_CLASS = "Does not depend on the class"
 
 
 class ComparePanel(Panel):
@@ -34,7 +36,9 @@ class ComparePanel(Panel):
 
     def __init__(self, host: PanelHost) -> None:
         super().__init__(host)
-        self.widget = Comparison(stretch=True)  # the picture is what the network sees
+        self._began = False
+        # The picture is what the network sees. Maps of early layers have small numbers: dark on a shared scale.
+        self.widget = Comparison(stretch=True, scale="own")
         self.widget.on_compare(self._compare, any_method=True)
         self.widget.on_cancel(self.cancel)
         self._first_classes: list[int] = []
@@ -42,6 +46,19 @@ class ComparePanel(Panel):
         self.offer_methods()
         offered = [name for name, *_ in self.widget.methods]
         self.widget.chosen_methods = [name for name in _FIRST_METHODS if name in offered]
+
+    def open(self) -> None:
+        """The tab is on show: the first time it begins by itself, unless that takes long."""
+        widget = self.widget
+        choice = Wanted(
+            tuple(widget.chosen_methods), widget.axis, tuple(widget.chosen_layers), tuple(widget.chosen_classes)
+        )
+        with self._lock:
+            if self._began or self.busy or _expected_seconds(self._host.scene, choice) > _SHORT:
+                return
+            self._began = True
+        widget.clear_error()
+        self._compare(choice)
 
     def scene_opened(self, scene: Scene) -> None:
         """Take the maps of the photograph before away, and offer the layers and classes of this one."""
@@ -57,9 +74,9 @@ class ComparePanel(Panel):
         self._offer_classes(scene)
 
     def offer_layers(self, layers: Sequence[str]) -> None:
-        """Let these be the layers to choose from; a few, evenly spread, are ticked where none of them was."""
+        """Let these be the layers to choose from; the last of the last stages are ticked where none of them was."""
         ticked = _still_ticked(self.widget.chosen_layers, self._first_layers, layers)
-        self._first_layers = spread(layers, _LAYERS)
+        self._first_layers = last_of_stages(self._host.scene, layers)
         with self.widget.hold_sync():
             self.widget.layers = list(layers)
             self.widget.chosen_layers = ticked or self._first_layers
@@ -80,6 +97,7 @@ class ComparePanel(Panel):
 
     def _compare(self, choice: Wanted) -> None:
         """Check what was asked for, and begin."""
+        self._began = True
         if not choice.methods:
             raise InputError("No method is ticked. Tick at least one.")
         if not (choice.layers if choice.axis == "layers" else choice.classes):
@@ -98,14 +116,11 @@ class ComparePanel(Panel):
         layer = (layers or [""])[-1]
         if overlay_map is not None and overlay_map.layer in layers:
             layer = overlay_map.layer
-        rows = []
-        for method in choice.methods:
-            needs_layer = explainers.info(method).needs_layer
-            single = by_layer and not needs_layer
-            note = _INPUT_ONLY if single else f"Layer {layer}" if needs_layer and not by_layer else ""
-            rows.append({"label": label_of(method), "note": note, "single": single})
+        infos = [explainers.info(method) for method in choice.methods]
+        rows = [{"label": info.label, **_heading(info, "" if by_layer else layer)} for info in infos]
         if by_layer:
-            caption = f"{scene.name} → {target_text(scene.target, scene.label)}"
+            of_class = any(info.needs_target for info in infos)
+            caption = f"{scene.name} → {target_text(scene.target, scene.label)}" if of_class else scene.name
             return _Grid(scene, choice.methods, rows, list(choice.layers), caption, list(choice.layers), None)
         columns = [target_text(index, scene.label) for index in choice.classes]
         return _Grid(scene, choice.methods, rows, columns, scene.name, [layer] * len(columns), list(choice.classes))
@@ -125,7 +140,7 @@ class ComparePanel(Panel):
     def _cell(self, grid: _Grid, row: int, column: int, report: Report) -> Callable[[], None]:
         """Compute a cell; returns what shows it."""
         try:
-            scene = self._retargeted(grid, column)
+            scene = grid.scene if grid.rows[row]["single"] else self._retargeted(grid, column)
             attribution = self._host.session.explain(scene, grid.methods[row], grid.layers[column], report)
         except Cancelled:
             raise
@@ -190,6 +205,44 @@ class _Clock:
 def _still_ticked(ticked: list[Any], first: list[Any], offered: Sequence[Any]) -> list[Any]:
     """Of what the reader ticked, what is offered still; nothing where it is what was ticked to begin with."""
     return [] if ticked == first else [choice for choice in ticked if choice in offered]
+
+
+def _heading(info: explainers.Info, layer: str) -> dict[str, Any]:
+    """What stands beside a row's label, and whether it has one map; ``layer``: the one explained for every class."""
+    if layer:
+        single = not info.needs_target
+        notes = [f"Layer {layer}" if info.needs_layer else "", f"{_ANY_CLASS}: one map." if single else ""]
+        return {"note": ". ".join(filter(None, notes)), "single": single}
+    single = not info.needs_layer
+    notes = [_INPUT_ONLY if single else "", "" if info.needs_target else f"{_ANY_CLASS}."]
+    return {"note": " ".join(filter(None, notes)), "single": single}
+
+
+def _expected_seconds(scene: Scene, choice: Wanted) -> float:
+    """How long the maps will take, by the look at the photograph; those that count their progress: too long to tell."""
+    infos = [explainers.info(method) for method in choice.methods]
+    if any("progress" in inspect.signature(info.function).parameters for info in infos):
+        return float("inf")
+    columns = choice.layers if choice.axis == "layers" else choice.classes
+    return scene.seconds * len(infos) * len(columns)
+
+
+def last_of_stages(scene: Scene, layers: Sequence[str]) -> list[str]:
+    """A few of ``layers``: the last ones of the last stages, each of which has maps of another size than the rest.
+
+    Where all maps are of one size, as in a transformer, layers of the second half, evenly spread.
+    """
+    if len(layers) <= _LAYERS:
+        return list(layers)
+    ends: dict[tuple[int, ...], str] = {}
+    for name in layers:
+        size = tuple(scene.maps[name].shape[2:])
+        # A block's first layers may have maps of the size of the stage before: what holds the block comes first.
+        if size not in ends or name.count(".") <= ends[size].count(".") or name == layers[-1]:
+            ends[size] = name
+    if len(ends) > 1:
+        return [name for name in layers if name in ends.values()][-_LAYERS:]
+    return spread(layers[len(layers) // 2 :], _LAYERS)
 
 
 def spread(names: Sequence[str], count: int) -> list[str]:

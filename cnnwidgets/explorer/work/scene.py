@@ -89,6 +89,8 @@ class Scene:
     asleep: bool = False
     """Whether the maps have been let go of: tensors of their shapes, without content, stand in their places."""
     task: Task = field(default_factory=Task)
+    seconds: float = 0.0
+    """How long the look at it took: a forward and a backward, at least."""
     whole: WholePhotograph | None = None
     """The photograph before it was cropped; None: it was not, or nobody can tell how."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -251,6 +252,7 @@ class Session:
         try:
             if self._architecture is None:
                 self._architecture = trace(self.model, fitted(self.model, picture.tensor))
+            start = time.monotonic()
             functions = self._architecture.resizing_functions
             task, observation = look(
                 self.model, picture.tensor, target, region, self._hints, self._task, functions=functions
@@ -263,13 +265,24 @@ class Session:
             if not the_models_own:
                 raise
             raise advised(error, self.model, image, self.preprocess, picture.tensor) from error
+        seconds = time.monotonic() - start
         self._task = task
         notes = [*picture.notes, *task.notes]
         if not traced_names(self._architecture).issuperset(observation.maps):
             notes.append(_OTHER_LAYERS)
         picture = replace(picture, notes=tuple(notes))
         whole = whole_photograph(image, self._transform())
-        return Scene(name, picture, observation, observation, version, self._architecture, task=task, whole=whole)
+        return Scene(
+            name,
+            picture,
+            observation,
+            observation,
+            version,
+            self._architecture,
+            task=task,
+            whole=whole,
+            seconds=seconds,
+        )
 
     def _transform(self) -> Any:
         """What the photographs are prepared with."""

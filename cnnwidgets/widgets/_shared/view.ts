@@ -9,6 +9,13 @@ export interface Model<State extends object> {
   on(event: string, handler: (...args: never[]) => void): void;
   off(event?: string | null, handler?: ((...args: never[]) => void) | null): void;
   send(content: unknown, callbacks?: unknown, buffers?: ArrayBuffer[]): void;
+  /** JupyterLab's; other front ends have one of their own. */
+  widget_manager?: { kernel?: { connectionStatusChanged: Signal<string> } | null };
+}
+
+interface Signal<T> {
+  connect(slot: (sender: unknown, value: T) => void): void;
+  disconnect(slot: (sender: unknown, value: T) => void): void;
 }
 
 export interface BaseState {
@@ -203,9 +210,28 @@ export function entry<State extends BaseState>(
       const link = new Link(model);
       openRoot(link, el, name);
       new Root(link, el);
+      watchKernel(link, el);
       return () => link.close();
     },
   };
+}
+
+/** Without its kernel a view says so, and nothing else in it can be used: a model that was live never is again. */
+function watchKernel(link: Link<BaseState>, el: HTMLElement): void {
+  const switchOff = () => {
+    el.querySelector(":scope > .cnnw-gone")?.remove();
+    for (const part of el.children) part.toggleAttribute("inert", true);
+    const sentence = "The kernel is gone: run the cell again.";
+    el.prepend(h("p", { class: "cnnw-error cnnw-gone", role: "alert" }, sentence));
+  };
+  link.listen("comm_live_update", switchOff);
+  // JupyterLab does not tell its widgets of a kernel that is shut down, nor of one that it has given up reaching.
+  const status = link.model.widget_manager?.kernel?.connectionStatusChanged;
+  const listener = (_: unknown, now: string) => {
+    if (now === "disconnected") switchOff();
+  };
+  status?.connect(listener);
+  link.onClose(() => status?.disconnect(listener));
 }
 
 function openRoot(link: Link<BaseState>, el: HTMLElement, name: string): void {

@@ -62,6 +62,7 @@ export class Choices extends View<ComparisonState> {
   readonly #layers = new Ticks("Layers", (values) => this.link.set("chosen_layers", values));
   readonly #classes = new Ticks("Classes", (values) => this.link.set("chosen_classes", values.map(Number)));
   readonly #axis = new Segmented("Columns", (value) => this.link.set("axis", value as ComparisonState["axis"]));
+  readonly #add = button("Add", () => this.#addLayer(), { title: "Compare the layer selected in the graph, too" });
   readonly #start = button("Compare", () => this.#compare());
   readonly #progress = new Progress(this.link, "Progress");
 
@@ -70,12 +71,22 @@ export class Choices extends View<ComparisonState> {
     this.#start.classList.add("cnnw-cmp-go");
     this.#progress.text.classList.add("cnnw-soft");
     this.#progress.cancel.classList.add("cnnw-end");
-    const line = h("div", { class: "cnnw-row" }, this.#axis.element, this.#start, this.#progress.element);
+    const line = h("div", { class: "cnnw-row" }, this.#axis.element, this.#start, this.#add, this.#progress.element);
     const lists = [this.#methods, this.#layers, this.#classes].map(({ element }) => element);
     this.element = h("div", { class: "cnnw-stack" }, ...lists, line);
-    link.watch(["methods", "layers", "classes", "axis"], () => this.#paint());
+    link.watch(["methods", "layers", "classes", "axis", "layer"], () => this.#paint());
     link.watch(["chosen_methods", "chosen_layers", "chosen_classes"], () => this.#paint());
     link.watch(["busy", "progress"], () => this.#paintWork());
+  }
+
+  #addLayer(): void {
+    const { link } = this;
+    const ticked = [...link.get("chosen_layers"), link.get("layer")];
+    link.set(
+      "chosen_layers",
+      link.get("layers").filter((name) => ticked.includes(name)),
+    );
+    this.#compare();
   }
 
   /** Traits may still be on their way; the command carries the choice. */
@@ -103,6 +114,10 @@ export class Choices extends View<ComparisonState> {
     const axis = link.get("axis");
     this.#layers.element.hidden = axis !== "layers";
     this.#classes.element.hidden = axis === "layers";
+    const layer = link.get("layer");
+    const isNew = link.get("layers").includes(layer) && !link.get("chosen_layers").includes(layer);
+    this.#add.hidden = axis !== "layers" || !isNew;
+    this.#add.textContent = this.#add.ariaLabel = `Add ${layer}`;
     this.#axis.update(AXES, axis);
   }
 

@@ -93,9 +93,6 @@ export class CellView {
     this.element.classList.toggle("is-waiting", !result && look.busy);
     this.element.style.setProperty("--ratio", String(look.size[1] / look.size[0]));
     setText(this.#none, result ? result.reason : look.busy ? "" : "not computed");
-    // A long reason scrolls, also by keyboard.
-    if (result?.reason) this.#none.tabIndex = 0;
-    else this.#none.removeAttribute("tabindex");
     if (!hasMap) return;
     this.#compose(map, scale, result.heat, look);
     this.#describe(map, scale, result.notes, look);
@@ -168,7 +165,13 @@ export class GridView {
     if (grid !== this.#grid) this.#build(grid);
     for (const [i, row] of this.#rows.entries()) {
       const shownCells = cells[i]!;
-      for (const [j, view] of row.cells.entries()) view.update(shownCells[j]!, look);
+      const reasons = new Set(shownCells.map(({ result }) => result?.reason));
+      const isOneReason = reasons.size === 1 && !reasons.has("") && !reasons.has(undefined);
+      for (const [j, view] of row.cells.entries()) {
+        view.update(shownCells[j]!, look);
+        view.element.classList.toggle("is-whole", isOneReason);
+        view.element.hidden = isOneReason && j > 0;
+      }
       updateBar(row.bar, shownCells, mode === "method", look);
       const same = allSame(shownCells.map(({ map }) => map));
       row.note.textContent = [grid.rows[i]!.note, same && SAME].filter(Boolean).join(" ");

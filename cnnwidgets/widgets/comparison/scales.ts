@@ -9,6 +9,7 @@ export type Mode = "own" | "method" | "all";
 export interface ComparisonState extends ColouringState, ProgressState {
   methods: Method[];
   layers: string[];
+  layer: string;
   classes: [index: number, label: string][];
   chosen_methods: string[];
   chosen_layers: string[];

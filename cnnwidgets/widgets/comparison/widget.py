@@ -69,6 +69,7 @@ class Comparison(MapsOverPicture, folder="comparison"):
         help="The methods to choose from, each [name, label, question, family]; empty hides all choices.",
     )
     layers = traitlets.List(traitlets.Unicode(), help="Dotted names of the layers to choose from, in order.")
+    layer = traitlets.Unicode("", help="The layer selected elsewhere, which a button adds to those ticked, or empty.")
     classes = traitlets.List(traitlets.List(), help="The classes to choose from, each [index, label].")
     chosen_methods = traitlets.List(traitlets.Unicode(), help="Names of the methods that are ticked.")
     chosen_layers = traitlets.List(traitlets.Unicode(), help="Names of the layers that are ticked.")
