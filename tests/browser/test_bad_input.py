@@ -75,7 +75,6 @@ def test_an_odd_layer_name_is_text(e: ExplorerPage, kind: str) -> None:
     e.wait_for_maps_of(name)
     e.wait_for_trait("layer", name)
     assert name in e.maps.inner_text() or name in (e.maps.locator("[title]").first.get_attribute("title") or "")
-    e.overlay.get_by_label("Follow the graph").check()
     expect(e.overlay).to_contain_text(name[:12])
     e.page.mouse.move(0, 0)
     node.locator(".cnnw-ag-box").hover()

@@ -128,6 +128,7 @@ def test_escape_takes_the_large_map_away_and_the_keyboard_brings_another(e: Expl
 def test_keys_pressed_in_the_widgets_stay_there(e: ExplorerPage) -> None:
     """In a notebook x cuts the cell, a adds one, and arrows go to the next."""
     cells = e.page.locator(".jp-Cell").count()
+    e.overlay.get_by_text("Display").click()
     slider = e.overlay.get_by_label("Opacity").first
     before = slider.input_value()
     upload = e.bar.get_by_role("button", name="Upload")
@@ -142,6 +143,7 @@ def test_keys_pressed_in_the_widgets_stay_there(e: ExplorerPage) -> None:
     assert e.root.is_visible()
     assert slider.input_value() != before
     e.page.keyboard.press("ArrowRight")
+    e.overlay.get_by_text("Display").click()
 
 
 def test_a_click_on_a_bar_changes_class_overlay_and_contributions(e: ExplorerPage) -> None:

@@ -64,6 +64,7 @@ def test_heatmap_overlay(page: Page) -> None:
     expect(root).to_contain_text("units")
     photo = pixels(root.locator("canvas.cnnw-ho-photo"))[..., :3]
     assert (photo == 90).all()
+    root.get_by_text("Display").click()
     root.get_by_role("radio", name="Signed").click()
     page.wait_for_timeout(100)
     assert ask(page, "print(w.sign)") == "signed"

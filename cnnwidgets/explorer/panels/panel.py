@@ -10,8 +10,7 @@ from cnnwidgets.core.errors import Cancelled
 from cnnwidgets.core.progress import Step
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explorer.work.report import Report
-from cnnwidgets.explorer.work.scene import Scene
-from cnnwidgets.explorer.work.session import changed_meanwhile
+from cnnwidgets.explorer.work.scene import Scene, changed_meanwhile
 from cnnwidgets.explorer.work.worker import Job, Worker
 
 from .host import PanelHost

@@ -46,6 +46,13 @@ class Version:
         return f"{subject} changed since this picture was made: everything was computed again."
 
 
+def changed_meanwhile() -> CnnWidgetsError:
+    """In place of what autograd says of an optimizer that stepped between a forward and its backward."""
+    return CnnWidgetsError(
+        "The network's weights changed while this was computed, as in training. Ask again when they hold still."
+    )
+
+
 def image_mark(image: Any) -> Hashable:
     """Changes when an array, a tensor or a file does; of anything else only its identity is looked at.
 

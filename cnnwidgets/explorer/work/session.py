@@ -34,7 +34,7 @@ from cnnwidgets.state.twin import Twin
 from cnnwidgets.tracing.architecture import Architecture, trace
 
 from .layers import traced_names
-from .scene import Scene, Version, image_mark
+from .scene import Scene, Version, changed_meanwhile, image_mark
 from .settings import Number, start_values
 
 _ATTEMPTS = 3  # to open a photograph while the network changes
@@ -299,10 +299,3 @@ class Session:
             return False
         self._architecture = None  # it was that of another size
         return True
-
-
-def changed_meanwhile() -> CnnWidgetsError:
-    """In place of what autograd says of an optimizer that stepped between a forward and its backward."""
-    return CnnWidgetsError(
-        "The network's weights changed while this was computed, as in training. Ask again when they hold still."
-    )
