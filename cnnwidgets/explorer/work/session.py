@@ -20,7 +20,6 @@ from cnnwidgets.explainers.engine.all_layers import observe
 from cnnwidgets.explainers.every_layer import attribution_of
 from cnnwidgets.explorer.fitting.advice import Fitting, advised, fitting
 from cnnwidgets.explorer.tasks import OutputHints, Region, Task, look
-from cnnwidgets.explorer.work.layers import why_no_layer, why_not
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.class_names import class_names
 from cnnwidgets.outputs.kinds import Kind
@@ -33,7 +32,7 @@ from cnnwidgets.state.fingerprint import Fingerprint, fingerprint
 from cnnwidgets.state.twin import Twin
 from cnnwidgets.tracing.architecture import Architecture, trace
 
-from .layers import traced_names
+from .layers import traced_names, why_no_layer, why_not
 from .scene import Scene, Version, changed_meanwhile, image_mark
 from .settings import Number, start_values
 
