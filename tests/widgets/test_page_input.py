@@ -85,7 +85,9 @@ WRONG_STATE = [
 ]
 
 
-@pytest.mark.parametrize(("make", "name", "value"), WRONG_STATE, ids=lambda part: getattr(part, "__name__", str(part))[:30])
+@pytest.mark.parametrize(
+    ("make", "name", "value"), WRONG_STATE, ids=lambda part: getattr(part, "__name__", str(part))[:30]
+)
 def test_state_of_another_kind_is_not_stored_and_said(make: Any, name: str, value: Any, caplog: Any) -> None:
     widget = make()
     before = getattr(widget, name, None)
