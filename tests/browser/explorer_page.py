@@ -91,7 +91,10 @@ class ExplorerPage:
         else:
             self.overlay.get_by_role("button", name="More methods").click()
             named = self.page.get_by_text(label, exact=True)
-            self.overlay.locator(".cnnw-ho-option", has=named).click()
+            option = self.overlay.locator(".cnnw-ho-option", has=named)
+            option.scroll_into_view_if_needed()
+            self.page.wait_for_timeout(100)  # the cue under the list goes when its end is in sight
+            option.click()
 
 
 def pixels(canvas: Locator) -> npt.NDArray[np.uint8]:
