@@ -17,7 +17,7 @@ from .panels.all_panels import Panels
 from .panels.host import PanelHost
 from .sentences import explained_class, method_choices, work_left
 from .view import ExplorerView
-from .work.layers import explained_layers, first_layer, layers_with_maps, same_maps
+from .work.layers import explained_layers, first_layer, layers_with_maps, same_maps, traced_names
 from .work.report import share_of
 from .work.scene import Scene
 from .work.settings import Number, settings_of
@@ -47,7 +47,8 @@ class Display:
             view.show_scene(scene, choices.target)
             view.show_task(scene, choices.target)
             view.bar.picture = scene.name
-            layers = self.layers = explained_layers(scene, view.graph.named)
+            traced = traced_names(scene.architecture)
+            layers = self.layers = [name for name in explained_layers(scene, view.graph.named) if name in traced]
             view.overlay.also = frozenset(scene.now.cam)
             self.offer_methods()
             if choices.layer not in scene.maps:
@@ -100,8 +101,10 @@ class Display:
 
     def lead_layer(self) -> None:
         """The other way round: the slider moves what is on show, unless it is pinned."""
-        overlay, choices = self._view.overlay, self._choices
-        if overlay.follow and overlay.layer not in ("", same_maps(self._host.scene, choices.layer, self.layers)):
+        overlay, choices, scene = self._view.overlay, self._choices, self._host.scene
+        # Of a network that takes another way for this photograph, a layer may not be in the graph.
+        in_graph = overlay.layer in traced_names(scene.architecture)
+        if overlay.follow and in_graph and overlay.layer != same_maps(scene, choices.layer, self.layers):
             choices.layer = overlay.layer
 
     def show_map(self, scene: Scene, attribution: Attribution, *, partial: bool = False, stopped: str = "") -> None:

@@ -69,7 +69,7 @@ def frame_of(transform: Any, width: int, height: int) -> Frame | None:
 
     Example:
         >>> frame_of(Preprocess(size=(8, 8), resize=None), 16, 8)
-        (0.0, 0.25, 1.0, 0.75)
+        (0.0, 0.251, 1.0, 0.749)
     """
     if isinstance(transform, Preprocess):
         if transform.mode == "border":
