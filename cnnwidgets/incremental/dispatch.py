@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from cnnwidgets.core.interrupts import careful
 from cnnwidgets.core.nested import mapped, tensors
 from cnnwidgets.tracing.macs import count
 
@@ -67,6 +68,7 @@ def _traits(function: Any) -> _OperationTraits:
     )
 
 
+@careful  # else an interrupt may leave torch without the functions of subclasses
 def called(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A function of torch's Python interface."""
     with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001

@@ -98,25 +98,31 @@ class Readout:
         self._origins = self._unwatched = None
         tails = _tails.get(self.base) if self.base is not None and not callable(self.output) else None
         if tails and torch.is_grad_enabled():
-            with torch._C.DisableTorchFunction():  # noqa: SLF001 (nobody who follows the pass is to see it)
-                self._unwatched = partial(forward, x.detach().clone())
+            self._keep(forward, x)
             raw = forward(x)
         else:
             with Origins() as self._origins:
                 raw = forward(x)
-            with torch._C.DisableTorchFunction():  # noqa: SLF001
-                self._remember(raw, raw)
+            self._remember(raw, raw)
         self._outputs = [weakref.ref(leaf.tensor) for leaf in leaves(raw)]
         return raw
 
+    @careful  # else an interrupt may leave torch with its functions out of everybody's sight
+    def _keep(self, forward: Callable[[torch.Tensor], Any], x: torch.Tensor) -> None:
+        """Keep what another pass would need."""
+        with torch._C.DisableTorchFunction():  # noqa: SLF001 (nobody who follows the pass is to see it)
+            self._unwatched = partial(forward, x.detach().clone())
+
+    @careful
     def _remember(self, raw: Any, watched: Any) -> None:
         """Keep what made ``watched``, for outputs that end such a graph as ``raw`` does."""
-        tail = graph_tail(raw)
-        if tail and self.base is not None and self._origins is not None and isinstance(watched, torch.Tensor):
-            tails = _tails.setdefault(self.base, {})
-            tails[tail] = self._origins.of(watched)
-            while len(tails) > _MOST_TAILS:
-                tails.pop(next(iter(tails)))
+        with torch._C.DisableTorchFunction():  # noqa: SLF001
+            tail = graph_tail(raw)
+            if tail and self.base is not None and self._origins is not None and isinstance(watched, torch.Tensor):
+                tails = _tails.setdefault(self.base, {})
+                tails[tail] = self._origins.of(watched)
+                while len(tails) > _MOST_TAILS:
+                    tails.pop(next(iter(tails)))
 
     def _look_again(self, raw: Any) -> None:
         """Find out what made ``raw``, whose pass was not watched: by the end of its graph, else by another pass."""

@@ -85,6 +85,7 @@ def traces(net: nn.Sequential) -> dict[str, Any]:
         "generator": torch.get_rng_state().tolist(),
         "modes": (torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch._C._len_torch_function_stack()),
         "dispatch": torch._C._len_torch_dispatch_stack(),
+        "followed": torch._C._is_torch_function_enabled(),
         "context": (readout._in_force.get(), layer_names._networks.get()),
         "handler": signal.getsignal(signal.SIGINT),
     }

@@ -14,6 +14,7 @@ from torch import nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from cnnwidgets.core.capture import attached
+from cnnwidgets.core.interrupts import careful
 from cnnwidgets.core.nested import layer_tensor, tensors, version, with_replaced
 from cnnwidgets.core.network import Network
 from cnnwidgets.tracing.function_layers import FunctionCalls, FunctionLayer, Key, RunningModule
@@ -166,6 +167,7 @@ class Watch:
     def _frame(self) -> RunningModule:
         return self._running[-1][1] if self._running else self._root
 
+    @careful  # else an interrupt may leave torch with its functions out of everybody's sight
     def _enter(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         name = self._names[module]
         with torch._C.DisableTorchFunction():  # noqa: SLF001 (what only looks is not followed)
@@ -185,6 +187,7 @@ class Watch:
         """A torch call that is a layer made ``output``, or changed it in place."""
         self._returns(name, output, [])
 
+    @careful
     def _returns(self, name: str, output: Any, inputs: list[State]) -> Any:
         """Note what a layer returned; the result, unless None, is to be returned instead."""
         for watcher in self._watchers:
