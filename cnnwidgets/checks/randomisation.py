@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -104,9 +103,8 @@ def randomised(
         raise CnnWidgetsError(f"This {type(duplicate).__name__} has no floating-point parameters to randomise.")
     # One for all stages: what the outputs are is decided on the trained network, not on numbers at random.
     readout = readout.alike(Network.of(duplicate).base)
-    tells = "progress" in inspect.signature(info.function).parameters
     with Meter(progress, _PARTS * (len(groups) + 1)) as meter, reading(readout):
-        show = _Share(meter, tells)
+        show = _Share(meter, info.tells_progress)
         original = show.during(explain, target, options, None)
         randomisation = Randomisation(original, (), len(groups), tuple(_first_notes(earlier, original)))
         meter.advance(show.rest(), randomisation)

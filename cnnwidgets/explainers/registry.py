@@ -46,6 +46,11 @@ class Info:
     unit: str
     needs_target: bool = True
 
+    @property
+    def tells_progress(self) -> bool:
+        """Whether it takes ``progress=``: it makes many passes."""
+        return "progress" in inspect.signature(self.function).parameters
+
 
 _registered: dict[str, Info] = {}
 _own: set[str] = set()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,7 +14,7 @@ from cnnwidgets.explorer.work.session import Session
 from cnnwidgets.pictures.preprocess import Preprocess
 
 
-def python_code(session: Session, scene: Scene, method: str, layer: str, settings: Mapping[str, Any]) -> str:
+def python_code(session: Session, scene: Scene, method: str, layer: str) -> str:
     """A snippet that makes the map of ``method`` by itself.
 
     What only the reader's own code can name, and no variable of the notebook does, is left for them to fill in, with a
@@ -23,15 +22,14 @@ def python_code(session: Session, scene: Scene, method: str, layer: str, setting
 
     Args:
         layer: the layer on the overlay; ignored where ``method`` explains the input.
-        settings: keywords of the method that are not its defaults.
     """
     names = _Names(session, scene.name)
     lines = ["import cnnwidgets as cw", "from cnnwidgets.pictures.picture import load_picture"]
     if names.preprocess is not None and names.preprocess.startswith("Preprocess("):
         lines.append("from cnnwidgets.pictures.preprocess import Preprocess")
     lines += ["", *names.setup]
-    options = {"layer": layer} if explainers.info(method).needs_layer and layer else {}
-    options |= {**settings, **session.output_hints}
+    options: dict[str, Any] = {"layer": layer} if explainers.info(method).needs_layer and layer else {}
+    options |= {**session.options(method, scene), **session.output_hints}
     keywords = "".join(f", {name}={names.of(value)}" for name, value in options.items())
     target = names.of(scene.target, "target")
     if type(scene.task) is not Task:

@@ -20,7 +20,7 @@ from .view import ExplorerView
 from .work.layers import explained_layers, first_layer, layers_with_maps, same_maps, traced_names
 from .work.report import share_of
 from .work.scene import Scene
-from .work.settings import Number, settings_of
+from .work.settings import Setting, settings_of
 
 
 class Display:
@@ -34,7 +34,6 @@ class Display:
         self._choices, self._host, self._view, self._panels = choices, host, view, panels
         self.layers: list[str] = []
         self._on_overlay: tuple[object, str, str | None] | None = None
-        self._settings: dict[str, dict[str, Number]] = {}  # method -> parameter -> what the reader set it to
 
     def show_scene(self, scene: Scene) -> None:
         """Another photograph, or the same of a network that has changed."""
@@ -47,8 +46,7 @@ class Display:
             view.show_scene(scene, choices.target)
             view.show_task(scene, choices.target)
             view.bar.picture = scene.name
-            traced = traced_names(scene.architecture)
-            layers = self.layers = [name for name in explained_layers(scene, view.graph.named) if name in traced]
+            layers = self.layers = explained_layers(scene, view.graph.named)
             view.overlay.also = frozenset(scene.now.cam)
             self.offer_methods()
             if choices.layer not in scene.maps:
@@ -158,21 +156,25 @@ class Display:
         of_layers = method in explainers.names() and explainers.info(method).needs_layer
         overlay.layers = self.layers if of_layers else []
         overlay.methods = method_choices()
-        settings = settings_of(method, self._host.scene.picture.tensor) if method in explainers.names() else []
-        values = self.settings(method)
+        values = self._host.session.settings.get(method, {})
         with self._host.unchecked():
             overlay.settings = [
-                asdict(replace(setting, value=values.get(setting.name, setting.value))) for setting in settings
+                asdict(replace(setting, value=values.get(setting.name, setting.value)))
+                for setting in self._settings_offered()
             ]
 
-    def settings(self, method: str) -> dict[str, Number]:
-        """What the reader has set of ``method``, by parameter."""
-        return self._settings.get(method, {})
-
     def keep_settings(self) -> None:
-        """Take over what the reader has set beside the picture."""
-        values = {setting["name"]: setting["value"] for setting in self._view.overlay.settings}
-        self._settings[self._choices.method] = values
+        """Take over what the reader has set beside the picture; a number that is as it began may begin anew."""
+        values = {setting.get("name"): setting["value"] for setting in self._view.overlay.settings}
+        self._host.session.settings[self._choices.method] = {
+            setting.name: values[setting.name]
+            for setting in self._settings_offered()
+            if values.get(setting.name, setting.value) != setting.value
+        }
+
+    def _settings_offered(self) -> list[Setting]:
+        method = self._choices.method
+        return settings_of(method, self._host.scene.picture.tensor) if method in explainers.names() else []
 
     def show_step(self, method: str, step: Step) -> None:
         """How far a method is."""

@@ -26,7 +26,6 @@ from .view import ExplorerView
 from .work import awake
 from .work.layers import layer_with_maps
 from .work.session import Session
-from .work.settings import start_values
 
 
 class Explorer(Choices):
@@ -88,8 +87,7 @@ class Explorer(Choices):
         """Python that makes the map on the overlay without an Explorer; what "Copy as Python" copies."""
         session = self._open_session()
         with self._host.lock:
-            settings = {**start_values(self.method, self._scene.picture.tensor), **self._display.settings(self.method)}
-            return python_code(session, self._scene, self.method, self.overlay.layer, settings)
+            return python_code(session, self._scene, self.method, self.overlay.layer)
 
     def add_picture(self, image: Any, name: str = "") -> None:
         """Add an image to the menu, and show it.

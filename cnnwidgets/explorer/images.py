@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +57,17 @@ def _numbered(images: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Two of one name are told apart."""
     by_name: dict[str, Any] = {}
     for name, image in images:
-        free, number = name, 2
-        while free in by_name:
-            free, number = f"{name} ({number})", number + 1
-        by_name[free] = image
+        by_name[free_name(name, by_name)] = image
     return by_name
+
+
+def free_name(name: str, names: Container[str]) -> str:
+    """``name``, with a number where it is among ``names``.
+
+    >>> free_name("cat", ["cat", "cat (2)"])
+    'cat (3)'
+    """
+    free, number = name, 2
+    while free in names:
+        free, number = f"{name} ({number})", number + 1
+    return free

@@ -143,9 +143,9 @@ class Requests:
     def _is_other_target(self, scene: Scene) -> bool:
         if callable(self._requested_target) or scene.target_class is None:
             return self._requested_target is not scene.target
-        return bool(self._wanted_target(scene) != scene.target_class)
+        return bool(self._target_of(scene) != scene.target_class)
 
-    def _wanted_target(self, scene: Scene) -> Target:
+    def _target_of(self, scene: Scene) -> Target:
         return scene.first_class if self._requested_target is None else self._requested_target
 
     def _work(self, stop: threading.Event) -> None:
@@ -167,7 +167,7 @@ class Requests:
             return
         try:
             if self._is_other_target(scene):
-                scene = self._session.retarget(scene, self._wanted_target(scene))
+                scene = self._session.retarget(scene, self._target_of(scene))
                 self._worker.apply_unless_stopped(stop, lambda: self._show(self._display.show_retargeted, scene))
             self._explain(scene, stop)
         except Exception as error:
@@ -205,8 +205,7 @@ class Requests:
 
         report = Report(stop, lambda step: self._display.show_step(method, step), draw)
         try:
-            settings = self._display.settings(method)
-            attribution = self._session.explain(scene, method, self._view.overlay.layer, report, settings)
+            attribution = self._session.explain(scene, method, self._view.overlay.layer, report)
         except Cancelled:
             stopped = f"Stopped at {100 * report.share:.0f} %: this map is not final."
             if report.partial is not None:

@@ -24,19 +24,19 @@ def class_by_name(name: str, labels: Sequence[str] | None) -> int:
         >>> class_by_name("Tabby cat", ["tench, Tinca tinca", "tabby, tabby cat"])
         1
     """
-    wanted = _plain(name)
+    query = _plain(name)
     if labels is None:
         raise TargetError(f"There is no class {name!r}: the classes have no names. Pass labels=, or a class's number.")
     names = [{_plain(label), *map(_plain, label.split(","))} for label in labels]
-    indices = [index for index, own in enumerate(names) if wanted in own]
+    indices = [index for index, own in enumerate(names) if query in own]
     if len(indices) == 1:
         return indices[0]
     if indices:
         raise TargetError(
             f"Several classes are called {name!r}: {_close_labels(indices, labels)}. Pass the number of one."
         )
-    parts = [index for index, own in enumerate(names) if wanted and any(wanted in _words(label) for label in own)]
-    spelt = difflib.get_close_matches(wanted, [_plain(label) for label in labels], n=_MOST_CLOSE, cutoff=0.6)
+    parts = [index for index, own in enumerate(names) if query and any(query in _words(label) for label in own)]
+    spelt = difflib.get_close_matches(query, [_plain(label) for label in labels], n=_MOST_CLOSE, cutoff=0.6)
     close = list(dict.fromkeys([*parts, *(k for word in spelt for k, own in enumerate(names) if word in own)]))
     hint = (
         f"Close: {_close_labels(close, labels)}." if close else "The names are those that labels= gave, or ImageNet's."

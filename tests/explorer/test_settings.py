@@ -91,6 +91,31 @@ def test_a_number_that_the_method_refuses_says_why_and_another_works(e: cw.Explo
         change(e, patch=float("nan"))
 
 
+def test_check_and_compare_are_of_the_map_with_these_numbers(e: cw.Explorer) -> None:
+    e.method = "integrated_gradients"
+    e.wait(60)
+    e._panels.checking.check()
+    e.wait(60)
+    assert e.map_check.panel.badge
+    change(e, steps=2)
+    assert e.map_check.panel.badge == "", "the map of 50 steps was checked, not this one"
+    expected = explainers.integrated_gradients(e._session.model, e._scene.picture.tensor, e.target, steps=2)
+    np.testing.assert_allclose(e.attribution.values, expected.values, rtol=1e-4, atol=1e-7)
+    e._panels.checking.check()
+    e.wait(60)
+    np.testing.assert_allclose(e._panels.checking._results.randomisation.original.values, expected.values, atol=1e-6)
+    assert e._session.explain(e._scene, "integrated_gradients", "", lambda _: None) is e.attribution
+
+
+def test_what_the_page_sends_beside_the_methods_numbers_is_not_passed_on(e: cw.Explorer) -> None:
+    e.method = "occlusion"
+    e.wait(60)
+    e.overlay.settings = [*e.overlay.settings, {"name": "batch", "label": "Batch", "value": 1, "whole": True}]
+    e.wait(60)
+    assert e._session.settings["occlusion"] == {}
+    assert e.status == "ready"
+
+
 def test_eigen_cam_is_of_no_class_and_gives_no_advice_about_classes() -> None:
     torch.manual_seed(0)
     model = nets.plain()

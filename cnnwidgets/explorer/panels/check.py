@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -83,7 +82,7 @@ class CheckPanel(Panel):
                 self.widget.forbid(_NO_MAP)
             elif attribution.method not in explainers.names():
                 self.widget.forbid(_UNKNOWN.format(attribution.method))
-            elif (earlier := self._results_by_map.get(_map_key(attribution))) is not None:
+            elif (earlier := self._results_by_map.get(self._map_key(attribution))) is not None:
                 self.widget.offer()
                 self._draw_randomisation(earlier)
                 self._conclude(earlier, attribution)
@@ -118,7 +117,7 @@ class CheckPanel(Panel):
     def _measure(self, stop: threading.Event, scene: Scene, attribution: Attribution, results: _Results) -> None:
         refuse_stopped(stop)
         model, images = self._host.session.model, scene.picture.tensor
-        options = _options(attribution)
+        options = self._options(attribution)
 
         def keep_maps(partial: Any) -> None:
             results.randomisation = partial
@@ -127,8 +126,8 @@ class CheckPanel(Panel):
             results.curves = partial
 
         # An occlusion map made with another stride is another map: only its name is passed on.
-        again = attribution.method if options else attribution
-        stages = _FEW_STAGES if _takes_long(attribution.method) else MOST_STAGES
+        again = attribution.method if isinstance(attribution, explainers.Occlusion) else attribution
+        stages = _FEW_STAGES if explainers.info(attribution.method).tells_progress else MOST_STAGES
         progress = self._progress(stop, "Randomising the weights (1 of 2)", 0.0, keep_maps, results)
         results.randomisation = randomised(
             model,
@@ -146,6 +145,18 @@ class CheckPanel(Panel):
         results.changed = self._host.session.is_stale(scene)
         self.apply(stop, lambda: self._finish(results, attribution))
 
+    def _options(self, attribution: Attribution) -> dict[str, Any]:
+        """What the map is made again with; of an occlusion a coarse one."""
+        if isinstance(attribution, explainers.Occlusion):
+            return {"patch": attribution.patch, "stride": attribution.patch}
+        return dict(self._host.session.settings.get(attribution.method, {}))
+
+    def _map_key(self, attribution: Attribution) -> Hashable:
+        """Grad-CAM's maps are made anew each time, and an explainer may be registered again under its name."""
+        function = explainers.info(attribution.method).function
+        numbers = tuple(sorted(self._host.session.settings.get(attribution.method, {}).items()))
+        return attribution.method, function, numbers, attribution.layer, attribution.target
+
     def _progress(
         self, stop: threading.Event, activity: str, begun: float, keep: Callable[[Any], None], results: _Results
     ) -> ProgressCallback:
@@ -162,7 +173,7 @@ class CheckPanel(Panel):
 
     def _finish(self, results: _Results, attribution: Attribution) -> None:
         if not results.changed:
-            self._results_by_map[_map_key(attribution)] = results
+            self._results_by_map[self._map_key(attribution)] = results
         while len(self._results_by_map) > _MOST_RESULTS:
             del self._results_by_map[next(iter(self._results_by_map))]
         self._conclude(results, attribution)
@@ -173,7 +184,7 @@ class CheckPanel(Panel):
         notes = _as_sentences(reading.notes)
         if results.changed:
             notes.insert(0, _CHANGED)
-        if _options(attribution):
+        if isinstance(attribution, explainers.Occlusion):
             notes.append(_hint(attribution.method))
         if not explainers.info(attribution.method).needs_target:
             notes.append(self._of_any_class(attribution))
@@ -243,25 +254,9 @@ def _as_sentences(notes: Sequence[str]) -> list[str]:
     return [f"{note[:1].upper()}{note[1:]}." for note in notes]
 
 
-def _map_key(attribution: Attribution) -> Hashable:
-    """Grad-CAM's maps are made anew each time, and an explainer may be registered again under its name."""
-    function = explainers.info(attribution.method).function
-    return attribution.method, function, attribution.layer, attribution.target
-
-
-def _takes_long(method: str) -> bool:
-    return "progress" in inspect.signature(explainers.info(method).function).parameters
-
-
-def _options(attribution: Attribution) -> dict[str, Any]:
-    if isinstance(attribution, explainers.Occlusion):
-        return {"patch": attribution.patch, "stride": attribution.patch}
-    return {}
-
-
 def _hint(method: str) -> str:
     """What to know before checking a map of this method."""
-    if not _takes_long(method):
+    if not explainers.info(method).tells_progress:
         return ""
     activity = "puts patches side by side, and makes" if method == "occlusion" else "makes"
     return f"{label_of(method)} takes long: the check {activity} {_FEW_STAGES + 1} maps."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -221,7 +220,7 @@ def _heading(info: explainers.Info, layer: str) -> dict[str, Any]:
 def _expected_seconds(scene: Scene, choice: Wanted) -> float:
     """How long the maps will take, by the look at the photograph; those that count their progress: too long to tell."""
     infos = [explainers.info(method) for method in choice.methods]
-    if any("progress" in inspect.signature(info.function).parameters for info in infos):
+    if any(info.tells_progress for info in infos):
         return float("inf")
     columns = choice.layers if choice.axis == "layers" else choice.classes
     return scene.seconds * len(infos) * len(columns)

@@ -54,10 +54,9 @@ def explained_layers(scene: Scene, drawn: Collection[str] = ()) -> list[str]:
     kinds = {layer.name: "identity" if layer.type == "Identity" else layer.kind for layer in architecture.layers}
     after = _what_follows(architecture.edges, kinds)
     outermost: dict[int, str] = {}
-    able = set(layers_explained(scene.now))
-    for name in layers_with_maps(scene):
-        if name not in able:
-            continue
+    explained = set(layers_explained(scene.now))
+    candidates = [name for name in layers_with_maps(scene) if name in explained]
+    for name in candidates:
         kind, following = kinds.get(name, ""), after.get(name)
         if kind in _NEVER_AN_END or (following and following <= _AFTER.get(kind, set())):
             continue
@@ -66,7 +65,7 @@ def explained_layers(scene: Scene, drawn: Collection[str] = ()) -> list[str]:
         outermost[key] = inner if inner in drawn and name not in drawn else name
     layers = list(outermost.values())
     default = scene.now.default
-    if default is None or default in layers or default not in able or default not in scene.maps:
+    if default is None or default in layers or default not in candidates:
         return layers
     # A dropout hands a copy on.
     layers = [name for name in layers if not same_numbers(scene.maps[name], scene.maps[default])]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.engine.all_layers import observe
 from cnnwidgets.explainers.every_layer import attribution_of
 from cnnwidgets.explorer.fitting.advice import Fitting, advised, fitting
+from cnnwidgets.explorer.images import free_name
 from cnnwidgets.explorer.tasks import OutputHints, Region, Task, look
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.class_names import class_names
@@ -66,6 +66,8 @@ class Session:
         self.labels = None if labels is None else class_names(labels)
         """Names of the classes, as far as somebody gave them."""
         self.preprocess = preprocess
+        self.settings: dict[str, dict[str, Number]] = {}
+        """Method -> parameter -> what the reader has set it to."""
         self.of_demo = (False, False)
         """Whether the network, and whether the images, are the demo's, which nobody has named."""
         self._copied: Fingerprint | None = fingerprint(model, thorough=True)
@@ -103,9 +105,7 @@ class Session:
     def add_image(self, name: str, image: Any) -> str:
         """Add ``image`` to those to choose from; returns its name, with a number where there is one of that name."""
         with self._lock:
-            free, number = name, 2
-            while free in self._images:
-                free, number = f"{name} ({number})", number + 1
+            free = free_name(name, self._images)
             self._images[free] = image
             return free
 
@@ -162,23 +162,12 @@ class Session:
             now = observe(self.model, scene.picture.tensor, target, keep_maps=False, functions=functions)
             return replace(scene, now=now)
 
-    def explain(
-        self,
-        scene: Scene,
-        method: str,
-        layer: str,
-        progress: ProgressCallback,
-        settings: Mapping[str, Number] | None = None,
-    ) -> Attribution:
-        """The map of ``method`` for the scene's target; at once where the scene holds it already.
+    def options(self, method: str, scene: Scene) -> dict[str, Number]:
+        """The numbers that ``method`` is called with, where they may be others than its own."""
+        return {**start_values(method, scene.picture.tensor), **self.settings.get(method, {})}
 
-        Args:
-            scene: the photograph.
-            method: an explainer's name.
-            layer: which layer it explains, if it does explain one.
-            progress: told how far it is.
-            settings: parameter -> value, where they are others than :func:`start_values` and the method's own.
-        """
+    def explain(self, scene: Scene, method: str, layer: str, progress: ProgressCallback) -> Attribution:
+        """The map of ``method`` for the scene's target; at once where the scene holds it already."""
         info = explainers.info(method)
         if method == "grad_cam":
             if layer not in scene.now.cam:
@@ -187,7 +176,7 @@ class Session:
         if info.needs_layer and not layer:
             raise NotSpatial(why_no_layer(method))
         # The function too: a cell that registers it is edited and run again.
-        options = {**start_values(method, scene.picture.tensor), **(settings or {})}
+        options = self.options(method, scene)
         way = (info.function, tuple(sorted(options.items())))
         key = (scene.task, scene.target, method, way, layer if info.needs_layer else None)
         attribution = self._attributions.get(key)
@@ -201,15 +190,10 @@ class Session:
         return attribution
 
     def _explained(
-        self,
-        scene: Scene,
-        info: explainers.Info,
-        layer: str,
-        progress: ProgressCallback,
-        settings: Mapping[str, Number],
+        self, scene: Scene, info: explainers.Info, layer: str, progress: ProgressCallback, numbers: Mapping[str, Number]
     ) -> Attribution:
-        options: dict[str, Any] = {**settings, **({"layer": layer} if info.needs_layer else {})}
-        if "progress" in inspect.signature(info.function).parameters:
+        options: dict[str, Any] = {**numbers, **({"layer": layer} if info.needs_layer else {})}
+        if info.tells_progress:
             options["progress"] = progress
         with scene.task.reading():
             attribution: Attribution = info.function(self.model, scene.picture.tensor, scene.target, **options)

@@ -1,5 +1,5 @@
 /** The controls of how maps are coloured, and the bar that says what the colours stand for. */
-import { h, menu } from "../_shared/dom";
+import { checkbox, h, menu } from "../_shared/dom";
 import { type Choice, Segmented } from "../_shared/segmented";
 import { Slider } from "../_shared/slider";
 import type { Link } from "../_shared/view";
@@ -14,6 +14,11 @@ export const COLOURING = ["sign", "clip", "opacity", "colormap", "diverging"] as
 export function colourMapOf(link: Link<ColouringState>, sign: Sign): ColormapName {
   const name = link.get(sign === "signed" ? "diverging" : "colormap");
   return isColormap(name) ? name : sign === "signed" ? "blue-red" : "inferno";
+}
+
+export function smoothBox(link: { set(name: "smooth", on: boolean): void }) {
+  const title = "Blend from cell to cell of the map; without it each cell is seen as it is";
+  return checkbox("Smooth", (on) => link.set("smooth", on), title);
 }
 
 export class ColourMenu {

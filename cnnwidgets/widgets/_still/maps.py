@@ -66,7 +66,7 @@ def painted(shares: npt.NDArray[np.floating], name: str) -> npt.NDArray[np.uint8
     return pixels
 
 
-_FADE = 0.3  # as in _maps/colourise.ts
+_FADE = 0.3  # as in _maps/paint.ts
 Floats = npt.NDArray[np.float32]
 
 

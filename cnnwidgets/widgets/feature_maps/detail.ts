@@ -1,7 +1,8 @@
 /** The panel of the selected channel. */
 import { gradient } from "../_maps/colormaps";
+import { smoothBox } from "../_maps/controls";
 import { MARGIN, Sheet } from "../_maps/sheet";
-import { button, checkbox, h, s } from "../_shared/dom";
+import { button, h, s } from "../_shared/dom";
 import { number, percent } from "../_shared/format";
 import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
 import { type Link, View } from "../_shared/view";
@@ -94,7 +95,6 @@ export function mapFileName(layer: string, channel: number, about: readonly stri
   return `${safe || "maps"}-${channel}${rest}.png`;
 }
 
-const SMOOTH = "Blend from cell to cell of the map; without it each cell is seen as it is";
 const MEANINGS: Record<string, string> = {
   zeros: "How many of the map's values are 0: the filter did not react there",
   "receptive field":
@@ -121,7 +121,7 @@ export class Detail extends View<FeatureMapsState> {
   readonly #slider = h("input", { type: "range", min: 0, max: 100, step: 1, "aria-label": "Opacity of the map" });
   readonly #opacity = h("output", { class: "cnnw-figures" });
   readonly #over = h("label", { class: "fm-opacity cnnw-line" }, "Opacity", this.#slider, this.#opacity);
-  readonly #smooth = checkbox("Smooth", (on) => this.link.set("smooth", on), SMOOTH);
+  readonly #smooth = smoothBox(this.link);
   readonly #hint = h("p", { class: "cnnw-empty" }, "Click a map to see it large.");
   readonly #panel = h("div", { class: "fm-panel" });
   readonly element = h("section", { class: "fm-detail" }, this.#hint, this.#panel);

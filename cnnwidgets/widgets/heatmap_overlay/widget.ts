@@ -1,5 +1,13 @@
 /** "Where did it look?": photograph, map and controls. */
-import { COLOURING, ColourMenu, clipSlider, opacitySlider, signChoices, signControl } from "../_maps/controls";
+import {
+  COLOURING,
+  ColourMenu,
+  clipSlider,
+  opacitySlider,
+  signChoices,
+  signControl,
+  smoothBox,
+} from "../_maps/controls";
 import { type Heat, heatOf, type MapContent } from "../_maps/heat";
 import { type Photo, photoOf } from "../_maps/photo";
 import type { Sign } from "../_maps/scale";
@@ -22,7 +30,6 @@ import "./widget.css";
 const TEXTS = ["caption", "unit", "notes"] as const;
 const LOOKS = [...COLOURING, ...TEXTS, "rgb", "smooth", "method", "layers", "strip_scale"] as const;
 const CLIP = "Percent of the places, those of the largest magnitudes, that all get the largest colour";
-const SMOOTH = "Blend from cell to cell of the map; without it each cell is seen as it is";
 const TONES = [
   { value: "merged", label: "Merged", title: "One number a place: the three channels merged" },
   { value: "rgb", label: "Colour", title: "The three channels as red, green and blue; 0 is mid grey" },
@@ -58,7 +65,7 @@ class OverlayView extends RootView<OverlayState> {
   readonly #thumbs = new Thumbs(this.link);
   readonly #opacity = opacitySlider(this.link);
   readonly #colourMenu = new ColourMenu(this.link);
-  readonly #smooth = checkbox("Smooth", (on) => this.link.set("smooth", on), SMOOTH);
+  readonly #smooth = smoothBox(this.link);
   readonly #save = new SaveButton(() => this.#sheet(), "Save the picture with its colour bar as PNG");
 
   constructor(link: Link<OverlayState>, el: HTMLElement) {
