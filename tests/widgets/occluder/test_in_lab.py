@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from tests.browser.cells import PREPARE
-from tests.browser.lab import Trouble, ask, idle, lab
+from tests.browser.lab import Lab, Trouble, ask, idle
 
 # While there is a file "slow", each forward waits for a file "turn", and takes it.
 CELL = f"""{PREPARE}
@@ -39,20 +39,19 @@ e"""
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("lab")
+def folder(jupyter: Lab) -> Path:
+    """Where the notebook runs."""
+    return jupyter.folder
 
 
 @pytest.fixture(scope="module")
-def shown(browser: Browser, folder: Path) -> Iterator[tuple[Page, Trouble]]:
-    with lab(folder, browser) as running:
-        notebook = running.notebook("hide", CELL)
-        with running.open(notebook, width=1300, height=1000) as (page, trouble):
-            page.locator(".cnnw-occluder .oc-stage").wait_for(timeout=60_000)
-            idle(page)
-            yield page, trouble
-            assert trouble.console == []
-            assert trouble.external == []
+def shown(jupyter: Lab) -> Iterator[tuple[Page, Trouble]]:
+    with jupyter.open(jupyter.notebook("occluder", CELL), width=1300, height=1000) as (page, trouble):
+        page.locator(".cnnw-occluder .oc-stage").wait_for(timeout=60_000)
+        idle(page)
+        yield page, trouble
+        assert trouble.console == []
+        assert trouble.external == []
 
 
 def trait(page: Page, name: str) -> Any:
