@@ -88,8 +88,8 @@ class _Squashings(TorchFunctionMode):
 
     def before(self, table: torch.Tensor) -> torch.Tensor | None:
         """What the numbers in ``table`` (N, K), a view of what such a call made, were made of."""
-        for given, result in reversed(self._calls):
+        for before, result in reversed(self._calls):
             same_memory = result.untyped_storage().data_ptr() == table.untyped_storage().data_ptr()
             if same_memory and result.numel() == table.numel() and torch.equal(result.reshape(table.shape), table):
-                return given.reshape(table.shape)
+                return before.reshape(table.shape)
         return None

@@ -16,11 +16,11 @@ from cnnwidgets.explainers.engine.notes import model_notes
 from cnnwidgets.outputs.readout import Readout, reading, readout_of
 from cnnwidgets.state.preserved import preserved
 
+from .maximization import Largest, Maximization
 from .objective import Objective, goals_of
 from .recipes.all_recipes import RECIPES
 from .result import Synthesis
 from .space import InputSpace, Levels
-from .work import Largest, Work
 
 
 def maximize(
@@ -103,7 +103,7 @@ def maximize(
         notes = tuple(model_notes(model))
         with preserved(model, evaluate=True):
             space = InputSpace.of(model, value_range, mean, std)
-            work = Work(model, layer, kind, space, steps, seed, variants)
+            work = Maximization(model, layer, kind, space, steps, seed, variants)
             work.prepare(
                 size,
                 lambda name, count, grid: goals_of(

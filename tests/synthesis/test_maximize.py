@@ -52,7 +52,7 @@ def test_an_image_does_not_depend_on_its_neighbours_or_the_memory(monkeypatch: p
     together = maximize(net, "3", [1, 5, 7], size=16, steps=6, seed=2)
     alone = maximize(net, "3", [5], size=16, steps=6, seed=2)
     torch.testing.assert_close(together.images[1], alone.images[0], atol=1e-5, rtol=0)
-    monkeypatch.setattr("cnnwidgets.synthesis.work.estimated_batch", lambda *_: 1)
+    monkeypatch.setattr("cnnwidgets.synthesis.maximization.estimated_batch", lambda *_: 1)
     split = maximize(net, "3", [1, 5, 7], size=16, steps=6, seed=2)
     torch.testing.assert_close(together.images, split.images, atol=1e-5, rtol=0)
     other = maximize(net, "3", [5], size=16, steps=6, seed=3)
@@ -112,7 +112,7 @@ def test_nothing_is_left_behind() -> None:
 
 
 def test_what_is_there_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cnnwidgets.synthesis.work._OFTEN", 0.0)
+    monkeypatch.setattr("cnnwidgets.synthesis.maximization._OFTEN", 0.0)
     steps: list[Step] = []
     result = maximize(trained(small()), "3", [0, 1], size=16, steps=5, progress=steps.append)
     assert [step.done for step in steps] == [2, 4, 6, 8, 10, 10]
