@@ -100,7 +100,15 @@ class Maximization:
         self._largest = largest[list(self._goals.channels)]
 
     def run(self, progress: ProgressCallback | bool | None, notes: tuple[str, ...]) -> Synthesis:
-        """Make the images."""
+        """Make the images; whatever ends that early carries those so far as ``partial``."""
+        try:
+            return self._run(progress, notes)
+        except BaseException as error:
+            if hasattr(self, "_recipe"):
+                error.partial = self._so_far()  # type: ignore[attr-defined]
+            raise
+
+    def _run(self, progress: ProgressCallback | bool | None, notes: tuple[str, ...]) -> Synthesis:
         images = len(self._goals.channels)
         draws = Draws(self._seed, self._keys())
         repeats = self._kind.repeats
@@ -149,6 +157,9 @@ class Maximization:
         if now - self._last_partial < _OFTEN:
             return None
         self._last_partial = now
+        return self._so_far()
+
+    def _so_far(self) -> Synthesis:
         blank = torch.full((len(self._goals.channels),), torch.nan)
         nothing = torch.zeros(len(blank), dtype=torch.bool)
         return self._result(blank, blank, nothing, ("not finished yet",))

@@ -70,6 +70,8 @@ def maximize(
         variants: images for each channel, kept apart by a price on how alike they are to the layer.
         seed: of the random numbers; each image has its own, whichever others are made beside it.
         progress: told after each batch of each step, at times with the result so far as ``partial``; True for a bar.
+            Raise ``Cancelled`` in it to stop; whatever ends the call early, ``KeyboardInterrupt`` too, carries the
+            images so far as ``error.partial``.
         exemplars: what knows the layer's largest natural activations, for ``ratios``.
         value_range: (lowest, highest) value that the network is given, of all channels or each.
         mean, std: what is subtracted, and divided by, after that. By default all three are the network's own.

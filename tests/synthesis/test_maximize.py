@@ -98,8 +98,9 @@ def test_nothing_is_left_behind() -> None:
             raise cw.Cancelled("enough")
 
     maximize(net, "3", size=16, steps=3)
-    with pytest.raises(cw.Cancelled):
+    with pytest.raises(cw.Cancelled) as cancelled:
         maximize(net, "3", size=16, steps=30, progress=cancel)
+    assert cancelled.value.partial.activations.isfinite().sum() == 24  # three steps of eight images
     with pytest.raises(cw.InputError):
         maximize(net, "3", 99, size=16, steps=30)
     assert torch.equal(torch.get_rng_state(), before)
