@@ -36,7 +36,8 @@ class ClassOutputs:
             with torch.no_grad():
                 table, logits = again(lambda: self._tables(probe))
         except TargetError as error:
-            raise TargetError(f"{error} Or say with layer= which layer's channels are meant.") from error
+            arrived = str(error).partition(". ")[0]  # what follows is of an argument that explainers have
+            raise TargetError(f"{arrived}. Say with layer= which layer's channels are meant.") from error
         except CnnWidgetsError as error:
             raise wrong_size(probe, error) from error
         self.channels = table.shape[1]

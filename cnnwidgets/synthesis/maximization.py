@@ -200,6 +200,8 @@ class Maximization:
         if bool(dead.any()):
             units = ", ".join(str(self._goals.channels[row]) for row in dead.nonzero().flatten().tolist())
             notes.append(f"dead, no step could wake them: {units}; their images are left empty")
+            if bool(dead.all()):
+                notes.append("no unit reacts to its image: the network may round, detach or ignore its input")
         low = (values <= 0) & ~dead
         if bool(low.any()) and self._goals.sign > 0:
             units = ", ".join(str(self._goals.channels[row]) for row in low.nonzero().flatten().tolist())

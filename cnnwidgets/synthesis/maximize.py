@@ -102,7 +102,7 @@ def maximize(
     readout = readout_of(model) if layer is None else Readout()
     # Also under a caller's inference_mode, in which nothing can be differentiated.
     with Deferral(), torch.inference_mode(False), torch.enable_grad(), reading(readout), walked_once():
-        notes = tuple(model_notes(model))
+        notes = tuple(note.replace("explained in", "run in") for note in model_notes(model))
         with preserved(model, evaluate=True):
             space = InputSpace.of(model, value_range, mean, std)
             work = Maximization(model, layer, kind, space, steps, seed, variants)

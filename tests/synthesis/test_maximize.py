@@ -336,3 +336,18 @@ def test_the_sheet_says_what_it_is(tmp_path: Any) -> None:
     with pytest.raises(cw.InputError, match="Cannot write"):
         result.save(tmp_path / "nowhere" / "no.png")
     assert result._repr_png_()[:4] == b"\x89PNG"
+
+
+def test_a_network_that_rounds_its_input_is_told_from_one_with_a_dead_unit() -> None:
+    class Rounds(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 2, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.conv(x.round()).mean((2, 3))
+
+    result = maximize(Rounds(), "conv", size=16, steps=2)
+    assert result.dead.all()
+    assert any("may round" in note for note in result.notes)
+    assert any("run in evaluation mode" in note for note in maximize(small().train(), "3", 0, size=16, steps=1).notes)
