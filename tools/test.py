@@ -6,7 +6,6 @@ python tools/test.py types unit only these
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -17,27 +16,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import chromium
+import covered
 
 ROOT = Path(__file__).parent.parent
 PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest", "-q"]
-COVERAGE = ROOT / ".coverage.json"
-# It writes its marks into the package's bytecode: a tracer would make the step half as long again.
-COVERED = [
-    PYTHON,
-    "-m",
-    "slipcover",
-    "--source",
-    "cnnwidgets",
-    "--omit",
-    "cnnwidgets/_frontend/*",
-    "--json",
-    "--out",
-    str(COVERAGE),
-    *PYTEST[1:],
-]
 # Two processes on two cores; a file's tests stay together, as some follow one another on one page.
-SHARED_OUT = ["-n", "2", "--dist", "loadfile"]
+SHARED_OUT = [*PYTEST, "-n", "2", "--dist", "loadfile"]
 
 STEPS: dict[str, list[str]] = {
     "bundle": [PYTHON, "tools/frontend.py", "build"],
@@ -50,7 +35,15 @@ STEPS: dict[str, list[str]] = {
     "biome": [PYTHON, "tools/frontend.py", "lint"],
     "typescript": [PYTHON, "tools/frontend.py", "test"],
     "notebooks": [*PYTEST, "-o", "addopts=", "--nbval-lax", "notebooks"],
-    "unit": [*COVERED, *SHARED_OUT, "cnnwidgets", "tests", "--ignore=tests/browser", "--ignore=tests/packaging"],
+    "unit": [
+        *SHARED_OUT,
+        "-p",
+        "tools.covered",
+        "cnnwidgets",
+        "tests",
+        "--ignore=tests/browser",
+        "--ignore=tests/packaging",
+    ],
     "packaging": [*PYTEST, "tests/packaging"],
     "browser": [*PYTEST, "tests/browser"],
 }
@@ -102,14 +95,6 @@ def run_all(names: list[str], environment: dict[str, str]) -> list[str]:
     return [outcome.name for outcome in outcomes if not outcome.ok]
 
 
-def covered() -> str:
-    """The share of the package's lines that the step ``unit`` ran, in percent."""
-    if not COVERAGE.exists():
-        return "?"
-    summary = json.loads(COVERAGE.read_text())["summary"]
-    return f"{summary['percent_covered']:.0f}"
-
-
 def main(wanted: list[str]) -> int:
     unknown = [name for name in wanted if name not in STEPS]
     if unknown:
@@ -123,7 +108,7 @@ def main(wanted: list[str]) -> int:
     names = [name for name in STEPS if not wanted or name in wanted]
     failed = run_all(names, environment)
     if not wanted or "unit" in wanted:
-        print(f"== coverage: {covered()} % of the package's lines ran in the unit tests", flush=True)
+        print(f"== coverage: {covered.percent():.0f} % of the package's lines ran in the unit tests", flush=True)
     print(f"== failed: {', '.join(failed)}" if failed else "== all passed", flush=True)
     return 1 if failed else 0
 
