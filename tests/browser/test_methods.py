@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def test_the_strip_paints_another_layer_while_the_kernel_is_busy(e: ExplorerPage
         }"""
     )
     e.overlay.get_by_role("radio", name=wanted, exact=True).click()
-    e.page.wait_for_timeout(500)
+    expect(e.overlay).to_have_class(re.compile("is-early"))  # painted from the strip
     shown = pixels(e.overlay.locator("canvas.cnnw-ho-map"))[..., :3].astype(float)
     assert not e.page.evaluate("window.slept")
     peer = LayerGradCam(demo.model, demo.model.get_submodule(wanted))
