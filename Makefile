@@ -52,4 +52,4 @@ soak: $(VENV)/.test frontend
 	$(BIN)/python -m tests.soak $(ARGS)
 
 clean:
-	rm -rf $(VENV) cnnwidgets/static cnnwidgets/_frontend/node_modules tests/artefacts site .covered
+	rm -rf $(VENV) cnnwidgets/static cnnwidgets/_frontend/node_modules tests/artefacts site .coverage
