@@ -10,12 +10,13 @@ from torch import nn
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.interrupts import Deferral
 from cnnwidgets.core.network import walked_once
-from cnnwidgets.running.forward import again
 from cnnwidgets.state.preserved import preserved
 
 from .layer_maps import LayerMaps
 from .result import Synthesis
 from .space import InputSpace, Levels
+
+_AT_A_TIME = 8
 
 
 def alikeness(
@@ -59,7 +60,9 @@ def alikeness(
         def channel_means(inputs: torch.Tensor) -> torch.Tensor:
             ready = inputs.to(space.device, space.dtype)
             maps = LayerMaps(model, synthesis.layer, ready[:1])
-            return torch.cat([again(lambda x=x: maps(x)).mean((2, 3)).float().cpu() for x in ready.split(8)])  # type: ignore[misc]
+            starts = range(0, len(ready), _AT_A_TIME)
+            parts = [maps(ready[start : start + _AT_A_TIME]).mean((2, 3)).float().cpu() for start in starts]
+            return torch.cat(parts)
 
         synthetic = _ranks(channel_means(space.inputs(synthesis.images.to(space.device))))
         groups = [_ranks(channel_means(images)) for images in natural]
@@ -87,4 +90,5 @@ def _ranks(values: torch.Tensor) -> torch.Tensor:
     same = (values[:, None] == values[:, :, None]).sum(2)
     ranks = smaller + (same - 1) / 2
     ranks = ranks - ranks.mean(1, keepdim=True)
-    return ranks / ranks.norm(dim=1, keepdim=True).clamp(min=1e-12)
+    length: torch.Tensor = ranks.norm(dim=1, keepdim=True)
+    return ranks / length.clamp(min=1e-12)

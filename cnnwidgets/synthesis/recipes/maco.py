@@ -95,7 +95,7 @@ class Maco(ImageRecipe):
         pictures = self._pictures(self.parameters[rows])
         levels = torch.tensor([0.01, 0.99], device=pictures.device)
         low, high = pictures.flatten(1).quantile(levels, dim=1).view(2, -1, 1, 1, 1)
-        return ((pictures - low) / (high - low).clamp(min=1e-6)).clamp(0, 1)
+        return torch.clamp((pictures - low) / torch.clamp(high - low, min=1e-6), 0, 1)
 
     def transparency(self, rows: torch.Tensor) -> torch.Tensor:
         attention = self._attention[rows]
