@@ -118,6 +118,7 @@ _UNEXPLAINED = """([root, terms]) => [...root.querySelectorAll("*")]
   .flatMap((e) => [...e.childNodes].filter((n) => n.nodeType === 3).map((n) => [e, n.data]))
   .flatMap(([e, text]) => terms.filter((term) => new RegExp(term, "iu").test(text)).map((term) => [e, term, text]))
   .filter(([e, term, text]) => {
+    if (/[.?:]\\s*$/u.test(text)) return false; // a sentence explains itself
     for (let at = e; at && at !== root.parentElement; at = at.parentElement) {
       const own = at.getAttribute("title") ?? at.querySelector(":scope > title")?.textContent ?? "";
       // A tooltip that only repeats the text, as for a text that may be cut, explains nothing.
@@ -134,5 +135,5 @@ def untold(root: Locator) -> list[str]:
 
 
 def unexplained(root: Locator, terms: list[str]) -> list[str]:
-    """Visible texts with one of ``terms``, patterns, and no sentence as a tooltip."""
+    """Visible labels (not whole sentences) with one of ``terms``, patterns, and no sentence as a tooltip."""
     return list(root.page.evaluate(_UNEXPLAINED, [root.element_handle(), terms]))

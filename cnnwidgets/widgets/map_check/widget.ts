@@ -129,19 +129,21 @@ export function numbers(content: MapsContent, open: boolean): HTMLDetailsElement
   );
 }
 
-const WHAT =
-  "Randomise the network's weights, and hide what the map calls important: does the map react, does the score?";
+const WHAT = "Does the map react to random weights, and the score to hiding what the map marks?";
 
 const PRESS = "Make the map again with random weights, and hide what it marks: two questions to this map";
 
+const ORDERS =
+  "The map is made again with random weights; and its places are hidden in its own order, and in orders drawn at random";
+
 class MapCheckView extends RootView<MapCheckState> {
   readonly #start = button("Check this map", () => this.link.command("check"), { title: PRESS });
-  readonly #badge = h("span", { class: "mc-badge" });
+  readonly #badge = h("span", { class: "mc-badge", title: ORDERS });
   readonly #hint = h("span", { class: "mc-what cnnw-soft" });
   readonly #top = h("div", { class: "cnnw-row" }, this.#start, this.#badge, this.#hint);
   readonly #progress = new Progress(this.link, "Progress of the check");
-  readonly #sentence = h("p", { class: "mc-sentence cnnw-wrap", role: "status" });
-  readonly #notes = h("ul", { class: "mc-notes cnnw-soft cnnw-wrap" });
+  readonly #sentence = h("p", { class: "mc-sentence cnnw-wrap", role: "status", title: ORDERS });
+  readonly #notes = h("ul", { class: "mc-notes cnnw-soft cnnw-wrap", title: ORDERS });
   readonly #maps = h("div");
   readonly #table = h("div");
 
