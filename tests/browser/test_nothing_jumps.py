@@ -47,20 +47,22 @@ def test_another_method_layer_or_class_moves_nothing(e: ExplorerPage) -> None:
         e.choose_method(method)
         e.wait_for_new_map(before)
         e.wait_until_ready()
-        assert _tops(e) == at_first, method
+        assert _tops(e) == pytest.approx(at_first, abs=1), method  # less than a pixel is not seen
     e.choose_method("Grad-CAM")
     e.wait_until_ready()
     e.class_button("lynx").press("Enter")
     e.wait_until_ready()
-    assert _tops(e) == at_first
+    assert _tops(e) == pytest.approx(at_first, abs=1)
     e.node("classifier").locator(".cnnw-ag-box").click()
     e.page.wait_for_timeout(500)
-    assert _tops(e) == at_first
+    assert _tops(e) == pytest.approx(at_first, abs=1)
     e.root.get_by_role("button", name="Follow the top class").click()
     e.wait_until_ready()
 
 
 def test_notes_that_do_not_fit_fold_behind_one_line_and_open_on_demand(e: ExplorerPage) -> None:
+    e.choose_method("Grad-CAM")
+    e.wait_until_ready()
     at_first = _tops(e)
     notes = [
         {"level": "ok", "text": "all is well"},
@@ -72,13 +74,13 @@ def test_notes_that_do_not_fit_fold_behind_one_line_and_open_on_demand(e: Explor
     ask(e.page, f"e.overlay.notes = {notes!r}")
     more = e.overlay.get_by_role("button", name="more notes")
     expect(more).to_have_text("⚠ 4 more notes")
-    assert _tops(e) == at_first
+    assert _tops(e) == pytest.approx(at_first, abs=1)
     assert e.overlay.locator(".cnnw-ho-note").first.inner_text().startswith("note 0"), "warnings come first"
     more.click()
     expect(e.overlay.get_by_text("all is well")).to_be_visible()
     less = e.overlay.get_by_role("button", name="Fewer notes")
     less.click()
-    assert _tops(e) == at_first
+    assert _tops(e) == pytest.approx(at_first, abs=1)
 
 
 def _hits_nothing_else(e: ExplorerPage, control: Locator) -> None:
