@@ -111,6 +111,8 @@ PAIRS = {
 
 
 def test_no_button_slides_under_the_pointer(e: ExplorerPage) -> None:
+    e.node("blocks.6").locator(".cnnw-ag-box").click()
+    e.wait_for_maps_of("blocks.6")
     e.maps.locator("[data-channel]").nth(1).click()
     for control in (
         e.maps.get_by_role("button", name="Switch off"),
