@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .widgets.class_scores import ClassScores
     from .widgets.comparison import Comparison
     from .widgets.feature_maps import FeatureMaps
+    from .widgets.filter_gallery import FilterGallery
     from .widgets.heatmap_overlay import HeatmapOverlay
     from .widgets.map_check import MapCheck
     from .widgets.occluder import Occluder
@@ -47,6 +48,7 @@ _HOMES = {
     "Cancelled": "core.errors",
     "ArchitectureGraph": "widgets.architecture_graph",
     "FeatureMaps": "widgets.feature_maps",
+    "FilterGallery": "widgets.filter_gallery",
     "HeatmapOverlay": "widgets.heatmap_overlay",
     "ClassScores": "widgets.class_scores",
     "Comparison": "widgets.comparison",
@@ -65,6 +67,7 @@ __all__ = [
     "Comparison",
     "Explorer",
     "FeatureMaps",
+    "FilterGallery",
     "HeatmapOverlay",
     "InputError",
     "LayerInfo",
