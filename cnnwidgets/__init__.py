@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .widgets.comparison import Comparison
     from .widgets.feature_maps import FeatureMaps
     from .widgets.filter_gallery import FilterGallery
+    from .widgets.filter_panel import FilterPanel
     from .widgets.heatmap_overlay import HeatmapOverlay
     from .widgets.map_check import MapCheck
     from .widgets.occluder import Occluder
@@ -49,6 +50,7 @@ _HOMES = {
     "ArchitectureGraph": "widgets.architecture_graph",
     "FeatureMaps": "widgets.feature_maps",
     "FilterGallery": "widgets.filter_gallery",
+    "FilterPanel": "widgets.filter_panel",
     "HeatmapOverlay": "widgets.heatmap_overlay",
     "ClassScores": "widgets.class_scores",
     "Comparison": "widgets.comparison",
@@ -68,6 +70,7 @@ __all__ = [
     "Explorer",
     "FeatureMaps",
     "FilterGallery",
+    "FilterPanel",
     "HeatmapOverlay",
     "InputError",
     "LayerInfo",

@@ -1,0 +1,145 @@
+"""Which filters of the layer on show matter for the class, with a switch at each, and groups of them."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from cnnwidgets.concepts import Concepts, factor
+from cnnwidgets.core.network import Network
+from cnnwidgets.core.progress import Step
+from cnnwidgets.explorer.sentences import target_text, time_left
+from cnnwidgets.explorer.work.report import share_of
+from cnnwidgets.explorer.work.scene import Scene
+from cnnwidgets.explorer.work.worker import Job, refuse_stopped
+from cnnwidgets.switches import ChannelRanking, rank_channels
+from cnnwidgets.widgets.feature_maps import FeatureMaps
+from cnnwidgets.widgets.filter_ranking import FilterRanking
+
+from .host import PanelHost
+from .panel import Panel
+
+_NO_MODULE = "{} is a torch call, not a module: its filters cannot be switched off or put into groups."
+
+
+class RankingPanel(Panel):
+    """Ranks the filters of the layer on show, and finds groups of them, when that is asked for.
+
+    Args:
+        maps: where filters are switched off; the switches beside the bars are the same.
+    """
+
+    widget: FilterRanking
+
+    def __init__(self, host: PanelHost, widget: FilterRanking, maps: FeatureMaps) -> None:
+        super().__init__(host)
+        self.widget, self._maps = widget, maps
+        self._job: tuple[str, str] | None = None
+        widget.on_start, widget.on_cancel = self.start, self.cancel
+        widget.switchable = True
+        maps.observe(lambda _: self._follow_maps(), ["layer", "off", "effect", "channel", "switchable"])
+        widget.observe(lambda _: self._switch(), "off")
+        widget.observe(lambda _: self._choose(), "channel")
+
+    def start(self, job: str) -> None:
+        """Rank the filters ("ranking") or find groups ("groups")."""
+        layer = self.widget.layer
+        self._job = (job, layer)
+        self.request(self._prepared)
+
+    def scene_opened(self, scene: Scene) -> None:
+        """What was found is of another photograph."""
+        with self._lock:
+            self.drop()
+            self.widget.set_picture(scene.picture.pixels)
+            self._begin_anew(scene)
+
+    def target_changed(self, scene: Scene) -> None:
+        """What was found is of another class."""
+        with self._lock:
+            self.drop()
+            self._begin_anew(scene)
+
+    def stopped(self) -> None:
+        """What is done stays on show."""
+        self.widget.stop("Stopped.")
+
+    def _begin_anew(self, scene: Scene) -> None:
+        layer = self._maps.layer
+        is_module = layer in Network.of(self._host.session.model).names
+        why = "" if is_module or not layer else _NO_MODULE.format(layer)
+        self.widget.show_layer(layer, target_text(scene.target, scene.label), why)
+
+    def _follow_maps(self) -> None:
+        maps, widget = self._maps, self.widget
+        with self._lock:
+            if maps.layer != widget.layer:
+                self.drop()
+                self._begin_anew(self._host.scene)
+            with widget.hold_sync():
+                widget.off, widget.effect, widget.channel = list(maps.off), maps.effect, maps.channel
+
+    def _switch(self) -> None:
+        if self.widget.layer == self._maps.layer:
+            self._maps.off = list(self.widget.off)
+
+    def _choose(self) -> None:
+        if self.widget.channel is not None and self.widget.layer == self._maps.layer:
+            self._maps.channel = self.widget.channel
+
+    def _prepared(self) -> Job | None:
+        if self._job is None or self._job[1] != self.widget.layer or self.widget.hint:
+            return None
+        job, layer = self._job
+        self.widget.begin(job, "Copying the network …")
+        scene = self._host.scene
+        return lambda stop: (self._rank if job == "ranking" else self._group)(stop, scene, layer)
+
+    def _report(self, stop: threading.Event, activity: str, draw: Any = lambda _: None) -> Any:
+        def tell(step: Step) -> None:
+            text = activity + ("" if step.remaining is None else f" · {time_left(step.remaining)}")
+            self.widget.show_progress(share_of(step), text)
+
+        return self.report(stop, tell, draw)
+
+    def _rank(self, stop: threading.Event, scene: Scene, layer: str) -> None:
+        refuse_stopped(stop)
+        name = target_text(scene.target, scene.label)
+
+        def draw(ranking: ChannelRanking, *, partial: bool = True) -> None:
+            self.widget.show_ranking(
+                layer,
+                ranking.drops[0],
+                target_name=name,
+                score=float(ranking.scores[0]),
+                unit=ranking.score,
+                notes=() if partial else [f"{note[:1].upper()}{note[1:]}." for note in ranking.notes],
+                partial=partial,
+            )
+
+        report = self._report(stop, "Ranking the filters", draw)
+        model, image = self._host.session.model, scene.picture.tensor
+        hints = self._host.session.output_hints
+        ranking = rank_channels(model, image, layer, scene.target, progress=report, **hints)
+        self.apply(stop, lambda: draw(ranking, partial=False))
+        self.apply(stop, self.widget.finish)
+
+    def _group(self, stop: threading.Event, scene: Scene, layer: str) -> None:
+        refuse_stopped(stop)
+        concepts: Concepts = factor(self._host.session.model, layer, scene.picture.tensor, self.widget.groups)
+        refuse_stopped(stop)
+        weights = concepts.weights(scene.target)
+
+        def show() -> None:
+            self.widget.show_groups(
+                concepts.maps[0],
+                concepts.channels,
+                explained=concepts.explained,
+                weights=weights,
+                signed=concepts.signed,
+                notes=[f"{note[:1].upper()}{note[1:]}." for note in concepts.notes],
+                placement=scene.first.placements.get(layer),
+            )
+            self.widget.finish()
+
+        self.apply(stop, show)
