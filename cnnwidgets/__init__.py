@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import checks, demo, explainers, incremental
+    from . import checks, demo, exemplars, explainers, incremental
     from .core.capture import capture
     from .core.errors import Cancelled, CnnWidgetsError, InputError, LayerNotFound, NotSpatial, TargetError
     from .explainers.attribution import Attribution
@@ -53,7 +53,7 @@ _HOMES = {
     "MapCheck": "widgets.map_check",
     "Occluder": "widgets.occluder",
 }
-_ROOMS = ("checks", "demo", "explainers", "incremental")
+_ROOMS = ("checks", "demo", "exemplars", "explainers", "incremental")
 
 __all__ = [
     "Architecture",
@@ -77,6 +77,7 @@ __all__ = [
     "capture",
     "checks",
     "demo",
+    "exemplars",
     "explainers",
     "explore",
     "incremental",

@@ -16,6 +16,7 @@ from .anatomy import Anatomy
 from .describe_layers import describe_layers
 from .layers import Join, LayerInfo, Node
 from .receptive.field import Field
+from .receptive.ranges import pixel_ranges
 
 __all__ = ["Architecture", "Join", "LayerInfo", "Node", "trace"]
 
@@ -128,13 +129,10 @@ class Architecture:
         layer = self.find(name)
         if layer.receptive_field is None:
             raise NotSpatial(f"The output of {name!r} has shape {layer.output_shape}; expected maps (N, C, H, W).")
-        receptive = self._fields[name]
-        box: list[tuple[int, int]] = []
-        for axis, position in enumerate((row, column)):
-            size = self.input_shape[axis - 2]
-            reach = receptive.along(axis) if receptive is not None else None
-            first, last = (0, size - 1) if reach is None or reach.is_whole else reach.at(position)
-            box.append((max(first, 0), min(last + 1, size)))
+        box = [
+            pixel_ranges(self._fields[name], axis, position + 1, self.input_shape[axis - 2])[position]
+            for axis, position in enumerate((row, column))
+        ]
         return box[0][0], box[1][0], box[0][1], box[1][1]
 
     def summary(self, width: int = 100) -> str:
