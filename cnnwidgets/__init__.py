@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import checks, demo, explainers, incremental, synthesis
+    from . import checks, demo, exemplars, explainers, incremental, synthesis
     from .core.capture import capture
     from .core.errors import Cancelled, CnnWidgetsError, InputError, LayerNotFound, NotSpatial, TargetError
     from .explainers.attribution import Attribution
@@ -57,7 +57,7 @@ _HOMES = {
     "MapCheck": "widgets.map_check",
     "Occluder": "widgets.occluder",
 }
-_ROOMS = ("checks", "demo", "explainers", "incremental", "synthesis")
+_ROOMS = ("checks", "demo", "exemplars", "explainers", "incremental", "synthesis")
 
 __all__ = [
     "Architecture",
@@ -83,6 +83,7 @@ __all__ = [
     "capture",
     "checks",
     "demo",
+    "exemplars",
     "explainers",
     "explore",
     "incremental",

@@ -90,7 +90,7 @@ class Question:
             self.functions: Functions = {key: layer for key, layer in every.items() if usual or layer.name in functions}
             self.not_by_default = frozenset(() if usual else functions)
         else:
-            located = [_located(model, images, layer) for layer in layers]
+            located = [located(model, images, layer) for layer in layers]
             self.names = [name for name, _ in located]
             self.functions = {key: layer for _, functions in located for key, layer in functions.items()}
 
@@ -160,7 +160,7 @@ class Question:
         return Memory(Layouts(batch, custom=dict.fromkeys(self.names, CustomForm(tokens, batch))))
 
 
-def _located(model: nn.Module, images: torch.Tensor, layer: str | nn.Module) -> tuple[str, Functions]:
+def located(model: nn.Module, images: torch.Tensor, layer: str | nn.Module) -> tuple[str, Functions]:
     """The name of ``layer``, and the model's function layers if it is one of those."""
     network = Network.of(model)
     try:
