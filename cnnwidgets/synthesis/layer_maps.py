@@ -100,9 +100,8 @@ class LayerMaps:
                 captured.append(tensor)
                 raise _AtLayer
 
-        with calls_of(self._model, self._layer, self._functions, see):
-            with suppress(_AtLayer):
-                run(self._model, x)
+        with calls_of(self._model, self._layer, self._functions, see), suppress(_AtLayer):
+            run(self._model, x)
         return captured[0] if captured else None
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:

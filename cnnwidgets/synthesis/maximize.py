@@ -16,7 +16,7 @@ from cnnwidgets.core.network import walked_once
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.explainers.engine.memory import Chunks, estimated_batch
 from cnnwidgets.explainers.engine.notes import model_notes
-from cnnwidgets.outputs.readout import reading, readout_of
+from cnnwidgets.outputs.readout import Readout, reading, readout_of
 from cnnwidgets.running.forward import again
 from cnnwidgets.state.preserved import preserved
 
@@ -117,8 +117,10 @@ def maximize(
     checked_count(variants, "variants")
     if not is_whole(seed) or seed < 0:
         raise InputError(f"seed is {seed!r}; expected an int of at least 0.")
+    # Of a pass that ends at a layer nobody reads the scores.
+    readout = readout_of(model) if layer is None else Readout()
     # Also under a caller's inference_mode, in which nothing can be differentiated.
-    with Deferral(), torch.inference_mode(False), torch.enable_grad(), reading(readout_of(model)), walked_once():
+    with Deferral(), torch.inference_mode(False), torch.enable_grad(), reading(readout), walked_once():
         notes = tuple(model_notes(model))
         with preserved(model, evaluate=True):
             space = InputSpace.of(model, value_range, mean, std)
@@ -226,7 +228,7 @@ class _Work:
         whole = (self._reader, self._sides, self._steps)
         half = self._sides[0] // 2, self._sides[1] // 2
         even = all(side % 4 == 0 for side in self._sides)
-        if not self._kind.doubles or not even or min(half) < 48 or isinstance(self._goals.where, tuple):
+        if not self._kind.doubles or not even or min(half) < 48 or self._goals.where != "mean":
             return [whole]
         try:
             reader = self._read(half)

@@ -90,9 +90,9 @@ class Question:
             self.functions: Functions = {key: layer for key, layer in every.items() if usual or layer.name in functions}
             self.not_by_default = frozenset(() if usual else functions)
         else:
-            located = [located(model, images, layer) for layer in layers]
-            self.names = [name for name, _ in located]
-            self.functions = {key: layer for _, functions in located for key, layer in functions.items()}
+            named = [located(model, images, layer) for layer in layers]
+            self.names = [name for name, _ in named]
+            self.functions = {key: layer for _, functions in named for key, layer in functions.items()}
 
     def watched(
         self,
