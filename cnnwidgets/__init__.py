@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import checks, demo, explainers, incremental
+    from . import checks, demo, explainers, incremental, switches
     from .core.capture import capture
     from .core.errors import Cancelled, CnnWidgetsError, InputError, LayerNotFound, NotSpatial, TargetError
     from .explainers.attribution import Attribution
     from .explorer.explore import explore
     from .explorer.explorer import Explorer
+    from .switches.ranking import ChannelRanking, rank_channels
+    from .switches.without import without
     from .tracing.architecture import Architecture, LayerInfo, trace
     from .widgets.architecture_graph import ArchitectureGraph
     from .widgets.class_scores import ClassScores
@@ -38,6 +40,9 @@ _HOMES = {
     "Architecture": "tracing.architecture",
     "LayerInfo": "tracing.architecture",
     "capture": "core.capture",
+    "ChannelRanking": "switches.ranking",
+    "rank_channels": "switches.ranking",
+    "without": "switches.without",
     "Attribution": "explainers.attribution",
     "CnnWidgetsError": "core.errors",
     "LayerNotFound": "core.errors",
@@ -53,13 +58,14 @@ _HOMES = {
     "MapCheck": "widgets.map_check",
     "Occluder": "widgets.occluder",
 }
-_ROOMS = ("checks", "demo", "explainers", "incremental")
+_ROOMS = ("checks", "demo", "explainers", "incremental", "switches")
 
 __all__ = [
     "Architecture",
     "ArchitectureGraph",
     "Attribution",
     "Cancelled",
+    "ChannelRanking",
     "ClassScores",
     "CnnWidgetsError",
     "Comparison",
@@ -80,7 +86,10 @@ __all__ = [
     "explainers",
     "explore",
     "incremental",
+    "rank_channels",
+    "switches",
     "trace",
+    "without",
 ]
 
 
