@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import checks, demo, exemplars, explainers, incremental, synthesis
+    from . import checks, demo, exemplars, explainers, incremental, switches, synthesis
     from .core.capture import capture
     from .core.errors import Cancelled, CnnWidgetsError, InputError, LayerNotFound, NotSpatial, TargetError
     from .explainers.attribution import Attribution
     from .explorer.explore import explore
     from .explorer.explorer import Explorer
+    from .switches.ranking import ChannelRanking, rank_channels
+    from .switches.without import without
     from .tracing.architecture import Architecture, LayerInfo, trace
     from .widgets.architecture_graph import ArchitectureGraph
     from .widgets.class_scores import ClassScores
@@ -40,6 +42,9 @@ _HOMES = {
     "Architecture": "tracing.architecture",
     "LayerInfo": "tracing.architecture",
     "capture": "core.capture",
+    "ChannelRanking": "switches.ranking",
+    "rank_channels": "switches.ranking",
+    "without": "switches.without",
     "Attribution": "explainers.attribution",
     "CnnWidgetsError": "core.errors",
     "LayerNotFound": "core.errors",
@@ -57,13 +62,14 @@ _HOMES = {
     "MapCheck": "widgets.map_check",
     "Occluder": "widgets.occluder",
 }
-_ROOMS = ("checks", "demo", "exemplars", "explainers", "incremental", "synthesis")
+_ROOMS = ("checks", "demo", "exemplars", "explainers", "incremental", "switches", "synthesis")
 
 __all__ = [
     "Architecture",
     "ArchitectureGraph",
     "Attribution",
     "Cancelled",
+    "ChannelRanking",
     "ClassScores",
     "CnnWidgetsError",
     "Comparison",
@@ -87,8 +93,11 @@ __all__ = [
     "explainers",
     "explore",
     "incremental",
+    "rank_channels",
+    "switches",
     "synthesis",
     "trace",
+    "without",
 ]
 
 
