@@ -89,29 +89,37 @@ class Ascent:
         # Summed over the map: of a mean nothing may be left in half precision.
         size = goal_maps[0].numel()
         goal = self._goals.sign * size * activations
-        unsure = not bool(self.awake[rows].all())
-        more = unsure or self._variants > 1
-        (gradients,) = torch.autograd.grad(goal.sum(), leaf, retain_graph=more)
+        (gradients,) = torch.autograd.grad(goal.sum(), leaf, retain_graph=self._variants > 1)
         gradients = gradients.nan_to_num(0, 0, 0)
-        reacts = (gradients.flatten(1) != 0).any(1).cpu()
+        reacts = _reacts(gradients)
         self.awake[rows] |= reacts
         if not bool(reacts.all()):
-            gradients = self._roused(goal, leaf, gradients, ~reacts)
+            asleep = (~reacts).nonzero().flatten()
+            gradients[asleep] = self._roused(recipe, reader, [rows[index] for index in asleep.tolist()])
         if self._variants > 1:
             groups = [row // self._variants for row in rows for _ in range(copies)]
             gradients = gradients - likeness_gradient(maps, groups, leaf, gradients)
         return activations.detach().float().cpu(), gradients / size
 
-    @staticmethod
-    def _roused(goal: torch.Tensor, leaf: torch.Tensor, gradients: torch.Tensor, asleep: torch.Tensor) -> torch.Tensor:
-        """``gradients`` with those of images that are ``asleep`` (n,) let through closed ReLUs."""
-        part = goal[asleep.to(goal.device)].sum()
-        if not part.requires_grad:
-            return gradients
-        with redirected(part):
-            (roused,) = torch.autograd.grad(part, leaf, retain_graph=True)
-        mask = asleep.to(leaf.device).view(-1, *[1] * (leaf.ndim - 1))
-        return torch.where(mask, roused.nan_to_num(0, 0, 0), gradients)
+    def _roused(self, recipe: Recipe, reader: Reader, rows: list[int]) -> torch.Tensor:
+        """A gradient (n, ...) that may wake units which did not react to their images, changed at random.
+
+        Without changes; where that is not enough, of the cell in the middle alone, through ReLUs that are closed: with
+        all cells asleep, what one of them is in want of is what its neighbours have too much of.
+        """
+        leaf = recipe.parameters[rows].detach().requires_grad_()
+        maps = reader(recipe.plain_view(recipe.inputs(leaf)).to(recipe.space.dtype))
+        goal_maps = self._goals.sign * self._goals.maps(maps, torch.tensor(rows))
+        size = goal_maps[0].numel()
+        whole = size * self._goals.activations(goal_maps, recipe.border)
+        middle = self._goals.activations(goal_maps, where="center" if self._goals.where == "mean" else None)
+        (gradients,) = torch.autograd.grad(whole.sum(), leaf, retain_graph=True)
+        reacts = _reacts(gradients)
+        self.awake[rows] |= reacts
+        with redirected(middle):
+            (roused,) = torch.autograd.grad(middle.sum(), leaf)
+        mask = reacts.to(leaf.device).view(-1, *[1] * (leaf.ndim - 1))
+        return torch.where(mask, gradients, size * roused).nan_to_num(0, 0, 0)
 
     def _leaving(self, rows: Sequence[int], begin: int, patience: int | None) -> list[int]:
         """Which of ``rows`` have converged, or sleep for good."""
@@ -138,3 +146,8 @@ class Ascent:
         flat = goal_maps.flatten(1) * self._goals.sign
         peaks = flat.amax(1) * self._goals.sign
         return self._goals.activations(goal_maps, recipe.border).float().cpu(), peaks.float().cpu()
+
+
+def _reacts(gradients: torch.Tensor) -> torch.Tensor:
+    """(n,), on the CPU: where there is any gradient (n, ...)."""
+    return (gradients.flatten(1).nan_to_num(0, 0, 0) != 0).any(1).cpu()

@@ -42,16 +42,17 @@ class Goals:
         channels = torch.tensor(self.channels)[rows]
         return maps[torch.arange(len(maps)), channels]
 
-    def activations(self, goal_maps: torch.Tensor, border: int = 0) -> torch.Tensor:
-        """(n,), without the outermost ``border`` cells of each side."""
+    def activations(self, goal_maps: torch.Tensor, border: int = 0, where: str | None = None) -> torch.Tensor:
+        """(n,), without the outermost ``border`` cells of each side; ``where``: in place of the goals' own."""
+        cell = self.where if where is None else where
         height, width = goal_maps.shape[1:]
         if border and min(height, width) > 1:
             goal_maps = goal_maps[:, border : height - border, border : width - border]
-        if self.where == "mean":
+        if cell == "mean":
             return goal_maps.mean((1, 2))
-        if self.where == "center":
+        if cell == "center":
             return goal_maps[:, goal_maps.shape[1] // 2, goal_maps.shape[2] // 2]
-        row, column = self.where
+        row, column = cell
         return goal_maps[:, int(row), int(column)]
 
 

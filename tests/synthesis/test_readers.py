@@ -101,7 +101,7 @@ def test_no_maps() -> None:
         LayerMaps(net, "2", torch.zeros(1, 1, 8, 8))
     with pytest.raises(LayerNotFound, match="Closest"):
         LayerMaps(net, "conv", torch.zeros(1, 1, 8, 8))
-    with pytest.raises(InputError, match="1 channel"):
+    with pytest.raises(InputError, match="expects 1"):
         LayerMaps(net, "0", torch.zeros(1, 3, 8, 8))
 
 
