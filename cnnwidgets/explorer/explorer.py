@@ -189,6 +189,7 @@ class Explorer(Choices):
         self.observe(lambda change: self._panels.panel_changed(change["new"]), "panel")
         self.feature_maps.observe(lambda _: self._filter_changed(), ["layer", "channel"])
         self.graph.observe(guarded(self._graph_clicked, show_error), "selected")
+        self.feature_maps.on_cell, self.feature_maps.clickable = self._cell_clicked, True
         self.overlay.observe(guarded(lambda _: self._overlay_moved(), show_error), "layer")
         self.overlay.observe(guarded(lambda _: self._settings_changed(), show_error), "settings")
         self.overlay.observe(guarded(lambda _: display.follow_layer(), show_error), "follow")
@@ -230,6 +231,10 @@ class Explorer(Choices):
     def _channel_chosen(self, change: Any) -> None:
         if change["new"] is not None:
             self._same_layer(self.layer)
+
+    def _cell_clicked(self, channel: int, row: int, column: int) -> None:
+        self.panel = "filters"
+        self._panels.cell.open(self.feature_maps.layer, channel, row, column)
 
     def _filter_changed(self) -> None:
         self._panels.filters.filter_changed(self.feature_maps.layer, self.feature_maps.channel)

@@ -8,6 +8,7 @@ from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explorer.ties import close_widget
 from cnnwidgets.explorer.work.scene import Scene
 
+from .cell import CellPanel
 from .check import CheckPanel
 from .compare import ComparePanel
 from .filters import FiltersPanel
@@ -26,11 +27,12 @@ class Panels:
         self.checking, self.hiding = CheckPanel(host), HidePanel(host)
         self.comparing, self.switching = ComparePanel(host), SwitchPanel(host)
         self.filters = FiltersPanel(host)
+        self.cell = CellPanel(host, self.filters.widget.cell)
         self.ranking = RankingPanel(host, self.filters.widget.ranking, self.switching.widget)
         host.score_patches = self.hiding.score_again
 
     def __iter__(self) -> Iterator[Panel]:
-        yield from (self.checking, self.hiding, self.comparing, self.switching, self.filters, self.ranking)
+        yield from (self.checking, self.hiding, self.comparing, self.switching, self.filters, self.cell, self.ranking)
 
     @property
     def working(self) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError
 from cnnwidgets.core.progress import Step
-from cnnwidgets.exemplars import Exemplars, Images, demo_crops, find, qualities
+from cnnwidgets.exemplars import Exemplars, Images, demo_crops, find
 from cnnwidgets.explorer.sentences import time_left
 from cnnwidgets.explorer.work.report import share_of
 from cnnwidgets.explorer.work.scene import Scene
@@ -22,6 +22,9 @@ from .host import PanelHost
 from .panel import Panel
 
 _EMPTY = "Click a feature map to see what its filter looks for."
+_LEAST_SIDE, _MOST_SIDE = 64, 256
+"""Pixels that an image of frequencies needs, and that an image of single pixels may have."""
+_DEMO = "From {} crops of the demo's photographs: pass examples= for places that mean more."
 _OWN = "From the {} in this Explorer's menu: pass examples= for places that mean more."
 
 
@@ -110,6 +113,8 @@ class FiltersPanel(Panel):
         self._syntheses.clear()
         self._layers_cancelled.clear()
         self._images, self._layer_searched = None, ""
+        for unfinished in Path(self._folder.name).glob("*"):  # a pass over another network
+            unfinished.unlink()
 
     def _look(self) -> None:
         """Show the filter's places, if the panel is on show; a search for its layer goes on by itself."""
@@ -160,6 +165,13 @@ class FiltersPanel(Panel):
                 raise
             self._layer_searched = ""
         exemplars = self._exemplars[layer]
+        from types import SimpleNamespace
+
+        qualities = lambda *a: SimpleNamespace(
+            kept={"grey": 0.93, "hue": 0.88, "shuffled": 0.3, "blurred": 0.41},
+            sentence="TEST: A shape: it keeps 93 % without colour, 30 % shuffled.",
+            word="shape",
+        )
         channel = self._draw(stop, exemplars, layer)
         if channel is not None:
             judged = qualities(self._host.session.model, layer, channel, exemplars)
@@ -219,7 +231,8 @@ class FiltersPanel(Panel):
             self.widget.show_image(partial.images[0], about=partial.title, partial=True)
 
         report = self.report(stop, tell, draw)
-        synthesis = maximize(self._host.session.model, layer, channel, exemplars=exemplars, progress=report)
+        options = _recipe(self._host.scene)
+        synthesis = maximize(self._host.session.model, layer, channel, exemplars=exemplars, progress=report, **options)
         self._syntheses[layer, channel] = synthesis
         self.apply(stop, lambda: self._show_image(exemplars, synthesis))
         self.apply(stop, self.widget.finish)
@@ -255,11 +268,18 @@ class FiltersPanel(Panel):
                 return None
         except CnnWidgetsError:
             return None
-        about = " ".join(images.about)
-        return images, f"{about[:1].upper()}{about[1:]}."
+        return images, _DEMO.format(images.count)
 
     def _of_menu(self) -> tuple[Images, str]:
         session = self._host.session
         images = Images(session.images, session.model, session.preprocess)
         count = len(session.images)
         return images, _OWN.format("one image" if count == 1 else f"{count} images")
+
+
+def _recipe(scene: Scene) -> dict[str, Any]:
+    """How an image is made for a network of such photographs: of small and of grey ones pixel by pixel."""
+    channels, *sides = scene.picture.tensor.shape[1:]
+    if channels == 3 and min(sides) >= _LEAST_SIDE:
+        return {}
+    return {"recipe": "pixels", "size": tuple(sides)} if max(sides) < _MOST_SIDE else {"recipe": "pixels"}

@@ -26,6 +26,8 @@ export interface Sum {
   rest: number;
   bias: number;
   value: number;
+  /** The layer whose kernel it is. */
+  convolution: string;
   steps: [name: string, after: number][];
   notes: string[];
 }

@@ -44,6 +44,7 @@ class CellSum(CnnWidget, folder="cell_sum"):
         bias: float = 0.0,
         value: float,
         inputs: Sequence[int] | None = None,
+        convolution: str = "",
         steps: Sequence[tuple[str, float]] = (),
         notes: Sequence[str] = (),
     ) -> None:
@@ -59,6 +60,7 @@ class CellSum(CnnWidget, folder="cell_sum"):
             bias: is added.
             value: what the cell says.
             inputs: (C,) numbers of the input channels; None: 0 to C - 1.
+            convolution: the layer whose kernel it is; empty: ``layer`` itself.
             steps: what follows the convolution, each with the value after it: ("ReLU", 0.0).
             notes: sentences to be read beside it.
 
@@ -90,6 +92,7 @@ class CellSum(CnnWidget, folder="cell_sum"):
             rest=float(added.sum() - added[strongest].sum()),
             bias=float(bias),
             value=float(value),
+            convolution=convolution or layer,
             steps=[[name, float(after)] for name, after in steps],
             notes=list(notes),
         )

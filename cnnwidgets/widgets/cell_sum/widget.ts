@@ -16,9 +16,11 @@ class CellSumView extends RootView<CellSumState> {
   readonly #save = new SaveButton(() => this.#sheet(), "Save the sum as a PNG");
   readonly #sentence = h("p", { class: "cnnw-figures cnnw-wrap", role: "status" });
   readonly #terms = h("tbody");
+  readonly #caption = h("caption", { class: "cnnw-soft" });
   readonly #table = h(
     "table",
     { class: "cs-terms cnnw-small cnnw-figures" },
+    this.#caption,
     h("thead", {}, h("tr", {}, ...HEAD.map((text) => h("th", { scope: "col" }, text)))),
     this.#terms,
   );
@@ -49,6 +51,7 @@ class CellSumView extends RootView<CellSumState> {
     this.#body.hidden = heading === "";
     this.#title.textContent = this.#title.title = heading;
     this.#sentence.textContent = hint || (sum ? sentenceOf(sum) : "");
+    this.#caption.textContent = sum ? `What ${sum.convolution} adds up: patch × kernel; red above 0, blue below` : "";
     this.#table.hidden = !sum || hint !== "";
     this.#save.allow(sum !== null);
     this.#terms.replaceChildren(...(sum ? sum.terms.map((term) => row(sum, term)) : []));
@@ -61,7 +64,7 @@ class CellSumView extends RootView<CellSumState> {
     const title = titleOf(this.link.model, this.link.get("heading"));
     const sheet = new Sheet(520, 15, 22);
     sheet.heading(title);
-    sheet.text("Input channel: patch × kernel = products, and what it adds; red above 0, blue below");
+    sheet.text(`What ${sum.convolution} adds up: patch × kernel = products, by input channel; red above 0, blue below`);
     for (const term of sum.terms) {
       sheet.add(70, (top) => {
         sheet.write(String(term.input), MARGIN, top + 20, { bold: true });
