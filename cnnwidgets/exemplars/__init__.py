@@ -6,9 +6,10 @@ from .crops import Crop
 from .demo_crops import demo_crops
 from .exemplars import Exemplars
 from .images import Images, ItemError
+from .qualities import Qualities, qualities
 from .search import find
 
-__all__ = ["Crop", "Exemplars", "Images", "ItemError", "demo_crops", "find"]
+__all__ = ["Crop", "Exemplars", "Images", "ItemError", "Qualities", "demo_crops", "find", "qualities"]
 
 
 def __dir__() -> list[str]:

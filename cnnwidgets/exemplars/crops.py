@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from cnnwidgets.explainers.engine.memory import Chunks, estimated_batch
 
 from .map_layers import MapLayer, MapReader
 
+Name = TypeVar("Name", bound=Hashable)
 _DIGITS = 2e-3
 """Of the value, which batches of another size, and half precision, may change."""
 
@@ -93,9 +95,9 @@ def _cells_within(low: float, high: float, cells: int, span: tuple[int, int], wi
 
 
 def channel_maps(
-    reader: MapReader, layer: str, channel: int, tensors: Mapping[int, torch.Tensor]
-) -> dict[int, npt.NDArray[np.float32]]:
-    """Image -> (h, w): what a channel makes of images (1, C, H, W)."""
+    reader: MapReader, layer: str, channel: int, tensors: Mapping[Name, torch.Tensor]
+) -> dict[Name, npt.NDArray[np.float32]]:
+    """Key -> (h, w): what a channel makes of images (1, C, H, W)."""
     images = torch.cat(list(tensors.values()))
     chunks = Chunks(estimated_batch(images[0], len(images)))
 

@@ -35,6 +35,8 @@ class Exemplars:
         images: layer -> (K, k) int64, index of the image in the data set; -1 where there is none.
         places: layer -> (K, k, 2) int64, row and column of the cell in the channel's map; -1 where there is none.
         notes: what the reader must know.
+        dataset: reads the images; None where they are not at hand.
+        reader: runs the network for the activations in crops; None where it is not at hand.
     """
 
     def __init__(
@@ -50,7 +52,7 @@ class Exemplars:
         model: nn.Module | None = None,
     ) -> None:
         self._layers, self._tally, self._own_notes = dict(layers), tally, tuple(notes)
-        self._reader, self._dataset, self._model = reader, dataset, model
+        self.reader, self.dataset, self._model = reader, dataset, model
         self.layers, self.k, self.count = tuple(layers), k, count
 
     @functools.cached_property
@@ -84,6 +86,16 @@ class Exemplars:
         self._layer(layer)
         return self.values[layer][:, 0]
 
+    def indices(self, layer: str, channel: int) -> list[int]:
+        """The images of a channel's exemplars, by rank; -1 where there is none.
+
+        Raises:
+            LayerNotFound, InputError: there is no such layer or channel.
+        """
+        check_channel(self._layer(layer), channel)
+        indices: list[int] = self.images[layer][channel].tolist()
+        return indices
+
     def box(self, layer: str, row: int, column: int) -> tuple[int, int, int, int]:
         """Top, left, bottom, right, the last two exclusive: the pixels of an image that a cell of the layer sees."""
         return self._layer(layer).box(row, column)
@@ -106,8 +118,7 @@ class Exemplars:
             LayerNotFound, InputError: as for :meth:`crop`.
         """
         spot = self._layer(layer)
-        check_channel(spot, channel)
-        there = int((self.images[layer][channel] >= 0).sum())
+        there = sum(index >= 0 for index in self.indices(layer, channel))
         ranks = list(range(there) if ranks is None else ranks)
         for rank in ranks:
             if not is_whole(rank) or not 0 <= rank < there:
@@ -117,10 +128,10 @@ class Exemplars:
                     if there
                     else f"Channel {channel} of layer {layer!r} has no exemplar."
                 )
-        if self._dataset is None:
+        if self.dataset is None:
             raise InputError("These exemplars were loaded without their images: Exemplars.load(path, dataset=...).")
-        indices = [int(self.images[layer][channel, rank]) for rank in ranks]
-        pictures = {index: self._dataset.picture(index) for index in dict.fromkeys(indices)}
+        indices = [self.indices(layer, channel)[rank] for rank in ranks]
+        pictures = {index: self.dataset.picture(index) for index in dict.fromkeys(indices)}
         reader = self._reader_for(next((picture.tensor for picture in pictures.values()), None))
         maps: Mapping[int, npt.NDArray[np.float32]] = {}
         if reader is not None:
@@ -181,9 +192,9 @@ class Exemplars:
         return self._layers[name]
 
     def _reader_for(self, example: torch.Tensor | None) -> MapReader | None:
-        if self._reader is None and self._model is not None and example is not None:
-            self._reader = MapReader(self._model, example, self.layers)
-        return self._reader
+        if self.reader is None and self._model is not None and example is not None:
+            self.reader = MapReader(self._model, example, self.layers)
+        return self.reader
 
     def _found_notes(self) -> Iterator[str]:
         looked_at = self._tally.count

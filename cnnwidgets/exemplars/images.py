@@ -77,10 +77,23 @@ class Images:
         """Whether an image can be read by itself, without those before it."""
         return self._indexed
 
-    @property
-    def normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-        """Mean and standard deviation of each channel that the preprocessing takes off, where it says so."""
-        return next(iter(normalisations(getattr(self._transform, "args", [self._transform])[0])), None)
+    def scale(self, tensors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and standard deviation, (C, 1, 1), that turn images (N, C, H, W) back into colours in [0, 1].
+
+        0 and 1 where the preprocessing does not say it, or is only assumed and the values are colours as they stand.
+        """
+        channels = tensors.shape[1]
+        plain = torch.zeros(channels, 1, 1), torch.ones(channels, 1, 1)
+        transform = getattr(self._transform, "args", [self._transform])[0]
+        is_colours = float(tensors.min()) >= 0 and float(tensors.max()) <= 1
+        if getattr(transform, "source", "") == "assumed" and is_colours:
+            return plain
+        fitting = (both for both in normalisations(transform) if len(both[0]) in (1, channels))
+        numbers = next(fitting, None)
+        if numbers is None:
+            return plain
+        mean, std = (torch.tensor(values).view(-1, 1, 1).expand(channels, 1, 1) for values in numbers)
+        return mean, std
 
     def first(self) -> torch.Tensor:
         """The first image, (1, C, H, W); an iterator gives it once more afterwards.

@@ -78,6 +78,7 @@ class MapReader:
         layers: names or modules.
 
     Attributes:
+        model: the network.
         layers: by name, in the order in which they were asked for.
         notes: what the reader must know.
 
@@ -88,7 +89,7 @@ class MapReader:
     """
 
     def __init__(self, model: nn.Module, example: torch.Tensor, layers: Iterable[str | nn.Module]) -> None:
-        self._model = model
+        self.model = model
         self._functions: dict[Key, FunctionLayer] = {}
         with _plainly(), walked_once(), torch.no_grad(), preserved(model, evaluate=True) as preservation:
             example = fitted(model, example)
@@ -109,7 +110,7 @@ class MapReader:
 
     def ready(self) -> AbstractContextManager[Any]:
         """The network is in evaluation mode in this block, and afterwards as it was."""
-        return preserved(self._model, evaluate=True)
+        return preserved(self.model, evaluate=True)
 
     def read(self, images: torch.Tensor, take: Take[T], *, only: str | None = None) -> dict[str, T]:
         """What ``take`` makes of the maps of each layer, for images (N, C, H, W); to be called in :meth:`ready`.
@@ -157,7 +158,7 @@ class MapReader:
         return results
 
     def _run(self, images: torch.Tensor, returned: Callable[[str, Any], None], looked_at: Collection[str]) -> None:
-        network = Network.of(self._model)
+        network = Network.of(self.model)
         names = network.visible_layers
         modules = [module for module, name in names.items() if self._functions or name in looked_at]
         running, entered = [RunningModule("", 0)], Counter[str]()
@@ -183,7 +184,7 @@ class MapReader:
                 running.pop()
 
         with attached(modules, enter=enter, leave=leave, always=always), follow:
-            run(self._model, fitted(self._model, images).clone())
+            run(self.model, fitted(self.model, images).clone())
 
     def _by_shape(self, example: torch.Tensor) -> dict[tuple[str, int], Layout]:
         """The layouts where the axes could not be followed: the shape decides."""
