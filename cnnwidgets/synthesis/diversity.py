@@ -27,4 +27,5 @@ def likeness_gradient(
     (slope,) = torch.autograd.grad(likeness(maps, groups), leaf)
     sizes = [part.nan_to_num(0, 0, 0).flatten(1).norm(dim=1) for part in (gradients, slope)]
     factor = _SHARE * sizes[0] / sizes[1].clamp(min=1e-30)
-    return slope.nan_to_num(0, 0, 0) * factor.view(-1, *[1] * (slope.ndim - 1))
+    price: torch.Tensor = slope.nan_to_num(0, 0, 0) * factor.view(-1, *[1] * (slope.ndim - 1))
+    return price

@@ -104,8 +104,8 @@ class Ascent:
     def _roused(self, recipe: Recipe, reader: Reader, rows: list[int]) -> torch.Tensor:
         """A gradient (n, ...) that may wake units which did not react to their images, changed at random.
 
-        Without changes; where that is not enough, of the cell in the middle alone, through ReLUs that are closed: with
-        all cells asleep, what one of them is in want of is what its neighbours have too much of.
+        Without changes; where that is not enough, through ReLUs that are closed, half of it of the cell in the middle:
+        with all cells asleep, what one of them is in want of is what its neighbours have too much of.
         """
         leaf = recipe.parameters[rows].detach().requires_grad_()
         maps = reader(recipe.plain_view(recipe.inputs(leaf)).to(recipe.space.dtype))
@@ -116,10 +116,10 @@ class Ascent:
         (gradients,) = torch.autograd.grad(whole.sum(), leaf, retain_graph=True)
         reacts = _reacts(gradients)
         self.awake[rows] |= reacts
-        with redirected(middle):
-            (roused,) = torch.autograd.grad(middle.sum(), leaf)
+        with redirected(whole + middle):
+            roused = [torch.autograd.grad(goal.sum(), leaf, retain_graph=True)[0] for goal in (whole, middle)]
         mask = reacts.to(leaf.device).view(-1, *[1] * (leaf.ndim - 1))
-        return torch.where(mask, gradients, size * roused).nan_to_num(0, 0, 0)
+        return torch.where(mask, gradients, sum(map(_unit, roused))).nan_to_num(0, 0, 0)
 
     def _leaving(self, rows: Sequence[int], begin: int, patience: int | None) -> list[int]:
         """Which of ``rows`` have converged, or sleep for good."""
@@ -146,6 +146,12 @@ class Ascent:
         flat = goal_maps.flatten(1) * self._goals.sign
         peaks = flat.amax(1) * self._goals.sign
         return self._goals.activations(goal_maps, recipe.border).float().cpu(), peaks.float().cpu()
+
+
+def _unit(gradients: torch.Tensor) -> torch.Tensor:
+    """``gradients`` (n, ...) scaled to a root mean square of 1 each, zeros but for that."""
+    size = gradients.flatten(1).pow(2).mean(1).sqrt()
+    return gradients / size.clamp(min=1e-30).view(-1, *[1] * (gradients.ndim - 1))
 
 
 def _reacts(gradients: torch.Tensor) -> torch.Tensor:

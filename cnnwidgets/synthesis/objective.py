@@ -31,7 +31,7 @@ class Goals:
 
     channels: tuple[int, ...]
     directions: torch.Tensor | None
-    where: str | tuple[int, int]
+    where: Objective | tuple[int, int]
     sign: int
     notes: tuple[str, ...] = ()
 
@@ -42,7 +42,7 @@ class Goals:
         channels = torch.tensor(self.channels)[rows]
         return maps[torch.arange(len(maps)), channels]
 
-    def activations(self, goal_maps: torch.Tensor, border: int = 0, where: str | None = None) -> torch.Tensor:
+    def activations(self, goal_maps: torch.Tensor, border: int = 0, where: Objective | None = None) -> torch.Tensor:
         """(n,), without the outermost ``border`` cells of each side; ``where``: in place of the goals' own."""
         cell = self.where if where is None else where
         height, width = goal_maps.shape[1:]

@@ -35,7 +35,7 @@ RECIPES = {"fourier": 16, "maco": 16, "keras": 64, "pixels": 16}
 def test_each_recipe_excites_each_channel(recipe: str) -> None:
     net = trained(small())
     size = RECIPES[recipe]
-    steps = {"keras": 8}.get(recipe, 40)
+    steps = {"keras": 8}.get(recipe, 100)
     result = maximize(net, "4", recipe=recipe, size=size, steps=steps, value_range=(0.0, 1.0))
     noise = net.eval()(torch.rand(20, 3, size, size)).mean((0, 2, 3))
     assert bool((result.values > noise)[~result.dead].all())

@@ -15,7 +15,7 @@ from .recipe import Recipe
 def frequencies(sides: tuple[int, int]) -> torch.Tensor:
     """Cycles a pixel of each number in the spectrum of a real image, (H, W // 2 + 1)."""
     rows, columns = torch.fft.fftfreq(sides[0]), torch.fft.rfftfreq(sides[1])
-    return (rows[:, None] ** 2 + columns[None] ** 2).sqrt()
+    return torch.hypot(rows[:, None], columns[None])
 
 
 class Fourier(Recipe):

@@ -65,7 +65,7 @@ class Maco(Recipe):
 
     def views(self, inputs: torch.Tensor, rows: Sequence[int], step: int) -> torch.Tensor:  # noqa: ARG002
         if inputs.requires_grad:
-            inputs.register_hook(lambda gradient: self._attend(rows, gradient))
+            inputs.register_hook(lambda gradient: self._attend(rows, gradient))  # type: ignore[no-untyped-call]
         crops = [self._crops(inputs, rows) for _ in range(self.repeats)]
         return torch.stack(crops, 1).flatten(0, 1)
 
@@ -100,4 +100,4 @@ class Maco(Recipe):
     def transparency(self, rows: torch.Tensor) -> torch.Tensor:
         attention = self._attention[rows]
         full = attention.flatten(1).quantile(0.95, dim=1).clamp(min=1e-30).view(-1, 1, 1)
-        return (attention / full).clamp(0, 1)
+        return torch.clamp(attention / full, 0, 1)

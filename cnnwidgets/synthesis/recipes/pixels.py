@@ -59,4 +59,5 @@ class Pixels(Recipe):
 
 
 def _size(gradients: torch.Tensor) -> torch.Tensor:
-    return gradients.flatten(1).norm(dim=1).clamp(min=1e-12).view(-1, 1, 1, 1)
+    size: torch.Tensor = gradients.flatten(1).norm(dim=1).clamp(min=1e-12).view(-1, 1, 1, 1)
+    return size
