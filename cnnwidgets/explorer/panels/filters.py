@@ -10,7 +10,7 @@ from typing import Any
 
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError
 from cnnwidgets.core.progress import Step
-from cnnwidgets.exemplars import Exemplars, Images, demo_crops, find
+from cnnwidgets.exemplars import Exemplars, Images, demo_crops, find, qualities
 from cnnwidgets.explorer.sentences import time_left
 from cnnwidgets.explorer.work.report import share_of
 from cnnwidgets.explorer.work.scene import Scene
@@ -165,13 +165,6 @@ class FiltersPanel(Panel):
                 raise
             self._layer_searched = ""
         exemplars = self._exemplars[layer]
-        from types import SimpleNamespace
-
-        qualities = lambda *a: SimpleNamespace(
-            kept={"grey": 0.93, "hue": 0.88, "shuffled": 0.3, "blurred": 0.41},
-            sentence="TEST: A shape: it keeps 93 % without colour, 30 % shuffled.",
-            word="shape",
-        )
         channel = self._draw(stop, exemplars, layer)
         if channel is not None:
             judged = qualities(self._host.session.model, layer, channel, exemplars)
