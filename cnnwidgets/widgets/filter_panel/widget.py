@@ -148,9 +148,9 @@ class FilterPanel(WidgetBox):
         )
 
     def show_kept(self, kept: Mapping[str, float], sentence: str) -> None:
-        """What of its activation the filter keeps when the patches lose colour, detail or arrangement."""
+        """What of its activation the filter keeps when the patches lose colour, detail or arrangement; NaN: not known."""
         with self.view.hold_sync():
-            self.view.kept = {name: float(share) for name, share in kept.items()}
+            self.view.kept = {name: float(share) for name, share in kept.items() if np.isfinite(share)}
             self.view.sentence = sentence
 
     def show_image(
