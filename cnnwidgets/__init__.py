@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import checks, demo, explainers, incremental, switches
+    from . import checks, demo, explainers, incremental, kernels, switches
     from .core.capture import capture
     from .core.errors import Cancelled, CnnWidgetsError, InputError, LayerNotFound, NotSpatial, TargetError
     from .explainers.attribution import Attribution
@@ -58,7 +58,7 @@ _HOMES = {
     "MapCheck": "widgets.map_check",
     "Occluder": "widgets.occluder",
 }
-_ROOMS = ("checks", "demo", "explainers", "incremental", "switches")
+_ROOMS = ("checks", "demo", "explainers", "incremental", "kernels", "switches")
 
 __all__ = [
     "Architecture",
@@ -86,6 +86,7 @@ __all__ = [
     "explainers",
     "explore",
     "incremental",
+    "kernels",
     "rank_channels",
     "switches",
     "trace",
