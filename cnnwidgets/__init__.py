@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import checks, demo, exemplars, explainers, incremental, switches, synthesis
+    from . import checks, demo, exemplars, explainers, incremental, kernels, switches, synthesis
     from .core.capture import capture
     from .core.errors import Cancelled, CnnWidgetsError, InputError, LayerNotFound, NotSpatial, TargetError
     from .explainers.attribution import Attribution
@@ -62,7 +62,7 @@ _HOMES = {
     "MapCheck": "widgets.map_check",
     "Occluder": "widgets.occluder",
 }
-_ROOMS = ("checks", "demo", "exemplars", "explainers", "incremental", "switches", "synthesis")
+_ROOMS = ("checks", "demo", "exemplars", "explainers", "incremental", "kernels", "switches", "synthesis")
 
 __all__ = [
     "Architecture",
@@ -93,6 +93,7 @@ __all__ = [
     "explainers",
     "explore",
     "incremental",
+    "kernels",
     "rank_channels",
     "switches",
     "synthesis",
