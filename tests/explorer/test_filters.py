@@ -60,6 +60,41 @@ def test_the_places_of_a_filter_are_those_of_brute_force(e: cw.Explorer) -> None
     assert newest_push(e.filters.view, "places").arrays["sizes"].max() == 8
 
 
+def test_the_kernel_is_there_at_once(e: cw.Explorer) -> None:
+    e.layer, e.channel = "4", 2
+    values = newest_push(e.filters.kernel, "kernels").arrays["values"]
+    np.testing.assert_array_equal(values[0, :, 0], nets.plain()[3].weight[2].detach().numpy())
+    assert (e.filters.kernel.layer, e.filters.view.no_kernel) == ("3", "")
+    e.layer = "2"
+    assert "Max pool" in e.filters.view.no_kernel
+
+
+def test_a_cell_is_taken_apart(e: cw.Explorer) -> None:
+    e.layer, e.channel = "4", 2
+    e.feature_maps._receive(None, {"op": "cell", "channel": 2, "row": 0, "column": 3}, [])
+    e.wait(60)
+    assert e.panel == "filters"
+    arrays, content = newest_push(e.filters.cell, "cell")
+    net, x = nets.plain(), e._scene.picture.tensor
+    with torch.no_grad():
+        before = torch.nn.functional.pad(net[:3](x), (1, 1, 1, 1))[0, :, 0:3, 3:6]
+        expected = float(net[:5](x)[0, 2, 0, 3])
+        added = (before * net[3].weight[2]).sum((1, 2))
+    order = arrays["inputs"].tolist()
+    np.testing.assert_allclose(arrays["added"], added[order].numpy(), atol=1e-5)
+    np.testing.assert_allclose(arrays["patches"], before[order].numpy(), atol=1e-6)
+    assert content["value"] == pytest.approx(expected, abs=1e-5)
+    assert content["convolution"] == "3"
+    assert content["steps"][-1][1] == pytest.approx(expected, abs=1e-5)
+    e.picture = "bright"
+    e.wait(60)
+    assert e.filters.cell.heading == "", "the numbers were of another photograph"
+    e.layer = "2"
+    e.feature_maps._receive(None, {"op": "cell", "channel": 2, "row": 0, "column": 3}, [])
+    e.wait(60)
+    assert "cannot be taken apart" in e.filters.cell.hint
+
+
 def test_nothing_is_searched_before_the_tab_is_on_show(e: cw.Explorer) -> None:
     e.layer, e.channel = "1", 3
     e.wait(20)

@@ -33,7 +33,7 @@ def messages(widget: CnnWidget) -> list[list[object]]:
 
 def html(widget: CnnWidget, width: int, dark: bool, box: str = "") -> str:
     """A page that shows ``widget`` ``width`` pixels wide, in an element of the class ``box``."""
-    files = bundle(Path(type(widget)._esm).stem)
+    files = bundle(type(widget).__module__.split(".")[-2])
     given = {"state": state(widget), "messages": messages(widget), "esm": files["esm"].read_text()}
     given |= {"width": width, "dark": dark, "box": box}
     page = _PAGE.read_text().replace("/*CSS*/", files["css"].read_text())

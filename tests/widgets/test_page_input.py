@@ -85,7 +85,7 @@ WRONG_STATE = [
     (PanelTabs, "tabs", [["a", "b"]]),
     (lambda: cw.FilterGallery(np.ones((2, 3, 4, 4))), "channel", 7),
     (lambda: cw.FilterGallery(np.ones((2, 3, 4, 4))), "sort", "size"),
-    (lambda: cw.FilterPanel().view, "kept", {"grey": "half"}),
+    (lambda: cw.FilterPanel().view, "progress", 7),
     (FilterRanking, "off", [-1]),
     (FilterRanking, "groups", 99),
 ]

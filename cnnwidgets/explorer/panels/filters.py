@@ -12,9 +12,11 @@ from cnnwidgets.core.errors import Cancelled, CnnWidgetsError
 from cnnwidgets.core.progress import Step
 from cnnwidgets.exemplars import Exemplars, Images, demo_crops, find, qualities
 from cnnwidgets.explorer.sentences import time_left
+from cnnwidgets.explorer.work.kernels_of import layer_of_kernels
 from cnnwidgets.explorer.work.report import share_of
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job, refuse_stopped
+from cnnwidgets.kernels import weights
 from cnnwidgets.synthesis import Synthesis, maximize
 from cnnwidgets.widgets.filter_panel import FilterPanel
 
@@ -62,7 +64,8 @@ class FiltersPanel(Panel):
             if self._filter is None:
                 self.forbid(_EMPTY)
             else:
-                self.widget.show_filter(layer, self._filter[1])
+                self.widget.show_filter(*self._filter)
+                self._show_kernel(*self._filter)
             self._look()
 
     def forbid(self, why: str, layer: str = "") -> None:
@@ -129,6 +132,14 @@ class FiltersPanel(Panel):
         else:
             self.request(self._prepared_search)
 
+    def _show_kernel(self, layer: str, channel: int) -> None:
+        name, why = layer_of_kernels(self._host.scene, layer)
+        try:
+            kernels = weights(self._host.session.model, name) if name else None
+        except CnnWidgetsError as error:
+            kernels, why = None, str(error)
+        self.widget.show_kernel(None if kernels is None else kernels.array[channel], name, why)
+
     def _prepared_search(self) -> Job | None:
         if self._filter is None or not self._on_show:
             return None
@@ -157,7 +168,7 @@ class FiltersPanel(Panel):
         refuse_stopped(stop)
         if layer not in self._exemplars:
             try:
-                self._exemplars[layer] = self._found(stop, layer)
+                self._exemplars[layer] = self._search(stop, layer)
             except Cancelled as error:
                 partial = getattr(error, "partial", None)
                 if partial is not None and self._layer_searched == layer:
@@ -171,12 +182,12 @@ class FiltersPanel(Panel):
 
             def show() -> None:
                 if self._filter == (layer, channel):
-                    self.widget.show_kept(judged.kept, judged.sentence)
+                    self.widget.show_sentence(judged.sentence)
 
             self.apply(stop, show)
         return exemplars
 
-    def _found(self, stop: threading.Event, layer: str) -> Exemplars:
+    def _search(self, stop: threading.Event, layer: str) -> Exemplars:
         images, _ = self._data()
 
         def tell(step: Step) -> None:

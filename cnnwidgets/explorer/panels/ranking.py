@@ -1,11 +1,9 @@
-"""Which filters of the layer on show matter for the class, with a switch at each, and groups of them."""
+"""Which filters of the layer on show matter for the class, with a switch at each."""
 
 from __future__ import annotations
 
 import threading
-from typing import Any
 
-from cnnwidgets.concepts import Concepts, factor
 from cnnwidgets.core.network import Network
 from cnnwidgets.core.progress import Step
 from cnnwidgets.explorer.sentences import target_text, time_left
@@ -19,11 +17,11 @@ from cnnwidgets.widgets.filter_ranking import FilterRanking
 from .host import PanelHost
 from .panel import Panel
 
-_NO_MODULE = "{} is a torch call, not a module: its filters cannot be switched off or put into groups."
+_NO_MODULE = "{} is a torch call, not a module: its filters cannot be switched off."
 
 
 class RankingPanel(Panel):
-    """Ranks the filters of the layer on show, and finds groups of them, when that is asked for.
+    """Ranks the filters of the layer on show when that is asked for.
 
     Args:
         maps: where filters are switched off; the switches beside the bars are the same.
@@ -34,17 +32,14 @@ class RankingPanel(Panel):
     def __init__(self, host: PanelHost, widget: FilterRanking, maps: FeatureMaps) -> None:
         super().__init__(host)
         self.widget, self._maps = widget, maps
-        self._job: tuple[str, str] | None = None
-        widget.on_start, widget.on_cancel = self.start, self.cancel
+        widget.on_start, widget.on_cancel = lambda _: self.rank(), self.cancel
         widget.switchable = True
         maps.observe(lambda _: self._follow_maps(), ["layer", "off", "effect", "channel", "switchable"])
         widget.observe(lambda _: self._switch(), "off")
         widget.observe(lambda _: self._choose(), "channel")
 
-    def start(self, job: str) -> None:
-        """Rank the filters ("ranking") or find groups ("groups")."""
-        layer = self.widget.layer
-        self._job = (job, layer)
+    def rank(self) -> None:
+        """Rank the filters of the layer on show."""
         self.request(self._prepared)
 
     def scene_opened(self, scene: Scene) -> None:
@@ -88,19 +83,11 @@ class RankingPanel(Panel):
             self._maps.channel = self.widget.channel
 
     def _prepared(self) -> Job | None:
-        if self._job is None or self._job[1] != self.widget.layer or self.widget.hint:
+        layer, scene = self.widget.layer, self._host.scene
+        if not layer or self.widget.hint:
             return None
-        job, layer = self._job
-        self.widget.begin(job, "Copying the network …")
-        scene = self._host.scene
-        return lambda stop: (self._rank if job == "ranking" else self._group)(stop, scene, layer)
-
-    def _report(self, stop: threading.Event, activity: str, draw: Any = lambda _: None) -> Any:
-        def tell(step: Step) -> None:
-            text = activity + ("" if step.remaining is None else f" · {time_left(step.remaining)}")
-            self.widget.show_progress(share_of(step), text)
-
-        return self.report(stop, tell, draw)
+        self.widget.begin("ranking", "Ranking the filters …")
+        return lambda stop: self._rank(stop, scene, layer)
 
     def _rank(self, stop: threading.Event, scene: Scene, layer: str) -> None:
         refuse_stopped(stop)
@@ -117,29 +104,13 @@ class RankingPanel(Panel):
                 partial=partial,
             )
 
-        report = self._report(stop, "Ranking the filters", draw)
+        def tell(step: Step) -> None:
+            text = "Ranking the filters" + ("" if step.remaining is None else f" · {time_left(step.remaining)}")
+            self.widget.show_progress(share_of(step), text)
+
+        report = self.report(stop, tell, draw)
         model, image = self._host.session.model, scene.picture.tensor
         hints = self._host.session.output_hints
         ranking = rank_channels(model, image, layer, scene.target, progress=report, **hints)
         self.apply(stop, lambda: draw(ranking, partial=False))
         self.apply(stop, self.widget.finish)
-
-    def _group(self, stop: threading.Event, scene: Scene, layer: str) -> None:
-        refuse_stopped(stop)
-        concepts: Concepts = factor(self._host.session.model, layer, scene.picture.tensor, self.widget.groups)
-        refuse_stopped(stop)
-        weights = concepts.weights(scene.target)
-
-        def show() -> None:
-            self.widget.show_groups(
-                concepts.maps[0],
-                concepts.channels,
-                explained=concepts.explained,
-                weights=weights,
-                signed=concepts.signed,
-                notes=[f"{note[:1].upper()}{note[1:]}." for note in concepts.notes],
-                placement=scene.first.placements.get(layer),
-            )
-            self.widget.finish()
-
-        self.apply(stop, show)

@@ -30,11 +30,11 @@ def pixels_of(picture: Any) -> Pixels:
     """
     array = as_array(picture, "The picture")
     if array.ndim != 3 or array.size == 0 or (array.dtype == np.uint8 and array.shape[2] != 3):
-        raise _refused(array)
+        raise _no_picture(array)
     if array.dtype == np.uint8:
         return np.ascontiguousarray(array)
     if array.dtype.kind != "f" or not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
-        raise _refused(array)
+        raise _no_picture(array)
     colours = array if len(array) == 3 else np.repeat(array.mean(0, keepdims=True), 3, axis=0)
     return np.ascontiguousarray(np.round(colours * 255).astype(np.uint8).transpose(1, 2, 0))
 
@@ -67,7 +67,7 @@ def activations(maps: Sequence[npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]
     }
 
 
-def _refused(array: npt.NDArray[Any]) -> InputError:
+def _no_picture(array: npt.NDArray[Any]) -> InputError:
     extent = "" if array.dtype.kind not in "fiu" or array.size == 0 else f" from {array.min():.3g} to {array.max():.3g}"
     return InputError(
         f"The picture is {array.dtype} of shape {array.shape}{extent}; expected (h, w, 3) uint8, or (C, h, w) floats "

@@ -17,15 +17,15 @@ export function picturesOf({ pixels, sizes }: Record<string, ArrayData | undefin
   return pictures;
 }
 
-export interface Cells {
+export interface CellMap {
   size: Size;
   values: Float32Array;
 }
 
 /** The activations of a push, in order. */
-export function cellsOf({ activations, cells }: Record<string, ArrayData | undefined>): Cells[] {
+export function cellsOf({ activations, cells }: Record<string, ArrayData | undefined>): CellMap[] {
   if (!activations || !cells) return [];
-  const maps: Cells[] = [];
+  const maps: CellMap[] = [];
   for (let at = 0, from = 0; at < cells.data.length; at += 2) {
     const [rows = 0, columns = 0] = cells.data.subarray(at, at + 2);
     maps.push({
@@ -38,7 +38,7 @@ export function cellsOf({ activations, cells }: Record<string, ArrayData | undef
 }
 
 /** The largest finite activation of all; 0 where none is above 0. */
-export function strongest(maps: readonly Cells[]): number {
+export function strongest(maps: readonly CellMap[]): number {
   let most = 0;
   for (const { values } of maps)
     for (const value of values) if (value > most && value < Number.POSITIVE_INFINITY) most = value;
@@ -58,7 +58,7 @@ const FINE = 96;
 export function drawActivation(
   canvas: HTMLCanvasElement,
   picture: ImageData,
-  map: Cells | null,
+  map: CellMap | null,
   limit: number,
   extent: Extent = WHOLE,
 ): void {

@@ -1,5 +1,5 @@
 /** What a filter panel is sent, read: pure functions. */
-import { type Cells, cellsOf, picturesOf } from "../_maps/mosaic";
+import { type CellMap, cellsOf, picturesOf } from "../_maps/mosaic";
 import type { Extent } from "../_maps/resample";
 import { number } from "../_shared/format";
 import type { ProgressState } from "../_shared/progress";
@@ -9,18 +9,18 @@ export interface FilterPanelState extends ProgressState {
   layer: string;
   channel: number | null;
   hint: string;
+  no_kernel: string;
   job: "" | "places" | "image";
   source: string;
   sentence: string;
-  kept: Record<string, number>;
   activation: boolean;
   makes: boolean;
 }
 
-export interface Patch {
+export interface ExcitingPatch {
   picture: ImageData;
   /** Null where the network was not at hand. */
-  map: Cells | null;
+  map: CellMap | null;
   value: number;
   name: string;
   /** What the map covers, in shares of the picture. */
@@ -28,7 +28,7 @@ export interface Patch {
 }
 
 export interface Patches {
-  patches: Patch[];
+  patches: ExcitingPatch[];
   notes: string[];
   partial: boolean;
 }
@@ -76,15 +76,3 @@ export function strengthOf({ peak, largest, dead }: Pick<MadeImage, "peak" | "la
 
 export const WORTH =
   "It shows one way to excite the filter, not what excites it in photographs: from patches people foretell a network's answer better than from such images (92 against 82 of 100 times, Borowski et al. 2021).";
-
-const LOSSES: Record<string, string> = {
-  grey: "without colour",
-  hue: "in other colours",
-  shuffled: "in shuffled pieces",
-  blurred: "blurred",
-};
-
-/** [what the patches lost, share of the activation that is left]. */
-export function lossesOf(kept: Readonly<Record<string, number>>): [string, number][] {
-  return Object.entries(kept).map(([name, share]) => [LOSSES[name] ?? name, share]);
-}

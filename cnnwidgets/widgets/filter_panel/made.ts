@@ -25,6 +25,7 @@ export class Made extends View<FilterPanelState> {
       this.image = madeImageOf(data);
       this.#paint();
     });
+    this.#paint();
     link.watch(["job", "makes", "layer", "channel"], () => this.#paintStart());
   }
 

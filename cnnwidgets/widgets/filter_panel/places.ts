@@ -1,9 +1,9 @@
 /** The places that excite a filter: patches with what the filter does there drawn over them. */
 import { drawActivation, strongest } from "../_maps/mosaic";
 import { checkbox, h } from "../_shared/dom";
-import { number, percent } from "../_shared/format";
+import { number } from "../_shared/format";
 import { type Link, View } from "../_shared/view";
-import { type FilterPanelState, lossesOf, type Patches, patchesOf } from "./content";
+import { type FilterPanelState, type Patches, patchesOf } from "./content";
 
 export class Places extends View<FilterPanelState> {
   readonly #box = checkbox(
@@ -15,7 +15,6 @@ export class Places extends View<FilterPanelState> {
   readonly #grid = h("div", { class: "fp-grid", role: "list", "aria-label": "Places that excite the filter most" });
   readonly #notes = h("div", { class: "cnnw-stack" });
   readonly #sentence = h("p", { class: "fp-sentence" });
-  readonly #losses = h("dl", { class: "fp-losses cnnw-small cnnw-soft cnnw-figures" });
   readonly element: HTMLElement;
   patches: Patches | null = null;
 
@@ -23,14 +22,14 @@ export class Places extends View<FilterPanelState> {
     super(link);
     const aside = h("span", { class: "cnnw-aside" }, this.#box.element);
     const heading = h("div", { class: "cnnw-heading" }, "Places that excite it most", aside);
-    const below = [this.#grid, this.#source, this.#sentence, this.#losses, this.#notes];
+    const below = [this.#grid, this.#source, this.#sentence, this.#notes];
     this.element = h("section", { class: "fp-places cnnw-stack" }, heading, work, ...below);
     link.receive("places", (data) => {
       this.patches = patchesOf(data);
       this.#paint();
     });
     link.watch(["activation", "source"], () => this.#paint());
-    link.watch(["sentence", "kept"], () => this.#paintSentence());
+    link.watch(["sentence"], () => this.#paintSentence());
   }
 
   #paint(): void {
@@ -56,15 +55,5 @@ export class Places extends View<FilterPanelState> {
   #paintSentence(): void {
     this.#sentence.textContent = this.link.get("sentence");
     this.#sentence.hidden = !this.link.get("sentence");
-    const losses = lossesOf(this.link.get("kept"));
-    this.#losses.hidden = losses.length === 0;
-    this.#losses.title = "What is left of the activation when all patches lose this";
-    this.#losses.replaceChildren(
-      ...losses.map(([name, share]) => {
-        const bar = h("i");
-        bar.style.width = `${100 * Math.min(1, Math.max(0, share))}%`;
-        return h("div", {}, h("dt", {}, name), h("dd", {}, h("span", { class: "fp-track" }, bar), percent(share)));
-      }),
-    );
   }
 }

@@ -2,8 +2,8 @@
 import { drawActivation, strongest } from "../_maps/mosaic";
 import { MARGIN, Sheet, SOFT_INK } from "../_maps/sheet";
 import { putImage } from "../_shared/dom";
-import { number, percent } from "../_shared/format";
-import { lossesOf, type MadeImage, type Patches, strengthOf, WORTH } from "./content";
+import { number } from "../_shared/format";
+import { type MadeImage, type Patches, strengthOf, WORTH } from "./content";
 
 export interface PanelPicture {
   title: readonly string[];
@@ -13,7 +13,6 @@ export interface PanelPicture {
   overlaid: boolean;
   source: string;
   sentence: string;
-  kept: Readonly<Record<string, number>>;
 }
 
 const SIDE = 150;
@@ -23,7 +22,7 @@ const COLUMNS = 3;
 const LEFT = 200;
 
 export function panelSheet(panel: PanelPicture): HTMLCanvasElement {
-  const { patches, image, sentence, kept } = panel;
+  const { patches, image, sentence } = panel;
   const sheet = new Sheet(LEFT + GAP + COLUMNS * (SIDE + GAP) - GAP, 15, LINE);
   sheet.heading(panel.title);
   const all = patches?.patches ?? [];
@@ -36,8 +35,6 @@ export function panelSheet(panel: PanelPicture): HTMLCanvasElement {
   if (panel.overlaid && limit > 0) sheet.bar("inferno", ["0", "activation in the patches", number(limit)]);
   if (panel.source) sheet.text(panel.source);
   if (sentence) sheet.text(sentence);
-  const losses = lossesOf(kept).map(([name, share]) => `${percent(share)} ${name}`);
-  if (losses.length > 0) sheet.text(`Of the activation is left: ${losses.join(", ")}.`);
   if (image) for (const line of [`Made: ${image.about}`, strengthOf(image), WORTH]) sheet.text(line);
   for (const note of [...(patches?.notes ?? []), ...(image?.notes ?? [])]) sheet.text(`⚠ ${note}`);
   return sheet.finish();

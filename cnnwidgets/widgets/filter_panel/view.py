@@ -18,16 +18,12 @@ class FilterView(CnnWidget, folder="filter_panel"):
     layer = traitlets.Unicode("", help="Dotted name of the filter's layer; empty when none is on show.")
     channel = traitlets.Int(None, allow_none=True, help="The filter's number; None: none is on show.")
     hint = traitlets.Unicode("", help="A sentence in place of the filter: why there is none.")
+    no_kernel = traitlets.Unicode("There is no kernel yet.", help="Why the filter has no kernel; empty: it has one.")
     job = traitlets.Enum(("", *JOBS), "", help="What is being computed: the places, or the image; empty: nothing.")
     progress = traitlets.Float(None, min=0, max=1, allow_none=True, help="Share of the work done; None: none runs.")
     progress_text = traitlets.Unicode("", help="The same in words, with the time left.")
     source = traitlets.Unicode("", help="Where the patches come from.")
     sentence = traitlets.Unicode("", help="Whether the filter answers to colour or to shape.")
-    kept = traitlets.Dict(
-        value_trait=traitlets.Float(),
-        key_trait=traitlets.Unicode(),
-        help="What of the activation is left, 0 to 1 and more, when the patches lose something: name -> share.",
-    )
     activation = traitlets.Bool(True, help="The activation is drawn over the patches.")
     makes = traitlets.Bool(False, help="Images can be made: somebody listens to `on_make`.")
 

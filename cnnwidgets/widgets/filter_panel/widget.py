@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from cnnwidgets.widgets._maps.mosaic import activations, mosaic, pixels_of
 from cnnwidgets.widgets._still.publish import title
 from cnnwidgets.widgets.cell_sum import CellSum
 from cnnwidgets.widgets.filter_ranking import FilterRanking
+from cnnwidgets.widgets.kernel_grid import KernelGrid
 
 from .still import filter_still
 from .view import FilterView
@@ -32,6 +33,7 @@ class FilterPanel(WidgetBox):
 
     Attributes:
         view: patches and image.
+        kernel: the filter's own kernel.
         cell: the sum that made one number of the filter's map.
         ranking: the layer's filters by what they matter for a class, and in groups.
 
@@ -53,7 +55,8 @@ class FilterPanel(WidgetBox):
     on_cancel: Callable[[], object] = nobody_listens
 
     def __init__(self, **traits: Any) -> None:
-        self.view, self.cell, self.ranking = FilterView(), CellSum(), FilterRanking()
+        self.view, self.kernel = FilterView(), KernelGrid()
+        self.cell, self.ranking = CellSum(), FilterRanking()
         self._places = 0
         super().__init__("filter-panel", self.view, children=self._parts, **traits)
         self.view.on_search = lambda: self.on_search()
@@ -70,7 +73,7 @@ class FilterPanel(WidgetBox):
 
     @property
     def _parts(self) -> list[CnnWidget]:
-        return [self.view, self.cell, self.ranking]
+        return [self.view, self.kernel, self.cell, self.ranking]
 
     def forbid(self, why: str, layer: str = "") -> None:
         """There is no filter to look at; ``why`` is a sentence."""
@@ -79,6 +82,21 @@ class FilterPanel(WidgetBox):
     def show_filter(self, layer: str, channel: int) -> None:
         """Another filter; what was shown of the one before is taken away."""
         self._show(layer, int(channel), "")
+
+    def show_kernel(self, kernel: Any = None, layer: str = "", why: str = "") -> None:
+        """Show the filter's kernel.
+
+        Args:
+            kernel: (C, kh, kw), or (C, kd, kh, kw), or (C, k); None: there is none.
+            layer: the convolution that it is of.
+            why: a sentence on why there is none.
+
+        Raises:
+            InputError: the kernel has another shape.
+        """
+        if kernel is not None:
+            self.kernel.show(as_array(kernel, "The kernel")[None], layer)
+        self.view.no_kernel = "" if kernel is not None else why or "This layer has no kernels."
 
     def begin(self, job: str, text: str = "") -> None:
         """Something is being computed: ``job`` is "places" or "image"."""
@@ -139,7 +157,7 @@ class FilterPanel(WidgetBox):
             arrays={
                 **mosaic([pixels_of(crop.pixels) for crop in crops]),
                 **activations(maps),
-                "extents": np.array([_extent(crop) for crop in crops], np.float32).reshape(-1, 4),
+                "extents": np.array([_extent_in_patch(crop) for crop in crops], np.float32).reshape(-1, 4),
                 "values": np.array([crop.value for crop in crops], np.float32),
             },
             names=texts,
@@ -147,11 +165,9 @@ class FilterPanel(WidgetBox):
             partial=partial,
         )
 
-    def show_kept(self, kept: Mapping[str, float], sentence: str) -> None:
-        """What of its activation the filter keeps when the patches lose colour, detail or arrangement; NaN: not known."""
-        with self.view.hold_sync():
-            self.view.kept = {name: float(share) for name, share in kept.items() if np.isfinite(share)}
-            self.view.sentence = sentence
+    def show_sentence(self, sentence: str) -> None:
+        """Say whether colour, shape or texture excites the filter."""
+        self.view.sentence = sentence
 
     def show_image(
         self,
@@ -184,8 +200,8 @@ class FilterPanel(WidgetBox):
         self.view.push(
             "image",
             arrays={} if dead else mosaic([pixels_of(image)]),
-            peak=_finite(peak),
-            largest=_finite(largest),
+            peak=_number_or_none(peak),
+            largest=_number_or_none(largest),
             dead=dead,
             about=about,
             notes=list(notes),
@@ -226,14 +242,14 @@ class FilterPanel(WidgetBox):
         with view.hold_sync():
             self.finish()
             view.layer, view.channel, view.hint = layer, channel, hint
-            view.kept, view.sentence = {}, ""
+            view.sentence = ""
 
 
-def _finite(value: float) -> float | None:
+def _number_or_none(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _extent(crop: Any) -> tuple[float, ...]:
+def _extent_in_patch(crop: Any) -> tuple[float, ...]:
     """Top, left, bottom and right of what the activation covers, in shares of the patch."""
     if getattr(crop, "extent", None) is None:
         return (0, 0, 1, 1)

@@ -18,7 +18,7 @@ class FilterPanelView extends RootView<FilterPanelState> {
     this.link,
     h("div", { class: "cnnw-stack" }, this.#searching.element, this.#stopped.places, this.#search),
   );
-  readonly #made = new Made(this.link, h("div", {}, this.#making.element, this.#stopped.image));
+  readonly #image = new Made(this.link, h("div", {}, this.#making.element, this.#stopped.image));
   readonly #title = h("span", { class: "cnnw-cut" });
   readonly #save = new SaveButton(() => this.#sheet(), "Save the filter as a PNG: kernel, places, image");
   readonly #head = h(
@@ -27,12 +27,16 @@ class FilterPanelView extends RootView<FilterPanelState> {
     this.#title,
     h("span", { class: "cnnw-aside" }, this.#save.element),
   );
+  readonly #noKernel = h("p", { class: "fp-no-kernel cnnw-small cnnw-soft" });
   readonly #hint = h("p", { class: "cnnw-empty fp-hint", role: "status" });
 
   constructor(link: Link<FilterPanelState>, el: HTMLElement) {
     super(link, el);
-    el.append(this.#head, this.#hint, this.#places.element, this.#made.element);
+    el.append(this.#head, this.#hint, this.#noKernel, this.#places.element, this.#image.element);
+    // What was stopped is over when there is something new.
+    link.receive("image", () => this.#stopped.image.replaceChildren());
     link.receive("places", (data) => {
+      this.#stopped.places.replaceChildren();
       this.#paint();
       el.dataset["painted"] = String(data.id);
     });
@@ -45,7 +49,12 @@ class FilterPanelView extends RootView<FilterPanelState> {
     link.watch(["layer", "channel", "hint", "job"], () => this.#paint());
     link.whenInside(el, ".cnnw-filter-panel", (root) => {
       link.showBusy(root);
-      link.watch(["hint"], () => root.classList.toggle("is-empty", link.get("hint") !== ""));
+      link.watch(["hint", "no_kernel"], () => {
+        const [hint, why] = [link.get("hint"), link.get("no_kernel")];
+        root.classList.toggle("is-without-kernel", hint !== "" || why !== "");
+        this.#noKernel.textContent = why;
+        this.#noKernel.hidden = hint !== "" || why === "";
+      });
     });
   }
 
@@ -56,7 +65,7 @@ class FilterPanelView extends RootView<FilterPanelState> {
     this.#hint.hidden = hint === "";
     this.#hint.textContent = hint;
     this.#head.hidden = this.#places.element.hidden = hint !== "";
-    this.#made.element.classList.toggle("is-empty", hint !== "");
+    this.#image.element.classList.toggle("is-empty", hint !== "");
     const layer = link.get("layer");
     this.#title.replaceChildren(`Filter ${channel} of `, h("bdi", {}, layer));
     this.#title.title = layer;
@@ -72,16 +81,16 @@ class FilterPanelView extends RootView<FilterPanelState> {
   #sheet(): Png | null {
     const { link } = this;
     const title = titleOf(link.model, `Filter ${link.get("channel")} of ${link.get("layer")}`);
-    const kernel = this.el.parentElement?.querySelector<HTMLCanvasElement>(".cnnw-kernel-grid canvas") ?? null;
+    const grid = link.get("no_kernel") ? null : this.el.parentElement?.querySelector(".cnnw-kernel-grid canvas");
+    const kernel = (grid as HTMLCanvasElement | null | undefined) ?? null;
     const canvas = panelSheet({
       title,
       kernel,
       patches: this.#places.patches,
-      image: this.#made.image,
+      image: this.#image.image,
       overlaid: link.get("activation"),
       source: link.get("source"),
       sentence: link.get("sentence"),
-      kept: link.get("kept"),
     });
     return { canvas, name: fileName(...title) };
   }

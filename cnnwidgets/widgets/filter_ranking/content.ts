@@ -11,6 +11,7 @@ export interface FilterRankingState extends ProgressState {
   off: number[];
   hidden: number[];
   groups: number;
+  groupable: boolean;
   switchable: boolean;
   hideable: boolean;
   effect: string;

@@ -52,6 +52,7 @@ class FilterRanking(CnnWidget, folder="filter_ranking"):
     off = traitlets.List(traitlets.Int(min=0), help="Filters of this layer that are switched off, ascending.")
     hidden = traitlets.List(traitlets.Int(min=0), help="Groups that are hidden, ascending.")
     groups = traitlets.Int(6, min=2, max=MOST_GROUPS, help="How many groups are looked for.")
+    groupable = traitlets.Bool(False, help="Groups can be found: somebody listens to `on_start`.")
     switchable = traitlets.Bool(False, help="Filters can be switched off: somebody observes `off`.")
     hideable = traitlets.Bool(False, help="Groups can be hidden: somebody observes `hidden`.")
     effect = traitlets.Unicode("", help="What switching filters off does to the score, for a reader.")

@@ -32,6 +32,7 @@ class FilterRankingView extends RootView<FilterRankingState> {
   };
   readonly #stopped = { ranking: h("p", { class: "cnnw-soft" }), groups: h("p", { class: "cnnw-soft" }) };
   readonly #hint = h("p", { class: "cnnw-empty", role: "status" });
+  readonly #grouping = h("div", { class: "cnnw-stack" });
   readonly #body = h("div", { class: "cnnw-stack" });
 
   constructor(link: Link<FilterRankingState>, el: HTMLElement) {
@@ -44,8 +45,8 @@ class FilterRankingView extends RootView<FilterRankingState> {
     );
     const [ranking, groups] = [this.#work("ranking"), this.#work("groups")];
     groups.firstElementChild?.after(this.#count);
-    this.#body.append(ranking, this.#bars.element, h("div", { class: "cnnw-heading fr-second" }, "Groups"));
-    this.#body.append(groups, this.#groups.element);
+    this.#grouping.append(h("div", { class: "cnnw-heading fr-second" }, "Groups"), groups, this.#groups.element);
+    this.#body.append(ranking, this.#bars.element, this.#grouping);
     el.append(h("section", {}, heading, this.#hint, this.#body));
     for (const kind of ["ranking", "groups", "stopped"] as const) {
       link.receive(kind, ({ content }) => {
@@ -57,7 +58,7 @@ class FilterRankingView extends RootView<FilterRankingState> {
         this.#paint();
       });
     }
-    link.watch(["layer", "target_name", "hint", "job", "groups"], () => this.#paint());
+    link.watch(["layer", "target_name", "hint", "job", "groups", "groupable"], () => this.#paint());
   }
 
   #work(job: Job): HTMLElement {
@@ -83,6 +84,7 @@ class FilterRankingView extends RootView<FilterRankingState> {
       this.#starts[job].hidden = running === job || (job === "ranking" && this.#bars.ranking?.partial === false);
       this.#stopped[job].hidden = running === job;
     }
+    this.#grouping.hidden = !link.get("groupable") && this.#groups.groups === null;
     this.#count.hidden = running === "groups";
     this.#count.value = String(link.get("groups"));
     this.#save.allow(this.#bars.ranking !== null || this.#groups.groups !== null);

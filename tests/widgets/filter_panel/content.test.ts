@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { strongest } from "../../../cnnwidgets/widgets/_maps/mosaic";
-import { lossesOf, strengthOf } from "../../../cnnwidgets/widgets/filter_panel/content";
+import { strengthOf } from "../../../cnnwidgets/widgets/filter_panel/content";
 
 test("an image that was made is judged by photographs", () => {
   const alive = { dead: false, peak: 9, largest: 4.5 };
@@ -11,13 +11,6 @@ test("an image that was made is judged by photographs", () => {
   assert.match(strengthOf({ ...alive, largest: -1 }), /none gives more than −1\.00/u);
   assert.equal(strengthOf({ ...alive, peak: null }), "");
   assert.match(strengthOf({ ...alive, dead: true }), /Nothing wakes this filter/u);
-});
-
-test("losses have the words of a reader", () => {
-  assert.deepEqual(lossesOf({ grey: 0.5, other: 1 }), [
-    ["without colour", 0.5],
-    ["other", 1],
-  ]);
 });
 
 test("one scale for all patches, from the largest finite activation", () => {

@@ -45,12 +45,12 @@ def test_patches_and_activations_arrive_as_they_were() -> None:
 
 def test_another_filter_takes_everything_away() -> None:
     widget = panel(crop())
-    widget.show_kept({"grey": 0.5}, "Half of it is colour.")
+    widget.show_sentence("Half of it is colour.")
     widget.show_image(torch.rand(3, 8, 8), peak=3.0, largest=2.0, about="seed 0")
     widget.show_filter("conv1", 18)
     for kind in ("places", "image"):
         assert not newest_push(widget.view, kind).arrays
-    assert (widget.view.kept, widget.view.sentence, widget.view.channel) == ({}, "", 18)
+    assert (widget.view.sentence, widget.view.channel) == ("", 18)
     widget.forbid("Layer 'pool' has no filters.", "pool")
     assert (widget.view.channel, widget.view.layer) == (None, "pool")
 
