@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .widgets.comparison import Comparison
     from .widgets.feature_maps import FeatureMaps
     from .widgets.heatmap_overlay import HeatmapOverlay
+    from .widgets.kernel_grid import KernelGrid
     from .widgets.map_check import MapCheck
     from .widgets.occluder import Occluder
 
@@ -55,6 +56,7 @@ _HOMES = {
     "HeatmapOverlay": "widgets.heatmap_overlay",
     "ClassScores": "widgets.class_scores",
     "Comparison": "widgets.comparison",
+    "KernelGrid": "widgets.kernel_grid",
     "MapCheck": "widgets.map_check",
     "Occluder": "widgets.occluder",
 }
@@ -73,6 +75,7 @@ __all__ = [
     "FeatureMaps",
     "HeatmapOverlay",
     "InputError",
+    "KernelGrid",
     "LayerInfo",
     "LayerNotFound",
     "MapCheck",
