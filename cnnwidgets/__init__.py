@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import checks, demo, explainers, incremental, kernels, switches
+    from . import checks, concepts, demo, explainers, incremental, kernels, switches
     from .core.capture import capture
     from .core.errors import Cancelled, CnnWidgetsError, InputError, LayerNotFound, NotSpatial, TargetError
     from .explainers.attribution import Attribution
@@ -60,7 +60,7 @@ _HOMES = {
     "MapCheck": "widgets.map_check",
     "Occluder": "widgets.occluder",
 }
-_ROOMS = ("checks", "demo", "explainers", "incremental", "kernels", "switches")
+_ROOMS = ("checks", "concepts", "demo", "explainers", "incremental", "kernels", "switches")
 
 __all__ = [
     "Architecture",
@@ -85,6 +85,7 @@ __all__ = [
     "__version__",
     "capture",
     "checks",
+    "concepts",
     "demo",
     "explainers",
     "explore",

@@ -16,7 +16,7 @@ ALLOWED = {room: set(ROOMS[: number + 1]) for number, room in enumerate(ROOMS)}
 ALLOWED["pictures"] -= {"tracing"}
 ALLOWED["incremental"] -= {"pictures"}
 # These stand beside each other, on the explainers.
-SIBLINGS = ("switches", "kernels")
+SIBLINGS = ("switches", "kernels", "concepts")
 ALLOWED |= {room: {*ALLOWED["explainers"], room} for room in SIBLINGS}
 ALLOWED |= {
     "widgets": {"core", "outputs", "pictures", "widgets"},
