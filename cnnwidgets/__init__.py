@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import checks, demo, exemplars, explainers, incremental, kernels, switches, synthesis
+    from . import checks, concepts, demo, exemplars, explainers, incremental, kernels, switches, synthesis
     from .core.capture import capture
     from .core.errors import Cancelled, CnnWidgetsError, InputError, LayerNotFound, NotSpatial, TargetError
     from .explainers.attribution import Attribution
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .widgets.filter_gallery import FilterGallery
     from .widgets.filter_panel import FilterPanel
     from .widgets.heatmap_overlay import HeatmapOverlay
+    from .widgets.kernel_grid import KernelGrid
     from .widgets.map_check import MapCheck
     from .widgets.occluder import Occluder
 
@@ -59,10 +60,11 @@ _HOMES = {
     "HeatmapOverlay": "widgets.heatmap_overlay",
     "ClassScores": "widgets.class_scores",
     "Comparison": "widgets.comparison",
+    "KernelGrid": "widgets.kernel_grid",
     "MapCheck": "widgets.map_check",
     "Occluder": "widgets.occluder",
 }
-_ROOMS = ("checks", "demo", "exemplars", "explainers", "incremental", "kernels", "switches", "synthesis")
+_ROOMS = ("checks", "concepts", "demo", "exemplars", "explainers", "incremental", "kernels", "switches", "synthesis")
 
 __all__ = [
     "Architecture",
@@ -79,6 +81,7 @@ __all__ = [
     "FilterPanel",
     "HeatmapOverlay",
     "InputError",
+    "KernelGrid",
     "LayerInfo",
     "LayerNotFound",
     "MapCheck",
@@ -88,6 +91,7 @@ __all__ = [
     "__version__",
     "capture",
     "checks",
+    "concepts",
     "demo",
     "exemplars",
     "explainers",

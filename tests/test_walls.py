@@ -26,7 +26,7 @@ ALLOWED = {room: set(ROOMS[: number + 1]) for number, room in enumerate(ROOMS)}
 ALLOWED["pictures"] -= {"tracing"}
 ALLOWED["incremental"] -= {"pictures"}
 # These stand beside each other, on the explainers.
-SIBLINGS = ("exemplars", "kernels", "switches", "synthesis")
+SIBLINGS = ("concepts", "exemplars", "kernels", "switches", "synthesis")
 ALLOWED |= {room: {*ALLOWED["explainers"], room} for room in SIBLINGS}
 ALLOWED["exemplars"].add("demo")
 ALLOWED |= {

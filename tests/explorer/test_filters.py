@@ -301,3 +301,30 @@ def test_a_switch_beside_a_bar_is_the_maps_own(e: cw.Explorer) -> None:
     torch.testing.assert_close(torch.as_tensor(e.scores._logits).float(), before)
     e.filters.ranking._receive(None, {"op": "choose", "channel": 5}, [])
     assert e.channel == 5
+
+
+def test_hiding_a_group_moves_the_bars(e: cw.Explorer) -> None:
+    e.layer = "4"
+    ranking, before = e.filters.ranking, torch.as_tensor(e.scores._logits).float()
+    ranking.groups = 3
+    ranking._receive(None, {"op": "start", "job": "groups"}, [])
+    e.wait(60)
+    arrays, content = newest_push(ranking, "groups")
+    assert not ranking.error
+    assert len(arrays["maps"]) == 3
+    assert 0 < content["explained"] <= 1
+    ranking.hidden = [0]
+    e.wait(60)
+    # The maps less what the group makes up of them, through the rest of the network.
+    net, x = nets.plain(), e._scene.picture.tensor
+    concepts = cw.concepts.factor(net, "4", x, 3)
+    with torch.no_grad():
+        group = torch.einsum("hw,c->chw", concepts.maps[0, 0], concepts.channels[0])
+        expected = net[5:]((net[:5](x) - group).clamp(min=0))[0]
+    shown = torch.as_tensor(e.scores._logits).float()
+    torch.testing.assert_close(shown, expected, atol=1e-4, rtol=1e-3)
+    assert not torch.allclose(shown, before)
+    assert ranking.effect.startswith("Without group 1: ")
+    ranking.hidden = []
+    e.wait(60)
+    torch.testing.assert_close(torch.as_tensor(e.scores._logits).float(), before)

@@ -28,7 +28,7 @@ class Panels:
         self.comparing, self.switching = ComparePanel(host), SwitchPanel(host)
         self.filters = FiltersPanel(host)
         self.cell = CellPanel(host, self.filters.widget.cell)
-        self.ranking = RankingPanel(host, self.filters.widget.ranking, self.switching.widget)
+        self.ranking = RankingPanel(host, self.filters.widget.ranking, self.switching)
         host.score_patches = self.hiding.score_again
 
     def __iter__(self) -> Iterator[Panel]:

@@ -1,45 +1,54 @@
-"""Which filters of the layer on show matter for the class, with a switch at each."""
+"""Which filters of the layer on show matter for the class, with a switch at each, and groups of them."""
 
 from __future__ import annotations
 
 import threading
 
+import torch
+
+from cnnwidgets.concepts import Concepts, factor
 from cnnwidgets.core.network import Network
 from cnnwidgets.core.progress import Step
-from cnnwidgets.explorer.sentences import target_text, time_left
+from cnnwidgets.explorer.sentences import change_in_words, target_text, time_left
 from cnnwidgets.explorer.work.report import share_of
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job, refuse_stopped
+from cnnwidgets.outputs.kinds import probabilities
 from cnnwidgets.switches import ChannelRanking, rank_channels
-from cnnwidgets.widgets.feature_maps import FeatureMaps
 from cnnwidgets.widgets.filter_ranking import FilterRanking
 
 from .host import PanelHost
 from .panel import Panel
+from .switch import SwitchPanel
 
 _NO_MODULE = "{} is a torch call, not a module: its filters cannot be switched off."
 
 
 class RankingPanel(Panel):
-    """Ranks the filters of the layer on show when that is asked for.
+    """Ranks the filters of the layer on show, and finds groups of them, when that is asked for.
 
     Args:
-        maps: where filters are switched off; the switches beside the bars are the same.
+        switching: where filters are switched off; the switches beside the bars are the same.
     """
 
     widget: FilterRanking
 
-    def __init__(self, host: PanelHost, widget: FilterRanking, maps: FeatureMaps) -> None:
+    def __init__(self, host: PanelHost, widget: FilterRanking, switching: SwitchPanel) -> None:
         super().__init__(host)
-        self.widget, self._maps = widget, maps
-        widget.on_start, widget.on_cancel = lambda _: self.rank(), self.cancel
-        widget.switchable = True
+        maps = switching.widget
+        self.widget, self._switching, self._maps = widget, switching, maps
+        self._job = ""
+        self._concepts: Concepts | None = None
+        widget.on_start, widget.on_cancel = self.start, self.cancel
+        widget.switchable = widget.groupable = widget.hideable = True
         maps.observe(lambda _: self._follow_maps(), ["layer", "off", "effect", "channel", "switchable"])
         widget.observe(lambda _: self._switch(), "off")
         widget.observe(lambda _: self._choose(), "channel")
+        widget.observe(lambda _: self._hide(), "hidden")
 
-    def rank(self) -> None:
-        """Rank the filters of the layer on show."""
+    def start(self, job: str) -> None:
+        """Rank the filters of the layer on show ("ranking"), or find groups of them ("groups")."""
+        self._job = job
         self.request(self._prepared)
 
     def scene_opened(self, scene: Scene) -> None:
@@ -63,6 +72,7 @@ class RankingPanel(Panel):
         layer = self._maps.layer
         is_module = layer in Network.of(self._host.session.model).names
         why = "" if is_module or not layer else _NO_MODULE.format(layer)
+        self._concepts = None
         self.widget.show_layer(layer, target_text(scene.target, scene.label), why)
 
     def _follow_maps(self) -> None:
@@ -86,8 +96,9 @@ class RankingPanel(Panel):
         layer, scene = self.widget.layer, self._host.scene
         if not layer or self.widget.hint:
             return None
-        self.widget.begin("ranking", "Ranking the filters …")
-        return lambda stop: self._rank(stop, scene, layer)
+        job = self._job
+        self.widget.begin(job, "Ranking the filters …" if job == "ranking" else "Looking for groups …")
+        return lambda stop: (self._rank if job == "ranking" else self._group)(stop, scene, layer)
 
     def _rank(self, stop: threading.Event, scene: Scene, layer: str) -> None:
         refuse_stopped(stop)
@@ -114,3 +125,46 @@ class RankingPanel(Panel):
         ranking = rank_channels(model, image, layer, scene.target, progress=report, **hints)
         self.apply(stop, lambda: draw(ranking, partial=False))
         self.apply(stop, self.widget.finish)
+
+    def _group(self, stop: threading.Event, scene: Scene, layer: str) -> None:
+        refuse_stopped(stop)
+        concepts = factor(self._host.session.model, layer, scene.picture.tensor, self.widget.groups)
+        refuse_stopped(stop)
+        weights = concepts.weights(scene.target)
+
+        def show() -> None:
+            self._concepts = concepts
+            self.widget.show_groups(
+                concepts.maps[0],
+                concepts.channels,
+                explained=concepts.explained,
+                weights=weights,
+                signed=concepts.signed,
+                notes=[f"{note[:1].upper()}{note[1:]}." for note in concepts.notes],
+                placement=concepts.placement,
+            )
+            self.widget.finish()
+
+        self.apply(stop, show)
+
+    def _hide(self) -> None:
+        """The bars are those without the groups that are hidden."""
+        hidden, concepts, scene = list(self.widget.hidden), self._concepts, self._host.scene
+        if not hidden or concepts is None:
+            self.widget.effect = self._maps.effect
+            self._switching.refresh()
+            return
+
+        def work(stop: threading.Event) -> None:
+            refuse_stopped(stop)
+            logits = concepts.scores_without(hidden)[0].float().cpu()
+            before, after = probabilities(torch.stack([scene.logits.float(), logits]), scene.kind)
+            index = scene.predicted if scene.target_class is None else scene.target_class
+            change = change_in_words(float(before[index]), float(after[index]), scene.kind)
+            names = ", ".join(str(group + 1) for group in hidden)
+            self.apply(
+                stop, lambda: setattr(self.widget, "effect", f"Without group {names}: {scene.label(index)} {change}")
+            )
+            self._host.show_switched(logits)
+
+        self.request(lambda: work)
