@@ -162,9 +162,8 @@ class RankingPanel(Panel):
             index = scene.predicted if scene.target_class is None else scene.target_class
             change = change_in_words(float(before[index]), float(after[index]), scene.kind)
             names = ", ".join(str(group + 1) for group in hidden)
-            self.apply(
-                stop, lambda: setattr(self.widget, "effect", f"Without group {names}: {scene.label(index)} {change}")
-            )
+            effect = f"Without group {names}: {scene.label(index)} {change}"
+            self.apply(stop, lambda: setattr(self.widget, "effect", effect))
             self._host.show_switched(logits)
 
         self.request(lambda: work)
