@@ -60,6 +60,41 @@ class FilterGallery(CnnWidget, folder="filter_gallery"):
         if channel is not None:
             self.channel = channel
 
+    @classmethod
+    def of(cls, synthesis: Any, exemplars: Any = None, **traits: Any) -> FilterGallery:
+        """The images that were made for filters, each beside the patch of a photograph that excites its filter most.
+
+        Args:
+            synthesis: what :func:`cnnwidgets.synthesis.maximize` returns for channels of a layer. Filters that nothing
+                wakes have no image, which a note says.
+            exemplars: what :func:`cnnwidgets.exemplars.find` returns for that layer; None: a note says what is missing.
+            **traits: any trait by name.
+
+        Raises:
+            InputError: every filter is dead, or the images are of no channels of a layer.
+        """
+        alive = [row for row, dead in enumerate(synthesis.dead) if not dead]
+        channels = [synthesis.channels[row] for row in alive]
+        if not alive or not synthesis.layer or len(set(channels)) != len(channels) or min(channels) < 0:
+            raise InputError(
+                "There is no image to show of each filter: expected one image a channel of a layer, and not all dead."
+            )
+        beside = (
+            None if exemplars is None else [exemplars.crop(synthesis.layer, number, 0).pixels for number in channels]
+        )
+        return cls(
+            [synthesis.images[row] for row in alive],
+            layer=synthesis.layer,
+            channels=channels,
+            values=as_array(synthesis.peaks, "The activations")[alive],
+            ratios=as_array(synthesis.ratios, "The ratios")[alive],
+            beside=beside,
+            synthetic=True,
+            about=synthesis.title,
+            notes=[f"{note[:1].upper()}{note[1:]}." for note in synthesis.notes],
+            **traits,
+        )
+
     def show(
         self,
         pictures: Any,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,30 @@ def test_made_images_stand_beside_photographs_or_say_that_they_do_not() -> None:
     np.testing.assert_array_equal(pictures[1], PATCHES[0])
     np.testing.assert_array_equal(pictures[3], PATCHES[1])
     assert (content["names"], content["notes"]) == (["made", "photograph"], ["dead"])
+
+
+def test_what_was_made_stands_beside_exemplars_and_dead_filters_are_left_out() -> None:
+    synthesis = SimpleNamespace(
+        images=torch.rand(3, 3, 4, 4),
+        dead=torch.tensor([False, True, False]),
+        channels=(8, 2, 5),
+        layer="conv1",
+        peaks=torch.tensor([4.0, torch.nan, 6.0]),
+        ratios=torch.tensor([2.0, torch.nan, 1.5]),
+        title="conv1 · seed 0",
+        notes=("dead: 2",),
+    )
+    crops = {8: PATCHES[0], 5: PATCHES[2]}
+    exemplars = SimpleNamespace(crop=lambda _, channel, __: SimpleNamespace(pixels=crops[channel]))
+    gallery = cw.FilterGallery.of(synthesis, exemplars, sort="value")
+    arrays, content = newest_push(gallery, "filters")
+    assert (arrays["channels"].tolist(), arrays["values"].tolist()) == ([8, 5], [4.0, 6.0])
+    assert arrays["ratios"].tolist() == [2.0, 1.5]
+    np.testing.assert_array_equal(split_mosaic(arrays["pixels"], arrays["sizes"])[3], PATCHES[2])
+    assert (content["about"], content["notes"]) == ("conv1 · seed 0", ["Dead: 2."])
+    synthesis.dead[:] = True
+    with pytest.raises(cw.InputError, match="not all dead"):
+        cw.FilterGallery.of(synthesis, exemplars)
 
 
 def test_many_filters_are_sent_small() -> None:
