@@ -20,8 +20,8 @@ import chromium
 ROOT = Path(__file__).parent.parent
 PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest", "-q"]
-# Two processes on two cores; a shard takes its next test from the other's rest.
-COVERED = [PYTHON, "-m", "coverage", "run", *PYTEST[1:], "-n", "2", "--dist", "worksteal"]
+# Two processes on two cores; a file's tests stay together, as some follow one another on one page.
+SHARED_OUT = [*PYTEST, "-n", "2", "--dist", "loadfile"]
 
 STEPS: dict[str, list[str]] = {
     "bundle": [PYTHON, "tools/frontend.py", "build"],
@@ -34,7 +34,15 @@ STEPS: dict[str, list[str]] = {
     "biome": [PYTHON, "tools/frontend.py", "lint"],
     "typescript": [PYTHON, "tools/frontend.py", "test"],
     "notebooks": [*PYTEST, "-o", "addopts=", "--nbval-lax", "notebooks"],
-    "unit": [*COVERED, "cnnwidgets", "tests", "--ignore=tests/browser", "--ignore=tests/packaging"],
+    "unit": [
+        *SHARED_OUT,
+        "-p",
+        "tools.covered",
+        "cnnwidgets",
+        "tests",
+        "--ignore=tests/browser",
+        "--ignore=tests/packaging",
+    ],
     "packaging": [*PYTEST, "tests/packaging"],
     "browser": [*PYTEST, "tests/browser"],
 }
@@ -87,7 +95,7 @@ def run_all(names: list[str], environment: dict[str, str]) -> list[str]:
 
 
 def covered() -> str:
-    """The share of the package's lines that the step ``unit`` ran, in percent."""
+    """The share of the package's lines that ran in the step ``unit``, not counting kernels and scripts, in percent."""
     coverage = [PYTHON, "-m", "coverage"]
     subprocess.run([*coverage, "combine", "--quiet"], cwd=ROOT, check=False)
     report = [*coverage, "report", "--format=total"]
