@@ -148,7 +148,11 @@ class FiltersPanel(Panel):
         self._layer_searched = "" if complete else layer
         if not complete:
             self.widget.begin("places", "Looking for places …")
-        return lambda stop: self._show_places(stop, layer)
+
+        def work(stop: threading.Event) -> None:
+            self._show_places(stop, layer)
+
+        return work
 
     def _prepared_image(self) -> Job | None:
         if self._filter is None:

@@ -55,7 +55,8 @@ def cells_seen(scene: Scene, layer: str) -> tuple[npt.NDArray[np.float32], npt.N
     except (NotSpatial, LayerNotFound):
         return None
     rows, columns = (
-        np.array(along, np.float32) / side for along, side in zip(spans, scene.picture.tensor.shape[-2:], strict=True)
+        np.asarray(np.array(along) / side, np.float32)
+        for along, side in zip(spans, scene.picture.tensor.shape[-2:], strict=True)
     )
     return rows, columns
 

@@ -46,7 +46,8 @@ def reduced(pixels: Pixels, most: int) -> Pixels:
     if factor >= 1:
         return pixels
     down, across = (area_shares(side, max(1, round(side * factor))) for side in (height, width))
-    return np.round(np.einsum("ij,jkc,lk->ilc", down, pixels, across, optimize=True)).astype(np.uint8)
+    means = np.einsum("ij,jkc,lk->ilc", down, pixels, across, optimize=True)
+    return np.asarray(np.round(means), np.uint8)
 
 
 def mosaic(pictures: Sequence[Pixels]) -> dict[str, npt.NDArray[Any]]:

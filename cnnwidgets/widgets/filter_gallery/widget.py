@@ -130,9 +130,10 @@ class FilterGallery(CnnWidget, folder="filter_gallery"):
         if beside is not None:
             stacks.append(_pixels(beside, "pictures beside them"))
         numbers = list(range(count)) if channels is None else [int(channel) for channel in channels]
-        for others, subject in ((numbers, "channels"), *((stack, "pictures beside them") for stack in stacks[1:])):
-            if len(others) != count:
-                raise InputError(f"There are {count} pictures and {len(others)} {subject}; expected as many.")
+        if len(numbers) != count:
+            raise InputError(f"There are {count} pictures and {len(numbers)} channels; expected as many.")
+        if any(len(stack) != count for stack in stacks):
+            raise InputError(f"There are {count} pictures and {len(stacks[1])} pictures beside them; expected as many.")
         if len(set(numbers)) != count or min(numbers) < 0:
             raise InputError(f"The channels are {numbers}; expected different numbers from 0 on.")
         figures = {"values": values, "ratios": ratios}

@@ -33,6 +33,9 @@ export interface Patches {
   partial: boolean;
 }
 
+/** So few cells say no more than the number under the patch, and their colour would hide what is in it. */
+const FEW_CELLS = 4;
+
 /** Null: a push without patches. */
 export function patchesOf({ arrays, content }: Data): Patches | null {
   const { values, extents } = arrays;
@@ -43,7 +46,13 @@ export function patchesOf({ arrays, content }: Data): Patches | null {
   const patches = Array.from(values.data, (value, at) => {
     const map = maps[at];
     const extent = [...(extents?.data.subarray(4 * at, 4 * at + 4) ?? [])] as unknown as Extent;
-    return { picture: pictures[at]!, map: map?.values.length ? map : null, value, name: names[at]!, extent };
+    return {
+      picture: pictures[at]!,
+      map: map && map.values.length > FEW_CELLS ? map : null,
+      value,
+      name: names[at]!,
+      extent,
+    };
   });
   return { patches, notes: content["notes"] as string[], partial: content["partial"] === true };
 }

@@ -63,9 +63,10 @@ class FilterPanel(WidgetBox):
         self.view.on_make = lambda: self.on_make()
         self.view.on_cancel = lambda: self.on_cancel()
         traitlets.link((self, "busy"), (self.view, "busy"))
-        for name in ("network", "photograph"):
-            for part in self._parts:
-                traitlets.dlink((self, name), (part, name))
+        for part in self._parts:
+            traitlets.dlink((self, "network"), (part, "network"))
+        for part in (self.cell, self.ranking):  # the others do not depend on the photograph
+            traitlets.dlink((self, "photograph"), (part, "photograph"))
         self.forbid("Click a feature map to see what its filter looks for.")
 
     def __repr__(self) -> str:
@@ -221,7 +222,7 @@ class FilterPanel(WidgetBox):
 
     def _still_title(self) -> str:
         subject = "" if self.view.channel is None else f"{self.view.channel} of {self.view.layer}"
-        return title("Filter", subject, self)
+        return title("Filter", subject, self.view)
 
     def close(self) -> None:
         """Close the parts and let go of the callbacks."""

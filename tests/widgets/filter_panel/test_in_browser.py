@@ -28,7 +28,7 @@ def panel() -> cw.FilterPanel:
     widget.view.makes = True
     widget.show_filter("layer2.<i>conv</i>", 17)
     # On the scale of the strongest, 4, the left half of the first patch is at its end and the right half at 0.
-    maps = [np.array([[4.0, 0.0]]), np.zeros((1, 1))]
+    maps = [np.array([[4.0, 4.0, 4.0, 0.0, 0.0, 0.0]]), np.full((2, 2), 4.0)]  # of 4 cells nothing is drawn
     crops = [SimpleNamespace(pixels=BLUE, activation=values, value=4.0, image=at) for at, values in enumerate(maps)]
     widget.show_places(crops, source="From two photographs.", notes=["Only two."])
     widget.show_sentence("A shape: it keeps 90 % without colour.")
