@@ -20,7 +20,7 @@ from cnnwidgets.widgets.heatmap_overlay import HeatmapOverlay
 from cnnwidgets.widgets.panel_tabs import PanelTabs
 
 from .panels.all_panels import Panels
-from .sentences import all_well, closeness, map_title, method_choices, model_summary, target_text, unlikely
+from .sentences import all_well, as_sentence, closeness, map_title, method_choices, model_summary, target_text, unlikely
 from .tasks import function_sentence
 from .ties import close_widget
 from .work.scene import Scene
@@ -139,7 +139,8 @@ class ExplorerView:
         method, target = attribution.method, attribution.target
         warnings = [stopped, *self._remarks.values()]
         # The progress bar says how much is known; the note would change with each step.
-        notes = [] if partial and not stopped else attribution.notes
+        names = {layer.name for layer in scene.architecture.layers}
+        notes = [] if partial and not stopped else [as_sentence(note, names) for note in attribution.notes]
         warnings += notes
         of_class = explainers.info(method).needs_target
         if not callable(target) and of_class:

@@ -57,7 +57,8 @@ export class ClassSearch {
   readonly #input = h("input", {
     type: "search",
     class: "cnnw-class-scores-search cnnw-field",
-    placeholder: "Explain another class…",
+    placeholder: "Find a class…",
+    title: "Explain another class: type a part of its name, or its number",
     "aria-label": "Find a class by name or number",
     list: this.#list.id,
     autocomplete: "off",
@@ -116,18 +117,24 @@ export interface ClassScoresState extends BaseState {
   remark: string;
 }
 
+const SHOWN = "Probabilities, which add up to 100 %, or the numbers that the network itself returns (logits)";
 const SCORES = [
   ["probability", "Probability"],
   ["logit", "Logit"],
 ] as const;
 
 class ClassScoresView extends RootView<ClassScoresState> {
-  readonly #score = menu("What the bars show", SCORES, this.link.get("score"), (score) =>
-    this.link.set("score", score as ClassScoresState["score"]),
+  readonly #score = menu(
+    "What the bars show",
+    SCORES,
+    this.link.get("score"),
+    (score) => this.link.set("score", score as ClassScoresState["score"]),
+    SHOWN,
   );
   readonly #more = h("button", {
     type: "button",
     class: "cnnw-button cnnw-field",
+    title: "How many classes have a bar",
     onclick: () => this.link.set("more", !this.link.get("more")),
   });
   readonly #search = new ClassSearch((target) => this.link.set("target", target));
@@ -217,7 +224,7 @@ class ClassScoresView extends RootView<ClassScoresState> {
       if (!figure) return;
       const row = rowUnder(event, figure);
       const of = (name: "names" | "rows" | "values") => (row === null ? "" : this.link.get(name)[row]);
-      figure.title = row === null ? "" : `${of("names")} (class ${of("rows")}): ${of("values")}`;
+      figure.title = row === null ? "" : `\u2068${of("names")}\u2069 (class ${of("rows")}): ${of("values")}`;
     };
     root.addEventListener("click", onClick);
     root.addEventListener("mousemove", onMove);

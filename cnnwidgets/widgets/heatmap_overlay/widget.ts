@@ -107,7 +107,7 @@ class OverlayView extends RootView<OverlayState> {
       { class: "cnnw-ho-controls cnnw-stack" },
       methodChoice(this.link),
       layerSlider(this.link, this.#thumbs.element),
-      h("div", { class: "cnnw-ho-foot" }, methodSettings(this.link), display, this.#save.element),
+      h("div", { class: "cnnw-ho-foot" }, display, methodSettings(this.link), this.#save.element),
       this.#notes.element,
     );
     this.#stage.element.append(followedField(this.link, this.el));

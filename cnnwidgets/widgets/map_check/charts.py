@@ -51,6 +51,11 @@ class MapCheckPanel(CnnWidget, folder="map_check"):
 
 _ACCENT, _SOFT, _WARN = "var(--cnnw-accent)", "var(--cnnw-other)", "var(--cnnw-warn)"
 _BETTER = {"deletion": "lower is better", "insertion": "higher is better"}
+_MEANINGS = {
+    "similarity": "How like the original the map is, with random weights from the output down to each stage",
+    "deletion": "The score while the places that the map marks are hidden, the most marked first",
+    "insertion": "The score while the places that the map marks are uncovered, the most marked first",
+}
 
 
 class Chart:
@@ -75,7 +80,7 @@ class Chart:
         self._better = _BETTER.get(title)
         self._plain_title = title
         self._missing = ""
-        self._title = ipywidgets.Label(title)
+        self._title = ipywidgets.Label(title, tooltip=_MEANINGS.get(title, ""))
         self._title.add_class("cnnw-mc-chart-title")
         self.box = ipywidgets.VBox([self._title, self._figure])
         self.box.add_class("cnnw-mc-chart")

@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from cnnwidgets.widgets.feature_maps import FeatureMaps
+from tests.browser.looks import WRITTEN
 
 from .page import messages, page
 
@@ -249,7 +250,7 @@ def test_the_picture_shows_through_and_save_writes_what_is_seen(opened: Open, tm
     assert np.allclose(view.evaluate(corner), [0, 0, 100, 255], atol=2)  # half black over blue
     with view.expect_download() as download:
         view.get_by_role("button", name="Save").click()
-    assert download.value.suggested_filename == "a_b-0.png"
+    assert download.value.suggested_filename == "Feature-map-0-a-b.png"
     target = tmp_path / "saved.png"
     download.value.save_as(target)
     saved = np.asarray(Image.open(target).convert("RGB"))
@@ -263,10 +264,16 @@ def test_the_picture_shows_through_and_save_writes_what_is_seen(opened: Open, tm
 
 
 def test_a_saved_map_names_photograph_and_network(opened: Open, tmp_path: Path) -> None:
-    view = opened(FeatureMaps(GREY, layer="a/b", channel=0, photograph="cat 1.png", network="resnet18"))
+    widget = FeatureMaps(photograph="cat 1.png", network="resnet18")
+    widget.show(GREY, "a/b", channel=0, contribution=np.linspace(1.5, 2.5, len(GREY)), target_name="tabby")
+    view = opened(widget)
+    view.evaluate(WRITTEN)
     with view.expect_download() as download:
         view.get_by_role("button", name="Save").click()
-    assert download.value.suggested_filename == "a_b-0-cat-1.png-resnet18.png"
+    assert download.value.suggested_filename == "Feature-map-0-a-b-cat-1.png-resnet18.png"
+    written = view.evaluate("written")
+    assert written[0] == "Feature map 0 · a/b · cat 1.png · resnet18"
+    assert "Contribution to tabby: 1.50" in written
 
 
 def test_undo_leaves_no_listener_and_no_element(opened: Open) -> None:

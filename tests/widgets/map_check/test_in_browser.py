@@ -72,7 +72,9 @@ def test_a_click_asks_for_the_check_and_another_cancels_it(opened: Open) -> None
     assert view.get_by_text("There is no map to check.").is_visible()
     check.offer()
     follow(view, check)
-    assert view.get_by_text("Randomise the network's weights, and hide what the map calls important").is_visible()
+    assert view.get_by_text(
+        "Does the map react to random weights, and the score to hiding what the map marks?"
+    ).is_visible()
     button.click()
     assert view.evaluate("sent.at(-1).op") == "check"
     check.begin("Copying the network …")
