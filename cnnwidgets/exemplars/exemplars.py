@@ -58,17 +58,17 @@ class Exemplars:
     @functools.cached_property
     def values(self) -> dict[str, npt.NDArray[np.float32]]:
         heaps = self._tally.heaps.items()
-        return {name: heap.values.masked_fill(heap.images < 0, torch.nan).numpy() for name, heap in heaps}
+        return {name: np.where(heap.images < 0, np.float32(np.nan), heap.values) for name, heap in heaps}
 
     @functools.cached_property
     def images(self) -> dict[str, npt.NDArray[np.int64]]:
-        return {name: heap.images.numpy() for name, heap in self._tally.heaps.items()}
+        return {name: heap.images for name, heap in self._tally.heaps.items()}
 
     @functools.cached_property
     def places(self) -> dict[str, npt.NDArray[np.int64]]:
         places = {}
         for name, heap in self._tally.heaps.items():
-            cells, width = heap.cells.numpy(), self._layers[name].grid[1]
+            cells, width = heap.cells, self._layers[name].grid[1]
             both = np.stack([cells // width, cells % width], -1)
             places[name] = np.where(cells[..., None] < 0, -1, both)
         return places
@@ -206,7 +206,7 @@ class Exemplars:
             if holes:
                 yield f"layer {name!r}: {holes:,} maps hold NaN, which counts as nothing"
         for name, heap in self._tally.heaps.items():
-            endless = int((heap.values[:, 0] == torch.inf).sum())
+            endless = int((heap.values[:, 0] == np.inf).sum())
             if endless:
                 yield f"layer {name!r}: the activation of {endless:,} channels is infinite"
 

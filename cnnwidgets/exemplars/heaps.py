@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
-_NONE = -torch.inf
+_NONE = np.float32(-np.inf)
+Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,40 +20,31 @@ class Heap:
     Attributes:
         values: (K, k) float32; -infinity where there is none.
         images: (K, k) int64, index of the image; -1 where there is none.
-        cells: (K, k) int64, which cell of its map, row by row.
+        cells: (K, k) int64, which cell of its map, row by row; -1 where there is none.
     """
 
-    values: torch.Tensor
-    images: torch.Tensor
-    cells: torch.Tensor
+    values: Floats
+    images: Integers
+    cells: Integers
 
     @classmethod
     def empty(cls, channels: int, k: int) -> Heap:
         """Without any value."""
-        none = torch.full((channels, k), -1)
-        return cls(torch.full((channels, k), _NONE), none, none.clone())
+        return cls(np.full((channels, k), _NONE), *(np.full((channels, k), -1) for _ in range(2)))
 
     def joined(self, other: Heap) -> Heap:
         """The largest of both, which are of different images."""
         values, images, cells = (
-            torch.cat(pair, 1)
+            np.concatenate(pair, 1)
             for pair in zip(
                 (self.values, self.images, self.cells), (other.values, other.images, other.cells), strict=True
             )
         )
-        order = torch.arange(values.shape[1]).expand_as(values)
-        for key, descending in ((cells, False), (images, False), (values, True)):  # the last key counts most
-            order = order.gather(1, key.gather(1, order).sort(dim=1, descending=descending, stable=True).indices)
-        return Heap(*(part.gather(1, order)[:, : self.values.shape[1]] for part in (values, images, cells)))
+        order = np.lexsort((cells, images, -values), axis=1)[:, : self.values.shape[1]]
+        return Heap(*(np.take_along_axis(part, order, 1) for part in (values, images, cells)))
 
     def grown(
-        self,
-        maps: torch.Tensor,
-        peaks: torch.Tensor,
-        first: int,
-        *,
-        distinct: bool,
-        channels: torch.Tensor | None = None,
+        self, maps: torch.Tensor, peaks: Floats, first: int, *, distinct: bool, channels: Integers | None = None
     ) -> Heap:
         """With the maps of more images, all of them behind those that are in it.
 
@@ -60,55 +55,66 @@ class Heap:
             distinct: only the largest cell of a map, the first of equal ones.
             channels: look at these only.
         """
-        count, k = len(maps), self.values.shape[1]
-        entering = (peaks > self.values[:, -1]).any(0)
+        count, k = len(peaks), self.values.shape[1]
+        hot = np.flatnonzero((peaks > self.values[:, -1]).any(0))
         if channels is not None:
-            entering &= torch.zeros_like(entering).index_fill_(0, channels, value=True)
-        hot = entering.nonzero()[:, 0]
+            hot = np.intersect1d(hot, channels)
         if not len(hot):
             return self
         # Of the new images, only those whose peak is among the k largest can have a cell among the k largest.
-        both = torch.cat([self.values[hot], peaks[:, hot].T], 1)
-        fresh = both.sort(dim=1, descending=True, stable=True).indices[:, :k] - k
-        fresh = torch.where(fresh >= 0, fresh, count).sort(1).values
-        is_fresh = (fresh < count) & (both.gather(1, (fresh + k).clamp(max=both.shape[1] - 1)) > _NONE)
-        rows = maps[fresh[is_fresh].to(maps.device), hot[:, None].expand_as(fresh)[is_fresh].to(maps.device)]
-        values, cells = _largest_cells(rows.flatten(1).float(), 1 if distinct else k)
-        shape = (len(hot), k, values.shape[1])
-        new = torch.full(shape, _NONE), torch.full(shape, -1), torch.full(shape, -1)
-        new[0][is_fresh], new[2][is_fresh] = values, cells
-        new[1][is_fresh] = (fresh[is_fresh] + first)[:, None].expand_as(cells)
+        both = np.concatenate([self.values[hot], peaks.T[hot]], 1)
+        order, line = _largest_first(both)[:, :k], np.arange(len(hot))[:, None]
+        fresh = np.sort(np.where((order >= k) & (both[line, order] > _NONE), order - k, count), 1)
+        channel, slot = np.nonzero(fresh < count)
+        image = fresh[channel, slot]
+        values, cells = _largest_cells(_rows(maps, image, hot[channel]), 1 if distinct else k)
+        new = Heap.empty(len(hot), k * values.shape[1])
+        for part, entries in ((new.values, values), (new.images, (image + first)[:, None]), (new.cells, cells)):
+            part.reshape(len(hot), k, -1)[channel, slot] = entries
         # Equal values stand in the order of their images and cells by now, which a stable sort keeps.
         parts = [
-            torch.cat([old[hot], part.flatten(1)], 1)
-            for old, part in zip((self.values, self.images, self.cells), new, strict=True)
+            np.concatenate([old[hot], part], 1)
+            for old, part in ((self.values, new.values), (self.images, new.images), (self.cells, new.cells))
         ]
-        order = parts[0].sort(dim=1, descending=True, stable=True).indices[:, :k]
-        grown = [old.clone() for old in (self.values, self.images, self.cells)]
-        for whole, part in zip(grown, parts, strict=True):
-            whole[hot] = part.gather(1, order)
-        nothing = grown[0] == _NONE
-        return Heap(grown[0], grown[1].masked_fill(nothing, -1), grown[2].masked_fill(nothing, -1))
+        order = _largest_first(parts[0])[:, :k]
+        nothing = parts[0][line, order] == _NONE
+        grown = [old.copy() for old in (self.values, self.images, self.cells)]
+        for whole, part, none in zip(grown, parts, (_NONE, -1, -1), strict=True):
+            whole[hot] = np.where(nothing, none, part[line, order])
+        return Heap(*grown)
 
 
-def map_peaks(maps: torch.Tensor) -> tuple[torch.Tensor, int]:
-    """(n, K) float32 on the CPU, the largest value of each of maps (n, K, h, w); and how many of these hold NaN."""
-    peaks = maps.amax((2, 3)).float()
-    holed = int(peaks.isnan().sum()) if maps.is_floating_point() else 0
+def map_peaks(maps: torch.Tensor) -> tuple[Floats, int]:
+    """(n, K) float32, the largest value of each of maps (n, K, h, w); and how many of these hold NaN."""
+    peaks: Floats = maps.amax((2, 3)).float().cpu().numpy()
+    holed = int(np.isnan(peaks).sum())
     if holed:
-        peaks = _nan_last(maps).amax((2, 3)).float()
-    return peaks.cpu(), holed
+        peaks = torch.where(maps.isnan(), -torch.inf, maps).amax((2, 3)).float().cpu().numpy()
+    return peaks, holed
 
 
-def _nan_last(maps: torch.Tensor) -> torch.Tensor:
-    return torch.where(maps.isnan(), _NONE, maps)
+def _largest_first(values: Floats) -> npt.NDArray[np.intp]:
+    return np.argsort(-values, axis=1, kind="stable")
 
 
-def _largest_cells(rows: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Values and cells, (M, count) at most, of maps (M, h·w), the first of equal ones first; on the CPU."""
-    rows = _nan_last(rows)
-    if count == 1:
+def _rows(maps: torch.Tensor, images: Integers, channels: Integers) -> torch.Tensor:
+    """(M, h·w): some of maps (n, K, h, w)."""
+    if maps.is_contiguous():
+        rows = torch.from_numpy(images * maps.shape[1] + channels).to(maps.device)
+        return maps.view(-1, maps.shape[2] * maps.shape[3]).index_select(0, rows)
+    rows, columns = (torch.from_numpy(part).to(maps.device) for part in (images, channels))
+    return maps[rows, columns].flatten(1)
+
+
+def _largest_cells(rows: torch.Tensor, count: int) -> tuple[Floats, Integers]:
+    """Values and cells, (M, count) at most, of maps (M, h·w), the first of equal ones first."""
+    rows = rows.float()
+    cells = rows.argmax(1, keepdim=True)
+    values = rows.gather(1, cells)
+    if bool(values.isnan().any()):  # which argmax takes for the largest
+        rows = torch.where(rows.isnan(), -torch.inf, rows)
         cells = rows.argmax(1, keepdim=True)
-        return rows.gather(1, cells).cpu(), cells.cpu()
-    values, cells = rows.sort(dim=1, descending=True, stable=True)
-    return values[:, :count].cpu(), cells[:, :count].cpu()
+        values = rows.gather(1, cells)
+    if count > 1:
+        values, cells = (part[:, :count] for part in rows.sort(dim=1, descending=True, stable=True))
+    return values.cpu().numpy(), cells.cpu().numpy()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -108,9 +108,11 @@ class MapReader:
             notes = [*model_notes(model), *(random_notes(model, example) if have_moved(generators) else ())]
         self.notes = tuple(dict.fromkeys([*notes, *change_notes(preservation.changed)]))
 
-    def ready(self) -> AbstractContextManager[Any]:
+    @contextmanager
+    def ready(self) -> Iterator[None]:
         """The network is in evaluation mode in this block, and afterwards as it was."""
-        return preserved(self.model, evaluate=True)
+        with walked_once(), preserved(self.model, evaluate=True):
+            yield
 
     def read(self, images: torch.Tensor, take: Take[T], *, only: str | None = None) -> dict[str, T]:
         """What ``take`` makes of the maps of each layer, for images (N, C, H, W); to be called in :meth:`ready`.
@@ -162,8 +164,9 @@ class MapReader:
         names = network.visible_layers
         modules = [module for module, name in names.items() if self._functions or name in looked_at]
         running, entered = [RunningModule("", 0)], Counter[str]()
-        functions = FunctionCalls(self._functions, lambda: running[-1], network.tensors, returned)
-        follow = functions if self._functions else nullcontext()
+        functions: FunctionCalls | None = None
+        if self._functions:
+            functions = FunctionCalls(self._functions, lambda: running[-1], network.tensors, returned)
 
         def enter(module: nn.Module, _: Any) -> None:
             name = names[module]
@@ -172,18 +175,21 @@ class MapReader:
                 entered[name] += 1
 
         def leave(module: nn.Module, _: Any, output: Any) -> None:
-            if names[module] in looked_at:
-                busy, functions.busy = functions.busy, True
-                try:
-                    returned(names[module], output)
-                finally:
-                    functions.busy = busy
+            if names[module] not in looked_at:
+                return
+            if functions is not None:
+                functions.busy = True
+            try:
+                returned(names[module], output)
+            finally:
+                if functions is not None:
+                    functions.busy = False
 
         def always(module: nn.Module, *_: Any) -> None:
             if names[module]:
                 running.pop()
 
-        with attached(modules, enter=enter, leave=leave, always=always), follow:
+        with attached(modules, enter=enter, leave=leave, always=always), functions or nullcontext():
             run(self.model, fitted(self.model, images).clone())
 
     def _by_shape(self, example: torch.Tensor) -> dict[tuple[str, int], Layout]:

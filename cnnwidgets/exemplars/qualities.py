@@ -41,7 +41,8 @@ class Qualities:
     Attributes:
         kept: change -> the share of the activation that is left, 1 for all of it: "grey" (brightness only), "hue"
             (turned by 180 degrees, brightness as it was), "shuffled" (blocks of 8 pixels in random order), "blurred"
-            (Gaussian of 2 pixels). NaN where it cannot be asked: images without colours, a channel that never reacts.
+            (Gaussian of 2 pixels). NaN where it cannot be asked: images without colours, a channel that plain grey
+            excites as much.
         word: "colour" where the channel loses more than half with the colours alone, "shape" with the arrangement and
             not the colours, "texture" with fine detail alone; else "mixed".
         sentence: the same for a reader.
@@ -55,8 +56,8 @@ class Qualities:
 def qualities(model: nn.Module, layer: str, channel: int, exemplars: Exemplars) -> Qualities:
     """What a channel keeps when the images of its exemplars lose colour, arrangement or fine detail.
 
-    The activation is the largest in an image's map, less the mean over all cells of the unchanged images' maps; of all
-    exemplars the mean.
+    The activation is the largest in an image's map, less what the channel says of a plain grey image, as bright as the
+    exemplars are; of all exemplars the mean.
 
     Args:
         model: the network that the exemplars were found with; left as it was.
@@ -83,12 +84,17 @@ def qualities(model: nn.Module, layer: str, channel: int, exemplars: Exemplars) 
         for name, change in _CHANGES.items()
         if originals.shape[1] == len(_LUMA) or name not in ("grey", "hue")
     }
+    plain = _grey(originals * std + mean) if originals.shape[1] == len(_LUMA) else originals * std + mean
+    versions["plain"] = ((plain.mean((0, 2, 3), keepdim=True) - mean) / std).expand_as(originals[:1])
     numbered = {(name, at): tensor[None] for name, batch in versions.items() for at, tensor in enumerate(batch)}
     maps = channel_maps(reader, layer, channel, numbered)
-    level = float(np.mean([values for (name, _), values in maps.items() if not name]))
-    heights = {name: float(np.mean([maps[name, at].max() for at in range(len(indices))])) - level for name in versions}
+    level = float(np.median(maps["plain", 0]))
+    heights = {
+        name: float(np.mean([maps[name, at].max() for at in range(len(batch))])) - level
+        for name, batch in versions.items()
+    }
     whole = heights[""]
-    kept = {name: heights[name] / whole if whole > 0 and name in heights else np.nan for name in _CHANGES}
+    kept = {name: max(0.0, heights[name] / whole) if whole > 0 and name in heights else np.nan for name in _CHANGES}
     return _judged(kept, reacts=whole > 0)
 
 
@@ -102,7 +108,7 @@ def _judged(kept: dict[Change, float], *, reacts: bool) -> Qualities:
     elif lost == {"blurred"}:
         word = "texture"
     if not reacts:
-        return Qualities(kept, word, "The channel does not react to its own exemplars: nothing can be said.")
+        return Qualities(kept, word, "Plain grey excites the channel as much as its exemplars do: nothing can be said.")
     parts = [f"{100 * share:.0f} % {_WORDS[name]}" for name, share in kept.items() if share == share]
     return Qualities(kept, word, f"Of its activation the channel keeps {', '.join(parts)}: {word}.")
 

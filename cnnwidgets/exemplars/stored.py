@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from .heaps import Heap
 from .map_layers import MapLayer
@@ -37,10 +36,10 @@ def stored_arrays(layers: Mapping[str, MapLayer], tally: Tally) -> dict[str, npt
     arrays: dict[str, npt.NDArray[Any]] = {}
     for number, (name, layer) in enumerate(layers.items()):
         heap, width = tally.heaps[name], layer.grid[1]
-        cells = heap.cells.clamp(min=0).numpy()
+        cells = np.maximum(heap.cells, 0)
         arrays |= {
-            f"value_{number}": heap.values.numpy(),
-            f"image_{number}": heap.images.numpy().astype(np.int32),
+            f"value_{number}": heap.values,
+            f"image_{number}": heap.images.astype(np.int32),
             f"row_{number}": (cells // width).astype(np.uint16),
             f"column_{number}": (cells % width).astype(np.uint16),
             f"rows_{number}": layer.rows,
@@ -62,9 +61,9 @@ def tally_of(header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) 
     """What the pass had come to."""
     heaps = {}
     for number, entry in enumerate(header["layers"]):
-        images = torch.from_numpy(arrays[f"image_{number}"].astype(np.int64))
+        images = arrays[f"image_{number}"].astype(np.int64)
         rows, columns = (arrays[f"{axis}_{number}"].astype(np.int64) for axis in ("row", "column"))
-        cells = torch.from_numpy(rows * entry["grid"][1] + columns).masked_fill(images < 0, -1)
-        heaps[entry["name"]] = Heap(torch.from_numpy(arrays[f"value_{number}"]), images, cells)
+        cells = np.where(images < 0, -1, rows * entry["grid"][1] + columns)
+        heaps[entry["name"]] = Heap(arrays[f"value_{number}"], images, cells)
     spans = tuple((start, stop) for start, stop in header["spans"])
     return Tally(heaps, dict(header["holed"]), spans, tuple(header["pass_notes"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from cnnwidgets.core.arguments import is_whole
@@ -137,7 +138,7 @@ def tally_span(
         CnnWidgetsError: the network failed.
     """
     chunks = Chunks(query.batch)
-    channels = None if query.channels is None else torch.tensor(query.channels, dtype=torch.int64)
+    channels = None if query.channels is None else np.array(query.channels, np.int64)
     for start, batch in images.batches(*span, query.batch):
         heaps, holed = dict(tally.heaps), dict(tally.holed)
 

@@ -15,8 +15,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 import cnnwidgets as cw
 from cnnwidgets.exemplars.heaps import Heap, map_peaks
-
-from .nets import Coarse, Listed, brute_force, levels, small
+from tests.exemplars.nets import Coarse, Listed, brute_force, levels, small
 
 
 def assert_equal(exemplars: cw.exemplars.Exemplars, layer: str, maps: torch.Tensor, **options: Any) -> None:
