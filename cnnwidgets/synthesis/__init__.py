@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from .alikeness import alikeness
 from .maximize import maximize
 from .result import Synthesis
 
-__all__ = ["Synthesis", "maximize"]
+__all__ = ["Synthesis", "alikeness", "maximize"]
 
 
 def __dir__() -> list[str]:

@@ -36,7 +36,8 @@ class ClassOutputs:
             with torch.no_grad():
                 table, logits = again(lambda: self._tables(probe))
         except TargetError as error:
-            raise TargetError(f"{error} Or say with layer= which layer's channels are meant.") from error
+            arrived = str(error).partition(". ")[0]  # what follows is of an argument that explainers have
+            raise TargetError(f"{arrived}. Say with layer= which layer's channels are meant.") from error
         except CnnWidgetsError as error:
             raise wrong_size(probe, error) from error
         self.channels = table.shape[1]
@@ -88,8 +89,8 @@ class _Squashings(TorchFunctionMode):
 
     def before(self, table: torch.Tensor) -> torch.Tensor | None:
         """What the numbers in ``table`` (N, K), a view of what such a call made, were made of."""
-        for given, result in reversed(self._calls):
+        for before, result in reversed(self._calls):
             same_memory = result.untyped_storage().data_ptr() == table.untyped_storage().data_ptr()
             if same_memory and result.numel() == table.numel() and torch.equal(result.reshape(table.shape), table):
-                return given.reshape(table.shape)
+                return before.reshape(table.shape)
         return None

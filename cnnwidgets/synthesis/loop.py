@@ -12,7 +12,7 @@ from cnnwidgets.explainers.engine.memory import Chunks
 
 from .diversity import likeness_gradient
 from .objective import Goals
-from .recipes.recipe import Recipe
+from .recipes.recipe import ImageRecipe
 from .waking import redirected
 
 _ASLEEP = 128
@@ -57,7 +57,7 @@ class Ascent:
         self.converged = torch.zeros(images, dtype=torch.bool)
         self._step = 0
 
-    def climb(self, recipe: Recipe, reader: Reader, until: int, meter: Meter, partial: Callable[[], Any]) -> None:
+    def climb(self, recipe: ImageRecipe, reader: Reader, until: int, meter: Meter, partial: Callable[[], Any]) -> None:
         """Steps up to ``until``, with one recipe at one size; what ``meter`` is told of raises out of here."""
         begin = self._step
         self.converged &= ~self.awake
@@ -73,12 +73,13 @@ class Ascent:
             self._step += 1
             leaving = self._leaving(rows, begin, recipe.patience)
             self.converged[leaving] = True
-            meter.done += len(leaving) * (until - self._step)
+            if leaving:
+                meter.advance(len(leaving) * (until - self._step))
             if not rows:
                 break
         self._step = until
 
-    def _uphill(self, recipe: Recipe, reader: Reader, rows: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _uphill(self, recipe: ImageRecipe, reader: Reader, rows: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """The activations (n,) of images ``rows``, and the gradients (n, ...) for their parameters that raise them."""
         leaf = recipe.parameters[rows].detach().requires_grad_()
         views = recipe.views(recipe.inputs(leaf), rows, self._step).to(recipe.space.dtype)
@@ -101,7 +102,7 @@ class Ascent:
             gradients = gradients - likeness_gradient(maps, groups, leaf, gradients)
         return activations.detach().float().cpu(), gradients / size
 
-    def _roused(self, recipe: Recipe, reader: Reader, rows: list[int]) -> torch.Tensor:
+    def _roused(self, recipe: ImageRecipe, reader: Reader, rows: list[int]) -> torch.Tensor:
         """A gradient (n, ...) that may wake units which did not react to their images, changed at random.
 
         Without changes; where that is not enough, through ReLUs that are closed, half of it of the cell in the middle:
@@ -133,14 +134,14 @@ class Ascent:
         return leaving
 
     @torch.no_grad()
-    def plain(self, recipe: Recipe, reader: Reader) -> tuple[torch.Tensor, torch.Tensor]:
+    def plain(self, recipe: ImageRecipe, reader: Reader) -> tuple[torch.Tensor, torch.Tensor]:
         """Of each image, without random changes: its activation (R,), and that of the most active cell (R,)."""
         every = range(len(self.awake))
         parts = [part for _, part in self._chunks.each(every, lambda rows: self._looked_at(recipe, reader, rows))]
         activations, peaks = (torch.cat(list(some)) for some in zip(*parts, strict=True))
         return activations, peaks
 
-    def _looked_at(self, recipe: Recipe, reader: Reader, rows: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _looked_at(self, recipe: ImageRecipe, reader: Reader, rows: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
         inputs = recipe.plain_view(recipe.inputs(recipe.parameters[rows]))
         goal_maps = self._goals.maps(reader(inputs.to(recipe.space.dtype)), torch.tensor(rows))
         flat = goal_maps.flatten(1) * self._goals.sign

@@ -16,11 +16,11 @@ from cnnwidgets.explainers.engine.notes import model_notes
 from cnnwidgets.outputs.readout import Readout, reading, readout_of
 from cnnwidgets.state.preserved import preserved
 
+from .maximization import Largest, Maximization
 from .objective import Objective, goals_of
 from .recipes.all_recipes import RECIPES
 from .result import Synthesis
 from .space import InputSpace, Levels
-from .work import Largest, Work
 
 
 def maximize(
@@ -70,6 +70,8 @@ def maximize(
         variants: images for each channel, kept apart by a price on how alike they are to the layer.
         seed: of the random numbers; each image has its own, whichever others are made beside it.
         progress: told after each batch of each step, at times with the result so far as ``partial``; True for a bar.
+            Raise ``Cancelled`` in it to stop; whatever ends the call early, ``KeyboardInterrupt`` too, carries the
+            images so far as ``error.partial``.
         exemplars: what knows the layer's largest natural activations, for ``ratios``.
         value_range: (lowest, highest) value that the network is given, of all channels or each.
         mean, std: what is subtracted, and divided by, after that. By default all three are the network's own.
@@ -100,10 +102,10 @@ def maximize(
     readout = readout_of(model) if layer is None else Readout()
     # Also under a caller's inference_mode, in which nothing can be differentiated.
     with Deferral(), torch.inference_mode(False), torch.enable_grad(), reading(readout), walked_once():
-        notes = tuple(model_notes(model))
+        notes = tuple(note.replace("explained in", "run in") for note in model_notes(model))
         with preserved(model, evaluate=True):
             space = InputSpace.of(model, value_range, mean, std)
-            work = Work(model, layer, kind, space, steps, seed, variants)
+            work = Maximization(model, layer, kind, space, steps, seed, variants)
             work.prepare(
                 size,
                 lambda name, count, grid: goals_of(

@@ -82,7 +82,7 @@ def goals_of(
             raise InputError("channels and direction exclude each other: a direction has weights for all channels.")
         directions = _directions(direction, name, count).repeat_interleave(variants, 0)
         return Goals((-1,) * len(directions), directions, where, sign)
-    indices, notes = _indices(channels, name, count)
+    indices, notes = _channel_indices(channels, name, count)
     return Goals(tuple(index for index in indices for _ in range(variants)), None, where, sign, notes)
 
 
@@ -90,7 +90,7 @@ def _subject(name: str) -> str:
     return f"layer {name!r}" if name else "the network"
 
 
-def _indices(channels: Any, name: str, count: int) -> tuple[list[int], tuple[str, ...]]:
+def _channel_indices(channels: Any, name: str, count: int) -> tuple[list[int], tuple[str, ...]]:
     nouns = "channels" if name else "classes"
     if channels is None:
         notes = (f"the first {_FIRST} of {count} {nouns}; channels= asks for others",) if count > _FIRST else ()

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
+
+from cnnwidgets.core.arguments import is_whole
+from cnnwidgets.core.errors import InputError
+
+from .drawing import ContactSheet
+
+_WHOLE_RANGE = "black to white is the lowest to the highest value that the network is given"
+_SCALES = {
+    "keras": "grey is the mean of the pixels, black and white are 3.3 standard deviations from it",
+    "maco": "black to white is the 1st to the 99th percentile of the pixels",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +96,7 @@ class Synthesis:
         Args:
             columns: tiles in a row; None: about as many as rows.
         """
-        from .drawing import sheet
-
-        return sheet(self, range(len(self)), columns)
+        return self._sheet(range(len(self))).drawn(columns)
 
     def save(self, path: str | os.PathLike[str], index: int | None = None) -> None:
         """Write the sheet, or the image ``index`` alone, as PNG, with layer, channels, scale and seed in it.
@@ -95,11 +106,34 @@ class Synthesis:
         Raises:
             InputError: there is no such image, or the file cannot be written.
         """
-        from .drawing import write
-
-        write(self, path, index)
+        if index is not None and (not is_whole(index) or not 0 <= index < len(self)):
+            raise InputError(f"index is {index!r}; expected 0 to {len(self) - 1}, or None for all.")
+        content = self._sheet(range(len(self)) if index is None else [index]).png()
+        try:
+            Path(path).write_bytes(content)
+        except (OSError, TypeError) as error:
+            raise InputError(f"Cannot write {path!r}: {error}. Pass a file's path, in a folder that exists.") from error
 
     def _repr_png_(self) -> bytes:
-        from .drawing import png
+        return self._sheet(range(len(self))).png()
 
-        return png(self)
+    def _sheet(self, indices: Sequence[int]) -> ContactSheet:
+        rows, labels = list(indices), [self.label(index) for index in indices]
+        nouns = "channel" if self.layer else "class"
+        ratio = ", × largest natural activation" if bool(self.ratios.isfinite().any()) else ""
+        return ContactSheet(
+            images=self.images[rows],
+            transparency=None if self.transparency is None else self.transparency[rows],
+            crossed=self.dead[rows],
+            labels=labels,
+            title=self.title,
+            notes=self.notes,
+            scale=f"labels: {nouns}{ratio}; {_SCALES.get(self.recipe, _WHOLE_RANGE)}",
+            entries={
+                "layer": self.layer or "class scores",
+                "channels": ", ".join(labels),
+                "recipe": self.recipe,
+                "size": f"{self.size[0]} x {self.size[1]}",
+                "seed": str(self.seed),
+            },
+        )

@@ -68,7 +68,7 @@ class InputSpace:
             mean, std = 0.0, 1.0
             notes = (_UNKNOWN.format(what=f"images of {channels} channels", how="values from 0 to 1"),)
         bottom, top, centre, spread = (
-            _levels(value, channels, name)
+            _per_channel(value, channels, name)
             for value, name in ((low, "value_range"), (high, "value_range"), (mean, "mean"), (std, "std"))
         )
         if bool((top <= bottom).any()) or bool((spread <= 0).any()):
@@ -76,9 +76,9 @@ class InputSpace:
                 f"value_range is {value_range!r} and std {std!r}; expected (lowest, highest) and deviations above 0."
             )
         probe = fitted(model, torch.zeros(1, channels, *(preprocess.size or (64, 64))))
-        known = preprocess.size if preprocess.source != "assumed" else None
+        own_sides = preprocess.size if preprocess.source != "assumed" else None
         scale, offset = (top - bottom) / spread, (bottom - centre) / spread
-        return cls(scale.to(probe.device), offset.to(probe.device), probe.dtype, probe.device, known, notes)
+        return cls(scale.to(probe.device), offset.to(probe.device), probe.dtype, probe.device, own_sides, notes)
 
     @property
     def channels(self) -> int:
@@ -106,7 +106,7 @@ def _pair(value_range: Any) -> tuple[Levels, Levels]:
     return value_range[0], value_range[1]
 
 
-def _levels(value: Any, channels: int, name: str) -> torch.Tensor:
+def _per_channel(value: Any, channels: int, name: str) -> torch.Tensor:
     """``value`` as (channels, 1, 1)."""
     numbers = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
     numbers = numbers * channels if len(numbers) == 1 else numbers

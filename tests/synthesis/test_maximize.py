@@ -52,7 +52,7 @@ def test_an_image_does_not_depend_on_its_neighbours_or_the_memory(monkeypatch: p
     together = maximize(net, "3", [1, 5, 7], size=16, steps=6, seed=2)
     alone = maximize(net, "3", [5], size=16, steps=6, seed=2)
     torch.testing.assert_close(together.images[1], alone.images[0], atol=1e-5, rtol=0)
-    monkeypatch.setattr("cnnwidgets.synthesis.work.estimated_batch", lambda *_: 1)
+    monkeypatch.setattr("cnnwidgets.synthesis.maximization.estimated_batch", lambda *_: 1)
     split = maximize(net, "3", [1, 5, 7], size=16, steps=6, seed=2)
     torch.testing.assert_close(together.images, split.images, atol=1e-5, rtol=0)
     other = maximize(net, "3", [5], size=16, steps=6, seed=3)
@@ -98,8 +98,9 @@ def test_nothing_is_left_behind() -> None:
             raise cw.Cancelled("enough")
 
     maximize(net, "3", size=16, steps=3)
-    with pytest.raises(cw.Cancelled):
+    with pytest.raises(cw.Cancelled) as cancelled:
         maximize(net, "3", size=16, steps=30, progress=cancel)
+    assert cancelled.value.partial.activations.isfinite().sum() == 24  # three steps of eight images
     with pytest.raises(cw.InputError):
         maximize(net, "3", 99, size=16, steps=30)
     assert torch.equal(torch.get_rng_state(), before)
@@ -112,7 +113,7 @@ def test_nothing_is_left_behind() -> None:
 
 
 def test_what_is_there_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cnnwidgets.synthesis.work._OFTEN", 0.0)
+    monkeypatch.setattr("cnnwidgets.synthesis.maximization._OFTEN", 0.0)
     steps: list[Step] = []
     result = maximize(trained(small()), "3", [0, 1], size=16, steps=5, progress=steps.append)
     assert [step.done for step in steps] == [2, 4, 6, 8, 10, 10]
@@ -335,3 +336,18 @@ def test_the_sheet_says_what_it_is(tmp_path: Any) -> None:
     with pytest.raises(cw.InputError, match="Cannot write"):
         result.save(tmp_path / "nowhere" / "no.png")
     assert result._repr_png_()[:4] == b"\x89PNG"
+
+
+def test_a_network_that_rounds_its_input_is_told_from_one_with_a_dead_unit() -> None:
+    class Rounds(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 2, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.conv(x.round()).mean((2, 3))
+
+    result = maximize(Rounds(), "conv", size=16, steps=2)
+    assert result.dead.all()
+    assert any("may round" in note for note in result.notes)
+    assert any("run in evaluation mode" in note for note in maximize(small().train(), "3", 0, size=16, steps=1).notes)

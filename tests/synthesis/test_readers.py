@@ -149,3 +149,17 @@ def test_no_row_of_scores() -> None:
     net = nn.Conv2d(1, 4, 3)
     with reading(readout_of(net)), pytest.raises(TargetError, match="layer="):
         ClassOutputs(net, torch.zeros(1, 1, 8, 8))
+
+
+def test_a_network_that_views_its_maps_as_rows() -> None:
+    class Views(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.mix, self.last = nn.Conv2d(3, 4, 3), nn.Linear(4 * 36, 4 * 36), nn.Conv2d(4, 2, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.last(self.mix(self.conv(x).view(len(x), -1)).view(-1, 4, 6, 6)).mean((2, 3))
+
+    net = Views().eval()
+    x = torch.randn(2, 3, 8, 8)
+    torch.testing.assert_close(LayerMaps(net, "last", x[:1])(x).mean((2, 3)), net(x))

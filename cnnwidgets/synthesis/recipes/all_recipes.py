@@ -6,6 +6,6 @@ from .fourier import Fourier
 from .keras import Keras
 from .maco import Maco
 from .pixels import Pixels
-from .recipe import Recipe
+from .recipe import ImageRecipe
 
-RECIPES: dict[str, type[Recipe]] = {kind.name: kind for kind in (Fourier, Maco, Keras, Pixels)}
+RECIPES: dict[str, type[ImageRecipe]] = {kind.name: kind for kind in (Fourier, Maco, Keras, Pixels)}

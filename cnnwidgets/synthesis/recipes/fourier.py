@@ -9,7 +9,7 @@ import torch
 from cnnwidgets.synthesis.ascent import Moments
 from cnnwidgets.synthesis.transforms import jittered
 
-from .recipe import Recipe
+from .recipe import ImageRecipe
 
 
 def frequencies(sides: tuple[int, int]) -> torch.Tensor:
@@ -18,7 +18,7 @@ def frequencies(sides: tuple[int, int]) -> torch.Tensor:
     return torch.hypot(rows[:, None], columns[None])
 
 
-class Fourier(Recipe):
+class Fourier(ImageRecipe):
     """Spectrum from N(0, 0.01), scaled by 1 / max(f, 1 / max(w, h)), inverse FFT, divided by 4; Adam, rate 0.05."""
 
     name = "fourier"
@@ -50,7 +50,7 @@ class Fourier(Recipe):
     def pictures(self, rows: torch.Tensor) -> torch.Tensor:
         return self._pictures(self.parameters[rows])
 
-    def enlarged_from(self, smaller: Recipe) -> None:
+    def enlarged_from(self, smaller: ImageRecipe) -> None:
         """Two by two of the smaller images, whose edges fit, so that nothing in them changes its size; and noise."""
         doubled = 2 * smaller.parameters
         doubled[:, :, 0, 0] /= 2  # the mean, whose factor depends on the size

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import torch
 
-from .recipe import Recipe
+from .recipe import ImageRecipe
 
 _CROP, _STD = 25, 0.15
 
 
-class Keras(Recipe):
+class Keras(ImageRecipe):
     """What the network is given is itself what is changed, from grey noise on, with no bounds and no random changes.
 
     180 × 180 pixels; noise, uniform from -0.125 to 0.125; 30 steps of rate 10 along the gradient scaled to length 1;

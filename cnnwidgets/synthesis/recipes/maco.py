@@ -10,7 +10,7 @@ from torch.nn import functional
 from cnnwidgets.synthesis.ascent import Moments
 
 from .fourier import frequencies
-from .recipe import Recipe
+from .recipe import ImageRecipe
 
 _SLOPES = ((0.03, 1.27), (0.1, 1.45), (0.25, 1.9), (1.0, 4.4))
 """How steeply magnitudes of photographs fall, up to each frequency in cycles a pixel."""
@@ -29,7 +29,7 @@ def natural_magnitudes(sides: tuple[int, int]) -> torch.Tensor:
     return magnitudes
 
 
-class Maco(Recipe):
+class Maco(ImageRecipe):
     """Phases from N(0, 1) over magnitudes of photographs, standardised at each step; NAdam, rate 1.
 
     The canvas is twice as wide as what the network is given; each step looks at crops of about half of it, centred by
@@ -95,7 +95,7 @@ class Maco(Recipe):
         pictures = self._pictures(self.parameters[rows])
         levels = torch.tensor([0.01, 0.99], device=pictures.device)
         low, high = pictures.flatten(1).quantile(levels, dim=1).view(2, -1, 1, 1, 1)
-        return ((pictures - low) / (high - low).clamp(min=1e-6)).clamp(0, 1)
+        return torch.clamp((pictures - low) / torch.clamp(high - low, min=1e-6), 0, 1)
 
     def transparency(self, rows: torch.Tensor) -> torch.Tensor:
         attention = self._attention[rows]

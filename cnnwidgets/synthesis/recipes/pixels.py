@@ -9,7 +9,7 @@ import torch
 from cnnwidgets.synthesis.ascent import Moments
 from cnnwidgets.synthesis.transforms import jittered
 
-from .recipe import Recipe
+from .recipe import ImageRecipe
 
 
 def total_variation(inputs: torch.Tensor) -> torch.Tensor:
@@ -19,7 +19,7 @@ def total_variation(inputs: torch.Tensor) -> torch.Tensor:
     return (down**2 + right**2 + 1e-6).sqrt().flatten(1).mean(1)
 
 
-class Pixels(Recipe):
+class Pixels(ImageRecipe):
     """Pixels in their range, from the network's own grey with noise; Adam, rate 0.02, with total variation and L2.
 
     The price on total variation (Mahendran and Vedaldi 2015) and on the mean square of what the network is given is

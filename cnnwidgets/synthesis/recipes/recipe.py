@@ -11,7 +11,7 @@ from cnnwidgets.synthesis.draws import Draws
 from cnnwidgets.synthesis.space import InputSpace
 
 
-class Recipe(ABC):
+class ImageRecipe(ABC):
     """A way to make R images, at one size.
 
     Args:
@@ -73,6 +73,6 @@ class Recipe(ABC):
         """(n, H, W) from 0 to 1, how much each pixel mattered; None where the recipe does not say."""
         return None
 
-    def enlarged_from(self, smaller: Recipe) -> None:
+    def enlarged_from(self, smaller: ImageRecipe) -> None:
         """Go on from images of half the size."""
         raise NotImplementedError

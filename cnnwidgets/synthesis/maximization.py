@@ -20,12 +20,14 @@ from .draws import Draws
 from .layer_maps import LayerMaps
 from .loop import Ascent
 from .objective import Goals
-from .recipes.recipe import Recipe
+from .recipes.recipe import ImageRecipe
 from .result import Synthesis
 from .space import InputSpace
 
 _OFTEN = 0.25
 """Seconds between two results so far."""
+_PIXELS = 16 * 180 * 180
+"""At a time on a CPU: as the pass ends at the layer, more than for others pays."""
 _LEAST_GRID = 4
 """Cells a side that a map must have at half the size for a beginning there."""
 
@@ -38,14 +40,14 @@ class Largest(Protocol):
         ...
 
 
-class Work:
+class Maximization:
     """One call of :func:`maximize`."""
 
     def __init__(
         self,
         model: nn.Module,
         layer: str | nn.Module | None,
-        kind: type[Recipe],
+        kind: type[ImageRecipe],
         space: InputSpace,
         steps: int,
         seed: int,
@@ -54,11 +56,11 @@ class Work:
         self._model, self._layer, self._kind, self._space = model, layer, kind, space
         self._steps, self._seed, self._variants = steps, seed, variants
         self._largest: torch.Tensor | None = None
-        self._told = 0.0
+        self._last_partial = 0.0
 
     def prepare(self, size: Any, goals: Callable[[str, int, tuple[int, int]], Goals]) -> None:
         """Decide on the size, look at the layer, and check what is asked of it."""
-        self._sides = _sides(size) or self._default_sides()
+        self._sides = _checked_sides(size) or self._default_sides()
         _check_size(self._kind, self._sides)
         try:
             self._reader = self._read(self._sides)
@@ -98,11 +100,20 @@ class Work:
         self._largest = largest[list(self._goals.channels)]
 
     def run(self, progress: ProgressCallback | bool | None, notes: tuple[str, ...]) -> Synthesis:
-        """Make the images."""
+        """Make the images; whatever ends that early carries those so far as ``partial``."""
+        try:
+            return self._run(progress, notes)
+        except BaseException as error:
+            if hasattr(self, "_recipe"):
+                error.partial = self._so_far()  # type: ignore[attr-defined]
+            raise
+
+    def _run(self, progress: ProgressCallback | bool | None, notes: tuple[str, ...]) -> Synthesis:
         images = len(self._goals.channels)
         draws = Draws(self._seed, self._keys())
         repeats = self._kind.repeats
-        estimate = estimated_batch(torch.empty(1, *self._sides), images * repeats)
+        many = min(images * repeats, _PIXELS // (self._sides[0] * self._sides[1]))
+        estimate = max(many, estimated_batch(torch.empty(1, *self._sides, device=self._space.device), images * repeats))
         self._ascent = Ascent(self._goals, self._steps, Chunks(max(1, estimate // repeats)), self._variants)
         stages = self._stages()
         with Meter(progress, images * self._steps) as meter:
@@ -143,9 +154,12 @@ class Work:
 
     def _partial(self) -> Synthesis | None:
         now = time.monotonic()
-        if now - self._told < _OFTEN:
+        if now - self._last_partial < _OFTEN:
             return None
-        self._told = now
+        self._last_partial = now
+        return self._so_far()
+
+    def _so_far(self) -> Synthesis:
         blank = torch.full((len(self._goals.channels),), torch.nan)
         nothing = torch.zeros(len(blank), dtype=torch.bool)
         return self._result(blank, blank, nothing, ("not finished yet",))
@@ -186,6 +200,8 @@ class Work:
         if bool(dead.any()):
             units = ", ".join(str(self._goals.channels[row]) for row in dead.nonzero().flatten().tolist())
             notes.append(f"dead, no step could wake them: {units}; their images are left empty")
+            if bool(dead.all()):
+                notes.append("no unit reacts to its image: the network may round, detach or ignore its input")
         low = (values <= 0) & ~dead
         if bool(low.any()) and self._goals.sign > 0:
             units = ", ".join(str(self._goals.channels[row]) for row in low.nonzero().flatten().tolist())
@@ -193,7 +209,7 @@ class Work:
         return tuple(dict.fromkeys(notes))
 
 
-def _sides(size: Any) -> tuple[int, int] | None:
+def _checked_sides(size: Any) -> tuple[int, int] | None:
     if size is None:
         return None
     sides = (size, size) if is_whole(size) else size
@@ -202,7 +218,7 @@ def _sides(size: Any) -> tuple[int, int] | None:
     return sides[0], sides[1]
 
 
-def _check_size(kind: type[Recipe], sides: tuple[int, int]) -> None:
+def _check_size(kind: type[ImageRecipe], sides: tuple[int, int]) -> None:
     if min(sides) < kind.least:
         raise InputError(
             f"size is {sides[0]} × {sides[1]} pixels; the recipe {kind.name!r} needs at least {kind.least} × "
