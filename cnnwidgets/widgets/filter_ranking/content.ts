@@ -74,7 +74,7 @@ export function groupsOf({ arrays, content }: Data): Groups | null {
 }
 
 /** Told apart also by who does not see red and green (Okabe and Ito 2008, and four more). */
-export const COLOURS: readonly (readonly [number, number, number])[] = [
+export const GROUP_COLOURS: readonly (readonly [number, number, number])[] = [
   [230, 159, 0],
   [86, 180, 233],
   [0, 158, 115],
@@ -103,7 +103,10 @@ export function groupPixels(groups: Groups, hidden: ReadonlySet<number>, target:
       const share = values[at]! === OUTSIDE ? 0 : values[at]! / most;
       if (!(share > best[at]!)) continue;
       best[at] = share;
-      pixels.set([...COLOURS[group % COLOURS.length]!, Math.round(MOST_ALPHA * Math.min(1, share))], 4 * at);
+      pixels.set(
+        [...GROUP_COLOURS[group % GROUP_COLOURS.length]!, Math.round(MOST_ALPHA * Math.min(1, share))],
+        4 * at,
+      );
     }
   }
   return pixels;

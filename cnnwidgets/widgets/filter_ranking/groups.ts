@@ -4,7 +4,7 @@ import { paintSize } from "../_maps/resample";
 import { checkbox, contextOf, h, putImage } from "../_shared/dom";
 import { number, percent } from "../_shared/format";
 import { type Link, View } from "../_shared/view";
-import { COLOURS, type FilterRankingState, type Groups, groupPixels, groupsOf } from "./content";
+import { type FilterRankingState, GROUP_COLOURS, type Groups, groupPixels, groupsOf } from "./content";
 
 const FEW = 5;
 
@@ -65,7 +65,7 @@ export class GroupList extends View<FilterRankingState> {
   #row({ channels, parts, weights }: Groups, group: number): HTMLElement {
     const hidden = this.link.get("hidden");
     const swatch = h("span", { class: "fr-swatch", "aria-hidden": "true" });
-    swatch.style.background = `rgb(${COLOURS[group % COLOURS.length]!.join()})`;
+    swatch.style.background = `rgb(${GROUP_COLOURS[group % GROUP_COLOURS.length]!.join()})`;
     const members = channels[group]!.slice(0, FEW).map((channel, at) => {
       const choose = () => this.link.command("choose", { channel });
       const title = `Look at filter ${channel}: ${number(parts[group]![at]!)} of it in this group`;

@@ -1,7 +1,7 @@
 /** The ranking and the groups as a picture. */
 import { MARGIN, Sheet, SOFT_INK } from "../_maps/sheet";
 import { number, percent } from "../_shared/format";
-import { COLOURS, type Groups, type Ranking } from "./content";
+import { GROUP_COLOURS, type Groups, type Ranking } from "./content";
 
 const LINE = 22;
 const MOST = 20;
@@ -42,7 +42,7 @@ function drawGroups(sheet: Sheet, groups: Groups, photo: HTMLCanvasElement): voi
   sheet.add(height + 10, (top) => sheet.context.drawImage(photo, MARGIN, top, 320, height));
   for (const [group, channels] of groups.channels.entries()) {
     sheet.add(LINE, (top) => {
-      sheet.context.fillStyle = `rgb(${COLOURS[group % COLOURS.length]!.join()})`;
+      sheet.context.fillStyle = `rgb(${GROUP_COLOURS[group % GROUP_COLOURS.length]!.join()})`;
       sheet.context.fillRect(MARGIN, top + 4, LINE - 8, LINE - 8);
       const weight = groups.weights ? `; ${number(groups.weights[group]!)} of the score` : "";
       sheet.write(`filters ${channels.slice(0, 5).join(", ")}${weight}`, MARGIN + LINE, top);

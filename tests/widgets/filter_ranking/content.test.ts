@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Data } from "../../../cnnwidgets/widgets/_shared/view";
-import { COLOURS, type Groups, groupPixels, rankingOf } from "../../../cnnwidgets/widgets/filter_ranking/content";
+import { GROUP_COLOURS, type Groups, groupPixels, rankingOf } from "../../../cnnwidgets/widgets/filter_ranking/content";
 
 test("a ranking begins with the largest fall and leaves out what is not known", () => {
   const drops = { data: Float32Array.of(1, Number.NaN, -4, 2, 2), shape: [5] };
@@ -27,10 +27,13 @@ const groups: Groups = {
 test("each place has the colour of the group that is strongest there, each on its own scale", () => {
   // Left: 10 of 10 against 0.5 of 1; right: nothing against 1 of 1.
   const pixels = groupPixels(groups, new Set(), [1, 2]);
-  assert.deepEqual([...pixels], [...COLOURS[0]!, 200, ...COLOURS[1]!, 200]);
+  assert.deepEqual([...pixels], [...GROUP_COLOURS[0]!, 200, ...GROUP_COLOURS[1]!, 200]);
 });
 
 test("a hidden group leaves its places to the others", () => {
-  assert.deepEqual([...groupPixels(groups, new Set([0]), [1, 2])], [...COLOURS[1]!, 100, ...COLOURS[1]!, 200]);
+  assert.deepEqual(
+    [...groupPixels(groups, new Set([0]), [1, 2])],
+    [...GROUP_COLOURS[1]!, 100, ...GROUP_COLOURS[1]!, 200],
+  );
   assert.deepEqual([...groupPixels(groups, new Set([0, 1]), [1, 2])], [0, 0, 0, 0, 0, 0, 0, 0]);
 });
