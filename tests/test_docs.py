@@ -12,7 +12,7 @@ import cnnwidgets as cw
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "api").glob("*.md"))
-ROOMS = (*("checks", "concepts", "demo", "exemplars", "explainers", "incremental", "kernels", "switches", "synthesis"),)
+ROOMS = ("checks", "concepts", "demo", "exemplars", "explainers", "incremental", "kernels", "switches", "synthesis")
 
 
 def entries() -> list[str]:

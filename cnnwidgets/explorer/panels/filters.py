@@ -13,6 +13,7 @@ from cnnwidgets.core.progress import Step
 from cnnwidgets.exemplars import Exemplars, Images, demo_crops, find, qualities
 from cnnwidgets.explorer.sentences import time_left
 from cnnwidgets.explorer.work.kernels_of import layer_of_kernels
+from cnnwidgets.explorer.work.layers import NO_MAPS
 from cnnwidgets.explorer.work.report import share_of
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job, refuse_stopped
@@ -84,6 +85,8 @@ class FiltersPanel(Panel):
                 if self._filter is not None and self._network is not None:
                     self.filter_changed(*self._filter)
             self._network = network
+            if not scene.maps:
+                self.forbid(f"{NO_MAPS}.")
 
     def search(self) -> None:
         """Look for the places of the selected filter, also after it was cancelled."""

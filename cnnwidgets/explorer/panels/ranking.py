@@ -10,6 +10,7 @@ from cnnwidgets.concepts import Concepts, factor
 from cnnwidgets.core.network import Network
 from cnnwidgets.core.progress import Step
 from cnnwidgets.explorer.sentences import change_in_words, target_text, time_left
+from cnnwidgets.explorer.work.layers import NO_MAPS
 from cnnwidgets.explorer.work.report import share_of
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job, refuse_stopped
@@ -71,7 +72,7 @@ class RankingPanel(Panel):
     def _begin_anew(self, scene: Scene) -> None:
         layer = self._maps.layer
         is_module = layer in Network.of(self._host.session.model).names
-        why = "" if is_module or not layer else _NO_MODULE.format(layer)
+        why = "" if is_module and layer else _NO_MODULE.format(layer) if layer else f"{NO_MAPS}."
         self._concepts = None
         self.widget.show_layer(layer, target_text(scene.target, scene.label), why)
 
@@ -121,14 +122,15 @@ class RankingPanel(Panel):
 
         report = self.report(stop, tell, draw)
         model, image = self._host.session.model, scene.picture.tensor
-        hints = self._host.session.output_hints
-        ranking = rank_channels(model, image, layer, scene.target, progress=report, **hints)
+        ranking = rank_channels(model, image, layer, scene.target, progress=report)
         self.apply(stop, lambda: draw(ranking, partial=False))
         self.apply(stop, self.widget.finish)
 
     def _group(self, stop: threading.Event, scene: Scene, layer: str) -> None:
         refuse_stopped(stop)
-        concepts = factor(self._host.session.model, layer, scene.picture.tensor, self.widget.groups)
+        maps = scene.maps.get(layer)
+        groups = self.widget.groups if maps is None else min(self.widget.groups, maps.shape[1])
+        concepts = factor(self._host.session.model, layer, scene.picture.tensor, groups)
         refuse_stopped(stop)
         weights = concepts.weights(scene.target)
 

@@ -96,6 +96,11 @@ class FilterRanking(CnnWidget, folder="filter_ranking"):
         self.finish()
         self.push("stopped", job=job, message=sentence)
 
+    def show_error(self, error: BaseException) -> None:
+        """Show an error in the widget; what is done stays."""
+        self.finish()
+        super().show_error(error)
+
     def show_ranking(
         self,
         layer: str,
