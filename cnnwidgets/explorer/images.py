@@ -10,10 +10,7 @@ from typing import Any
 import torch
 
 from cnnwidgets.core.errors import InputError
-
-_SUFFIXES = frozenset(
-    [".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"]
-)
+from cnnwidgets.pictures.files import SUFFIXES
 
 
 def images_by_name(image: Any) -> dict[str, Any]:
@@ -41,9 +38,9 @@ def _is_folder(path: str | os.PathLike[str]) -> bool:
 
 
 def _files_in(folder: Path) -> list[tuple[str, Any]]:
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES and file.is_file())
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
     if not files:
-        raise InputError(f"The folder {str(folder)!r} holds no image file ({', '.join(sorted(_SUFFIXES))}).")
+        raise InputError(f"The folder {str(folder)!r} holds no image file ({', '.join(sorted(SUFFIXES))}).")
     return [(file.name, file) for file in files]
 
 

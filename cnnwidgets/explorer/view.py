@@ -11,7 +11,7 @@ import torch
 from cnnwidgets import explainers
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.labels import unit_of
-from cnnwidgets.explorer.work.layers import why_not
+from cnnwidgets.explorer.work.layers import cells_seen, why_not
 from cnnwidgets.tracing.architecture import Architecture, LayerInfo
 from cnnwidgets.widgets.architecture_graph import ArchitectureGraph
 from cnnwidgets.widgets.class_scores import ClassScores
@@ -27,6 +27,7 @@ from .work.scene import Scene
 
 _TABS = [
     ["look", "Where did it look?", "Which places of the image speak for the class, by the method you choose"],
+    ["filters", "What does it look for?", "The selected filter: its kernel, the places that excite it, its image"],
     ["hide", "Hide a part", "Cover a part of the image, and watch the scores move"],
     ["compare", "Compare", "Methods beside layers or classes, on a scale that says what it is"],
 ]
@@ -48,6 +49,7 @@ class ExplorerView:
         self.tabs = PanelTabs(tabs=_TABS, active=_TABS[0][0])
         behind: dict[str, list[Any]] = {
             "look": [self.overlay, panels.checking.widget],
+            "filters": [panels.filters.widget],
             "hide": [panels.hiding.widget],
             "compare": [panels.comparing.widget],
         }
@@ -122,6 +124,7 @@ class ExplorerView:
             note=" ".join([*(f"{note[:1].upper()}{note[1:]}." for note in whereabouts), *filter(None, [change])]),
             off=self._switching.off_of(name),
             placement=placement,
+            cells=cells_seen(scene, name),
         )
         self.feature_maps.switchable = self._switching.can_switch(name)
 

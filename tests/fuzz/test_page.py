@@ -15,8 +15,10 @@ import traitlets
 import cnnwidgets as cw
 from cnnwidgets.widgets._base import CnnWidget
 from cnnwidgets.widgets._messages import commands
+from cnnwidgets.widgets.cell_sum import CellSum
 from cnnwidgets.widgets.class_scores.widget import ClassScoresHeader
 from cnnwidgets.widgets.explorer_bar import ExplorerBar
+from cnnwidgets.widgets.filter_ranking import FilterRanking
 from cnnwidgets.widgets.map_check.charts import MapCheckPanel
 from cnnwidgets.widgets.panel_tabs import PanelTabs
 from tests.explorer import nets
@@ -33,6 +35,10 @@ MAKERS: dict[str, Any] = {
     "header": ClassScoresHeader,
     "bar": ExplorerBar,
     "check": MapCheckPanel,
+    "gallery": lambda: cw.FilterGallery(np.ones((2, 3, 4, 4)), channels=[1, 3]),
+    "filter": lambda: cw.FilterPanel().view,
+    "ranking": FilterRanking,
+    "sum": CellSum,
     "tabs": PanelTabs,
 }
 WORDS = [

@@ -14,6 +14,7 @@ from cnnwidgets.widgets._base import CnnWidget
 from cnnwidgets.widgets._messages import answer, bounded, brief, command, list_of, maybe, one_of, text, whole_number
 from cnnwidgets.widgets.class_scores.widget import ClassScoresHeader
 from cnnwidgets.widgets.explorer_bar import ExplorerBar
+from cnnwidgets.widgets.filter_ranking import FilterRanking
 from cnnwidgets.widgets.map_check.charts import MapCheckPanel
 from cnnwidgets.widgets.panel_tabs import PanelTabs
 from tests.widgets.architecture_graph.made import residual
@@ -82,6 +83,11 @@ WRONG_STATE = [
     (MapCheckPanel, "progress", "half"),
     (MapCheckPanel, "progress", 7),
     (PanelTabs, "tabs", [["a", "b"]]),
+    (lambda: cw.FilterGallery(np.ones((2, 3, 4, 4))), "channel", 7),
+    (lambda: cw.FilterGallery(np.ones((2, 3, 4, 4))), "sort", "size"),
+    (lambda: cw.FilterPanel().view, "progress", 7),
+    (FilterRanking, "off", [-1]),
+    (FilterRanking, "groups", 99),
 ]
 
 

@@ -60,6 +60,10 @@ class SwitchPanel(Panel):
         self.widget.off = []
         self.request(self._prepared)
 
+    def refresh(self) -> None:
+        """Show the scores without what is switched off, or those of the photograph."""
+        self.request(self._prepared)
+
     def scene_opened(self, scene: Scene) -> None:
         """What is off stays off, and is judged by the new photograph."""
         before, self._of_scene = self.off, None

@@ -106,7 +106,7 @@ export function switchChannel(link: Link<FeatureMapsState>, channel: number, off
 }
 
 export class Detail extends View<FeatureMapsState> {
-  readonly #stage = new LargeStage();
+  readonly #stage = new LargeStage((row, column) => this.#openCell(row, column));
   readonly #title = h("span", { class: "cnnw-cut" });
   readonly #bar = h("div");
   readonly #values = h("dl", { class: "fm-values" });
@@ -193,6 +193,11 @@ export class Detail extends View<FeatureMapsState> {
     const heading = h("div", { class: "cnnw-heading" }, this.#title, aside);
     const below = h("div", {}, this.#bar, controls, buttons, this.#values, this.#spread);
     this.#panel.append(heading, this.#stage.element, below);
+  }
+
+  #openCell(row: number, column: number): void {
+    if (!this.#selection || !this.link.get("clickable")) return;
+    this.link.command("cell", { channel: this.#selection.channel, row, column });
   }
 
   #isOff(): boolean {

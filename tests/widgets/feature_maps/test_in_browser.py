@@ -327,3 +327,40 @@ def test_bars_tell_their_sign_by_more_than_colour(opened: Open) -> None:
     assert negative[:3] == [False, False, True], "hollow, from the right"
     assert positive[:3] == [True, True, True], "filled, the longest"
     assert negative[3] == pytest.approx(0.5, abs=0.03)
+
+
+def test_a_cell_shows_what_it_sees_and_opens_its_sum(opened: Open) -> None:
+    widget = FeatureMaps(clickable=True, picture=np.zeros((20, 40, 3), np.uint8))
+    # Of the 2 x 2 cells the one at row 1, column 0 sees rows 0.25 to 1 and columns 0 to 0.6.
+    widget.show(GREY, "conv", channel=5, cells=([[0, 0.75], [0.25, 1]], [[0, 0.6], [0.4, 1]]))
+    view = opened(widget)
+    field, large = view.locator(".cnnw-field-box"), view.locator("canvas.fm-large")
+    assert not field.is_visible()
+    view.evaluate("addEventListener('cnnw-field', event => (window.field = event.detail))")
+    box = large.bounding_box()
+    assert box
+    view.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.8)
+    assert field.is_visible()
+    inside = field.bounding_box()
+    assert inside
+    seen = [inside["y"] - box["y"], inside["x"] - box["x"], inside["height"], inside["width"]]
+    shares = [0.25 * box["height"], 0, 0.75 * box["height"], 0.6 * box["width"]]
+    np.testing.assert_allclose(seen, shares, atol=1.5)
+    np.testing.assert_allclose(view.evaluate("field"), [0.25, 0, 1, 0.6], rtol=1e-6)
+    view.mouse.down()
+    view.mouse.up()
+    assert view.evaluate("(({op, channel, row, column}) => [op, channel, row, column])(sent.at(-1))") == [
+        "cell",
+        5,
+        1,
+        0,
+    ]
+    view.mouse.move(0, 0)
+    assert not field.is_visible()
+    assert view.evaluate("field") is None
+    large.focus()
+    view.keyboard.press("ArrowRight")
+    view.keyboard.press("ArrowRight")
+    assert field.is_visible()
+    view.keyboard.press("Enter")
+    assert view.evaluate("[sent.at(-1).row, sent.at(-1).column]") == [0, 1]
