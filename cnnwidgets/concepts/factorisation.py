@@ -13,7 +13,7 @@ _SMALL = 2**20
 """Numbers up to which it is done in float64."""
 _ROUNDS = 20
 
-Numbers = npt.NDArray[Any]
+Numbers = npt.NDArray[np.floating[Any]]
 
 
 def factorised(matrix: Numbers, k: int, seed: int, *, signed: bool) -> tuple[Numbers, Numbers]:

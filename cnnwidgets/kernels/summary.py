@@ -52,8 +52,8 @@ class KernelSummary:
     def _lines(self) -> Iterator[str]:
         alike: dict[int, list[str]] = {}
         for first, second, cosine in self.near_duplicates:
-            for one, other in ((first, second), (second, first)):
-                alike.setdefault(one, []).append(f"{other} ({cosine:+.3f})")
+            for number, other in ((first, second), (second, first)):
+                alike.setdefault(number, []).append(f"{other} ({cosine:+.3f})")
         order = np.argsort(-np.nan_to_num(self.norms, nan=-1.0), kind="stable").tolist()
         half = _MOST_ROWS // 2
         cut = len(order) > _MOST_ROWS
