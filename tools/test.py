@@ -10,6 +10,8 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -18,8 +20,8 @@ import chromium
 ROOT = Path(__file__).parent.parent
 PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest", "-q"]
-# Two processes on two cores; a shard takes its next test from the other's rest.
-COVERED = [PYTHON, "-m", "coverage", "run", *PYTEST[1:], "-n", "2", "--dist", "worksteal"]
+# Two processes on two cores; a file's tests stay together, as some follow one another on one page.
+SHARED_OUT = [*PYTEST, "-n", "2", "--dist", "loadfile"]
 
 STEPS: dict[str, list[str]] = {
     "bundle": [PYTHON, "tools/frontend.py", "build"],
@@ -32,14 +34,68 @@ STEPS: dict[str, list[str]] = {
     "biome": [PYTHON, "tools/frontend.py", "lint"],
     "typescript": [PYTHON, "tools/frontend.py", "test"],
     "notebooks": [*PYTEST, "-o", "addopts=", "--nbval-lax", "notebooks"],
-    "unit": [*COVERED, "cnnwidgets", "tests", "--ignore=tests/browser", "--ignore=tests/packaging"],
+    "unit": [
+        *SHARED_OUT,
+        "-p",
+        "tools.covered",
+        "cnnwidgets",
+        "tests",
+        "--ignore=tests/browser",
+        "--ignore=tests/packaging",
+    ],
     "packaging": [*PYTEST, "tests/packaging"],
     "browser": [*PYTEST, "tests/browser"],
 }
 
 
+# They wait for pip and for pages: they run one after the other beside the rest, and are told of at the end.
+WAITING = ("packaging", "browser")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a step ended; ``output`` where it was captured."""
+
+    name: str
+    ok: bool
+    seconds: float
+    output: str
+
+
+def run(name: str, environment: dict[str, str], *, captured: bool = False) -> Outcome:
+    """The step ``name``."""
+    start = time.monotonic()
+    sink = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True} if captured else {}
+    result = subprocess.run(STEPS[name], cwd=ROOT, env=environment, check=False, **sink)
+    return Outcome(name, result.returncode == 0, time.monotonic() - start, result.stdout or "")
+
+
+def report(outcome: Outcome) -> None:
+    """Say how a step ended."""
+    print(f"== {outcome.name}: {'ok' if outcome.ok else 'FAILED'} in {outcome.seconds:.0f} s", flush=True)
+
+
+def run_all(names: list[str], environment: dict[str, str]) -> list[str]:
+    """Names of the steps that failed."""
+    outcomes = []
+    in_turn = [name for name in names if name not in WAITING]
+    with ThreadPoolExecutor(1) as thread:
+        beside: list[Future[Outcome]] = []
+        for name in in_turn or names:
+            print(f"== {name}", flush=True)
+            outcomes.append(run(name, environment))
+            report(outcomes[-1])
+            if [name] == in_turn[:1]:  # the bundles are there
+                beside = [thread.submit(run, other, environment, captured=True) for other in names if other in WAITING]
+        for future in beside:
+            outcomes.append(future.result())
+            print(f"== {outcomes[-1].name}, beside the others\n{outcomes[-1].output}", end="", flush=True)
+            report(outcomes[-1])
+    return [outcome.name for outcome in outcomes if not outcome.ok]
+
+
 def covered() -> str:
-    """The share of the package's lines that the step ``unit`` ran, in percent."""
+    """The share of the package's lines that ran in the step ``unit``, not counting kernels and scripts, in percent."""
     coverage = [PYTHON, "-m", "coverage"]
     subprocess.run([*coverage, "combine", "--quiet"], cwd=ROOT, check=False)
     report = [*coverage, "report", "--format=total"]
@@ -56,18 +112,8 @@ def main(wanted: list[str]) -> int:
     environment = {**os.environ, "PATH": f"{Path(PYTHON).parent}{os.pathsep}{os.environ['PATH']}"}
     if not wanted or {"unit", "packaging", "browser"} & set(wanted):
         environment["CHROMIUM"] = chromium.ensure()
-    failed = []
-    for name, command in STEPS.items():
-        if wanted and name not in wanted:
-            continue
-        print(f"== {name}", flush=True)
-        start = time.monotonic()
-        result = subprocess.run(command, cwd=ROOT, env=environment, check=False)
-        print(
-            f"== {name}: {'ok' if result.returncode == 0 else 'FAILED'} in {time.monotonic() - start:.0f} s", flush=True
-        )
-        if result.returncode:
-            failed.append(name)
+    names = [name for name in STEPS if not wanted or name in wanted]
+    failed = run_all(names, environment)
     if not wanted or "unit" in wanted:
         print(f"== coverage: {covered()} % of the package's lines ran in the unit tests", flush=True)
     print(f"== failed: {', '.join(failed)}" if failed else "== all passed", flush=True)

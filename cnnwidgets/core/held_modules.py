@@ -41,7 +41,7 @@ def held_modules(module: nn.Module, of_classes: dict[type, list[tuple[str, nn.Mo
     if not module._modules and kind.__module__.startswith("torch.nn.") and "forward" not in vars(module):  # noqa: SLF001
         return
     visited = {id(module)}
-    for name, value in vars(module).items():
+    for name, value in vars(module).copy().items():  # another thread may be running it, and setting attributes
         if type(value) not in _PLAIN and name not in _OF_TORCH:
             yield from _in_value(name, value, _DEPTH, visited)
     if kind not in of_classes:

@@ -57,14 +57,14 @@ def _numbered(images: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Two of one name are told apart."""
     by_name: dict[str, Any] = {}
     for name, image in images:
-        by_name[free_name(name, by_name)] = image
+        by_name[numbered_name(name, by_name)] = image
     return by_name
 
 
-def free_name(name: str, names: Container[str]) -> str:
+def numbered_name(name: str, names: Container[str]) -> str:
     """``name``, with a number where it is among ``names``.
 
-    >>> free_name("cat", ["cat", "cat (2)"])
+    >>> numbered_name("cat", ["cat", "cat (2)"])
     'cat (3)'
     """
     free, number = name, 2

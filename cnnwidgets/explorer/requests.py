@@ -95,7 +95,10 @@ class Requests:
         """The same for a panel, on its thread: returns when there is a new scene, or none to come."""
         before, until = self._host.scene, time.monotonic() + _LONGEST_RENEWAL
         self.refresh()
-        while self._host.scene is before and self._choices.status == "busy" and time.monotonic() < until:
+        while time.monotonic() < until:
+            with self._host.lock:  # or it would be there before every panel has been told of it
+                if self._host.scene is not before or self._choices.status != "busy":
+                    return
             time.sleep(0.01)
 
     def sleep(self) -> bool:

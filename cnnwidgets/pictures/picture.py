@@ -70,7 +70,7 @@ def load_picture(image: ImageLike, model: nn.Module | None = None, preprocess: A
     name = "image"
     notes: tuple[str, ...] = ()
     if isinstance(image, torch.Tensor):
-        tensor = _checked_tensor(image[None] if image.ndim == 3 else image)
+        tensor = _checked_tensor(image)
         notes = tuple(note for note in [conversion(image)] if note)
         undo: Any = transform or preprocess_for(model)
     else:
@@ -158,11 +158,12 @@ def _transformed(transform: Callable[[Image.Image], Any] | Preprocess, picture: 
         raise InputError(
             f"preprocess returned a {type(tensor).__name__}; expected a tensor (C, H, W). End it with ToTensor()."
         )
-    return _checked_tensor(tensor.unsqueeze(0) if tensor.ndim == 3 else tensor, "The tensor from preprocess")
+    return _checked_tensor(tensor, "The tensor from preprocess")
 
 
 def _checked_tensor(tensor: torch.Tensor, subject: str = "The tensor") -> torch.Tensor:
     tensor = plain_tensor(tensor, subject)
+    tensor = tensor[None] if tensor.ndim == 3 else tensor
     shape = tuple(tensor.shape)
     if tensor.ndim != 4:
         raise InputError(f"{subject} has shape {shape}; expected (1, C, H, W), one preprocessed image.")

@@ -1,29 +1,18 @@
-"""One JupyterLab and one browser for the whole session."""
+"""What the tests on a page of JupyterLab share."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
 
 import cnnwidgets as cw
 from tests.browser.explorer_page import ExplorerPage
-from tests.browser.lab import Lab, Trouble, lab
+from tests.browser.lab import Trouble
 
 ROOT = Path(__file__).parent.parent.parent
 ARTEFACTS = ROOT / "tests" / "artefacts"
-
-
-@pytest.fixture(scope="session")
-def jupyter(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Lab]:
-    folder = tmp_path_factory.mktemp("lab")
-    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
-        shutil.copy(notebook, folder)
-    with lab(folder, browser) as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,8 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import Browser, Page
 
+ROOT = Path(__file__).parent.parent.parent
+
 # Said by JupyterLab, bqplot and Chromium themselves on every start, with no widget of ours on the page.
 KNOWN_NOISE = ("favicon", "ResizeObserver loop", "Canvas2D: Multiple readback")
 
@@ -156,6 +158,7 @@ def lab(folder: Path, browser: Browser) -> Iterator[Lab]:
         "JUPYTER_DATA_DIR": str(home / "data"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "IPYTHONDIR": str(home / "ipython"),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),  # of the kernels
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     command = [

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import UserDict
+
 import pytest
 import torch
 from torch import nn
@@ -24,6 +26,22 @@ def test_a_layer_is_found_by_name_module_and_under_wrappers() -> None:
     assert Network.of(nn.DataParallel(model)).find("module.1.0") == ("1.0", model[1][0])
     assert Network.of(torch.compile(model, backend="eager")).find("_orig_mod.1.1") == ("1.1", model[1][1])
     assert Network.of(nn.DataParallel(model)).base is model
+
+
+def test_attributes_may_come_while_layers_are_looked_for() -> None:
+    class Growing(UserDict):
+        def items(self):
+            model.late = 1  # as a forward sets it on another thread
+            return super().items()
+
+    class Keeps(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.box, self.scale = Growing(inner=nn.ReLU()), 1.0
+
+    model = Keeps()
+    assert Network.of(model).names == ["box.inner"]
+    assert model.late == 1
 
 
 def test_an_unknown_name_lists_the_closest() -> None:

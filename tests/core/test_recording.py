@@ -139,7 +139,7 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("name", "limit"), [("resnet50", 0.3), ("densenet121", 0.5)])
-@pytest.mark.usefixtures("one_thread")
+@pytest.mark.usefixtures("one_thread", "untraced")
 def test_costs_little_beyond_the_forward(name: str, limit: float) -> None:
     net = getattr(torchvision.models, name)().eval()
     # Recording costs by the call, not by the pixel: a small input lets it stand out from the forward.

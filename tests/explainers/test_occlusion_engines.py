@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import torch
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -65,22 +66,26 @@ def cases(draw: Any) -> tuple[nn.Module, torch.Tensor, dict[str, Any]]:
 @settings(max_examples=40, deadline=None)
 def test_both_engines_say_what_each_edited_image_says(case: tuple[nn.Module, torch.Tensor, dict[str, Any]]) -> None:
     net, images, options = case
+    try:
+        with torch.no_grad():
+            net(images)
+    except RuntimeError:  # the maps have become too small for a layer
+        reject()
     found = [occlusion(net, images, 1, score="logit", engine=name, **options) for name in ("full", "auto")]
     height, width = options["patch"]
     fill, shape = options["fill"], options["shape"]
-    with torch.no_grad():
-        for index, image in enumerate(images):
-            for place, (top, left) in enumerate(found[0].positions):
-                if isinstance(fill, str) or (isinstance(shape, str) and shape == "disc"):
-                    continue  # where what is shown is the package's own, the engines are compared below
-                mask = torch.ones(height, width, dtype=torch.bool) if isinstance(shape, str) else torch.tensor(shape)
-                shown = fill if isinstance(fill, torch.Tensor) else torch.tensor(fill).view(-1, 1, 1).expand_as(image)
-                edited = image.clone()
-                for row, col in mask.nonzero().tolist():
-                    edited[:, top + row, left + col] = shown[:, top + row, left + col]
-                expected = net(edited[None])[0]
-                scores = found[1].scores_at[index].reshape(-1, 3)[place]
-                torch.testing.assert_close(scores, expected, atol=1e-5, rtol=1e-4)
+    if not isinstance(fill, str) and not (isinstance(shape, str) and shape == "disc"):
+        # Where what is shown is the package's own, the engines are only compared, below.
+        mask = torch.ones(height, width, dtype=torch.bool) if isinstance(shape, str) else torch.tensor(shape)
+        edits = []
+        for image, (top, left) in itertools.product(images, found[0].positions):
+            shown = fill if isinstance(fill, torch.Tensor) else torch.tensor(fill).view(-1, 1, 1).expand_as(image)
+            window = (slice(None), slice(top, top + height), slice(left, left + width))
+            edits.append(image.clone())
+            edits[-1][window] = torch.where(mask, shown[window], image[window])
+        with torch.no_grad():
+            expected = torch.cat([net(edited[None]) for edited in edits])
+        torch.testing.assert_close(found[1].scores_at.reshape(-1, 3), expected, atol=1e-5, rtol=1e-4)
     largest = float(found[0].scores_at.abs().max())
     torch.testing.assert_close(found[0].scores_at, found[1].scores_at, atol=1e-5 * max(1.0, largest), rtol=0)
     torch.testing.assert_close(found[0].values, found[1].values, atol=2e-5 * max(1.0, largest), rtol=0, equal_nan=True)

@@ -135,6 +135,31 @@ def test_a_change_is_noticed_at_the_next_click_and_said(
     f.close()
 
 
+def test_a_sweep_of_a_changed_network_waits_until_all_panels_know_of_it(
+    net: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(1))
+    e = cw.explore(net, image)
+    checking = e._panels.checking  # told before the panel that sweeps
+
+    def slowly(scene: Any) -> None:
+        time.sleep(0.2)
+        type(checking).scene_opened(checking, scene)
+
+    monkeypatch.setattr(checking, "scene_opened", slowly)
+    net.scale = -2.0
+    message = {"op": "sweep", "id": 1, "size": 6, "stride": 6, "fill": "black", "color": "#000000"}
+    e.occluder._receive(None, message, [])
+    e.wait(30)
+    e._panels.hiding.wait(30)
+    assert (e.occluder.sweep, e.occluder.error) == ("done", "")
+    # In pixels of the network's input, black is 0.
+    plain = cw.explainers.occlusion(copy.deepcopy(net), image, e.target, patch=6, stride=6, fill=0.0)
+    drop = plain.baseline[0] - plain.grid[0]
+    np.testing.assert_allclose(pushed(e.occluder, "sweep")[1]["drop"], drop, atol=1e-6)
+    e.close()
+
+
 def _move(patches: list[dict[str, Any]]) -> Any:
     from cnnwidgets.widgets.occluder import Move
 

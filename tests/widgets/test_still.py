@@ -72,6 +72,7 @@ MAKERS = {
 
 
 @pytest.mark.parametrize("kind", MAKERS)
+@pytest.mark.usefixtures("untraced")
 def test_a_widget_carries_its_picture_and_a_sentence(kind: str) -> None:
     widget = MAKERS[kind]()
     data, _ = widget._repr_mimebundle_()

@@ -18,7 +18,7 @@ from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.engine.all_layers import observe
 from cnnwidgets.explainers.every_layer import attribution_of
 from cnnwidgets.explorer.fitting.advice import Fitting, advised, fitting
-from cnnwidgets.explorer.images import free_name
+from cnnwidgets.explorer.images import numbered_name
 from cnnwidgets.explorer.tasks import OutputHints, Region, Task, look
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.class_names import class_names
@@ -105,7 +105,7 @@ class Session:
     def add_image(self, name: str, image: Any) -> str:
         """Add ``image`` to those to choose from; returns its name, with a number where there is one of that name."""
         with self._lock:
-            free = free_name(name, self._images)
+            free = numbered_name(name, self._images)
             self._images[free] = image
             return free
 

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
-from tests.browser.lab import answers, ask, lab
+from tests.browser.cells import run_cell
+from tests.browser.lab import Lab, Trouble, answers, ask
 
-OnShow = Callable[[str, str, int], AbstractContextManager[Page]]
+OnShow = Callable[[str, int], Page]
 
 
 @pytest.fixture(scope="module")
-def on_show(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnShow]:
-    """Opens a notebook of this name, with this cell, in one JupyterLab for all, and waits for so many bars."""
-    with lab(tmp_path_factory.mktemp("lab"), browser) as running:
+def opened(jupyter: Lab) -> Iterator[tuple[Page, Trouble]]:
+    with jupyter.open(jupyter.notebook("bars", ""), run=False, width=1000, height=900) as on_page:
+        yield on_page
 
-        @contextmanager
-        def opened(name: str, cell: str, bars: int) -> Iterator[Page]:
-            with running.open(running.notebook(name, cell), width=1000, height=900) as (view, trouble):
-                drawn = "document.querySelectorAll('.cnnw-class-scores rect.bar').length"
-                view.wait_for_function(f"{drawn} === {bars}")
-                yield view
-                assert trouble.console == []
 
-        yield opened
+@pytest.fixture
+def on_show(opened: tuple[Page, Trouble]) -> Iterator[OnShow]:
+    """Runs a cell in the notebook's place for one, and waits for so many bars."""
+
+    def run(cell: str, bars: int) -> Page:
+        run_cell(opened[0], 0, cell)
+        drawn = "document.querySelectorAll('.cnnw-class-scores rect.bar').length"
+        opened[0].wait_for_function(f"{drawn} === {bars}")
+        return opened[0]
+
+    yield run
+    assert opened[1].console == []
 
 
 CELL = """
@@ -39,32 +43,32 @@ scores
 
 
 def test_a_key_puts_the_focus_on_the_bars_themselves(on_show: OnShow) -> None:
-    with on_show("bars", CELL, 4) as view:
-        root = view.locator(".cnnw-class-scores")
-        before = root.bounding_box()
-        view.get_by_role("combobox", name="Find a class").or_(view.get_by_label("Find a class")).first.focus()
-        view.keyboard.press("Tab")
-        view.keyboard.press("Tab")
-        focused = view.locator(".cnnw-class-scores-spoken button:focus")
-        assert focused.inner_text() == "bee, 30.0 %"
-        assert focused.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
-        assert focused.evaluate("e => getComputedStyle(e).color") == "rgba(0, 0, 0, 0)", "the bar says it"
-        assert root.bounding_box() == before, "nothing is added to the page"
-        button, bar = focused.bounding_box(), view.locator("rect.bar").nth(1).bounding_box()
-        assert button
-        assert bar
-        assert button["y"] <= bar["y"]
-        assert bar["y"] + bar["height"] <= button["y"] + button["height"]
-        view.keyboard.press("Tab")
-        view.keyboard.press("Enter")
-        view.wait_for_function("document.activeElement.getAttribute('aria-pressed') === 'true'")
-        assert answers(view, "print(scores.target)", "2")
-        # The mouse still reaches the bars under the buttons.
-        row = view.locator(".cnnw-class-scores-spoken button").nth(3).bounding_box()
-        assert row
-        view.mouse.click(row["x"] + row["width"] / 2, row["y"] + row["height"] / 2)
-        view.wait_for_function("document.querySelector('[data-class=\"3\"]').getAttribute('aria-pressed') === 'true'")
-        assert answers(view, "print(scores.target)", "3")
+    view = on_show(CELL, 4)
+    root = view.locator(".cnnw-class-scores")
+    before = root.bounding_box()
+    view.get_by_role("combobox", name="Find a class").or_(view.get_by_label("Find a class")).first.focus()
+    view.keyboard.press("Tab")
+    view.keyboard.press("Tab")
+    focused = view.locator(".cnnw-class-scores-spoken button:focus")
+    assert focused.inner_text() == "bee, 30.0 %"
+    assert focused.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
+    assert focused.evaluate("e => getComputedStyle(e).color") == "rgba(0, 0, 0, 0)", "the bar says it"
+    assert root.bounding_box() == before, "nothing is added to the page"
+    button, bar = focused.bounding_box(), view.locator("rect.bar").nth(1).bounding_box()
+    assert button
+    assert bar
+    assert button["y"] <= bar["y"]
+    assert bar["y"] + bar["height"] <= button["y"] + button["height"]
+    view.keyboard.press("Tab")
+    view.keyboard.press("Enter")
+    view.wait_for_function("document.activeElement.getAttribute('aria-pressed') === 'true'")
+    assert answers(view, "print(scores.target)", "2")
+    # The mouse still reaches the bars under the buttons.
+    row = view.locator(".cnnw-class-scores-spoken button").nth(3).bounding_box()
+    assert row
+    view.mouse.click(row["x"] + row["width"] / 2, row["y"] + row["height"] / 2)
+    view.wait_for_function("document.querySelector('[data-class=\"3\"]').getAttribute('aria-pressed') === 'true'")
+    assert answers(view, "print(scores.target)", "3")
 
 
 KINDS = """
@@ -76,28 +80,26 @@ scores
 
 
 def test_what_the_numbers_are_is_said_over_the_bars(on_show: OnShow, tmp_path_factory: pytest.TempPathFactory) -> None:
-    with on_show("kinds", KINDS, 3) as view:
-        remark, menu = view.locator(".cnnw-class-scores-remark"), view.get_by_label("What the bars show")
-        assert remark.inner_text() == "Independent probabilities: they need not add up to 100 %."
-        assert menu.locator("option").all_inner_texts() == ["Probability", "Output"]
-        bar, button = (
-            view.locator(one).first.bounding_box() for one in ("rect.bar", ".cnnw-class-scores-spoken button")
-        )
-        assert bar
-        assert button
-        assert button["y"] <= bar["y"]
-        assert bar["y"] + bar["height"] <= button["y"] + button["height"]
-        widths = [view.locator("rect.bar").nth(row).bounding_box()["width"] for row in range(3)]
-        assert widths[1] / widths[0] == pytest.approx(0.55 / 0.863, rel=0.02)
-        view.screenshot(path=str(tmp_path_factory.getbasetemp() / "kinds.png"))
-        ask(view, "scores.show([31.5], kind='number')")
-        view.wait_for_function("document.querySelectorAll('.cnnw-class-scores rect.bar').length === 1")
-        assert remark.inner_text() == "The network's own number, not a probability. The bars' own scale: 0.00 to 31.50."
-        assert menu.is_hidden()
-        ask(view, "scores.show([2.0, 1.0], kind='logits')")
-        view.wait_for_function("document.querySelectorAll('.cnnw-class-scores rect.bar').length === 2")
-        assert remark.is_hidden()
-        assert menu.locator("option").all_inner_texts() == ["Probability", "Logit"]
+    view = on_show(KINDS, 3)
+    remark, menu = view.locator(".cnnw-class-scores-remark"), view.get_by_label("What the bars show")
+    assert remark.inner_text() == "Independent probabilities: they need not add up to 100 %."
+    assert menu.locator("option").all_inner_texts() == ["Probability", "Output"]
+    bar, button = (view.locator(one).first.bounding_box() for one in ("rect.bar", ".cnnw-class-scores-spoken button"))
+    assert bar
+    assert button
+    assert button["y"] <= bar["y"]
+    assert bar["y"] + bar["height"] <= button["y"] + button["height"]
+    widths = [view.locator("rect.bar").nth(row).bounding_box()["width"] for row in range(3)]
+    assert widths[1] / widths[0] == pytest.approx(0.55 / 0.863, rel=0.02)
+    view.screenshot(path=str(tmp_path_factory.getbasetemp() / "kinds.png"))
+    ask(view, "scores.show([31.5], kind='number')")
+    view.wait_for_function("document.querySelectorAll('.cnnw-class-scores rect.bar').length === 1")
+    assert remark.inner_text() == "The network's own number, not a probability. The bars' own scale: 0.00 to 31.50."
+    assert menu.is_hidden()
+    ask(view, "scores.show([2.0, 1.0], kind='logits')")
+    view.wait_for_function("document.querySelectorAll('.cnnw-class-scores rect.bar').length === 2")
+    assert remark.is_hidden()
+    assert menu.locator("option").all_inner_texts() == ["Probability", "Logit"]
 
 
 ANIMALS = """
@@ -114,24 +116,24 @@ scores
 def test_the_likeliest_match_one_scale_and_more_classes(
     on_show: OnShow, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with on_show("animals", ANIMALS, 6) as view:
-        bars = view.locator(".cnnw-class-scores rect.bar")
-        room = view.locator(".cnnw-class-scores .bqplot").bounding_box()["width"] - 132 - 58
-        assert bars.first.bounding_box()["width"] / room == pytest.approx(0.3, abs=0.02)
-        view.get_by_role("button", name="More classes").click()
-        view.wait_for_function("document.querySelectorAll('.cnnw-class-scores rect.bar').length === 20")
-        assert view.locator(".cnnw-class-scores-spoken button").nth(3).inner_text() == "tiger cat, 3.8 %"
-        assert bars.nth(3).bounding_box()["width"] / room == pytest.approx(0.038, abs=0.01)
-        view.screenshot(path=str(tmp_path_factory.getbasetemp() / "more-classes.png"))
-        view.get_by_role("button", name="Fewer classes").click()
-        view.wait_for_function("document.querySelectorAll('.cnnw-class-scores rect.bar').length === 6")
-        search = view.get_by_label("Find a class")
-        for text, index in {"cat": 4, "dog": 5, "eskimo": 3, "catam": 0}.items():
-            search.fill(text)
-            search.press("Enter")
-            assert answers(view, "print(scores.target)", str(index)), text
-        ask(view, "scores.move(np.log(shares[[0, 4, 2, 3, 1, *range(5, 25)]]))")
-        view.wait_for_timeout(300)
-        search.fill("cat")
+    view = on_show(ANIMALS, 6)
+    bars = view.locator(".cnnw-class-scores rect.bar")
+    room = view.locator(".cnnw-class-scores .bqplot").bounding_box()["width"] - 132 - 58
+    assert bars.first.bounding_box()["width"] / room == pytest.approx(0.3, abs=0.02)
+    view.get_by_role("button", name="More classes").click()
+    view.wait_for_function("document.querySelectorAll('.cnnw-class-scores rect.bar').length === 20")
+    assert view.locator(".cnnw-class-scores-spoken button").nth(3).inner_text() == "tiger cat, 3.8 %"
+    assert bars.nth(3).bounding_box()["width"] / room == pytest.approx(0.038, abs=0.01)
+    view.screenshot(path=str(tmp_path_factory.getbasetemp() / "more-classes.png"))
+    view.get_by_role("button", name="Fewer classes").click()
+    view.wait_for_function("document.querySelectorAll('.cnnw-class-scores rect.bar').length === 6")
+    search = view.get_by_label("Find a class")
+    for text, index in {"cat": 4, "dog": 5, "eskimo": 3, "catam": 0}.items():
+        search.fill(text)
         search.press("Enter")
-        assert answers(view, "print(scores.target)", "1"), "as the bars are now"
+        assert answers(view, "print(scores.target)", str(index)), text
+    ask(view, "scores.move(np.log(shares[[0, 4, 2, 3, 1, *range(5, 25)]]))")
+    view.wait_for_timeout(300)
+    search.fill("cat")
+    search.press("Enter")
+    assert answers(view, "print(scores.target)", "1"), "as the bars are now"

@@ -202,6 +202,7 @@ def test_a_new_view_gets_the_newest_maps(sent: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("shape", [(64, 112, 112), (256, 56, 56)])
+@pytest.mark.usefixtures("untraced")
 def test_800_000_values_are_sent_in_8_ms(shape: tuple[int, ...]) -> None:
     maps = np.maximum(np.random.default_rng(0).normal(size=shape), 0).astype(np.float32)
     widget = FeatureMaps(maps)

@@ -11,7 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from cnnwidgets.widgets.map_check import MapCheck
-from tests.browser.lab import ask, lab
+from tests.browser.cells import run_cell
+from tests.browser.lab import Lab, ask
 
 from .page import messages, page, state
 
@@ -206,29 +207,28 @@ check
 """
 
 
-def test_the_charts_are_drawn_in_the_colours_of_the_theme(
-    browser: Browser, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    with lab(tmp_path_factory.mktemp("lab"), browser) as running:
-        notebook = running.notebook("charts", CELL)
-        for dark, colours in [
-            (False, ["rgb(11, 107, 203)", "rgb(110, 119, 129)"]),
-            (True, ["rgb(88, 166, 255)", "rgb(139, 148, 158)"]),
+def test_the_charts_are_drawn_in_the_colours_of_the_theme(jupyter: Lab) -> None:
+    with jupyter.open(jupyter.notebook("charts", ""), run=False, width=1000, height=900) as (view, trouble):
+        for theme, colours in [
+            ("JupyterLab Light", ["rgb(11, 107, 203)", "rgb(110, 119, 129)"]),
+            ("JupyterLab Dark", ["rgb(88, 166, 255)", "rgb(139, 148, 158)"]),
         ]:
-            with running.open(notebook, dark=dark, width=1000, height=900) as (view, trouble):
-                view.wait_for_function("document.querySelectorAll('.cnnw-map-check .bqplot path.line').length >= 6")
-                lines = view.locator(".cnnw-map-check .bqplot path.line")
-                strokes = lines.evaluate_all("paths => paths.map(path => getComputedStyle(path).stroke)")
-                assert [strokes.count(colour) for colour in colours] == [3, 3]
-                figures = view.locator(".cnnw-map-check .bqplot").all()
-                boxes = [box for box in (figure.bounding_box() for figure in figures) if box]
-                assert len(boxes) == 3
-                assert len({round(box["y"]) for box in boxes}) == 1, "side by side where there is room"
-                ask(view, "check.layout.width = '340px'")
-                view.wait_for_function(
-                    "new Set([...document.querySelectorAll('.cnnw-map-check .bqplot')]"
-                    ".map(e => Math.round(e.getBoundingClientRect().y))).size === 3"
-                )
-                ask(view, "check.offer()")
-                view.wait_for_function("document.querySelectorAll('.cnnw-map-check .bqplot').length === 0")
-                assert trouble.console == []
+            view.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+            view.wait_for_function("theme => document.body.dataset.jpThemeName === theme", arg=theme)
+            run_cell(view, 0, CELL)
+            view.wait_for_function("document.querySelectorAll('.cnnw-map-check .bqplot path.line').length >= 6")
+            lines = view.locator(".cnnw-map-check .bqplot path.line")
+            strokes = lines.evaluate_all("paths => paths.map(path => getComputedStyle(path).stroke)")
+            assert [strokes.count(colour) for colour in colours] == [3, 3]
+            figures = view.locator(".cnnw-map-check .bqplot").all()
+            boxes = [box for box in (figure.bounding_box() for figure in figures) if box]
+            assert len(boxes) == 3
+            assert len({round(box["y"]) for box in boxes}) == 1, "side by side where there is room"
+            ask(view, "check.layout.width = '340px'")
+            view.wait_for_function(
+                "new Set([...document.querySelectorAll('.cnnw-map-check .bqplot')]"
+                ".map(e => Math.round(e.getBoundingClientRect().y))).size === 3"
+            )
+            ask(view, "check.offer()")
+            view.wait_for_function("document.querySelectorAll('.cnnw-map-check .bqplot').length === 0")
+            assert trouble.console == []

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from tests.browser.cells import PREPARE
-from tests.browser.lab import Trouble, ask, idle, lab
+from tests.browser.lab import Lab, Trouble, ask, idle
 
+# While there is a file "slow", each forward waits for a file "turn", and takes it.
 CELL = f"""{PREPARE}
 import time
+from pathlib import Path
 class Slow(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.inner = nets.plain()
         self.rest = 0.0
     def forward(self, x):
-        time.sleep(self.rest)
+        while self.rest and Path("slow").exists():
+            try:
+                Path("turn").unlink()
+                break
+            except FileNotFoundError:
+                time.sleep(self.rest)
         return self.inner(x)
 torch.manual_seed(1)
 model = Slow().eval()
@@ -31,15 +39,19 @@ e"""
 
 
 @pytest.fixture(scope="module")
-def shown(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Page, Trouble]]:
-    with lab(tmp_path_factory.mktemp("lab"), browser) as running:
-        notebook = running.notebook("hide", CELL)
-        with running.open(notebook, width=1300, height=1000) as (page, trouble):
-            page.locator(".cnnw-occluder .oc-stage").wait_for(timeout=60_000)
-            idle(page)
-            yield page, trouble
-            assert trouble.console == []
-            assert trouble.external == []
+def folder(jupyter: Lab) -> Path:
+    """Where the notebook runs."""
+    return jupyter.folder
+
+
+@pytest.fixture(scope="module")
+def shown(jupyter: Lab) -> Iterator[tuple[Page, Trouble]]:
+    with jupyter.open(jupyter.notebook("occluder", CELL), width=1300, height=1000) as (page, trouble):
+        page.locator(".cnnw-occluder .oc-stage").wait_for(timeout=60_000)
+        idle(page)
+        yield page, trouble
+        assert trouble.console == []
+        assert trouble.external == []
 
 
 def trait(page: Page, name: str) -> Any:
@@ -69,6 +81,25 @@ def settled(page: Page) -> None:
     page.wait_for_function("document.querySelector('.cnnw-occluder').getAttribute('aria-busy') !== 'true'")
     idle(page)
     page.wait_for_timeout(100)
+
+
+SWEPT = "print(e.occluder._pushed['sweep'][0]['id'] if 'sweep' in e.occluder._pushed else 0)"
+
+
+def sweep_until_drawn(page: Page, folder: Path) -> None:
+    """Let the network run, one forward at a time, until the sweep has sent what it has measured since."""
+    before = ask(page, SWEPT)
+    while ask(page, SWEPT) == before:
+        (folder / "turn").touch()
+
+
+def cancel(page: Page, folder: Path) -> None:
+    """Press Cancel; the network runs on once Python knows of it."""
+    page.locator(".cnnw-occluder").get_by_role("button", name="Cancel").click()
+    ask(page, "")  # the kernel reads in turn: what is answered comes after the click
+    (folder / "slow").unlink()
+    settled(page)
+    assert trait(page, "sweep") == "stopped"
 
 
 def test_the_mouse_drags_and_the_bars_follow(shown: tuple[Page, Trouble]) -> None:
@@ -112,15 +143,15 @@ def test_keys_move_it_and_undo_brings_it_back(shown: tuple[Page, Trouble]) -> No
     assert bars(page) == pytest.approx(expected(page), abs=1e-5), "a script moves it as well"
 
 
-def test_a_sweep_is_cancelled_and_what_is_done_stays(shown: tuple[Page, Trouble]) -> None:
+def test_a_sweep_is_cancelled_and_what_is_done_stays(shown: tuple[Page, Trouble], folder: Path) -> None:
     page, _ = shown
-    ask(page, "model.rest = 0.15; e.occluder.size = 4; e.occluder.stride = 1")
+    ask(page, "model.rest = 0.01; e.occluder.size = 4; e.occluder.stride = 1")
+    (folder / "slow").touch()
     page.get_by_role("button", name="Sweep", exact=True).click()
+    sweep_until_drawn(page, folder)
     page.locator(".cnnw-occluder .oc-map").wait_for(timeout=20_000)
     assert page.locator(".cnnw-occluder .cnnw-work").is_visible()
-    page.locator(".cnnw-occluder").get_by_role("button", name="Cancel").click()
-    settled(page)
-    assert trait(page, "sweep") == "stopped"
+    cancel(page, folder)
     assert page.get_by_text("Stopped at ").is_visible()
     known = """from tests.explorer.shown import pushed
 known = pushed(e.occluder, "sweep")[1]["known"]
@@ -129,12 +160,14 @@ print(int(known.sum()), known.size)"""
     assert 0 < measured < places == 37 * 37
 
 
-def test_a_page_that_is_reloaded_in_a_sweep_shows_where_it_is(shown: tuple[Page, Trouble]) -> None:
+def test_a_page_that_is_reloaded_in_a_sweep_shows_where_it_is(shown: tuple[Page, Trouble], folder: Path) -> None:
     page, _ = shown
+    (folder / "slow").touch()
     page.get_by_role("button", name="Sweep", exact=True).click()
+    sweep_until_drawn(page, folder)
     page.locator(".cnnw-occluder .oc-map").wait_for(timeout=20_000)
     page.evaluate("jupyterapp.commands.execute('docmanager:save')")
-    page.wait_for_timeout(500)
+    page.wait_for_function("!jupyterapp.shell.currentWidget.context.model.dirty")
     page.reload()
     page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.isReady", timeout=60_000)
     page.locator(".cnnw-occluder .oc-map").wait_for(timeout=60_000)
@@ -142,6 +175,7 @@ def test_a_page_that_is_reloaded_in_a_sweep_shows_where_it_is(shown: tuple[Page,
     assert page.locator(".cnnw-occluder .cnnw-work").is_visible()
     drawn = page.locator(".cnnw-occluder .oc-sweep")
     before = int(drawn.get_attribute("data-drawn") or 0)
+    sweep_until_drawn(page, folder)
     page.wait_for_function(
         "(before) => Number(document.querySelector('.cnnw-occluder .oc-sweep').dataset.drawn) > before", arg=before
     )
@@ -149,6 +183,4 @@ def test_a_page_that_is_reloaded_in_a_sweep_shows_where_it_is(shown: tuple[Page,
     assert f'"top":{patch["top"]},"left":{patch["left"]}' in (
         page.locator(".cnnw-occluder").get_attribute("data-patches") or ""
     )
-    page.locator(".cnnw-occluder").get_by_role("button", name="Cancel").click()
-    settled(page)
-    assert trait(page, "sweep") == "stopped"
+    cancel(page, folder)
