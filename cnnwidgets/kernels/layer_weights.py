@@ -167,7 +167,7 @@ def _arranged(module: nn.Module, weight: torch.Tensor) -> npt.NDArray[np.float32
     if not isinstance(module, _ConvNd):
         weight = weight[:, :, None, None]
     elif module.transposed:
-        weight = weight.unflatten(0, (module.groups, -1)).transpose(1, 2).flatten(0, 1)
+        weight = torch.unflatten(weight, 0, (module.groups, -1)).transpose(1, 2).flatten(0, 1)
     return np.ascontiguousarray(as_array(weight, "The weight"), np.float32)
 
 

@@ -140,8 +140,8 @@ class _Surroundings:
         ops = {op.id: op for op in recording.ops}
         readers: dict[int, list[Op]] = {}
         for op in recording.ops:
-            for source in op.inputs:
-                readers.setdefault(source, []).append(op)
+            for read in op.inputs:
+                readers.setdefault(read, []).append(op)
         follower = _only(own[0], readers, recording)
         module = None if follower is None or follower.frame is None else follower.frame.module
         if follower is not None and follower.name == "batch_norm" and isinstance(module, _BatchNorm):
