@@ -34,14 +34,12 @@ class Heap:
 
     def joined(self, other: Heap) -> Heap:
         """The largest of both, which are of different images."""
-        values, images, cells = (
-            np.concatenate(pair, 1)
-            for pair in zip(
-                (self.values, self.images, self.cells), (other.values, other.images, other.cells), strict=True
-            )
-        )
+        values = np.concatenate([self.values, other.values], 1)
+        images = np.concatenate([self.images, other.images], 1)
+        cells = np.concatenate([self.cells, other.cells], 1)
         order = np.lexsort((cells, images, -values), axis=1)[:, : self.values.shape[1]]
-        return Heap(*(np.take_along_axis(part, order, 1) for part in (values, images, cells)))
+        line = np.arange(len(values))[:, None]
+        return Heap(values[line, order], images[line, order], cells[line, order])
 
     def grown(
         self, maps: torch.Tensor, peaks: Floats, first: int, *, distinct: bool, channels: Integers | None = None
@@ -77,10 +75,11 @@ class Heap:
             entering = np.sort(np.where(fresh, order - k, len(peaks)), 1)
             values, images, cells = self._with_cells(maps, entering, hot, first)
         nothing = values == _NONE
-        grown = [old.copy() for old in (self.values, self.images, self.cells)]
-        for whole, part, none in zip(grown, (values, images, cells), (_NONE, -1, -1), strict=True):
-            whole[hot] = np.where(nothing, none, part)
-        return Heap(*grown)
+        grown = Heap(self.values.copy(), self.images.copy(), self.cells.copy())
+        grown.values[hot] = values
+        grown.images[hot] = np.where(nothing, -1, images)
+        grown.cells[hot] = np.where(nothing, -1, cells)
+        return grown
 
     def _with_cells(
         self, maps: torch.Tensor, entering: Integers, hot: Integers, first: int

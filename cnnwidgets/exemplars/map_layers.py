@@ -91,6 +91,7 @@ class MapReader:
     def __init__(self, model: nn.Module, example: torch.Tensor, layers: Iterable[str | nn.Module]) -> None:
         self.model = model
         self._functions: dict[Key, FunctionLayer] = {}
+        notes = [*model_notes(model)]
         with _plainly(), walked_once(), torch.no_grad(), preserved(model, evaluate=True) as preservation:
             example = fitted(model, example)
             generators = generators_now()
@@ -105,7 +106,7 @@ class MapReader:
                 self._layouts = replace(self._layouts, calls=self._by_shape(example))
             fields = _fields(model, example)
             self.layers = {name: self._described(name, tuple(example.shape), fields) for name in self._names}
-            notes = [*model_notes(model), *(random_notes(model, example) if have_moved(generators) else ())]
+            notes += random_notes(model, example) if have_moved(generators) else ()
         self.notes = tuple(dict.fromkeys([*notes, *change_notes(preservation.changed)]))
 
     @contextmanager
