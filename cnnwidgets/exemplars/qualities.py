@@ -84,7 +84,7 @@ def qualities(model: nn.Module, layer: str, channel: int, exemplars: Exemplars) 
         for name, change in _CHANGES.items()
         if originals.shape[1] == len(_LUMA) or name not in ("grey", "hue")
     }
-    plain = _grey(originals * std + mean) if originals.shape[1] == len(_LUMA) else originals * std + mean
+    plain = _greyed(originals * std + mean) if originals.shape[1] == len(_LUMA) else originals * std + mean
     versions["plain"] = ((plain.mean((0, 2, 3), keepdim=True) - mean) / std).expand_as(originals[:1])
     numbered = {(name, at): tensor[None] for name, batch in versions.items() for at, tensor in enumerate(batch)}
     maps = channel_maps(reader, layer, channel, numbered)
@@ -95,10 +95,10 @@ def qualities(model: nn.Module, layer: str, channel: int, exemplars: Exemplars) 
     }
     whole = heights[""]
     kept = {name: max(0.0, heights[name] / whole) if whole > 0 and name in heights else np.nan for name in _CHANGES}
-    return _judged(kept, reacts=whole > 0)
+    return _of_kept(kept, reacts=whole > 0)
 
 
-def _judged(kept: dict[Change, float], *, reacts: bool) -> Qualities:
+def _of_kept(kept: dict[Change, float], *, reacts: bool) -> Qualities:
     lost = {name for name, share in kept.items() if share < _LOST}
     word: Word = "mixed"
     if lost and lost <= {"grey", "hue"}:
@@ -113,14 +113,14 @@ def _judged(kept: dict[Change, float], *, reacts: bool) -> Qualities:
     return Qualities(kept, word, f"Of its activation the channel keeps {', '.join(parts)}: {word}.")
 
 
-def _grey(colours: torch.Tensor) -> torch.Tensor:
+def _greyed(colours: torch.Tensor) -> torch.Tensor:
     """(N, 3, H, W) with each pixel's brightness in all channels."""
     weights = torch.tensor(_LUMA, dtype=colours.dtype).view(1, 3, 1, 1)
     return (colours * weights).sum(1, keepdim=True).expand_as(colours)
 
 
 def _hue_turned(colours: torch.Tensor) -> torch.Tensor:
-    grey = _grey(colours)
+    grey = _greyed(colours)
     return (2 * grey - colours).clamp(float(colours.min()), float(colours.max()))
 
 
@@ -149,7 +149,7 @@ def _blurred(colours: torch.Tensor) -> torch.Tensor:
 
 
 _CHANGES: dict[Change, Callable[[torch.Tensor], torch.Tensor]] = {
-    "grey": _grey,
+    "grey": _greyed,
     "hue": _hue_turned,
     "shuffled": _shuffled,
     "blurred": _blurred,

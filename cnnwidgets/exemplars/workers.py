@@ -111,7 +111,7 @@ def tally_by_workers(
         pending |= {executor.submit(tally_shard, content, piece) for piece in pieces}
         while pending:
             ended, pending = wait(pending, _PATIENCE, FIRST_COMPLETED)
-            results = [_result(future) for future in ended]
+            results = [_shard_result(future) for future in ended]
             for tally, _ in results:
                 if tally is not None:
                     report(tally, tally.count)
@@ -125,7 +125,7 @@ def tally_by_workers(
             future.cancel()
 
 
-def _result(future: Future[tuple[Tally, Exception | None]]) -> tuple[Tally | None, Exception | None]:
+def _shard_result(future: Future[tuple[Tally, Exception | None]]) -> tuple[Tally | None, Exception | None]:
     try:
         return future.result()
     except CnnWidgetsError as error:
