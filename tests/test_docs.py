@@ -24,7 +24,7 @@ def test_each_public_name_has_one_entry() -> None:
     own = [f"cnnwidgets.{name}" for name in cw.__all__ if name not in (*ROOMS, "__version__")]
     rooms = [
         f"cnnwidgets.{room}.{name}"
-        for room in ("checks", "exemplars", "incremental")
+        for room in ("checks", "concepts", "exemplars", "incremental", "kernels")
         for name in getattr(cw, room).__all__
     ]
     # The methods themselves are listed by the build, a family at a time.

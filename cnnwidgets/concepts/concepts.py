@@ -63,8 +63,8 @@ class Concepts:
         Raises:
             InputError: there is no such group.
         """
-        chosen = [self._group(group) for group in groups]
-        part = torch.einsum("njhw,jk->nkhw", self.maps[:, chosen], self.channels[chosen])
+        hidden_groups = [self._group(group) for group in groups]
+        part = torch.einsum("njhw,jk->nkhw", self.maps[:, hidden_groups], self.channels[hidden_groups])
         rest = self._origin().maps.float().cpu() - part
         return rest if self.signed else rest.clamp(min=0)
 
@@ -98,9 +98,11 @@ class Concepts:
         Raises:
             InputError: there is no such group.
         """
-        chosen = [self._group(group) for group in groups]
+        hidden_groups = [self._group(group) for group in groups]
         with self._origin().entered():
-            tables = again(lambda: self._scores([chosen], lambda outputs, _, batch: class_scores(outputs, batch=batch)))
+            tables = again(
+                lambda: self._scores([hidden_groups], lambda outputs, _, batch: class_scores(outputs, batch=batch))
+            )
             return tables[:, 0].float().cpu()
 
     def _scores(self, hidings: list[list[int]], read: Read) -> torch.Tensor:
@@ -129,6 +131,10 @@ class Concepts:
     def __repr__(self) -> str:
         notes = f", notes={self.notes!r}" if self.notes else ""
         return f"Concepts({self.layer!r}, {len(self.channels)} groups, {self.explained:.1%} explained{notes})"
+
+
+def _table(outputs: Any, _: int, batch: int) -> torch.Tensor:
+    return class_scores(outputs, batch=batch)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ _SMALL = 2**20
 """Numbers up to which it is done in float64."""
 _ROUNDS = 20
 
-Numbers = npt.NDArray[Any]
+Numbers = npt.NDArray[np.floating[Any]]
 
 
 def factorised(matrix: Numbers, k: int, seed: int, *, signed: bool) -> tuple[Numbers, Numbers]:
@@ -24,7 +24,7 @@ def factorised(matrix: Numbers, k: int, seed: int, *, signed: bool) -> tuple[Num
     clusters of places. No turn makes it worse. Rows of H have length 1; the largest group comes first.
     """
     scale = float(np.abs(matrix).max())
-    a = (matrix / scale).astype(np.float64 if matrix.size <= _SMALL else np.float32)
+    a: Numbers = (matrix / scale).astype(np.float64 if matrix.size <= _SMALL else np.float32)
     w, h = _clusters(a, k, seed) if signed else _singular_vectors(a, k, seed)
     size, before = float((a * a).sum()), np.inf
     for _ in range(_MOST_ITERATIONS):

@@ -34,14 +34,12 @@ class Heap:
 
     def joined(self, other: Heap) -> Heap:
         """The largest of both, which are of different images."""
-        values, images, cells = (
-            np.concatenate(pair, 1)
-            for pair in zip(
-                (self.values, self.images, self.cells), (other.values, other.images, other.cells), strict=True
-            )
-        )
+        values = np.concatenate([self.values, other.values], 1)
+        images = np.concatenate([self.images, other.images], 1)
+        cells = np.concatenate([self.cells, other.cells], 1)
         order = np.lexsort((cells, images, -values), axis=1)[:, : self.values.shape[1]]
-        return Heap(*(np.take_along_axis(part, order, 1) for part in (values, images, cells)))
+        line = np.arange(len(values))[:, None]
+        return Heap(values[line, order], images[line, order], cells[line, order])
 
     def grown(
         self, maps: torch.Tensor, peaks: Floats, first: int, *, distinct: bool, channels: Integers | None = None
@@ -55,33 +53,51 @@ class Heap:
             distinct: only the largest cell of a map, the first of equal ones.
             channels: look at these only.
         """
-        count, k = len(peaks), self.values.shape[1]
+        k = self.values.shape[1]
         hot = np.flatnonzero((peaks > self.values[:, -1]).any(0))
         if channels is not None:
             hot = np.intersect1d(hot, channels)
         if not len(hot):
             return self
-        # Of the new images, only those whose peak is among the k largest can have a cell among the k largest.
-        both = np.concatenate([self.values[hot], peaks.T[hot]], 1)
-        order, line = _largest_first(both)[:, :k], np.arange(len(hot))[:, None]
-        fresh = np.sort(np.where((order >= k) & (both[line, order] > _NONE), order - k, count), 1)
-        channel, slot = np.nonzero(fresh < count)
-        image = fresh[channel, slot]
-        values, cells = _largest_cells(_rows(maps, image, hot[channel]), 1 if distinct else k)
+        # A stable sort keeps equal values in the order of their images.
+        both, line = np.concatenate([self.values[hot], peaks.T[hot]], 1), np.arange(len(hot))[:, None]
+        order = _largest_first(both)[:, :k]
+        values = both[line, order]
+        fresh = (order >= k) & (values > _NONE)
+        if distinct:
+            before = np.where(order < k, order, 0)
+            images = np.where(fresh, first + order - k, self.images[hot][line, before])
+            cells = self.cells[hot][line, before]
+            channel, slot = np.nonzero(fresh)
+            cells[channel, slot] = _largest_cells(_rows(maps, order[channel, slot] - k, hot[channel]), 1)[1][:, 0]
+        else:
+            # Only images whose peak is among the k largest can have a cell among the k largest.
+            entering = np.sort(np.where(fresh, order - k, len(peaks)), 1)
+            values, images, cells = self._with_cells(maps, entering, hot, first)
+        nothing = values == _NONE
+        grown = Heap(self.values.copy(), self.images.copy(), self.cells.copy())
+        grown.values[hot] = values
+        grown.images[hot] = np.where(nothing, -1, images)
+        grown.cells[hot] = np.where(nothing, -1, cells)
+        return grown
+
+    def _with_cells(
+        self, maps: torch.Tensor, entering: Integers, hot: Integers, first: int
+    ) -> tuple[Floats, Integers, Integers]:
+        """The largest of the channels ``hot``, with any cells of images (channels, k) in ``entering``, in order."""
+        k = self.values.shape[1]
+        channel, slot = np.nonzero(entering < len(maps))
+        image = entering[channel, slot]
+        values, cells = _largest_cells(_rows(maps, image, hot[channel]), k)
         new = Heap.empty(len(hot), k * values.shape[1])
         for part, entries in ((new.values, values), (new.images, (image + first)[:, None]), (new.cells, cells)):
             part.reshape(len(hot), k, -1)[channel, slot] = entries
-        # Equal values stand in the order of their images and cells by now, which a stable sort keeps.
         parts = [
             np.concatenate([old[hot], part], 1)
             for old, part in ((self.values, new.values), (self.images, new.images), (self.cells, new.cells))
         ]
-        order = _largest_first(parts[0])[:, :k]
-        nothing = parts[0][line, order] == _NONE
-        grown = [old.copy() for old in (self.values, self.images, self.cells)]
-        for whole, part, none in zip(grown, parts, (_NONE, -1, -1), strict=True):
-            whole[hot] = np.where(nothing, none, part[line, order])
-        return Heap(*grown)
+        order, line = _largest_first(parts[0])[:, :k], np.arange(len(hot))[:, None]
+        return parts[0][line, order], parts[1][line, order], parts[2][line, order]
 
 
 def map_peaks(maps: torch.Tensor) -> tuple[Floats, int]:

@@ -7,7 +7,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -203,7 +203,8 @@ class Images:
         return f" ({Path(item).name!r})" if isinstance(item, str | os.PathLike) else ""
 
 
-_END = object()
+T = TypeVar("T")
+_END: Any = object()
 
 
 class _Chained:
@@ -219,7 +220,7 @@ class _Chained:
         return next(self._tensors)
 
 
-def _guarded(index: int, name: str, read: Callable[[], Any]) -> Any:
+def _guarded(index: int, name: str, read: Callable[[], T]) -> T:
     """What ``read`` returns; its error says which item it was."""
     try:
         return read()

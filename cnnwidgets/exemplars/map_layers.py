@@ -91,6 +91,7 @@ class MapReader:
     def __init__(self, model: nn.Module, example: torch.Tensor, layers: Iterable[str | nn.Module]) -> None:
         self.model = model
         self._functions: dict[Key, FunctionLayer] = {}
+        notes = [*model_notes(model)]
         with _plainly(), walked_once(), torch.no_grad(), preserved(model, evaluate=True) as preservation:
             example = fitted(model, example)
             generators = generators_now()
@@ -105,7 +106,7 @@ class MapReader:
                 self._layouts = replace(self._layouts, calls=self._by_shape(example))
             fields = _fields(model, example)
             self.layers = {name: self._described(name, tuple(example.shape), fields) for name in self._names}
-            notes = [*model_notes(model), *(random_notes(model, example) if have_moved(generators) else ())]
+            notes += random_notes(model, example) if have_moved(generators) else ()
         self.notes = tuple(dict.fromkeys([*notes, *change_notes(preservation.changed)]))
 
     @contextmanager
@@ -203,7 +204,11 @@ class MapReader:
             calls[name, counts[name]] = layouts.of(name, counts[name], () if tensor is None else tuple(tensor.shape))
             counts[name] += 1
 
-        again(lambda: (counts.clear(), self._run(example, returned, self._names))[1])
+        def once() -> None:
+            counts.clear()
+            self._run(example, returned, self._names)
+
+        again(once)
         return {call: replace(layout, sure=False) for call, layout in calls.items()}
 
     def _described(self, name: str, shape: tuple[int, ...], fields: dict[tuple[str, int], Field | None]) -> MapLayer:
@@ -221,7 +226,7 @@ class MapReader:
         grid, image = (sides[0], sides[1]), (shape[2], shape[3])
         rows, columns = (np.array(pixel_ranges(field, axis, grid[axis], image[axis]), np.int32) for axis in (0, 1))
         notes = (*call_notes(name, call, layouts), *layout_notes(name, layout, self._layouts), *placement_notes(layout))
-        extent = layout.placement.box if layout.placement is not None else (0.0, 0.0, *map(float, image))
+        extent = layout.placement.box if layout.placement is not None else (0.0, 0.0, float(shape[2]), float(shape[3]))
         return MapLayer(name, call, channels, grid, image, rows, columns, extent, notes)
 
 

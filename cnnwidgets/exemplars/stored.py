@@ -52,8 +52,11 @@ def layers_of(header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]])
     """The layers in what was stored."""
     layers = {}
     for number, entry in enumerate(header["layers"]):
-        parts = {field: tuple(value) if isinstance(value, list) else value for field, value in entry.items()}
-        layers[parts["name"]] = MapLayer(**parts, rows=arrays[f"rows_{number}"], columns=arrays[f"columns_{number}"])
+        parts: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()
+        }
+        rows, columns = arrays[f"rows_{number}"], arrays[f"columns_{number}"]
+        layers[str(entry["name"])] = MapLayer(**parts, rows=rows, columns=columns)
     return layers
 
 

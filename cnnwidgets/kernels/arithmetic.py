@@ -130,13 +130,13 @@ def arithmetic(
 
         def taken_apart() -> CellArithmetic:
             with preserved(model, evaluate=True):
-                layer_pass = one_layer(model, ready, _no_score, layer, call, "logit", tokens, gradient=False)
+                layer_pass = one_layer(model, ready, _unscored, layer, call, "logit", tokens, gradient=False)
                 return _taken_apart(model, ready, layer_pass, (channel, row, column))
 
         return again(taken_apart)
 
 
-def _no_score(_: object) -> torch.Tensor:
+def _unscored(_: object) -> torch.Tensor:
     """No score is asked for."""
     return torch.zeros(1)
 
@@ -164,11 +164,11 @@ def _taken_apart(
         chain = chain_to(calls.made_by, int(positions[0][cell]))
     except NotTakenApart as error:
         raise InputError(f"A number of layer {layer_pass.name!r} cannot be taken apart: {error}.") from None
-    _check(chain, value, result.dtype, layer_pass.name)
+    _check_sums(chain, value, result.dtype, layer_pass.name)
     return _result(layer_pass, cell, chain, value)
 
 
-def _check(chain: Chain, value: float, dtype: torch.dtype, name: str) -> None:
+def _check_sums(chain: Chain, value: float, dtype: torch.dtype, name: str) -> None:
     """That the sum is the network's own: it may have written to numbers behind our back."""
     products = chain.products
     terms = products.patch * products.kernel
@@ -179,7 +179,8 @@ def _check(chain: Chain, value: float, dtype: torch.dtype, name: str) -> None:
     values = [step.value for step in chain.steps]
     pairs = [(total, values[0]), *zip(chain.expected, values[1:], strict=True), (values[-1], value)]
     agree = all(
-        math.isnan(one) or math.isclose(one, other, rel_tol=10 * rounding, abs_tol=tolerance) for one, other in pairs
+        math.isnan(expected) or math.isclose(expected, actual, rel_tol=10 * rounding, abs_tol=tolerance)
+        for expected, actual in pairs
     )
     if not agree and math.isfinite(value):
         raise InputError(

@@ -1,4 +1,4 @@
-"""The torch calls of one forward pass, with what they were given, to go back from a layer's output to what made it."""
+"""The torch calls of one forward pass, with what they were inputs, to go back from a layer's output to what made it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TorchCall:
     Attributes:
         function: what was called, and its ``name`` without marks of being in place.
         layer: the dotted name of the module in which it was called.
-        args, kwargs: as they were given.
+        args, kwargs: as they were inputs.
         sources: for each tensor among them, by id, the call that made it.
         value: what it returned, as it was then; of several tensors, that at ``position``.
         position: which of several tensors.
@@ -69,7 +69,7 @@ class CallsToLayer(TorchFunctionMode):
         self._layer, self._call = layer, call
         self._running: list[str] = []
         self._calls: Counter[str] = Counter()
-        self._known: dict[int, tuple[torch.Tensor, TorchCall]] = {}
+        self._makers: dict[int, tuple[torch.Tensor, TorchCall]] = {}
         self.made_by: TorchCall | None = None
         self.result: torch.Tensor | None = None
 
@@ -80,7 +80,7 @@ class CallsToLayer(TorchFunctionMode):
             with attached(self._names, enter=self._enter, always=self._end), self:
                 yield
         finally:
-            self._known.clear()
+            self._makers.clear()
 
     def _enter(self, module: nn.Module, _: tuple[Any, ...]) -> None:
         self._running.append(self._names[module])
@@ -91,7 +91,7 @@ class CallsToLayer(TorchFunctionMode):
         self._calls[name] += 1
         tensor = layer_tensor(output)
         if name == self._layer and self._calls[name] == self._call + 1 and tensor is not None:
-            entry = self._known.get(id(tensor))
+            entry = self._makers.get(id(tensor))
             self.made_by = entry[1] if entry is not None else None
             with torch._C.DisableTorchFunction():  # noqa: SLF001 (what only looks is not followed)
                 self.result = tensor.detach().clone()
@@ -101,12 +101,12 @@ class CallsToLayer(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
-        given = {id(value): value for value in tensors((args, dict(kwargs)))}
-        sources = {key: self._known[key][1] for key in given if key in self._known}
+        inputs = {id(value): value for value in tensors((args, dict(kwargs)))}
+        sources = {key: self._makers[key][1] for key in inputs if key in self._makers}
         if _may_write(name, args, kwargs):
             for key, source in sources.items():
-                if source.value is given[key]:
-                    source.value = given[key].detach().clone()
+                if source.value is inputs[key]:
+                    source.value = inputs[key].detach().clone()
         output = func(*args, **kwargs)
         if self.result is not None:  # what follows may still write to what was seen
             return output
@@ -114,7 +114,7 @@ class CallsToLayer(TorchFunctionMode):
         results = [output] if isinstance(output, torch.Tensor) else tensors(output)
         for position, result in enumerate(results):
             call = TorchCall(func, plain_name(name), layer, args, kwargs, sources, result, position)
-            self._known[id(result)] = (result, call)  # held, so that no other tensor takes its id
+            self._makers[id(result)] = (result, call)  # held, so that no other tensor takes its id
         return output
 
 

@@ -91,7 +91,7 @@ def chain_to(call: TorchCall | None, index: int, depth: int = 0) -> Chain:
     if call.name in CONVOLUTIONS:
         return _convolved(call, index, value)
     if call.name == "batch_norm" and call.function is functional.batch_norm:
-        return _normalised(call, index, value, depth)
+        return _after_norm(call, index, value, depth)
     if call.name in ("layer_norm", "group_norm"):
         return _by_own_statistics(call, index, value, depth)
     if call.name in _MOVES:
@@ -99,8 +99,8 @@ def chain_to(call: TorchCall | None, index: int, depth: int = 0) -> Chain:
     if call.name in _ARITHMETIC:
         return _combined(call, index, value, depth)
     if call.name in _ELEMENTWISE:
-        chain = chain_to(call.source(_first(call)), index, depth + 1)
-        chain.add(call, _operation(call), value, _applied(call, chain.steps[-1].value))
+        chain = chain_to(call.source(_read_tensor(call)), index, depth + 1)
+        chain.add(call, _operation(call), value, _of_one_number(call, chain.steps[-1].value))
         return chain
     where = f" in {call.layer!r}" if call.layer else ""
     raise NotTakenApart(f"it was made by {call.name!r}{where}, which is neither a convolution nor a step after one")
@@ -132,7 +132,7 @@ def _unpadded(chain: Chain, padding: TorchCall) -> None:
         chain.notes.append(f"a part of the patch lies in the padding, which repeats numbers of the input ({mode})")
 
 
-def _normalised(call: TorchCall, index: int, value: float, depth: int) -> Chain:
+def _after_norm(call: TorchCall, index: int, value: float, depth: int) -> Chain:
     arguments = bound(call)
     if arguments["training"] or arguments["running_var"] is None:
         return _by_own_statistics(call, index, value, depth)
@@ -151,14 +151,14 @@ def _normalised(call: TorchCall, index: int, value: float, depth: int) -> Chain:
 
 
 def _by_own_statistics(call: TorchCall, index: int, value: float, depth: int) -> Chain:
-    chain = chain_to(call.source(_first(call)), index, depth + 1)
+    chain = chain_to(call.source(_read_tensor(call)), index, depth + 1)
     kind = call.name.replace("_", " ")
     chain.add(call, f"{kind}, by the mean and variance of these very numbers", value)
     return chain
 
 
 def _moved(call: TorchCall, index: int, depth: int) -> Chain:
-    tensor = _first(call)
+    tensor = _read_tensor(call)
     if call.name not in _CASTS:
         before = call.before(tensor)
         positions = torch.arange(before.numel(), device=before.device).view(before.shape)
@@ -210,9 +210,9 @@ def _combined(call: TorchCall, index: int, value: float, depth: int) -> Chain:
     return chain
 
 
-def _applied(call: TorchCall, before: float) -> float:
+def _of_one_number(call: TorchCall, before: float) -> float:
     """What an operation on one number makes of this one."""
-    tensor = _first(call)
+    tensor = _read_tensor(call)
     args, kwargs = _replaced(call, tensor, torch.tensor([before], dtype=tensor.dtype, device=tensor.device))
     try:
         return float(call.function(*args, **kwargs))
@@ -233,7 +233,7 @@ def _operation(call: TorchCall) -> str:
     return call.name
 
 
-def _first(call: TorchCall) -> torch.Tensor:
+def _read_tensor(call: TorchCall) -> torch.Tensor:
     value = call.args[0] if call.args else call.kwargs.get("input")
     if not isinstance(value, torch.Tensor):
         raise NotTakenApart(f"{call.name!r} was given no tensor")

@@ -118,7 +118,7 @@ def _effective(name: str, module: nn.Module) -> tuple[torch.Tensor, tuple[str, .
     kind = type(module)
     if any(kind.forward is plain.forward and _inner(kind) is _inner(plain) for plain in _PLAIN):
         return stored.detach().clone(), ()
-    applied = _applied(module, stored)
+    applied = _applied_weight(module, stored)
     if applied is None:
         note = f"{kind.__name__} has a forward of its own, which could not be run alone: the stored weight is shown"
         return stored.detach().clone(), (note,)
@@ -130,7 +130,7 @@ def _inner(kind: type) -> Any:
     return getattr(kind, "_conv_forward", None)
 
 
-def _applied(module: nn.Module, stored: torch.Tensor) -> torch.Tensor | None:
+def _applied_weight(module: nn.Module, stored: torch.Tensor) -> torch.Tensor | None:
     """What a layer with a forward of its own convolves with, by running it alone; None if that fails."""
     if not isinstance(module, _ConvNd):
         x = torch.zeros(1, stored.shape[-1], dtype=stored.dtype, device=stored.device)
@@ -167,7 +167,7 @@ def _arranged(module: nn.Module, weight: torch.Tensor) -> npt.NDArray[np.float32
     if not isinstance(module, _ConvNd):
         weight = weight[:, :, None, None]
     elif module.transposed:
-        weight = weight.unflatten(0, (module.groups, -1)).transpose(1, 2).flatten(0, 1)
+        weight = torch.unflatten(weight, 0, (module.groups, -1)).transpose(1, 2).flatten(0, 1)
     return np.ascontiguousarray(as_array(weight, "The weight"), np.float32)
 
 

@@ -31,20 +31,20 @@ class Products:
 def products_of(call: TorchCall, cell: tuple[int, ...]) -> Products:
     """Those behind the number at ``cell``, an index into what ``call``, one of :data:`CONVOLUTIONS`, returned."""
     names = _TRANSPOSED if call.name == "conv_transpose2d" else _CONV
-    given = dict(zip(names, call.args, strict=False)) | dict(call.kwargs)
+    arguments = dict(zip(names, call.args, strict=False)) | dict(call.kwargs)
     x, weight, bias = (
-        call.before(given["input"]).detach().double(),
-        given["weight"].detach().double(),
-        given.get("bias"),
+        call.before(arguments["input"]).detach().double(),
+        arguments["weight"].detach().double(),
+        arguments.get("bias"),
     )
     if call.name == "linear":
         channel = cell[-1]
         patch, kernel = x[cell[:-1]][:, None, None], weight[channel][:, None, None]
-        return Products(patch, kernel, _number(bias, channel), 0, None)
+        return Products(patch, kernel, _bias_of(bias, channel), 0, None)
     channel, row, column = cell[-3:]
     image = x[cell[0]] if x.ndim == 4 else x
-    stride, dilation = _pair(given.get("stride", 1)), _pair(given.get("dilation", 1))
-    groups = given.get("groups", 1)
+    stride, dilation = _pair(arguments.get("stride", 1)), _pair(arguments.get("dilation", 1))
+    groups = arguments.get("groups", 1)
     transposed = call.name == "conv_transpose2d"
     per_group = weight.shape[1] if transposed else len(weight) // groups
     group = channel // per_group
@@ -52,20 +52,20 @@ def products_of(call: TorchCall, cell: tuple[int, ...]) -> Products:
     inputs = image[group * width : (group + 1) * width]
     if transposed:
         kernel = weight[group * width : (group + 1) * width, channel % per_group]
-        patch = _spread(inputs, kernel, (row, column), stride, _pair(given.get("padding", 0)), dilation)
-        return Products(patch, kernel, _number(bias, channel), group * width, None)
+        patch = _transposed_patch(inputs, kernel, (row, column), stride, _pair(arguments.get("padding", 0)), dilation)
+        return Products(patch, kernel, _bias_of(bias, channel), group * width, None)
     kernel = weight[channel]
-    before, behind = _padding(given.get("padding", 0), kernel.shape[1:], dilation)
+    before, behind = _padding(arguments.get("padding", 0), kernel.shape[1:], dilation)
     padded = functional.pad(inputs, (before[1], behind[1], before[0], behind[0]))
     tops = [position * step for position, step in zip((row, column), stride, strict=True)]
     extents = [(size - 1) * step + 1 for size, step in zip(kernel.shape[1:], dilation, strict=True)]
     patch = padded[:, tops[0] : tops[0] + extents[0] : dilation[0], tops[1] : tops[1] + extents[1] : dilation[1]]
     top, left = tops[0] - before[0], tops[1] - before[1]
     box = (top, left, top + extents[0], left + extents[1])
-    return Products(patch.clone(), kernel, _number(bias, channel), group * width, box)
+    return Products(patch.clone(), kernel, _bias_of(bias, channel), group * width, box)
 
 
-def _spread(
+def _transposed_patch(
     inputs: torch.Tensor,
     kernel: torch.Tensor,
     cell: tuple[int, int],
@@ -100,7 +100,7 @@ def _padding(padding: Any, sizes: Any, dilation: tuple[int, int]) -> tuple[tuple
     return (total[0] // 2, total[1] // 2), (total[0] - total[0] // 2, total[1] - total[1] // 2)
 
 
-def _number(bias: torch.Tensor | None, channel: int) -> float:
+def _bias_of(bias: torch.Tensor | None, channel: int) -> float:
     return 0.0 if bias is None else float(bias[channel])
 
 

@@ -52,8 +52,8 @@ class KernelSummary:
     def _lines(self) -> Iterator[str]:
         alike: dict[int, list[str]] = {}
         for first, second, cosine in self.near_duplicates:
-            for one, other in ((first, second), (second, first)):
-                alike.setdefault(one, []).append(f"{other} ({cosine:+.3f})")
+            for number, other in ((first, second), (second, first)):
+                alike.setdefault(number, []).append(f"{other} ({cosine:+.3f})")
         order = np.argsort(-np.nan_to_num(self.norms, nan=-1.0), kind="stable").tolist()
         half = _MOST_ROWS // 2
         cut = len(order) > _MOST_ROWS
@@ -140,8 +140,8 @@ class _Surroundings:
         ops = {op.id: op for op in recording.ops}
         readers: dict[int, list[Op]] = {}
         for op in recording.ops:
-            for source in op.inputs:
-                readers.setdefault(source, []).append(op)
+            for read in op.inputs:
+                readers.setdefault(read, []).append(op)
         follower = _only(own[0], readers, recording)
         module = None if follower is None or follower.frame is None else follower.frame.module
         if follower is not None and follower.name == "batch_norm" and isinstance(module, _BatchNorm):

@@ -91,10 +91,10 @@ def test_the_numbers_of_the_texture_channel_by_hand(exemplars: cw.exemplars.Exem
 
 
 def test_the_changes_against_numpy(exemplars: cw.exemplars.Exemplars) -> None:
-    from cnnwidgets.exemplars import qualities
+    from cnnwidgets.exemplars.qualities import _blurred, _grey, _shuffled
 
     image = torch.rand(2, 3, 20, 17, generator=torch.Generator().manual_seed(5))
-    shuffled = qualities._shuffled(image)
+    shuffled = _shuffled(image)
     np.testing.assert_array_equal(shuffled[:, :, 16:], image[:, :, 16:])
     np.testing.assert_array_equal(shuffled[..., 16:], image[..., 16:])
 
@@ -104,13 +104,13 @@ def test_the_changes_against_numpy(exemplars: cw.exemplars.Exemplars) -> None:
 
     assert sorted(blocks(shuffled)) == sorted(blocks(image))
     assert blocks(shuffled) != blocks(image)
-    grey = qualities._grey(image).numpy()
+    grey = _grey(image).numpy()
     expected = np.einsum("c,nchw->nhw", [0.299, 0.587, 0.114], image.numpy())
     for channel in range(3):
         np.testing.assert_allclose(grey[:, channel], expected, atol=1e-6)
     spike = torch.zeros(1, 1, 21, 21)
     spike[0, 0, 10, 10] = 1
-    blurred = qualities._blurred(spike)[0, 0].numpy()
+    blurred = _blurred(spike)[0, 0].numpy()
     gauss = np.exp(-((np.arange(21) - 10.0) ** 2) / 8) * (np.abs(np.arange(21) - 10) <= 6)
     np.testing.assert_allclose(blurred, np.outer(gauss, gauss) / gauss.sum() ** 2, atol=1e-7)
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -187,10 +188,9 @@ def test_workers_that_fail() -> None:
     with pytest.raises(cw.InputError, match="gives its images by index"):
         cw.exemplars.find(Coarse(), LAYERS, iter(data), executor=Broken())
     net = Coarse()
-    net.first.lock = open(os.devnull)  # noqa: SIM115, PTH123
+    net.first.lock = threading.Lock()
     with pytest.raises(cw.InputError, match="must be picklable"):
         cw.exemplars.find(net, LAYERS, data, executor=Broken())
-    net.first.lock.close()
 
 
 def test_a_killed_worker_of_a_pool_is_said(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_all_layers_of_500_images_with_ties_equal_brute_force(distinct: bool) ->
         values = exemplars.values[layer]
         assert (values[:, 0] == values[:, 1]).any(), "there are ties to be broken"
         assert_equal(exemplars, layer, of_layer, distinct=distinct)
-    assert exemplars.notes == ()
+    assert [note for note in exemplars.notes if "the maps lie on rows" not in note] == []
 
 
 def test_the_batch_does_not_matter_where_sums_are_exact() -> None:
@@ -205,12 +205,13 @@ def test_folders_arrays_and_pil_images_are_prepared_as_the_network_wants_them(tm
         assert any("Preprocessing is not known" in note for note in exemplars.notes)
 
 
-def test_the_model_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    net = small().train()
+def test_the_model_is_as_it_was() -> None:
+    net = nn.Sequential(*small(), nn.Dropout()).train()
     net[0].weight.requires_grad_(False)
     before = {name: value.clone() for name, value in net.state_dict().items()}
+    data = torch.rand(10, 3, 16, 16)
     generator = torch.get_rng_state()
-    exemplars = cw.exemplars.find(net, ["0", "3"], torch.rand(10, 3, 16, 16))
+    exemplars = cw.exemplars.find(net, ["0", "3"], data)
     exemplars.crops("3", 1)
     assert net.training
     assert all(module.training for module in net.modules())

@@ -189,7 +189,7 @@ def test_ratios_to_natural_activations() -> None:
     result = maximize(net, "3", [2, 1], size=16, steps=5, exemplars=Natural())
     x = with_imagenet_colours(net, result.images)
     peaks = net[:4].eval()(x).amax((2, 3))
-    assert float(result.ratios[0]) == pytest.approx(float(peaks[0, 2]) / 4, rel=1e-3)
+    assert float(result.ratios[0]) == pytest.approx(peaks[0, 2].item() / 4, rel=1e-3)
     assert bool(result.ratios[1].isnan())
     assert bool(maximize(net, "3", 2, size=16, steps=2).ratios.isnan().all())
 

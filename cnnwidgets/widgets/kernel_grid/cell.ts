@@ -1,7 +1,7 @@
 /** One filter in the grid, and what is said of it. */
 import { h, putImage } from "../_shared/dom";
 import { number } from "../_shared/format";
-import { type Kernels, placeAt, type Tiling, weightAt } from "./kernels";
+import { type Kernels, type Tiling, weightAt, weightPlace } from "./kernels";
 
 export interface FilterCell {
   element: HTMLElement;
@@ -12,7 +12,7 @@ export interface FilterCell {
 export function filterCell(
   kernels: Kernels,
   position: number,
-  place: number,
+  rank: number,
   image: ImageData,
   longest: number,
 ): FilterCell {
@@ -26,7 +26,7 @@ export function filterCell(
   const caption = h("span", { class: "kg-caption cnnw-small cnnw-soft" }, String(filter), track);
   const badge = marks.length > 0 && h("span", { class: "kg-mark" }, kernels.dead.has(filter) ? "dead" : "≈");
   const about = [`filter ${filter}, norm ${number(norm)}`, ...marks].join(", ");
-  const role = { role: "option", tabindex: -1, "aria-posinset": place + 1, "aria-setsize": kernels.count };
+  const role = { role: "option", tabindex: -1, "aria-posinset": rank + 1, "aria-setsize": kernels.count };
   const data = { "data-channel": filter, "data-position": position };
   const properties = { class: "kg-cell", title: about, "aria-label": about, ...role, ...data };
   return { element: h("div", properties, canvas, badge, caption), canvas };
@@ -45,21 +45,21 @@ export function marksOf(kernels: Pick<Kernels, "dead" | "alike">, filter: number
 
 /** The weight, or the three, at a pixel of a filter; empty where there is none. */
 export function reading(kernels: Kernels, tiles: Tiling, position: number, x: number, y: number): string {
-  const place = placeAt(kernels, tiles, x, y);
-  if (!place) return "";
-  const inputs = tiles.mixed ? [0, 1, 2] : [place.input];
-  const weights = inputs.map((input) => weightAt(kernels, position, { ...place, input }));
+  const at = weightPlace(kernels, tiles, x, y);
+  if (!at) return "";
+  const inputs = tiles.mixed ? [0, 1, 2] : [at.input];
+  const weights = inputs.map((input) => weightAt(kernels, position, { ...at, input }));
   const where = [`filter ${kernels.filters[position]}`];
-  if (!tiles.mixed) where.push(`input ${place.input}`);
-  if (kernels.depth > 1) where.push(`slice ${place.slice}`);
-  if (kernels.signal) where.push(`place ${place.column}`);
-  else if (kernels.height * kernels.width > 1) where.push(`row ${place.row}, column ${place.column}`);
+  if (!tiles.mixed) where.push(`input ${at.input}`);
+  if (kernels.depth > 1) where.push(`slice ${at.slice}`);
+  if (kernels.signal) where.push(`place ${at.column}`);
+  else if (kernels.height * kernels.width > 1) where.push(`row ${at.row}, column ${at.column}`);
   const names = tiles.mixed ? ["red ", "green ", "blue "] : [""];
   return `${where.join(", ")}: ${weights.map((weight, i) => `${names[i]}${number(weight)}`).join(", ")}`;
 }
 
 /** What stands under the colour bar, from left to right; `common`: the layer's largest weight, if that is its scale. */
-export function barLabels(common: number | null, mixed: boolean): string[] {
+export function barTexts(common: number | null, mixed: boolean): string[] {
   if (mixed) return ["red, green and blue are the three input channels; 0 is mid grey"];
   if (common === null) return ["− its largest weight", "0", "+ its largest weight"];
   return [number(-common), "0", `+${number(common)}`];

@@ -91,7 +91,7 @@ export interface Place {
 }
 
 /** The weight at a pixel of the laid out filter; null between two kernels, or behind the last. */
-export function placeAt(kernels: Sides, tiles: Tiling, x: number, y: number): Place | null {
+export function weightPlace(kernels: Sides, tiles: Tiling, x: number, y: number): Place | null {
   const { depth, height, width } = kernels;
   const { gap, across } = tiles;
   const [stepX, stepY] = [depth * (width + gap), height + gap];
@@ -137,20 +137,20 @@ export function paintFilter(
   const image = new ImageData(tiles.width, tiles.height);
   const colours = table(colormap);
   const share = (weight: number) => (limit === 0 ? 0 : Math.max(-1, Math.min(1, weight / limit)));
-  const colour = (place: Place): readonly number[] => {
+  const colour = (at: Place): readonly number[] => {
     if (tiles.mixed) {
-      const weights = [0, 1, 2].map((input) => weightAt(kernels, position, { ...place, input }));
+      const weights = [0, 1, 2].map((input) => weightAt(kernels, position, { ...at, input }));
       return weights.every(Number.isFinite) ? weights.map((own) => GREY + 127 * share(own)) : NOT_FINITE;
     }
-    const weight = weightAt(kernels, position, place);
+    const weight = weightAt(kernels, position, at);
     if (!Number.isFinite(weight)) return NOT_FINITE;
-    const at = Math.round(((share(weight) + 1) / 2) * 255) * 3;
-    return [colours[at]!, colours[at + 1]!, colours[at + 2]!];
+    const first = Math.round(((share(weight) + 1) / 2) * 255) * 3;
+    return [colours[first]!, colours[first + 1]!, colours[first + 2]!];
   };
   for (let y = 0; y < tiles.height; y += 1) {
     for (let x = 0; x < tiles.width; x += 1) {
-      const place = placeAt(kernels, tiles, x, y);
-      if (place) image.data.set([...colour(place), 255], (y * tiles.width + x) * 4);
+      const at = weightPlace(kernels, tiles, x, y);
+      if (at) image.data.set([...colour(at), 255], (y * tiles.width + x) * 4);
     }
   }
   return image;

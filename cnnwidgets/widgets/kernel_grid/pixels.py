@@ -57,8 +57,8 @@ def shown_kernels(kernels: Any, groups: int = 1, summary: Any = None) -> ShownKe
         InputError: they have another number of axes, or are no real numbers.
     """
     plain = getattr(kernels, "array", None)
-    kept = plain if isinstance(plain, np.ndarray) else kernels
-    array = real(as_array(kept, "The kernels", _EXPECTED), "The kernels", _EXPECTED)
+    source = plain if isinstance(plain, np.ndarray) else kernels
+    array = real(as_array(source, "The kernels", _EXPECTED), "The kernels", _EXPECTED)
     if array.ndim not in (2, 3, 4, 5) or array.size == 0:
         raise InputError(f"The kernels have shape {array.shape}; expected {_EXPECTED}, no side 0.")
     floats, changes = as_float32(array)

@@ -26,13 +26,13 @@ export function kernelSheet(
   const sheet = new Sheet(WIDTH, 14, 20);
   const title = titleOf(link.model, kernels.layer ? `Kernels of ${kernels.layer}` : "Kernels");
   sheet.heading(title);
-  const [input, shown] = [link.get("input"), pictures.slice(0, MOST)];
+  const [input, drawn] = [link.get("input"), pictures.slice(0, MOST)];
   const facts = [kernels.facts, input === null ? "" : `input channel ${input}`, `by ${link.get("sort")}`];
-  if (shown.length < pictures.length) facts.push(`the first ${MOST}`);
+  if (drawn.length < pictures.length) facts.push(`the first ${MOST}`);
   sheet.text([...facts.filter(Boolean), ...kernels.notes].join("; "));
   const across = Math.floor((WIDTH + 8) / STEP);
-  for (let start = 0; start < shown.length; start += across) {
-    const row = shown.slice(start, start + across);
+  for (let start = 0; start < drawn.length; start += across) {
+    const row = drawn.slice(start, start + across);
     sheet.add(STEP + NAME, (top) => {
       for (const [i, picture] of row.entries()) drawOne(sheet, picture, MARGIN + i * STEP, top);
     });

@@ -22,11 +22,11 @@ def kernels_still(widget: Any, most: int = _MOST) -> parts.Block | None:
     values, filters = sent["values"], sent["filters"]
     order = np.arange(len(values)) if widget.sort == "index" else np.argsort(-sent["norms"], kind="stable")
     coloured = content["coloured"] and widget.input is None
-    chosen = values if widget.input is None else values[:, widget.input : widget.input + 1]
-    largest = float(np.abs(chosen[np.isfinite(chosen)]).max(initial=0.0))
+    selected_values = values if widget.input is None else values[:, widget.input : widget.input + 1]
+    largest = float(np.abs(selected_values[np.isfinite(selected_values)]).max(initial=0.0))
     pictures = []
     for index in order[:most]:
-        own = chosen[index]
+        own = selected_values[index]
         limit = largest if widget.scale == "layer" else float(np.abs(own[np.isfinite(own)]).max(initial=0.0))
         name = f"{filters[index]}{' dead' if filters[index] in content['dead'] else ''}"
         pixels = kernel_pixels(own, limit, widget.colormap, coloured=coloured, signal=content["signal"])

@@ -22,7 +22,7 @@ class KernelGrid(CnnWidget, folder="kernel_grid"):
     """Shows the kernels of one layer.
 
     With three input channels they stand for red, green and blue, 0 is mid grey; else colours show the sign, and a bar
-    what they mean. All input channels of a filter are beside each other, or one is shown at a time; the slices of a
+    what they mean. All input channels of a filter are beside each other, or one is content at a time; the slices of a
     Conv3d are beside each other, too. Filters of zeros, and filters that are nearly a multiple of another, are marked.
 
     Arguments:
@@ -44,14 +44,14 @@ class KernelGrid(CnnWidget, folder="kernel_grid"):
     """
 
     layer = traitlets.Unicode("", help="Dotted name of the layer on show; may be empty.")
-    channel = traitlets.Int(None, allow_none=True, help="The filter shown large, 0 to K - 1; None: none.")
+    channel = traitlets.Int(None, allow_none=True, help="The filter content large, 0 to K - 1; None: none.")
     input = traitlets.Int(None, allow_none=True, help="The input channel on show, 0 to C - 1; None: all of them.")
     sort = traitlets.Enum(("index", "norm"), "index", help="Order of the filters; by norm, the largest comes first.")
     scale = traitlets.Enum(
         ("filter", "layer"), "filter", help="What the colours span: each filter's own weights, or the whole layer's."
     )
     colormap = traitlets.Enum(("blue-red", "purple-green"), "blue-red", help="Colours of the sign.")
-    _shown: ShownKernels | None = None
+    _content: ShownKernels | None = None
 
     def __init__(
         self, kernels: Any = None, *, layer: str = "", summary: Any = None, groups: int = 1, **traits: Any
@@ -72,30 +72,30 @@ class KernelGrid(CnnWidget, folder="kernel_grid"):
         # What kernels.weights returns says these by itself.
         groups = checked_count(getattr(kernels, "groups", groups), "groups")
         layer = layer or str(getattr(kernels, "layer", ""))
-        shown = shown_kernels(kernels, groups, summary)
-        if shown.count % groups:
-            raise InputError(f"{shown.count} filters do not form {groups} groups of one size.")
+        content = shown_kernels(kernels, groups, summary)
+        if content.count % groups:
+            raise InputError(f"{content.count} filters do not form {groups} groups of one size.")
         with self.hold_sync():
-            self._shown = shown
-            if self.channel is not None and self.channel not in shown.filters:
+            self._content = content
+            if self.channel is not None and self.channel not in content.filters:
                 self.channel = None
-            if self.input is not None and self.input >= shown.values.shape[1]:
+            if self.input is not None and self.input >= content.values.shape[1]:
                 self.input = None
             self.layer = layer
         alike: dict[int, list[tuple[int, float]]] = {}
-        for first, second, cosine in shown.duplicates:
+        for first, second, cosine in content.duplicates:
             alike.setdefault(first, []).append((second, cosine))
             alike.setdefault(second, []).append((first, cosine))
         self.push(
             "kernels",
-            arrays={"values": shown.values, "norms": shown.norms, "filters": shown.filters},
+            arrays={"values": content.values, "norms": content.norms, "filters": content.filters},
             layer=layer,
-            facts=_facts(shown, groups),
-            signal=shown.signal,
-            coloured=shown.coloured,
-            dead=list(shown.dead),
+            facts=_size_in_words(content, groups),
+            signal=content.signal,
+            coloured=content.coloured,
+            dead=list(content.dead),
             alike={str(number): others[:_MOST_ALIKE] for number, others in alike.items()},
-            notes=list(shown.notes),
+            notes=list(content.notes),
         )
 
     _still = kernels_still
@@ -105,8 +105,8 @@ class KernelGrid(CnnWidget, folder="kernel_grid"):
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take state from a view; a click on a filter that is gone by now is undone there, not an error here."""
-        if isinstance(sync_data, dict) and self._shown is not None:
-            filters, inputs = self._shown.filters, self._shown.values.shape[1]
+        if isinstance(sync_data, dict) and self._content is not None:
+            filters, inputs = self._content.filters, self._content.values.shape[1]
             gone = [
                 name
                 for name, exists in (("channel", lambda n: n in filters), ("input", lambda n: n < inputs))
@@ -122,18 +122,18 @@ class KernelGrid(CnnWidget, folder="kernel_grid"):
         name, value = proposal["trait"].name, proposal["value"]
         if value is None:
             return None
-        if self._shown is None:
+        if self._content is None:
             raise traitlets.TraitError(f"Cannot select {name} {value}: no kernels are on show. Call show(kernels).")
-        among = self._shown.filters if name == "channel" else np.arange(self._shown.values.shape[1])
+        among = self._content.filters if name == "channel" else np.arange(self._content.values.shape[1])
         if value not in among:
-            what = "filter" if name == "channel" else "input channel"
-            raise traitlets.TraitError(f"No {what} {value} on show: 0 to {among.max()}, or None.")
+            noun = "filter" if name == "channel" else "input channel"
+            raise traitlets.TraitError(f"No {noun} {value} on show: 0 to {among.max()}, or None.")
         return int(value)
 
 
-def _facts(shown: ShownKernels, groups: int) -> str:
+def _size_in_words(content: ShownKernels, groups: int) -> str:
     """ "64 filters of 3 × 7 × 7"."""
-    inputs = shown.values.shape[1]
-    sides = " × ".join(map(str, (inputs, *shown.sides)))
+    inputs = content.values.shape[1]
+    sides = " × ".join(map(str, (inputs, *content.sides)))
     form = "depthwise, " if groups > 1 and inputs == 1 else f"{groups} groups, " if groups > 1 else ""
-    return f"{form}{shown.count} {'filter' if shown.count == 1 else 'filters'} of {sides}"
+    return f"{form}{content.count} {'filter' if content.count == 1 else 'filters'} of {sides}"

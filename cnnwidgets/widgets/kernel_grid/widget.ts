@@ -5,7 +5,7 @@ import { number } from "../_shared/format";
 import { SaveButton } from "../_shared/png";
 import { type Data, entry, type Link, RootView } from "../_shared/view";
 import { passWheelOn } from "../_shared/wheel";
-import { barLabels, filterCell, marksOf, reading } from "./cell";
+import { barTexts, filterCell, marksOf, reading } from "./cell";
 import {
   type KernelGridState,
   type Kernels,
@@ -151,9 +151,9 @@ class KernelGridView extends RootView<KernelGridState> {
     const common = this.link.get("scale") === "layer" ? largest(kernels, this.#input(), null) : null;
     const longest = Math.max(...Array.from(kernels.norms).filter(Number.isFinite), 0) || 1;
     this.#cells.clear();
-    const cells = this.#order.map((position, place) => {
+    const cells = this.#order.map((position, rank) => {
       const image = this.#image(position, common ?? largest(kernels, this.#input(), position));
-      const cell = filterCell(kernels, position, place, image, longest);
+      const cell = filterCell(kernels, position, rank, image, longest);
       this.#cells.set(kernels.filters[position]!, cell);
       return cell.element;
     });
@@ -166,7 +166,7 @@ class KernelGridView extends RootView<KernelGridState> {
     const mixed = this.#tiles?.mixed ?? false;
     this.#ramp.hidden = mixed;
     this.#ramp.style.background = gradient(this.link.get("colormap"));
-    this.#ends.replaceChildren(...barLabels(common, mixed).map((label) => h("span", {}, label)));
+    this.#ends.replaceChildren(...barTexts(common, mixed).map((label) => h("span", {}, label)));
     this.#menus.colormap.hidden = mixed;
     this.#bar.classList.toggle("kg-mixed", mixed);
     this.#grid.classList.toggle("kg-signal", kernels.signal);
@@ -253,7 +253,7 @@ class KernelGridView extends RootView<KernelGridState> {
     const kernels = this.#kernels;
     if (!kernels) return null;
     const limit = this.link.get("scale") === "layer" ? largest(kernels, this.#input(), null) : null;
-    const labels = barLabels(limit, this.#tiles?.mixed ?? false);
+    const labels = barTexts(limit, this.#tiles?.mixed ?? false);
     const pictures = this.#order.map((position) => ({
       canvas: this.#cells.get(kernels.filters[position]!)!.canvas,
       name: `${kernels.filters[position]}${kernels.dead.has(kernels.filters[position]!) ? " dead" : ""}`,
