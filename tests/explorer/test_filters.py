@@ -213,6 +213,14 @@ def test_layers_without_filters_say_why(e: cw.Explorer) -> None:
     assert e.filters.view.hint.startswith("Click a feature map")
 
 
+def test_a_layer_with_fewer_channels_begins_without_one(e: cw.Explorer) -> None:
+    look_at(e, "4", 7)
+    e.layer = "1"
+    e.wait(20)
+    assert (e.channel, e.filters.view.channel, e.filters.view.error) == (None, None, "")
+    assert e.filters.view.hint.startswith("Click a feature map")
+
+
 def test_a_network_without_maps_says_so() -> None:
     e = cw.explore(nets.perceptron(), torch.rand(1, 3, 16, 16))
     assert e.filters.view.hint == e.filters.ranking.hint == "This network has no layer whose output is a stack of maps."

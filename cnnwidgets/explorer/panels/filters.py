@@ -61,7 +61,10 @@ class FiltersPanel(Panel):
     def filter_changed(self, layer: str, channel: int | None) -> None:
         """Another feature map is selected; None: none is."""
         with self._lock:
-            self._filter = None if channel is None else (layer, channel)
+            maps = self._host.scene.maps.get(layer)
+            # A channel of the layer before, which is about to be cleared, is none of this one.
+            exists = channel is not None and maps is not None and channel < maps.shape[1]
+            self._filter = (layer, channel) if exists and channel is not None else None
             if self._filter is None:
                 self.forbid(_EMPTY)
             else:
