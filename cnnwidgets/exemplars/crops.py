@@ -89,7 +89,7 @@ def cut(
 def _cells_within(low: float, high: float, cells: int, span: tuple[int, int], winner: int) -> tuple[int, int]:
     """First cell, and the one behind the last, whose centre lies in ``span``; with the one that won."""
     centres = low + (np.arange(cells) + 0.5) * (high - low) / cells
-    inside = np.flatnonzero((centres >= span[0]) & (centres < span[1]))
+    inside = np.flatnonzero((centres > span[0]) & (centres < span[1]))
     members = [winner, *inside[:1].tolist(), *inside[-1:].tolist()]
     return min(members), max(members) + 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from PIL import Image
 
 from cnnwidgets.demo import photographs
+from cnnwidgets.pictures.preprocess import Preprocess, preprocess_for
 
 from .images import Images
 
@@ -53,7 +55,10 @@ def demo_crops(preprocess: Any = None) -> Images:
         CnnWidgetsError: the demo's packages are not installed.
     """
     pictures = [*photographs().values(), *_labelled()]
-    images = Images(_Crops(pictures), preprocess=preprocess)
+    transform = preprocess_for(None) if preprocess is None else preprocess
+    if isinstance(transform, Preprocess):
+        transform = replace(transform, enlarge=True)  # a ninth of a photograph is as large as the whole
+    images = Images(_Crops(pictures), preprocess=transform)
     source = f"{images.count} crops of the demo's {len(pictures)} photographs"
     images.about = (f"the images are {source}: pass a data set of your own for exemplars that mean more",)
     return images

@@ -56,7 +56,7 @@ class InputSpace:
         """
         explicit = [value for value in (value_range, mean, std) if value is not None]
         preprocess = preprocess_for(model)
-        low, high = _levels(value_range) if value_range is not None else (0.0, 1.0)
+        low, high = _both_levels(value_range) if value_range is not None else (0.0, 1.0)
         lengths = {len(value) for value in (low, high, mean, std) if isinstance(value, Sequence)}
         channels = max(lengths, default=0) or input_channels(model) or preprocess.channels
         notes: tuple[str, ...] = ()
@@ -100,7 +100,7 @@ class InputSpace:
         return values.sigmoid()
 
 
-def _levels(value_range: Any) -> tuple[Levels, Levels]:
+def _both_levels(value_range: Any) -> tuple[Levels, Levels]:
     if not isinstance(value_range, tuple | list) or len(value_range) != 2:
         raise InputError(f"value_range is {value_range!r}; expected (lowest, highest) of what the network is given.")
     return value_range[0], value_range[1]

@@ -129,7 +129,8 @@ def test_all_crops_of_a_channel_take_one_run_of_the_network() -> None:
         assert crop.value == pytest.approx(float(maps[index, row, column]), abs=1e-6)
         whole = maps[index].numpy()
         height, width = crop.activation.shape
-        tops = round(crop.extent[0] / (16 / 6)), round(crop.extent[1] / (16 / 6))
+        # A cell is a 3 x 3 of pairs of pixels: the first of six has its centre at 3, so they share out pixels 2 to 14.
+        tops = round((crop.extent[0] - 2) / 2), round((crop.extent[1] - 2) / 2)
         np.testing.assert_allclose(
             crop.activation, whole[tops[0] : tops[0] + height, tops[1] : tops[1] + width], atol=1e-6
         )
