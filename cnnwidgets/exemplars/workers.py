@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import pickle
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
@@ -56,15 +56,27 @@ class SearchTask:
         return content
 
 
-@functools.lru_cache(maxsize=1)
-def _opened_task(content: bytes) -> tuple[SearchTask, MapReader]:
-    task: SearchTask = pickle.loads(content)  # noqa: S301 (what the caller's own process has sent)
-    return task, MapReader(task.model, task.images.first(), task.layers)
+class _Opened(threading.local):
+    """The task that was sent last; one a thread, since two threads cannot watch the layers of one network."""
+
+    content = b""
+    task: tuple[SearchTask, MapReader]
+
+
+_opened = _Opened()
+
+
+def opened_task(content: bytes) -> tuple[SearchTask, MapReader]:
+    """The task that ``content`` holds, and what reads its network's maps."""
+    if _opened.content != content:
+        task: SearchTask = pickle.loads(content)  # noqa: S301 (what the caller's own process has sent)
+        _opened.task, _opened.content = (task, MapReader(task.model, task.images.first(), task.layers)), content
+    return _opened.task
 
 
 def tally_shard(content: bytes, span: Span) -> tuple[Tally, Exception | None]:
     """What the images of ``span`` come to; and the error that cut it short."""
-    task, reader = _opened_task(content)
+    task, reader = opened_task(content)
     tally = Tally.empty(reader.layers.values(), task.query.k)
 
     def report(so_far: Tally, _: int) -> None:

@@ -91,7 +91,7 @@ def test_the_numbers_of_the_texture_channel_by_hand(exemplars: cw.exemplars.Exem
 
 
 def test_the_changes_against_numpy(exemplars: cw.exemplars.Exemplars) -> None:
-    from cnnwidgets.exemplars.qualities import _blurred, _grey, _shuffled
+    from cnnwidgets.exemplars.qualities import _blurred, _greyed, _shuffled
 
     image = torch.rand(2, 3, 20, 17, generator=torch.Generator().manual_seed(5))
     shuffled = _shuffled(image)
@@ -104,7 +104,7 @@ def test_the_changes_against_numpy(exemplars: cw.exemplars.Exemplars) -> None:
 
     assert sorted(blocks(shuffled)) == sorted(blocks(image))
     assert blocks(shuffled) != blocks(image)
-    grey = _grey(image).numpy()
+    grey = _greyed(image).numpy()
     expected = np.einsum("c,nchw->nhw", [0.299, 0.587, 0.114], image.numpy())
     for channel in range(3):
         np.testing.assert_allclose(grey[:, channel], expected, atol=1e-6)

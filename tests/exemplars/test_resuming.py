@@ -15,9 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import cnnwidgets as cw
 from cnnwidgets.exemplars import checkpoint
+from cnnwidgets.exemplars.images import Images
+from cnnwidgets.exemplars.tally import Query
+from cnnwidgets.exemplars.workers import SearchTask, opened_task
 from tests.exemplars.nets import Coarse, Listed, levels, small
 
 ROOT = Path(__file__).parent.parent.parent
@@ -168,6 +172,20 @@ def test_workers_find_the_same(kind: str, tmp_path: Path, whole: bytes) -> None:
     # What the workers have left out, this process looks at.
     done = cw.exemplars.find(Coarse(), LAYERS, Listed(levels(200)), batch=16, checkpoint=path)
     assert saved(done, tmp_path / "done.npz") == whole
+
+
+def test_threads_have_a_network_each() -> None:
+    images, query = Images(levels(4)), Query(k=1, channels=None, distinct=True, batch=2)
+    content = SearchTask(Coarse(), images, tuple(LAYERS), query).pickled()
+    barrier = threading.Barrier(2)
+
+    def opened(_: int) -> nn.Module:
+        barrier.wait(10)
+        return opened_task(content)[0].model
+
+    with ThreadPoolExecutor(2) as executor:
+        one, other = executor.map(opened, range(2))
+    assert one is not other
 
 
 class Broken(Executor):
