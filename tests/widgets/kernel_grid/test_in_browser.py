@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import io
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,45 +12,13 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 import cnnwidgets as cw
-from cnnwidgets.widgets._base import bundle
-
-PAGE = Path(__file__).parent.parent / "feature_maps" / "page.html"
-TRAITS = ("layer", "channel", "input", "sort", "scale", "colormap")
-BASE = ("busy", "error", "error_details", "network", "photograph")
-Open = Callable[..., Page]
-
-
-def page(widget: cw.KernelGrid, width: int) -> str:
-    messages = [
-        [content, [base64.b64encode(buffer).decode() for buffer in buffers]]
-        for content, buffers in widget._pushed.values()
-    ]
-    files = bundle("kernel_grid")
-    state = {name: getattr(widget, name) for name in (*TRAITS, *BASE)}
-    given = {"state": state, "messages": messages, "esm": files["esm"].read_text(), "width": width}
-    html = PAGE.read_text().replace("/*CSS*/", files["css"].read_text())
-    return html.replace("/*GIVEN*/", json.dumps(given).replace("<", "\\u003c"))
+from tests.widgets.plain_page import Open, pages
 
 
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    errors: list[str] = []
-    context = browser.new_context(viewport={"width": 1400, "height": 900}, accept_downloads=True)
-
-    def open_page(widget: cw.KernelGrid, width: int = 900) -> Page:
-        view = context.new_page()
-        view.on("pageerror", lambda error: errors.append(str(error)))
-        view.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        file = tmp_path / "page.html"
-        file.write_text(page(widget, width))
-        view.goto(file.as_uri())
-        view.wait_for_function("window.ready")
-        view.wait_for_timeout(50)
-        return view
-
-    yield open_page
-    context.close()
-    assert errors == []
+    with pages(browser, tmp_path) as open_page:
+        yield open_page
 
 
 def pixels(view: Page, channel: int) -> np.ndarray:
@@ -75,7 +41,7 @@ def get(view: Page, trait: str) -> object:
 
 def test_signed_colours_per_filter_and_per_layer(opened: Open) -> None:
     kernels = np.array([[[[1.0, -1.0]]], [[[4.0, 0.0]]], [[[np.nan, 2.0]]]])
-    view = opened(cw.KernelGrid(kernels, layer="conv1"))
+    view = opened(cw.KernelGrid(kernels, layer="conv1"), 900)
     red, blue = pixels(view, 0)[0, :, :3]
     assert red[0] > 100 > red[2]
     assert blue[2] > 80 > blue[0]
@@ -95,7 +61,7 @@ def test_three_inputs_are_colours_or_one_at_a_time(opened: Open) -> None:
     kernels = np.zeros((2, 3, 1, 2))
     kernels[0, :, 0, 0] = [2.0, 0.0, -2.0]
     kernels[1] = 1
-    view = opened(cw.KernelGrid(kernels))
+    view = opened(cw.KernelGrid(kernels), 900)
     assert pixels(view, 0)[0, :, :3].tolist() == [[255, 128, 1], [128, 128, 128]]
     assert "red, green and blue" in view.locator(".kg-bar").inner_text()
     view.locator('[data-channel="0"] canvas').hover(position={"x": 12, "y": 28})
@@ -116,7 +82,7 @@ def test_sort_click_keys_and_the_large_filter(opened: Open) -> None:
     kernels[7] *= 9
     kernels[3] = 0
     kernels[9] = -kernels[4]
-    view = opened(cw.KernelGrid(kernels, layer="conv"))
+    view = opened(cw.KernelGrid(kernels, layer="conv"), 900)
     assert order(view) == list(range(20))
     view.get_by_label("Sort").select_option("norm")
     view.wait_for_timeout(50)
@@ -158,7 +124,7 @@ def test_sort_click_keys_and_the_large_filter(opened: Open) -> None:
 
 def test_save(opened: Open) -> None:
     kernels = np.random.default_rng(0).normal(size=(12, 3, 5, 5))
-    view = opened(cw.KernelGrid(kernels, layer="features.0", network="vgg16"))
+    view = opened(cw.KernelGrid(kernels, layer="features.0", network="vgg16"), 900)
     with view.expect_download() as download:
         view.get_by_role("button", name="Save").click()
     assert download.value.suggested_filename == "Kernels-of-features.0-vgg16.png"
@@ -169,7 +135,7 @@ def test_save(opened: Open) -> None:
 
 
 def test_empty_and_undone(opened: Open) -> None:
-    view = opened(cw.KernelGrid())
+    view = opened(cw.KernelGrid(), 900)
     assert view.get_by_text("No kernels yet.").is_visible()
     assert not view.locator(".kg-body").is_visible()
     view.evaluate("undo()")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,37 +13,17 @@ from playwright.sync_api import Browser, Page
 from cnnwidgets.widgets.map_check import MapCheck
 from tests.browser.cells import run_cell
 from tests.browser.lab import Lab, ask
-
-from .page import messages, page, state
-
-Open = Callable[..., Page]
+from tests.widgets.plain_page import Open, follow, pages
 
 
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    errors: list[str] = []
-    context = browser.new_context(viewport={"width": 1000, "height": 900})
+    with pages(browser, tmp_path) as open_page:
 
-    def open_page(check: MapCheck, width: int = 660, dark: bool = False) -> Page:
-        view = context.new_page()
-        view.on("pageerror", lambda error: errors.append(str(error)))
-        view.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        file = tmp_path / "page.html"
-        file.write_text(page(check, width, dark))
-        view.goto(file.as_uri())
-        view.wait_for_function("window.ready")
-        return view
+        def open_panel(check: MapCheck, width: int = 660, dark: bool = False) -> Page:
+            return open_page(check.panel, width, dark, box="cnnw cnnw-map-check")
 
-    yield open_page
-    context.close()
-    assert errors == []
-
-
-def follow(view: Page, check: MapCheck) -> None:
-    """Bring the page to where the widget is."""
-    view.evaluate("given => Object.entries(given).forEach(([name, value]) => model.set(name, value))", state(check))
-    for message in messages(check):
-        view.evaluate("deliver", message)
+        yield open_panel
 
 
 def pixels(view: Page, stage: int) -> list[list[int]]:
@@ -71,7 +51,7 @@ def test_a_click_asks_for_the_check_and_another_cancels_it(opened: Open) -> None
     assert button.is_disabled()
     assert view.get_by_text("There is no map to check.").is_visible()
     check.offer()
-    follow(view, check)
+    follow(view, check.panel)
     assert view.get_by_text(
         "Does the map react to random weights, and the score to hiding what the map marks?"
     ).is_visible()
@@ -80,7 +60,7 @@ def test_a_click_asks_for_the_check_and_another_cancels_it(opened: Open) -> None
     check.begin("Copying the network …")
     check.busy = True
     check.show_progress(0.25, "Randomising the weights 50 % · 3 s left")
-    follow(view, check)
+    follow(view, check.panel)
     assert not button.is_visible()
     assert view.locator(".cnnw-map-check").get_attribute("aria-busy") == "true"
     assert view.locator("progress").evaluate("bar => bar.value") == 0.25
@@ -90,7 +70,7 @@ def test_a_click_asks_for_the_check_and_another_cancels_it(opened: Open) -> None
     assert view.get_by_role("button", name="Cancel").is_disabled()
     check.busy = False
     check.stop("The check was stopped.", "in part")
-    follow(view, check)
+    follow(view, check.panel)
     assert view.locator(".cnnw-map-check").get_attribute("aria-busy") is None
     assert view.get_by_role("button", name="Check again").is_enabled()
     assert not view.get_by_role("button", name="Cancel").is_visible()
@@ -102,7 +82,7 @@ def test_a_strip_that_was_stopped_says_how_much_there_is(opened: Open) -> None:
     said = view.get_by_text("Partial: stopped at 2 of 8 stages.")
     assert not said.is_visible(), "more is to come"
     check.stop("The check was stopped.")
-    follow(view, check)
+    follow(view, check.panel)
     assert said.is_visible()
     view.close()
     check = with_maps()
@@ -162,7 +142,7 @@ def test_the_reading_its_badge_and_its_notes(opened: Open) -> None:
     view.get_by_text("All numbers").click()
     assert view.locator("tbody tr").inner_text().split() == ["1", "classifier", "0.41", "−0.02", "0.9", "3.1"]
     check.offer()
-    follow(view, check)
+    follow(view, check.panel)
     view.evaluate("deliver", [{"op": "data", "kind": "maps", "id": 10**9, "arrays": []}, []])
     assert view.locator("canvas").count() == view.locator("table").count() == 0
     assert view.get_by_role("button", name="Check this map").is_enabled()
