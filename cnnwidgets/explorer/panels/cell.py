@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from cnnwidgets.core.errors import InputError
+from cnnwidgets.explorer.sentences import as_sentence
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job, refuse_stopped
 from cnnwidgets.kernels import arithmetic
@@ -72,7 +73,7 @@ class CellPanel(Panel):
                     inputs=cell.channels.sort().values.tolist(),
                     steps=[(f"{step.operation} ({step.layer or 'the network'})", step.value) for step in after],
                     convolution=cell.convolution,
-                    notes=[f"{note[:1].upper()}{note[1:]}." for note in cell.notes],
+                    notes=[as_sentence(note) for note in cell.notes],
                 ),
             )
 

@@ -11,7 +11,7 @@ from typing import Any
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError
 from cnnwidgets.core.progress import Step
 from cnnwidgets.exemplars import Exemplars, Images, demo_crops, find, qualities
-from cnnwidgets.explorer.sentences import time_left
+from cnnwidgets.explorer.sentences import as_sentence, time_left
 from cnnwidgets.explorer.work.kernels_of import layer_of_kernels
 from cnnwidgets.explorer.work.layers import NO_MAPS
 from cnnwidgets.explorer.work.report import share_of
@@ -214,7 +214,7 @@ class FiltersPanel(Panel):
         if selected is None or selected[0] != layer:
             return None
         crops = exemplars.crops(layer, selected[1])
-        notes = [f"{note[:1].upper()}{note[1:]}." for note in exemplars.notes if note not in self._data()[0].about]
+        notes = [as_sentence(note) for note in exemplars.notes if note not in self._data()[0].about]
 
         def show() -> None:
             if self._filter == selected:
@@ -259,7 +259,7 @@ class FiltersPanel(Panel):
             largest=float(exemplars.largest(synthesis.layer)[channel]),
             dead=bool(synthesis.dead[0]),
             about=synthesis.title,
-            notes=[f"{note[:1].upper()}{note[1:]}." for note in synthesis.notes],
+            notes=[as_sentence(note) for note in synthesis.notes],
         )
 
     def _data(self) -> tuple[Images, str]:

@@ -9,7 +9,7 @@ import torch
 from cnnwidgets.concepts import Concepts, factor
 from cnnwidgets.core.network import Network
 from cnnwidgets.core.progress import Step
-from cnnwidgets.explorer.sentences import change_in_words, target_text, time_left
+from cnnwidgets.explorer.sentences import as_sentence, change_in_words, target_text, time_left
 from cnnwidgets.explorer.work.layers import NO_MAPS
 from cnnwidgets.explorer.work.report import share_of
 from cnnwidgets.explorer.work.scene import Scene
@@ -112,7 +112,7 @@ class RankingPanel(Panel):
                 target_name=name,
                 score=float(ranking.scores[0]),
                 unit=ranking.score,
-                notes=() if partial else [f"{note[:1].upper()}{note[1:]}." for note in ranking.notes],
+                notes=() if partial else [as_sentence(note) for note in ranking.notes],
                 partial=partial,
             )
 
@@ -142,7 +142,7 @@ class RankingPanel(Panel):
                 explained=concepts.explained,
                 weights=weights,
                 signed=concepts.signed,
-                notes=[f"{note[:1].upper()}{note[1:]}." for note in concepts.notes],
+                notes=[as_sentence(note) for note in concepts.notes],
                 placement=concepts.placement,
             )
             self.widget.finish()
