@@ -8,7 +8,7 @@ from cnnwidgets import explainers
 from cnnwidgets.core.errors import InputError, NotSpatial
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explorer.work.layers import first_method
-from cnnwidgets.outputs.class_by_name import class_by_name
+from cnnwidgets.outputs.class_names import class_by_name
 from cnnwidgets.outputs.targets import Target
 from cnnwidgets.pictures.picture import load_picture
 

@@ -10,7 +10,7 @@ import torch
 
 import cnnwidgets as cw
 from cnnwidgets.core.errors import InputError, TargetError
-from cnnwidgets.outputs.class_by_name import class_by_name
+from cnnwidgets.outputs.class_names import class_by_name
 from tests.explorer import nets
 
 RED, GREEN, BLUE = (torch.eye(3)[k].view(1, 3, 1, 1).expand(1, 3, 8, 8) for k in range(3))
