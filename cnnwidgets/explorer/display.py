@@ -72,10 +72,10 @@ class Display:
 
     def show_chosen(self, target: int | None) -> None:
         """Say which class is explained; None: nobody chose one."""
-        scene, header = self._host.scene, self._view.scores.header
-        with header.hold_sync():
-            header.explains = explained_class(scene, target) if scene.task.one_wins else ""
-            header.chosen = target is not None
+        scene, scores = self._host.scene, self._view.scores
+        with scores.hold_sync():
+            scores.explains = explained_class(scene, target) if scene.task.one_wins else ""
+            scores.chosen = target is not None
 
     def show_layer(self, name: str) -> None:
         """Nothing is computed here: the maps of every layer are there since the photograph was opened."""

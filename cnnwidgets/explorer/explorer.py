@@ -192,7 +192,7 @@ class Explorer(Choices):
         self.overlay.observe(guarded(lambda _: self._settings_changed(), show_error), "settings")
         self.overlay.observe(guarded(lambda _: display.follow_layer(), show_error), "follow")
         view.bar.on_cancel = self.cancel
-        self.scores.header.on_follow = self._follow_top
+        self.scores.on_follow = self._follow_top
         view.bar.on_code = self.code
         view.bar.on_upload = self.add_picture_from_view
         self._stop_listening = explainers.on_change(self._methods_changed)

@@ -28,7 +28,6 @@ _WIDE = """(root) => [root, ...root.querySelectorAll("*")]
 
 _TEXTS = """(root) => [...root.querySelectorAll("*")]
   .filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) && e.checkVisibility())
-  .filter((e) => !e.closest(".cnnw-class-scores-spoken"))  // transparent: the bars under it say the same
   .filter((e) => !["OPTION", "STYLE", "TITLE"].includes(e.tagName.toUpperCase()) && e.getBoundingClientRect().width > 1)
   .map((e) => {
     const scale = e instanceof SVGElement && e.getScreenCTM ? e.getScreenCTM().a : 1;
