@@ -10,7 +10,7 @@ import {
 } from "../_maps/controls";
 import { photoCanvas, photoOf } from "../_maps/photo";
 import type { Size } from "../_maps/resample";
-import { everyFrame, h, menu, setText } from "../_shared/dom";
+import { everyFrame, h, menu, panelHeading, setText } from "../_shared/dom";
 import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
 import { entry, type Link, RootView } from "../_shared/view";
 import { Choices } from "./choices";
@@ -59,13 +59,8 @@ class ComparisonView extends RootView<ComparisonState> {
 
   constructor(link: Link<ComparisonState>, el: HTMLElement) {
     super(link, el);
-    const heading = h(
-      "h3",
-      { class: "cnnw-heading" },
-      h("span", { class: "cnnw-panel-name" }, "Compare"),
-      this.#caption,
-    );
     const parts = [new Choices(link).element, this.#looks, this.#view.element, this.#remarks, this.#empty];
+    const heading = panelHeading("Compare", this.#caption);
     el.append(h("div", { class: "cnnw-stack cnnw-cmp-panel" }, heading, ...parts));
     link.onClose(this.#frame.cancel);
     link.receive("picture", (data) => {
