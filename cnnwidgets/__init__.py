@@ -16,18 +16,23 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import checks, demo, explainers, incremental
+    from . import checks, concepts, demo, exemplars, explainers, incremental, kernels, switches, synthesis
     from .core.capture import capture
     from .core.errors import Cancelled, CnnWidgetsError, InputError, LayerNotFound, NotSpatial, TargetError
     from .explainers.attribution import Attribution
     from .explorer.explore import explore
     from .explorer.explorer import Explorer
+    from .switches.ranking import ChannelRanking, rank_channels
+    from .switches.without import without
     from .tracing.architecture import Architecture, LayerInfo, trace
     from .widgets.architecture_graph import ArchitectureGraph
     from .widgets.class_scores import ClassScores
     from .widgets.comparison import Comparison
     from .widgets.feature_maps import FeatureMaps
+    from .widgets.filter_gallery import FilterGallery
+    from .widgets.filter_panel import FilterPanel
     from .widgets.heatmap_overlay import HeatmapOverlay
+    from .widgets.kernel_grid import KernelGrid
     from .widgets.map_check import MapCheck
     from .widgets.occluder import Occluder
 
@@ -38,6 +43,9 @@ _HOMES = {
     "Architecture": "tracing.architecture",
     "LayerInfo": "tracing.architecture",
     "capture": "core.capture",
+    "ChannelRanking": "switches.ranking",
+    "rank_channels": "switches.ranking",
+    "without": "switches.without",
     "Attribution": "explainers.attribution",
     "CnnWidgetsError": "core.errors",
     "LayerNotFound": "core.errors",
@@ -47,26 +55,33 @@ _HOMES = {
     "Cancelled": "core.errors",
     "ArchitectureGraph": "widgets.architecture_graph",
     "FeatureMaps": "widgets.feature_maps",
+    "FilterGallery": "widgets.filter_gallery",
+    "FilterPanel": "widgets.filter_panel",
     "HeatmapOverlay": "widgets.heatmap_overlay",
     "ClassScores": "widgets.class_scores",
     "Comparison": "widgets.comparison",
+    "KernelGrid": "widgets.kernel_grid",
     "MapCheck": "widgets.map_check",
     "Occluder": "widgets.occluder",
 }
-_ROOMS = ("checks", "demo", "explainers", "incremental")
+_ROOMS = ("checks", "concepts", "demo", "exemplars", "explainers", "incremental", "kernels", "switches", "synthesis")
 
 __all__ = [
     "Architecture",
     "ArchitectureGraph",
     "Attribution",
     "Cancelled",
+    "ChannelRanking",
     "ClassScores",
     "CnnWidgetsError",
     "Comparison",
     "Explorer",
     "FeatureMaps",
+    "FilterGallery",
+    "FilterPanel",
     "HeatmapOverlay",
     "InputError",
+    "KernelGrid",
     "LayerInfo",
     "LayerNotFound",
     "MapCheck",
@@ -76,11 +91,18 @@ __all__ = [
     "__version__",
     "capture",
     "checks",
+    "concepts",
     "demo",
+    "exemplars",
     "explainers",
     "explore",
     "incremental",
+    "kernels",
+    "rank_channels",
+    "switches",
+    "synthesis",
     "trace",
+    "without",
 ]
 
 

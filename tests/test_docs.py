@@ -12,7 +12,7 @@ import cnnwidgets as cw
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "api").glob("*.md"))
-ROOMS = ("checks", "demo", "explainers", "incremental")
+ROOMS = ("checks", "concepts", "demo", "exemplars", "explainers", "incremental", "kernels", "switches", "synthesis")
 
 
 def entries() -> list[str]:
@@ -22,7 +22,11 @@ def entries() -> list[str]:
 
 def test_each_public_name_has_one_entry() -> None:
     own = [f"cnnwidgets.{name}" for name in cw.__all__ if name not in (*ROOMS, "__version__")]
-    rooms = [f"cnnwidgets.{room}.{name}" for room in ("checks", "incremental") for name in getattr(cw, room).__all__]
+    rooms = [
+        f"cnnwidgets.{room}.{name}"
+        for room in ("checks", "concepts", "exemplars", "incremental", "kernels")
+        for name in getattr(cw, room).__all__
+    ]
     # The methods themselves are listed by the build, a family at a time.
     helpers = set(cw.explainers.__all__) - set(cw.explainers.names()) - {"every_layer", "targets"}
     expected = [*own, *rooms, *(f"cnnwidgets.explainers.{name}" for name in helpers)]

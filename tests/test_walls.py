@@ -10,14 +10,28 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "cnnwidgets"
-ROOMS = ["core", "state", "outputs", "running", "tracing", "pictures", "incremental", "explainers", "checks"]
+ROOMS = [
+    "core",
+    "state",
+    "outputs",
+    "running",
+    "tracing",
+    "pictures",
+    "incremental",
+    "explainers",
+    "checks",
+]
 """In the order in which they stand: each imports only those before it, and itself."""
 ALLOWED = {room: set(ROOMS[: number + 1]) for number, room in enumerate(ROOMS)}
 ALLOWED["pictures"] -= {"tracing"}
 ALLOWED["incremental"] -= {"pictures"}
+# These stand beside each other, on the explainers.
+SIBLINGS = ("concepts", "exemplars", "kernels", "switches", "synthesis")
+ALLOWED |= {room: {*ALLOWED["explainers"], room} for room in SIBLINGS}
+ALLOWED["exemplars"].add("demo")
 ALLOWED |= {
     "widgets": {"core", "outputs", "pictures", "widgets"},
-    "explorer": {*ROOMS, "widgets", "explorer", "demo"},
+    "explorer": {*ROOMS, *SIBLINGS, "widgets", "explorer", "demo"},
     "demo": {"core", "pictures"},
 }
 GRAPHICAL = {"ipywidgets", "anywidget", "bqplot", "traitlets", "IPython", "matplotlib"}
@@ -59,7 +73,7 @@ def test_rooms_import_only_what_stands_before_them(path: Path) -> None:
     assert not wrong, f"{own} must not import {wrong}"
 
 
-@pytest.mark.parametrize("name", ROOMS)
+@pytest.mark.parametrize("name", [*ROOMS, *SIBLINGS])
 def test_no_widget_library_below_the_widgets(name: str) -> None:
     for path in (PACKAGE / name).rglob("*.py"):
         wrong = [module for module, at_import in imports(path) if at_import and module.split(".")[0] in GRAPHICAL]

@@ -18,9 +18,9 @@ class Step:
 
     Attributes:
         done: units finished, 0 to ``total``.
-        total: units in all.
+        total: units in all; 0 where that is not known.
         elapsed: seconds since the start.
-        remaining: estimated seconds left, or None before the first unit is done.
+        remaining: estimated seconds left, or None before the first unit is done, or without ``total``.
         partial: the result so far, where the method has one; else None.
     """
 
@@ -40,7 +40,7 @@ class Meter(AbstractContextManager["Meter"]):
 
     Args:
         progress: a callback; True for a tqdm bar if tqdm is installed; None or False for nothing.
-        total: units in all.
+        total: units in all; 0 where that is not known.
         clock: seconds from any origin.
 
     Example:
@@ -73,7 +73,7 @@ class Meter(AbstractContextManager["Meter"]):
         if self._report is None:
             return
         elapsed = self._clock() - self._start
-        remaining = elapsed / self.done * (self.total - self.done) if self.done else None
+        remaining = elapsed / self.done * (self.total - self.done) if self.done and self.total else None
         self._report(Step(self.done, self.total, elapsed, remaining, partial))
 
     def close(self) -> None:
@@ -90,6 +90,6 @@ class Meter(AbstractContextManager["Meter"]):
             from tqdm.auto import tqdm
         except ImportError:
             return
-        bar = tqdm(total=total)
+        bar = tqdm(total=total or None)
         self._close = bar.close
         self._report = lambda step: (bar.update(step.done - bar.n), None)[1]

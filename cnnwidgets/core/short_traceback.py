@@ -23,7 +23,7 @@ _OURS = str(Path(__file__).parent.parent) + os.sep
 _STANDARD = tuple({sysconfig.get_path(key) + os.sep for key in ("stdlib", "platstdlib")})
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _BETWEEN = (
-    "torch", "IPython", "ipykernel", "traitlets", "ipywidgets", "anywidget", "numpy", "PIL", "comm",
+    "torch", "IPython", "ipykernel", "traitlets", "ipywidgets", "anywidget", "bqplot", "numpy", "PIL", "comm",
     "tornado", "zmq", "jupyter_client", "_pytest", "pluggy",
 )  # fmt: skip
 _ERRORS = "cnnwidgets.core.errors"

@@ -13,7 +13,7 @@ from cnnwidgets.outputs.targets import Chosen
 from cnnwidgets.tracing.placement import Placement
 
 from .display import drawn_size, figure, png
-from .labels import label_of, unit_of
+from .labels import depends_on_class, label_of, unit_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -108,12 +108,24 @@ class Attribution:
         """
         if signed is None:
             signed = self._has_signs
-        explained = self.target if isinstance(self.target, tuple) else [self.target] * len(self.scores)
+        title = " · ".join(filter(None, (self.label, self.layer)))
         titles = [
-            f"{self.method}, {getattr(of, '__name__', 'target') if callable(of) else f'class {of}'}, score {score:.4g}"
-            for of, score in zip(explained, self.scores.tolist(), strict=True)
+            f"{title} → {subject}, score {score:.4g}" if subject else title
+            for subject, score in zip(self.subjects, self.scores.tolist(), strict=True)
         ]
         return figure(self._merged(signed).numpy(), titles, self.placement, self.notes, images, signed=signed)
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """What each of the N maps explains, as titles say it: "class 282", or the function's name.
+
+        Empty texts where the method's maps do not depend on the class, as those of Eigen-CAM.
+        """
+        if not depends_on_class(self.method):
+            return ("",) * len(self.scores)
+        if isinstance(self.target, tuple):
+            return tuple(f"class {index}" for index in self.target)
+        return (str(getattr(self.target, "__name__", "target")),) * len(self.scores)
 
     def _merged(self, signed: bool) -> torch.Tensor:
         """(N, h, w): the positive part, or all if ``signed``; channels merged; NaN where a value is not finite."""

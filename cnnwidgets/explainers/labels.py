@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-_described: dict[str, tuple[str, str]] = {}
+_NOTHING = ("", "", True)
+_described: dict[str, tuple[str, str, bool]] = {}
 
 
 def label_of(method: str) -> str:
@@ -12,14 +13,19 @@ def label_of(method: str) -> str:
         >>> label_of("my_method")
         'My method'
     """
-    return _described.get(method, ("", ""))[0] or method.replace("_", " ").capitalize()
+    return _described.get(method, _NOTHING)[0] or method.replace("_", " ").capitalize()
 
 
 def unit_of(method: str) -> str:
     """What the numbers of ``method``'s maps measure; empty where nobody said it."""
-    return _described.get(method, ("", ""))[1]
+    return _described.get(method, _NOTHING)[1]
 
 
-def describe_method(method: str, label: str, unit: str) -> None:
+def depends_on_class(method: str) -> bool:
+    """Whether ``method``'s maps depend on the class explained; yes where nobody said otherwise."""
+    return _described.get(method, _NOTHING)[2]
+
+
+def describe_method(method: str, label: str, unit: str, of_class: bool = True) -> None:
     """From now on ``method`` has this label, by default made of its name, and this unit."""
-    _described[method] = label, unit
+    _described[method] = label, unit, of_class

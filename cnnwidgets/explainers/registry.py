@@ -110,7 +110,7 @@ def register(
             _own.add(name)
         explainer = as_explainer(name, function, needs_layer=needs_layer, trusted=name in _own)
         line = question or (inspect.getdoc(function) or "").split("\n", 1)[0]
-        describe_method(name, label, unit)
+        describe_method(name, label, unit, needs_target)
         _registered[name] = Info(name, family, line, needs_layer, explainer, label_of(name), unit, needs_target)
         _tell()
         return cast(F, explainer)

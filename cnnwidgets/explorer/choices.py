@@ -23,7 +23,7 @@ from .work.layers import layer_with_maps
 from .work.scene import Scene
 from .work.session import Session
 
-PANELS = ("look", "hide", "compare")
+PANELS = ("look", "filters", "hide", "compare")
 
 
 class _ChosenClass(traitlets.Int[Any, Any]):
@@ -57,7 +57,8 @@ class Choices(PageState, StillPicture, ipywidgets.Box):
     panel = traitlets.Enum(
         PANELS,
         "look",
-        help='The middle panel: "look" explains, "hide" hides parts of the image, "compare" compares maps.',
+        help='The middle panel: "look" explains, "filters" tells what the selected filter looks for, "hide" hides '
+        'parts of the image, "compare" compares maps.',
     )
     status = traitlets.Enum(
         ["ready", "busy", "cancelled", "error", "closed"], "ready", help="What the Explorer is doing."

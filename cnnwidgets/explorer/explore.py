@@ -28,6 +28,7 @@ def explore(
     target: Target | str = None,
     outputs: Kind | None = None,
     output: OutputChoice = None,
+    examples: Any = None,
 ) -> Explorer:
     """Look inside ``model`` while it looks at ``image``.
 
@@ -49,6 +50,8 @@ def explore(
             ``"number"``; by default what made them tells.
         output: which of several outputs holds the scores: an index, a name, or a function of what the model returns,
             ``raw -> (1, classes)``; by default the name or the shape tells, and where it is not plain, a note.
+        examples: the images in which *What does it look for?* finds the places that excite a filter: a torch Dataset, a
+            folder, a list, or an iterable of tensors; by default crops of the demo's photographs, which it says.
 
     Returns:
         A widget; show it by naming it on a cell's last line.
@@ -73,7 +76,13 @@ def explore(
             raise InputError(f"There is no image to explore: pass image=. (Without one: {error})") from error
     Network.of(model)
     session = Session(
-        model, images_by_name(image), labels=labels, preprocess=preprocess, outputs=outputs, output=output
+        model,
+        images_by_name(image),
+        labels=labels,
+        preprocess=preprocess,
+        outputs=outputs,
+        output=output,
+        examples=examples,
     )
     session.of_demo = of_demo
     return Explorer(session, target)

@@ -35,7 +35,7 @@ class Explorer(Choices):
     ``status`` tells, :meth:`wait` waits for it, :meth:`cancel` stops it.
 
     Attributes:
-        graph, feature_maps, overlay, scores, occluder, comparison, map_check: the widgets that it is made of.
+        graph, feature_maps, overlay, scores, occluder, comparison, map_check, filters: the widgets that it is made of.
     """
 
     def __init__(self, session: Session, target: Target | str = None) -> None:
@@ -56,7 +56,7 @@ class Explorer(Choices):
         self.graph, self.feature_maps = view.graph, view.feature_maps
         self.overlay, self.scores = view.overlay, view.scores
         self.occluder, self.comparison = panels.hiding.widget, panels.comparing.widget
-        self.map_check = panels.checking.widget
+        self.map_check, self.filters = panels.checking.widget, panels.filters.widget
         self.children = view.children
         for name in ("cnnw", "cnnw-explorer"):
             self.add_class(name)
@@ -187,7 +187,9 @@ class Explorer(Choices):
         ):
             tie(self, mine, widget, its, show_error)
         self.observe(lambda change: self._panels.panel_changed(change["new"]), "panel")
+        self.feature_maps.observe(lambda _: self._filter_changed(), ["layer", "channel"])
         self.graph.observe(guarded(self._graph_clicked, show_error), "selected")
+        self.feature_maps.on_cell, self.feature_maps.clickable = self._cell_clicked, True
         self.overlay.observe(guarded(lambda _: self._overlay_moved(), show_error), "layer")
         self.overlay.observe(guarded(lambda _: self._settings_changed(), show_error), "settings")
         self.overlay.observe(guarded(lambda _: display.follow_layer(), show_error), "follow")
@@ -208,6 +210,7 @@ class Explorer(Choices):
             layer = layer_with_maps(self._scene, name).name
         except NotSpatial as error:
             self.feature_maps.clear(str(error), layer=name)
+            self._panels.filters.forbid(str(error), name)
             self._display.follow_layer(name)
             return
         if layer != self.layer:
@@ -228,6 +231,13 @@ class Explorer(Choices):
     def _channel_chosen(self, change: Any) -> None:
         if change["new"] is not None:
             self._same_layer(self.layer)
+
+    def _cell_clicked(self, channel: int, row: int, column: int) -> None:
+        self.panel = "filters"
+        self._panels.cell.open(self.feature_maps.layer, channel, row, column)
+
+    def _filter_changed(self) -> None:
+        self._panels.filters.filter_changed(self.feature_maps.layer, self.feature_maps.channel)
 
     def _same_layer(self, name: str) -> None:
         """Back from a layer without maps."""

@@ -10,10 +10,7 @@ from typing import Any
 import torch
 
 from cnnwidgets.core.errors import InputError
-
-_SUFFIXES = frozenset(
-    [".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"]
-)
+from cnnwidgets.pictures.files import SUFFIXES
 
 
 def images_by_name(image: Any) -> dict[str, Any]:
@@ -41,9 +38,9 @@ def _is_folder(path: str | os.PathLike[str]) -> bool:
 
 
 def _files_in(folder: Path) -> list[tuple[str, Any]]:
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES and file.is_file())
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
     if not files:
-        raise InputError(f"The folder {str(folder)!r} holds no image file ({', '.join(sorted(_SUFFIXES))}).")
+        raise InputError(f"The folder {str(folder)!r} holds no image file ({', '.join(sorted(SUFFIXES))}).")
     return [(file.name, file) for file in files]
 
 
@@ -57,14 +54,14 @@ def _numbered(images: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Two of one name are told apart."""
     by_name: dict[str, Any] = {}
     for name, image in images:
-        by_name[free_name(name, by_name)] = image
+        by_name[numbered_name(name, by_name)] = image
     return by_name
 
 
-def free_name(name: str, names: Container[str]) -> str:
+def numbered_name(name: str, names: Container[str]) -> str:
     """``name``, with a number where it is among ``names``.
 
-    >>> free_name("cat", ["cat", "cat (2)"])
+    >>> numbered_name("cat", ["cat", "cat (2)"])
     'cat (3)'
     """
     free, number = name, 2

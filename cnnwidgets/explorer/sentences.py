@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
@@ -64,6 +65,17 @@ def time_left(seconds: float) -> str:
     return f"{seconds} s left" if seconds < 100 else f"{round(seconds / 60)} min left"
 
 
+def isolated(name: str) -> str:
+    """A name as it stands in a sentence: one from right to left would else move what is around it.
+
+    >>> isolated("tabby")
+    'tabby'
+    """
+    if any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in name):
+        return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
+    return name
+
+
 def target_text(target: Chosen | int, label: Callable[[int], str]) -> str:
     """What a map explains: "tiger cat (282)", or the name of a function.
 
@@ -73,7 +85,7 @@ def target_text(target: Chosen | int, label: Callable[[int], str]) -> str:
     if callable(target):
         return function_name(target)
     index = int(target if isinstance(target, int) else target[0])
-    return f"{label(index)} ({index})"
+    return f"{isolated(label(index))} ({index})"
 
 
 def map_title(method: str, layer: str | None, target: str) -> str:
@@ -90,6 +102,17 @@ def function_name(target: Callable[..., Any]) -> str:
     return str(getattr(target, "__name__", "your target"))
 
 
+def as_sentence(note: str, names: Collection[str] = ()) -> str:
+    """An explainer's note as the page has them: with a capital, unless it begins with one of ``names``, and an end.
+
+    >>> as_sentence("layer called twice, showing the last call"), as_sentence("bn2 is frozen", ["bn2"])
+    ('Layer called twice, showing the last call.', 'bn2 is frozen.')
+    """
+    first = note.split(" ", 1)[0].rstrip(":,.")
+    text = note if first in names or not first.isalpha() else note[:1].upper() + note[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
 def closeness(logits: torch.Tensor, target: int, label: Any, kind: Kind | None = None) -> str:
     """A warning when the target and another class are nearly as probable; else empty.
 
@@ -101,8 +124,9 @@ def closeness(logits: torch.Tensor, target: int, label: Any, kind: Kind | None =
     (first, second), (best, next_best) = (values.tolist() for values in shares.topk(2))
     if second < _CLOSE * first or target not in (best, next_best):
         return ""
+    names = [isolated(label(int(index))) for index in (best, next_best)]
     return (
-        f"Scores are close: {label(int(best))} {100 * first:.1f} %, {label(int(next_best))} {100 * second:.1f} %. "
+        f"Scores are close: {names[0]} {100 * first:.1f} %, {names[1]} {100 * second:.1f} %. "
         "Compare the two maps before you conclude."
     )
 
@@ -116,13 +140,13 @@ def unlikely(logits: torch.Tensor, target: int, label: Any, kind: Kind | None = 
     if kind not in (None, *COMPETING):
         if share >= _UNLIKELY:
             return ""
-        return f"The network does not see {label(target)} ({percent(share)}); this map explains it all the same."
+        return (
+            f"The network does not see {isolated(label(target))} ({percent(share)}); this map explains it all the same."
+        )
     if share >= _UNLIKELY * highest:
         return ""
-    return (
-        f"The network says {label(int(shares.argmax()))} ({percent(highest)}); this map explains {label(target)}, "
-        f"which has {percent(share)}."
-    )
+    says, explained = isolated(label(int(shares.argmax()))), isolated(label(target))
+    return f"The network says {says} ({percent(highest)}); this map explains {explained}, which has {percent(share)}."
 
 
 def explained_class(scene: Scene, chosen: int | None) -> str:
@@ -133,7 +157,7 @@ def explained_class(scene: Scene, chosen: int | None) -> str:
         return "Explains the class with the highest score."
     top = scene.first_class
     share = in_words(float(probabilities(scene.logits[None], scene.kind)[0, top]), scene.kind)
-    says = "" if top == chosen else f"; the network says {scene.label(top)} ({share})"
+    says = "" if top == chosen else f"; the network says {isolated(scene.label(top))} ({share})"
     return f"Explains {target_text(chosen, scene.label)}, which you chose{says}. It stays for other photographs."
 
 

@@ -11,7 +11,7 @@ import torch
 from cnnwidgets import explainers
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.labels import unit_of
-from cnnwidgets.explorer.work.layers import why_not
+from cnnwidgets.explorer.work.layers import cells_seen, why_not
 from cnnwidgets.tracing.architecture import Architecture, LayerInfo
 from cnnwidgets.widgets.architecture_graph import ArchitectureGraph
 from cnnwidgets.widgets.class_scores import ClassScores
@@ -20,13 +20,14 @@ from cnnwidgets.widgets.heatmap_overlay import HeatmapOverlay
 from cnnwidgets.widgets.panel_tabs import PanelTabs
 
 from .panels.all_panels import Panels
-from .sentences import all_well, closeness, map_title, method_choices, model_summary, target_text, unlikely
+from .sentences import all_well, as_sentence, closeness, map_title, method_choices, model_summary, target_text, unlikely
 from .tasks import function_sentence
 from .ties import close_widget
 from .work.scene import Scene
 
 _TABS = [
     ["look", "Where did it look?", "Which places of the image speak for the class, by the method you choose"],
+    ["filters", "What does it look for?", "The selected filter: its kernel, the places that excite it, its image"],
     ["hide", "Hide a part", "Cover a part of the image, and watch the scores move"],
     ["compare", "Compare", "Methods beside layers or classes, on a scale that says what it is"],
 ]
@@ -48,6 +49,7 @@ class ExplorerView:
         self.tabs = PanelTabs(tabs=_TABS, active=_TABS[0][0])
         behind: dict[str, list[Any]] = {
             "look": [self.overlay, panels.checking.widget],
+            "filters": [panels.filters.widget],
             "hide": [panels.hiding.widget],
             "compare": [panels.comparing.widget],
         }
@@ -122,6 +124,7 @@ class ExplorerView:
             note=" ".join([*(f"{note[:1].upper()}{note[1:]}." for note in whereabouts), *filter(None, [change])]),
             off=self._switching.off_of(name),
             placement=placement,
+            cells=cells_seen(scene, name),
         )
         self.feature_maps.switchable = self._switching.can_switch(name)
 
@@ -136,7 +139,8 @@ class ExplorerView:
         method, target = attribution.method, attribution.target
         warnings = [stopped, *self._remarks.values()]
         # The progress bar says how much is known; the note would change with each step.
-        notes = [] if partial and not stopped else attribution.notes
+        names = {layer.name for layer in scene.architecture.layers}
+        notes = [] if partial and not stopped else [as_sentence(note, names) for note in attribution.notes]
         warnings += notes
         of_class = explainers.info(method).needs_target
         if not callable(target) and of_class:

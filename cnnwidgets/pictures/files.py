@@ -24,6 +24,10 @@ _RASTER = (
     "PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "WEBP", "TIFF", "PPM", "ICO", "ICNS", "TGA", "PCX", "JPEG2000", "AVIF",
     "SGI", "QOI", "DDS", "PSD",
 )  # fmt: skip
+SUFFIXES = frozenset(
+    [".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"]
+)
+"""Of the files in a folder, those that are taken for images."""
 _DRAWINGS = ("EPS", "WMF", "PDF")
 _MAGIC = {
     b"%!PS": "PostScript", b"\xc5\xd0\xd3\xc6": "PostScript", b"%PDF": "PDF", b"\xd7\xcd\xc6\x9a": "Windows metafile",

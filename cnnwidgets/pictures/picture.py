@@ -70,7 +70,7 @@ def load_picture(image: ImageLike, model: nn.Module | None = None, preprocess: A
     name = "image"
     notes: tuple[str, ...] = ()
     if isinstance(image, torch.Tensor):
-        tensor = _checked_tensor(image)
+        tensor = image_tensor(image)
         notes = tuple(note for note in [conversion(image)] if note)
         undo: Any = transform or preprocess_for(model)
     else:
@@ -158,10 +158,15 @@ def _transformed(transform: Callable[[Image.Image], Any] | Preprocess, picture: 
         raise InputError(
             f"preprocess returned a {type(tensor).__name__}; expected a tensor (C, H, W). End it with ToTensor()."
         )
-    return _checked_tensor(tensor, "The tensor from preprocess")
+    return image_tensor(tensor, "The tensor from preprocess")
 
 
-def _checked_tensor(tensor: torch.Tensor, subject: str = "The tensor") -> torch.Tensor:
+def image_tensor(tensor: torch.Tensor, subject: str = "The tensor") -> torch.Tensor:
+    """A preprocessed (C, H, W) or (1, C, H, W) as (1, C, H, W) float32 on the CPU, a copy.
+
+    Raises:
+        InputError: it is none.
+    """
     tensor = plain_tensor(tensor, subject)
     tensor = tensor[None] if tensor.ndim == 3 else tensor
     shape = tuple(tensor.shape)
@@ -217,7 +222,7 @@ def denormalised(tensor: torch.Tensor, undo: Any, sure: bool = True) -> tuple[np
     plain = Preprocess(mean=(0.0,), std=(1.0,))
     if not sure and values.shape[0] in (1, 3) and _in_range(values):
         return plain.pixels(tensor), ()
-    for mean, std in _normalisations(undo):
+    for mean, std in normalisations(undo):
         if len(mean) in (1, values.shape[0]) and values.shape[0] in (1, 3):
             preprocess = Preprocess(mean=mean, std=std)
             if _in_range(preprocess.colours(values)):
@@ -239,7 +244,7 @@ def _in_range(values: torch.Tensor) -> bool:
     return bool(((finite < -0.02) | (finite > 1.02)).sum() <= 0.001 * finite.numel())
 
 
-def _normalisations(transform: Any) -> Iterable[tuple[tuple[float, ...], tuple[float, ...]]]:
+def normalisations(transform: Any) -> Iterable[tuple[tuple[float, ...], tuple[float, ...]]]:
     """Mean and std of each normalisation inside ``transform``: its own, or those of the steps it is composed of."""
     mean, std = getattr(transform, "mean", None), getattr(transform, "std", None)
     try:
@@ -252,7 +257,7 @@ def _normalisations(transform: Any) -> Iterable[tuple[tuple[float, ...], tuple[f
         steps = list(transform)
     if isinstance(steps, list | tuple | torch.nn.ModuleList):
         for step in steps:
-            yield from _normalisations(step)
+            yield from normalisations(step)
 
 
 def _channel_numbers(values: Any) -> tuple[float, ...]:

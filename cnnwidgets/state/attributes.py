@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections import deque
 from collections.abc import Iterable
 from types import ModuleType
@@ -11,13 +12,12 @@ from weakref import ProxyTypes
 import torch
 from torch import nn
 
-from .tables import same_bits, write
+from .tables import SMALL, same_bits, write
 
 _OF_TORCH = frozenset(vars(nn.Module()))
 _MOST = 20_000  # values looked at: a model may hold a vocabulary, or a whole data set
-_SMALL = 2**16  # numbers in a tensor whose content is remembered
 _LEAVES = (str, bytes, int, float, bool, complex, type(None), type, ModuleType, torch.dtype, torch.device, torch.Size)
-_PLAIN = frozenset({str, int, float, bool})
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 _FOREIGN = frozenset({"torch", "numpy", "builtins", "threading", "_thread", "logging", "cnnwidgets", "functools"})
 
 
@@ -44,13 +44,14 @@ class Contents:
         self._left = _MOST
         pending: list[Any] = list(also)
         for module in modules:
-            pending += [
-                value for value in own_attributes(module).values() if type(value) not in _PLAIN and value is not None
-            ]
+            table = vars(module).copy()
+            pending += [item for name, item in table.items() if type(item) not in _PLAIN and name not in _OF_TORCH]
         while pending:
             self._look(pending.pop(), pending)
 
     def _look(self, value: Any, pending: list[Any]) -> None:
+        if type(value) is tuple and _PLAIN.issuperset(map(type, value)):  # most are: strides, paddings
+            return
         # What a proxy stands for is held elsewhere; one whose object is gone raises at every look.
         if type(value) in ProxyTypes or isinstance(value, _LEAVES) or id(value) in self._visited:
             return
@@ -73,7 +74,7 @@ class Contents:
             members = list(box.values()) if isinstance(box, dict) else list(value)
             self._left -= len(members)
             if self._left >= 0:
-                pending += members
+                pending += [member for member in members if type(member) not in _PLAIN]
 
 
 def _box(value: Any) -> Any:
@@ -93,21 +94,18 @@ class Attributes:
     """
 
     def __init__(self, modules: Iterable[nn.Module], contents: Contents) -> None:
-        self._attributes = [
-            (vars(module), own_attributes(module), len(vars(module)))
-            for module in modules
-            if not isinstance(module, torch.jit.ScriptModule)
-        ]
+        modules = (module for module in modules if not isinstance(module, torch.jit.ScriptModule))
+        self._attributes = [(vars(module), vars(module).copy()) for module in modules]
         self._boxes = [(box, box.copy()) for box in contents.boxes]
         self._tensors = [(value, value.detach().clone()) for value in contents.tensors if _remembered(value)]
 
     def restore(self) -> None:
         """Put everything back; what is as it was is not touched."""
-        for table, before, count in self._attributes:
-            if len(table) != count or any(table.get(name, before) is not value for name, value in before.items()):
+        for table, before in self._attributes:
+            if list(table) != list(before) or not all(map(operator.is_, table.values(), before.values())):
                 for name in [name for name in table if name not in _OF_TORCH and name not in before]:
                     del table[name]
-                table.update(before)
+                table.update((name, value) for name, value in before.items() if name not in _OF_TORCH)
         for box, content in self._boxes:
             if _marks(box) != _marks(content):
                 refill(box, content)
@@ -118,7 +116,7 @@ class Attributes:
 
 def _remembered(value: torch.Tensor) -> bool:
     plain = type(value) is torch.Tensor and value.layout == torch.strided and not value.is_quantized
-    return plain and not value.is_meta and value.numel() <= _SMALL
+    return plain and not value.is_meta and value.numel() <= SMALL
 
 
 def _marks(box: Any) -> Any:

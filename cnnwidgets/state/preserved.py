@@ -172,7 +172,7 @@ _states: dict[nn.Module, _ModelState] = {}
 
 def in_training_mode(model: nn.Module) -> bool:
     """Whether any submodule is in training mode whose class looks at that: dropout, yes; a convolution, no."""
-    kinds: set[Any] = {type(module) for module in _all_modules(model) if module.training}
+    kinds: set[Any] = {type(module) for _, module in Network.of(model).layers if module.training}
     return any(_asks_for_mode(kind) for kind in kinds)
 
 
@@ -191,7 +191,12 @@ def _asks_for_mode(kind: type) -> bool:
 
 def _all_modules(model: nn.Module) -> list[nn.Module]:
     """Every module of ``model``, wrappers and those that are kept without being registered included."""
-    return list(dict.fromkeys([*model.modules(), *(module for _, module in Network.of(model).layers)]))
+    modules = {model: None}
+    for module in (pending := [model]):  # as modules(), which takes several times as long
+        children = [child for child in module._modules.values() if child is not None and child not in modules]  # noqa: SLF001
+        modules.update(dict.fromkeys(children))
+        pending += children
+    return list(modules | {module: None for _, module in Network.of(model).layers})
 
 
 def _refuse_lazy(base: nn.Module) -> None:

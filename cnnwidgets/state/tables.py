@@ -11,6 +11,8 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from cnnwidgets.core.capture import is_watching
 
+SMALL = 2**16
+"""Numbers in a tensor whose copy costs next to nothing."""
 _HOOKS = tuple(name for name, value in vars(nn.Module()).items() if "hooks" in name and isinstance(value, dict))
 
 
@@ -18,30 +20,56 @@ class Buffers:
     """The buffers of ``modules`` and a copy of what they hold.
 
     Contents are compared bit by bit, so what was written through ``.data``, which no version counter sees, is found,
-    and NaN is the same as itself.
+    and NaN is the same as itself. Small ones are copied and compared together: a network may have hundreds.
     """
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:
+        # named_buffers takes ten times as long
+        every = ((module, name, value) for module in modules for name, value in module._buffers.items())  # noqa: SLF001
+        groups: dict[Any, list[tuple[int, nn.Module, str, torch.Tensor, torch.Size]]] = {}
+        for number, (module, name, buffer) in enumerate(every):
+            if buffer is not None and not buffer.is_meta:
+                groups.setdefault(_group_of(buffer), []).append((number, module, name, buffer, buffer.shape))
         with torch.inference_mode(False), torch.no_grad():
-            self._entries = [
-                (module, name, buffer, buffer.detach().clone())
-                for module in modules
-                for name, buffer in module._buffers.items()  # noqa: SLF001 (named_buffers takes ten times as long)
-                if buffer is not None and not buffer.is_meta
+            self._groups = [
+                (group, entries, _in_a_row(entries) if len(entries) > 1 else entries[0][3].detach().clone())
+                for group, entries in groups.items()
             ]
 
     def restore(self) -> list[tuple[nn.Module, str]]:
         """Put everything back; returns the buffers that had been replaced or written to."""
         changed = []
-        for module, name, buffer, before in self._entries:
-            replaced, written = getattr(module, name, None) is not buffer, not same_bits(buffer, before)
-            if replaced:
-                setattr(module, name, buffer)
-            if written:
-                write(buffer, before)
-            if replaced or written:
-                changed.append((module, name))
-        return changed
+        for group, entries, before in self._groups:
+            alike = all(buffer.shape == shape and _group_of(buffer) == group for *_, buffer, shape in entries)
+            same = alike and same_bits(_in_a_row(entries), before)
+            start = 0
+            for number, module, name, buffer, shape in entries:
+                replaced, written = getattr(module, name, None) is not buffer, False
+                if not same:
+                    end = start + shape.numel()
+                    content, start = before[start:end].view(shape) if len(entries) > 1 else before, end
+                    written = not same_bits(buffer, content)
+                    if written:
+                        write(buffer, content)
+                if replaced:
+                    setattr(module, name, buffer)
+                if replaced or written:
+                    changed.append((number, module, name))
+        return [(module, name) for _, module, name in sorted(changed, key=lambda entry: entry[0])]
+
+
+def _group_of(buffer: torch.Tensor) -> Any:
+    """The same for buffers that may be joined."""
+    plain = type(buffer) is torch.Tensor and buffer.layout == torch.strided and not buffer.is_quantized
+    return (buffer.dtype, buffer.device) if plain and buffer.numel() <= SMALL else id(buffer)
+
+
+def _in_a_row(entries: list[Any]) -> torch.Tensor:
+    """What the buffers hold, one after the other; the buffer itself where it is the only one."""
+    buffers = [buffer for *_, buffer, _ in entries]
+    # Where modes of torch are switched, an interrupt may leave them so.
+    flat = (buffer if buffer.ndim == 1 else buffer.reshape(-1) for buffer in buffers)
+    return torch.cat(list(flat)) if len(buffers) > 1 else buffers[0]
 
 
 def same_bits(now: torch.Tensor, before: torch.Tensor) -> bool:
@@ -73,29 +101,26 @@ class NewHooks:
     """
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:
-        self._before = [
-            (module, {key for name in _HOOKS for key in vars(module).get(name, ())}, _kind_of(module))
-            for module in modules
-        ]
+        self._before = [(module, set().union(*_hook_tables(module)), _hook_kind(module)) for module in modules]
 
     def remove(self) -> None:
         """Remove them."""
         for module, before, kind in self._before:
-            tables = [table for name in _HOOKS if (table := vars(module).get(name))]
-            new = {
-                key
-                for table in tables
-                for key, hook in table.items()
-                if key not in before and callable(hook) and not is_watching(hook)
-            }
-            for table in tables if new else ():
-                for key in new & table.keys():
-                    del table[key]
-            if not module._backward_hooks and _kind_of(module) is not kind:  # noqa: SLF001
+            for table in _hook_tables(module):
+                for key, hook in list(table.items()):
+                    if key not in before and callable(hook) and not is_watching(hook):
+                        for other in _hook_tables(module):
+                            other.pop(key, None)
+            if _hook_kind(module) is not kind and not module._backward_hooks:  # noqa: SLF001
                 module._is_full_backward_hook = kind  # noqa: SLF001
 
 
-def _kind_of(module: nn.Module) -> bool | None:
+def _hook_tables(module: nn.Module) -> list[dict[int, Any]]:
+    """Those that are not empty."""
+    return [table for table in map(vars(module).get, _HOOKS) if table]
+
+
+def _hook_kind(module: nn.Module) -> bool | None:
     return vars(module).get("_is_full_backward_hook")
 
 

@@ -16,6 +16,7 @@ from .anatomy import Anatomy
 from .describe_layers import describe_layers
 from .layers import Join, LayerInfo, Node
 from .receptive.field import Field
+from .receptive.ranges import pixel_ranges
 
 __all__ = ["Architecture", "Join", "LayerInfo", "Node", "trace"]
 
@@ -128,14 +129,29 @@ class Architecture:
         layer = self.find(name)
         if layer.receptive_field is None:
             raise NotSpatial(f"The output of {name!r} has shape {layer.output_shape}; expected maps (N, C, H, W).")
-        receptive = self._fields[name]
-        box: list[tuple[int, int]] = []
-        for axis, position in enumerate((row, column)):
-            size = self.input_shape[axis - 2]
-            reach = receptive.along(axis) if receptive is not None else None
-            first, last = (0, size - 1) if reach is None or reach.is_whole else reach.at(position)
-            box.append((max(first, 0), min(last + 1, size)))
+        box = [
+            pixel_ranges(self._fields[name], axis, position + 1, self.input_shape[axis - 2])[position]
+            for axis, position in enumerate((row, column))
+        ]
         return box[0][0], box[1][0], box[0][1], box[1][1]
+
+    def receptive_spans(self, name: str, grid: tuple[int, int]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """The same for all units of a map of ``grid`` cells: (top, bottom) of each row, (left, right) of each column.
+
+        Raises:
+            LayerNotFound, NotSpatial: as for :meth:`receptive_box`.
+
+        Example:
+            >>> architecture = trace(nn.Conv2d(1, 1, 3, stride=2, padding=1), torch.zeros(1, 1, 4, 8))
+            >>> architecture.receptive_spans("", (2, 4))
+            ([(0, 2), (1, 4)], [(0, 2), (1, 4), (3, 6), (5, 8)])
+        """
+        layer = self.find(name)
+        if layer.receptive_field is None:
+            raise NotSpatial(f"The output of {name!r} has shape {layer.output_shape}; expected maps (N, C, H, W).")
+        field, sides = self._fields[name], self.input_shape[-2:]
+        rows, columns = (pixel_ranges(field, axis, grid[axis], sides[axis]) for axis in (0, 1))
+        return rows, columns
 
     def summary(self, width: int = 100) -> str:
         """The familiar text table: a line a layer, and the totals.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import anywidget
+import ipywidgets
 import numpy as np
 import numpy.typing as npt
 import traitlets
@@ -164,3 +165,24 @@ def _unknown_keyword(owner: str, name: str, traits: list[str]) -> str:
     close = difflib.get_close_matches(name, public, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else f" It takes: {', '.join(sorted(public))}."
     return f"{owner} got an unexpected keyword {name!r}.{hint}"
+
+
+class WidgetBox(PageState, StillPicture, ipywidgets.VBox):
+    """A column of widgets, of which ``speaker`` shows what must be said to the reader."""
+
+    network = traitlets.Unicode("", help="Name of the network, for titles; may be empty.")
+    photograph = traitlets.Unicode("", help="Name of the photograph, for titles; may be empty.")
+
+    def __init__(self, name: str, speaker: CnnWidget, **traits: Any) -> None:
+        self.speaker = speaker
+        super().__init__(**traits)
+        for css_class in ("cnnw", f"cnnw-{name}"):
+            self.add_class(css_class)
+
+    def say_dropped(self, reason: str) -> None:
+        """Tell the reader that something from the page was not used; ``reason`` is no whole sentence."""
+        self.speaker.say_dropped(reason)
+
+    def say_failed(self, error: Exception) -> None:
+        """Tell the reader that the answer to a message from the page failed."""
+        self.speaker.say_failed(error)

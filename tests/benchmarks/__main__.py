@@ -14,7 +14,7 @@ import torch
 from tests.browser.lab import lab
 from tests.chromium import started
 
-from . import clicks, dragging, drawing, first_view, memory, occlusion, peers, size
+from . import clicks, dragging, drawing, exemplars, filters, first_view, memory, occlusion, peers, size, synthetic
 from .table import Row, table
 
 OUT = Path(__file__).parent.parent / "artefacts" / "benchmarks.md"
@@ -26,7 +26,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, started() as browser, lab(Path(folder), browser) as running:
         in_lab = (first_view, clicks, drawing, dragging)
         rows = [row for part in in_lab for row in _said(part.__name__, part.measure(running))]
-    rows += [row for part in (size, memory, peers, occlusion) for row in _said(part.__name__, part.measure())]
+    alone = (size, memory, peers, filters, occlusion, exemplars, synthetic)
+    rows += [row for part in alone for row in _said(part.__name__, part.measure())]
     policy = os.environ.get("OMP_WAIT_POLICY")
     text = (
         f"{os.cpu_count()} cores, torch {torch.__version__} with 2 threads, Python {platform.python_version()}, "

@@ -58,6 +58,7 @@ class Lab:
     address: str
     folder: Path
     browser: Browser
+    server: subprocess.Popen[bytes]
 
     def notebook(self, name: str, *cells: str) -> str:
         """Write a notebook of code cells; returns its file name."""
@@ -180,7 +181,7 @@ def lab(folder: Path, browser: Browser) -> Iterator[Lab]:
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_for(address, server, log)
-        yield Lab(address, folder, browser)
+        yield Lab(address, folder, browser, server)
     finally:
         server.send_signal(signal.SIGTERM)
         try:

@@ -40,6 +40,17 @@ _TEXTS = """(root) => [...root.querySelectorAll("*")]
   })"""
 
 
+WRITTEN = """() => {
+  window.written = [];
+  const write = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
+    written.push(text);
+    write.call(this, text, ...rest);
+  };
+}"""
+"""To be run in a page: from then on `written` has what is drawn as text."""
+
+
 def too_wide(root: Locator) -> list[str]:
     """Elements whose content spills over their right edge."""
     return list(root.evaluate(_WIDE))
@@ -82,3 +93,45 @@ def axe(page: Page, scope: str) -> list[str]:
         for rule in result["violations"]
         for node in rule["nodes"]
     ]
+
+
+_UNTOLD = """(root) => {
+  const told = (e) => {
+    for (let at = e; at && at !== root.parentElement; at = at.parentElement) {
+      const own = at.getAttribute("title") ?? at.querySelector(":scope > title")?.textContent ?? "";
+      if (own.trim()) return own.trim();
+    }
+    return "";
+  };
+  const name = (e) => (e.getAttribute("aria-label") || e.textContent || e.placeholder || "").trim();
+  const seen = (e) => e.checkVisibility({ visibilityProperty: true });
+  const controls = "button, input, select, summary, textarea, [role=radio], [role=tab]";
+  return [...root.querySelectorAll(controls)]
+    .filter((e) => seen(e) && (told(e).length < 12 || (told(e) === name(e) && told(e).split(" ").length < 5)))
+    .map((e) => `${e.tagName.toLowerCase()} ${name(e).slice(0, 40)}: ${told(e)}`);
+}"""
+
+_UNEXPLAINED = """([root, terms]) => [...root.querySelectorAll("*")]
+  .filter((e) => e.checkVisibility({ visibilityProperty: true }) && !e.closest("[role=listbox], svg, pre, textarea"))
+  .flatMap((e) => [...e.childNodes].filter((n) => n.nodeType === 3).map((n) => [e, n.data]))
+  .flatMap(([e, text]) => terms.filter((term) => new RegExp(term, "iu").test(text)).map((term) => [e, term, text]))
+  .filter(([e, term, text]) => {
+    if (/[.?:]\\s*$/u.test(text)) return false; // a sentence explains itself
+    for (let at = e; at && at !== root.parentElement; at = at.parentElement) {
+      const own = at.getAttribute("title") ?? at.querySelector(":scope > title")?.textContent ?? "";
+      // A tooltip that only repeats the text, as for a text that may be cut, explains nothing.
+      if (own.split(" ").length > 4 && own.trim() !== e.textContent.trim()) return false;
+    }
+    return true;
+  })
+  .map(([, term, text]) => `${term}: ${text.trim().slice(0, 60)}`)"""
+
+
+def untold(root: Locator) -> list[str]:
+    """Visible controls without a tooltip that says more than their name."""
+    return list(root.evaluate(_UNTOLD))
+
+
+def unexplained(root: Locator, terms: list[str]) -> list[str]:
+    """Visible labels (not whole sentences) with one of ``terms``, patterns, and no sentence as a tooltip."""
+    return list(root.page.evaluate(_UNEXPLAINED, [root.element_handle(), terms]))

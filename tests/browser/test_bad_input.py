@@ -136,7 +136,7 @@ def test_weights_that_are_not_numbers(e: ExplorerPage) -> None:
     assert ask(e.page, "n = nets.plain(); n[0].weight.data[2, 0, 0, 0] = float('nan')") == ""
     explore(e.page, "cw.explore(n, torch.rand(1, 3, 48, 48))")
     e.wait_until_complete()
-    expect(e.overlay).to_contain_text("the weights contain 1 NaN value")
+    expect(e.overlay).to_contain_text("The weights contain 1 NaN value")
     expect(e.scores).to_contain_text("NaN")
     run_cell(e.page, 1, "e.layer = '0'")
     e.wait_for_maps_of("0")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+from pathlib import Path
+
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.cells import PREPARE
 from tests.browser.explorer_page import ExplorerPage
-from tests.browser.lab import Lab, run_all
+from tests.browser.lab import Lab, lab, run_all
 
 CELLS = (
     PREPARE,
@@ -23,7 +26,7 @@ ENDS = {
     "lost": f"{SESSION}.session.kernel.requestExecute({{code: 'import os; os.kill(os.getpid(), 9)'}}) && null",
 }
 LIVE = """() => [...document.querySelectorAll(".cnnw :is(button, input, select, summary, textarea, [tabindex])")]
-  .filter((e) => e.checkVisibility() && !e.closest("[inert]") && !e.closest(".bqplot"))
+  .filter((e) => e.checkVisibility() && !e.closest("[inert]"))
   .map((e) => e.outerHTML.slice(0, 80))"""
 ICONS = """() => [...document.querySelectorAll(".jupyter-widgets-disconnected")]
   .map((e) => getComputedStyle(e, "::before")).filter((s) => s.content !== "none" && s.display !== "none").length"""
@@ -31,8 +34,11 @@ ICONS = """() => [...document.querySelectorAll(".jupyter-widgets-disconnected")]
 
 def _said(page: Page) -> list[int]:
     """How often the sentence is seen in each output."""
-    outputs = page.locator(".jp-OutputArea-output:has(.cnnw)").all()
-    return [output.get_by_text(SENTENCE).filter(visible=True).count() for output in outputs]
+    return [output.get_by_text(SENTENCE).filter(visible=True).count() for output in _outputs(page)]
+
+
+def _outputs(page: Page) -> list[Locator]:
+    return page.locator(".jp-OutputArea-output:has(.cnnw)").all()
 
 
 @pytest.mark.parametrize("how", ENDS)
@@ -63,3 +69,26 @@ def test_what_needs_the_kernel_is_switched_off_and_one_sentence_says_so(jupyter:
             assert _said(page) == [0, 0, 0]
             e.choose_method("Saliency")
             expect(e.overlay.locator(".cnnw-ho-caption")).to_contain_text("Saliency")
+
+
+def test_a_server_that_cannot_be_reached_switches_all_off_until_it_answers(tmp_path: Path, browser: Browser) -> None:
+    sentence = "The server cannot be reached: nothing is computed until it answers again."
+    with lab(tmp_path, browser) as own:
+        notebook = own.notebook("unreachable", *CELLS)
+        with own.open(notebook) as (page, _):
+            e = ExplorerPage(page)
+            e.wait_until_complete()
+            own.server.send_signal(signal.SIGSTOP)
+            page.evaluate(f"{SESSION}.session.kernel.reconnect().catch(() => null) && null")
+            expect(page.get_by_text(sentence).first).to_be_visible(timeout=30_000)
+            assert [output.get_by_text(sentence).filter(visible=True).count() for output in _outputs(page)] == [1, 1, 1]
+            assert page.evaluate(LIVE) == []
+            own.server.send_signal(signal.SIGCONT)
+            expect(page.get_by_text(sentence)).to_have_count(0, timeout=60_000)
+            e.choose_method("Saliency")
+            expect(e.overlay.locator(".cnnw-ho-caption")).to_contain_text("Saliency")
+            e.wait_until_ready()
+            own.server.terminate()
+            expect(page.get_by_text(sentence).first).to_be_visible(timeout=30_000)
+            assert page.evaluate(LIVE) == []
+            assert page.get_by_text(SENTENCE).count() == 0

@@ -78,7 +78,7 @@ def test_pictures_have_names(shown: ExplorerPage, tab: str) -> None:
     shown.root.get_by_role("tab", name=tab).click()
     shown.wait_until_ready()
     names = shown.root.evaluate("""(root) => [...root.querySelectorAll("canvas, img, svg, [role=img]")]
-        .filter((e) => e.checkVisibility() && !e.closest("[aria-hidden=true], .bqplot"))
+        .filter((e) => e.checkVisibility() && !e.closest("[aria-hidden=true]"))
         .map((e) => [e.closest("[role=img], [role=tree], [role=option], [role=application], img"), e])
         .map(([named, e]) => named?.ariaLabel || named?.getAttribute("alt") || "unnamed " + e.outerHTML)""")
     assert len(names) > 10
@@ -88,8 +88,8 @@ def test_pictures_have_names(shown: ExplorerPage, tab: str) -> None:
 
 def test_each_tab_has_its_panels(shown: ExplorerPage) -> None:
     tabs = shown.root.locator(".cnnw-tab-list").get_by_role("tab")
-    assert tabs.count() == 3
-    for k in range(3):
+    assert tabs.count() == 4
+    for k in range(4):
         tab = tabs.nth(k)
         tab.click()
         panels = [shown.page.locator(f"#{name}") for name in (tab.get_attribute("aria-controls") or "").split()]
@@ -100,7 +100,7 @@ def test_each_tab_has_its_panels(shown: ExplorerPage) -> None:
             expect(panel).to_have_accessible_name(tab.inner_text())
         expect(panels[0]).to_be_visible()
         assert shown.root.get_by_role("tabpanel", name=tab.inner_text()).count() > 0
-        others = [tabs.nth(other).inner_text() for other in range(3) if other != k]
+        others = [tabs.nth(other).inner_text() for other in range(4) if other != k]
         assert all(shown.root.get_by_role("tabpanel", name=other).count() == 0 for other in others)
     tabs.first.click()
 

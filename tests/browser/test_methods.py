@@ -34,21 +34,26 @@ def _tab(e: ExplorerPage, name: str) -> None:
     e.root.get_by_role("tab", name=name).click()
 
 
-def test_the_strip_paints_another_layer_while_the_kernel_is_busy(e: ExplorerPage, demo: cw.demo.Demo) -> None:
+def test_the_strip_paints_another_layer_while_the_kernel_is_busy(
+    e: ExplorerPage, demo: cw.demo.Demo, tmp_path: Path
+) -> None:
     wanted = "blocks.4"
+    awake = tmp_path / "awake"
     # A kernel that sleeps cannot answer: what is painted comes from the strip.
     e.page.evaluate(
-        """() => {
+        """(code) => {
           const {kernel} = jupyterapp.shell.currentWidget.sessionContext.session;
           window.slept = false;
-          const future = kernel.requestExecute({code: "import time; time.sleep(8)", store_history: false});
+          const future = kernel.requestExecute({code, store_history: false});
           future.done.then(() => { window.slept = true; });
-        }"""
+        }""",
+        f"import os, time\nwhile not os.path.exists({str(awake)!r}): time.sleep(0.05)",
     )
     e.overlay.get_by_role("radio", name=wanted, exact=True).click()
     expect(e.overlay).to_have_class(re.compile("is-early"))  # painted from the strip
     shown = pixels(e.overlay.locator("canvas.cnnw-ho-map"))[..., :3].astype(float)
     assert not e.page.evaluate("window.slept")
+    awake.touch()
     peer = LayerGradCam(demo.model, demo.model.get_submodule(wanted))
     cam = peer.attribute(demo.preprocess.apply(demo.images["chelsea"]), target=282).detach().clamp(min=0)
     smooth = nn.functional.interpolate(cam, shown.shape[:2], mode="bilinear")[0, 0]

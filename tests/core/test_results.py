@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
+import cnnwidgets as cw
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.display import map_colours
@@ -124,6 +126,21 @@ def test_plot_shows_true_numbers() -> None:
     assert drawn.get_array().tolist() == [[-8.0, 2.0]]
     assert drawn.get_clim() == (-8.0, 8.0)
     assert "a note" in figure.get_supxlabel()
+
+
+def test_a_plot_says_what_it_shows_and_names_no_class_where_the_map_depends_on_none() -> None:
+    pytest.importorskip("matplotlib")
+    net, x = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 5)), torch.rand(2, 3, 8, 8)
+
+    def titles(result: Attribution) -> list[str]:
+        return [axis.get_title() for axis in result.plot().axes if axis.get_title()]
+
+    grad_cam, eigen_cam = cw.explainers.grad_cam(net, x, 3, layer="1"), cw.explainers.eigen_cam(net, x, 3, layer="1")
+    scores = [f"{score:.4g}" for score in net(x)[:, 3].tolist()]
+    assert titles(grad_cam) == [f"Grad-CAM · 1 → class 3, score {score}" for score in scores]
+    assert grad_cam.subjects == ("class 3", "class 3")
+    assert titles(eigen_cam) == ["Eigen-CAM · 1", "Eigen-CAM · 1"]
+    assert cw.explainers.saliency(net, x, lambda out: out[:, 0]).subjects == ("<lambda>", "<lambda>")
 
 
 def test_plot_without_matplotlib_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from cnnwidgets.core.progress import Step
 from cnnwidgets.explainers.occlusion.cover import Covering, mask_of
 from cnnwidgets.explainers.occlusion.display import filled_in, nearest_class
 from cnnwidgets.explainers.occlusion.explainer import occlusion
-from cnnwidgets.explainers.occlusion.kriging import Estimates, compared, fitting_lengths, weights
+from cnnwidgets.explainers.occlusion.kriging import Estimates, compared, fitting_lengths, kriging_weights
 from cnnwidgets.explainers.occlusion.order import Order, coarse_step
 
 torch.set_num_threads(2)
@@ -44,7 +44,7 @@ def test_kriging_against_the_textbook_system_in_loops() -> None:
     known = torch.rand(9, 2, generator=generator, dtype=torch.float64) * 5
     at = torch.rand(4, 2, generator=generator, dtype=torch.float64) * 5
     lengths = (1.5, 2.5)
-    found = weights(at, known, lengths)
+    found = kriging_weights(at, known, lengths)
 
     def alike(one: Any, two: Any) -> float:
         return matern(one[0] - two[0], lengths[0]) * matern(one[1] - two[1], lengths[1])
@@ -69,9 +69,9 @@ def test_a_constant_stays_constant_and_a_measured_place_is_not_made_of_itself() 
     at = grid(5, 4).view(-1, 2)
     known = at[::2]
     torch.testing.assert_close(
-        weights(at, known, (2.0, 2.0)).of(torch.full((10, 1), 3.0)), torch.full((20, 1), 3.0).double()
+        kriging_weights(at, known, (2.0, 2.0)).of(torch.full((10, 1), 3.0)), torch.full((20, 1), 3.0).double()
     )
-    left_out = weights(known, known, (2.0, 2.0), leave_out=True)
+    left_out = kriging_weights(known, known, (2.0, 2.0), leave_out=True)
     assert not bool((left_out.sources == torch.arange(10)[:, None]).any())
 
 
@@ -81,7 +81,7 @@ def test_errors_are_means_over_classes_of_equal_weight(classes: int) -> None:
     measured = smooth_fields(6, 6, (2.0, 2.0), classes)[::3] * scale
     known = grid(6, 6).view(-1, 2)[::3]
     _, found = fitting_lengths(known, compared(measured), among=[(2.5, 1.5)])
-    left_out = weights(known, known, (2.5, 1.5), leave_out=True).of(measured)
+    left_out = kriging_weights(known, known, (2.5, 1.5), leave_out=True).of(measured)
     plain = ((left_out - measured) ** 2 / measured.var(0, correction=0)).mean(1)
     torch.testing.assert_close(found, plain, rtol=1e-9 if classes == 5 else 0.6, atol=0)
     assert float(found.mean() / plain.mean()) == pytest.approx(1, abs=1e-9 if classes == 5 else 0.15)

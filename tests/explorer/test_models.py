@@ -195,8 +195,8 @@ def test_weights_that_are_not_numbers_are_told_and_not_painted() -> None:
     net[0].weight.data[2, 0, 0, 0] = torch.nan
     e = cw.explore(net, X)
     notes = " ".join(note["text"] for note in e.overlay.notes)
-    assert "the weights contain 1 NaN value in '0.weight'" in notes
-    assert "the map contains" in notes
+    assert "The weights contain 1 NaN value in '0.weight'" in notes
+    assert "The map contains" in notes
     assert "score is not a finite number" in notes
     assert np.isnan(shown_map(e)).all()
     assert not any(note["level"] == "ok" for note in e.overlay.notes)

@@ -71,3 +71,27 @@ def test_a_class_far_from_the_predicted_one_is_told() -> None:
     shares = logits.softmax(0)
     said = sentences.unlikely(logits, 0, names.__getitem__)
     assert said == (f"The network says cup ({100 * shares[1]:.1f} %); this map explains cat, which has <0.1 %.")
+
+
+def test_a_name_from_right_to_left_stays_in_its_place() -> None:
+    # Unicode's own marks (UAX 9): what is between them takes no part in the order of the sentence around.
+    assert sentences.target_text(3, ["", "", "", "قطة"].__getitem__) == "\u2068قطة\u2069 (3)"
+    assert sentences.target_text(3, ["", "", "", "חתול 2"].__getitem__) == "\u2068חתול 2\u2069 (3)"
+    assert sentences.target_text(3, ["", "", "", "chat 猫"].__getitem__) == "chat 猫 (3)"
+    logits = torch.tensor([2.0, 1.99, -9.0])
+    assert sentences.closeness(logits, 0, lambda index: "אב"[index]).count("\u2068") == 2
+    assert "\u2068ב\u2069, which has" in sentences.unlikely(torch.tensor([9.0, -9.0]), 1, lambda index: "אב"[index])
+
+
+@pytest.mark.parametrize(
+    ("note", "sentence"),
+    [
+        ("layer called twice, showing the last call", "Layer called twice, showing the last call."),
+        ("conv is frozen", "conv is frozen."),
+        ("conv2d is slow", "conv2d is slow."),
+        ("2 of 17 ReLUs could not be guided", "2 of 17 ReLUs could not be guided."),
+        ("Is it so?", "Is it so?"),
+    ],
+)
+def test_notes_have_one_style(note: str, sentence: str) -> None:
+    assert sentences.as_sentence(note, {"conv"}) == sentence

@@ -88,7 +88,7 @@ def test_a_cancelled_occlusion_keeps_what_is_done(pictures: dict[str, torch.Tens
     assert stop_at_the_first_partial.is_set()
     assert (e.status, e.message, e.method) == ("cancelled", "Cancelled.", "occlusion")
     assert np.isfinite(shown_map(e)).all()  # what is not known is interpolated, and said to be
-    assert any(note["text"].startswith("partial: ") for note in e.overlay.notes)
+    assert any(note["text"].startswith("Partial: ") for note in e.overlay.notes)
     assert pushed(e.overlay, "map")[0]["partial"] is True
     assert any("Stopped at" in note["text"] for note in e.overlay.notes)
     assert (e._view.bar.busy, e._view.bar.progress) == (False, None)

@@ -15,7 +15,9 @@ import traitlets
 import cnnwidgets as cw
 from cnnwidgets.widgets._base import CnnWidget
 from cnnwidgets.widgets._messages import commands
+from cnnwidgets.widgets.cell_sum import CellSum
 from cnnwidgets.widgets.explorer_bar import ExplorerBar
+from cnnwidgets.widgets.filter_ranking import FilterRanking
 from cnnwidgets.widgets.panel_tabs import PanelTabs
 from tests.explorer import nets
 from tests.fuzz.budget import rounds
@@ -31,6 +33,10 @@ MAKERS: dict[str, Any] = {
     "scores": lambda: cw.ClassScores([0.0, 2.0]),
     "bar": ExplorerBar,
     "check": cw.MapCheck,
+    "gallery": lambda: cw.FilterGallery(np.ones((2, 3, 4, 4)), channels=[1, 3]),
+    "filter": lambda: cw.FilterPanel().view,
+    "ranking": FilterRanking,
+    "sum": CellSum,
     "tabs": PanelTabs,
 }
 WORDS = [

@@ -100,7 +100,7 @@ class Soak:
         update(self.explorer._view.bar, picture=self.random.choice(list(self.images)))
 
     def _panel(self) -> None:
-        update(self.explorer._view.tabs, active=self.random.choice(["look", "hide", "compare"]))
+        update(self.explorer._view.tabs, active=self.random.choice(["look", "filters", "hide", "compare"]))
 
     def _patch(self) -> None:
         side = self.random.randint(2, 6)

@@ -13,6 +13,7 @@ from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import CnnWidget
 from cnnwidgets.widgets._messages import answer, bounded, brief, command, list_of, maybe, one_of, text, whole_number
 from cnnwidgets.widgets.explorer_bar import ExplorerBar
+from cnnwidgets.widgets.filter_ranking import FilterRanking
 from cnnwidgets.widgets.panel_tabs import PanelTabs
 from tests.widgets.architecture_graph.made import residual
 
@@ -83,6 +84,11 @@ WRONG_STATE = [
     (cw.MapCheck, "progress", "half"),
     (cw.MapCheck, "progress", 7),
     (PanelTabs, "tabs", [["a", "b"]]),
+    (lambda: cw.FilterGallery(np.ones((2, 3, 4, 4))), "channel", 7),
+    (lambda: cw.FilterGallery(np.ones((2, 3, 4, 4))), "sort", "size"),
+    (lambda: cw.FilterPanel().view, "progress", 7),
+    (FilterRanking, "off", [-1]),
+    (FilterRanking, "groups", 99),
 ]
 
 

@@ -67,6 +67,8 @@ MAKERS = {
     "comparison": _compared,
     "scores": lambda: cw.ClassScores([0.0, -2.0, np.nan], labels=["קוד", "猫" * 90, "c"], score="logit"),
     "check": _checked,
+    "filters": lambda: cw.FilterGallery(torch.rand(300, 3, 64, 64), layer="layer4", synthetic=True),
+    "filter": cw.FilterPanel,
     "explorer": lambda: cw.explore(nets.plain(), torch.rand(1, 3, 48, 48)),
 }
 

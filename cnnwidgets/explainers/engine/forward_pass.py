@@ -90,9 +90,9 @@ class Question:
             self.functions: Functions = {key: layer for key, layer in every.items() if usual or layer.name in functions}
             self.not_by_default = frozenset(() if usual else functions)
         else:
-            located = [_located(model, images, layer) for layer in layers]
-            self.names = [name for name, _ in located]
-            self.functions = {key: layer for _, functions in located for key, layer in functions.items()}
+            named = [located(model, images, layer) for layer in layers]
+            self.names = [name for name, _ in named]
+            self.functions = {key: layer for _, functions in named for key, layer in functions.items()}
 
     def watched(
         self,
@@ -160,7 +160,7 @@ class Question:
         return Memory(Layouts(batch, custom=dict.fromkeys(self.names, CustomForm(tokens, batch))))
 
 
-def _located(model: nn.Module, images: torch.Tensor, layer: str | nn.Module) -> tuple[str, Functions]:
+def located(model: nn.Module, images: torch.Tensor, layer: str | nn.Module) -> tuple[str, Functions]:
     """The name of ``layer``, and the model's function layers if it is one of those."""
     network = Network.of(model)
     try:

@@ -24,9 +24,7 @@ def checked(model: nn.Module, images: Any) -> torch.Tensor:
         InputError: not a floating-point tensor (N, C, H, W) with at least one image and one pixel.
         CnnWidgetsError: the model has no weights yet: they are on the meta device.
     """
-    network = Network.of(model)
-    base = network.base
-    tensor = images
+    network, tensor = Network.of(model), images
     if not isinstance(tensor, torch.Tensor):
         raise InputError(
             f"Expected a floating-point tensor (N, C, H, W), preprocessed for the model; got {type(images).__name__}. "
@@ -39,8 +37,8 @@ def checked(model: nn.Module, images: Any) -> torch.Tensor:
             f"The images are {tensor.dtype}; expected floating-point values, preprocessed as the model was trained: "
             "images.float() / 255, then its normalisation."
         )
-    weights = [value for _, value in network.weights]
-    if weights and all(value.is_meta for value in weights):
+    tables = (module._parameters.values() for _, module in network.layers)  # noqa: SLF001
+    if {value.is_meta for table in tables for value in table if value is not None} == {True}:
         raise CnnWidgetsError(
             "The model is on the meta device: its weights have shapes and no values. Load them first: "
             "model.to_empty(device='cpu'), then model.load_state_dict(...)."
@@ -52,15 +50,14 @@ def checked(model: nn.Module, images: Any) -> torch.Tensor:
         raise InputError(f"Got a tensor of shape {shape}; expected a batch of images (N, C, H, W).")
     if 0 in shape:
         raise InputError(f"Got a tensor of shape {shape}: nothing to explain. Pass at least one image with pixels.")
-    ready: torch.Tensor = fitted(base, images)
+    ready: torch.Tensor = fitted(network.base, images)
     return ready.clone() if ready.is_inference() else ready
 
 
 def input_notes(images: torch.Tensor) -> Iterator[str]:
     """What is not a number in the input."""
-    if bool(images.isfinite().all()):
-        return
-    yield f"the input contains {_counted(images)}"
+    if not _finite(images) and not bool(images.isfinite().all()):
+        yield f"the input contains {_counted(images)}"
 
 
 def weight_notes(model: nn.Module, *, doubtful: bool = True) -> Iterator[str]:
@@ -108,6 +105,8 @@ def result_notes(result: Attribution) -> Iterator[str]:
     """What is not a number in the scores and the maps."""
     if not bool(result.scores.isfinite().all()):
         yield f"the score is not a finite number{which_images(~result.scores.isfinite())}"
+    if _finite(result.values):
+        return
     broken = ~result.values.flatten(1).isfinite()
     if bool(broken.any()):
         yield f"the map contains {_counted(result.values)}{which_images(broken.any(1))}: they are left out, not painted"

@@ -123,7 +123,7 @@ class Guidance:
 
     def _hook(self, node: Node) -> Callable[[Gradients, Gradients], Gradients | None] | None:
         """What to do when the backward pass has come through ``node``; a node that it does not visit does nothing."""
-        relu = _relu(node)
+        relu = relu_of(node)
         if relu is not None:
             return lambda arriving, leaving: self._act(node, relu, arriving, leaving)
         name = node.name()
@@ -131,10 +131,10 @@ class Guidance:
             return lambda *_: self._custom.update([name.removesuffix("Backward")])
         if "DifferentiableGraphBackward" in name:
             return lambda *_: self._scripted.update([name])
-        activation = _PLAIN.get(_node_kind(node))
+        activation = _PLAIN.get(node_kind(node))
         return None if activation is None else lambda *_: self._plain.update([activation])
 
-    def _act(self, node: Node, relu: _Relu, arriving: Gradients, leaving: Gradients) -> Gradients | None:
+    def _act(self, node: Node, relu: Relu, arriving: Gradients, leaving: Gradients) -> Gradients | None:
         """Replace the gradient for the input, ``arriving``, given that for the output, ``leaving``."""
         self._acted += 1
         later, result = leaving[0], arriving[relu.position]
@@ -150,7 +150,7 @@ class Guidance:
 
 
 @dataclass(frozen=True)
-class _Relu:
+class Relu:
     """Where in a node that is a ReLU its input is.
 
     Attributes:
@@ -164,15 +164,15 @@ class _Relu:
     open_at_zero: bool = False
 
 
-def _relu(node: Any) -> _Relu | None:
+def relu_of(node: Any) -> Relu | None:
     """How ``node`` is a ReLU, bounded or not; None if it is none."""
-    kind = _node_kind(node)
+    kind = node_kind(node)
     if kind == "Relu" or (kind in _LOWER_BOUNDS and _is_zero(getattr(node, _LOWER_BOUNDS[kind]))):
-        return _Relu(open_at_zero=kind.startswith("Clamp"))
+        return Relu(open_at_zero=kind.startswith("Clamp"))
     inputs = [earlier is not None for earlier, _ in node.next_functions]
     if kind in ("Maximum", "Fmax") and inputs.count(True) == 1:
         position, names = inputs.index(True), ("_saved_self", "_saved_other")
-        return _Relu(position, names[position], True) if _is_zero(getattr(node, names[1 - position])) else None
+        return Relu(position, names[position], True) if _is_zero(getattr(node, names[1 - position])) else None
     return None
 
 
@@ -197,7 +197,7 @@ def nodes_behind(scores: torch.Tensor) -> Iterator[Node]:
                 pending.append(earlier)
 
 
-def _node_kind(node: Node) -> str:
+def node_kind(node: Node) -> str:
     """``"Relu"`` for ReluBackward0."""
     return node.name().rstrip("0123456789").removesuffix("Backward")
 

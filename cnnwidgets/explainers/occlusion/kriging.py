@@ -40,7 +40,7 @@ class Weights:
         return functional.embedding_bag(self.sources, measured.double(), per_sample_weights=self.shares, mode="sum")
 
 
-def weights(
+def kriging_weights(
     at: torch.Tensor,
     sites: torch.Tensor,
     lengths: Lengths,
@@ -102,7 +102,7 @@ def fitting_lengths(
     """
     sources = nearest(sites, sites, leave_out=True)
     tried = {
-        lengths: (weights(sites, sites, lengths, sources=sources).of(scaled) - scaled).pow(2).sum(1)
+        lengths: (kriging_weights(sites, sites, lengths, sources=sources).of(scaled) - scaled).pow(2).sum(1)
         for lengths in among
     }
     best = min(tried, key=lambda lengths: float(tried[lengths].mean()))
@@ -163,7 +163,7 @@ class Estimates:
 
     def of(self, places: list[int], measured: torch.Tensor) -> torch.Tensor:
         """The scores (len(places), K) of ``places`` from the known rows of ``measured`` (places, K)."""
-        return weights(self._coordinates[places], self._at, self.lengths).of(measured[self.known]).float()
+        return kriging_weights(self._coordinates[places], self._at, self.lengths).of(measured[self.known]).float()
 
     def error(self, measured: torch.Tensor) -> float:
         """The root mean square error, over the places that are not known, to be expected of one score.
@@ -178,8 +178,8 @@ class Estimates:
         unknown[self.known] = False
         if not self.possible or not bool(unknown.any()):
             return 0.0
-        left_out = weights(self._at, self._at, self.lengths, leave_out=True)
+        left_out = kriging_weights(self._at, self._at, self.lengths, leave_out=True)
         truth = measured[self.known].double()
         scale = ((left_out.of(truth[:, None])[:, 0] - truth) ** 2 / left_out.variance).mean()
-        between = weights(self._coordinates[unknown], self._at, self.lengths)
+        between = kriging_weights(self._coordinates[unknown], self._at, self.lengths)
         return float((scale * between.variance.mean()).sqrt())

@@ -8,31 +8,38 @@ from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explorer.ties import close_widget
 from cnnwidgets.explorer.work.scene import Scene
 
+from .cell import CellPanel
 from .check import CheckPanel
 from .compare import ComparePanel
+from .filters import FiltersPanel
 from .hide import HidePanel
 from .host import PanelHost
 from .panel import Panel
+from .ranking import RankingPanel
 from .switch import SwitchPanel
 
 
 class Panels:
-    """Hiding parts of the image, comparing maps, checking one, switching filters off."""
+    """Hiding parts of the image, comparing maps, checking one, switching filters off, what filters look for."""
 
     def __init__(self, host: PanelHost) -> None:
         self._host = host
         self.checking, self.hiding = CheckPanel(host), HidePanel(host)
         self.comparing, self.switching = ComparePanel(host), SwitchPanel(host)
+        self.filters = FiltersPanel(host)
+        self.cell = CellPanel(host, self.filters.widget.cell)
+        self.ranking = RankingPanel(host, self.filters.widget.ranking, self.switching)
         host.score_patches = self.hiding.score_again
 
     def __iter__(self) -> Iterator[Panel]:
-        yield from (self.checking, self.hiding, self.comparing, self.switching)
+        yield from (self.checking, self.hiding, self.comparing, self.switching, self.filters, self.cell, self.ranking)
 
     @property
     def working(self) -> list[str]:
         """Names of the Explorer's tabs in which one of them computes."""
-        tabs = {"look": self.checking, "hide": self.hiding, "compare": self.comparing}
-        return [name for name, panel in tabs.items() if panel.busy]
+        tabs = {"look": self.checking, "filters": self.filters, "hide": self.hiding, "compare": self.comparing}
+        working = [name for name, panel in tabs.items() if panel.busy]
+        return [*working, *(["filters"] if self.ranking.busy and not self.filters.busy else [])]
 
     def scene_opened(self, scene: Scene) -> None:
         """Another photograph is on show."""
@@ -46,6 +53,7 @@ class Panels:
         self._host.panel_changed(panel)
         if panel == "compare":
             self.comparing.open()
+        self.filters.panel_changed(panel)
 
     def map_changed(self, attribution: Attribution | None) -> None:
         """Another map is on the overlay; None: none that is complete."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from cnnwidgets.checks.randomisation import MOST_STAGES
 from cnnwidgets.core.progress import ProgressCallback, Step
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.labels import label_of
-from cnnwidgets.explorer.sentences import target_text, work_left
+from cnnwidgets.explorer.sentences import as_sentence, target_text, work_left
 from cnnwidgets.explorer.work.report import share_of
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job, refuse_stopped
@@ -100,7 +100,9 @@ class CheckPanel(Panel):
         reading = self._results.reading
         text = f"{reading.sentence} The check was stopped before the curves were complete."
         self.widget.stop(
-            text if randomisation.complete else reading.sentence, reading.badge, _as_sentences(reading.notes)
+            text if randomisation.complete else reading.sentence,
+            reading.badge,
+            [as_sentence(note) for note in reading.notes],
         )
 
     def sleep(self) -> None:
@@ -181,7 +183,7 @@ class CheckPanel(Panel):
     def _conclude(self, results: _Results, attribution: Attribution) -> None:
         self._draw_curves(results)
         reading = results.reading
-        notes = _as_sentences(reading.notes)
+        notes = [as_sentence(note) for note in reading.notes]
         if results.changed:
             notes.insert(0, _CHANGED)
         if isinstance(attribution, explainers.Occlusion):
@@ -248,10 +250,6 @@ def _details(randomisation: Randomisation) -> list[list[str]]:
 
 def _two_digits(value: float) -> str:
     return "–" if value != value else f"{value:.2f}".replace("-", "−")
-
-
-def _as_sentences(notes: Sequence[str]) -> list[str]:
-    return [f"{note[:1].upper()}{note[1:]}." for note in notes]
 
 
 def _hint(method: str) -> str:

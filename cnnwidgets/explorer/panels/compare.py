@@ -23,7 +23,7 @@ from .panel import Panel
 
 _FIRST_METHODS = ("grad_cam", "layer_cam", "guided_backprop")
 _LAYERS = 3  # columns to begin with
-_SHORT = 10.0  # seconds: what is expected to take longer waits for a press of Compare
+_SHORT = 30.0  # seconds: what is expected to take longer waits for a press of Compare
 _TOP = 3  # classes to begin with, beside the one explained
 _OFFERED = 10  # classes to choose from, beside the one explained
 _INPUT_ONLY = "Explains the input, not a layer: one map."

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from cnnwidgets.core.network import Network
-from cnnwidgets.explorer.sentences import change_in_words
+from cnnwidgets.explorer.sentences import change_in_words, isolated
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job, refuse_stopped
 from cnnwidgets.incremental.zeroed import ZeroedScores, zeroed
@@ -58,6 +58,10 @@ class SwitchPanel(Panel):
         """Let the network have all its maps again."""
         self.off.clear()
         self.widget.off = []
+        self.request(self._prepared)
+
+    def refresh(self) -> None:
+        """Show the scores without what is switched off, or those of the photograph."""
         self.request(self._prepared)
 
     def scene_opened(self, scene: Scene) -> None:
@@ -133,10 +137,10 @@ class SwitchPanel(Panel):
         index = scene.predicted if scene.target_class is None else scene.target_class
         effect = (
             f"{count} {'map' if count == 1 else 'maps'} switched off{where}: "
-            f"{scene.label(index)} {change_in_words(float(before[index]), float(after[index]), scene.kind)}"
+            f"{isolated(scene.label(index))} {change_in_words(float(before[index]), float(after[index]), scene.kind)}"
         )
         winner = int(logits.nan_to_num(-torch.inf).argmax())
         # Of classes that do not compete, which one has the most says nothing.
         if scene.kind not in COMPETING or not scene.task.one_wins or winner == scene.predicted:
             return effect
-        return f"{effect}; the network now says {scene.label(winner)}"
+        return f"{effect}; the network now says {isolated(scene.label(winner))}"

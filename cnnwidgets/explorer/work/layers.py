@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from cnnwidgets import explainers
-from cnnwidgets.core.errors import NotSpatial
+from cnnwidgets.core.errors import LayerNotFound, NotSpatial
 from cnnwidgets.explainers.engine.all_layers import Observation
 from cnnwidgets.explainers.every_layer import layers_explained
 from cnnwidgets.tracing.architecture import Architecture, LayerInfo
@@ -42,6 +45,20 @@ def layers_with_maps(scene: Scene) -> list[str]:
 def traced_names(architecture: Architecture) -> set[str]:
     """Names of all layers of an architecture, containers included."""
     return {layer.name for layer in (*architecture.layers, *architecture.containers)}
+
+
+def cells_seen(scene: Scene, layer: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None:
+    """What the rows (h, 2) and the columns (w, 2) of a layer's maps see, in shares of the image; None: not known."""
+    height, width = scene.maps[layer].shape[-2:]
+    try:
+        spans = scene.architecture.receptive_spans(layer, (height, width))
+    except (NotSpatial, LayerNotFound):
+        return None
+    rows, columns = (
+        np.asarray(np.array(along) / side, np.float32)
+        for along, side in zip(spans, scene.picture.tensor.shape[-2:], strict=True)
+    )
+    return rows, columns
 
 
 def explained_layers(scene: Scene, drawn: Collection[str] = ()) -> list[str]:

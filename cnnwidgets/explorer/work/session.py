@@ -18,7 +18,7 @@ from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.engine.all_layers import observe
 from cnnwidgets.explainers.every_layer import attribution_of
 from cnnwidgets.explorer.fitting.advice import Fitting, advised, fitting
-from cnnwidgets.explorer.images import free_name
+from cnnwidgets.explorer.images import numbered_name
 from cnnwidgets.explorer.tasks import OutputHints, Region, Task, look
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.class_names import class_names
@@ -59,6 +59,7 @@ class Session:
         preprocess: Any = None,
         outputs: Kind | None = None,
         output: OutputChoice = None,
+        examples: Any = None,
     ) -> None:
         if not images:
             raise InputError("There is no image to explore. Pass image=.")
@@ -66,6 +67,8 @@ class Session:
         self.labels = None if labels is None else class_names(labels)
         """Names of the classes, as far as somebody gave them."""
         self.preprocess = preprocess
+        self.examples = examples
+        """The data set whose places excite filters; None: nobody gave one."""
         self.settings: dict[str, dict[str, Number]] = {}
         """Method -> parameter -> what the reader has set it to."""
         self.of_demo = (False, False)
@@ -105,7 +108,7 @@ class Session:
     def add_image(self, name: str, image: Any) -> str:
         """Add ``image`` to those to choose from; returns its name, with a number where there is one of that name."""
         with self._lock:
-            free = free_name(name, self._images)
+            free = numbered_name(name, self._images)
             self._images[free] = image
             return free
 
@@ -254,7 +257,7 @@ class Session:
         if not traced_names(self._architecture).issuperset(observation.maps):
             notes.append(_OTHER_LAYERS)
         picture = replace(picture, notes=tuple(notes))
-        whole = whole_photograph(image, self._transform())
+        whole = whole_photograph(image, self.transform)
         return Scene(
             name,
             picture,
@@ -267,7 +270,8 @@ class Session:
             seconds=seconds,
         )
 
-    def _transform(self) -> Any:
+    @property
+    def transform(self) -> Any:
         """What the photographs are prepared with."""
         if self._fitting is not None:
             return self._fitting.preprocess

@@ -73,7 +73,7 @@ def joint_windows(values: list[Edits]) -> tuple[EditBox, Pair, tuple[Ints, Ints]
 
 
 @rule(*_SEVERAL.split())
-def arithmetic(run: EditRun, function: Any, *args: Any, **kwargs: Any) -> Any:
+def binary_arithmetic(run: EditRun, function: Any, *args: Any, **kwargs: Any) -> Any:
     """Arithmetic on several values, broadcast against each other."""
     operands = edits_in(args)
     if any(value.is_whole for value in operands) or _varies(args):
@@ -126,7 +126,7 @@ def by_window(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) ->
     return windowed(run, base, win, (x.y, x.x), x.reach, x.axes, strides=strides)
 
 
-ELEMENTWISE.update((arithmetic, by_window))
+ELEMENTWISE.update((binary_arithmetic, by_window))
 for _name in _UNARY.split():
     if hasattr(torch.ops.aten, _name):
         OPERATIONS[getattr(torch.ops.aten, _name)] = by_window

@@ -119,7 +119,7 @@ def followed_layouts(model: nn.Module, images: torch.Tensor, grid: tuple[int, in
     layouts = layouts_of_recording(recording, graph, grid)
     counts: Counter[str] = Counter()
     calls = {}
-    for name, event in _returning_calls(recording, graph):
+    for name, event in returning_calls(recording, graph):
         calls[name, counts[name]] = layouts[event.id]
         counts[name] += 1
     return Layouts(len(images), calls, given=grid, lost=not recording.outputs)
@@ -137,7 +137,7 @@ def layouts_of_recording(
     layouts: dict[int, Layout] = {}
     same_shape: dict[tuple[int, ...], set[Reading]] = {}
     unknown = []
-    for event in sorted((event for _, event in _returning_calls(recording, graph)), key=_end):
+    for event in sorted((event for _, event in returning_calls(recording, graph)), key=_end):
         axes_read = layout_reading(event, recording.input_shape, grids)
         if axes_read is None:
             unknown.append(event)
@@ -167,7 +167,8 @@ def layouts_of_recording(
     return layouts
 
 
-def _returning_calls(recording: Recording, graph: LayerGraph) -> list[tuple[str, ModuleCall | Op]]:
+def returning_calls(recording: Recording, graph: LayerGraph) -> list[tuple[str, ModuleCall | Op]]:
+    """The name and call of each module call and each functional layer; the calls of one layer in their order."""
     modules: list[tuple[str, ModuleCall | Op]] = [(frame.name, frame) for frame in recording.frames]
     return modules + [(call.layer, call.event) for call in graph.calls if isinstance(call.event, Op)]
 

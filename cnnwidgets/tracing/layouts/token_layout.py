@@ -159,7 +159,45 @@ class CustomForm:
         )
 
 
-AnyForm = TokenLayout | CustomForm
+@dataclass(frozen=True)
+class ChannelForm:
+    """Channels on whatever axis, each with all that it holds in a row: every token, the class token included.
+
+    Attributes:
+        channels_at: their axis.
+        images_at: that of the images.
+    """
+
+    channels_at: int
+    images_at: int = 0
+
+    has_tokens = False
+    several = False
+
+    def maps(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The channels of ``tensor``, (N, C, numbers of each, 1).
+
+        Example:
+            >>> ChannelForm(2).maps(torch.zeros(1, 5, 3)).shape
+            torch.Size([1, 3, 5, 1])
+        """
+        moved = self._first(tensor)
+        return moved.reshape(*moved.shape[:2], -1, 1)
+
+    def put(self, maps: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:
+        """``maps`` in the order of the axes of ``tensor``."""
+        moved = maps.reshape(self._first(tensor).shape)
+        return moved.movedim((0, 1), (self.images_at, self.channels_at)).contiguous()
+
+    def notes(self) -> tuple[str, ...]:
+        """Nothing: all that a channel holds is there."""
+        return ()
+
+    def _first(self, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.movedim((self.images_at, self.channels_at), (0, 1))
+
+
+AnyForm = TokenLayout | CustomForm | ChannelForm
 
 
 def checked_tokens(tokens: Any) -> Tokens:

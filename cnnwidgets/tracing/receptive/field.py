@@ -150,8 +150,6 @@ def _merged_dims(parts: Sequence[Dim], size: int) -> Dim:
     if not tagged:
         return plain_dim(size)
     first = tagged[0]
-    if all(part == first for part in tagged) and length_of(first) == size:
-        return first
     by = moved_by(*tagged)
     several = [part for part in tagged if length_of(part) > 1]
     if by is not None and any(_orders(part) != _orders(several[0]) for part in several):

@@ -151,8 +151,8 @@ class Reach:
 
     def union(self, other: Reach, length: int) -> Reach:
         """What a position sees that reads both maps, ``length`` positions long."""
-        if self == other:
-            return self
+        if self == other:  # as far as both go: of parts beside each other, each was cut at its own ends
+            return replace(self, bounds=_hull(self.bounds, other.bounds))
         if self.is_moved or other.is_moved or self.axis != other.axis:
             return (self if self.is_moved or not other.is_moved else other).everywhere()
         if not self.lo or not other.lo or self.length != other.length:

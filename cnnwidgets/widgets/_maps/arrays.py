@@ -133,6 +133,20 @@ def field_sides(size: int | Sequence[int] | None) -> list[int] | None:
     return [int(height), int(width)]
 
 
+def cell_spans(cells: Any, grid: tuple[int, ...]) -> dict[str, Floats]:
+    """``cells``, the rows (h, 2) and columns (w, 2) of a ``grid`` of cells, as arrays of a push.
+
+    Raises:
+        InputError: they are not that many, or end before they begin.
+    """
+    spans = [as_array(along, "The cells").astype(np.float32) for along in cells]
+    fitting = [along.shape for along in spans] == [(side, 2) for side in grid]
+    if not fitting or any((along[:, 1] < along[:, 0]).any() for along in spans):
+        shapes = " and ".join(str(along.shape) for along in spans)
+        raise InputError(f"The cells have shapes {shapes}; expected ({grid[0]}, 2) and ({grid[1]}, 2), begin and end.")
+    return dict(zip(("rows", "columns"), spans, strict=True))
+
+
 def doubles(values: Any) -> Doubles:
     """An array or tensor as a float64 array.
 

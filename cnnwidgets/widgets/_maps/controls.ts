@@ -7,6 +7,8 @@ import { type ColormapName, DIVERGING, gradient, isColormap, SEQUENTIAL } from "
 import type { Colouring } from "./paint";
 import { barLabels, type ColouringState, type Sign } from "./scale";
 
+export const COLOURS = "Which colours stand for small and for large values";
+
 /** What changes how maps are coloured. */
 export const COLOURING = ["sign", "clip", "opacity", "colormap", "diverging"] as const;
 
@@ -33,7 +35,7 @@ export class ColourMenu {
     const name = colourMapOf(this.link, sign);
     if (!this.#select || trait !== this.#trait) {
       const choices = sign === "signed" ? DIVERGING : SEQUENTIAL;
-      this.#select = menu("Colour map", choices, name, (value) => this.link.set(trait, value));
+      this.#select = menu("Colour map", choices, name, (value) => this.link.set(trait, value), COLOURS);
       this.element.replaceChildren(this.#select);
       this.#trait = trait;
     }
@@ -56,6 +58,7 @@ export function signChoices(positive: { label: string; title: string }, off: Par
 
 export function opacitySlider(link: Link<ColouringState>): Slider {
   const slider = new Slider("Opacity", 0, (value) => link.set("opacity", value / 100));
+  slider.element.title = "How much the map covers the photograph";
   link.watch(["opacity"], () => {
     const value = Math.round(link.get("opacity") * 100);
     slider.update(value, 100, `${value} %`);

@@ -38,9 +38,10 @@ export function menu(
   choices: readonly (readonly [string, string])[],
   value: string,
   onchange: (value: string) => void,
+  title = label,
 ): HTMLSelectElement {
   const options = choices.map(([key, text]) => h("option", { value: key }, text));
-  const select = h("select", { class: "cnnw-menu cnnw-field", "aria-label": label, title: label }, ...options);
+  const select = h("select", { class: "cnnw-menu cnnw-field", "aria-label": label, title }, ...options);
   select.value = value;
   select.addEventListener("change", () => onchange(select.value));
   return select;

@@ -11,7 +11,7 @@ export interface ProgressState extends BaseState {
 export class Progress extends View<ProgressState> {
   readonly bar: HTMLProgressElement;
   readonly text = h("span", { class: "cnnw-figures" });
-  readonly cancel = button("Cancel", () => this.#cancel());
+  readonly cancel = button("Cancel", () => this.#cancel(), { title: "Stop, and keep what is done" });
   readonly element = h("div", { class: "cnnw-row cnnw-work" });
 
   constructor(link: Link<ProgressState>, label: string) {

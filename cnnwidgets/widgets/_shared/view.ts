@@ -207,22 +207,45 @@ export function entry<State extends BaseState>(
   };
 }
 
-/** Without its kernel a view says so, and nothing else in it can be used: a model that was live never is again. */
+const GONE = "The kernel is gone: run the cell again.";
+const UNREACHABLE = "The server cannot be reached: nothing is computed until it answers again.";
+/** Milliseconds that a connection may take to come back before it is spoken of. */
+const PATIENCE = 1500;
+
+/**
+ * Without its kernel a view says so, and nothing else in it can be used: a model that was live never is again. While
+ * only the connection is lost it may come back.
+ */
 function watchKernel(link: Link<BaseState>, el: HTMLElement): void {
-  const switchOff = () => {
+  let gone = false;
+  let said = "";
+  let timer = 0;
+  const say = (sentence: string) => {
+    if (sentence === said) return;
+    said = sentence;
     el.querySelector(":scope > .cnnw-gone")?.remove();
-    for (const part of el.children) part.toggleAttribute("inert", true);
-    const sentence = "The kernel is gone: run the cell again.";
-    el.prepend(h("p", { class: "cnnw-error cnnw-gone", role: "alert" }, sentence));
+    for (const part of el.children) part.toggleAttribute("inert", sentence !== "");
+    if (sentence) el.prepend(h("p", { class: "cnnw-error cnnw-gone", role: "alert" }, sentence));
   };
-  link.listen("comm_live_update", switchOff);
+  const end = () => {
+    gone = true;
+    say(GONE);
+  };
+  link.listen("comm_live_update", end);
   // JupyterLab does not tell its widgets of a kernel that is shut down, nor of one that it has given up reaching.
   const status = link.model.widget_manager?.kernel?.connectionStatusChanged;
   const listener = (_: unknown, now: string) => {
-    if (now === "disconnected") switchOff();
+    clearTimeout(timer);
+    if (gone) return;
+    if (now === "connected") say("");
+    else if (now !== "disconnected") timer = window.setTimeout(() => say(UNREACHABLE), PATIENCE);
+    else if (!said) end();
   };
   status?.connect(listener);
-  link.onClose(() => status?.disconnect(listener));
+  link.onClose(() => {
+    clearTimeout(timer);
+    status?.disconnect(listener);
+  });
 }
 
 function openRoot(link: Link<BaseState>, el: HTMLElement, name: string): void {
@@ -240,8 +263,10 @@ function openRoot(link: Link<BaseState>, el: HTMLElement, name: string): void {
   link.watch(["error", "error_details"], () => {
     const message = link.get("error");
     const details = link.get("error_details");
-    const folded = details && h("details", {}, h("summary", {}, "Traceback"), h("pre", {}, details));
-    const dismiss = button("Dismiss", () => link.set("error", ""));
+    const folded =
+      details &&
+      h("details", {}, h("summary", { title: "Where in the code it went wrong" }, "Traceback"), h("pre", {}, details));
+    const dismiss = button("Dismiss", () => link.set("error", ""), { title: "Take this message away" });
     const sentence = h("p", { class: "cnnw-wrap" }, message);
     const alert = h("div", { class: "cnnw-error", role: "alert" }, sentence, folded, dismiss);
     errors.replaceChildren(...(message ? [alert] : []));

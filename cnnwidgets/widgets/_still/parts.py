@@ -156,6 +156,7 @@ def _font(size: int) -> Any:
     return ImageFont.load_default(size)
 
 
+_UNDRAWN = {ord(mark): None for mark in "\N{FIRST STRONG ISOLATE}\N{POP DIRECTIONAL ISOLATE}"}
 _PLAIN = str.maketrans(
     {"→": "->", "−": "-", "×": "x", "…": "...", "·": "-", "≤": "<=", "≥": ">=", "∞": "inf", "⚠": "!"}
 )
@@ -163,7 +164,7 @@ _PLAIN = str.maketrans(
 
 def _drawable(text: str, font: Any) -> str:
     """``text`` without what breaks a line, and with signs that the font has."""
-    line = " ".join(text.split())
+    line = " ".join(text.translate(_UNDRAWN).split())
     if "DejaVu" in str(getattr(font, "path", "")):
         return line
     return line.translate(_PLAIN).encode("latin-1", "replace").decode("latin-1")

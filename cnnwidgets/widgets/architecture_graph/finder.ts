@@ -13,6 +13,7 @@ export class Finder {
     type: "search",
     class: "cnnw-ag-search cnnw-field",
     placeholder: "Search: conv1, 3x3, 112",
+    title: "Find layers by name, kind or size",
     "aria-label": "Search layers",
     autocomplete: "off",
     spellcheck: "false",

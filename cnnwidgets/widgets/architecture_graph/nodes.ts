@@ -172,14 +172,15 @@ export function measurer(font: string): Measure {
   };
 }
 
+/** The kinds of layers: name, and what they do. */
 const NAMES = [
-  ["conv", "convolution"],
-  ["norm", "norm"],
-  ["activation", "activation"],
-  ["pool", "pooling"],
-  ["linear", "linear"],
-  ["attention", "attention"],
-  ["other", "other"],
+  ["conv", "convolution", "Small filters slide over the image; 3×3 is their size, /2 the step (stride) they move by"],
+  ["norm", "norm", "Brings numbers to a common scale, as batch norm (BN) does"],
+  ["activation", "activation", "Lets large numbers pass and holds small ones back, as ReLU does"],
+  ["pool", "pooling", "One number for neighbouring places, their largest or their mean: the maps become smaller"],
+  ["linear", "linear", "Each output is a weighted sum of all inputs"],
+  ["attention", "attention", "Each place takes up what fits it from all others"],
+  ["other", "other", "Some other operation"],
 ] as const;
 
 /** The kinds among `items`, in a fixed order. */
@@ -192,8 +193,8 @@ export function kindsOf(items: readonly Item[]): (typeof NAMES)[number][] {
 
 export function drawLegend(legend: HTMLElement, items: readonly Item[]): void {
   legend.replaceChildren(
-    ...kindsOf(items).map(([kind, name]) =>
-      h("li", { class: "cnnw-line" }, h("i", { style: colourStyle(kind), "aria-hidden": "true" }), name),
+    ...kindsOf(items).map(([kind, name, title]) =>
+      h("li", { class: "cnnw-line", title }, h("i", { style: colourStyle(kind), "aria-hidden": "true" }), name),
     ),
   );
 }
@@ -208,7 +209,7 @@ export function factsOf(item: Item): [string, string][] {
   if (!card) return rows;
   add("Parameters", card.params ? count(card.params) : "none");
   if (card.macs) add("Multiply-adds", count(card.macs));
-  if (card.field.length > 0) add("Receptive field", `${card.field.join(" × ")} px`);
+  if (card.field.length > 0) add("Receptive field", `${card.field.join(" × ")} px of the image go into one number`);
   if (card.calls > 1) add("Called", `${card.calls} times; the last one is shown`);
   const others = (item.members ?? []).filter((name) => name !== item.layer);
   if (others.length > 0 && item.group === undefined) add("Holds", [...others, item.layer].join(", "));
@@ -226,7 +227,9 @@ export class HoverCard {
     const list = h("dl", {});
     for (const [name, value] of factsOf(item))
       list.append(h("dt", { class: "cnnw-soft" }, name), h("dd", { class: "cnnw-figures cnnw-wrap" }, value));
-    element.replaceChildren(h("b", {}, item.layer || item.title), list);
+    const meaning = NAMES.find(([kind]) => kind === item.kind && kind !== "other")?.[2];
+    const sentence = meaning && h("p", { class: "cnnw-small cnnw-soft" }, `${meaning}.`);
+    element.replaceChildren(h("b", {}, item.layer || item.title), list, sentence || "");
     if (element.isConnected && !element.matches(":popover-open")) element.showPopover();
     const { width, height } = element.getBoundingClientRect();
     const room = { w: document.documentElement.clientWidth, h: document.documentElement.clientHeight };

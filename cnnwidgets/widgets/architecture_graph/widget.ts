@@ -88,8 +88,8 @@ class GraphView extends RootView<GraphState> {
   }
 
   #heading(): HTMLElement {
-    const expand = button("Expand all", () => this.link.command("expand_all"));
-    const collapse = button("Collapse all", () => this.link.command("collapse_all"));
+    const expand = button("Expand all", () => this.link.command("expand_all"), { title: "Open every block" });
+    const collapse = button("Collapse all", () => this.link.command("collapse_all"), { title: "Close every block" });
     const aside = h("span", { class: "cnnw-aside" }, expand, collapse);
     return h("div", { class: "cnnw-heading cnnw-ag-heading" }, h("span", {}, "Architecture"), aside);
   }
@@ -98,9 +98,9 @@ class GraphView extends RootView<GraphState> {
     return h(
       "div",
       { class: "cnnw-ag-zoom cnnw-end" },
-      button("Zoom out", () => this.#canvas.zoomBy(1 / 1.25), { label: "−" }),
-      button("Zoom in", () => this.#canvas.zoomBy(1.25), { label: "+" }),
-      button("Fit", () => this.#canvas.fit()),
+      button("Zoom out", () => this.#canvas.zoomBy(1 / 1.25), { label: "−", title: "Draw the graph smaller" }),
+      button("Zoom in", () => this.#canvas.zoomBy(1.25), { label: "+", title: "Draw the graph larger" }),
+      button("Fit", () => this.#canvas.fit(), { title: "Bring all of the graph in sight" }),
     );
   }
 

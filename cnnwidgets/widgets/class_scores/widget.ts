@@ -51,7 +51,8 @@ export class ClassSearch {
   readonly #input = h("input", {
     type: "search",
     class: "cnnw-class-scores-search cnnw-field",
-    placeholder: "Explain another class…",
+    placeholder: "Find a class…",
+    title: "Explain another class: type a part of its name, or its number",
     "aria-label": "Find a class by name or number",
     list: this.#list.id,
     autocomplete: "off",
@@ -111,18 +112,24 @@ export interface ClassScoresState extends BaseState {
   remark: string;
 }
 
+const SHOWN = "Probabilities, which add up to 100 %, or the numbers that the network itself returns (logits)";
 const SCORES = [
   ["probability", "Probability"],
   ["logit", "Logit"],
 ] as const;
 
 class ClassScoresView extends RootView<ClassScoresState> {
-  readonly #score = menu("What the bars show", SCORES, this.link.get("score"), (score) =>
-    this.link.set("score", score as ClassScoresState["score"]),
+  readonly #score = menu(
+    "What the bars show",
+    SCORES,
+    this.link.get("score"),
+    (score) => this.link.set("score", score as ClassScoresState["score"]),
+    SHOWN,
   );
   readonly #more = h("button", {
     type: "button",
     class: "cnnw-button cnnw-field",
+    title: "How many classes have a bar",
     onclick: () => this.link.set("more", !this.link.get("more")),
   });
   readonly #search = new ClassSearch((target) => this.link.set("target", target));
@@ -186,11 +193,11 @@ class ClassScoresView extends RootView<ClassScoresState> {
     const [from, to] = link.get("bars")[row] ?? [0, 0];
     const bar = h("i");
     [bar.style.left, bar.style.width] = [`${100 * from}%`, `${100 * (to - from)}%`];
-    const own = { type: "button", class: "cnnw-plain", "data-class": index };
+    const own = { type: "button", class: "cnnw-plain", "data-class": index, onclick: () => link.set("target", index) };
     const spoken = { "aria-label": `${name}, ${value}`, "aria-pressed": String(index === link.get("target")) };
     return h(
       "button",
-      { ...own, ...spoken, title: `${name} (class ${index}): ${value}`, onclick: () => link.set("target", index) },
+      { ...own, ...spoken, title: `\u2068${name}\u2069 (class ${index}): ${value}` },
       h("bdi", { class: "cnnw-cut" }, name),
       h("span", { class: "cnnw-track" }, bar),
       h("span", { class: "cnnw-soft cnnw-figures" }, value),

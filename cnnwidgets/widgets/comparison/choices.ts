@@ -19,7 +19,8 @@ export class Ticks {
     private readonly name: string,
     onchange: (values: string[]) => void,
   ) {
-    const line = h("summary", {}, h("b", { class: "cnnw-soft" }, name), " ", this.#summary);
+    const title = `Tick the ${name.toLowerCase()} to compare`;
+    const line = h("summary", { title }, h("b", { class: "cnnw-soft" }, name), " ", this.#summary);
     this.element = h("details", { class: "cnnw-cmp-choice" }, line, this.#body);
     this.#body.addEventListener("change", () => {
       const ticked = this.#boxes().filter((box) => box.checked);
@@ -63,7 +64,7 @@ export class Choices extends View<ComparisonState> {
   readonly #classes = new Ticks("Classes", (values) => this.link.set("chosen_classes", values.map(Number)));
   readonly #axis = new Segmented("Columns", (value) => this.link.set("axis", value as ComparisonState["axis"]));
   readonly #add = button("Add", () => this.#addLayer(), { title: "Compare the layer selected in the graph, too" });
-  readonly #start = button("Compare", () => this.#compare());
+  readonly #start = button("Compare", () => this.#compare(), { title: "Make the maps of all that is ticked" });
   readonly #progress = new Progress(this.link, "Progress");
 
   constructor(link: Link<ComparisonState>) {
@@ -107,9 +108,11 @@ export class Choices extends View<ComparisonState> {
       ([heading, members]): OptionGroup => [heading, members.map(([name, label, question]) => [name, label, question])],
     );
     this.#methods.update(families, link.get("chosen_methods"));
-    const layers = link.get("layers").map((name): Option => [name, name, name]);
+    const layers = link.get("layers").map((name): Option => [name, name, `Maps of the layer ${name}`]);
     this.#layers.update([["", layers]], link.get("chosen_layers"));
-    const classes = link.get("classes").map(([i, label]): Option => [String(i), `${label} (${i})`, label]);
+    const classes = link
+      .get("classes")
+      .map(([i, label]): Option => [String(i), `${label} (${i})`, `Maps of the class ${label}`]);
     this.#classes.update([["", classes]], link.get("chosen_classes").map(String));
     const axis = link.get("axis");
     this.#layers.element.hidden = axis !== "layers";

@@ -63,6 +63,12 @@ export interface CellLook {
   bar: boolean;
 }
 
+/** Why a row has no map at all, where all its cells say the same; else empty. */
+export function oneReason(row: readonly ShownCell[]): string {
+  const reasons = new Set(row.map(({ result }) => result?.reason ?? ""));
+  return reasons.size === 1 ? [...reasons][0]! : "";
+}
+
 export class CellView {
   readonly canvas = h("canvas", { role: "img" });
   readonly element: HTMLElement;
@@ -165,8 +171,7 @@ export class GridView {
     if (grid !== this.#grid) this.#build(grid);
     for (const [i, row] of this.#rows.entries()) {
       const shownCells = cells[i]!;
-      const reasons = new Set(shownCells.map(({ result }) => result?.reason));
-      const isOneReason = reasons.size === 1 && !reasons.has("") && !reasons.has(undefined);
+      const isOneReason = oneReason(shownCells) !== "";
       for (const [j, view] of row.cells.entries()) {
         view.update(shownCells[j]!, look);
         view.element.classList.toggle("is-whole", isOneReason);

@@ -1,6 +1,6 @@
 import { barLabels } from "../_maps/scale";
 import { MARGIN, Sheet, SOFT_INK } from "../_maps/sheet";
-import { type CellLook, rangeOf, type ShownCell } from "./grid";
+import { type CellLook, oneReason, rangeOf, type ShownCell } from "./grid";
 import {
   type Cells,
   type GridContent,
@@ -39,13 +39,9 @@ class GridSheet extends Sheet {
     super(Math.max(grid.columns.length, 1) * (SIDE + GAP) - GAP, 15, LINE);
     this.#height = Math.round(Math.min(Math.max((SIDE * size[0]) / size[1], 60), 2 * SIDE));
     this.heading(picture.title);
-    this.add(LINE, (top) => {
-      for (const [j, name] of grid.columns.entries()) this.#caption(name, left(j), top);
-    });
-    for (const [i, row] of grid.rows.entries()) {
-      this.add(LINE + this.#height + LINE + (mode === "all" ? 8 : 34) + 14, (top) => this.#row(row, i, top));
-    }
-    if (mode === "all") this.add(44, (top) => this.#bar(cells.flat(), MARGIN, top, this.width));
+    this.#texts(grid.columns, SIDE);
+    for (const [i, row] of grid.rows.entries()) this.#row(row, i);
+    if (mode === "all") this.#bar(cells.flat(), MARGIN, this.width);
     for (const { text, warn } of picture.remarks) this.text(warn ? `⚠ ${text}` : text);
     for (const warning of this.#warnings()) this.text(warning);
   }
@@ -60,46 +56,72 @@ class GridSheet extends Sheet {
     );
   }
 
-  #caption(text: string, x: number, top: number): void {
-    this.write(this.cut(text, SIDE), x, top, { colour: SOFT_INK }, SIDE);
+  /** Texts side by side, a column each, on as many lines as the longest takes. */
+  #texts(texts: readonly string[], width: number, bold = false): void {
+    const columns = texts.map((text) => this.fit(text, width, bold));
+    const most = Math.max(...columns.map(({ length }) => length), 0);
+    this.add(most * LINE, (top) => {
+      for (const [j, lines] of columns.entries()) this.#lines(lines, left(j), top, bold);
+    });
   }
 
-  #row({ label, note, single }: GridRow, i: number, top: number): void {
+  #lines(lines: readonly string[], x: number, top: number, bold = false): void {
+    for (const [k, line] of lines.entries()) {
+      this.write(line, x, top + LINE * k, bold ? { bold } : { colour: SOFT_INK });
+    }
+  }
+
+  #row({ label, note, single }: GridRow, i: number): void {
     const { mode, cells } = this.picture;
-    const name = [label, note].filter(Boolean).join(" · ");
-    this.write(this.cut(name, this.width, true), MARGIN, top, { bold: true }, this.width);
     const row = cells[i]!;
-    for (const [j, cell] of row.entries()) this.#cell(cell, i, j, top + LINE);
-    const barTop = top + LINE + this.#height + LINE + 4;
-    if (mode === "method") this.#bar(row, MARGIN, barTop, single ? SIDE : this.width);
-    if (mode !== "own") return;
-    for (const [j, cell] of row.entries()) this.#bar([{ ...cell, map: null }], left(j), barTop, SIDE);
-  }
-
-  #cell({ result, map }: ShownCell, i: number, j: number, top: number): void {
-    const { context } = this;
-    const height = this.#height;
-    if (map) {
-      context.drawImage(this.picture.canvases[i]![j]!, left(j), top, SIDE, height);
-      this.#caption(`${rangeOf(map)}${result?.notes.length ? "  ⚠" : ""}`, left(j), top + height);
+    this.#texts([[label, note].filter(Boolean).join(" · ")], this.width, true);
+    const reason = oneReason(row);
+    if (reason) {
+      this.text(reason);
+      this.add(14);
       return;
     }
-    context.fillStyle = "#f0f2f4";
-    context.fillRect(left(j), top, SIDE, height);
-    const lines = this.fit(result?.reason || "not computed", SIDE - 16).slice(0, Math.floor(height / LINE) - 1);
-    for (const [k, line] of lines.entries())
-      this.write(line, left(j) + 8, top + LINE * (k + 0.2), { colour: SOFT_INK });
+    const reasons = row.map(({ result, map }) => (map ? [] : this.fit(result?.reason || "not computed", SIDE - 16)));
+    const height = Math.max(this.#height, ...reasons.map(({ length }) => (length + 0.5) * LINE));
+    this.add(height + 4, (top) => {
+      for (const [j, { map }] of row.entries()) {
+        if (map) this.context.drawImage(this.picture.canvases[i]![j]!, left(j), top, SIDE, this.#height);
+        else this.#missing(reasons[j]!, left(j), top, height);
+      }
+    });
+    this.#texts(
+      row.map(({ result, map }) => (map ? `${rangeOf(map)}${result?.notes.length ? "  ⚠" : ""}` : "")),
+      SIDE,
+    );
+    if (mode === "method") this.#bar(row, MARGIN, single ? SIDE : this.width);
+    if (mode === "own") this.#ownBars(row);
+    this.add(14);
   }
 
-  /** The bar of the scale that `cells` share, if there is one, with the units of their maps where there is room. */
-  #bar(cells: readonly ShownCell[], x: number, top: number, width: number): void {
-    const scale: SharedScale | undefined = cells.find((cell) => cell.scale)?.scale ?? undefined;
+  #missing(lines: readonly string[], x: number, top: number, height: number): void {
+    this.context.fillStyle = "#f0f2f4";
+    this.context.fillRect(x, top, SIDE, height);
+    this.#lines(lines, x + 8, top + 4);
+  }
+
+  #ownBars(row: readonly ShownCell[]): void {
+    this.add(34, (top) => {
+      for (const [j, { scale }] of row.entries()) if (scale) this.#ramp(scale, left(j), top, SIDE);
+    });
+  }
+
+  /** The bar of the scale that `cells` share, if there is one, and under it the units of their maps. */
+  #bar(cells: readonly ShownCell[], x: number, width: number): void {
+    const scale = cells.find((cell) => cell.scale)?.scale;
     if (!scale || scale.limit === 0) return;
-    const [low, , high] = barLabels(scale.limit, this.picture.look.sign, scale.clipped);
+    this.add(34, (top) => this.#ramp(scale, x, top, width));
+    this.text(unitsOf(cells.map(({ map }) => map)));
+  }
+
+  #ramp({ limit, clipped }: SharedScale, x: number, top: number, width: number): void {
+    if (limit === 0) return;
+    const [low, , high] = barLabels(limit, this.picture.look.sign, clipped);
     this.ramp(this.picture.look.name, [low, "", high], x, top, width, 9);
-    if (width <= SIDE && this.picture.grid.columns.length > 1) return;
-    const unit = this.cut(unitsOf(cells.map(({ map }) => map)), width / 2);
-    this.write(unit, x + width / 2, top + 9, { colour: SOFT_INK, align: "center" }, width / 2);
   }
 }
 

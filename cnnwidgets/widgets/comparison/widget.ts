@@ -24,12 +24,13 @@ const MODES = [
   ["own", "Scale per map"],
   ["all", "One scale for all"],
 ] as const;
+const SHARED = "Which maps have one scale, so that their colours can be compared";
 const CLIP = "Percent of an input gradient's places, the largest, that all get the largest colour";
 const POSITIVE = { label: "Positive", title: "Evidence for the class; of an input gradient its magnitude" };
 
 export function looks(link: Link<ComparisonState>, sheet: () => Png): HTMLElement {
   const sign = signControl(link);
-  const scale = menu("Scale", MODES, link.get("scale"), (value) => link.set("scale", value as Mode));
+  const scale = menu("Scale", MODES, link.get("scale"), (value) => link.set("scale", value as Mode), SHARED);
   const colours = new ColourMenu(link);
   const save = new SaveButton(sheet, "Save the grid with its headings and scales as PNG");
   const line = h("div", { class: "cnnw-row" }, scale, colours.element, save.element);
@@ -43,6 +44,12 @@ export function looks(link: Link<ComparisonState>, sheet: () => Png): HTMLElemen
 }
 
 const LOOKS = [...COLOURING, "scale", "busy", "methods"] as const;
+
+/** The rows (methods), then the columns (layers or classes) and what all maps explain. */
+export function comparedIn({ rows, columns, caption }: GridContent): string[] {
+  const [methods, others] = [rows.map(({ label }) => label), columns.filter(Boolean)];
+  return [methods.join(", "), others.join(", "), caption];
+}
 
 class ComparisonView extends RootView<ComparisonState> {
   #photo: HTMLCanvasElement | null = null;
@@ -142,11 +149,11 @@ class ComparisonView extends RootView<ComparisonState> {
     this.#frame.cancel();
     this.#paint();
     const grid = this.#grid;
-    const title = titleOf(this.link.model, "Compare", grid.caption);
+    const title = titleOf(this.link.model, "Compare", ...comparedIn(grid));
     const cells = this.#cells();
     const [look, mode, remarks] = [this.#look(), this.link.get("scale"), this.#remarksOn(cells)];
     const canvas = gridSheet({ title, grid, cells, canvases: this.#view.canvases(), look, mode, remarks });
-    return { canvas, name: fileName("compare", ...title.slice(1)) };
+    return { canvas, name: fileName(...title) };
   }
 }
 

@@ -15,7 +15,7 @@ export async function copy(text: string, bar: HTMLElement): Promise<boolean> {
       "div",
       { class: "cnnw-explorer-code" },
       field,
-      button("Close", () => panel.remove()),
+      button("Close", () => panel.remove(), { title: "Take the code away" }),
     );
     bar.append(panel);
     field.select();

@@ -4,6 +4,7 @@ import { Progress, type ProgressState } from "../_shared/progress";
 import { entry, type Link, RootView } from "../_shared/view";
 import { copy } from "./copy";
 import { LIMIT, shrunk, tooLarge } from "./upload";
+import "./stable.css";
 import "./widget.css";
 
 /** Less of a panel than this, in pixels from top to bottom, is taken for nothing. */
@@ -52,7 +53,7 @@ const PANELS = [
 class ExplorerBarView extends RootView<ExplorerBarState> {
   readonly #title = h("strong", { class: "cnnw-explorer-title cnnw-cut" });
   readonly #summary = h("span", { class: "cnnw-soft cnnw-figures cnnw-cut" });
-  readonly #picture = menu("Photograph", [], "", (picture) => this.link.set("picture", picture));
+  readonly #picture = menu("Photograph", [], "", (picture) => this.link.set("picture", picture), "Choose a photograph");
   readonly #file = h("input", { type: "file", accept: "image/*", hidden: true, "aria-label": "Image file" });
   readonly #progress = new Progress(this.link, "Progress");
   readonly #panels = h("span", { class: "cnnw-explorer-panels", role: "group", "aria-label": "Panels" });
@@ -60,11 +61,9 @@ class ExplorerBarView extends RootView<ExplorerBarState> {
 
   constructor(link: Link<ExplorerBarState>, el: HTMLElement) {
     super(link, el);
-    this.#picture.title = "Choose a photograph";
     this.#summary.title = SIZES;
     this.#progress.text.classList.add("cnnw-soft");
     this.#progress.text.setAttribute("role", "status");
-    this.#progress.cancel.title = "Stop, and keep what is done";
     const upload = button("Upload", () => this.#file.click(), { title: "Explore an image file of yours" });
     this.#file.addEventListener("change", () => {
       this.#upload(this.#file.files?.[0]);

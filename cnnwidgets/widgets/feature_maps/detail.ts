@@ -7,7 +7,7 @@ import { number, percent } from "../_shared/format";
 import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
 import { type Link, View } from "../_shared/view";
 import { type LargeLook, LargeStage } from "./large";
-import { type FeatureMapsState, levelsOf, type Maps, type MapsView, span } from "./view";
+import { type Contribution, type FeatureMapsState, levelsOf, type Maps, type MapsView, span } from "./view";
 
 /** How a map's values are spread, from its levels: 51 bins of 5 levels each. */
 export const BINS = 51;
@@ -85,17 +85,13 @@ export function chart(maps: Maps, channel: number): HTMLElement {
   return h("div", {}, svg, axis, cut && h("p", { class: SOFT }, cut));
 }
 
-/** `layer-channel.png`, then photograph and network, with what a file system may refuse replaced. */
-export function mapFileName(layer: string, channel: number, about: readonly string[] = []): string {
-  const safe = layer
-    .replace(/[^\p{L}\p{N}._-]+/gu, "_")
-    .replace(/^\.+/u, "")
-    .slice(0, about.length > 0 ? 60 : 100);
-  const rest = about.length > 0 ? `-${fileName(...about).slice(0, -".png".length)}` : "";
-  return `${safe || "maps"}-${channel}${rest}.png`;
-}
-
+const ADDS = "What this map adds to the score of the class, by the gradient; negative: it speaks against the class";
 const MEANINGS: Record<string, string> = {
+  minimum: "The smallest number of this map",
+  maximum: "The largest number of this map",
+  mean: "The mean of all numbers of this map",
+  layer: "The layer that the map belongs to",
+  channel: "Which of the layer's maps this is, counted from 0",
   zeros: "How many of the map's values are 0: the filter did not react there",
   "receptive field":
     "How large a part of the image one value of the map can depend on; what is larger than the image depends on all of it",
@@ -110,17 +106,29 @@ export function switchChannel(link: Link<FeatureMapsState>, channel: number, off
 }
 
 export class Detail extends View<FeatureMapsState> {
-  readonly #stage = new LargeStage();
+  readonly #stage = new LargeStage((row, column) => this.#openCell(row, column));
   readonly #title = h("span", { class: "cnnw-cut" });
   readonly #bar = h("div");
   readonly #values = h("dl", { class: "fm-values" });
   readonly #spread = h("div");
-  readonly #previous = button("Previous channel", () => this.#step(-1), { label: "‹" });
-  readonly #next = button("Next channel", () => this.#step(1), { label: "›" });
+  readonly #previous = button("Previous channel", () => this.#step(-1), {
+    label: "‹",
+    title: "The map before this one in the grid",
+  });
+  readonly #next = button("Next channel", () => this.#step(1), {
+    label: "›",
+    title: "The map after this one in the grid",
+  });
   readonly #power = button("Switch off", () => this.#togglePower());
   readonly #slider = h("input", { type: "range", min: 0, max: 100, step: 1, "aria-label": "Opacity of the map" });
   readonly #opacity = h("output", { class: "cnnw-figures" });
-  readonly #over = h("label", { class: "fm-opacity cnnw-line" }, "Opacity", this.#slider, this.#opacity);
+  readonly #over = h(
+    "label",
+    { class: "fm-opacity cnnw-line", title: "How much the map covers the photograph" },
+    "Opacity",
+    this.#slider,
+    this.#opacity,
+  );
   readonly #smooth = smoothBox(this.link);
   readonly #hint = h("p", { class: "cnnw-empty" }, "Click a map to see it large.");
   readonly #panel = h("div", { class: "fm-panel" });
@@ -187,6 +195,11 @@ export class Detail extends View<FeatureMapsState> {
     this.#panel.append(heading, this.#stage.element, below);
   }
 
+  #openCell(row: number, column: number): void {
+    if (!this.#selection || !this.link.get("clickable")) return;
+    this.link.command("cell", { channel: this.#selection.channel, row, column });
+  }
+
   #isOff(): boolean {
     return this.#power.dataset["off"] === "true";
   }
@@ -207,8 +220,10 @@ export class Detail extends View<FeatureMapsState> {
     const { view, channel } = this.#selection;
     const { maps } = view;
     const { canvas: map } = this.#stage;
-    const title = titleOf(this.link.model, maps.layer ? `Map ${channel} of ${maps.layer}` : `Map ${channel}`);
+    const title = titleOf(this.link.model, `Feature map ${channel}`, maps.layer);
     const of = (values: ArrayLike<number>) => number(values[channel] ?? Number.NaN);
+    const { contribution } = view;
+    const added = contribution && `${contributionTo(contribution)}: ${of(contribution.values)}`;
     const range = `${of(maps.minimum)} to ${of(maps.maximum)}, mean ${of(maps.mean)}, ${maps.height} × ${maps.width}`;
     const [low, high] = span(maps, channel, view.scale, view.colormap);
     const sheet = new Sheet(Math.max(map.width, 360));
@@ -216,9 +231,10 @@ export class Detail extends View<FeatureMapsState> {
     sheet.add(map.height + 16, (top) => sheet.context.drawImage(map, MARGIN, top));
     sheet.bar(view.colormap, [number(low), "", number(high)]);
     sheet.text(`Scale of ${view.scale === "map" ? "this map" : "the layer"}; the map: ${range}`);
+    if (added) sheet.text(`${added[0]!.toUpperCase()}${added.slice(1)}`);
     for (const note of maps.notes) sheet.text(`⚠ ${note}`);
     if (this.#isOff()) sheet.text("⚠ This map is switched off: the scores are those of the network without it.");
-    return { canvas: sheet.finish(), name: mapFileName(maps.layer, channel, title.slice(1)) };
+    return { canvas: sheet.finish(), name: fileName(...title) };
   }
 }
 
@@ -231,6 +247,10 @@ function colourBar(view: MapsView, channel: number): Node[] {
   return [strip, h("div", { class: "cnnw-ends cnnw-small cnnw-soft" }, ...labels)];
 }
 
+function contributionTo({ target }: Contribution): string {
+  return target ? `contribution to ${target}` : "contribution";
+}
+
 function facts(view: MapsView, channel: number): Node[] {
   const { maps, contribution } = view;
   const of = (values: ArrayLike<number>) => values[channel] ?? Number.NaN;
@@ -239,10 +259,9 @@ function facts(view: MapsView, channel: number): Node[] {
     h(
       "div",
       { class: wide ? "fm-wide cnnw-line" : "cnnw-line" },
-      h("dt", { class: "cnnw-cut cnnw-soft", title: MEANINGS[name] ?? name }, h("bdi", {}, name)),
+      h("dt", { class: "cnnw-cut cnnw-soft", title: MEANINGS[name] ?? ADDS }, h("bdi", {}, name)),
       h("dd", { class: "cnnw-cut cnnw-figures", title: value }, h("bdi", {}, value)),
     );
-  const to = contribution?.target ? `contribution to ${contribution.target}` : "contribution";
   return [
     fact("minimum", number(of(maps.minimum)), false),
     fact("maximum", number(of(maps.maximum)), false),
@@ -251,6 +270,6 @@ function facts(view: MapsView, channel: number): Node[] {
     fact("layer", maps.layer),
     fact("channel", `${channel} (0 to ${maps.count - 1})`),
     fact("receptive field", maps.field ? `${maps.field.join(" × ")} px` : ""),
-    fact(to, contribution ? number(of(contribution.values)) : ""),
-  ].filter((row) => row !== "");
+    contribution && fact(contributionTo(contribution), number(of(contribution.values))),
+  ].filter((row) => row !== "" && row !== null);
 }

@@ -1,10 +1,11 @@
 /** One map, large, over the photograph. */
 import { NOT_FINITE, table } from "../_maps/colormaps";
+import { FIELD_EVENT, placeField } from "../_maps/field";
 import { colourLevels, palette, TOP_LEVEL } from "../_maps/paint";
-import { WHOLE } from "../_maps/resample";
+import { type Extent, WHOLE } from "../_maps/resample";
 import { claim, contextOf, h, putImage } from "../_shared/dom";
 import { number } from "../_shared/format";
-import { ends, levelsOf, levelValue, type Maps, type MapsView, span } from "./view";
+import { ends, fieldOf, levelsOf, levelValue, type Maps, type MapsView, span } from "./view";
 
 const SIDE = 612;
 
@@ -93,17 +94,24 @@ export class LargeStage {
   readonly canvas = h("canvas", { class: "fm-large", role: "img", tabindex: 0 });
   readonly #marker = h("div", { class: "fm-marker", hidden: true });
   readonly #reading = h("p", { class: "fm-reading cnnw-small cnnw-soft cnnw-figures", role: "status" }, HINT);
-  readonly #frame = h("div", { class: "fm-frame" }, this.canvas, this.#marker);
+  readonly #field = h("div", { class: "cnnw-field-box", hidden: true });
+  readonly #frame = h("div", { class: "fm-frame" }, this.canvas, this.#field, this.#marker);
   readonly element = h("div", {}, this.#frame, this.#reading);
   #scene: { view: MapsView; channel: number; picture: unknown } | null = null;
   #row = -1;
   #column = -1;
 
-  constructor() {
+  /** `onopen` opens the arithmetic of a cell. */
+  constructor(private readonly onopen: (row: number, column: number) => void) {
+    this.canvas.addEventListener("click", () => this.#open());
     this.canvas.addEventListener("pointermove", (event) => this.#onPointer(event));
     this.canvas.addEventListener("pointerleave", () => this.#forget());
     this.canvas.addEventListener("blur", () => this.#forget());
     this.canvas.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && this.#row >= 0) {
+        claim(event);
+        this.#open();
+      }
       const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
       if (!step) return;
       claim(event);
@@ -144,9 +152,21 @@ export class LargeStage {
     const text = Number.isNaN(value) ? "NaN or infinite" : `≈ ${number(value)}`;
     this.#reading.textContent = `${text} at row ${this.#row}, column ${this.#column}`;
     this.#reading.title = "Rounded to 1/254 of the map's range";
+    this.#showField(fieldOf(maps, this.#row, this.#column));
+  }
+
+  #open(): void {
+    if (this.#row >= 0) this.onopen(this.#row, this.#column);
+  }
+
+  #showField(field: Extent | null): void {
+    this.#field.hidden = !field || !this.#scene?.picture;
+    if (field) placeField(this.#field, field);
+    this.element.dispatchEvent(new CustomEvent(FIELD_EVENT, { bubbles: true, detail: field }));
   }
 
   #forget(text = HINT): void {
+    if (this.#row >= 0) this.#showField(null);
     this.#marker.hidden = true;
     this.#row = this.#column = -1;
     this.#reading.textContent = text;

@@ -18,6 +18,9 @@ export interface Maps {
   maximum: Numbers;
   mean: Numbers;
   zeros: Numbers;
+  /** What each row and each column sees of the photograph, begin and end in shares of it; null: not known. */
+  rows: Numbers | null;
+  columns: Numbers | null;
   /** The least minimum and the greatest maximum; NaN if nothing is finite. */
   lowest: number;
   highest: number;
@@ -47,6 +50,8 @@ export function readMaps(data: Data): Maps | null {
     maximum: maximum.data,
     mean: mean.data,
     zeros: zeros.data,
+    rows: data.arrays["rows"]?.data ?? null,
+    columns: data.arrays["columns"]?.data ?? null,
     lowest: extreme(minimum.data, Math.min),
     highest: extreme(maximum.data, Math.max),
   };
@@ -58,6 +63,12 @@ function extreme(values: Numbers, pick: (a: number, b: number) => number): numbe
     if (!Number.isNaN(value)) most = Number.isNaN(most) ? value : pick(most, value);
   }
   return most;
+}
+
+/** The receptive field of a cell in the photograph; null: not known. */
+export function fieldOf({ rows, columns }: Pick<Maps, "rows" | "columns">, row: number, column: number): Extent | null {
+  if (!rows || !columns) return null;
+  return [rows[2 * row]!, columns[2 * column]!, rows[2 * row + 1]!, columns[2 * column + 1]!];
 }
 
 export function levelsOf(maps: Maps, channel: number): Uint8Array {
@@ -98,6 +109,7 @@ export interface FeatureMapsState extends BaseState {
   opacity: number;
   smooth: boolean;
   switchable: boolean;
+  clickable: boolean;
   off: number[];
   effect: string;
 }

@@ -8,10 +8,10 @@ from typing import Any
 import traitlets
 
 from cnnwidgets.widgets._base import CnnWidget
-from cnnwidgets.widgets._maps.arrays import feature_maps, field_sides, per_channel
+from cnnwidgets.widgets._maps.arrays import cell_spans, feature_maps, field_sides, per_channel
 from cnnwidgets.widgets._maps.fit import extent_of
 from cnnwidgets.widgets._maps.pictures import picture_pixels
-from cnnwidgets.widgets._messages import command
+from cnnwidgets.widgets._messages import command, whole_number
 from cnnwidgets.widgets._still.publish import title
 
 from .quantise import NUMBERS, quantise
@@ -66,6 +66,9 @@ class FeatureMaps(CnnWidget, folder="feature_maps"):
     )
     effect = traitlets.Unicode("", help="What switching maps off does to the score, for a reader.")
 
+    on_cell: Callable[[int, int, int], object] | None = None
+    """Called with (channel, row, column) when a cell of the large map is clicked."""
+    clickable = traitlets.Bool(False, help="Cells of the large map can be clicked: somebody listens to `on_cell`.")
     on_switch_all: Callable[[], object] | None = None
     """Called to switch all maps on, also those of other layers; None: this layer's are."""
     _count = 0
@@ -93,6 +96,7 @@ class FeatureMaps(CnnWidget, folder="feature_maps"):
         note: str = "",
         off: Sequence[int] = (),
         placement: Any = None,
+        cells: Any = None,
     ) -> None:
         """Show ``maps``. The selected channel stays if they have it, and is cleared if not.
 
@@ -106,9 +110,11 @@ class FeatureMaps(CnnWidget, folder="feature_maps"):
             off: maps that are switched off.
             placement: where they lie in the photograph, a :class:`~cnnwidgets.tracing.placement.Placement`; None: over
                 all of it.
+            cells: what each cell sees of the photograph, for the rows (h, 2) and the columns (w, 2): where that begins
+                and ends, in shares of its height and width; None: not known.
 
         Raises:
-            InputError: ``maps`` or ``contribution`` has another shape or type.
+            InputError: ``maps``, ``contribution`` or ``cells`` has another shape or type.
             TraitError: there is no such ``channel``.
         """
         stack, changes = feature_maps(maps)
@@ -116,6 +122,7 @@ class FeatureMaps(CnnWidget, folder="feature_maps"):
         added = None if contribution is None else per_channel(contribution, len(stack))
         if channel is not None:
             _check(channel, len(stack))
+        spans = {} if cells is None else cell_spans(cells, stack.shape[1:])
         levels = quantise(stack)
         notes = [sentence for sentence in (note, *changes, _not_finite(levels.not_finite)) if sentence]
         self.forget("contribution")
@@ -123,7 +130,7 @@ class FeatureMaps(CnnWidget, folder="feature_maps"):
         # The maps go first: what the reader waits for is not held up by the traits.
         self.push(
             "maps",
-            arrays={"maps": levels.values, **{name: getattr(levels, name) for name in NUMBERS}},
+            arrays={"maps": levels.values, **{name: getattr(levels, name) for name in NUMBERS}, **spans},
             layer=layer,
             notes=notes,
             receptive_field=field,
@@ -200,6 +207,11 @@ class FeatureMaps(CnnWidget, folder="feature_maps"):
             self.off = []
         else:
             self.on_switch_all()
+
+    @command("cell", channel=whole_number(0, 1 << 20), row=whole_number(0, 1 << 20), column=whole_number(0, 1 << 20))
+    def _cell_clicked(self, channel: int, row: int, column: int) -> None:
+        if self.on_cell is not None:
+            self.on_cell(channel, row, column)
 
     def _push_contribution(self, values: Any, target_name: str) -> None:
         # Bound to one push of maps: another image's contribution must never stand beside these.

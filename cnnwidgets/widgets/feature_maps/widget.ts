@@ -1,5 +1,6 @@
 /** Feature maps: the grid, and the selected map large. */
 import { DIVERGING, isColormap, SEQUENTIAL } from "../_maps/colormaps";
+import { COLOURS } from "../_maps/controls";
 import { photoCanvas, photoOf } from "../_maps/photo";
 import { button, everyFrame, h, menu } from "../_shared/dom";
 import { type Data, entry, type Link, RootView } from "../_shared/view";
@@ -20,6 +21,7 @@ const SIZES = [
   ["large", "large"],
 ] as const;
 type MenuName = "sort" | "scale" | "colormap" | "cell_size";
+const CHANNELS = "How many maps the layer has (its channels), and their height and width in numbers";
 const HINT = "Select a layer in the graph.";
 
 class FeatureMapsView extends RootView<FeatureMapsState> {
@@ -35,13 +37,17 @@ class FeatureMapsView extends RootView<FeatureMapsState> {
   );
   readonly #detail = new Detail(this.link, () => this.#closeDetail());
   readonly #menus = {
-    sort: this.#menu("sort", "Sort", SORTS),
-    scale: this.#menu("scale", "Scale", SCALES),
-    colormap: this.#menu("colormap", "Colour map", [...SEQUENTIAL, ...DIVERGING]),
-    cell_size: this.#menu("cell_size", "Size", SIZES),
+    sort: this.#menu(
+      "sort",
+      ["Sort", "Which maps come first; contribution: what a map adds to the score of the class"],
+      SORTS,
+    ),
+    scale: this.#menu("scale", ["Scale", "What the colours span: the numbers of each map, or those of all"], SCALES),
+    colormap: this.#menu("colormap", ["Colour map", COLOURS], [...SEQUENTIAL, ...DIVERGING]),
+    cell_size: this.#menu("cell_size", ["Size", "How large the maps are drawn"], SIZES),
   };
   readonly #title = h("span", { class: "fm-title cnnw-cut" });
-  readonly #size = h("span", { class: "cnnw-aside fm-size" });
+  readonly #size = h("span", { class: "cnnw-aside fm-size", title: CHANNELS });
   readonly #bar = h("span", { class: "fm-menus" }, ...Object.values(this.#menus));
   readonly #notes = h("div", { class: "fm-notes" });
   readonly #effect = h("span", { "aria-live": "polite" });
@@ -65,10 +71,11 @@ class FeatureMapsView extends RootView<FeatureMapsState> {
 
   #menu<K extends MenuName>(
     name: K,
-    label: string,
+    [label, title]: readonly [string, string],
     choices: readonly (readonly [FeatureMapsState[K], string])[],
   ): HTMLSelectElement {
-    return menu(label, choices, this.link.get(name), (value) => this.link.set(name, value as FeatureMapsState[K]));
+    const set = (value: string) => this.link.set(name, value as FeatureMapsState[K]);
+    return menu(label, choices, this.link.get(name), set, title);
   }
 
   #listen(): void {

@@ -171,10 +171,13 @@ export function layerSlider(link: Link<OverlayState>, thumbs: HTMLElement): HTML
     const layer = link.get("layers")[value - 1];
     if (layer !== undefined) link.set("layer", layer);
   });
+  slider.element.title = "The layer whose map is on show, from the first to the last";
   const name = h("span", { class: "cnnw-ho-layer cnnw-cut", dir: "auto" });
   const pin = checkbox("Pin", (on) => link.set("follow", !on), PIN);
   const line = h("div", { class: "cnnw-ho-slider" }, slider.element, pin.element);
-  const element = h("div", { class: "cnnw-ho-layers" }, line, thumbs, name);
+  // Seen where the place of the slider is kept, so that another method moves nothing.
+  const none = h("p", { class: "cnnw-ho-layerless cnnw-soft" }, "This method has no layer to choose.");
+  const element = h("div", { class: "cnnw-ho-layers" }, line, thumbs, name, none);
   let last = 1;
   link.watch(["layers", "layer", "follow"], () => {
     const layers = link.get("layers");

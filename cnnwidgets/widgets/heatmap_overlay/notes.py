@@ -37,15 +37,17 @@ def occlusion_facts(attribution: Any) -> str:
 
 
 def caption_of(attribution: Any) -> str:
-    """What an attribution explains: "layer4 → class 3"."""
+    """What an attribution shows and explains: "Grad-CAM · layer4 → class 3"."""
     target = attribution.target
     if isinstance(target, tuple):
         explained = f"class {target[0]}" if target else "the score"
     else:
         explained = getattr(target, "__name__", "the score")
+    subject = next(iter(getattr(attribution, "subjects", ())), explained)
     images = len(attribution.values)
     which = f" · image 1 of {images}" if images > 1 else ""
-    return f"{attribution.layer or map_label(attribution)} → {explained}{which}"
+    title = " · ".join(filter(None, (map_label(attribution), attribution.layer)))
+    return f"{title} → {subject}{which}" if subject else f"{title}{which}"
 
 
 MOST = 56

@@ -19,6 +19,9 @@ const MEANINGS = [
   ["principal component", "What the layer's maps have most in common, whatever the class"],
   ["input times", "Each pixel's value times how much the score would change with it"],
   ["gradient", "How much the score would change with a small change at this place"],
+  ["part of the score", "What each number of the input adds to the score, on the way from the baseline to the image"],
+  ["share of the logit", "What each place adds to the score of the class"],
+  ["drop of the score", "How much lower the score is with this place hidden"],
   ["probability", "How much less probable the class is with this place hidden"],
 ] as const;
 const FADES = "Small values let the photograph through";

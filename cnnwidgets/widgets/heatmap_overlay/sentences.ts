@@ -59,22 +59,71 @@ export function once(own: readonly Sentence[], notes: readonly Sentence[]): Sent
   return [...own, ...notes.filter(({ text }) => !clauses.some((clause) => clauseOf(text).startsWith(clause)))];
 }
 
+/** Warnings first, in a place of one height: what does not fit folds behind "n more notes", so that nothing jumps. */
 export class Notes {
-  readonly element = h("div", { class: "cnnw-ho-notes cnnw-stack" });
+  readonly #list = h("div", { class: "cnnw-stack" });
+  readonly #more = h("button", { type: "button", class: "cnnw-plain cnnw-link cnnw-ho-fold" });
+  readonly element = h("div", { class: "cnnw-ho-notes" }, this.#list, this.#more);
   readonly #sentencesChanged = changes();
+  #sentences: readonly Sentence[] = [];
+  #open = false;
 
   /** `look` shows the map with another sign. */
-  constructor(private readonly look: (sign: Sign) => void) {}
+  constructor(private readonly look: (sign: Sign) => void) {
+    this.#more.addEventListener("click", () => {
+      this.#open = !this.#open;
+      this.#fit();
+    });
+    // Ends with the element.
+    new ResizeObserver(() => this.#fit()).observe(this.#list);
+  }
 
   update(sentences: readonly Sentence[]): void {
     if (!this.#sentencesChanged(JSON.stringify(sentences))) return;
-    this.element.replaceChildren(...sentences.map((sentence) => this.#note(sentence)));
+    const [warnings, others] = [true, false].map((warns) =>
+      sentences.filter(({ level }) => (level === "warn") === warns),
+    );
+    this.#sentences = [...warnings!, ...others!];
+    this.#list.replaceChildren(...this.#sentences.map((sentence) => this.#note(sentence)));
+    this.#fit();
+  }
+
+  #fit(): void {
+    const notes = [...this.#list.children] as HTMLElement[];
+    this.element.classList.remove("is-open", "is-cut");
+    for (const note of notes) note.classList.remove("is-behind");
+    this.#more.hidden = this.element.scrollHeight <= this.element.clientHeight + 1;
+    if (this.#more.hidden) return;
+    if (!this.#open) {
+      this.#fold(notes);
+      return;
+    }
+    this.element.classList.add("is-open");
+    this.#say("Fewer notes", "Fold the notes away again");
+  }
+
+  /** The first note stays, on as many lines as there is room for. */
+  #fold(notes: readonly HTMLElement[]): void {
+    this.element.classList.add("is-cut");
+    const bottom = this.#list.getBoundingClientRect().bottom + 1;
+    const behind = notes.slice(1).filter((note) => note.getBoundingClientRect().bottom > bottom);
+    for (const note of behind) note.classList.add("is-behind");
+    const warns = this.#sentences.slice(notes.length - behind.length).some(({ level }) => level === "warn");
+    const count = behind.length === 0 ? "All of the note" : `${behind.length} more note${behind.length > 1 ? "s" : ""}`;
+    this.#say(`${warns ? "⚠ " : ""}${count}`, "Show all that has to be said of this map");
+  }
+
+  #say(text: string, title: string): void {
+    this.#more.textContent = text;
+    this.#more.title = title;
+    this.#more.setAttribute("aria-expanded", String(this.#open));
   }
 
   #note({ level, text, see }: Sentence): HTMLElement {
     const onclick = () => see && this.look(see);
     const name = `See ${see === "signed" ? "Signed" : "Positive"}.`;
-    const link = see && h("button", { type: "button", class: "cnnw-plain cnnw-link", onclick }, name);
+    const title = "Show the map with this sign";
+    const link = see && h("button", { type: "button", class: "cnnw-plain cnnw-link", title, onclick }, name);
     const mark = level === "ok" && h("span", { class: "cnnw-ho-ok", "aria-label": "Checked:", role: "img" }, "✓ ");
     const look = level === "warn" ? "cnnw-warning" : "cnnw-soft cnnw-wrap";
     return h("p", { class: `cnnw-ho-note ${look}`, dir: "auto" }, mark, link ? `${text} ` : text, link);

@@ -1,4 +1,5 @@
 /** "Where did it look?": photograph, map and controls. */
+
 import {
   COLOURING,
   ColourMenu,
@@ -8,6 +9,7 @@ import {
   signControl,
   smoothBox,
 } from "../_maps/controls";
+import { followedField } from "../_maps/field";
 import { type Heat, heatOf, type MapContent } from "../_maps/heat";
 import { type Photo, photoOf } from "../_maps/photo";
 import type { Sign } from "../_maps/scale";
@@ -105,9 +107,10 @@ class OverlayView extends RootView<OverlayState> {
       { class: "cnnw-ho-controls cnnw-stack" },
       methodChoice(this.link),
       layerSlider(this.link, this.#thumbs.element),
-      h("div", { class: "cnnw-ho-foot" }, methodSettings(this.link), display, this.#save.element),
+      h("div", { class: "cnnw-ho-foot" }, display, methodSettings(this.link), this.#save.element),
       this.#notes.element,
     );
+    this.#stage.element.append(followedField(this.link, this.el));
     figure.append(this.#picking.element, this.#stage.element, whole.element, this.#bar.element, this.#empty);
     const head = h("div", { class: "cnnw-ho-head" }, heading, whole.button);
     this.el.append(h("div", { class: "cnnw-ho-panel" }, head, h("div", { class: "cnnw-ho-body" }, figure, controls)));

@@ -13,6 +13,11 @@ from cnnwidgets.widgets._maps.arrays import Doubles
 from .arrays import finite_points, round_ticks
 
 _BETTER = {"deletion": "lower is better", "insertion": "higher is better"}
+_MEANINGS = {
+    "similarity": "How like the original the map is, with random weights from the output down to each stage",
+    "deletion": "The score while the places that the map marks are hidden, the most marked first",
+    "insertion": "The score while the places that the map marks are uncovered, the most marked first",
+}
 
 
 @dataclass(frozen=True)
@@ -20,8 +25,8 @@ class Chart:
     """A line, and grey lines to compare it with.
 
     Attributes:
+        kind: "similarity", "deletion" or "insertion".
         title: what stands above the figure, without which direction is better.
-        better: that direction, in words, or empty.
         points: x and y of the line.
         x, grey: (n,) and (m, n) of the grey lines.
         ticks: round numbers along the vertical axis; the first and the last are its ends.
@@ -31,8 +36,8 @@ class Chart:
         partial: nothing more will come, and it is not all.
     """
 
+    kind: str
     title: str
-    better: str
     points: tuple[list[float], list[float]]
     x: Doubles
     grey: Doubles
@@ -45,7 +50,8 @@ class Chart:
     @property
     def heading(self) -> str:
         """All that stands above the figure."""
-        heading = f"{self.title}; {self.better}" if self.better else self.title
+        better = _BETTER.get(self.kind)
+        heading = f"{self.title}; {better}" if better else self.title
         return f"Partial, stopped at {self.missing}. {heading}" if self.partial else heading
 
     def stopped(self) -> Chart:
@@ -56,7 +62,8 @@ class Chart:
         """What the browser draws."""
         axes = {"ticks": self.ticks, "end": self.end, "stages": self.stages}
         lines = {"points": self.points, "x": np.nan_to_num(self.x).tolist(), "grey": self.grey.tolist()}
-        return {"heading": self.heading, "partial": self.partial, **axes, **lines}
+        said = {"heading": self.heading, "meaning": _MEANINGS[self.kind], "partial": self.partial}
+        return {**said, **axes, **lines}
 
 
 def chart_of(kind: str, title: str, x: Doubles, y: Doubles, others: Doubles, span: tuple[float, float, float]) -> Chart:
@@ -71,7 +78,7 @@ def chart_of(kind: str, title: str, x: Doubles, y: Doubles, others: Doubles, spa
     stages = kind == "similarity"
     complete = others[np.isfinite(others).all(axis=1) & np.isfinite(x).all()]
     points, missing = finite_points(x, y, whole=stages), _missing_part(x, y, others, end, stages=stages)
-    return Chart(title, _BETTER.get(kind, ""), points, x, complete, round_ticks(low, high), end, stages, missing)
+    return Chart(kind, title, points, x, complete, round_ticks(low, high), end, stages, missing)
 
 
 def _missing_part(x: Doubles, y: Doubles, others: Doubles, end: float, *, stages: bool) -> str:

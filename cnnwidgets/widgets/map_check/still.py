@@ -27,7 +27,7 @@ def check_still(widget: Any) -> parts.Block | None:
         stages = zip(arrays["maps"][:_MOST], names, strict=False)
         blocks.append(parts.row([_stage(levels, name, colours) for levels, name in stages]))
     curves = [
-        parts.curve(chart.heading, *chart.points, _grey(chart), (90, 190))
+        parts.curve(chart.heading, chart.points[0], chart.points[1], _grey(chart), (90, 190))
         for chart in widget.charts.values()
         if chart.points[0]
     ]

@@ -97,7 +97,14 @@ function cell({ title, layer, number, similarity: value }: CheckStage, image: Im
   );
 }
 
-const HEAD = ["stage", "random down to", "Spearman of |values|", "Spearman", "SSIM", "score"];
+const HEAD = [
+  ["stage", "How many layers, counted from the output, have random weights"],
+  ["random down to", "The last layer whose weights are random"],
+  ["Spearman of |values|", "Whether the same places have large values, whatever their sign: 1 the same order, 0 none"],
+  ["Spearman", "Whether the places come in the same order by their values: 1 the same, 0 no relation, −1 the reverse"],
+  ["SSIM", "How alike the two pictures look, by their local structure: 1 the same, 0 nothing in common"],
+  ["score", "The score of the class with these weights"],
+] as const;
 
 /** A table with a row of texts a stage; null if there is none. */
 export function numbers(content: MapsContent, open: boolean): HTMLDetailsElement | null {
@@ -107,14 +114,14 @@ export function numbers(content: MapsContent, open: boolean): HTMLDetailsElement
   return h(
     "details",
     { class: "mc-numbers", open },
-    h("summary", {}, "All numbers"),
+    h("summary", { title: "The numbers of each stage, in a table" }, "All numbers"),
     h(
       "div",
       { class: "mc-table", tabindex: 0, role: "region", "aria-label": "All numbers" },
       h(
         "table",
         {},
-        h("thead", {}, h("tr", {}, ...HEAD.map((text) => h("th", { scope: "col" }, text)))),
+        h("thead", {}, h("tr", {}, ...HEAD.map(([text, title]) => h("th", { scope: "col", title }, text)))),
         h("tbody", {}, ...body),
       ),
     ),
@@ -124,6 +131,7 @@ export function numbers(content: MapsContent, open: boolean): HTMLDetailsElement
 /** What a "charts" push holds of each. */
 export interface ChartContent {
   heading: string;
+  meaning: string;
   partial: boolean;
   ticks: number[];
   end: number;
@@ -157,23 +165,27 @@ export function curveChart(content: ChartContent): HTMLElement {
     h("span", { class: "mc-across", style: `left:${across(step)}%` }, stages ? String(step) : `${100 * step} %`),
   );
   const plot = h("div", { class: "mc-plot cnnw-small cnnw-figures" }, svg, ...beside, ...under);
-  const caption = h("figcaption", { class: "cnnw-small" }, heading);
+  const caption = h("figcaption", { class: "cnnw-small", title: content.meaning }, heading);
   return h("figure", { class: `mc-chart ${partial ? "is-partial" : ""}` }, caption, plot);
 }
 
 const LEGEND =
   "Deletion hides what the map marks first, insertion reveals it first; across: how much of the image. Grey: the same map put at other places.";
-const WHAT =
-  "Randomise the network's weights, and hide what the map calls important: does the map react, does the score?";
+const WHAT = "Does the map react to random weights, and the score to hiding what the map marks?";
+
+const PRESS = "Make the map again with random weights, and hide what it marks: two questions to this map";
+
+const ORDERS =
+  "The map is made again with random weights; and its places are hidden in its own order, and in orders drawn at random";
 
 class MapCheckView extends RootView<MapCheckState> {
-  readonly #start = button("Check this map", () => this.link.command("check"));
-  readonly #badge = h("span", { class: "mc-badge" });
+  readonly #start = button("Check this map", () => this.link.command("check"), { title: PRESS });
+  readonly #badge = h("span", { class: "mc-badge", title: ORDERS });
   readonly #hint = h("span", { class: "mc-what cnnw-soft" });
   readonly #top = h("div", { class: "cnnw-row" }, this.#start, this.#badge, this.#hint);
   readonly #progress = new Progress(this.link, "Progress of the check");
-  readonly #sentence = h("p", { class: "mc-sentence cnnw-wrap", role: "status" });
-  readonly #notes = h("ul", { class: "mc-notes cnnw-soft cnnw-wrap" });
+  readonly #sentence = h("p", { class: "mc-sentence cnnw-wrap", role: "status", title: ORDERS });
+  readonly #notes = h("ul", { class: "mc-notes cnnw-soft cnnw-wrap", title: ORDERS });
   readonly #maps = h("div");
   readonly #table = h("div");
   readonly #charts = h("div", { class: "mc-charts" });
@@ -212,7 +224,7 @@ class MapCheckView extends RootView<MapCheckState> {
     start.hidden = state === "running" || state === "done";
     start.disabled = state === "empty";
     const label = state === "stopped" ? "Check again" : "Check this map";
-    if (start.textContent !== label) start.textContent = start.ariaLabel = start.title = label;
+    if (start.textContent !== label) start.textContent = start.ariaLabel = label;
     badge.textContent = this.link.get("badge");
     badge.hidden = !this.link.get("badge");
     badge.dataset["level"] = this.link.get("level");

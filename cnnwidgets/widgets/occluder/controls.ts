@@ -5,6 +5,7 @@ import type { Editor } from "./editor";
 import { FILLS, type Fill, type OccluderState } from "./state";
 
 const COLOUR = "Colour of the patch";
+const FILL = "What the network sees instead of the part that is covered";
 const PICK = "Then click the place that the patch shall show";
 const SIZE = "Pixels on the patch's longer side; wheel or + and −";
 const REMOVE = { label: "Remove", title: "Remove the selected patch (Delete)" };
@@ -18,7 +19,7 @@ export function pixelField(label: string, title: string, onchange: (pixels: numb
 
 export class PatchControls {
   readonly element = h("div", { class: "cnnw-stack" });
-  readonly #fill = menu("Fill", FILLS, "grey", (fill) => this.#setFill(fill as Fill));
+  readonly #fill = menu("Fill", FILLS, "grey", (fill) => this.#setFill(fill as Fill), FILL);
   readonly #color = h("input", { type: "color", class: "oc-color cnnw-field", "aria-label": COLOUR, title: COLOUR });
   readonly #pick = button("Copy from…", () => this.editor.pick(), { title: PICK });
   readonly #size = pixelField("Size of the patch in pixels", SIZE, (side) => this.#setSize(side));
@@ -32,7 +33,7 @@ export class PatchControls {
     private readonly editor: Editor,
   ) {
     this.#color.addEventListener("input", () => this.#setColor(this.#color.value));
-    const add = button("Add patch", () => editor.add());
+    const add = button("Add patch", () => editor.add(), { title: "Cover one more part of the picture" });
     const fillLabel = h("label", { class: "cnnw-line cnnw-soft" }, "Fill ", this.#fill);
     const sizeLabel = h("label", { class: "cnnw-line cnnw-soft" }, "Size ", this.#size, " px");
     this.element.append(

@@ -30,7 +30,7 @@ export class SweepPanel extends View<OccluderState> {
   #swept: Swept | null = null;
   readonly #start = button("Sweep", () => this.#sweep(), { title: SWEEP });
   readonly #stride = pixelField("Stride of the sweep in pixels", STRIDE, (pixels) => this.#setStride(pixels));
-  readonly #places = h("span", { class: "cnnw-soft" });
+  readonly #places = h("span", { class: "cnnw-soft", title: SWEEP });
   readonly #form = h("div", { class: "cnnw-row" });
   readonly #progress = new Progress(this.link, "Progress of the sweep");
   readonly #status = h("p", { class: "cnnw-soft", role: "status" });

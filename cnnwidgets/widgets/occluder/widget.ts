@@ -19,6 +19,7 @@ import "./widget.css";
 
 const HINT =
   "Press or drag on the picture. Wheel or + and − change the size, arrows move (Shift: by a patch), Delete removes, N selects the next.";
+const HEAT = "Where the network looks while the patches are there";
 const PICKING = "Click the place that the patch shall show. Escape: never mind.";
 const POINT = "Point at the map, or walk over it with the arrow keys.";
 const GRACE = 500;
@@ -52,7 +53,7 @@ class OccluderView extends RootView<OccluderState> {
   readonly #unconnected = h("p", { class: "cnnw-soft" });
   readonly #spoken = h("div", { class: "cnnw-spoken", "aria-live": "polite" });
   #speech = 0;
-  readonly #withHeat = checkbox("Show Grad-CAM of the edited picture", (on) => this.#setHeat(on));
+  readonly #withHeat = checkbox("Show Grad-CAM of the edited picture", (on) => this.#setHeat(on), HEAT);
   readonly #notes = h("ul", { class: "oc-notes cnnw-wrap" });
   readonly #save = new SaveButton(() => this.#sheet(), "Save what is seen as a PNG");
   readonly #hint = h("p", { class: "cnnw-small cnnw-soft" }, HINT);
@@ -248,7 +249,7 @@ class OccluderView extends RootView<OccluderState> {
     element.hidden = !this.link.get("connected");
     input.checked = this.link.get("with_heat");
     input.disabled = this.#editor.patches.length === 0;
-    element.title = input.disabled ? "Add a patch first" : "";
+    element.title = input.disabled ? "Add a patch first" : HEAT;
   }
 
   #sheet(): Png | null {

@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page
 
 from cnnwidgets.widgets.comparison import Comparison
-from tests.browser.looks import axe, texts, too_wide
+from tests.browser.looks import WRITTEN, axe, texts, too_wide
 from tests.widgets.heatmap_overlay.page import deliver, frame, opener, rgba
 
 Open = Callable[..., Page]
@@ -208,7 +208,7 @@ def test_save_writes_the_whole_grid(opened: Open, tmp_path: Path) -> None:
     view = opened(two_by_two())
     with view.expect_download() as download:
         view.get_by_role("button", name="Save").click()
-    assert download.value.suggested_filename == "compare-cat.png"
+    assert download.value.suggested_filename == "Compare-Grad-CAM-LayerCAM-layer3-layer4-cat.png"
     download.value.save_as(tmp_path / "saved.png")
     saved = np.asarray(Image.open(tmp_path / "saved.png").convert("RGB")).astype(int)
     middles = [saved[24 + 60 + 120, x] for x in (24 + 120, 24 + 250 + 120)]
@@ -216,11 +216,29 @@ def test_save_writes_the_whole_grid(opened: Open, tmp_path: Path) -> None:
     assert saved.shape[1] == 2 * 24 + 2 * 240 + 10
 
 
-def test_a_saved_grid_names_photograph_and_network(opened: Open) -> None:
-    view = opened(two_by_two(photograph="chelsea.png", network="lite0"))
+def test_a_saved_grid_says_what_is_compared_and_cuts_nothing(opened: Open) -> None:
+    reason = "no map can be made here, since the layer's places were mixed before it was reached " * 6
+    widget = two_by_two(photograph="chelsea.png", network="lite0")
+    widget.start(
+        ["Grad-CAM", "LayerCAM", "A method of mine with a long name"], ["layer3", "layer4" * 12], caption="cat"
+    )
+    widget.show_cell(0, 0, [[1.0]], unit="activation")
+    for cell_of_row in ((0, 1), (1, 0), (1, 1)):
+        widget.fail_cell(*cell_of_row, reason)
+    view = opened(widget)
+    view.evaluate(WRITTEN)
     with view.expect_download() as download:
         view.get_by_role("button", name="Save").click()
-    assert download.value.suggested_filename == "compare-cat-chelsea.png-lite0.png"
+    name = download.value.suggested_filename
+    assert name.startswith("Compare-Grad-CAM-LayerCAM-A-method-of-mine")
+    assert name.endswith("cat-chelsea.png-lite0.png")
+    written = view.evaluate("written")
+    assert not any("…" in text for text in written)
+    everything = " ".join(written)
+    for whole in ("Compare · Grad-CAM, LayerCAM, A method of mine", "A method of mine with a long name", "activation"):
+        assert whole in everything
+    assert everything.replace(" ", "").count(reason.replace(" ", "")) == 2, "once in its cell, once for all of a row"
+    assert everything.replace(" ", "").count("layer4" * 12) == 2, "in the title and over its column"
 
 
 def test_a_grid_alone_has_no_choices_and_an_empty_one_says_so(opened: Open) -> None:

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BINS, binEdges, fullHeight, histogram, mapFileName } from "../../../cnnwidgets/widgets/feature_maps/detail";
+import { BINS, binEdges, fullHeight, histogram } from "../../../cnnwidgets/widgets/feature_maps/detail";
 
 test("51 bins of five levels; what is not finite is in none", () => {
   const bins = histogram(new Uint8Array([0, 4, 5, 249, 250, 254, 255]));
@@ -26,12 +26,4 @@ test("a bin that towers over the others is cut at twice the second", () => {
   assert.equal(fullHeight([700, 10, 20]), 40);
   assert.equal(fullHeight([80, 10, 20]), 80);
   assert.equal(fullHeight([5, 0, 0]), 5);
-});
-
-test("file names keep letters of any script and drop what a file system refuses", () => {
-  assert.equal(mapFileName("blocks.2.1", 3), "blocks.2.1-3.png");
-  assert.equal(mapFileName("../a/b\\c:<x>", 0), "_a_b_c_x_-0.png");
-  assert.equal(mapFileName("طبقة.3", 1), "طبقة.3-1.png");
-  assert.equal(mapFileName("", 1), "maps-1.png");
-  assert.equal(mapFileName("a".repeat(500), 1).length, 106);
 });

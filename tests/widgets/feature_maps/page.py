@@ -19,6 +19,7 @@ TRAITS = (
     "opacity",
     "smooth",
     "switchable",
+    "clickable",
     "off",
     "effect",
 )

@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from cnnwidgets.widgets.feature_maps import FeatureMaps
+from tests.browser.looks import WRITTEN
 
 from .page import messages, page
 
@@ -249,7 +250,7 @@ def test_the_picture_shows_through_and_save_writes_what_is_seen(opened: Open, tm
     assert np.allclose(view.evaluate(corner), [0, 0, 100, 255], atol=2)  # half black over blue
     with view.expect_download() as download:
         view.get_by_role("button", name="Save").click()
-    assert download.value.suggested_filename == "a_b-0.png"
+    assert download.value.suggested_filename == "Feature-map-0-a-b.png"
     target = tmp_path / "saved.png"
     download.value.save_as(target)
     saved = np.asarray(Image.open(target).convert("RGB"))
@@ -263,10 +264,16 @@ def test_the_picture_shows_through_and_save_writes_what_is_seen(opened: Open, tm
 
 
 def test_a_saved_map_names_photograph_and_network(opened: Open, tmp_path: Path) -> None:
-    view = opened(FeatureMaps(GREY, layer="a/b", channel=0, photograph="cat 1.png", network="resnet18"))
+    widget = FeatureMaps(photograph="cat 1.png", network="resnet18")
+    widget.show(GREY, "a/b", channel=0, contribution=np.linspace(1.5, 2.5, len(GREY)), target_name="tabby")
+    view = opened(widget)
+    view.evaluate(WRITTEN)
     with view.expect_download() as download:
         view.get_by_role("button", name="Save").click()
-    assert download.value.suggested_filename == "a_b-0-cat-1.png-resnet18.png"
+    assert download.value.suggested_filename == "Feature-map-0-a-b-cat-1.png-resnet18.png"
+    written = view.evaluate("written")
+    assert written[0] == "Feature map 0 · a/b · cat 1.png · resnet18"
+    assert "Contribution to tabby: 1.50" in written
 
 
 def test_undo_leaves_no_listener_and_no_element(opened: Open) -> None:
@@ -320,3 +327,40 @@ def test_bars_tell_their_sign_by_more_than_colour(opened: Open) -> None:
     assert negative[:3] == [False, False, True], "hollow, from the right"
     assert positive[:3] == [True, True, True], "filled, the longest"
     assert negative[3] == pytest.approx(0.5, abs=0.03)
+
+
+def test_a_cell_shows_what_it_sees_and_opens_its_sum(opened: Open) -> None:
+    widget = FeatureMaps(clickable=True, picture=np.zeros((20, 40, 3), np.uint8))
+    # Of the 2 x 2 cells the one at row 1, column 0 sees rows 0.25 to 1 and columns 0 to 0.6.
+    widget.show(GREY, "conv", channel=5, cells=([[0, 0.75], [0.25, 1]], [[0, 0.6], [0.4, 1]]))
+    view = opened(widget)
+    field, large = view.locator(".cnnw-field-box"), view.locator("canvas.fm-large")
+    assert not field.is_visible()
+    view.evaluate("addEventListener('cnnw-field', event => (window.field = event.detail))")
+    box = large.bounding_box()
+    assert box
+    view.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.8)
+    assert field.is_visible()
+    inside = field.bounding_box()
+    assert inside
+    seen = [inside["y"] - box["y"], inside["x"] - box["x"], inside["height"], inside["width"]]
+    shares = [0.25 * box["height"], 0, 0.75 * box["height"], 0.6 * box["width"]]
+    np.testing.assert_allclose(seen, shares, atol=1.5)
+    np.testing.assert_allclose(view.evaluate("field"), [0.25, 0, 1, 0.6], rtol=1e-6)
+    view.mouse.down()
+    view.mouse.up()
+    assert view.evaluate("(({op, channel, row, column}) => [op, channel, row, column])(sent.at(-1))") == [
+        "cell",
+        5,
+        1,
+        0,
+    ]
+    view.mouse.move(0, 0)
+    assert not field.is_visible()
+    assert view.evaluate("field") is None
+    large.focus()
+    view.keyboard.press("ArrowRight")
+    view.keyboard.press("ArrowRight")
+    assert field.is_visible()
+    view.keyboard.press("Enter")
+    assert view.evaluate("[sent.at(-1).row, sent.at(-1).column]") == [0, 1]

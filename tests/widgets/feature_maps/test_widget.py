@@ -212,3 +212,16 @@ def test_800_000_values_are_sent_in_8_ms(shape: tuple[int, ...]) -> None:
         widget.show(maps, "conv1")
         times.append(time.thread_time() - began)
     assert statistics.median(times) < 0.008
+
+
+def test_cells_are_as_many_as_the_map_has() -> None:
+    widget = FeatureMaps()
+    with pytest.raises(InputError, match=r"shapes \(1, 2\) and \(2, 2\); expected \(2, 2\) and \(2, 2\)"):
+        widget.show(np.ones((1, 2, 2)), cells=([[0, 1]], [[0, 0.5], [0.5, 1]]))
+    with pytest.raises(InputError, match="begin and end"):
+        widget.show(np.ones((1, 1, 1)), cells=([[1, 0]], [[0, 1]]))
+    cells: list[tuple[int, int, int]] = []
+    widget.on_cell = lambda *cell: cells.append(cell)
+    widget._receive(None, {"op": "cell", "channel": 1, "row": 2, "column": 3}, [])
+    widget._receive(None, {"op": "cell", "channel": 1, "row": -2, "column": 3}, [])
+    assert cells == [(1, 2, 3)]

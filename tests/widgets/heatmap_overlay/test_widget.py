@@ -136,7 +136,7 @@ def test_a_cam_shows_its_first_image() -> None:
     message, arrays = pushed(overlay, "map")
     assert arrays["values"].tolist() == [[1.0, -2.0]]
     assert message["channels"] == 0
-    assert overlay.caption == "layer4 → class 3 · image 1 of 2"
+    assert overlay.caption == "Grad-CAM · layer4 → class 3 · image 1 of 2"
     assert overlay.unit == "weighted activation"
     assert overlay.notes == [{"level": "warn", "text": "frozen"}]
 

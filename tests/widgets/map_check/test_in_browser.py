@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,37 +11,13 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from cnnwidgets.widgets.map_check import MapCheck
-
-from .page import messages, page, state
-
-Open = Callable[..., Page]
+from tests.widgets.plain_page import Open, follow, pages
 
 
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    errors: list[str] = []
-    context = browser.new_context(viewport={"width": 1000, "height": 900})
-
-    def open_page(check: MapCheck, width: int = 660, dark: bool = False) -> Page:
-        view = context.new_page()
-        view.on("pageerror", lambda error: errors.append(str(error)))
-        view.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        file = tmp_path / "page.html"
-        file.write_text(page(check, width, dark))
-        view.goto(file.as_uri())
-        view.wait_for_function("window.ready")
-        return view
-
-    yield open_page
-    context.close()
-    assert errors == []
-
-
-def follow(view: Page, check: MapCheck) -> None:
-    """Bring the page to where the widget is."""
-    view.evaluate("given => Object.entries(given).forEach(([name, value]) => model.set(name, value))", state(check))
-    for message in messages(check):
-        view.evaluate("deliver", message)
+    with pages(browser, tmp_path) as open_page:
+        yield open_page
 
 
 def pixels(view: Page, stage: int) -> list[list[int]]:
@@ -70,7 +46,9 @@ def test_a_click_asks_for_the_check_and_another_cancels_it(opened: Open) -> None
     assert view.get_by_text("There is no map to check.").is_visible()
     check.offer()
     follow(view, check)
-    assert view.get_by_text("Randomise the network's weights, and hide what the map calls important").is_visible()
+    assert view.get_by_text(
+        "Does the map react to random weights, and the score to hiding what the map marks?"
+    ).is_visible()
     button.click()
     assert view.evaluate("sent.at(-1).op") == "check"
     check.begin("Copying the network …")

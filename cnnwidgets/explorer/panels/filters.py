@@ -1,0 +1,299 @@
+"""The panel "What does it look for?": the selected filter, the places that excite it, the image that maximises it."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import zlib
+from pathlib import Path
+from typing import Any
+
+from cnnwidgets.core.errors import Cancelled, CnnWidgetsError
+from cnnwidgets.core.progress import Step
+from cnnwidgets.exemplars import Exemplars, Images, demo_crops, find, qualities
+from cnnwidgets.explorer.sentences import as_sentence, time_left
+from cnnwidgets.explorer.work.kernels_of import layer_of_kernels
+from cnnwidgets.explorer.work.layers import NO_MAPS
+from cnnwidgets.explorer.work.report import share_of
+from cnnwidgets.explorer.work.scene import Scene
+from cnnwidgets.explorer.work.worker import Job, refuse_stopped
+from cnnwidgets.kernels import weights
+from cnnwidgets.synthesis import Synthesis, maximize
+from cnnwidgets.widgets.filter_panel import FilterPanel
+
+from .host import PanelHost
+from .panel import Panel
+
+_EMPTY = "Click a feature map to see what its filter looks for."
+_LEAST_SIDE, _MOST_SIDE = 64, 256
+"""Pixels that an image of frequencies needs, and that an image of single pixels may have."""
+_DEMO = "From {} crops of the demo's photographs: pass examples= for places that mean more."
+_OWN = "From the {} in this Explorer's menu: pass examples= for places that mean more."
+
+
+class FiltersPanel(Panel):
+    """Finds the places that excite the selected filter, and makes the image that maximises it."""
+
+    widget: FilterPanel
+
+    def __init__(self, host: PanelHost) -> None:
+        super().__init__(host)
+        self.widget = FilterPanel()
+        self.widget.view.makes = True
+        self.widget.on_search, self.widget.on_make = self.search, self.make
+        self.widget.on_cancel = self.cancel
+        self._on_show = False
+        self._filter: tuple[str, int] | None = None
+        self._layer_searched = ""
+        self._layers_cancelled: set[str] = set()
+        self._network: Any = None
+        self._images: tuple[Images, str] | None = None
+        self._exemplars: dict[str, Exemplars] = {}
+        self._syntheses: dict[tuple[str, int], Synthesis] = {}
+        self._folder = tempfile.TemporaryDirectory(prefix="cnnwidgets-")
+
+    def panel_changed(self, panel: str) -> None:
+        """Places are looked for where they are seen."""
+        with self._lock:
+            self._on_show = panel == "filters"
+            self._look()
+
+    def filter_changed(self, layer: str, channel: int | None) -> None:
+        """Another feature map is selected; None: none is."""
+        with self._lock:
+            maps = self._host.scene.maps.get(layer)
+            # A channel of the layer before, which is about to be cleared, is none of this one.
+            exists = channel is not None and maps is not None and channel < maps.shape[1]
+            self._filter = (layer, channel) if exists and channel is not None else None
+            if self._filter is None:
+                self.forbid(_EMPTY)
+            else:
+                self.widget.show_filter(*self._filter)
+                self._show_kernel(*self._filter)
+            self._look()
+
+    def forbid(self, why: str, layer: str = "") -> None:
+        """There is no filter to look at: a layer without maps was clicked."""
+        with self._lock:
+            self._filter = None
+            self.widget.forbid(why, layer)
+
+    def scene_opened(self, scene: Scene) -> None:
+        """What filters look for does not depend on the photograph, but on the network."""
+        with self._lock:
+            network = scene.version.network
+            if self._network is None or not network.same(self._network):
+                self.drop()
+                self._forget()
+                if self._filter is not None and self._network is not None:
+                    self.filter_changed(*self._filter)
+            self._network = network
+            if not scene.maps:
+                self.forbid(f"{NO_MAPS}.")
+
+    def search(self) -> None:
+        """Look for the places of the selected filter, also after it was cancelled."""
+        with self._lock:
+            if self._filter is not None:
+                self._layers_cancelled.discard(self._filter[0])
+        self.request(self._prepared_search)
+
+    def make(self) -> None:
+        """Make the image that maximises the selected filter."""
+        self.request(self._prepared_image)
+
+    def stopped(self) -> None:
+        """What is done stays on show."""
+        if self._layer_searched:
+            self._layers_cancelled.add(self._layer_searched)
+            self._layer_searched = ""
+            self.widget.stop("The search was stopped; what it has seen is kept.")
+        else:
+            self.widget.stop("Stopped: this image is not finished.")
+
+    def close(self) -> None:
+        """Stop, and forget everything."""
+        super().close()
+        self._forget()
+        self._folder.cleanup()
+
+    def _forget(self) -> None:
+        self._exemplars.clear()
+        self._syntheses.clear()
+        self._layers_cancelled.clear()
+        self._images, self._layer_searched = None, ""
+        for unfinished in Path(self._folder.name).glob("*"):  # a pass over another network
+            unfinished.unlink()
+
+    def _look(self) -> None:
+        """Show the filter's places, if the panel is on show; a search for its layer goes on by itself."""
+        if not self._on_show or self._filter is None:
+            return
+        layer, _ = self._filter
+        if self.busy and self._layer_searched == layer:
+            self.widget.begin("places", "Looking for places …")
+        elif layer in self._layers_cancelled:
+            self.drop()
+            self.widget.stop("The search in this layer was stopped.")
+        else:
+            self.request(self._prepared_search)
+
+    def _show_kernel(self, layer: str, channel: int) -> None:
+        name, why = layer_of_kernels(self._host.scene, layer)
+        try:
+            kernels = weights(self._host.session.model, name) if name else None
+        except CnnWidgetsError as error:
+            kernels, why = None, str(error)
+        self.widget.show_kernel(None if kernels is None else kernels.array[channel], name, why)
+
+    def _prepared_search(self) -> Job | None:
+        if self._filter is None or not self._on_show:
+            return None
+        layer, _ = self._filter
+        complete = layer in self._exemplars
+        self._layer_searched = "" if complete else layer
+        if not complete:
+            self.widget.begin("places", "Looking for places …")
+
+        def work(stop: threading.Event) -> None:
+            self._show_places(stop, layer)
+
+        return work
+
+    def _prepared_image(self) -> Job | None:
+        if self._filter is None:
+            return None
+        layer, channel = self._filter
+        self._layer_searched = "" if layer in self._exemplars else layer
+        self.widget.begin("places" if self._layer_searched else "image", "Copying the network …")
+
+        def work(stop: threading.Event) -> None:
+            exemplars = self._show_places(stop, layer)
+            self._make(stop, exemplars, layer, channel)
+
+        return work
+
+    def _show_places(self, stop: threading.Event, layer: str) -> Exemplars:
+        """Of the filter that is selected by then, which may be another one of the layer."""
+        refuse_stopped(stop)
+        if layer not in self._exemplars:
+            try:
+                self._exemplars[layer] = self._search(stop, layer)
+            except Cancelled as error:
+                partial = getattr(error, "partial", None)
+                if partial is not None and self._layer_searched == layer:
+                    self._draw(stop, partial, layer, partial=True)
+                raise
+            self._layer_searched = ""
+        exemplars = self._exemplars[layer]
+        channel = self._draw(stop, exemplars, layer)
+        if channel is not None:
+            judged = qualities(self._host.session.model, layer, channel, exemplars)
+
+            def show() -> None:
+                if self._filter == (layer, channel):
+                    self.widget.show_sentence(judged.sentence)
+
+            self.apply(stop, show)
+        return exemplars
+
+    def _search(self, stop: threading.Event, layer: str) -> Exemplars:
+        images, _ = self._data()
+
+        def tell(step: Step) -> None:
+            text = "Looking for places" + ("" if step.remaining is None else f" · {time_left(step.remaining)}")
+            self.widget.show_progress(share_of(step), text)
+
+        checkpoint = Path(self._folder.name, f"{zlib.crc32(layer.encode()):08x}.npz")
+        report = self.report(stop, tell, lambda _: None)
+        return find(self._host.session.model, [layer], images, checkpoint=checkpoint, progress=report)
+
+    def _draw(self, stop: threading.Event, exemplars: Exemplars, layer: str, *, partial: bool = False) -> int | None:
+        """Show the patches of the filter that is selected; returns its channel, None where it is of another layer."""
+        selected = self._filter
+        if selected is None or selected[0] != layer:
+            return None
+        crops = exemplars.crops(layer, selected[1])
+        notes = [as_sentence(note) for note in exemplars.notes if note not in self._data()[0].about]
+
+        def show() -> None:
+            if self._filter == selected:
+                self.widget.show_places(crops, source=self._data()[1], notes=notes, partial=partial)
+                if selected in self._syntheses:
+                    self._show_image(exemplars, self._syntheses[selected])
+
+        if partial:
+            self._worker.apply_if_newest(stop, show)
+        else:
+            self.apply(stop, show)
+            if self.widget.view.job == "places":
+                self.apply(stop, self.widget.finish)
+        return selected[1]
+
+    def _make(self, stop: threading.Event, exemplars: Exemplars, layer: str, channel: int) -> None:
+        if self._filter != (layer, channel):
+            return
+        self.apply(stop, lambda: self.widget.begin("image", "Making the image …"))
+
+        def tell(step: Step) -> None:
+            text = f"{100 * share_of(step):.0f} %" + (
+                "" if step.remaining is None else f" · {time_left(step.remaining)}"
+            )
+            self.widget.show_progress(share_of(step), text)
+
+        def draw(partial: Synthesis) -> None:
+            self.widget.show_image(partial.images[0], about=partial.title, partial=True)
+
+        report = self.report(stop, tell, draw)
+        options = _recipe(self._host.scene)
+        synthesis = maximize(self._host.session.model, layer, channel, exemplars=exemplars, progress=report, **options)
+        self._syntheses[layer, channel] = synthesis
+        self.apply(stop, lambda: self._show_image(exemplars, synthesis))
+        self.apply(stop, self.widget.finish)
+
+    def _show_image(self, exemplars: Exemplars, synthesis: Synthesis) -> None:
+        channel = synthesis.channels[0]
+        self.widget.show_image(
+            synthesis.images[0],
+            peak=float(synthesis.peaks[0]),
+            largest=float(exemplars.largest(synthesis.layer)[channel]),
+            dead=bool(synthesis.dead[0]),
+            about=synthesis.title,
+            notes=[as_sentence(note) for note in synthesis.notes],
+        )
+
+    def _data(self) -> tuple[Images, str]:
+        """The images that are searched, and a sentence on where they come from."""
+        if self._images is None:
+            session, scene = self._host.session, self._host.scene
+            if session.examples is not None:
+                images = Images(session.examples, session.model, session.preprocess)
+                count = "" if images.count is None else f" {images.count:,}"
+                self._images = images, f"From the{count} images passed as examples."
+            else:
+                self._images = self._of_demo(scene) or self._of_menu()
+        return self._images
+
+    def _of_demo(self, scene: Scene) -> tuple[Images, str] | None:
+        """Crops of the demo's photographs; None where they cannot be had as this network takes its images."""
+        try:
+            images = demo_crops(self._host.session.transform)
+            if images.first().shape != scene.picture.tensor.shape:
+                return None
+        except CnnWidgetsError:
+            return None
+        return images, _DEMO.format(images.count)
+
+    def _of_menu(self) -> tuple[Images, str]:
+        session = self._host.session
+        images = Images(session.images, session.model, session.preprocess)
+        count = len(session.images)
+        return images, _OWN.format("one image" if count == 1 else f"{count} images")
+
+
+def _recipe(scene: Scene) -> dict[str, Any]:
+    """How an image is made for a network of such photographs: of small and of grey ones pixel by pixel."""
+    channels, *sides = scene.picture.tensor.shape[1:]
+    if channels == 3 and min(sides) >= _LEAST_SIDE:
+        return {}
+    return {"recipe": "pixels", "size": tuple(sides)} if max(sides) < _MOST_SIDE else {"recipe": "pixels"}

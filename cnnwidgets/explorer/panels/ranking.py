@@ -1,0 +1,171 @@
+"""Which filters of the layer on show matter for the class, with a switch at each, and groups of them."""
+
+from __future__ import annotations
+
+import threading
+
+import torch
+
+from cnnwidgets.concepts import Concepts, factor
+from cnnwidgets.core.network import Network
+from cnnwidgets.core.progress import Step
+from cnnwidgets.explorer.sentences import as_sentence, change_in_words, target_text, time_left
+from cnnwidgets.explorer.work.layers import NO_MAPS
+from cnnwidgets.explorer.work.report import share_of
+from cnnwidgets.explorer.work.scene import Scene
+from cnnwidgets.explorer.work.worker import Job, refuse_stopped
+from cnnwidgets.outputs.kinds import probabilities
+from cnnwidgets.switches import ChannelRanking, rank_channels
+from cnnwidgets.widgets.filter_ranking import FilterRanking
+
+from .host import PanelHost
+from .panel import Panel
+from .switch import SwitchPanel
+
+_NO_MODULE = "{} is a torch call, not a module: its filters cannot be switched off."
+
+
+class RankingPanel(Panel):
+    """Ranks the filters of the layer on show, and finds groups of them, when that is asked for.
+
+    Args:
+        switching: where filters are switched off; the switches beside the bars are the same.
+    """
+
+    widget: FilterRanking
+
+    def __init__(self, host: PanelHost, widget: FilterRanking, switching: SwitchPanel) -> None:
+        super().__init__(host)
+        maps = switching.widget
+        self.widget, self._switching, self._maps = widget, switching, maps
+        self._job = ""
+        self._concepts: Concepts | None = None
+        widget.on_start, widget.on_cancel = self.start, self.cancel
+        widget.switchable = widget.groupable = widget.hideable = True
+        maps.observe(lambda _: self._follow_maps(), ["layer", "off", "effect", "channel", "switchable"])
+        widget.observe(lambda _: self._switch(), "off")
+        widget.observe(lambda _: self._choose(), "channel")
+        widget.observe(lambda _: self._hide(), "hidden")
+
+    def start(self, job: str) -> None:
+        """Rank the filters of the layer on show ("ranking"), or find groups of them ("groups")."""
+        self._job = job
+        self.request(self._prepared)
+
+    def scene_opened(self, scene: Scene) -> None:
+        """What was found is of another photograph."""
+        with self._lock:
+            self.drop()
+            self.widget.set_picture(scene.picture.pixels)
+            self._begin_anew(scene)
+
+    def target_changed(self, scene: Scene) -> None:
+        """What was found is of another class."""
+        with self._lock:
+            self.drop()
+            self._begin_anew(scene)
+
+    def stopped(self) -> None:
+        """What is done stays on show."""
+        self.widget.stop("Stopped.")
+
+    def _begin_anew(self, scene: Scene) -> None:
+        layer = self._maps.layer
+        is_module = layer in Network.of(self._host.session.model).names
+        why = "" if is_module and layer else _NO_MODULE.format(layer) if layer else f"{NO_MAPS}."
+        self._concepts = None
+        self.widget.show_layer(layer, target_text(scene.target, scene.label), why)
+
+    def _follow_maps(self) -> None:
+        maps, widget = self._maps, self.widget
+        with self._lock:
+            if maps.layer != widget.layer:
+                self.drop()
+                self._begin_anew(self._host.scene)
+            with widget.hold_sync():
+                widget.off, widget.effect, widget.channel = list(maps.off), maps.effect, maps.channel
+
+    def _switch(self) -> None:
+        if self.widget.layer == self._maps.layer:
+            self._maps.off = list(self.widget.off)
+
+    def _choose(self) -> None:
+        if self.widget.channel is not None and self.widget.layer == self._maps.layer:
+            self._maps.channel = self.widget.channel
+
+    def _prepared(self) -> Job | None:
+        layer, scene = self.widget.layer, self._host.scene
+        if not layer or self.widget.hint:
+            return None
+        job = self._job
+        self.widget.begin(job, "Ranking the filters …" if job == "ranking" else "Looking for groups …")
+        return lambda stop: (self._rank if job == "ranking" else self._group)(stop, scene, layer)
+
+    def _rank(self, stop: threading.Event, scene: Scene, layer: str) -> None:
+        refuse_stopped(stop)
+        name = target_text(scene.target, scene.label)
+
+        def draw(ranking: ChannelRanking, *, partial: bool = True) -> None:
+            self.widget.show_ranking(
+                layer,
+                ranking.drops[0],
+                target_name=name,
+                score=float(ranking.scores[0]),
+                unit=ranking.score,
+                notes=() if partial else [as_sentence(note) for note in ranking.notes],
+                partial=partial,
+            )
+
+        def tell(step: Step) -> None:
+            text = "Ranking the filters" + ("" if step.remaining is None else f" · {time_left(step.remaining)}")
+            self.widget.show_progress(share_of(step), text)
+
+        report = self.report(stop, tell, draw)
+        model, image = self._host.session.model, scene.picture.tensor
+        ranking = rank_channels(model, image, layer, scene.target, progress=report)
+        self.apply(stop, lambda: draw(ranking, partial=False))
+        self.apply(stop, self.widget.finish)
+
+    def _group(self, stop: threading.Event, scene: Scene, layer: str) -> None:
+        refuse_stopped(stop)
+        maps = scene.maps.get(layer)
+        groups = self.widget.groups if maps is None else min(self.widget.groups, maps.shape[1])
+        concepts = factor(self._host.session.model, layer, scene.picture.tensor, groups)
+        refuse_stopped(stop)
+        weights = concepts.weights(scene.target)
+
+        def show() -> None:
+            self._concepts = concepts
+            self.widget.show_groups(
+                concepts.maps[0],
+                concepts.channels,
+                explained=concepts.explained,
+                weights=weights,
+                signed=concepts.signed,
+                notes=[as_sentence(note) for note in concepts.notes],
+                placement=concepts.placement,
+            )
+            self.widget.finish()
+
+        self.apply(stop, show)
+
+    def _hide(self) -> None:
+        """The bars are those without the groups that are hidden."""
+        hidden, concepts, scene = list(self.widget.hidden), self._concepts, self._host.scene
+        if not hidden or concepts is None:
+            self.widget.effect = self._maps.effect
+            self._switching.refresh()
+            return
+
+        def work(stop: threading.Event) -> None:
+            refuse_stopped(stop)
+            logits = concepts.scores_without(hidden)[0].float().cpu()
+            before, after = probabilities(torch.stack([scene.logits.float(), logits]), scene.kind)
+            index = scene.predicted if scene.target_class is None else scene.target_class
+            change = change_in_words(float(before[index]), float(after[index]), scene.kind)
+            names = ", ".join(str(group + 1) for group in hidden)
+            effect = f"Without group {names}: {scene.label(index)} {change}"
+            self.apply(stop, lambda: setattr(self.widget, "effect", effect))
+            self._host.show_switched(logits)
+
+        self.request(lambda: work)

@@ -1,0 +1,80 @@
+/** Pictures of several sizes that came in one push, and the activations drawn over them. */
+import { contextOf, h, putImage } from "../_shared/dom";
+import type { ArrayData } from "../_shared/view";
+import { colouredImage, opaque } from "./paint";
+import { type Extent, resample, type Size, WHOLE } from "./resample";
+
+/** The pictures of a push, in order. */
+export function picturesOf({ pixels, sizes }: Record<string, ArrayData | undefined>): ImageData[] {
+  if (!pixels || !sizes) return [];
+  const pictures: ImageData[] = [];
+  for (let at = 0, from = 0; at < sizes.data.length; at += 2) {
+    const [height = 0, width = 0] = sizes.data.subarray(at, at + 2);
+    const end = from + height * width * 3;
+    pictures.push(new ImageData(opaque(pixels.data.subarray(from, end) as Uint8Array), width, height));
+    from = end;
+  }
+  return pictures;
+}
+
+export interface CellMap {
+  size: Size;
+  values: Float32Array;
+}
+
+/** The activations of a push, in order. */
+export function cellsOf({ activations, cells }: Record<string, ArrayData | undefined>): CellMap[] {
+  if (!activations || !cells) return [];
+  const maps: CellMap[] = [];
+  for (let at = 0, from = 0; at < cells.data.length; at += 2) {
+    const [rows = 0, columns = 0] = cells.data.subarray(at, at + 2);
+    maps.push({
+      size: [rows, columns],
+      values: activations.data.subarray(from, from + rows * columns) as Float32Array,
+    });
+    from += rows * columns;
+  }
+  return maps;
+}
+
+/** The largest finite activation of all; 0 where none is above 0. */
+export function strongest(maps: readonly CellMap[]): number {
+  let most = 0;
+  for (const { values } of maps)
+    for (const value of values) if (value > most && value < Number.POSITIVE_INFINITY) most = value;
+  return most;
+}
+
+export function pictureCanvas(picture: ImageData, label: string): HTMLCanvasElement {
+  const canvas = h("canvas", { role: "img", "aria-label": label });
+  putImage(canvas, picture);
+  return canvas;
+}
+
+/** The canvas is drawn this fine at least: what is small on the screen of few pixels has an overlay all the same. */
+const FINE = 96;
+
+/** `picture` with what the channel does there over it, on a scale from 0 to `limit`; small values let it through. */
+export function drawActivation(
+  canvas: HTMLCanvasElement,
+  picture: ImageData,
+  map: CellMap | null,
+  limit: number,
+  extent: Extent = WHOLE,
+): void {
+  const factor = Math.max(1, Math.ceil(FINE / Math.max(picture.width, picture.height)));
+  const size: Size = [picture.height * factor, picture.width * factor];
+  [canvas.height, canvas.width] = size;
+  const context = contextOf(canvas);
+  const own = document.createElement("canvas");
+  putImage(own, picture);
+  context.imageSmoothingEnabled = false;
+  context.drawImage(own, 0, 0, size[1], size[0]);
+  if (!map || limit <= 0) return;
+  const part = map.values.map((value) => Math.max(value, 0));
+  const colouring = { limit, sign: "positive", name: "inferno", partial: false, fades: true } as const;
+  putImage(own, colouredImage(resample(part, map.size, size, true, extent), size, colouring));
+  context.globalAlpha = 0.6;
+  context.drawImage(own, 0, 0);
+  context.globalAlpha = 1;
+}

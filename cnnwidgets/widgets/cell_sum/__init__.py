@@ -1,0 +1,3 @@
+"""The arithmetic behind one number of a feature map."""
+
+from .widget import CellSum as CellSum

@@ -1,0 +1,3 @@
+"""What one filter of a network looks for."""
+
+from .widget import FilterPanel as FilterPanel
