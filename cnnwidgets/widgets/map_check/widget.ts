@@ -154,10 +154,13 @@ export function curveChart(content: ChartContent): HTMLElement {
   const down = (value: number) => (100 * (high - value)) / (high - low);
   const line = (x: readonly number[], y: readonly number[], name: string) =>
     s("polyline", { class: name, points: y.map((value, i) => `${across(x[i]!)},${down(value)}`).join(" ") });
+  // Strokes without length, whose ends are round: circles would become ellipses in the stretched box.
+  const dot = (x: number, i: number) => `M${across(x)},${down(points[1][i]!)}h0`;
+  const dots = stages && s("path", { class: "mc-dots", d: points[0].map(dot).join("") });
   const grid = ticks.map((tick) => s("line", { x2: 100, y1: down(tick), y2: down(tick) }));
   const grey = content.grey.map((values) => line(content.x, values, "mc-grey"));
   const box = { viewBox: "0 0 100 100", preserveAspectRatio: "none", role: "img", "aria-label": heading };
-  const svg = s("svg", box, ...grid, ...grey, line(...points, "mc-line"));
+  const svg = s("svg", box, ...grid, ...grey, line(...points, "mc-line"), dots);
   const beside = ticks.map((tick) =>
     h("span", { class: "mc-up", style: `top:${down(tick)}%` }, String(tick).replace("-", "−")),
   );

@@ -193,6 +193,10 @@ def test_the_charts_are_drawn_in_the_colours_of_the_theme(opened: Open, dark: bo
     assert deletion.locator(".mc-up").all_inner_texts() == ["0", "0.5", "1"]
     assert deletion.locator(".mc-across").all_inner_texts() == ["0 %", "50 %", "100 %"]
     assert view.locator(".mc-chart").first.locator(".mc-across").all_inner_texts() == ["0", "1", "2"]
+    dots = view.locator(".mc-dots").evaluate_all("paths => paths.map(path => path.getAttribute('d'))")
+    assert dots == ["M0,0h0M50,50h0M100,90h0"], "a dot a stage: similarity 1, 0.5 and 0.1"
+    labels = view.locator(".mc-across").evaluate_all("all => all.map(e => e.getClientRects().length + e.offsetHeight)")
+    assert len(set(labels)) == 1, "none on two lines"
     tops = "() => new Set([...document.querySelectorAll('.mc-plot')].map(e => e.getBoundingClientRect().y)).size"
     assert view.get_by_text(LEGEND).is_visible()
     assert view.evaluate(tops) == 1, "side by side where there is room"
