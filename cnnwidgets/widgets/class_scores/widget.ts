@@ -193,12 +193,13 @@ class ClassScoresView extends RootView<ClassScoresState> {
     const [from, to] = link.get("bars")[row] ?? [0, 0];
     const bar = h("i");
     [bar.style.left, bar.style.width] = [`${100 * from}%`, `${100 * (to - from)}%`];
+    const title = `\u2068${name}\u2069 (class ${index}): ${value}`;
     const own = { type: "button", class: "cnnw-plain", "data-class": index, onclick: () => link.set("target", index) };
-    const spoken = { "aria-label": `${name}, ${value}`, "aria-pressed": String(index === link.get("target")) };
     return h(
       "button",
-      { ...own, ...spoken, title: `\u2068${name}\u2069 (class ${index}): ${value}` },
+      { ...own, "aria-pressed": String(index === link.get("target")), title },
       h("bdi", { class: "cnnw-cut" }, name),
+      h("span", { class: "cnnw-spoken" }, ", "),
       h("span", { class: "cnnw-track" }, bar),
       h("span", { class: "cnnw-soft cnnw-figures" }, value),
     );

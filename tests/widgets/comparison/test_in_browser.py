@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,8 @@ from playwright.sync_api import Browser, Locator, Page
 
 from cnnwidgets.widgets.comparison import Comparison
 from tests.browser.looks import WRITTEN, axe, texts, too_wide
-from tests.widgets.heatmap_overlay.page import deliver, frame, opener, rgba
+from tests.widgets.plain_page import Open, deliver, frame, pages, rgba
 
-Open = Callable[..., Page]
 PICTURE = np.full((128, 128, 3), 200, np.uint8)
 METHODS = [
     ["grad_cam", "Grad-CAM", "Which places?", "cam"],
@@ -34,7 +33,7 @@ CHOICES: dict[str, Any] = {
 
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    with opener(browser, "comparison", tmp_path / "page.html") as open_page:
+    with pages(browser, tmp_path) as open_page:
         yield open_page
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,8 @@ from playwright.sync_api import Browser, Page
 
 from cnnwidgets.widgets.occluder import Occluder
 from tests.browser.looks import axe, texts, too_wide
-from tests.widgets.heatmap_overlay.page import deliver, frame, opener, rgba
+from tests.widgets.plain_page import Open, deliver, frame, pages, rgba
 
-Open = Callable[..., Page]
 SIDE = 200
 PICTURE = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
 LABELS = ["tiger cat", "Egyptian cat", "<b>tabby</b>", "lynx"]
@@ -24,7 +23,7 @@ BEFORE, AFTER = np.log([0.5, 0.3, 0.15, 0.05]), np.log([0.25, 0.6, 0.1, 0.05])
 
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    with opener(browser, "occluder", tmp_path / "page.html") as open_page:
+    with pages(browser, tmp_path) as open_page:
         yield open_page
 
 
