@@ -112,9 +112,9 @@ function slug(text: string, most: number): string {
 export function fileName(...title: string[]): string {
   const parts = title.flatMap((part) => part.split(/ [→·] /u));
   const bytes = (name: string) => new TextEncoder().encode(name).length;
-  const joined = (most: number) =>
+  const joined = (letters: number) =>
     parts
-      .map((part) => slug(part, most))
+      .map((part) => slug(part, letters))
       .filter(Boolean)
       .join("-");
   let most = MOST_LETTERS;
