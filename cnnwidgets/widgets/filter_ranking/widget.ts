@@ -34,6 +34,7 @@ class FilterRankingView extends RootView<FilterRankingState> {
   readonly #hint = h("p", { class: "cnnw-empty", role: "status" });
   readonly #grouping = h("div", { class: "cnnw-stack" });
   readonly #body = h("div", { class: "cnnw-stack" });
+  readonly #all = h("section");
 
   constructor(link: Link<FilterRankingState>, el: HTMLElement) {
     super(link, el);
@@ -51,7 +52,8 @@ class FilterRankingView extends RootView<FilterRankingState> {
       this.#groups.element,
     );
     this.#body.append(ranking, this.#bars.element, this.#grouping);
-    el.append(h("section", {}, heading, this.#hint, this.#body));
+    el.append(this.#all);
+    this.#all.append(heading, this.#hint, this.#body);
     for (const kind of ["ranking", "groups", "stopped"] as const) {
       link.receive(kind, ({ content }) => {
         if (kind === "stopped") {
@@ -76,6 +78,9 @@ class FilterRankingView extends RootView<FilterRankingState> {
     this.#hint.hidden = hint === "";
     this.#body.hidden = hint !== "";
     const target = link.get("target_name");
+    // Of no layer there is nothing to rank, nor to say.
+    const anything = hint !== "" || this.#bars.ranking !== null || this.#groups.groups !== null;
+    this.#all.hidden = link.get("layer") === "" && !anything;
     this.#title.replaceChildren(
       "Which filters of ",
       h("bdi", {}, link.get("layer")),
