@@ -88,7 +88,7 @@ class ExplorerView:
     def show_scene(self, scene: Scene, target: int) -> None:
         """Another photograph: the picture, the scores; the map of the one before is taken away."""
         for widget in self._titled:
-            widget.photograph = scene.name
+            widget.photograph = scene.photograph
         self.overlay.set_picture(scene.picture.pixels)
         if scene.whole is not None:
             self.overlay.show_whole(scene.whole.pixels, scene.whole.frame)
