@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 import torch
 
 from cnnwidgets import explainers
+from cnnwidgets.core.errors import as_sentence
 from cnnwidgets.core.progress import Step
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.labels import label_of
@@ -15,7 +16,7 @@ from cnnwidgets.explorer.work.layers import NO_MAPS, why_not
 from .choices import Choices
 from .panels.all_panels import Panels
 from .panels.host import PanelHost
-from .sentences import as_sentence, explained_class, method_choices, work_left
+from .sentences import explained_class, method_choices, work_left
 from .view import ExplorerView
 from .work.layers import explained_layers, first_layer, layers_with_maps, same_maps, traced_names
 from .work.report import share_of
