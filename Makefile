@@ -12,6 +12,8 @@ export NO_MKDOCS_2_WARNING ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 NOTEBOOK ?= notebooks/01_explore.ipynb
+# The Chinese notebooks lead to the English ones, a folder up.
+FOLDER = $(patsubst %/zh/,%/,$(dir $(NOTEBOOK)))
 
 .PHONY: demo test docs bench soak clean frontend
 .DELETE_ON_ERROR:
@@ -36,8 +38,8 @@ frontend: | $(BIN)/python
 	$(BIN)/python tools/frontend.py build
 
 demo: $(VENV)/.demo frontend
-	cd $(dir $(NOTEBOOK)) && $(abspath $(BIN))/jupyter lab $(if $(filter root,$(shell id -un)),--allow-root) \
-		--LabApp.default_url=/lab/tree/$(notdir $(NOTEBOOK)) $(ARGS)
+	cd $(FOLDER) && $(abspath $(BIN))/jupyter lab $(if $(filter root,$(shell id -un)),--allow-root) \
+		--LabApp.default_url=/lab/tree/$(patsubst $(FOLDER)%,%,$(NOTEBOOK)) $(ARGS)
 
 test: $(VENV)/.test
 	$(BIN)/python tools/test.py $(ARGS)

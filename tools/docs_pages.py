@@ -14,6 +14,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parent.parent
+NOTEBOOKS = ROOT / "notebooks"
 EXPLAINERS = ROOT / "cnnwidgets" / "explainers"
 FAMILY = re.compile(r"^::: explainers of the family (\w+)$", re.MULTILINE)
 FETCHED = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*?\b(?:src|href)=[\"']?(?:https?:)?//[^\s>]+")
@@ -24,9 +25,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the pages that have no file of their own under docs/."""
     files.append(File.generated(config, "index.md", content=home((ROOT / "README.md").read_text())))
     files.append(File.generated(config, "changelog.md", content=(ROOT / "CHANGELOG.md").read_text()))
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        files.append(File.generated(config, f"notebooks/{path.stem}.md", content=tutorial(path)))
-        files.append(File.generated(config, f"notebooks/{path.name}", content=path.read_text()))
+    for path in sorted([*NOTEBOOKS.glob("*.ipynb"), *NOTEBOOKS.glob("zh/*.ipynb")]):
+        name = path.relative_to(ROOT)
+        files.append(File.generated(config, name.with_suffix(".md").as_posix(), content=tutorial(path)))
+        files.append(File.generated(config, name.as_posix(), content=path.read_text()))
     return files
 
 
@@ -45,7 +47,7 @@ def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:  # no
 def home(readme: str) -> str:
     """README with its links as seen from docs/."""
     readme = readme.replace("](docs/", "](")
-    readme = re.sub(r"\]\(notebooks/(\w+)\.ipynb\)", r"](notebooks/\1.md)", readme)
+    readme = re.sub(r"\]\(notebooks/([\w/]+)\.ipynb\)", r"](notebooks/\1.md)", readme)
     return re.sub(r"`notebooks/(\w+)\.ipynb`", r"[\g<0>](notebooks/\1.md)", readme)
 
 
@@ -61,8 +63,11 @@ def tutorial(path: Path) -> str:
         else:
             parts += [fenced(source.removeprefix("# NBVAL_CHECK_OUTPUT\n"), "python"), *map(printed, cell["outputs"])]
     title, *rest = parts
+    title = re.sub(r"\]\(((?:zh|\.\.)/\w+)\.ipynb\)", r"](\1.md)", title)  # the other language
     heading, _, text = title.partition("\n")
-    note = f"*This is the notebook [`{path.name}`]({path.name}): `make demo NOTEBOOK=notebooks/{path.name}` opens it.*"
+    note = (
+        f"*This is the notebook [`{path.name}`]({path.name}): `make demo NOTEBOOK={path.relative_to(ROOT)}` opens it.*"
+    )
     return "\n\n".join([heading, note, text, *rest])
 
 
