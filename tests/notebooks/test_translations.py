@@ -80,7 +80,10 @@ def code_and_texts(source: str) -> tuple[str, list[str]]:
 
 
 def numbers(texts: Iterable[str]) -> list[str]:
-    return re.findall(r"\d+(?:[.,]\d+)*", "\n".join(texts))
+    """Those written in digits; 1.2 million is 120 times ten thousand."""
+    written = re.findall(r"(\d+(?:[.,]\d+)*)(?: ?(million|万))?", "\n".join(texts))
+    scale = {"million": 1_000_000, "万": 10_000}
+    return [str(round(float(digits) * scale[unit])) if unit else digits for digits, unit in written]
 
 
 def check_code(english: str, chinese: str) -> None:
@@ -195,6 +198,7 @@ SAME = {
     "a printed text": ("print('length:', n)", "print('长度：', n)"),
     "text around a number": ("print(f'filter {n}: length {x:.2f}')", "print(f'滤波器 {n}，长度 {x:.2f}。')"),
     "yes and no": ("print(f\"more? {'yes' if a > 1 else 'no'}\")", "print(f\"更多？{'是' if a > 1 else '否'}\")"),
+    "a large number": ("print('1.2 million', n)", "print('120 万', n)"),
     "an exercise": (ASKED, 'cw.Exercise("3 个中有几个？", {"全部": "对：3 个。", "没有": "不对。"}, correct="全部")'),
 }
 DIFFERENT = {
@@ -207,6 +211,7 @@ DIFFERENT = {
     "a layout": ("print(f'a {x:.2f}')", "print(f'a {x:.3f}')"),
     "an order": ("print(f'{a} before {b}')", "print(f'{b}在{a}后')"),
     "a number in a text": ("print('of 84 crops', n)", "print('48 块中', n)"),
+    "a large number": ("print('1.2 million', n)", "print('1.2 万', n)"),
     "a magic": ("%matplotlib inline\nf()", "%matplotlib widget\nf()"),
     "the right answer": (ASKED, ASKED.replace('correct="all"', 'correct="none"')),
     "an answer less": (ASKED, ASKED.replace(', "none": "No."', "")),
