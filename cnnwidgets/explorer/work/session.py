@@ -20,6 +20,7 @@ from cnnwidgets.explainers.every_layer import attribution_of
 from cnnwidgets.explorer.fitting.advice import Fitting, advised, fitting
 from cnnwidgets.explorer.images import numbered_name
 from cnnwidgets.explorer.tasks import OutputHints, Region, Task, look
+from cnnwidgets.incremental.scaling import Factors
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.class_names import class_names
 from cnnwidgets.outputs.kinds import Kind
@@ -30,6 +31,7 @@ from cnnwidgets.pictures.preprocess import preprocess_for
 from cnnwidgets.running.forward import fitted
 from cnnwidgets.state.fingerprint import Fingerprint, fingerprint
 from cnnwidgets.state.twin import Twin
+from cnnwidgets.switches.switched_copy import switched_copy
 from cnnwidgets.tracing.architecture import Architecture, trace
 
 from .layers import traced_names, why_no_layer, why_not
@@ -85,8 +87,12 @@ class Session:
 
     @property
     def model(self) -> nn.Module:
-        """What all computations run on: a twin of the user's network, which is only read."""
+        """A twin of the user's network, which is only read."""
         return self._twin.module
+
+    def model_of(self, scene: Scene) -> nn.Module:
+        """What is computed for ``scene`` runs on this: the twin, or a copy with the scene's switches."""
+        return self.model if scene.switched_network is None else scene.switched_network
 
     @property
     def turns(self) -> bool:
@@ -162,8 +168,34 @@ class Session:
         """The same photograph, another target."""
         with scene.task.reading():
             functions = scene.architecture.resizing_functions
-            now = observe(self.model, scene.picture.tensor, target, keep_maps=False, functions=functions)
+            now = observe(self.model_of(scene), scene.picture.tensor, target, keep_maps=False, functions=functions)
             return replace(scene, now=now)
+
+    def switched(self, scene: Scene, switches: Mapping[str, Factors]) -> Scene:
+        """The same photograph and target, seen by the network with other switches.
+
+        Args:
+            switches: layer of ``scene.maps`` -> what its channels are multiplied by; empty: all are on.
+
+        Raises:
+            InputError: the network cannot be copied.
+        """
+        network = None
+        if switches:
+            counts = {layer: scene.maps[layer].shape[1] for layer in switches}
+            network = switched_copy(self.model, switches, scene.first.layouts, counts)
+        with scene.task.reading():
+            functions = scene.architecture.resizing_functions
+            observation = observe(network or self.model, scene.picture.tensor, scene.target, functions=functions)
+        observation = replace(observation, kind=scene.kind)
+        return replace(
+            scene,
+            first=observation,
+            now=observation,
+            switches=dict(switches),
+            switched_network=network,
+            unswitched=scene.logits_of_all if switches else None,
+        )
 
     def options(self, method: str, scene: Scene) -> dict[str, Number]:
         """The numbers that ``method`` is called with, where they may be others than its own."""
@@ -181,7 +213,7 @@ class Session:
         # The function too: a cell that registers it is edited and run again.
         options = self.options(method, scene)
         way = (info.function, tuple(sorted(options.items())))
-        key = (scene.task, scene.target, method, way, layer if info.needs_layer else None)
+        key = (scene.switches_key, scene.task, scene.target, method, way, layer if info.needs_layer else None)
         attribution = self._attributions.get(key)
         if attribution is None:
             attribution = self._from_sweep(scene, method, way)
@@ -199,15 +231,17 @@ class Session:
         if info.tells_progress:
             options["progress"] = progress
         with scene.task.reading():
-            attribution: Attribution = info.function(self.model, scene.picture.tensor, scene.target, **options)
+            attribution: Attribution = info.function(
+                self.model_of(scene), scene.picture.tensor, scene.target, **options
+            )
         return attribution
 
     def _from_sweep(self, scene: Scene, method: str, way: Any) -> Attribution | None:
         """The map of a class, from a sweep for another one that kept the scores of all classes."""
         if method != "occlusion" or scene.target_class is None:
             return None
-        for (task, target, _, its_way, _), attribution in list(self._attributions.items()):
-            same = task is scene.task and its_way == way and isinstance(target, int)
+        for (switches, task, target, _, its_way, _), attribution in list(self._attributions.items()):
+            same = switches == scene.switches_key and task is scene.task and its_way == way and isinstance(target, int)
             if same and isinstance(attribution, explainers.Occlusion):
                 try:
                     return attribution.for_target(scene.target_class)
