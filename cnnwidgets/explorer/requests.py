@@ -19,6 +19,7 @@ from .view import ExplorerView
 from .work import awake
 from .work.report import Report
 from .work.scene import Scene
+from .work.switched import switched_scene
 from .work.worker import Worker, refuse_stopped
 
 _LONGEST_RENEWAL = 60.0  # seconds that a panel waits for the photograph to be looked at again
@@ -174,7 +175,7 @@ class Requests:
             return
         try:
             if self._lags(scene):
-                scene = self._session.switched(scene, self._host.switches_in(scene))
+                scene = switched_scene(self._session.model, scene, self._host.switches_in(scene))
                 self._worker.apply_unless_stopped(stop, lambda: self._show(self._display.show_switched, scene))
             if self._is_other_target(scene):
                 scene = self._session.retarget(scene, self._target_of(scene))
@@ -196,7 +197,7 @@ class Requests:
         def show(scene: Scene) -> None:
             before = self._host.scene
             if self._lags(scene):
-                scene = self._session.switched(scene, self._host.switches_in(scene))
+                scene = switched_scene(self._session.model, scene, self._host.switches_in(scene))
             if not self._is_other(before) and scene.switches == before.switches and not scene.looks_like(before):
                 scene = scene.with_note(before.version.change_to(scene.version))
             self._worker.apply_unless_stopped(stop, lambda: self._show(self._display.show_scene, scene))

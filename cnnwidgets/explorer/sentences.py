@@ -109,7 +109,8 @@ def switches_in_words(switches: Mapping[str, Factors]) -> str:
     >>> switches_in_words({"layer3": {4: 0.0, 17: 0.0}, "layer2": 0.0, "layer1": 0.5})
     'without 2 channels of layer3 and layer2, with layer1 × 0.5'
     """
-    off, scaled = [], []
+    off: list[str] = []
+    scaled: list[str] = []
     for layer, factors in switches.items():
         if isinstance(factors, float):
             (scaled if factors else off).append(f"{layer} × {factors:g}" if factors else layer)
@@ -118,14 +119,14 @@ def switches_in_words(switches: Mapping[str, Factors]) -> str:
         off.append(f"channel {zero[0]} of {layer}" if len(zero) == 1 else f"{len(zero)} channels of {layer}")
         others = next((factor for factor in factors.values() if factor), 1.0)
         scaled += [] if others == 1 else [f"the rest of {layer} × {others:g}"]
-    parts = [f"{word} {listed(names)}" for word, names in (("without", off), ("with", scaled)) if names]
+    parts = [f"{word} {enumerated(names)}" for word, names in (("without", off), ("with", scaled)) if names]
     return ", ".join(parts)
 
 
-def listed(names: list[str]) -> str:
+def enumerated(names: list[str]) -> str:
     """Names in a sentence.
 
-    >>> listed(["a", "b", "c"])
+    >>> enumerated(["a", "b", "c"])
     'a, b and c'
     """
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -12,6 +12,7 @@ import traitlets
 from torch import nn
 
 import cnnwidgets as cw
+from cnnwidgets.explorer import requests
 from tests.explorer import nets
 from tests.explorer.shown import pushed, shown_map
 
@@ -264,7 +265,7 @@ def test_until_the_map_follows_it_says_so_and_an_error_leaves_it(e: cw.Explorer,
         raise RuntimeError("no such luck")
 
     before = shown_map(e).copy()
-    monkeypatch.setattr(e._session, "switched", fail)
+    monkeypatch.setattr(requests, "switched_scene", fail)
     e.layer = "4"
     e.feature_maps.off = [2]
     e.wait(20)

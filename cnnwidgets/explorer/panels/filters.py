@@ -9,8 +9,6 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError
 from cnnwidgets.core.progress import Step
 from cnnwidgets.exemplars import Exemplars, Images, find, qualities
@@ -18,23 +16,19 @@ from cnnwidgets.explorer.sentences import as_sentence, time_left
 from cnnwidgets.explorer.work.examples import examples_of
 from cnnwidgets.explorer.work.kernels_of import layer_of_kernels
 from cnnwidgets.explorer.work.layers import NO_MAPS
+from cnnwidgets.explorer.work.made_images import alike_to_photographs, recipe_for
 from cnnwidgets.explorer.work.report import Report, share_of
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job, refuse_stopped
 from cnnwidgets.kernels import weights
-from cnnwidgets.synthesis import Synthesis, alikeness, maximize
+from cnnwidgets.synthesis import Synthesis, maximize
 from cnnwidgets.widgets.filter_panel import FilterPanel
 
 from .host import PanelHost
 from .panel import Panel
 
 _EMPTY = "Click a feature map to see what its filter looks for."
-_LEAST_SIDE, _MOST_SIDE = 64, 256
-"""Pixels that an image of frequencies needs, and that an image of single pixels may have."""
-_PAUSE = 5
-"""Times as long as it takes to draw the places so far, until they are drawn again: the search is not to wait."""
-_NATURAL, _OTHERS = 4, 5
-"""Photographs that excite a filter, and other filters, that a made image is compared with."""
+_PAUSE = 5  # times as long as the places so far take to be drawn, until they are again: the search is not to wait
 
 
 class FiltersPanel(Panel):
@@ -123,14 +117,8 @@ class FiltersPanel(Panel):
     def exemplars_of(self, layer: str, report: Report) -> Exemplars:
         """The places of the filters of ``layer``, looked for if need be."""
         if layer not in self._exemplars:
-            images, _ = self._data()
-            self._exemplars[layer] = find(self._host.session.model, [layer], images, progress=report)
+            self._exemplars[layer] = find(self._host.session.model, [layer], self.images, progress=report)
         return self._exemplars[layer]
-
-    @property
-    def images(self) -> Images:
-        """Those that are searched."""
-        return self._data()[0]
 
     def close(self) -> None:
         """Stop, and forget everything."""
@@ -219,7 +207,6 @@ class FiltersPanel(Panel):
         return exemplars
 
     def _search(self, stop: threading.Event, layer: str) -> Exemplars:
-        images, _ = self._data()
         next_drawing = 0.0
 
         def tell(step: Step) -> None:
@@ -235,32 +222,26 @@ class FiltersPanel(Panel):
 
         checkpoint = Path(self._folder.name, f"{zlib.crc32(layer.encode()):08x}.npz")
         report = Report(stop, tell, draw)
-        return find(self._host.session.model, [layer], images, checkpoint=checkpoint, progress=report)
+        return find(self._host.session.model, [layer], self.images, checkpoint=checkpoint, progress=report)
 
     def _draw(
-        self,
-        stop: threading.Event,
-        exemplars: Exemplars,
-        layer: str,
-        *,
-        partial: bool = False,
-        searching: bool = False,
+        self, stop: threading.Event, exemplars: Exemplars, layer: str, *, partial: bool = False, searching: bool = False
     ) -> int | None:
         """Show the patches of the filter that is selected; returns its channel, None where it is of another layer.
 
-        Args:
-            partial: the search was stopped.
-            searching: it goes on; the network, which is busy, is not asked for the activations.
+        The search was stopped (``partial``), or goes on (``searching``): the network is not asked for activations then.
         """
         selected = self._filter
         if selected is None or selected[0] != layer:
             return None
         crops = exemplars.crops(layer, selected[1], activation=not searching)
-        notes = [as_sentence(note) for note in exemplars.notes if note not in self._data()[0].about]
+        notes = [as_sentence(note) for note in exemplars.notes if note not in self.images.about]
 
         def show() -> None:
             if self._filter == selected:
-                self.widget.show_places(crops, source=self._data()[1], notes=notes, partial=partial or searching)
+                self.widget.show_places(
+                    crops, source=self._images_and_source()[1], notes=notes, partial=partial or searching
+                )
                 if selected in self._syntheses and not searching:
                     self._show_image(exemplars, *self._syntheses[selected])
 
@@ -278,40 +259,20 @@ class FiltersPanel(Panel):
         self.apply(stop, lambda: self.widget.begin("image", "Making the image …"))
 
         def tell(step: Step) -> None:
-            text = f"{100 * share_of(step):.0f} %" + (
-                "" if step.remaining is None else f" · {time_left(step.remaining)}"
-            )
-            self.widget.show_progress(share_of(step), text)
+            rest = "" if step.remaining is None else f" · {time_left(step.remaining)}"
+            self.widget.show_progress(share_of(step), f"{100 * share_of(step):.0f} %{rest}")
 
         def draw(partial: Synthesis) -> None:
             self.widget.show_image(partial.images[0], about=partial.title, partial=True)
 
+        model, options = self._host.session.model, recipe_for(self._host.scene)
         report = self.report(stop, tell, draw)
-        options = recipe_for(self._host.scene)
-        synthesis = maximize(self._host.session.model, layer, channel, exemplars=exemplars, progress=report, **options)
+        synthesis = maximize(model, layer, channel, exemplars=exemplars, progress=report, **options)
         self.apply(stop, lambda: self._show_image(exemplars, synthesis))
-        alike = self._alikeness(stop, exemplars, synthesis)
+        alike = alike_to_photographs(model, synthesis, exemplars, self.images)
         self._syntheses[layer, channel] = synthesis, alike
         self.apply(stop, lambda: self._show_image(exemplars, synthesis, alike))
         self.apply(stop, self.widget.finish)
-
-    def _alikeness(self, stop: threading.Event, exemplars: Exemplars, synthesis: Synthesis) -> float:
-        """How the layer processes the image, on a scale from photographs of other filters to those of this one."""
-        layer, own = synthesis.layer, synthesis.channels[0]
-        count = len(exemplars.images[layer])
-        apart = max(1, count // (_OTHERS + 1))
-        channels = [own, *dict.fromkeys((own + apart * step) % count for step in range(1, _OTHERS + 1))]
-        groups = []
-        for channel in dict.fromkeys(channels):
-            refuse_stopped(stop)
-            indices = [index for index in exemplars.indices(layer, channel)[:_NATURAL] if index >= 0]
-            if len(indices) > 1 and (channel == own or exemplars.largest(layer)[channel] > 0):
-                groups.append(torch.cat([self._data()[0].picture(index).tensor for index in indices]))
-            elif channel == own:
-                return float("nan")
-        if len(groups) < 2:
-            return float("nan")
-        return float(alikeness(self._host.session.model, synthesis, groups[:1], others=groups[1:])[0])
 
     def _show_image(self, exemplars: Exemplars, synthesis: Synthesis, alike: float | None = None) -> None:
         channel = synthesis.channels[0]
@@ -325,16 +286,12 @@ class FiltersPanel(Panel):
             notes=[as_sentence(note) for note in synthesis.notes],
         )
 
-    def _data(self) -> tuple[Images, str]:
-        """The images that are searched, and a sentence on where they come from."""
+    @property
+    def images(self) -> Images:
+        """Those that are searched."""
+        return self._images_and_source()[0]
+
+    def _images_and_source(self) -> tuple[Images, str]:
         if self._images is None:
             self._images = examples_of(self._host.session, self._host.scene)
         return self._images
-
-
-def recipe_for(scene: Scene) -> dict[str, Any]:
-    """How an image is made for a network of such photographs: of small and of grey ones pixel by pixel."""
-    channels, *sides = scene.picture.tensor.shape[1:]
-    if channels == 3 and min(sides) >= _LEAST_SIDE:
-        return {}
-    return {"recipe": "pixels", "size": tuple(sides)} if max(sides) < _MOST_SIDE else {"recipe": "pixels"}

@@ -10,14 +10,15 @@ import numpy as np
 from cnnwidgets.core.errors import Cancelled
 from cnnwidgets.core.progress import Step
 from cnnwidgets.exemplars import Exemplars
-from cnnwidgets.explorer.sentences import as_sentence, listed, time_left
+from cnnwidgets.explorer.sentences import as_sentence, enumerated, time_left
+from cnnwidgets.explorer.work.made_images import recipe_for
 from cnnwidgets.explorer.work.report import Report, share_of
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job
 from cnnwidgets.synthesis import Synthesis, maximize
 from cnnwidgets.widgets.filter_gallery import FilterGallery
 
-from .filters import FiltersPanel, recipe_for
+from .filters import FiltersPanel
 from .host import PanelHost
 from .panel import Panel
 from .switch import SwitchPanel
@@ -40,7 +41,7 @@ class GalleryPanel(Panel):
     def __init__(self, host: PanelHost, widget: FilterGallery, filters: FiltersPanel, switching: SwitchPanel) -> None:
         super().__init__(host)
         self.widget, self._filters, self._maps = widget, filters, switching.widget
-        self._made: dict[str, list[Synthesis]] = {}
+        self._syntheses: dict[str, list[Synthesis]] = {}
         self._beside: dict[tuple[str, int], Any] = {}
         self._network: Any = None
         widget.makes = True
@@ -76,7 +77,7 @@ class GalleryPanel(Panel):
         self._forget()
 
     def _forget(self) -> None:
-        self._made.clear()
+        self._syntheses.clear()
         self._beside.clear()
 
     def _follow_layer(self) -> None:
@@ -99,8 +100,8 @@ class GalleryPanel(Panel):
         if layer not in scene.maps:
             return None
         strongest = scene.maps[layer][0].flatten(1).amax(1).nan_to_num(-np.inf).argsort(descending=True).tolist()
-        made = {channel for synthesis in self._made.get(layer, ()) for channel in synthesis.channels}
-        channels = [channel for channel in strongest if channel not in made][:_MORE]
+        done = {channel for synthesis in self._syntheses.get(layer, ()) for channel in synthesis.channels}
+        channels = [channel for channel in strongest if channel not in done][:_MORE]
         if not channels:
             return None
         self.widget.show_progress(0.0, "Looking for places …")
@@ -136,12 +137,12 @@ class GalleryPanel(Panel):
                 if partial is not None:
                     self._worker.apply_if_newest(stop, lambda: self._show(layer, partial, stopped=True))  # noqa: B023
                 raise
-            self._made.setdefault(layer, []).append(synthesis)
+            self._syntheses.setdefault(layer, []).append(synthesis)
             self._draw(stop, layer, exemplars)
         self.apply(stop, self.widget.finish)
 
     def _draw(self, stop: threading.Event, layer: str, exemplars: Exemplars, partial: Synthesis | None = None) -> None:
-        for synthesis in [*self._made.get(layer, ()), *([partial] if partial is not None else [])]:
+        for synthesis in [*self._syntheses.get(layer, ()), *([partial] if partial is not None else [])]:
             for channel in synthesis.channels:
                 if (layer, channel) not in self._beside:
                     (crop,) = exemplars.crops(layer, channel, [0], activation=False)
@@ -158,7 +159,7 @@ class GalleryPanel(Panel):
         """Those that are made, and ``partial``, which are being made or were stopped."""
         if layer != self._maps.layer:
             return
-        syntheses = [*self._made.get(layer, ()), *([] if partial is None else [partial])]
+        syntheses = [*self._syntheses.get(layer, ()), *([] if partial is None else [partial])]
         rows = [(synthesis, row, channel) for synthesis in syntheses for row, channel in enumerate(synthesis.channels)]
         alive = [entry for entry in rows if not entry[0].dead[entry[1]] and (layer, entry[2]) in self._beside]
         if not alive:
@@ -166,9 +167,9 @@ class GalleryPanel(Panel):
             return
         dead = [str(channel) for synthesis, row, channel in rows if synthesis.dead[row]]
         notes = [as_sentence(note) for synthesis in syntheses for note in synthesis.notes]
-        notes += [f"Nothing wakes {'filter' if len(dead) == 1 else 'filters'} {listed(dead)}."] if dead else []
+        notes += [f"Nothing wakes {'filter' if len(dead) == 1 else 'filters'} {enumerated(dead)}."] if dead else []
         if stopped and partial is not None:
-            unfinished = listed([str(channel) for channel in partial.channels])
+            unfinished = enumerated([str(channel) for channel in partial.channels])
             notes.append(f"Stopped: the images of filters {unfinished} are not finished.")
         total = self._host.scene.maps[layer].shape[1]
         self.widget.show(

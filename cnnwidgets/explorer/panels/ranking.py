@@ -10,7 +10,7 @@ from cnnwidgets.concepts import Concepts, factor
 from cnnwidgets.core.network import Network
 from cnnwidgets.core.progress import Step
 from cnnwidgets.exemplars import direction_crops
-from cnnwidgets.explorer.sentences import as_sentence, change_in_words, isolated, listed, target_text, time_left
+from cnnwidgets.explorer.sentences import as_sentence, change_in_words, enumerated, isolated, target_text, time_left
 from cnnwidgets.explorer.work.layers import NO_MAPS
 from cnnwidgets.explorer.work.report import share_of
 from cnnwidgets.explorer.work.scene import Scene
@@ -190,7 +190,7 @@ class RankingPanel(Panel):
             before, after = probabilities(torch.stack([scene.logits_of_all.float(), logits]), scene.kind)
             index = scene.predicted if scene.target_class is None else scene.target_class
             change = change_in_words(float(before[index]), float(after[index]), scene.kind)
-            names = listed([str(group + 1) for group in hidden])
+            names = enumerated([str(group + 1) for group in hidden])
             text = f"group{'s' if len(hidden) > 1 else ''} {names} of {layer}"
             effect = f"Without {text}: {isolated(scene.label(index))} {change}"
 

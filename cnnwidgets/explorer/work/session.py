@@ -20,7 +20,6 @@ from cnnwidgets.explainers.every_layer import attribution_of
 from cnnwidgets.explorer.fitting.advice import Fitting, advised, fitting
 from cnnwidgets.explorer.images import numbered_name
 from cnnwidgets.explorer.tasks import OutputHints, Region, Task, look
-from cnnwidgets.incremental.scaling import Factors
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.class_names import class_names
 from cnnwidgets.outputs.kinds import Kind
@@ -31,7 +30,6 @@ from cnnwidgets.pictures.preprocess import preprocess_for
 from cnnwidgets.running.forward import fitted
 from cnnwidgets.state.fingerprint import Fingerprint, fingerprint
 from cnnwidgets.state.twin import Twin
-from cnnwidgets.switches.switched_copy import switched_copy
 from cnnwidgets.tracing.architecture import Architecture, trace
 
 from .layers import traced_names, why_no_layer, why_not
@@ -171,32 +169,6 @@ class Session:
             now = observe(self.model_of(scene), scene.picture.tensor, target, keep_maps=False, functions=functions)
             return replace(scene, now=now)
 
-    def switched(self, scene: Scene, switches: Mapping[str, Factors]) -> Scene:
-        """The same photograph and target, seen by the network with other switches.
-
-        Args:
-            switches: layer of ``scene.maps`` -> what its channels are multiplied by; empty: all are on.
-
-        Raises:
-            InputError: the network cannot be copied.
-        """
-        network = None
-        if switches:
-            counts = {layer: scene.maps[layer].shape[1] for layer in switches}
-            network = switched_copy(self.model, switches, scene.first.layouts, counts)
-        with scene.task.reading():
-            functions = scene.architecture.resizing_functions
-            observation = observe(network or self.model, scene.picture.tensor, scene.target, functions=functions)
-        observation = replace(observation, kind=scene.kind)
-        return replace(
-            scene,
-            first=observation,
-            now=observation,
-            switches=dict(switches),
-            switched_network=network,
-            unswitched=scene.logits_of_all if switches else None,
-        )
-
     def options(self, method: str, scene: Scene) -> dict[str, Number]:
         """The numbers that ``method`` is called with, where they may be others than its own."""
         return {**start_values(method, scene.picture.tensor), **self.settings.get(method, {})}
@@ -231,9 +203,8 @@ class Session:
         if info.tells_progress:
             options["progress"] = progress
         with scene.task.reading():
-            attribution: Attribution = info.function(
-                self.model_of(scene), scene.picture.tensor, scene.target, **options
-            )
+            model = self.model_of(scene)
+            attribution: Attribution = info.function(model, scene.picture.tensor, scene.target, **options)
         return attribution
 
     def _from_sweep(self, scene: Scene, method: str, way: Any) -> Attribution | None:

@@ -25,7 +25,7 @@ _MOST = 24
 MOST_FACTOR = 2
 
 
-def _factor(value: Any) -> float:
+def _scale_factor(value: Any) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= MOST_FACTOR:
         raise InputError(f"{value!r}; expected a number from 0 to {MOST_FACTOR}")
     return float(value)
@@ -166,7 +166,7 @@ class ArchitectureGraph(CnnWidget, folder="architecture_graph"):
         """Close every group."""
         self.expanded = []
 
-    @command("scale", name=text(), factor=_factor)
+    @command("scale", name=text(), factor=_scale_factor)
     def _scaled(self, name: str, factor: float) -> None:
         if name not in self.switchable:
             raise _unknown(name, self.switchable)
