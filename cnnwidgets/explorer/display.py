@@ -67,6 +67,7 @@ class Display:
         self._panels.switches_changed(scene)
         choices, view = self._choices, self._view
         with self._host.unchecked():
+            view.show_picture(scene)
             view.show_scores(scene.logits)
             view.show_task(scene, choices.target)
             view.overlay.also = frozenset(scene.now.cam)

@@ -110,12 +110,16 @@ class ExplorerView:
         """Another photograph: the picture, the scores; the map of the one before is taken away."""
         for widget in self._titled:
             widget.photograph = scene.name
-        self.overlay.set_picture(scene.picture.pixels)
-        if scene.whole is not None:
-            self.overlay.show_whole(scene.whole.pixels, scene.whole.frame)
+        self.show_picture(scene)
         self.feature_maps.set_picture(scene.picture.pixels)
         self.scores.show(scene.logits.numpy(), labels=scene.labels, target=target, kind=scene.kind)
         self.bar.notes = [*scene.picture.notes, *([] if scene.now.cam else [why_not(scene.now)])]
+
+    def show_picture(self, scene: Scene) -> None:
+        """The picture on the overlay; the map before it is taken away."""
+        self.overlay.set_picture(scene.picture.pixels)
+        if scene.whole is not None:
+            self.overlay.show_whole(scene.whole.pixels, scene.whole.frame)
 
     def say_switched(self, scene: Scene, groups: str) -> None:
         """Say by everything that is on show, and in what it saves, which network it is of.

@@ -63,8 +63,15 @@ class PanelHost:
         return self.scene.switches != self.switches_in(self.scene)
 
     def switches_in(self, scene: Scene) -> dict[str, Factors]:
-        """The switches of layers that ``scene`` has."""
-        return {layer: factors for layer, factors in self.switches.items() if layer in scene.maps}
+        """The switches of layers and channels that ``scene`` has."""
+        switches: dict[str, Factors] = {}
+        for layer, factors in self.switches.items():
+            if layer in scene.maps and isinstance(factors, dict):
+                count = scene.maps[layer].shape[1]
+                factors = {channel: factor for channel, factor in factors.items() if channel < count}
+            if layer in scene.maps and factors != {}:
+                switches[layer] = factors
+        return switches
 
     @contextmanager
     def unchecked(self) -> Iterator[None]:

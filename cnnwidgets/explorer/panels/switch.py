@@ -78,7 +78,7 @@ class SwitchPanel(Panel):
         if self._host.switches:
             self._host.show_groups()  # they are those of the network with all its channels
         self.request(self._prepared)
-        if not self._host.switches:
+        if not self._host.switches_in(scene):
             self._host.follow_switches()
 
     def scene_opened(self, scene: Scene) -> None:
@@ -121,7 +121,7 @@ class SwitchPanel(Panel):
         self.refresh()
 
     def _prepared(self) -> Job | None:
-        if self._host.switches:
+        if self._host.switches_in(self._host.scene):
             return self._run_without
         self.drop()
         self._logits = None
