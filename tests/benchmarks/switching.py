@@ -22,7 +22,7 @@ _PRESS = """() => new Promise((done, fail) => {
     // A task after the frame's callbacks runs when the frame has been drawn.
     requestAnimationFrame(() => setTimeout(() => done(performance.now() - start)));
   });
-  const bars = root.querySelector(".cnnw-class-scores svg");
+  const bars = root.querySelector(".cnnw-area-scores");
   observer.observe(bars, { subtree: true, childList: true, characterData: true, attributes: true });
   start = performance.now();
   root.querySelector(".cnnw-feature-maps .fm-switch").click();
