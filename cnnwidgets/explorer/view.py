@@ -133,7 +133,8 @@ class ExplorerView:
         )
         for widget in self._following:
             widget.network = ", ".join(filter(None, (self._title, switches)))
-            if widget is not self._check:  # it lies under the map that it checks, which says it
+            # The check lies under its map, which says it; in the graph the layers are marked.
+            if widget is not self._check and widget is not self.graph:
                 (widget.speaker or widget).switched = sentence
         if groups:
             self.scores.header.switched = f"Without {groups}."

@@ -191,7 +191,7 @@ def test_the_map_the_strip_and_the_feature_maps_are_those_of_the_network_without
 
 
 def test_everything_on_show_says_what_is_off_and_switches_it_on(e: cw.Explorer) -> None:
-    follow = [e.overlay, e.feature_maps, e.graph, e.occluder, e.comparison, e.scores]
+    follow = [e.overlay, e.feature_maps, e.occluder, e.comparison, e.scores]
     e.layer = "4"
     e.feature_maps.off = [2, 5]
     e.wait(20)
@@ -232,7 +232,7 @@ def test_a_layer_is_scaled_and_switched_off_from_the_graph(e: cw.Explorer) -> No
     assert "No layer '7'" in e.graph.error  # it returns no maps
     e.graph._receive(None, {"op": "scale", "name": "1", "factor": 3}, [])
     assert "expected a number from 0 to 2" in e.graph.error
-    e.graph._receive(None, {"op": "switch_all_on"}, [])
+    e.overlay._receive(None, {"op": "switch_all_on"}, [])
     e.wait(20)
     with torch.no_grad():
         torch.testing.assert_close(_bars(e), net(x)[0])

@@ -271,12 +271,18 @@ function openRoot(link: Link<BaseState>, el: HTMLElement, name: string): void {
     el.replaceChildren();
   });
   link.showBusy(el);
+  // The button comes first: when the line goes, the widget's title is under the pointer, and no other button.
   link.watch(["switched"], () => {
     const sentence = link.get("switched");
     const on = button("Switch all on", () => link.command("switch_all_on"), {
       title: "Let the network have all its channels again, in every layer",
     });
-    const line = h("p", { class: "cnnw-switched cnnw-small", role: "status" }, h("span", {}, sentence), on);
+    const line = h(
+      "p",
+      { class: "cnnw-switched cnnw-small", role: "status" },
+      on,
+      h("span", { title: sentence }, sentence),
+    );
     switched.replaceChildren(...(sentence ? [line] : []));
   });
   link.watch(["error", "error_details"], () => {

@@ -43,7 +43,10 @@ export class LayerSwitch extends View<GraphState> {
   }
 
   #paint(): void {
-    this.element.hidden = !this.link.get("switchable").includes(this.#layer);
+    const switchable = this.link.get("switchable");
+    this.element.hidden = switchable.length === 0;
+    // It keeps its room, so that the graph stays where it is.
+    this.element.style.visibility = switchable.includes(this.#layer) ? "visible" : "hidden";
     setText(this.#name, this.#layer);
     this.#paintFactor(factorOf(this.link.get("scales"), this.#layer));
   }
