@@ -15,7 +15,7 @@ from cnnwidgets.explorer.work.layers import NO_MAPS, why_not
 from .choices import Choices
 from .panels.all_panels import Panels
 from .panels.host import PanelHost
-from .sentences import explained_class, method_choices, work_left
+from .sentences import as_sentence, explained_class, method_choices, work_left
 from .view import ExplorerView
 from .work.layers import explained_layers, first_layer, layers_with_maps, same_maps, traced_names
 from .work.report import share_of
@@ -149,7 +149,8 @@ class Display:
                 choices.target = scene.target_class
         layer = overlay.layer if overlay.layers else None
         if self._on_overlay != (scene.now, choices.method, layer):
-            self._clear_overlay(f"{label_of(choices.method)} gave no map. {message}")
+            names = {info.name for info in scene.architecture.layers}
+            self._clear_overlay(f"{label_of(choices.method)} gave no map. {as_sentence(message, names)}")
         self.set_status(status, message)
 
     def fall_asleep(self) -> None:

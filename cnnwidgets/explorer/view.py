@@ -109,7 +109,7 @@ class ExplorerView:
     def show_scene(self, scene: Scene, target: int) -> None:
         """Another photograph: the picture, the scores; the map of the one before is taken away."""
         for widget in self._titled:
-            widget.photograph = scene.name
+            widget.photograph = scene.photograph
         self.show_picture(scene)
         self.feature_maps.set_picture(scene.picture.pixels)
         self.scores.show(scene.logits.numpy(), labels=scene.labels, target=target, kind=scene.kind)

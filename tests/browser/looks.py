@@ -114,7 +114,8 @@ _UNTOLD = """(root) => {
 }"""
 
 _UNEXPLAINED = """([root, terms]) => [...root.querySelectorAll("*")]
-  .filter((e) => e.checkVisibility({ visibilityProperty: true }) && !e.closest("[role=listbox], svg, pre, textarea"))
+  .filter((e) => e.checkVisibility({ visibilityProperty: true }))
+  .filter((e) => !e.closest("[role=listbox], svg, pre, textarea, .cnnw-mc-chart-title"))
   .flatMap((e) => [...e.childNodes].filter((n) => n.nodeType === 3).map((n) => [e, n.data]))
   .flatMap(([e, text]) => terms.filter((term) => new RegExp(term, "iu").test(text)).map((term) => [e, term, text]))
   .filter(([e, term, text]) => {

@@ -51,6 +51,8 @@ export function comparedIn({ rows, columns, caption }: GridContent): string[] {
   return [methods.join(", "), others.join(", "), caption];
 }
 
+const CAPTION = "The photograph, how much of it the network sees, and the class that is explained";
+
 class ComparisonView extends RootView<ComparisonState> {
   #photo: HTMLCanvasElement | null = null;
   #grid: GridContent = { id: 0, rows: [], columns: [], caption: "" };
@@ -137,6 +139,7 @@ class ComparisonView extends RootView<ComparisonState> {
     const cells = this.#cells();
     const isEmpty = grid.rows.length === 0;
     setText(this.#caption, grid.caption);
+    if (grid.caption) this.#caption.title += `\n${CAPTION}`;
     this.#view.element.hidden = this.#remarks.hidden = this.#looks.hidden = isEmpty;
     this.#empty.hidden = !isEmpty;
     const hint = this.#photo ? "Tick methods and layers or classes, and press Compare." : "No image yet";

@@ -263,7 +263,8 @@ class OccluderView extends RootView<OccluderState> {
     if (!this.#photo) return null;
     const subject = this.#swept ? "Occlusion sweep" : "Hidden";
     const title = titleOf(this.link.model, subject, this.link.get("target_name"));
-    const canvas = occluderSheet(this.link, title, this.#current(), this.#stage, this.#sweep, this.#swept);
+    const layer = this.#heat?.layer ? ` of ${this.#heat.layer}` : "";
+    const canvas = occluderSheet(this.link, title, this.#current(), this.#stage, this.#sweep, this.#swept, layer);
     return { canvas, name: fileName("hidden", ...title.slice(1)) };
   }
 }

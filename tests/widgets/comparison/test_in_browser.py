@@ -241,6 +241,21 @@ def test_a_saved_grid_says_what_is_compared_and_cuts_nothing(opened: Open) -> No
     assert everything.replace(" ", "").count("layer4" * 12) == 2, "in the title and over its column"
 
 
+@pytest.mark.parametrize("scale", ["own", "method", "all"])
+def test_a_saved_grid_says_what_its_numbers_are(opened: Open, scale: str) -> None:
+    widget = two_by_two(scale=scale)
+    widget.start(["Grad-CAM", "Occlusion"], ["layer3"], caption="cat")
+    widget.show_cell(0, 0, [[1.0]], unit="weighted activation")
+    widget.show_cell(1, 0, [[1.0]], unit="drop of the score")
+    view = opened(widget)
+    view.evaluate(WRITTEN)
+    with view.expect_download():
+        view.get_by_role("button", name="Save").click()
+    written = " ".join(view.evaluate("written"))
+    under_maps = written.partition("⚠")[0]
+    assert all(under_maps.count(unit) == 1 for unit in ("weighted activation", "drop of the score")), written
+
+
 def test_a_grid_alone_has_no_choices_and_an_empty_one_says_so(opened: Open) -> None:
     view = opened(two_by_two())
     assert not view.get_by_role("button", name="Compare").is_visible()

@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from cnnwidgets.widgets.occluder import Occluder
-from tests.browser.looks import axe, texts, too_wide
+from tests.browser.looks import WRITTEN, axe, texts, too_wide
 from tests.widgets.heatmap_overlay.page import deliver, frame, opener, rgba
 
 Open = Callable[..., Page]
@@ -486,9 +486,13 @@ def test_save_writes_the_edited_picture_and_the_map(opened: Open, tmp_path: Path
 
 
 def test_a_saved_picture_names_photograph_and_network(opened: Open, tmp_path: Path) -> None:
-    view = opened(with_sweep(patches=[[50, 50, 100, 100]], photograph="chelsea.png", network="lite0"))
+    widget = with_sweep(patches=[[50, 50, 100, 100]], photograph="chelsea.png", network="lite0", with_heat=True)
+    widget.show_heat([[1.0, 1.0], [-1.0, -1.0]], layer="blocks.6")
+    view = opened(widget)
+    view.evaluate(WRITTEN)
     with view.expect_download() as download:
         view.get_by_role("button", name="Save").click()
+    assert any(text.startswith("Over the picture: its Grad-CAM of blocks.6 ") for text in view.evaluate("written"))
     assert download.value.suggested_filename == "hidden-tiger-cat-chelsea.png-lite0.png"
 
 
