@@ -54,6 +54,7 @@ def test_with_channels_switched_off_the_snippet_does_it_without_them(
 ) -> None:
     notebook |= {"net": e._session.original, "pictures": e._session.images}
     e.layer, e.method = "4", method
+    e.wait(30)
     whole = e.attribution
     e.feature_maps.off = [0, 2]
     e.graph._receive(None, {"op": "scale", "name": "1", "factor": 0.5}, [])

@@ -116,7 +116,7 @@ def test_images_are_made_and_cancelled_and_what_is_off_is_said(opened: Open) -> 
     widget.switched = "Without <b>2</b> channels of layer2."
     follow(view, widget)
     assert view.get_by_role("button", name="Make images").is_visible()
-    assert view.get_by_role("alert").get_by_text("no such luck").is_visible()
+    assert view.get_by_role("alert").get_by_text("no such luck", exact=True).is_visible()
     assert view.get_by_text("Without <b>2</b> channels").is_visible(), "text, not HTML"
     view.get_by_role("button", name="Switch all on").click()
     assert view.evaluate("sent.at(-1).op") == "switch_all_on"
