@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .widgets.filter_gallery import FilterGallery
     from .widgets.filter_panel import FilterPanel
     from .widgets.heatmap_overlay import HeatmapOverlay
+    from .widgets.image_input import ImageInput
     from .widgets.kernel_grid import KernelGrid
     from .widgets.map_check import MapCheck
     from .widgets.occluder import Occluder
@@ -59,6 +60,7 @@ _HOMES = {
     "FilterGallery": "widgets.filter_gallery",
     "FilterPanel": "widgets.filter_panel",
     "HeatmapOverlay": "widgets.heatmap_overlay",
+    "ImageInput": "widgets.image_input",
     "ClassScores": "widgets.class_scores",
     "Comparison": "widgets.comparison",
     "ConvolutionStepper": "widgets.convolution_stepper",
@@ -83,6 +85,7 @@ __all__ = [
     "FilterGallery",
     "FilterPanel",
     "HeatmapOverlay",
+    "ImageInput",
     "InputError",
     "KernelGrid",
     "LayerInfo",

@@ -196,7 +196,7 @@ class ConvolutionStepperView extends RootView<StepperState> {
     const [source, target] = [this.#source, this.#target];
     for (const { area } of [source, target]) area.addEventListener("keydown", (event) => this.#player.key(event));
     source.area.addEventListener("pointerdown", (event) => this.#press(event));
-    source.canvas.addEventListener("pointermove", (event) => this.#move(event));
+    source.area.addEventListener("pointermove", (event) => this.#move(event));
     for (const end of ["pointerup", "pointercancel", "lostpointercapture"] as const) {
       source.area.addEventListener(end, () => this.#release());
     }

@@ -1,9 +1,9 @@
 /** The line over the panels: the network, the photograph, what is being computed, and which panels are shown. */
 import { button, h, menu, setText } from "../_shared/dom";
 import { Progress, type ProgressState } from "../_shared/progress";
+import { LIMIT, shrunk, tooLarge } from "../_shared/upload";
 import { entry, type Link, RootView } from "../_shared/view";
 import { copy } from "./copy";
-import { LIMIT, shrunk, tooLarge } from "./upload";
 import "./stable.css";
 import "./widget.css";
 
