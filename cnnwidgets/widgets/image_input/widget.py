@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +108,9 @@ class ImageInput(CnnWidget, folder="image_input"):
     def _edits_apply(self, proposal: dict[str, Any]) -> list[Any]:
         edits = proposal["value"]
         if not self._own and self._result[0] != edits:
-            self._result = (edits, edited(self._original, edits))
-        return list(edits)
+            # A copy: the caller may add to its list, and set it again.
+            self._result = (deepcopy(edits), edited(self._original, edits))
+        return deepcopy(list(edits))
 
     @traitlets.observe("edits")
     def _edits_changed(self, change: Any) -> None:
