@@ -100,10 +100,10 @@ class ImageInputView extends RootView<ImageInputState> {
   }
 
   #editTools(): HTMLElement {
-    const turn = (name: string, label: string, degrees: number, title: string) =>
-      button(name, () => this.#edit(turnedOn(this.#edits, degrees)), { label, title });
-    const left = turn("Turn left", "⟲ 90°", 90, "Turn the image by 90° against the clock");
-    const right = turn("Turn right", "⟳ 90°", -90, "Turn the image by 90° with the clock");
+    const turn = (name: string, degrees: number, title: string) =>
+      button(name, () => this.#edit(turnedOn(this.#edits, degrees)), { title });
+    const left = turn("Turn left", 90, "Turn the image by 90° against the clock");
+    const right = turn("Turn right", -90, "Turn the image by 90° with the clock");
     const widthTitle = "Width of the lines that you draw, in percent of the longer side";
     this.#pen.append(
       this.#color,

@@ -159,10 +159,10 @@ def test_paste_and_drop(opened: Open, tmp_path: Path) -> None:
         view.evaluate(make, [content, event])
         view.wait_for_function(f"sent.at(-1)?.name === '{name}'")
         assert view.evaluate("sentBuffers.at(-1)[0].byteLength") == file.stat().st_size
-    view.evaluate("navigator.clipboard.read = async () => []")
+    view.evaluate("() => { navigator.clipboard.read = async () => []; }")
     view.get_by_role("button", name="Paste").click()
     expect(view.get_by_role("alert")).to_contain_text("no image in the clipboard")
-    view.evaluate("navigator.clipboard.read = async () => { throw new Error('no'); }")
+    view.evaluate("() => { navigator.clipboard.read = async () => { throw new Error('no'); }; }")
     view.get_by_role("button", name="Paste").click()
     expect(view.get_by_role("alert")).to_contain_text("press Ctrl V")
 
