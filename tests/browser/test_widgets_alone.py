@@ -95,9 +95,8 @@ def test_convolution_stepper(page: Page) -> None:
     root.get_by_label("Draw").check()
     box = root.get_by_role("application", name="Input").locator("canvas").bounding_box()
     assert box
-    page.mouse.move(box["x"] + 10, box["y"] + 10)
+    page.mouse.move(box["x"] + box["width"] / 8, box["y"] + box["height"] / 8)
     page.mouse.down()
-    page.mouse.move(box["x"] + 12, box["y"] + 10)
     page.mouse.up()
     expect(root).to_have_attribute("data-painted", re.compile("."))
     page.wait_for_timeout(300)
