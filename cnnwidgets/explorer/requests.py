@@ -198,7 +198,8 @@ class Requests:
             before = self._host.scene
             if self._lags(scene):
                 scene = switched_scene(self._session.model, scene, self._host.switches_in(scene))
-            if not self._is_other(before) and scene.switches == before.switches and not scene.looks_like(before):
+            same = not self._is_other(before) and scene.switches == before.switches
+            if same and not self._session.is_live(scene.name) and not scene.looks_like(before):
                 scene = scene.with_note(before.version.change_to(scene.version))
             self._worker.apply_unless_stopped(stop, lambda: self._show(self._display.show_scene, scene))
             awake.woken(self)
