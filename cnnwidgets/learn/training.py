@@ -86,7 +86,7 @@ class NumpyNetwork:
         x: Any,
         labels: Any,
         *,
-        epochs: int = 12,
+        epochs: int = 15,
         batch: int = 32,
         optimiser: Optimiser | None = None,
         held_out: tuple[Any, Any] | None = None,
@@ -100,7 +100,7 @@ class NumpyNetwork:
             labels: (N,) ints.
             epochs: how often all images are looked at.
             batch: images in a step.
-            optimiser: by default :class:`~cnnwidgets.learn.Adam` with a rate of 0.002.
+            optimiser: by default :class:`~cnnwidgets.learn.Adam` with a rate of 0.003.
             held_out: (x, labels) that are never learned from; their accuracy is measured after each epoch.
             seed: of the order in which images come, another in each epoch.
             progress: called after each epoch, which is its ``step.partial``; raise
@@ -117,7 +117,7 @@ class NumpyNetwork:
         checked_count(batch, "batch")
         if len(x) != len(labels) or not len(x):
             raise InputError(f"There are {len(x)} images and {len(labels)} labels; expected as many, and at least one.")
-        optimiser = Adam(self.layers, 0.002) if optimiser is None else optimiser
+        optimiser = Adam(self.layers, 0.003) if optimiser is None else optimiser
         order, history = np.random.default_rng(seed), list[Epoch]()
         with Meter(progress, epochs) as meter:
             for number in range(1, epochs + 1):
