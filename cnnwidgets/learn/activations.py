@@ -16,7 +16,8 @@ def relu(x: Any) -> Array:
         >>> relu([-2.0, 3.0]).tolist()
         [0.0, 3.0]
     """
-    return np.maximum(x, 0)
+    positive: Array = np.maximum(x, 0)
+    return positive
 
 
 def softmax(scores: Any) -> Array:

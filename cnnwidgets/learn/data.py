@@ -162,7 +162,7 @@ def cifar10(
 def _of_table(path: Path, side: int, white: int) -> LabelledImages:
     """Images of one channel out of a table with a row an image: its pixels, 0 to ``white``, and then its class."""
     table = np.loadtxt(path, delimiter=",", dtype=np.float32)
-    images = (table[:, :-1] / white).reshape(-1, 1, side, side)
+    images = (table[:, :-1] / np.float32(white)).reshape(-1, 1, side, side)
     return LabelledImages(images, table[:, -1].astype(np.int64), _DIGITS)
 
 
@@ -185,7 +185,7 @@ def _of_torchvision(kind: str, folder: str | Path, train: bool, download: bool, 
     pixels, names = np.asarray(dataset.data[:count]), _DIGITS if kind == "MNIST" else tuple(dataset.classes)
     # torchvision has (N, H, W) of grey and (N, H, W, 3) of colours.
     maps = pixels[:, None] if pixels.ndim == 3 else pixels.transpose(0, 3, 1, 2)
-    images = np.ascontiguousarray(maps, dtype=np.float32) / 255
+    images = np.ascontiguousarray(maps, dtype=np.float32) / np.float32(255)
     return LabelledImages(images, _whole(dataset.targets)[:count], names)
 
 

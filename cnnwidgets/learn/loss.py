@@ -37,9 +37,9 @@ def cross_entropy(scores: Any, labels: Any) -> float:
     return float(-log_probabilities[np.arange(len(labels)), labels].mean())
 
 
-def checked_labels(labels: Any, scores: Array) -> Array:
-    """``labels`` as (N,) ints, if they name classes of ``scores`` (N, classes)."""
-    labels = np.asarray(labels)
+def checked_labels(values: Any, scores: Array) -> Array:
+    """``values`` as (N,) ints, if they name classes of ``scores`` (N, classes)."""
+    labels: Array = np.asarray(values)
     if labels.shape != scores.shape[:1] or labels.dtype.kind not in "iu":
         raise InputError(
             f"labels are {labels.dtype} of shape {labels.shape}; expected ints of shape ({len(scores)},), one class an "

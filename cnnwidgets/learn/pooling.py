@@ -34,7 +34,8 @@ def max_pool2d(x: Any, size: int | Sizes, *, stride: int | Sizes | None = None, 
         >>> max_pool2d([[[[1, 5, 2, 0], [3, 4, 8, 7]]]], 2).tolist()
         [[[[5.0, 8.0]]]]
     """
-    return _windows(x, *_arguments(size, stride, padding), fill=-np.inf).max(axis=(-2, -1))
+    largest: Array = _windows(x, *_arguments(size, stride, padding), fill=-np.inf).max(axis=(-2, -1))
+    return largest
 
 
 def avg_pool2d(x: Any, size: int | Sizes, *, stride: int | Sizes | None = None, padding: int | Sizes = 0) -> Array:
@@ -44,7 +45,8 @@ def avg_pool2d(x: Any, size: int | Sizes, *, stride: int | Sizes | None = None, 
         >>> avg_pool2d([[[[1, 5, 2, 0], [3, 3, 8, 6]]]], 2).tolist()
         [[[[3.0, 4.0]]]]
     """
-    return _windows(x, *_arguments(size, stride, padding), fill=0.0).mean(axis=(-2, -1))
+    means: Array = _windows(x, *_arguments(size, stride, padding), fill=0.0).mean(axis=(-2, -1))
+    return means
 
 
 def _arguments(size: Any, stride: Any, padding: Any) -> tuple[Sizes, Sizes, Sizes]:

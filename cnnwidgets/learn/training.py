@@ -56,10 +56,10 @@ class NumpyNetwork:
 
     def forward(self, x: Any) -> Array:
         """The scores (N, classes) of images (N, C, H, W), as the last layer gives them: before a softmax."""
-        x = np.asarray(x)
+        values: Array = np.asarray(x)
         for layer in self.layers:
-            x = layer.forward(x)
-        return x
+            values = layer.forward(values)
+        return values
 
     def backward(self, grad: Array) -> Array:
         """From the gradient of the loss by the scores to that by the images; each layer then has its own."""
@@ -74,7 +74,8 @@ class NumpyNetwork:
 
     def predict(self, x: Any) -> Array:
         """(N,) ints: the class with the highest score of each image (N, C, H, W)."""
-        return self.probabilities(x).argmax(axis=1)
+        classes: Array = self.probabilities(x).argmax(axis=1)
+        return classes
 
     def accuracy(self, x: Any, labels: Any) -> float:
         """The share of images that are named right, 0 to 1."""
