@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import checks, concepts, demo, exemplars, explainers, incremental, kernels, learn, switches, synthesis
+    from . import checks, concepts, demo, exemplars, explainers, heads, incremental, kernels, learn, switches, synthesis
     from .core.capture import capture
     from .core.errors import Cancelled, CnnWidgetsError, InputError, LayerNotFound, NotSpatial, TargetError
     from .explainers.attribution import Attribution
@@ -70,6 +70,7 @@ _ROOMS = (
     "demo",
     "exemplars",
     "explainers",
+    "heads",
     "incremental",
     "kernels",
     "learn",
@@ -107,6 +108,7 @@ __all__ = [
     "exemplars",
     "explainers",
     "explore",
+    "heads",
     "incremental",
     "kernels",
     "learn",
