@@ -86,7 +86,7 @@ def with_cam_head(
             restore()
     parts = OrderedDict(features=features, pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=head)
     result = nn.Sequential(parts)
-    for module in (result, result.pool, result.flatten, result.fc):
+    for module in (result, *list(parts.values())[1:]):
         module.training = original.base.training
     config = getattr(original.base, "pretrained_cfg", None)
     if config is not None:  # it tells what images timm's network takes
@@ -209,8 +209,7 @@ class _Kept:
                 for module, name, child in replaced:
                     setattr(module, name, child)
         if self._rectifies:
-            row.add_module("relu", nn.ReLU())
-            row.relu.training = self._was_training
+            row.add_module("relu", nn.ReLU().train(self._was_training))
         return row
 
     def _row(self, module: nn.Module, path: list[str]) -> list[tuple[str, nn.Module]]:
