@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from .widgets.architecture_graph import ArchitectureGraph
     from .widgets.class_scores import ClassScores
     from .widgets.comparison import Comparison
+    from .widgets.convolution_stepper import ConvolutionStepper
     from .widgets.feature_maps import FeatureMaps
     from .widgets.filter_gallery import FilterGallery
     from .widgets.filter_panel import FilterPanel
     from .widgets.heatmap_overlay import HeatmapOverlay
+    from .widgets.image_input import ImageInput
     from .widgets.kernel_grid import KernelGrid
     from .widgets.map_check import MapCheck
     from .widgets.occluder import Occluder
@@ -58,8 +60,10 @@ _HOMES = {
     "FilterGallery": "widgets.filter_gallery",
     "FilterPanel": "widgets.filter_panel",
     "HeatmapOverlay": "widgets.heatmap_overlay",
+    "ImageInput": "widgets.image_input",
     "ClassScores": "widgets.class_scores",
     "Comparison": "widgets.comparison",
+    "ConvolutionStepper": "widgets.convolution_stepper",
     "KernelGrid": "widgets.kernel_grid",
     "MapCheck": "widgets.map_check",
     "Occluder": "widgets.occluder",
@@ -87,11 +91,13 @@ __all__ = [
     "ClassScores",
     "CnnWidgetsError",
     "Comparison",
+    "ConvolutionStepper",
     "Explorer",
     "FeatureMaps",
     "FilterGallery",
     "FilterPanel",
     "HeatmapOverlay",
+    "ImageInput",
     "InputError",
     "KernelGrid",
     "LayerInfo",
