@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .widgets.class_scores import ClassScores
     from .widgets.comparison import Comparison
     from .widgets.convolution_stepper import ConvolutionStepper
+    from .widgets.exercise import Exercise
     from .widgets.feature_maps import FeatureMaps
     from .widgets.filter_gallery import FilterGallery
     from .widgets.filter_panel import FilterPanel
@@ -56,6 +57,7 @@ _HOMES = {
     "InputError": "core.errors",
     "Cancelled": "core.errors",
     "ArchitectureGraph": "widgets.architecture_graph",
+    "Exercise": "widgets.exercise",
     "FeatureMaps": "widgets.feature_maps",
     "FilterGallery": "widgets.filter_gallery",
     "FilterPanel": "widgets.filter_panel",
@@ -92,6 +94,7 @@ __all__ = [
     "CnnWidgetsError",
     "Comparison",
     "ConvolutionStepper",
+    "Exercise",
     "Explorer",
     "FeatureMaps",
     "FilterGallery",
