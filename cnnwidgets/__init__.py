@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import checks, concepts, demo, exemplars, explainers, incremental, kernels, switches, synthesis
+    from . import checks, concepts, demo, exemplars, explainers, heads, incremental, kernels, learn, switches, synthesis
     from .core.capture import capture
     from .core.errors import Cancelled, CnnWidgetsError, InputError, LayerNotFound, NotSpatial, TargetError
     from .explainers.attribution import Attribution
@@ -70,7 +70,19 @@ _HOMES = {
     "MapCheck": "widgets.map_check",
     "Occluder": "widgets.occluder",
 }
-_ROOMS = ("checks", "concepts", "demo", "exemplars", "explainers", "incremental", "kernels", "switches", "synthesis")
+_ROOMS = (
+    "checks",
+    "concepts",
+    "demo",
+    "exemplars",
+    "explainers",
+    "heads",
+    "incremental",
+    "kernels",
+    "learn",
+    "switches",
+    "synthesis",
+)
 
 __all__ = [
     "Architecture",
@@ -105,8 +117,10 @@ __all__ = [
     "exemplars",
     "explainers",
     "explore",
+    "heads",
     "incremental",
     "kernels",
+    "learn",
     "rank_channels",
     "switches",
     "synthesis",

@@ -18,6 +18,19 @@ CHECKED = "nbval-check-output"
 # Notebook -> of each of its exercises the right answer, and what the cells after it must have printed for that: nbval
 # compares what they print with the file. None where nothing can be computed.
 REVEALED = {
+    "03_from_plain_python": [
+        ("6 x 6 numbers", r"^\(6, 6\)\n"),
+        ("4,608", r"4608\)\n"),
+        ("the same", r"\[\[0\.11 0\.11 0\.79\]\n \[0\.11 0\.11 0\.79\]\]"),
+        ("about 10 %", r"before: 1\d %"),
+        ("in the first fully connected layer", r"dense1 +\(1, 128\) +1,179,776\n.*\n.*\n.*\n1,199,882 numbers"),
+        ("49 places; nothing changes where the picture is black anyway", r"49 places; unchanged .*: True"),
+        ("no: strokes at the right places, and much that is none", r"named as its digit with more than 90 %: True"),
+    ],
+    "07_class_activation_maps": [
+        ("it has seen fewer layers, so it may tell classes apart less well", r"fewer held-out pieces right: True"),
+        ("the score of coffee, except for the bias", r"map \(1, 7, 7\) adds up: True"),
+    ],
     "05_what_filters_look_for": [
         ("the same number everywhere", r"filter 16: from 0\.00 to 0\.00\n"),
         ("67 × 67 pixels", r"sees: \(67, 67\)"),

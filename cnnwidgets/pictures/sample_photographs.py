@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 from PIL import Image
 
 from cnnwidgets.core.errors import CnnWidgetsError
+from cnnwidgets.core.package_files import package_file
 
 PHOTOGRAPHS = {
     "chelsea": ("skimage", "data/chelsea.png"),
@@ -51,13 +51,11 @@ def installed_photographs() -> list[str]:
 
 
 def installed_file(package: str, inside: str) -> Path:
-    """A file of an installed package, found without importing it: scikit-image and scikit-learn import slowly."""
-    spec = find_spec(package)
-    for folder in (spec.submodule_search_locations or []) if spec is not None else []:
-        path = Path(folder) / inside
-        if path.is_file():
-            return path
-    raise missing_extra(f"{package} (its file {inside})")
+    """A file of an installed package; raises CnnWidgetsError where it is not there."""
+    path = package_file(package, inside)
+    if path is None:
+        raise missing_extra(f"{package} (its file {inside})")
+    return path
 
 
 def missing_extra(package: str) -> CnnWidgetsError:

@@ -11,7 +11,6 @@ import traitlets
 from PIL import Image
 
 from cnnwidgets import ImageInput, InputError
-from cnnwidgets.pictures import sample_photographs
 from cnnwidgets.widgets._still.publish import newest_push, still_png
 from cnnwidgets.widgets.image_input.edits import edited
 from tests.widgets.parity import python_keys, typescript_keys
@@ -155,7 +154,7 @@ def test_samples_and_what_was_shrunk_or_transparent() -> None:
 
 
 def test_without_the_demos_packages_there_is_a_blank_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sample_photographs, "find_spec", lambda _: None)
+    monkeypatch.setattr("cnnwidgets.core.package_files.find_spec", lambda _: None)
     picker = ImageInput()
     assert (picker.samples, picker.name, picker.sides) == (["blank page"], "blank page", [280, 280])
     assert ImageInput(samples={}).image is None
