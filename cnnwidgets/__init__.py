@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import checks, concepts, demo, exemplars, explainers, incremental, kernels, switches, synthesis
+    from . import checks, concepts, demo, exemplars, explainers, incremental, kernels, learn, switches, synthesis
     from .core.capture import capture
     from .core.errors import Cancelled, CnnWidgetsError, InputError, LayerNotFound, NotSpatial, TargetError
     from .explainers.attribution import Attribution
@@ -64,7 +64,18 @@ _HOMES = {
     "MapCheck": "widgets.map_check",
     "Occluder": "widgets.occluder",
 }
-_ROOMS = ("checks", "concepts", "demo", "exemplars", "explainers", "incremental", "kernels", "switches", "synthesis")
+_ROOMS = (
+    "checks",
+    "concepts",
+    "demo",
+    "exemplars",
+    "explainers",
+    "incremental",
+    "kernels",
+    "learn",
+    "switches",
+    "synthesis",
+)
 
 __all__ = [
     "Architecture",
@@ -98,6 +109,7 @@ __all__ = [
     "explore",
     "incremental",
     "kernels",
+    "learn",
     "rank_channels",
     "switches",
     "synthesis",

