@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .widgets.architecture_graph import ArchitectureGraph
     from .widgets.class_scores import ClassScores
     from .widgets.comparison import Comparison
+    from .widgets.exercise import Exercise
     from .widgets.feature_maps import FeatureMaps
     from .widgets.filter_gallery import FilterGallery
     from .widgets.filter_panel import FilterPanel
@@ -54,6 +55,7 @@ _HOMES = {
     "InputError": "core.errors",
     "Cancelled": "core.errors",
     "ArchitectureGraph": "widgets.architecture_graph",
+    "Exercise": "widgets.exercise",
     "FeatureMaps": "widgets.feature_maps",
     "FilterGallery": "widgets.filter_gallery",
     "FilterPanel": "widgets.filter_panel",
@@ -86,6 +88,7 @@ __all__ = [
     "ClassScores",
     "CnnWidgetsError",
     "Comparison",
+    "Exercise",
     "Explorer",
     "FeatureMaps",
     "FilterGallery",

@@ -79,3 +79,13 @@ def test_class_scores(page: Page) -> None:
     assert ask(page, "print(w.target)") == "0"
     root.get_by_label("What the bars show").select_option("logit")
     expect(root).to_contain_text("2.00")
+
+
+def test_exercise(page: Page) -> None:
+    _alone(page, "cw.Exercise('1 + 1?', {'11': 'Side by side.', '2': 'Added.'}, '2')", "cnnw-exercise", "input")
+    root = page.locator(".cnnw-exercise")
+    root.get_by_label("11").focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")  # JupyterLab's own keys leave it alone
+    expect(root.get_by_role("status")).to_have_text("✗ Not so. Side by side.")
+    assert ask(page, "print(w.selected)") == "11"
