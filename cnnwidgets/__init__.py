@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .widgets.architecture_graph import ArchitectureGraph
     from .widgets.class_scores import ClassScores
     from .widgets.comparison import Comparison
+    from .widgets.convolution_stepper import ConvolutionStepper
     from .widgets.exercise import Exercise
     from .widgets.feature_maps import FeatureMaps
     from .widgets.filter_gallery import FilterGallery
@@ -62,6 +63,7 @@ _HOMES = {
     "HeatmapOverlay": "widgets.heatmap_overlay",
     "ClassScores": "widgets.class_scores",
     "Comparison": "widgets.comparison",
+    "ConvolutionStepper": "widgets.convolution_stepper",
     "KernelGrid": "widgets.kernel_grid",
     "MapCheck": "widgets.map_check",
     "Occluder": "widgets.occluder",
@@ -88,6 +90,7 @@ __all__ = [
     "ClassScores",
     "CnnWidgetsError",
     "Comparison",
+    "ConvolutionStepper",
     "Exercise",
     "Explorer",
     "FeatureMaps",

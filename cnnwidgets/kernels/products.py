@@ -16,16 +16,40 @@ _TRANSPOSED = ("input", "weight", "bias", "stride", "padding", "output_padding",
 CONVOLUTIONS = ("conv2d", "conv_transpose2d", "linear")
 
 
+_MOST_AROUND = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """What the window of a convolution slides over near a cell: enough to slide it by hand.
+
+    Attributes:
+        input: (C, h, w) float64, the convolution's input with its padding, of no more than 32 cells a side, or those of
+            the patch where that is larger.
+        row, column: the cell in the output that the convolution, without padding, has of ``input``.
+        stride, dilation: of the window, (down, across).
+        has_padding: whether some of ``input`` is padding, and not what came in.
+    """
+
+    input: torch.Tensor
+    row: int
+    column: int
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    has_padding: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Products:
     """What is multiplied, in float64: ``patch`` and ``kernel`` (C, kh, kw), the ``bias``, the ``first`` input channel,
-    and the ``box`` (top, left, bottom, right) of the patch in the input, which may reach beyond it."""
+    the ``box`` (top, left, bottom, right) of the patch in the input, which may reach beyond it, and what is around."""
 
     patch: torch.Tensor
     kernel: torch.Tensor
     bias: float
     first: int
     box: tuple[int, int, int, int] | None
+    surroundings: Surroundings | None = None
 
 
 def products_of(call: TorchCall, cell: tuple[int, ...]) -> Products:
@@ -62,7 +86,26 @@ def products_of(call: TorchCall, cell: tuple[int, ...]) -> Products:
     patch = padded[:, tops[0] : tops[0] + extents[0] : dilation[0], tops[1] : tops[1] + extents[1] : dilation[1]]
     top, left = tops[0] - before[0], tops[1] - before[1]
     box = (top, left, top + extents[0], left + extents[1])
-    return Products(patch.clone(), kernel, _bias_of(bias, channel), group * width, box)
+    around = _around(padded, (row, column), extents, stride)
+    (up, low), (before_left, right) = around[0]
+    inside = up >= before[0] and before_left >= before[1]
+    inside &= low <= before[0] + inputs.shape[1] and right <= before[1] + inputs.shape[2]
+    surroundings = Surroundings(padded[:, up:low, before_left:right].clone(), *around[1], stride, dilation, not inside)
+    return Products(patch.clone(), kernel, _bias_of(bias, channel), group * width, box, surroundings)
+
+
+def _around(
+    padded: torch.Tensor, cell: tuple[int, int], extents: list[int], stride: tuple[int, int]
+) -> tuple[list[tuple[int, int]], list[int]]:
+    """Begin and end, down and across, of what is around a cell, in ``padded``; and where the cell is in it."""
+    spans, offsets = [], []
+    for size, at, extent, step in zip(padded.shape[1:], cell, extents, stride, strict=True):
+        cells = (size - extent) // step + 1
+        count = min(cells, max(1, (_MOST_AROUND - extent) // step + 1))
+        first = min(max(0, at - count // 2), cells - count)
+        spans.append((first * step, first * step + (count - 1) * step + extent))
+        offsets.append(at - first)
+    return spans, offsets
 
 
 def _transposed_patch(

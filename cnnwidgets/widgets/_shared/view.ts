@@ -26,9 +26,9 @@ export interface BaseState {
   photograph: string;
 }
 
-const TYPES = { uint8: Uint8Array, int32: Int32Array, float32: Float32Array };
+const TYPES = { uint8: Uint8Array, int32: Int32Array, float32: Float32Array, float64: Float64Array };
 
-export type Numbers = Uint8Array | Int32Array | Float32Array;
+export type Numbers = Uint8Array | Int32Array | Float32Array | Float64Array;
 
 export interface ArrayData {
   data: Numbers;
