@@ -40,16 +40,16 @@ def watched_pictures(images: Any, model: nn.Module, preprocess: Any = None) -> t
 def _named(images: Any, channels: int | None) -> list[tuple[str, Any]]:
     """(name, one image) each."""
     if isinstance(images, Mapping):
-        return [(str(name), _single(image, channels)) for name, image in images.items()]
+        return [(str(name), _as_network_takes(image, channels)) for name, image in images.items()]
     if not isinstance(images, list | tuple) and hasattr(images, "images") and hasattr(images, "labels"):
         images = images.images
     if _with_labels(images):
         images = images[0]
     if isinstance(images, list | tuple):
-        return [(_file_name(image), _single(image, channels)) for image in images]
+        return [(_file_name(image), _as_network_takes(image, channels)) for image in images]
     if isinstance(images, torch.Tensor | np.ndarray) and images.ndim == 4:
-        return [("", _single(image, channels)) for image in images]
-    return [(_file_name(images), _single(images, channels))]
+        return [("", _as_network_takes(image, channels)) for image in images]
+    return [(_file_name(images), _as_network_takes(images, channels))]
 
 
 def _with_labels(images: Any) -> bool:
@@ -62,7 +62,7 @@ def _with_labels(images: Any) -> bool:
     )
 
 
-def _single(image: Any, channels: int | None) -> Any:
+def _as_network_takes(image: Any, channels: int | None) -> Any:
     """One image; channels that come first, of numbers with a point, are as the network takes them: a tensor."""
     if _with_labels(image):
         image = image[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from playwright.sync_api import Page, expect
 
@@ -65,15 +66,13 @@ def test_pause_look_back_resume_and_stop_inside_a_running_cell(jupyter: Lab) -> 
         page.keyboard.press("ArrowRight")
         page.keyboard.press("ArrowRight")
         expect(slider).to_have_attribute("aria-valuetext", "epoch 2")
-        # The weights of epoch 2 are twice 0 to 53: the largest of filter 0 is 16.
-        expect(root.locator(".cnnw-kernel-grid")).to_contain_text("0", timeout=10_000)
         shot(page, "training_paused")
 
         root.get_by_role("button", name="Resume").click()
         page.wait_for_function(f"{STEPS} > {paused} + 5", timeout=20_000)
         expect(slider).to_have_attribute("aria-valuetext", "epoch 2")
         root.get_by_role("button", name="Newest").click()
-        expect(slider).to_have_attribute("aria-valuetext", "newest", timeout=10_000) if False else None
+        expect(slider).to_have_attribute("aria-valuetext", re.compile("newest"))
         root.get_by_role("button", name="Stop").click()
         idle(page, 30_000)
         outputs = page.evaluate(
@@ -93,7 +92,9 @@ def test_pause_look_back_resume_and_stop_inside_a_running_cell(jupyter: Lab) -> 
 def test_it_fits_and_can_be_used_by_keyboard_and_screen_reader(jupyter: Lab) -> None:
     with jupyter.open(jupyter.notebook("training_looks", ""), run=False, width=1440, height=1400) as (page, trouble):
         prepare(page)
-        run_cell(page, 0, MAKE.replace("display(other, view)", LOOP.split("    time")[0].replace("2000", "30") + "view"))
+        run_cell(
+            page, 0, MAKE.replace("display(other, view)", LOOP.split("    time")[0].replace("2000", "30") + "view")
+        )
         root = page.locator(".cnnw-training-view")
         for theme in ("JupyterLab Light", "JupyterLab Dark"):
             page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)

@@ -6,12 +6,12 @@ import ipywidgets
 
 from cnnwidgets.widgets._bqplot import bqplot, close_figure, panel_figure
 
-from .numbers import HELD_OUT, Row, curve_points, in_words, per_point
+from .numbers import HELD_OUT, TrainingRow, curve_points, number_name, per_point
 
 _COLOURS = {False: "var(--cnnw-accent)", True: "var(--cnnw-activation)"}
 
 
-class Curves:
+class TrainingCurves:
     """One figure: a number of the training and, where there is one, the same of what is held out."""
 
     def __init__(self, name: str) -> None:
@@ -36,12 +36,12 @@ class Curves:
         margin = {"top": 6, "bottom": 22, "left": 44, "right": 14}
         lines, axes = list(self._lines.values()), [self._across, self._up]
         self._figure = panel_figure(lines, axes, margin, height="150px", padding_x=0)
-        self._title = ipywidgets.Label(in_words(name))
+        self._title = ipywidgets.Label(number_name(name))
         self._title.add_class("cnnw-tb-chart-title")
         self.box = ipywidgets.VBox([self._title, self._figure])
         self.box.add_class("cnnw-tb-chart")
 
-    def show(self, rows: list[Row], *, epochs: bool) -> None:
+    def show(self, rows: list[TrainingRow], *, epochs: bool) -> None:
         """Draw the finite numbers of ``rows``."""
         curves = {}
         for held_out, line in self._lines.items():
@@ -54,8 +54,8 @@ class Curves:
         self._x.min, self._x.max = (min(across), max(max(across), min(across) + 1e-9)) if across else (0.0, 1.0)
         self._title.value = self._heading(rows, curves[True][0] != [], epochs=epochs)
 
-    def _heading(self, rows: list[Row], held_out: bool, *, epochs: bool) -> str:
-        name, axis = in_words(self.name), "epoch" if epochs else "step"
+    def _heading(self, rows: list[TrainingRow], held_out: bool, *, epochs: bool) -> str:
+        name, axis = number_name(self.name), "epoch" if epochs else "step"
         text = (
             f"{name} by {axis}: solid, round: learned from; dashed, square: held out"
             if held_out

@@ -18,7 +18,7 @@ MOST_ROWS = 40
 
 
 @dataclass(frozen=True)
-class Row:
+class TrainingRow:
     """The numbers of one step.
 
     Attributes:
@@ -62,14 +62,14 @@ def base_name(name: str) -> str:
     return name.removeprefix(HELD_OUT)
 
 
-def names_of(rows: list[Row]) -> list[str]:
+def names_of(rows: list[TrainingRow]) -> list[str]:
     """Of all numbers that there are, in the order in which they came, what is held out after its like."""
     names = list(dict.fromkeys(name for row in rows for name in row.values))
     bases = list(dict.fromkeys(map(base_name, names)))
     return [name for base in bases for name in (base, HELD_OUT + base) if name in names]
 
 
-def by_epoch(rows: list[Row]) -> bool:
+def by_epoch(rows: list[TrainingRow]) -> bool:
     """Whether epochs can be drawn along the axis: every row has one, higher than the one before."""
     epochs = [row.epoch for row in rows]
     if any(epoch is None for epoch in epochs):
@@ -78,7 +78,7 @@ def by_epoch(rows: list[Row]) -> bool:
     return all(first < second for first, second in itertools.pairwise(numbers))
 
 
-def curve_points(rows: list[Row], name: str, *, epochs: bool) -> tuple[list[float], list[float]]:
+def curve_points(rows: list[TrainingRow], name: str, *, epochs: bool) -> tuple[list[float], list[float]]:
     """Across and up of a curve: the finite numbers, of many the means of as many in a row each."""
     own = [row for row in rows if math.isfinite(row.values.get(name, math.nan))]
     width = per_point(len(own))
@@ -100,19 +100,19 @@ def per_point(count: int) -> int:
     return max(1, -(-count // MOST_POINTS))
 
 
-def number_table(rows: list[Row]) -> dict[str, Any]:
+def number_table(rows: list[TrainingRow]) -> dict[str, Any]:
     """Texts for a table: at most :data:`MOST_ROWS` rows, evenly taken, the newest among them."""
     names = names_of(rows)
     every = max(1, -(-len(rows) // MOST_ROWS))
     selected = rows[::-1][::every][::-1]
     return {
-        "head": ["", *map(in_words, names)],
+        "head": ["", *map(number_name, names)],
         "body": [[row.label, *(number_text(row.values, name) for name in names)] for row in selected],
         "every": every,
     }
 
 
-def in_words(name: str) -> str:
+def number_name(name: str) -> str:
     """ "held-out loss" of "held_out_loss"."""
     held_out = name.startswith(HELD_OUT)
     return ("held-out " if held_out else "") + base_name(name).replace("_", " ")
@@ -123,10 +123,10 @@ def number_text(values: Mapping[str, float], name: str) -> str:
     return f"{values[name]:.4g}" if name in values else "–"
 
 
-def non_finite(rows: list[Row]) -> str:
+def non_finite(rows: list[TrainingRow]) -> str:
     """A sentence on the first number that is NaN or infinite; empty where all are well."""
     for row in rows:
         for name, value in row.values.items():
             if not math.isfinite(value):
-                return f"{in_words(name)} is {value} at {row.label}: what is not finite is left out of the curves."
+                return f"{number_name(name)} is {value} at {row.label}: what is not finite is left out of the curves."
     return ""

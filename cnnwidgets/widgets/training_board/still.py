@@ -9,7 +9,7 @@ import numpy as np
 from cnnwidgets.widgets._still import parts
 from cnnwidgets.widgets.feature_maps.still import maps_still
 
-from .numbers import base_name, by_epoch, curve_points, in_words, names_of
+from .numbers import base_name, by_epoch, curve_points, names_of, number_name
 
 _SIZE = (90, 290)
 
@@ -22,7 +22,7 @@ def board_still(widget: Any) -> parts.Block | None:
     charts = []
     for name in dict.fromkeys(map(base_name, names)):
         curves = [curve_points(rows, own, epochs=by_epoch(rows)) for own in names if base_name(own) == name]
-        title = f"{in_words(name)}{'; grey: held out' if len(curves) > 1 else ''}"
+        title = f"{number_name(name)}{'; grey: held out' if len(curves) > 1 else ''}"
         (across, up), *others = curves
         grey = [np.interp(across, *other, left=np.nan, right=np.nan) for other in others if other[0]] if across else []
         if across:

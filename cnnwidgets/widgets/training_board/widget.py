@@ -20,7 +20,7 @@ from cnnwidgets.widgets.feature_maps import FeatureMaps
 from cnnwidgets.widgets.kernel_grid import KernelGrid
 
 from .controls import TrainingControls
-from .numbers import Row, base_name, by_epoch, checked_number, in_words, names_of, non_finite, number_table
+from .numbers import TrainingRow, base_name, by_epoch, checked_number, names_of, non_finite, number_name, number_table
 from .snapshots import Snapshot, Snapshots
 from .still import board_still
 
@@ -29,7 +29,7 @@ _NO_CURVES = "bqplot is not installed, so there are no curves: the table has the
 
 
 class TrainingBoard(WidgetBox):
-    """Curves of a training, and the maps and kernels of one layer, now and at the steps before.
+    """TrainingCurves of a training, and the maps and kernels of one layer, now and at the steps before.
 
     It takes numbers and arrays: :meth:`record` a step's numbers, :meth:`show_layer` the layer as it is. What was shown
     can be looked back at with the slider; of a long training every second snapshot is dropped when there are more than
@@ -71,7 +71,7 @@ class TrainingBoard(WidgetBox):
         self.controls = TrainingControls(layer=layer, images=list(images or {}))
         self.feature_maps, self.kernel_grid = FeatureMaps(), KernelGrid()
         self.more_notes: list[str] = []
-        self.rows: list[Row] = []
+        self.rows: list[TrainingRow] = []
         self.snapshots = Snapshots()
         self._lock = threading.RLock()
         self._curves: dict[str, Any] = {}
@@ -139,7 +139,7 @@ class TrainingBoard(WidgetBox):
             raise InputError(f"epoch is {count}; expected a finite number, or None.")
         values = {name: checked_number(name, value) for name, value in numbers.items() if value is not None}
         with self._lock:
-            self.rows.append(Row(len(self.rows) + 1, count, values))
+            self.rows.append(TrainingRow(len(self.rows) + 1, count, values))
             if self.controls.state == "ready":
                 self.controls.state = "running"
 
@@ -251,7 +251,7 @@ class TrainingBoard(WidgetBox):
 
     def _draw_curves(self) -> None:
         try:
-            from .curves import Curves
+            from .curves import TrainingCurves
         except ImportError:
             self.controls.charted = False
             return
@@ -259,7 +259,7 @@ class TrainingBoard(WidgetBox):
         names = list(dict.fromkeys(map(base_name, names_of(self.rows))))
         for name in names:
             if name not in self._curves:
-                self._curves[name] = Curves(name)
+                self._curves[name] = TrainingCurves(name)
             self._curves[name].show(self.rows, epochs=epochs)
         if len(self._box.children) != len(names):
             self._box.children = [self._curves[name].box for name in names]
@@ -271,6 +271,6 @@ class TrainingBoard(WidgetBox):
         return [note for note in (*self.more_notes, non_finite(self.rows), thinned, missing) if note]
 
 
-def _headline(row: Row) -> str:
-    numbers = ", ".join(f"{in_words(name)} {row.values[name]:.4g}" for name in names_of([row]))
+def _headline(row: TrainingRow) -> str:
+    numbers = ", ".join(f"{number_name(name)} {row.values[name]:.4g}" for name in names_of([row]))
     return f"{row.label}: {numbers}" if numbers else row.label

@@ -28,7 +28,10 @@ const SENTENCES: Record<TrainingControlsState["state"], string> = {
 /** Where among `steps` the slider stands: at the last for null, the newest; else at `at` or the last before it. */
 export function placeOf(steps: readonly number[], at: number | null): number {
   if (at === null) return Math.max(0, steps.length - 1);
-  return Math.max(0, steps.findLastIndex((step) => step <= at));
+  return Math.max(
+    0,
+    steps.findLastIndex((step) => step <= at),
+  );
 }
 
 /** What `at` is once the slider stands at `index`: null at its end, where each new step is followed. */
@@ -49,7 +52,9 @@ export function caption({ every = 1 }: NumberTable): string {
 
 class TrainingControlsView extends RootView<TrainingControlsState> {
   readonly #headline = h("p", { class: "tb-headline cnnw-figures cnnw-wrap" });
-  readonly #pause = button("Pause", () => this.link.command("pause"), { title: "Let the training wait at its next step" });
+  readonly #pause = button("Pause", () => this.link.command("pause"), {
+    title: "Let the training wait at its next step",
+  });
   readonly #resume = button("Resume", () => this.link.command("resume"), { title: "Let the training go on" });
   readonly #stop = button("Stop", () => this.link.command("stop"), { title: "End the training at its next step" });
   readonly #status = h("span", { class: "cnnw-soft", role: "status" });
@@ -101,9 +106,9 @@ class TrainingControlsView extends RootView<TrainingControlsState> {
   #paintSlider(): void {
     const { link } = this;
     const [steps, at] = [link.get("steps"), link.get("at")];
-    const place = placeOf(steps, at);
-    const label = link.get("labels")[place] ?? "";
-    this.#slider.update(place, Math.max(0, steps.length - 1), label, at === null ? `${label}, the newest` : label);
+    const index = placeOf(steps, at);
+    const label = link.get("labels")[index] ?? "";
+    this.#slider.update(index, Math.max(0, steps.length - 1), label, at === null ? `${label}, the newest` : label);
     this.#slider.disable(steps.length < 2);
     this.#newest.disabled = at === null;
   }
