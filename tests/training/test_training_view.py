@@ -94,6 +94,7 @@ def test_the_slider_shows_what_was() -> None:
     assert weights_on_show() == {3.0}
     view.controls.at = 1
     assert weights_on_show() == {1.0}
+    assert (view.feature_maps.photograph, view.kernel_grid.photograph) == ("image 1, epoch 1", "epoch 1")
     with torch.no_grad():
         net[0].weight.fill_(4)
     view.step(epoch=4, loss=0.1)

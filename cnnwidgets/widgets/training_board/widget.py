@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ipywidgets
@@ -13,7 +13,7 @@ import traitlets
 
 from cnnwidgets.core.arrays import as_array
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.widgets._base import WidgetBox, nobody_listens
+from cnnwidgets.widgets._base import WidgetBox
 from cnnwidgets.widgets._kernel_messages import kernel_here, read_messages
 from cnnwidgets.widgets._still.publish import title
 from cnnwidgets.widgets.feature_maps import FeatureMaps
@@ -54,10 +54,6 @@ class TrainingBoard(WidgetBox):
         >>> board.controls.headline
         'epoch 1: loss 2.3, held-out loss 2.4'
     """
-
-    busy = traitlets.Bool(False, help="A training runs, or waits to be resumed.")
-
-    on_resume: Callable[[], object] = nobody_listens
 
     def __init__(
         self,
@@ -239,6 +235,9 @@ class TrainingBoard(WidgetBox):
                 self._image_on_show = image
                 self.feature_maps.set_picture(self._pixels[image])
             about = self._abouts[image] if self._abouts else {}
+            # So that a picture that is saved says of when it is.
+            self.feature_maps.photograph = f"{self.controls.images[image]}, {snapshot.label}"
+            self.kernel_grid.photograph = snapshot.label
             self.feature_maps.show(snapshot.maps[image], self.controls.layer, **about)
             if snapshot.kernels is not None:
                 self.kernel_grid.show(snapshot.kernels, self.controls.layer)
