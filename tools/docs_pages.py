@@ -45,6 +45,7 @@ def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:  # no
 def home(readme: str) -> str:
     """README with its links as seen from docs/."""
     readme = readme.replace("](docs/", "](")
+    readme = re.sub(r"\]\(notebooks/(\w+)\.ipynb\)", r"](notebooks/\1.md)", readme)
     return re.sub(r"`notebooks/(\w+)\.ipynb`", r"[\g<0>](notebooks/\1.md)", readme)
 
 
@@ -55,12 +56,21 @@ def tutorial(path: Path) -> str:
         source = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
             parts.append(source)
+        elif cell["metadata"].get("jupyter", {}).get("source_hidden"):
+            parts += exercises(source)
         else:
             parts += [fenced(source.removeprefix("# NBVAL_CHECK_OUTPUT\n"), "python"), *map(printed, cell["outputs"])]
     title, *rest = parts
     heading, _, text = title.partition("\n")
     note = f"*This is the notebook [`{path.name}`]({path.name}): `make demo NOTEBOOK=notebooks/{path.name}` opens it.*"
     return "\n\n".join([heading, note, text, *rest])
+
+
+def exercises(source: str) -> list[str]:
+    """The questions of a cell and the answers to choose from; its code would give the right ones away."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and len(node.args) > 1]
+    texts = [[ast.literal_eval(argument) for argument in call.args[:2]] for call in calls]
+    return ["\n".join([f"**{question}**\n", *(f"* {answer}" for answer in answers)]) for question, answers in texts]
 
 
 def fenced(text: str, language: str) -> str:

@@ -33,7 +33,7 @@ STEPS: dict[str, list[str]] = {
     "types": [PYTHON, "tools/frontend.py", "types"],
     "biome": [PYTHON, "tools/frontend.py", "lint"],
     "typescript": [PYTHON, "tools/frontend.py", "test"],
-    "notebooks": [*PYTEST, "-o", "addopts=", "--nbval-lax", "notebooks"],
+    "notebooks": [*SHARED_OUT, "-o", "addopts=", "--nbval-lax", "notebooks"],
     "unit": [
         *SHARED_OUT,
         "-p",

@@ -103,10 +103,10 @@ def idle(page: Page, timeout: float = 60_000) -> None:
     )
 
 
-def run_all(page: Page) -> None:
+def run_all(page: Page, timeout: float = 120_000) -> None:
     """Run every cell and wait for the kernel."""
     page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
-    idle(page, 120_000)
+    idle(page, timeout)
 
 
 def ask(page: Page, code: str) -> str:
