@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import checks, concepts, demo, exemplars, explainers, incremental, kernels, learn, switches, synthesis
+    from . import checks, concepts, demo, exemplars, explainers, heads, incremental, kernels, learn, switches, synthesis
     from .core.capture import capture
     from .core.errors import Cancelled, CnnWidgetsError, InputError, LayerNotFound, NotSpatial, TargetError
     from .explainers.attribution import Attribution
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .widgets.filter_gallery import FilterGallery
     from .widgets.filter_panel import FilterPanel
     from .widgets.heatmap_overlay import HeatmapOverlay
+    from .widgets.image_input import ImageInput
     from .widgets.kernel_grid import KernelGrid
     from .widgets.map_check import MapCheck
     from .widgets.occluder import Occluder
@@ -63,6 +64,7 @@ _HOMES = {
     "FilterGallery": "widgets.filter_gallery",
     "FilterPanel": "widgets.filter_panel",
     "HeatmapOverlay": "widgets.heatmap_overlay",
+    "ImageInput": "widgets.image_input",
     "ClassScores": "widgets.class_scores",
     "Comparison": "widgets.comparison",
     "ConvolutionStepper": "widgets.convolution_stepper",
@@ -76,6 +78,7 @@ _ROOMS = (
     "demo",
     "exemplars",
     "explainers",
+    "heads",
     "incremental",
     "kernels",
     "learn",
@@ -99,6 +102,7 @@ __all__ = [
     "FilterGallery",
     "FilterPanel",
     "HeatmapOverlay",
+    "ImageInput",
     "InputError",
     "KernelGrid",
     "LayerInfo",
@@ -116,6 +120,7 @@ __all__ = [
     "exemplars",
     "explainers",
     "explore",
+    "heads",
     "incremental",
     "kernels",
     "learn",

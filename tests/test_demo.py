@@ -11,6 +11,7 @@ import torch
 
 from cnnwidgets import demo
 from cnnwidgets.core.errors import CnnWidgetsError
+from cnnwidgets.pictures import sample_photographs
 from cnnwidgets.pictures.picture import load_picture
 
 
@@ -71,6 +72,6 @@ def test_a_missing_extra_says_what_to_install(gone: str, monkeypatch: pytest.Mon
 
 
 def test_a_package_without_the_file_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(demo._PHOTOGRAPHS, "chelsea", ("skimage", "data/not_there.png"))
+    monkeypatch.setitem(sample_photographs.PHOTOGRAPHS, "chelsea", ("skimage", "data/not_there.png"))
     with pytest.raises(CnnWidgetsError, match=r"skimage \(its file data/not_there.png\)"):
         demo.load()

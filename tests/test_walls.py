@@ -29,6 +29,7 @@ ALLOWED["incremental"] -= {"pictures"}
 SIBLINGS = ("concepts", "exemplars", "kernels", "switches", "synthesis")
 ALLOWED |= {room: {*ALLOWED["explainers"], room} for room in SIBLINGS}
 ALLOWED["exemplars"].add("demo")
+ALLOWED["heads"] = {*ALLOWED["explainers"], "heads"}
 ALLOWED["learn"] = {"core", "learn"}
 ALLOWED |= {
     "widgets": {"core", "outputs", "pictures", "widgets"},
@@ -64,7 +65,7 @@ def room(module: str) -> str | None:
 SOURCES = sorted(
     path
     for name in ALLOWED
-    for path in ([PACKAGE / f"{name}.py"] if name == "demo" else (PACKAGE / name).rglob("*.py"))
+    for path in ([PACKAGE / f"{name}.py"] if name in ("demo", "heads") else (PACKAGE / name).rglob("*.py"))
 )
 
 

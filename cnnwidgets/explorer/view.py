@@ -17,6 +17,7 @@ from cnnwidgets.widgets.architecture_graph import ArchitectureGraph
 from cnnwidgets.widgets.class_scores import ClassScores
 from cnnwidgets.widgets.explorer_bar import ExplorerBar
 from cnnwidgets.widgets.heatmap_overlay import HeatmapOverlay
+from cnnwidgets.widgets.image_input import ImageInput
 from cnnwidgets.widgets.panel_tabs import PanelTabs
 
 from .panels.all_panels import Panels
@@ -71,13 +72,14 @@ class ExplorerView:
         for widget in self._titled:
             widget.network = title
         self._remarks: dict[str, str] = {}  # what is said of the map and changes while it stays on show
+        self.image_input: ImageInput | None = None
         self.grid = ipywidgets.Box(list(areas.values()))
         self.grid.add_class("cnnw-explorer-grid")
 
     @property
     def children(self) -> list[ipywidgets.Widget]:
         """What the Explorer's own box holds."""
-        return [self.bar, self.grid]
+        return [self.bar, *([] if self.image_input is None else [self.image_input]), self.grid]
 
     def show_architecture(self, architecture: Architecture) -> None:
         """The network as it is now; nothing happens where its layers are as before."""
@@ -207,6 +209,7 @@ class ExplorerView:
     def close(self) -> None:
         """Close every widget."""
         self.bar.on_cancel, self.bar.on_upload = lambda: None, lambda _name, _content: None
+        self.bar.on_edit = lambda: None
         own = [self.bar, self.graph, self.overlay, self.scores, self.tabs, self.middle, self.grid]
         for widget in own:
             close_widget(widget)

@@ -86,26 +86,29 @@ def products_of(call: TorchCall, cell: tuple[int, ...]) -> Products:
     patch = padded[:, tops[0] : tops[0] + extents[0] : dilation[0], tops[1] : tops[1] + extents[1] : dilation[1]]
     top, left = tops[0] - before[0], tops[1] - before[1]
     box = (top, left, top + extents[0], left + extents[1])
-    around = _around(padded, (row, column), extents, stride)
-    (up, low), (before_left, right) = around[0]
-    inside = up >= before[0] and before_left >= before[1]
-    inside &= low <= before[0] + inputs.shape[1] and right <= before[1] + inputs.shape[2]
-    surroundings = Surroundings(padded[:, up:low, before_left:right].clone(), *around[1], stride, dilation, not inside)
+    spans = [
+        _span_around(size, at, extent, step)
+        for size, at, extent, step in zip(padded.shape[1:], (row, column), extents, stride, strict=True)
+    ]
+    (high, low, _), (begin, end, _) = spans
+    sides = zip(spans, before, inputs.shape[1:], strict=True)
+    surroundings = Surroundings(
+        padded[:, high:low, begin:end].clone(),
+        spans[0][2],
+        spans[1][2],
+        stride,
+        dilation,
+        any(first < pad or last > pad + size for (first, last, _), pad, size in sides),
+    )
     return Products(patch.clone(), kernel, _bias_of(bias, channel), group * width, box, surroundings)
 
 
-def _around(
-    padded: torch.Tensor, cell: tuple[int, int], extents: list[int], stride: tuple[int, int]
-) -> tuple[list[tuple[int, int]], list[int]]:
-    """Begin and end, down and across, of what is around a cell, in ``padded``; and where the cell is in it."""
-    spans, offsets = [], []
-    for size, at, extent, step in zip(padded.shape[1:], cell, extents, stride, strict=True):
-        cells = (size - extent) // step + 1
-        count = min(cells, max(1, (_MOST_AROUND - extent) // step + 1))
-        first = min(max(0, at - count // 2), cells - count)
-        spans.append((first * step, first * step + (count - 1) * step + extent))
-        offsets.append(at - first)
-    return spans, offsets
+def _span_around(size: int, at: int, extent: int, step: int) -> tuple[int, int, int]:
+    """Begin and end, along an axis of the padded input, of what is around an output cell; and its number in that."""
+    cells = (size - extent) // step + 1
+    count = min(cells, max(1, (_MOST_AROUND - extent) // step + 1))
+    first = min(max(0, at - count // 2), cells - count)
+    return first * step, first * step + (count - 1) * step + extent, at - first
 
 
 def _transposed_patch(

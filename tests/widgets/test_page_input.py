@@ -95,6 +95,10 @@ WRONG_STATE = [
     (cw.ConvolutionStepper, "bias", float("inf")),
     (cw.ConvolutionStepper, "operation", "mean"),
     (cw.ConvolutionStepper, "channel", 1),
+    (lambda: cw.ImageInput(PICTURE), "edits", [{"op": "crop", "box": [0, 0, 3, 1]}]),
+    (lambda: cw.ImageInput(PICTURE), "edits", "crop"),
+    (lambda: cw.ImageInput(PICTURE), "sample", "nonsense"),
+    (lambda: cw.ImageInput(PICTURE), "sides", [0.5]),
     (FilterRanking, "off", [-1]),
     (FilterRanking, "groups", 99),
 ]

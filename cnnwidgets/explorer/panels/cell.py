@@ -55,8 +55,8 @@ class CellPanel(Panel):
             around.input,
             cell.kernel,
             bias=cell.bias,
-            stride=around.stride,  # the same both ways: see _can_step
-            dilation=around.dilation,
+            stride=around.stride[0],  # the same both ways: see _can_step
+            dilation=around.dilation[0],
             channels=[str(channel) for channel in cell.channels.sort().values.tolist()],
             heading=f"{cell.convolution} around the cell at row {cell.row}, column {cell.column}",
             network=self.widget.network,

@@ -94,8 +94,16 @@ class ConvolutionStepper(CnnWidget, folder="convolution_stepper"):
     ) -> None:
         selected = {name: traits.pop(name) for name in ("position", "channel") if name in traits}
         super().__init__(**traits)
-        sliding = {"stride": stride, "padding": padding, "dilation": dilation, "operation": operation}
-        self.show(image, kernel, bias=bias, channels=channels, **sliding)
+        self.show(
+            image,
+            kernel,
+            bias=bias,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            operation=operation,
+            channels=channels,
+        )
         for name, value in selected.items():
             setattr(self, name, value)
 

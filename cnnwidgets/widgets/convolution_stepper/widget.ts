@@ -59,7 +59,7 @@ class ConvolutionStepperView extends RootView<StepperState> {
     super(link, el);
     this.#source.element.append(this.#inputTools());
     const body = h("div", { class: "st-body" }, this.#source.element, this.#products.element, this.#target.element);
-    const parts = [this.#settings.element, body, this.#sentence, this.#player.element, this.#notes];
+    const parts = [this.#settings.element, body, this.#player.element, this.#sentence, this.#notes];
     el.append(h("div", { class: "st-root cnnw-stack" }, h("div", { class: "cnnw-heading" }, this.#title), ...parts));
     link.receive("input", (data) => this.#receive(data));
     link.watch(SETTINGS, () => this.#compute());
@@ -196,7 +196,7 @@ class ConvolutionStepperView extends RootView<StepperState> {
     const [source, target] = [this.#source, this.#target];
     for (const { area } of [source, target]) area.addEventListener("keydown", (event) => this.#player.key(event));
     source.area.addEventListener("pointerdown", (event) => this.#press(event));
-    source.canvas.addEventListener("pointermove", (event) => this.#move(event));
+    source.area.addEventListener("pointermove", (event) => this.#move(event));
     for (const end of ["pointerup", "pointercancel", "lostpointercapture"] as const) {
       source.area.addEventListener(end, () => this.#release());
     }
