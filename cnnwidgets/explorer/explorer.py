@@ -8,7 +8,7 @@ from cnnwidgets import explainers
 from cnnwidgets.core.errors import InputError, NotSpatial
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explorer.work.layers import first_method
-from cnnwidgets.outputs.class_by_name import class_by_name
+from cnnwidgets.outputs.class_names import class_by_name
 from cnnwidgets.outputs.targets import Target
 from cnnwidgets.pictures.picture import load_picture
 from cnnwidgets.widgets.image_input import ImageInput
@@ -223,7 +223,7 @@ class Explorer(Choices):
         self.overlay.observe(guarded(lambda _: self._settings_changed(), show_error), "settings")
         self.overlay.observe(guarded(lambda _: display.follow_layer(), show_error), "follow")
         view.bar.on_cancel = self.cancel
-        self.scores.header.on_follow = self._follow_top
+        self.scores.on_follow = self._follow_top
         view.bar.on_code = self.code
         view.bar.on_upload, view.bar.on_edit = self.add_picture_from_view, self.edit_image
         self._stop_listening = explainers.on_change(self._methods_changed)

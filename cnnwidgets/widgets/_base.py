@@ -178,3 +178,11 @@ class WidgetBox(PageState, StillPicture, ipywidgets.VBox):
         super().__init__(**traits)
         for css_class in ("cnnw", f"cnnw-{name}"):
             self.add_class(css_class)
+
+    def say_dropped(self, reason: str) -> None:
+        """Tell the reader that something from the page was not used; ``reason`` is no whole sentence."""
+        self.speaker.say_dropped(reason)
+
+    def say_failed(self, error: Exception) -> None:
+        """Tell the reader that the answer to a message from the page failed."""
+        self.speaker.say_failed(error)

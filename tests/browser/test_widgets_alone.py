@@ -72,10 +72,10 @@ def test_heatmap_overlay(page: Page) -> None:
 
 
 def test_class_scores(page: Page) -> None:
-    _alone(page, "cw.ClassScores([0.0, 2.0], labels=['cat', 'dog'])", "cnnw-class-scores", "rect.bar")
+    _alone(page, "cw.ClassScores([0.0, 2.0], labels=['cat', 'dog'])", "cnnw-class-scores", "button[data-class]")
     root = page.locator(".cnnw-class-scores").first
     expect(root).to_contain_text("88.1 %")  # e² / (1 + e²)
-    root.locator("rect.bar").nth(1).click()
+    root.locator("button[data-class]").nth(1).click()
     expect(root.locator('button[data-class="0"]')).to_have_attribute("aria-pressed", "true")
     assert ask(page, "print(w.target)") == "0"
     root.get_by_label("What the bars show").select_option("logit")
@@ -95,9 +95,8 @@ def test_convolution_stepper(page: Page) -> None:
     root.get_by_label("Draw").check()
     box = root.get_by_role("application", name="Input").locator("canvas").bounding_box()
     assert box
-    page.mouse.move(box["x"] + 10, box["y"] + 10)
+    page.mouse.move(box["x"] + box["width"] / 8, box["y"] + box["height"] / 8)
     page.mouse.down()
-    page.mouse.move(box["x"] + 12, box["y"] + 10)
     page.mouse.up()
     expect(root).to_have_attribute("data-painted", re.compile("."))
     page.wait_for_timeout(300)

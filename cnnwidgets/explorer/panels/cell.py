@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from cnnwidgets.core.errors import InputError
-from cnnwidgets.explorer.sentences import as_sentence
+from cnnwidgets.core.errors import InputError, as_sentence
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job, refuse_stopped
 from cnnwidgets.kernels import CellArithmetic, arithmetic

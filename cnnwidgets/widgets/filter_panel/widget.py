@@ -22,7 +22,7 @@ from .still import filter_still
 from .view import FilterView
 
 _NO_MAP = np.zeros((0, 0))
-NO_PLACES = "an image that was made says little without photographs beside it: show_places comes first"
+NO_PLACES = "An image that was made says little without photographs beside it: show_places comes first."
 
 
 class FilterPanel(WidgetBox):
@@ -208,7 +208,7 @@ class FilterPanel(WidgetBox):
             InputError: it is no image, or there are no patches of photographs to see it beside.
         """
         if not self._places and not dead:
-            raise InputError(f"{NO_PLACES[:1].upper()}{NO_PLACES[1:]}.")
+            raise InputError(NO_PLACES)
         self.view.forget("stopped")
         self.view.push(
             "image",

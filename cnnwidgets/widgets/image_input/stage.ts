@@ -10,7 +10,7 @@ const NAMES: Record<Tool, string> = {
   crop: "The image: arrows move the frame, with shift they change its size, Enter crops, Escape leaves",
   draw: "The image: press and move to draw on it",
 };
-const MOST_HIGH = 420; // px
+const MOST_HIGH = 300; // px
 const START: CropBox = [0.1, 0.1, 0.9, 0.9];
 
 export interface Pen {
