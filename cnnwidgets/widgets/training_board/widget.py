@@ -14,12 +14,12 @@ import traitlets
 from cnnwidgets.core.arrays import as_array
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import WidgetBox
-from cnnwidgets.widgets._kernel_messages import kernel_here, read_messages
 from cnnwidgets.widgets._still.publish import title
 from cnnwidgets.widgets.feature_maps import FeatureMaps
 from cnnwidgets.widgets.kernel_grid import KernelGrid
 
 from .controls import TrainingControls
+from .kernel_messages import kernel_here, read_messages
 from .numbers import TrainingRow, base_name, by_epoch, checked_number, names_of, non_finite, number_name, number_table
 from .snapshots import Snapshot, Snapshots
 from .still import board_still
