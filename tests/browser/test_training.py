@@ -109,5 +109,7 @@ def test_it_fits_and_can_be_used_by_keyboard_and_screen_reader(jupyter: Lab) -> 
         row = root.get_by_role("row").filter(has_text="epoch 29")
         expect(row).to_contain_text("0.06897")  # 2 / 29
         expect(row).to_contain_text("0.9655")  # 1 - 1 / 29
-        assert len(root.locator(".bqplot").all()) == 2
+        # From 0 to 3 upwards, and 29 epochs across: the last point of 2 / 29.
+        last = root.locator("polyline.tb-learned").first.get_attribute("points").split()[-1].split(",")
+        assert [round(float(number), 1) for number in last] == [100.0, round(100 * (3 - 2 / 29) / 3, 1)]
         assert (trouble.console, trouble.external, trouble.failed) == ([], [], [])

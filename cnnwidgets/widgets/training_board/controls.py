@@ -1,4 +1,4 @@
-"""The part of a training board that lives in the page: buttons, the slider back, the table of numbers."""
+"""The part of a training board that lives in the page: buttons, curves, the slider back, the table of numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STATES = ("ready", "running", "paused", "stopped")
 
 
 class TrainingControls(CnnWidget, folder="training_board"):
-    """Pause, resume and stop; the slider back; the numbers as text."""
+    """Pause, resume and stop; the curves; the slider back; the numbers as text."""
 
     layer = traitlets.Unicode("", help="Dotted name of the layer on show.")
     state = traitlets.Enum(
@@ -25,7 +25,6 @@ class TrainingControls(CnnWidget, folder="training_board"):
     at = traitlets.Int(None, min=0, allow_none=True, help="The step on show; None: always the newest.")
     images = traitlets.List(traitlets.Unicode(), help="Names of the images whose maps there are.")
     image = traitlets.Int(0, min=0, help="Which of them is on show.")
-    charted = traitlets.Bool(True, help="Curves can be drawn; else the table stands open in their stead.")
     notes = traitlets.List(traitlets.Unicode(), help="What else to know.")
 
     on_pause: Callable[[], object] = nobody_listens

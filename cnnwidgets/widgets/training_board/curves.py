@@ -1,86 +1,57 @@
-"""The curves of a training, drawn by bqplot: what is learned from in one colour, what is held out dashed."""
+"""The curves of a training: what is learned from, and the same of what is held out."""
 
 from __future__ import annotations
 
-import ipywidgets
+from dataclasses import dataclass
+from typing import Any
 
-from cnnwidgets.widgets._bqplot import bqplot, close_figure, panel_figure
+from cnnwidgets.widgets.map_check.arrays import round_ticks
 
-from .numbers import HELD_OUT, TrainingRow, curve_points, number_name, per_point
-
-_COLOURS = {False: "var(--cnnw-accent)", True: "var(--cnnw-activation)"}
+from .numbers import HELD_OUT, TrainingRow, base_name, by_epoch, curve_points, names_of, number_name, per_point
 
 
+@dataclass(frozen=True)
 class TrainingCurves:
-    """One figure: a number of the training and, where there is one, the same of what is held out."""
+    """One chart.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._x, self._y = bqplot.LinearScale(min=0.0, max=1.0), bqplot.LinearScale()
-        scales = {"x": self._x, "y": self._y}
-        self._lines = {
-            held_out: bqplot.Lines(
-                x=[],
-                y=[],
-                scales=scales,
-                colors=[colour],
-                stroke_width=2,
-                line_style="dashed" if held_out else "solid",
-                marker="square" if held_out else "circle",
-                marker_size=16,
-            )
-            for held_out, colour in _COLOURS.items()
+    Attributes:
+        heading: what stands above it.
+        points: name -> across and up, of its one or two lines.
+    """
+
+    heading: str
+    points: dict[str, tuple[list[float], list[float]]]
+
+    def sent(self) -> dict[str, Any]:
+        """What the page draws it from."""
+        across = [value for xs, _ in self.points.values() for value in xs]
+        up = [value for _, ys in self.points.values() for value in ys]
+        low, high = min(up), max(up)
+        return {
+            "heading": self.heading,
+            "ticks": round_ticks(low, high if high > low else low + (abs(low) or 1.0)),
+            "ends": [min(across), max(across)],
+            "lines": [
+                {"held_out": name.startswith(HELD_OUT), "x": xs, "y": ys} for name, (xs, ys) in self.points.items()
+            ],
         }
-        self._across = bqplot.Axis(scale=self._x, grid_lines="none", tick_format="~g", num_ticks=5)
-        self._up = bqplot.Axis(scale=self._y, side="left", grid_lines="solid", tick_format="~g", num_ticks=4)
-        margin = {"top": 6, "bottom": 22, "left": 44, "right": 14}
-        lines, axes = list(self._lines.values()), [self._across, self._up]
-        self._figure = panel_figure(lines, axes, margin, height="150px", padding_x=0)
-        self._title = ipywidgets.Label(number_name(name))
-        self._title.add_class("cnnw-tb-chart-title")
-        self.box = ipywidgets.VBox([self._title, self._figure])
-        self.box.add_class("cnnw-tb-chart")
-
-    def show(self, rows: list[TrainingRow], *, epochs: bool) -> None:
-        """Draw the finite numbers of ``rows``."""
-        curves = {}
-        for held_out, line in self._lines.items():
-            curves[held_out] = curve_points(rows, HELD_OUT + self.name if held_out else self.name, epochs=epochs)
-            with line.hold_sync():
-                line.x, line.y = curves[held_out]
-                # A point alone is no line.
-                line.marker_size = 16 if len(curves[held_out][0]) <= MOST_MARKED else 1
-        across = [value for xs, _ in curves.values() for value in xs]
-        self._x.min, self._x.max = (min(across), max(max(across), min(across) + 1e-9)) if across else (0.0, 1.0)
-        self._title.value = self._heading(rows, curves[True][0] != [], epochs=epochs)
-
-    def _heading(self, rows: list[TrainingRow], held_out: bool, *, epochs: bool) -> str:
-        name, axis = number_name(self.name), "epoch" if epochs else "step"
-        text = (
-            f"{name} by {axis}: solid, round: learned from; dashed, square: held out"
-            if held_out
-            else (f"{name} by {axis}")
-        )
-        width = per_point(len(rows))
-        return text if width == 1 else f"{text}. Each point is the mean of {width} steps"
-
-    @property
-    def heading(self) -> str:
-        """What stands above the figure."""
-        return str(self._title.value)
-
-    @property
-    def points(self) -> dict[str, tuple[list[float], list[float]]]:
-        """Name -> across and up, of the lines on show."""
-        names = {False: self.name, True: HELD_OUT + self.name}
-        return {names[held_out]: (list(line.x), list(line.y)) for held_out, line in self._lines.items() if len(line.x)}
-
-    def close(self) -> None:
-        """Close the figure and everything in it."""
-        close_figure(self._figure)
-        for widget in (self._title.layout, self._title.style, self._title, self.box.layout, self.box):
-            widget.close()
 
 
-MOST_MARKED = 60
-"""Points of a line that are marked each; more of them would be a band."""
+def training_curves(rows: list[TrainingRow]) -> dict[str, TrainingCurves]:
+    """Name -> its chart, of all numbers of which one is finite."""
+    epochs, names = by_epoch(rows), names_of(rows)
+    charts = {}
+    for base in dict.fromkeys(map(base_name, names)):
+        own = {name: curve_points(rows, name, epochs=epochs) for name in names if base_name(name) == base}
+        points = {name: curve for name, curve in own.items() if curve[0]}
+        if points:
+            charts[base] = TrainingCurves(_heading(base, points, len(rows), epochs=epochs), points)
+    return charts
+
+
+def _heading(base: str, points: dict[str, Any], count: int, *, epochs: bool) -> str:
+    text = f"{number_name(base)} by {'epoch' if epochs else 'step'}"
+    if HELD_OUT + base in points:
+        text += ": solid, round: learned from; dashed, square: held out"
+    width = per_point(count)
+    return text if width == 1 else f"{text}. Each point is the mean of {width} steps"

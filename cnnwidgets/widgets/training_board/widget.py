@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import ipywidgets
 import numpy as np
 import traitlets
 
@@ -19,13 +18,13 @@ from cnnwidgets.widgets.feature_maps import FeatureMaps
 from cnnwidgets.widgets.kernel_grid import KernelGrid
 
 from .controls import TrainingControls
+from .curves import TrainingCurves, training_curves
 from .kernel_messages import kernel_here, read_messages
-from .numbers import TrainingRow, base_name, by_epoch, checked_number, names_of, non_finite, number_name, number_table
+from .numbers import TrainingRow, checked_number, names_of, non_finite, number_name, number_table
 from .snapshots import Snapshot, Snapshots
 from .still import board_still
 
 _SHARE = 9  # of the time, drawing takes one part in ten at most
-_NO_CURVES = "bqplot is not installed, so there are no curves: the table has the numbers. Run: pip install bqplot"
 
 
 class TrainingBoard(WidgetBox):
@@ -70,13 +69,10 @@ class TrainingBoard(WidgetBox):
         self.rows: list[TrainingRow] = []
         self.snapshots = Snapshots()
         self._lock = threading.RLock()
-        self._curves: dict[str, Any] = {}
         self._drawn = 0
         self._next_drawing = 0.0
         self._waits_for_kernel = False
-        self._box = ipywidgets.Box()
-        self._box.add_class("cnnw-tb-charts")
-        super().__init__("training-view", self.controls, children=[self.controls, self._box], **traits)
+        super().__init__("training-view", self.controls, children=[self.controls], **traits)
         for name, method in (("on_pause", self.pause), ("on_resume", self.resume), ("on_stop", self.stop)):
             setattr(self.controls, name, method)
         self.controls.observe(self._look, ["at", "image"])
@@ -91,9 +87,9 @@ class TrainingBoard(WidgetBox):
         return [self.controls, self.feature_maps, self.kernel_grid]
 
     @property
-    def curves(self) -> dict[str, Any]:
-        """Name -> the figure of it and of the same held out."""
-        return dict(self._curves)
+    def curves(self) -> dict[str, TrainingCurves]:
+        """Name -> the chart of it and of the same held out."""
+        return training_curves(self.rows)
 
     @property
     def paused(self) -> bool:
@@ -181,7 +177,7 @@ class TrainingBoard(WidgetBox):
             if self.rows and self._drawn != len(self.rows):
                 self._drawn = len(self.rows)
                 self.controls.push("table", **number_table(self.rows))
-                self._draw_curves()
+                self.controls.push("charts", charts=[chart.sent() for chart in self.curves.values()])
                 self.controls.headline = _headline(self.rows[-1])
             self.controls.notes = self._notes()
             now = time.perf_counter()
@@ -207,13 +203,10 @@ class TrainingBoard(WidgetBox):
 
     def close(self) -> None:
         """Close the parts and let go of what is kept."""
-        if "_box" not in self.__dict__:  # its making failed, and ipywidgets closes what is left of it
+        if "snapshots" not in self.__dict__:  # its making failed, and ipywidgets closes what is left of it
             return
-        for curves in self._curves.values():
-            curves.close()
-        self._curves.clear()
         self.snapshots = Snapshots()
-        for part in (*self._parts, self._box):
+        for part in self._parts:
             part.unobserve_all()
             part.layout.close()
             part.close()
@@ -244,30 +237,14 @@ class TrainingBoard(WidgetBox):
             self._lay_out(kernels=snapshot.kernels is not None)
 
     def _lay_out(self, *, kernels: bool) -> None:
-        parts = [self.controls, self._box, self.feature_maps, *([self.kernel_grid] if kernels else [])]
+        parts = [self.controls, self.feature_maps, *([self.kernel_grid] if kernels else [])]
         if len(parts) != len(self.children):
             self.children = parts
-
-    def _draw_curves(self) -> None:
-        try:
-            from .curves import TrainingCurves
-        except ImportError:
-            self.controls.charted = False
-            return
-        epochs = by_epoch(self.rows)
-        names = list(dict.fromkeys(map(base_name, names_of(self.rows))))
-        for name in names:
-            if name not in self._curves:
-                self._curves[name] = TrainingCurves(name)
-            self._curves[name].show(self.rows, epochs=epochs)
-        if len(self._box.children) != len(names):
-            self._box.children = [self._curves[name].box for name in names]
 
     def _notes(self) -> list[str]:
         stride = self.snapshots.stride
         thinned = f"The slider keeps each {stride}th step and the newest, to save memory." if stride > 1 else ""
-        missing = "" if self.controls.charted else _NO_CURVES
-        return [note for note in (*self.more_notes, non_finite(self.rows), thinned, missing) if note]
+        return [note for note in (*self.more_notes, non_finite(self.rows), thinned) if note]
 
 
 def _headline(row: TrainingRow) -> str:

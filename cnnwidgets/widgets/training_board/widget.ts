@@ -1,8 +1,7 @@
 /** A training: pause, resume and stop, the slider back through its steps, and its numbers in a table. */
-import { button, h, menu } from "../_shared/dom";
+import { button, h, menu, s } from "../_shared/dom";
 import { Slider } from "../_shared/slider";
 import { type BaseState, type Data, entry, type Link, RootView } from "../_shared/view";
-import "../_shared/bqplot.css";
 import "./widget.css";
 
 export interface TrainingControlsState extends BaseState {
@@ -14,7 +13,6 @@ export interface TrainingControlsState extends BaseState {
   at: number | null;
   images: string[];
   image: number;
-  charted: boolean;
   notes: string[];
 }
 
@@ -50,6 +48,43 @@ export function caption({ every = 1 }: NumberTable): string {
   return every > 1 ? `The numbers of each ${every}. step, the newest last` : "The numbers of each step";
 }
 
+/** What a "charts" push holds of each. */
+export interface TrainingChart {
+  heading: string;
+  ticks: number[];
+  ends: [first: number, last: number];
+  lines: { held_out: boolean; x: number[]; y: number[] }[];
+}
+
+/** Of more points than these, marks would be a band. */
+const MOST_MARKED = 60;
+
+export function trainingChart({ heading, ticks, ends, lines }: TrainingChart): HTMLElement {
+  const [low, high] = [ticks[0]!, ticks.at(-1)!];
+  const width = ends[1] - ends[0] || 1;
+  const across = (value: number) => (100 * (value - ends[0])) / width;
+  const down = (value: number) => (100 * (high - value)) / (high - low);
+  const grid = ticks.map((tick) => s("line", { x2: 100, y1: down(tick), y2: down(tick) }));
+  const curves = lines.flatMap(({ held_out, x, y }) => {
+    const points = x.map((value, i) => `${across(value)},${down(y[i]!)}`);
+    const name = held_out ? "tb-held-out" : "tb-learned";
+    // Strokes without length, whose ends are round or square: the box is stretched.
+    const marks = x.length <= MOST_MARKED && s("path", { class: `${name} tb-marks`, d: points.map(dot).join("") });
+    return [s("polyline", { class: name, points: points.join(" ") }), marks];
+  });
+  const box = { viewBox: "0 0 100 100", preserveAspectRatio: "none", role: "img", "aria-label": heading };
+  const beside = ticks.map((tick) =>
+    h("span", { class: "tb-up", style: `top:${down(tick)}%` }, String(tick).replace("-", "−")),
+  );
+  const under = ends.map((end) => h("span", { class: "tb-across", style: `left:${across(end)}%` }, rounded(end)));
+  const plot = h("div", { class: "tb-plot cnnw-small cnnw-figures" }, s("svg", box, ...grid, ...curves), ...beside);
+  plot.append(...(ends[0] === ends[1] ? under.slice(1) : under));
+  return h("figure", {}, h("figcaption", { class: "cnnw-small" }, heading), plot);
+}
+
+const dot = (point: string) => `M${point}h0`;
+const rounded = (value: number) => String(Number(value.toPrecision(4)));
+
 class TrainingControlsView extends RootView<TrainingControlsState> {
   readonly #headline = h("p", { class: "tb-headline cnnw-figures cnnw-wrap" });
   readonly #pause = button("Pause", () => this.link.command("pause"), {
@@ -62,6 +97,7 @@ class TrainingControlsView extends RootView<TrainingControlsState> {
   readonly #newest = button("Newest", () => this.link.set("at", null), { title: "Follow the training again" });
   readonly #image = menu("Image", [], "", (value) => this.link.set("image", Number(value)), "Whose maps are shown");
   readonly #notes = h("ul", { class: "tb-notes cnnw-soft cnnw-wrap" });
+  readonly #charts = h("div", { class: "tb-charts" });
   readonly #table = h("table");
   readonly #fold = h(
     "details",
@@ -76,10 +112,14 @@ class TrainingControlsView extends RootView<TrainingControlsState> {
     this.#slider.element.classList.add("tb-slider");
     this.#slider.element.title = "Maps and kernels as they were; at its end the slider follows the training";
     const back = h("div", { class: "cnnw-row" }, this.#slider.element, this.#newest, this.#image);
-    el.append(h("div", { class: "cnnw-stack" }, this.#headline, buttons, this.#notes, back, this.#fold));
-    link.watch(["state", "headline", "notes", "charted"], () => this.#paint());
+    el.append(h("div", { class: "cnnw-stack" }, this.#headline, buttons, this.#notes, this.#charts, this.#fold, back));
+    link.watch(["state", "headline", "notes"], () => this.#paint());
     link.watch(["steps", "labels", "at"], () => this.#paintSlider());
     link.watch(["images", "image"], () => this.#paintImages());
+    link.receive("charts", ({ content }) => {
+      const charts = (content["charts"] ?? []) as TrainingChart[];
+      this.#charts.replaceChildren(...charts.map(trainingChart));
+    });
     link.receive("table", (data) => this.#paintTable(data));
   }
 
@@ -99,7 +139,6 @@ class TrainingControlsView extends RootView<TrainingControlsState> {
     const notes = link.get("notes").map((note) => h("li", {}, note));
     this.#notes.replaceChildren(...notes);
     this.#notes.hidden = notes.length === 0;
-    if (!link.get("charted")) this.#fold.open = true;
     this.el.dataset["state"] = state;
   }
 

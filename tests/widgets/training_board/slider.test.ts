@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import test from "node:test";
+import { test } from "node:test";
 import { caption, placeOf, stepAt } from "../../../cnnwidgets/widgets/training_board/widget";
 
 test("the slider's end follows the training, other positions name a step", () => {

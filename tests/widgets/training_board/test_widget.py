@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
@@ -35,6 +34,9 @@ def test_curves_are_the_numbers() -> None:
     board.record({"loss": 2.0, "held_out_loss": 3.0, "learning_rate": 0.1}, epoch=2)
     board.draw()
     assert board.curves["loss"].points == {"loss": ([1.0, 2.0], [4.0, 2.0]), "held_out_loss": ([2.0], [3.0])}
+    sent = board.controls._pushed["charts"][0]["charts"][0]
+    assert (sent["ticks"], sent["ends"]) == ([2.0, 3.0, 4.0], [1.0, 2.0])
+    assert sent["lines"][1] == {"held_out": True, "x": [2.0], "y": [3.0]}
     assert board.curves["learning_rate"].points == {"learning_rate": ([2.0], [0.1])}
     assert board.curves["loss"].heading.startswith(
         "loss by epoch: solid, round: learned from; dashed, square: held out"
@@ -124,15 +126,6 @@ def test_commands_of_the_page() -> None:
     assert "image: 4" in board.controls.error
     board.controls.set_state({"at": -3})
     assert board.controls.at is None
-
-
-def test_without_bqplot_the_table_stands_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "cnnwidgets.widgets.training_board.curves", raising=False)
-    monkeypatch.setitem(sys.modules, "cnnwidgets.widgets._bqplot", None)
-    board = board_of(2)
-    assert board.controls.charted is False
-    assert "pip install bqplot" in board.controls.notes[-1]
-    assert len(board.controls._pushed["table"][0]["body"]) == 2
 
 
 def test_without_a_kernel_there_is_a_picture_and_closing_leaves_nothing() -> None:
