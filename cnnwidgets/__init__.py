@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .switches.ranking import ChannelRanking, rank_channels
     from .switches.without import without
     from .tracing.architecture import Architecture, LayerInfo, trace
+    from .training.view import TrainingView
     from .widgets.architecture_graph import ArchitectureGraph
     from .widgets.class_scores import ClassScores
     from .widgets.comparison import Comparison
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "explore": "explorer",
     "Explorer": "explorer",
+    "TrainingView": "training",
     "trace": "tracing.architecture",
     "Architecture": "tracing.architecture",
     "LayerInfo": "tracing.architecture",
@@ -109,6 +111,7 @@ __all__ = [
     "NotSpatial",
     "Occluder",
     "TargetError",
+    "TrainingView",
     "__version__",
     "capture",
     "checks",

@@ -38,7 +38,7 @@ ROOMS = {
 }
 
 # A folder of widgets that is built later is a room of its own in this count.
-LATER_WIDGETS = {"convolution_stepper", "exercise", "image_input", "kernel_grid", "training_view"}
+LATER_WIDGETS = {"convolution_stepper", "exercise", "image_input", "kernel_grid", "training_board"}
 
 # Words that tell what was done to a thing, or that it is one, but not what it is.
 FILLERS = {
