@@ -12,10 +12,11 @@ import torch
 from cnnwidgets import explainers
 from cnnwidgets.checks import Curves, Randomisation, Reading, insertion_deletion, randomised, read
 from cnnwidgets.checks.randomisation import MOST_STAGES
+from cnnwidgets.core.errors import as_sentence
 from cnnwidgets.core.progress import ProgressCallback, Step
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.labels import label_of
-from cnnwidgets.explorer.sentences import as_sentence, target_text, work_left
+from cnnwidgets.explorer.sentences import target_text, work_left
 from cnnwidgets.explorer.work.report import share_of
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job, refuse_stopped
@@ -118,7 +119,7 @@ class CheckPanel(Panel):
 
     def _measure(self, stop: threading.Event, scene: Scene, attribution: Attribution, results: _Results) -> None:
         refuse_stopped(stop)
-        model, images = self._host.session.model, scene.picture.tensor
+        model, images = self._host.model, scene.picture.tensor
         options = self._options(attribution)
 
         def keep_maps(partial: Any) -> None:

@@ -24,11 +24,12 @@ export interface BaseState {
   error_details: string;
   network: string;
   photograph: string;
+  switched: string;
 }
 
-const TYPES = { uint8: Uint8Array, int32: Int32Array, float32: Float32Array };
+const TYPES = { uint8: Uint8Array, int32: Int32Array, float32: Float32Array, float64: Float64Array };
 
-export type Numbers = Uint8Array | Int32Array | Float32Array;
+export type Numbers = Uint8Array | Int32Array | Float32Array | Float64Array;
 
 export interface ArrayData {
   data: Numbers;
@@ -99,23 +100,6 @@ export function openChannel(model: Pick<Model<object>, "on">): Store {
   return store;
 }
 
-/** Calls `handler` with the newest data of `kind` and each that follows; asks Python if there is none yet. */
-export function subscribe(
-  model: Pick<Model<object>, "on" | "send">,
-  kind: string,
-  handler: (data: Data) => void,
-): () => void {
-  const { latest, listeners } = openChannel(model);
-  const listener = (data: Data) => {
-    if (data.kind === kind) handler(data);
-  };
-  listeners.add(listener);
-  const newest = latest.get(kind);
-  if (newest) handler(newest);
-  else model.send({ op: "pull", kind });
-  return () => listeners.delete(listener);
-}
-
 let commands = 0;
 
 /** Traits, pushes and commands. Closing it undoes whatever began with it. */
@@ -146,9 +130,17 @@ export class Link<State extends BaseState> {
     handler();
   }
 
-  /** Calls `handler` with the newest push of `kind` and with each that follows. */
+  /** Calls `handler` with the newest push of `kind` and with each that follows; asks Python if there is none yet. */
   receive(kind: string, handler: (data: Data) => void): void {
-    this.onClose(subscribe(this.model, kind, handler));
+    const { latest, listeners } = openChannel(this.model);
+    const listener = (data: Data) => {
+      if (data.kind === kind) handler(data);
+    };
+    listeners.add(listener);
+    this.onClose(() => listeners.delete(listener));
+    const newest = latest.get(kind);
+    if (newest) handler(newest);
+    else this.model.send({ op: "pull", kind });
   }
 
   /** Sends a command that must arrive, each one, in order (traits coalesce; commands do not); returns its id. */
@@ -263,12 +255,27 @@ function openRoot(link: Link<BaseState>, el: HTMLElement, name: string): void {
   const keepKeys = (event: FocusEvent) => (event.target as Element).setAttribute("data-lm-suppress-shortcuts", "true");
   el.addEventListener("focusin", keepKeys);
   const errors = h("div", { class: "cnnw-error-place" });
-  el.prepend(errors);
+  const switched = h("div", { class: "cnnw-switched-place" });
+  el.prepend(errors, switched);
   link.onClose(() => {
     el.removeEventListener("focusin", keepKeys);
     el.replaceChildren();
   });
   link.showBusy(el);
+  // The button comes first: when the line goes, the widget's title is under the pointer, and no other button.
+  link.watch(["switched"], () => {
+    const sentence = link.get("switched");
+    const on = button("Switch all on", () => link.command("switch_all_on"), {
+      title: "Let the network have all its channels again, in every layer",
+    });
+    const line = h(
+      "p",
+      { class: "cnnw-switched cnnw-small", role: "status" },
+      on,
+      h("span", { title: sentence }, sentence),
+    );
+    switched.replaceChildren(...(sentence ? [line] : []));
+  });
   link.watch(["error", "error_details"], () => {
     const message = link.get("error");
     const details = link.get("error_details");

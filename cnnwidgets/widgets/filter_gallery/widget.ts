@@ -1,16 +1,18 @@
 /** The filters of a layer, a cell each: pictures that excite it, its number, how strongly. */
 import { pictureCanvas } from "../_maps/mosaic";
-import { claim, h, menu } from "../_shared/dom";
+import { button, claim, h, menu } from "../_shared/dom";
 import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
-import { type BaseState, type Data, entry, type Link, RootView } from "../_shared/view";
+import { Progress, type ProgressState } from "../_shared/progress";
+import { type Data, entry, type Link, RootView } from "../_shared/view";
 import { captionOf, type Filter, type Filters, filtersOf, labelOf, moveIn, sorted } from "./cells";
 import { gallerySheet } from "./save";
 import "./widget.css";
 
-export interface FilterGalleryState extends BaseState {
+export interface FilterGalleryState extends ProgressState {
   layer: string;
   channel: number | null;
   sort: "index" | "value";
+  makes: boolean;
 }
 
 const SORTS = [
@@ -18,25 +20,34 @@ const SORTS = [
   ["value", "sorted by activation"],
 ] as const;
 
+const NONE = "There are no pictures of filters yet.";
+
 class FilterGalleryView extends RootView<FilterGalleryState> {
   #filters: Filters | null = null;
   #active = 0;
-  readonly #title = h("span", { class: "cnnw-cut" });
+  readonly #title = h("span", { class: "cnnw-cut" }, "Filters");
   readonly #size = h("span", { class: "cnnw-small cnnw-soft" });
   readonly #sort = menu("Sort", SORTS, this.link.get("sort"), (sort) => this.link.set("sort", sort as "index"));
   readonly #save = new SaveButton(() => this.#sheet(), "Save the sheet of filters as a PNG");
+  readonly #start = button("Make images", () => this.link.command("start"), {
+    title: "Make the images that maximise filters of this layer, those first that the photograph excites most",
+  });
+  readonly #making = new Progress(this.link, "Progress of the images");
   readonly #notes = h("div", { class: "cnnw-stack" });
-  readonly #empty = h("p", { class: "cnnw-empty", role: "status" });
+  readonly #empty = h("p", { class: "cnnw-empty", role: "status" }, NONE);
   readonly #cells = h("div", { class: "fg-cells", role: "listbox" });
 
   constructor(link: Link<FilterGalleryState>, el: HTMLElement) {
     super(link, el);
     const aside = h("span", { class: "cnnw-aside cnnw-line" }, this.#size, this.#sort, this.#save.element);
     const heading = h("div", { class: "cnnw-heading" }, this.#title, aside);
-    el.append(h("div", { class: "cnnw-stack" }, heading, this.#notes, this.#empty, this.#cells));
+    const work = h("div", { class: "cnnw-row" }, this.#start, this.#making.element);
+    el.append(h("div", { class: "cnnw-stack" }, heading, work, this.#notes, this.#empty, this.#cells));
     this.#cells.addEventListener("click", (event) => this.#onClick(event));
     this.#cells.addEventListener("keydown", (event) => this.#onKey(event));
+    this.#save.allow(false);
     link.receive("filters", (data) => this.#onFilters(data));
+    link.watch(["makes", "progress", "layer"], () => this.#paintStart());
     link.watch(["sort"], () => {
       this.#sort.value = link.get("sort");
       this.#paint();
@@ -49,12 +60,21 @@ class FilterGalleryView extends RootView<FilterGalleryState> {
     const layer = String(data.content["layer"] ?? "");
     this.#title.replaceChildren("Filters", layer && " of ", layer && h("bdi", {}, layer));
     this.#title.title = layer;
-    this.#empty.textContent = String(data.content["message"] || "There are no pictures of filters yet.");
+    this.#empty.textContent = String(data.content["message"] || NONE);
     this.#empty.hidden = this.#filters !== null;
     this.#notes.replaceChildren(...(this.#filters?.notes ?? []).map((note) => h("p", { class: "cnnw-warning" }, note)));
     this.#save.allow(this.#filters !== null);
+    this.#paintStart();
     this.#paint();
     this.el.dataset["painted"] = String(data.id);
+  }
+
+  #paintStart(): void {
+    const running = this.link.get("progress") !== null;
+    this.#making.show(running);
+    this.#start.hidden = running || !this.link.get("makes");
+    const label = this.#filters ? "Make more images" : "Make images";
+    if (this.#start.textContent !== label) this.#start.textContent = this.#start.ariaLabel = label;
   }
 
   #inOrder(): Filter[] {
