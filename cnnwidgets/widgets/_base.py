@@ -22,7 +22,7 @@ from ._page_state import PageState
 from ._still.publish import StillPicture
 
 STATIC = Path(__file__).parent.parent / "static"
-_DTYPES = {"uint8", "int32", "float32"}
+_DTYPES = {"uint8", "int32", "float32", "float64"}
 
 # A reply under 36 KB waits 40 ms for the server's Nagle timer; a padded one does not.
 _LEAST_BYTES = 40_000
@@ -56,6 +56,12 @@ class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
         sync=True
     )
     photograph = traitlets.Unicode("", help="Name of the photograph on show, for titles; may be empty.").tag(sync=True)
+    switched = traitlets.Unicode(
+        "", help="A sentence on what is switched off in the network, with a button to switch all on; empty: nothing is."
+    ).tag(sync=True)
+
+    on_switch_all: Callable[[], object] | None = None
+    """Called to switch on again all that is off in the network."""
 
     _ids: ClassVar[itertools.count[int]] = itertools.count(1)
 
@@ -72,7 +78,7 @@ class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
         return f"{type(self).__name__}()"
 
     def push(self, kind: str, *, arrays: dict[str, npt.NDArray[Any]] | None = None, **content: Any) -> None:
-        """Send ``content`` (JSON) and ``arrays`` (uint8, int32 or float32, as binary) to every view."""
+        """Send ``content`` (JSON) and ``arrays`` (uint8, int32, float32 or float64, as binary) to every view."""
         headers, buffers = [], []
         for name, array in (arrays or {}).items():
             if array.dtype.name not in _DTYPES:
@@ -138,6 +144,11 @@ class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
             act()
         except Exception as error:  # shown in the widget: in a message handler nobody else would see it
             self.say_failed(error)
+
+    @command("switch_all_on")
+    def _switched_all_on(self) -> None:
+        if self.on_switch_all is not None:
+            self.on_switch_all()
 
     @command("pull", kind=text())
     def _pull(self, kind: str) -> None:

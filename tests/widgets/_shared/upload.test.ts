@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { tooLarge } from "../../../cnnwidgets/widgets/explorer_bar/upload";
+import { tooLarge } from "../../../cnnwidgets/widgets/_shared/upload";
 
 test("what Jupyter's socket would drop is refused with its size", () => {
   assert.equal(tooLarge(9_500_000), "");
