@@ -92,7 +92,7 @@ class ExplorerView:
             widget.network = title
         self._following = [widget for widget in self._titled if widget is not filters] + [filters.cell]
         for widget in [*self._following, filters.view]:
-            (widget.speaker or widget).on_switch_all = panels.switching.switch_all_on
+            widget.on_switch_all = panels.switching.switch_all_on
         self._remarks: dict[str, str] = {}  # what is said of the map and changes while it stays on show
         self.image_input: ImageInput | None = None
         self.grid = ipywidgets.Box(list(areas.values()))
@@ -137,7 +137,7 @@ class ExplorerView:
             widget.network = ", ".join(filter(None, (self._title, switches)))
             # The check lies under its map, which says it; in the graph the layers are marked.
             if widget is not self._check and widget is not self.graph:
-                (widget.speaker or widget).switched = sentence
+                widget.switched = sentence
         if groups:
             self.scores.header.switched = f"Without {groups}."
         self._of_all.view.switched = _OF_ALL.format(switches) if switches else sentence

@@ -274,17 +274,8 @@ class Session:
             notes.append(_OTHER_LAYERS)
         picture = replace(picture, notes=tuple(notes))
         whole = whole_photograph(image, self.transform)
-        return Scene(
-            name,
-            picture,
-            observation,
-            observation,
-            version,
-            self._architecture,
-            task=task,
-            whole=whole,
-            seconds=seconds,
-        )
+        now, way = observation, self._architecture
+        return Scene(name, picture, now, now, version, way, task=task, whole=whole, seconds=seconds)
 
     @property
     def transform(self) -> Any:

@@ -238,7 +238,7 @@ class TrainingBoard(WidgetBox):
 
     def _lay_out(self, *, kernels: bool) -> None:
         parts = [self.controls, self.feature_maps, *([self.kernel_grid] if kernels else [])]
-        if len(parts) != len(self.children):
+        if len(parts) != len(self.children):  # type: ignore[has-type]
             self.children = parts
 
     def _notes(self) -> list[str]:
