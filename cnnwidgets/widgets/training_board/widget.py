@@ -50,6 +50,7 @@ class TrainingBoard(WidgetBox):
         >>> board = TrainingBoard("conv1", {"a digit": None})
         >>> board.record({"loss": 2.3, "held_out_loss": 2.4}, epoch=1)
         >>> board.show_layer([np.zeros((4, 5, 5))])
+        >>> board.draw()
         >>> board.controls.headline
         'epoch 1: loss 2.3, held-out loss 2.4'
     """
