@@ -238,9 +238,8 @@ class TrainingBoard(WidgetBox):
             self._lay_out(kernels=snapshot.kernels is not None)
 
     def _lay_out(self, *, kernels: bool) -> None:
-        parts = [self.controls, self.feature_maps, *([self.kernel_grid] if kernels else [])]
-        if len(parts) != len(self.children):
-            self.children = parts
+        # traitlets tells the page only where they differ
+        self.children = [self.controls, self.feature_maps, *([self.kernel_grid] if kernels else [])]
 
     def _notes(self) -> list[str]:
         stride = self.snapshots.stride
