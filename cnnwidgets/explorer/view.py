@@ -139,7 +139,7 @@ class ExplorerView:
             if widget is not self._check and widget is not self.graph:
                 widget.switched = sentence
         if groups:
-            self.scores.header.switched = f"Without {groups}."
+            self.scores.switched = f"Without {groups}."
         self._of_all.view.switched = _OF_ALL.format(switches) if switches else sentence
         with self.graph.hold_sync():
             self.graph.switchable = [name for name in scene.maps if self._switching.can_switch(name)]

@@ -355,12 +355,12 @@ def test_hiding_a_group_moves_the_bars(e: cw.Explorer) -> None:
     torch.testing.assert_close(shown, expected, atol=1e-4, rtol=1e-3)
     assert not torch.allclose(shown, before)
     assert ranking.effect.startswith("Without group 1 of 4: ")
-    assert e.scores.header.switched == "Without group 1 of 4."
+    assert e.scores.switched == "Without group 1 of 4."
     for widget in (e.overlay, e.feature_maps, e.filters.view, e.occluder):
         assert widget.switched.startswith("The class bars are without group 1 of 4; this has them")
     e.overlay._receive(None, {"op": "switch_all_on"}, [])
     e.wait(60)
-    assert (ranking.hidden, e.overlay.switched, e.scores.header.switched) == ([], "", "")
+    assert (ranking.hidden, e.overlay.switched, e.scores.switched) == ([], "", "")
     torch.testing.assert_close(torch.as_tensor(e.scores._logits).float(), before)
 
 
@@ -374,7 +374,7 @@ def test_groups_and_switched_channels_are_not_mixed(e: cw.Explorer) -> None:
     e.feature_maps.off = [2]
     e.wait(60)
     assert ranking.hidden == []
-    assert (e.scores.header.switched, e.overlay.switched) == ("Without channel 2 of 4.",) * 2
+    assert (e.scores.switched, e.overlay.switched) == ("Without channel 2 of 4.",) * 2
     net, x = nets.plain(), e._scene.picture.tensor
     with torch.no_grad():
         net[3].weight[2], net[3].bias[2] = 0, 0
@@ -383,7 +383,7 @@ def test_groups_and_switched_channels_are_not_mixed(e: cw.Explorer) -> None:
     e.wait(60)
     assert ranking.hidden == []
     assert "Switch all channels on" in ranking.effect
-    assert e.scores.header.switched == "Without channel 2 of 4."
+    assert e.scores.switched == "Without channel 2 of 4."
 
 
 def test_groups_have_the_places_that_excite_them_together(e: cw.Explorer) -> None:

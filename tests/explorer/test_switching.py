@@ -245,7 +245,7 @@ def test_the_class_explained_stays_and_the_check_and_the_comparison_follow(e: cw
     e.feature_maps.off = [0, 1, 2, 3]
     e.wait(20)
     assert e.target == target
-    assert e.scores.header.explains == "Explains the class with the highest score with all channels on."
+    assert e.scores.explains == "Explains the class with the highest score with all channels on."
     e.comparison.chosen_methods, e.comparison.chosen_layers = ["grad_cam"], ["1"]
     e.panel = "compare"
     e.wait(20)
