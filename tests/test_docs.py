@@ -12,7 +12,19 @@ import cnnwidgets as cw
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "api").glob("*.md"))
-ROOMS = ("checks", "concepts", "demo", "exemplars", "explainers", "incremental", "kernels", "switches", "synthesis")
+ROOMS = (
+    "checks",
+    "concepts",
+    "demo",
+    "exemplars",
+    "explainers",
+    "heads",
+    "incremental",
+    "kernels",
+    "learn",
+    "switches",
+    "synthesis",
+)
 
 
 def entries() -> list[str]:
@@ -24,7 +36,7 @@ def test_each_public_name_has_one_entry() -> None:
     own = [f"cnnwidgets.{name}" for name in cw.__all__ if name not in (*ROOMS, "__version__")]
     rooms = [
         f"cnnwidgets.{room}.{name}"
-        for room in ("checks", "concepts", "exemplars", "incremental", "kernels")
+        for room in ("checks", "concepts", "exemplars", "heads", "incremental", "kernels", "learn")
         for name in getattr(cw, room).__all__
     ]
     # The methods themselves are listed by the build, a family at a time.

@@ -18,6 +18,15 @@ CHECKED = "nbval-check-output"
 # Notebook -> of each of its exercises the right answer, and what the cells after it must have printed for that: nbval
 # compares what they print with the file. None where nothing can be computed.
 REVEALED = {
+    "04_layers_of_a_network": [
+        ("in the first dense layer", r"dense1 +4,194,816 numbers, +99\.6% of all"),
+        ("the digit, with some of its edges brought out", r"at most 1\n.* every map: True"),
+        ("it begins to learn the images by heart", r""),
+        ("5 × 5", r"conv2 sees \(5, 5\) pixels\n"),
+        ("two 3 × 3", r"18,496 numbers .*\n.* 25,632 numbers"),
+        ("64 channels of the same height and width", r"\(1, 64, 14, 14\)"),
+        ("Conv3d", r"each moment: \[2, 2, 2, 2, 2, 2, 2, 2, 0"),
+    ],
     "05_what_filters_look_for": [
         ("the same number everywhere", r"filter 16: from 0\.00 to 0\.00\n"),
         ("67 × 67 pixels", r"sees: \(67, 67\)"),

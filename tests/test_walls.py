@@ -29,9 +29,12 @@ ALLOWED["incremental"] -= {"pictures"}
 SIBLINGS = ("concepts", "exemplars", "kernels", "switches", "synthesis")
 ALLOWED |= {room: {*ALLOWED["explainers"], room} for room in SIBLINGS}
 ALLOWED["exemplars"].add("demo")
+ALLOWED["heads"] = {*ALLOWED["explainers"], "heads"}
+ALLOWED["learn"] = {"core", "learn"}
 ALLOWED |= {
     "widgets": {"core", "outputs", "pictures", "widgets"},
     "explorer": {*ROOMS, *SIBLINGS, "widgets", "explorer", "demo"},
+    "training": {*ROOMS, "kernels", "synthesis", "widgets", "training"},
     "demo": {"core", "pictures"},
 }
 GRAPHICAL = {"ipywidgets", "anywidget", "bqplot", "traitlets", "IPython", "matplotlib"}
@@ -62,7 +65,7 @@ def room(module: str) -> str | None:
 SOURCES = sorted(
     path
     for name in ALLOWED
-    for path in ([PACKAGE / f"{name}.py"] if name == "demo" else (PACKAGE / name).rglob("*.py"))
+    for path in ([PACKAGE / f"{name}.py"] if name in ("demo", "heads") else (PACKAGE / name).rglob("*.py"))
 )
 
 
@@ -73,7 +76,7 @@ def test_rooms_import_only_what_stands_before_them(path: Path) -> None:
     assert not wrong, f"{own} must not import {wrong}"
 
 
-@pytest.mark.parametrize("name", [*ROOMS, *SIBLINGS])
+@pytest.mark.parametrize("name", [*ROOMS, *SIBLINGS, "learn"])
 def test_no_widget_library_below_the_widgets(name: str) -> None:
     for path in (PACKAGE / name).rglob("*.py"):
         wrong = [module for module, at_import in imports(path) if at_import and module.split(".")[0] in GRAPHICAL]
@@ -99,6 +102,10 @@ def loaded(statement: str, *modules: str) -> list[str]:
 
 def test_importing_the_package_imports_neither_torch_nor_a_widget() -> None:
     assert loaded("import cnnwidgets", "torch", "ipywidgets", "anywidget", "bqplot", "numpy") == []
+
+
+def test_importing_plain_python_layers_imports_no_torch() -> None:
+    assert loaded("import cnnwidgets.learn", "torch", "anywidget", "sklearn", "numpy") == ["numpy"]
 
 
 def test_importing_the_explainers_imports_no_widget() -> None:

@@ -29,14 +29,16 @@ MOST_FILES_OF_CORE = 14
 MOST_FILLERS = 0.005
 # What there was when this was first counted. The goal is 40,463; rooms that are built later do not count.
 # Since then five widgets and three panels on what a filter does came into these rooms, 4,400 lines.
-MOST_LINES_OF_THE_PRODUCT = 47_900
+# They stand at 46,359 without the charts of bqplot and what came with them; images that are edited while they are
+# explored took 240.
+MOST_LINES_OF_THE_PRODUCT = 46_700
 ROOMS = {
     *("core", "state", "outputs", "running", "tracing", "pictures", "incremental", "explainers", "checks", "widgets"),
     *("explorer", "_frontend", "demo.py", "__init__.py", "_version.py"),
 }
 
 # A folder of widgets that is built later is a room of its own in this count.
-LATER_WIDGETS = {"exercise", "kernel_grid"}
+LATER_WIDGETS = {"convolution_stepper", "exercise", "image_input", "kernel_grid", "training_board"}
 
 # Words that tell what was done to a thing, or that it is one, but not what it is.
 FILLERS = {

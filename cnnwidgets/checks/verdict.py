@@ -117,7 +117,7 @@ def _reading_of(randomisation: Randomisation | None, curves: Curves | None) -> R
     verdicts = [outcome.verdict for outcome in outcomes]
     verdict = -1 if -1 in verdicts else min(verdicts)
     half = verdict == 1 and len(outcomes) == 1
-    word = "One of two checks passed" if half else _WORDS[verdict]
+    word = "Passed one check, the other was not made" if half else _WORDS[verdict]
     numbers = ", ".join(outcome.numbers for outcome in outcomes if outcome.verdict == verdict)
     joint = ", and " if len(set(verdicts)) == 1 else ", but "
     return Reading(

@@ -13,6 +13,7 @@ the cause; ``%tb`` below it, ``%xmode Verbose`` or the environment's ``CNNWIDGET
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from .short_traceback import rendered
@@ -60,6 +61,17 @@ def message_of(error: BaseException) -> str:
         return str(error) or type(error).__name__
     except Exception:  # its own __str__ raised
         return type(error).__name__
+
+
+def as_sentence(note: str, names: Collection[str] = ()) -> str:
+    """A note as the page and errors have them: with a capital, unless it begins with one of ``names``, and an end.
+
+    >>> as_sentence("layer called twice, showing the last call"), as_sentence("bn2 is frozen", ["bn2"])
+    ('Layer called twice, showing the last call.', 'bn2 is frozen.')
+    """
+    first = note.split(" ", 1)[0].rstrip(":,.")
+    text = note if first in names or not first.isalpha() else note[:1].upper() + note[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -91,8 +91,8 @@ def cam(
             f"CAM needs a layer that feeds a global average and one linear layer, which makes the {logits.shape[1]} "
             f"logits. {layer_pass.name!r} with its {layer_pass.maps.shape[1]} maps does not: the logits are not the "
             "means of its class maps plus a bias. Choose the layer right before the pooling; or give the model such a "
-            "head and train it, heads.with_cam_head (not in this version yet); or use grad_cam, which needs no such "
-            "head."
+            f"head and train it, cnnwidgets.heads.with_cam_head(model, {logits.shape[1]}); or use grad_cam, which "
+            "needs no such head."
         )
     classes: Any = layer_pass.target
     values = torch.einsum("nk,nkhw->nhw", weight[list(classes)], layer_pass.maps)

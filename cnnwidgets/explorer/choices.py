@@ -11,7 +11,7 @@ import traitlets
 
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, TargetError
-from cnnwidgets.outputs.class_by_name import class_by_name
+from cnnwidgets.outputs.class_names import class_by_name
 from cnnwidgets.widgets._page_state import PageState
 from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import StillPicture, title

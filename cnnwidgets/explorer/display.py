@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 import torch
 
 from cnnwidgets import explainers
+from cnnwidgets.core.errors import as_sentence
 from cnnwidgets.core.progress import Step
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.labels import label_of
@@ -72,10 +73,10 @@ class Display:
 
     def show_chosen(self, target: int | None) -> None:
         """Say which class is explained; None: nobody chose one."""
-        scene, header = self._host.scene, self._view.scores.header
-        with header.hold_sync():
-            header.explains = explained_class(scene, target) if scene.task.one_wins else ""
-            header.chosen = target is not None
+        scene, scores = self._host.scene, self._view.scores
+        with scores.hold_sync():
+            scores.explains = explained_class(scene, target) if scene.task.one_wins else ""
+            scores.chosen = target is not None
 
     def show_layer(self, name: str) -> None:
         """Nothing is computed here: the maps of every layer are there since the photograph was opened."""
@@ -134,7 +135,8 @@ class Display:
                 choices.target = scene.target_class
         layer = overlay.layer if overlay.layers else None
         if self._on_overlay != (scene.now, choices.method, layer):
-            self._clear_overlay(f"{label_of(choices.method)} gave no map. {message}")
+            names = {info.name for info in scene.architecture.layers}
+            self._clear_overlay(f"{label_of(choices.method)} gave no map. {as_sentence(message, names)}")
         self.set_status(status, message)
 
     def fall_asleep(self) -> None:

@@ -13,9 +13,11 @@ from cnnwidgets.core.network import Network
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.targets import Target
+from cnnwidgets.widgets.image_input import ImageInput
 
 from .explorer import Explorer
 from .images import images_by_name
+from .live_images import LIVE_NAME, image_held_by
 from .work.session import Session
 
 
@@ -38,7 +40,7 @@ def explore(
             the demo's, with real ImageNet weights.
         image: a PIL image, a path, a uint8 array (H, W, 3), or an already preprocessed tensor (C, H, W) or
             (1, C, H, W); a list of these, a mapping of names to them, or a folder of image files, which make a menu;
-            None: the demo's photographs.
+            an :class:`~cnnwidgets.ImageInput`, which is followed; None: the demo's photographs.
         labels: one name a class, of a detector for each number in its ``labels``; by default ImageNet's for
             torchvision's and timm's networks.
         preprocess: a function from a PIL image to a tensor, or a torchvision weights enum; by default what the network
@@ -75,9 +77,10 @@ def explore(
         except CnnWidgetsError as error:
             raise InputError(f"There is no image to explore: pass image=. (Without one: {error})") from error
     Network.of(model)
+    image_input = image if isinstance(image, ImageInput) else None
     session = Session(
         model,
-        images_by_name(image),
+        images_by_name(image) if image_input is None else {LIVE_NAME: image_held_by(image_input)},
         labels=labels,
         preprocess=preprocess,
         outputs=outputs,
@@ -85,4 +88,7 @@ def explore(
         examples=examples,
     )
     session.of_demo = of_demo
-    return Explorer(session, target)
+    explorer = Explorer(session, target)
+    if image_input is not None:
+        explorer.follow(image_input)
+    return explorer

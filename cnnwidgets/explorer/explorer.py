@@ -8,13 +8,15 @@ from cnnwidgets import explainers
 from cnnwidgets.core.errors import InputError, NotSpatial
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explorer.work.layers import first_method
-from cnnwidgets.outputs.class_by_name import class_by_name
+from cnnwidgets.outputs.class_names import class_by_name
 from cnnwidgets.outputs.targets import Target
 from cnnwidgets.pictures.picture import load_picture
+from cnnwidgets.widgets.image_input import ImageInput
 
 from .choices import Choices
 from .code import python_code
 from .display import Display
+from .live_images import LIVE_NAME, LiveImages, image_held_by
 from .panels.all_panels import Panels
 from .panels.host import PanelHost
 from .panels.panel import Panel
@@ -58,6 +60,7 @@ class Explorer(Choices):
         self.occluder, self.comparison = panels.hiding.widget, panels.comparing.widget
         self.map_check, self.filters = panels.checking.widget, panels.filters.widget
         self.children = view.children
+        self._live_images = LiveImages(host, view, self._show_live)
         for name in ("cnnw", "cnnw-explorer"):
             self.add_class(name)
         display.show_scene(scene)
@@ -113,6 +116,31 @@ class Explorer(Choices):
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
 
+    @property
+    def image_input(self) -> ImageInput | None:
+        """What edits the photograph on show; None: that is not open."""
+        return None if self.status == "closed" else self._view.image_input
+
+    def follow(self, image_input: ImageInput) -> None:
+        """Explore what ``image_input`` holds, now and after each change; ``explore(model, image_input)`` does it."""
+        self._open_session()
+        self._show_live(image_held_by(image_input), LIVE_NAME)
+        self._live_images.follow(image_input)
+
+    def edit_image(self) -> None:
+        """Open an :class:`~cnnwidgets.ImageInput` of the photograph on show, or close it; what *Edit* does."""
+        self._open_session()
+        self._live_images.edit()
+        self.children = self._view.children
+
+    def _show_live(self, image: Any, name: str) -> None:
+        self._session.replace_image(name, image)
+        self._view.bar.pictures = list(self._session.images)
+        if self.picture != name:
+            self.picture = name
+        else:
+            self._requests.refresh()
+
     def wait(self, timeout: float | None = None) -> None:
         """Block until nothing is being computed; for scripts.
 
@@ -141,6 +169,7 @@ class Explorer(Choices):
             return
         self._host.checking = False
         self._stop_listening()
+        self._live_images.close()
         self._requests.close()
         self._panels.close()
         with self._host.lock:
@@ -149,7 +178,7 @@ class Explorer(Choices):
             self._view.close()
             self._host.clear()
             self._requests.clear()
-            del self._view, self._panels, self._display
+            del self._view, self._panels, self._display, self._live_images
         self.layout.close()
         super().close()
 
@@ -194,9 +223,9 @@ class Explorer(Choices):
         self.overlay.observe(guarded(lambda _: self._settings_changed(), show_error), "settings")
         self.overlay.observe(guarded(lambda _: display.follow_layer(), show_error), "follow")
         view.bar.on_cancel = self.cancel
-        self.scores.header.on_follow = self._follow_top
+        self.scores.on_follow = self._follow_top
         view.bar.on_code = self.code
-        view.bar.on_upload = self.add_picture_from_view
+        view.bar.on_upload, view.bar.on_edit = self.add_picture_from_view, self.edit_image
         self._stop_listening = explainers.on_change(self._methods_changed)
 
     def _follow_top(self) -> None:

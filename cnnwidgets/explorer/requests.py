@@ -188,7 +188,8 @@ class Requests:
 
         def show(scene: Scene) -> None:
             before = self._host.scene
-            if not self._is_other(before) and not scene.looks_like(before):
+            is_news = not self._is_other(before) and not self._session.is_live(scene.name)
+            if is_news and not scene.looks_like(before):
                 scene = scene.with_note(before.version.change_to(scene.version))
             self._worker.apply_unless_stopped(stop, lambda: self._show(self._display.show_scene, scene))
             awake.woken(self)

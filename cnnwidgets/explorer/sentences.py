@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -100,17 +100,6 @@ def map_title(method: str, layer: str | None, target: str) -> str:
 def function_name(target: Callable[..., Any]) -> str:
     """What a function that is explained is called."""
     return str(getattr(target, "__name__", "your target"))
-
-
-def as_sentence(note: str, names: Collection[str] = ()) -> str:
-    """An explainer's note as the page has them: with a capital, unless it begins with one of ``names``, and an end.
-
-    >>> as_sentence("layer called twice, showing the last call"), as_sentence("bn2 is frozen", ["bn2"])
-    ('Layer called twice, showing the last call.', 'bn2 is frozen.')
-    """
-    first = note.split(" ", 1)[0].rstrip(":,.")
-    text = note if first in names or not first.isalpha() else note[:1].upper() + note[1:]
-    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def closeness(logits: torch.Tensor, target: int, label: Any, kind: Kind | None = None) -> str:

@@ -9,6 +9,7 @@ import ipywidgets
 import torch
 
 from cnnwidgets import explainers
+from cnnwidgets.core.errors import as_sentence
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.labels import unit_of
 from cnnwidgets.explorer.work.layers import cells_seen, why_not
@@ -17,10 +18,11 @@ from cnnwidgets.widgets.architecture_graph import ArchitectureGraph
 from cnnwidgets.widgets.class_scores import ClassScores
 from cnnwidgets.widgets.explorer_bar import ExplorerBar
 from cnnwidgets.widgets.heatmap_overlay import HeatmapOverlay
+from cnnwidgets.widgets.image_input import ImageInput
 from cnnwidgets.widgets.panel_tabs import PanelTabs
 
 from .panels.all_panels import Panels
-from .sentences import all_well, as_sentence, closeness, map_title, method_choices, model_summary, target_text, unlikely
+from .sentences import all_well, closeness, map_title, method_choices, model_summary, target_text, unlikely
 from .tasks import function_sentence
 from .ties import close_widget
 from .work.scene import Scene
@@ -71,13 +73,14 @@ class ExplorerView:
         for widget in self._titled:
             widget.network = title
         self._remarks: dict[str, str] = {}  # what is said of the map and changes while it stays on show
+        self.image_input: ImageInput | None = None
         self.grid = ipywidgets.Box(list(areas.values()))
         self.grid.add_class("cnnw-explorer-grid")
 
     @property
     def children(self) -> list[ipywidgets.Widget]:
         """What the Explorer's own box holds."""
-        return [self.bar, self.grid]
+        return [self.bar, *([] if self.image_input is None else [self.image_input]), self.grid]
 
     def show_architecture(self, architecture: Architecture) -> None:
         """The network as it is now; nothing happens where its layers are as before."""
@@ -87,7 +90,7 @@ class ExplorerView:
     def show_scene(self, scene: Scene, target: int) -> None:
         """Another photograph: the picture, the scores; the map of the one before is taken away."""
         for widget in self._titled:
-            widget.photograph = scene.name
+            widget.photograph = scene.photograph
         self.overlay.set_picture(scene.picture.pixels)
         if scene.whole is not None:
             self.overlay.show_whole(scene.whole.pixels, scene.whole.frame)
@@ -121,7 +124,7 @@ class ExplorerView:
             contribution=None if contribution is None else contribution[0],
             target_name=scene.label(target),
             receptive_field=info.receptive_field,
-            note=" ".join([*(f"{note[:1].upper()}{note[1:]}." for note in whereabouts), *filter(None, [change])]),
+            note=" ".join([*map(as_sentence, whereabouts), *filter(None, [change])]),
             off=self._switching.off_of(name),
             placement=placement,
             cells=cells_seen(scene, name),
@@ -207,6 +210,7 @@ class ExplorerView:
     def close(self) -> None:
         """Close every widget."""
         self.bar.on_cancel, self.bar.on_upload = lambda: None, lambda _name, _content: None
+        self.bar.on_edit = lambda: None
         own = [self.bar, self.graph, self.overlay, self.scores, self.tabs, self.middle, self.grid]
         for widget in own:
             close_widget(widget)

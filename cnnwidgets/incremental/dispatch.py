@@ -236,8 +236,9 @@ def _writing(
             about_to_change(target)
             run.refuse_parted(target.memories)
     value = targets[0]
-    if traits.functional is not None and isinstance(value, Edits) and not value.is_whole and not traits.draws:
-        output = _without_writing(traits, run, args, kwargs)
+    rule = None if traits.functional is None else OPERATIONS.get(traits.functional.overloadpacket)
+    if rule is not None and isinstance(value, Edits) and not value.is_whole and not traits.draws:
+        output = rule(run, traits.functional, *args, **kwargs)
         if isinstance(output, Edits) and output.shape == value.shape and output.dtype == value.dtype:
             return take_over(value, output)
     for target in targets:
@@ -248,11 +249,6 @@ def _writing(
     if isinstance(output, torch.Tensor):
         return next((target for target in targets if isinstance(target, Edits) and target.every is output), output)
     return wrapped(run, output)
-
-
-def _without_writing(traits: _OperationTraits, run: EditRun, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    rule = OPERATIONS.get(traits.functional.overloadpacket)
-    return NotImplemented if rule is None else rule(run, traits.functional, *args, **kwargs)
 
 
 Edits.follow_function, Edits.follow_operation = called, dispatched

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.arguments import checked_batch
-from cnnwidgets.core.errors import CnnWidgetsError, is_out_of_memory
+from cnnwidgets.core.errors import CnnWidgetsError, as_sentence, is_out_of_memory
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.running.batches_of_one import may_be_the_batch
 from cnnwidgets.running.forward import fitted
@@ -241,7 +241,7 @@ class Edited:
 
     def _fall_back(self, why: str, error: BaseException | None = None) -> None:
         if self._must:
-            raise CnnWidgetsError(f'{why[0].upper()}{why[1:]}. Pass engine="auto" or "full".') from error
+            raise CnnWidgetsError(f'{as_sentence(why)} Pass engine="auto" or "full".') from error
         self.engine, self._fallback = "full", f"{why}; every edit is run in full"
         self._engine.give_up()
         self._returned(self._check.alone())  # nothing that the engine computed is left

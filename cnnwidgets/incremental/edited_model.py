@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -18,11 +18,12 @@ from cnnwidgets.running.forward import run as forward
 from cnnwidgets.tracing.layouts.token_layout import AnyForm
 
 from .layer_call import Functions, calls_of
-from .module_caches import without_leftover_edits
 from .run import EditRun
 from .values.edits import Edits, untouched, whole
 from .values.sharing import strides_like
 from .values.windows import channels_last
+
+_OF_TORCH = frozenset(vars(nn.Module()))
 
 
 class EditedModel:
@@ -155,3 +156,29 @@ def _usual(image: torch.Tensor) -> torch.Tensor:
 def ordinary(value: Any) -> Any:
     """What a model returned, with ordinary tensors in it."""
     return mapped(value, lambda item: item.whole() if isinstance(item, Edits) else item)
+
+
+@contextmanager
+def without_leftover_edits(model: nn.Module) -> Iterator[None]:
+    """Put containers back that a forward filled with edits: a cache of positions, say, or a list of outputs."""
+    before = [(container, container.copy()) for container in _containers(model)]
+    try:
+        yield
+    finally:
+        for container, content in before:
+            if _holds_edits(container):
+                container.clear()
+                (container.extend if isinstance(container, list) else container.update)(content)
+
+
+def _containers(model: nn.Module) -> Iterator[Any]:
+    for _, module in Network.of(model).layers:
+        for name, value in vars(module).items():
+            if name not in _OF_TORCH and isinstance(value, dict | list | set):
+                yield value
+
+
+def _holds_edits(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_edits, value.values()))
+    return isinstance(value, Edits) or (isinstance(value, list | tuple | set) and any(map(_holds_edits, value)))

@@ -14,7 +14,7 @@ from cnnwidgets.state.preserved import preserved
 
 from .edited_model import EditedModel, ordinary
 from .memo import Memo
-from .run import WHOLE, EditRun, ReadsValues
+from .run import EditRun, ReadsValues
 from .values.boxes import Ints
 from .work import Work
 
@@ -59,13 +59,12 @@ class Engine:
     Attributes:
         memo: what is the same for every edit.
         work: multiply-adds done, and how many there had to be.
-        threshold: a window that covers more than this share of its map becomes whole.
         one_by_one: why edits are run one at a time, or None.
     """
 
     def __init__(self, model: EditedModel, read: ReadScores) -> None:
         self.model, self._read = model, read
-        self.memo, self.work, self.threshold = Memo(), Work(), WHOLE
+        self.memo, self.work = Memo(), Work()
         self.one_by_one: str | None = None
         self._stamp: Any = None
 
@@ -91,7 +90,7 @@ class Engine:
 
     def run(self, count: int) -> EditRun:
         """A forward pass of ``count`` edits."""
-        return EditRun(count, self.memo, self.work, self.threshold)
+        return EditRun(count, self.memo, self.work)
 
     def scores(self, edits: EditBatch) -> tuple[torch.Tensor, EditRun]:
         """The scores (B, ...), out of the graph that a forward may make by itself, and the last run they are from.

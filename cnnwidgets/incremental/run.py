@@ -13,11 +13,8 @@ from cnnwidgets.core.nested import mapped
 from cnnwidgets.tracing.macs import count
 
 from .memo import Memo
-from .values.recomputable import Recipe
+from .values.recomputable import recomputables
 from .work import Work
-
-WHOLE = 0.85
-"""A window that covers more than this share of its map becomes whole."""
 
 
 class ReadsValues(Exception):
@@ -31,7 +28,6 @@ class EditRun:
     Attributes:
         memo: what is the same for every edit, kept from run to run.
         work: multiply-adds.
-        threshold: a window that covers more than this share of its map becomes whole.
         reads: whether the model's Python code read numbers that depend on edits.
         mixes_batch: whether an operation may have let edits influence one another: one without a rule, on all of them.
         parted: memory that should be one, but lies in two places; nobody may write to it.
@@ -41,7 +37,6 @@ class EditRun:
     count: int
     memo: Memo
     work: Work = field(default_factory=Work)
-    threshold: float = WHOLE
     reads: bool = False
     mixes_batch: bool = False
     parted: list[StorageWeakRef] = field(default_factory=list)
@@ -67,7 +62,7 @@ class EditRun:
         def count_work(real: Any, output: Any, again: bool) -> None:
             self.work.once(count(getattr(function, "overloadpacket", None), real, output), again=again)
 
-        return self.memo.get(function, args, kwargs, lambda: Recipe(function, args, kwargs, count_work).first())
+        return self.memo.get(function, args, kwargs, lambda: recomputables(function, args, kwargs, count_work))
 
 
 def _storage_of(tensor: torch.Tensor) -> StorageWeakRef:

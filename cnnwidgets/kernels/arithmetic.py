@@ -21,9 +21,9 @@ from cnnwidgets.tracing.layouts.token_layout import Tokens
 
 from .calls import CallsToLayer
 from .chain import ArithmeticStep, Chain, NotTakenApart, chain_to
-from .products import Products
+from .products import Products, Surroundings
 
-__all__ = ["ArithmeticStep", "CellArithmetic", "arithmetic"]
+__all__ = ["ArithmeticStep", "CellArithmetic", "Surroundings", "arithmetic"]
 
 _TOLERANCE = 1e-5
 
@@ -48,6 +48,7 @@ class CellArithmetic:
             beyond the input, into the padding. None for a linear layer, a transposed convolution, or where the input
             was padded in a way of its own.
         steps: the sum, and what is done to it until the layer returns.
+        surroundings: what the window slides over near the cell; None for a linear layer or a transposed convolution.
         notes: what the reader must know.
     """
 
@@ -66,6 +67,7 @@ class CellArithmetic:
     box: tuple[int, int, int, int] | None
     steps: tuple[ArithmeticStep, ...]
     notes: tuple[str, ...] = ()
+    surroundings: Surroundings | None = None
 
     def __repr__(self) -> str:
         lines = [f"{self.layer!r}, channel {self.channel} at ({self.row}, {self.column}): {self.value:.6g}"]
@@ -210,5 +212,6 @@ def _result(layer_pass: LayerPass, cell: tuple[int, int, int], chain: Chain, val
         inputs=contributions[order].float().cpu(),
         box=chain.box,
         steps=tuple(chain.steps),
+        surroundings=products.surroundings,
         notes=(*(note for note in layer_pass.whereabouts if "called" in note), *chain.notes),
     )

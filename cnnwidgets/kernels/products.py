@@ -16,16 +16,40 @@ _TRANSPOSED = ("input", "weight", "bias", "stride", "padding", "output_padding",
 CONVOLUTIONS = ("conv2d", "conv_transpose2d", "linear")
 
 
+_MOST_AROUND = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """What the window of a convolution slides over near a cell: enough to slide it by hand.
+
+    Attributes:
+        input: (C, h, w) float64, the convolution's input with its padding, of no more than 32 cells a side, or those of
+            the patch where that is larger.
+        row, column: the cell in the output that the convolution, without padding, has of ``input``.
+        stride, dilation: of the window, (down, across).
+        has_padding: whether some of ``input`` is padding, and not what came in.
+    """
+
+    input: torch.Tensor
+    row: int
+    column: int
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    has_padding: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Products:
     """What is multiplied, in float64: ``patch`` and ``kernel`` (C, kh, kw), the ``bias``, the ``first`` input channel,
-    and the ``box`` (top, left, bottom, right) of the patch in the input, which may reach beyond it."""
+    the ``box`` (top, left, bottom, right) of the patch in the input, which may reach beyond it, and what is around."""
 
     patch: torch.Tensor
     kernel: torch.Tensor
     bias: float
     first: int
     box: tuple[int, int, int, int] | None
+    surroundings: Surroundings | None = None
 
 
 def products_of(call: TorchCall, cell: tuple[int, ...]) -> Products:
@@ -62,7 +86,29 @@ def products_of(call: TorchCall, cell: tuple[int, ...]) -> Products:
     patch = padded[:, tops[0] : tops[0] + extents[0] : dilation[0], tops[1] : tops[1] + extents[1] : dilation[1]]
     top, left = tops[0] - before[0], tops[1] - before[1]
     box = (top, left, top + extents[0], left + extents[1])
-    return Products(patch.clone(), kernel, _bias_of(bias, channel), group * width, box)
+    spans = [
+        _span_around(size, at, extent, step)
+        for size, at, extent, step in zip(padded.shape[1:], (row, column), extents, stride, strict=True)
+    ]
+    (high, low, _), (begin, end, _) = spans
+    sides = zip(spans, before, inputs.shape[1:], strict=True)
+    surroundings = Surroundings(
+        padded[:, high:low, begin:end].clone(),
+        spans[0][2],
+        spans[1][2],
+        stride,
+        dilation,
+        any(first < pad or last > pad + size for (first, last, _), pad, size in sides),
+    )
+    return Products(patch.clone(), kernel, _bias_of(bias, channel), group * width, box, surroundings)
+
+
+def _span_around(size: int, at: int, extent: int, step: int) -> tuple[int, int, int]:
+    """Begin and end, along an axis of the padded input, of what is around an output cell; and its number in that."""
+    cells = (size - extent) // step + 1
+    count = min(cells, max(1, (_MOST_AROUND - extent) // step + 1))
+    first = min(max(0, at - count // 2), cells - count)
+    return first * step, first * step + (count - 1) * step + extent, at - first
 
 
 def _transposed_patch(

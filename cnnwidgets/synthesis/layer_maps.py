@@ -27,6 +27,7 @@ class LayerMaps:
     Args:
         layer: dotted name, module, or name of a torch call.
         probe: (1, C, H, W), such an image as will be passed.
+        advice: what to say to those whose layer makes no maps.
 
     Attributes:
         name: the layer's dotted name.
@@ -39,8 +40,14 @@ class LayerMaps:
         CnnWidgetsError: the layer does not run.
     """
 
-    def __init__(self, model: nn.Module, layer: str | nn.Module, probe: torch.Tensor) -> None:
-        self._model = model
+    def __init__(
+        self,
+        model: nn.Module,
+        layer: str | nn.Module,
+        probe: torch.Tensor,
+        advice: str = " For the scores of classes leave layer out.",
+    ) -> None:
+        self._model, self._advice = model, advice
         question = Question(model, probe, None, "logit", [layer], None)
         self.name = (question.names or [""])[0]
         self._functions, modules = question.functions, dict(Network.of(model).layers)
@@ -72,10 +79,7 @@ class LayerMaps:
         self._index = preferred(layouts)
         self._layout = layouts[self._index]
         if not self._layout.stacked:
-            raise NotSpatial(
-                refusal(self.name, self._layout, forward_pass.watch.spatial)
-                + " For the scores of classes leave layer out."
-            )
+            raise NotSpatial(refusal(self.name, self._layout, forward_pass.watch.spatial) + self._advice)
         self.notes = (
             *call_notes(self.name, self._index, layouts),
             *layout_notes(self.name, self._layout, question.memory.layouts),

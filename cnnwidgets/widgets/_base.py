@@ -22,7 +22,7 @@ from ._page_state import PageState
 from ._still.publish import StillPicture
 
 STATIC = Path(__file__).parent.parent / "static"
-_DTYPES = {"uint8", "int32", "float32"}
+_DTYPES = {"uint8", "int32", "float32", "float64"}
 
 # A reply under 36 KB waits 40 ms for the server's Nagle timer; a padded one does not.
 _LEAST_BYTES = 40_000
@@ -72,7 +72,7 @@ class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
         return f"{type(self).__name__}()"
 
     def push(self, kind: str, *, arrays: dict[str, npt.NDArray[Any]] | None = None, **content: Any) -> None:
-        """Send ``content`` (JSON) and ``arrays`` (uint8, int32 or float32, as binary) to every view."""
+        """Send ``content`` (JSON) and ``arrays`` (uint8, int32, float32 or float64, as binary) to every view."""
         headers, buffers = [], []
         for name, array in (arrays or {}).items():
             if array.dtype.name not in _DTYPES:
@@ -178,3 +178,11 @@ class WidgetBox(PageState, StillPicture, ipywidgets.VBox):
         super().__init__(**traits)
         for css_class in ("cnnw", f"cnnw-{name}"):
             self.add_class(css_class)
+
+    def say_dropped(self, reason: str) -> None:
+        """Tell the reader that something from the page was not used; ``reason`` is no whole sentence."""
+        self.speaker.say_dropped(reason)
+
+    def say_failed(self, error: Exception) -> None:
+        """Tell the reader that the answer to a message from the page failed."""
+        self.speaker.say_failed(error)

@@ -133,50 +133,40 @@ def bounded(value: Any) -> None:
             raise InputError(f"a {type(element).__name__}, which is no JSON")
 
 
-def text(most: int = 1_000) -> Check:
-    """A text of at most ``most`` characters."""
-
-    def check(value: Any) -> str:
-        if not isinstance(value, str) or len(value) > most:
-            raise InputError(f"{_in_brief(value)}; expected a text of at most {most:,} characters")
+def _expecting(expected: str, holds: Callable[[Any], bool]) -> Check:
+    def check(value: Any) -> Any:
+        if not holds(value):
+            raise InputError(f"{_in_brief(value)}; expected {expected}")
         return value
 
     return check
+
+
+def text(most: int = 1_000) -> Check:
+    """A text of at most ``most`` characters."""
+    expected = f"a text of at most {most:,} characters"
+    return _expecting(expected, lambda value: isinstance(value, str) and len(value) <= most)
 
 
 def whole_number(low: int, high: int) -> Check:
     """A whole number from ``low`` to ``high``."""
-
-    def check(value: Any) -> int:
-        # JavaScript has one type of number
-        number = int(value) if isinstance(value, float) and value.is_integer() else value
-        if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
-            raise InputError(f"{_in_brief(value)}; expected a whole number from {low:,} to {high:,}")
-        return number
-
-    return check
+    expected = f"a whole number from {low:,} to {high:,}"
+    check = _expecting(expected, lambda number: type(number) is int and low <= number <= high)
+    # JavaScript has one type of number
+    return lambda value: check(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def one_of(*choices: str) -> Check:
     """One of a few texts."""
-
-    def check(value: Any) -> str:
-        if not isinstance(value, str) or value not in choices:
-            raise InputError(f"{brief(value)}; expected one of {', '.join(choices)}")
-        return value
-
-    return check
+    return _expecting(f"one of {', '.join(choices)}", lambda value: isinstance(value, str) and value in choices)
 
 
 def list_of(each: Check, most: int = 10_000) -> Check:
     """A list of at most ``most`` values."""
-
-    def check(value: Any) -> list[Any]:
-        if not isinstance(value, list | tuple) or len(value) > most:
-            raise InputError(f"{_in_brief(value)}; expected a list of at most {most:,}")
-        return [each(element) for element in value]
-
-    return check
+    check = _expecting(
+        f"a list of at most {most:,}", lambda value: isinstance(value, list | tuple) and len(value) <= most
+    )
+    return lambda value: [each(element) for element in check(value)]
 
 
 def maybe(each: Check, default: Any = None) -> Check:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import ipywidgets
 import traitlets
+from ipywidgets.widgets.widget import _put_buffers
 
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 
 from ._messages import bounded, brief
 
-_METHODS = ("update", "request_state", "custom")
 _OF_IPYWIDGETS = ("_view_count", "_dom_classes")
 
 
@@ -20,10 +21,7 @@ class PageState(ipywidgets.Widget):  # type: ignore[misc, unused-ignore]
 
     traitlets alone is not enough: a value that a validator refuses with an error of ours stays stored when several
     values arrive together, ``True`` is an int, NaN is within all bounds, and what is refused ends in the kernel's log.
-    What there is to say of it is said by ``speaker``, if there is one.
     """
-
-    speaker: PageState | None = None
 
     def set_state(self, sync_data: Any) -> None:
         """Take state from the page. What does not fit is dropped, set back there, and said."""
@@ -46,20 +44,24 @@ class PageState(ipywidgets.Widget):  # type: ignore[misc, unused-ignore]
 
     def say_dropped(self, reason: str) -> None:
         """Tell the reader that something from the page was not used; ``reason`` is no whole sentence."""
-        if self.speaker is not None:
-            self.speaker.say_dropped(reason)
+        raise NotImplementedError
 
     def say_failed(self, error: Exception) -> None:
         """Tell the reader that the answer to a message from the page failed."""
-        if self.speaker is not None:
-            self.speaker.say_failed(error)
+        raise NotImplementedError
 
     def _handle_msg(self, msg: Any) -> None:
-        reason = malformed(msg)
-        if reason:
-            self.say_dropped(reason)
-            return
-        super()._handle_msg(msg)
+        # What ipywidgets will do with it, tried on a copy: its own errors end in the kernel's log.
+        try:
+            data = msg["content"]["data"]
+            readable = data["method"] in ("update", "request_state", "custom")
+            _put_buffers(copy.deepcopy(data.get("state", {})), data.get("buffer_paths", []), msg["buffers"])
+        except Exception:
+            readable = False
+        if readable:
+            super()._handle_msg(msg)
+        else:
+            self.say_dropped("a message that cannot be read")
 
     def _is_new(self, name: Any, value: Any) -> bool:
         """Whether the value fits its trait and differs from what is there.
@@ -84,7 +86,7 @@ class PageState(ipywidgets.Widget):  # type: ignore[misc, unused-ignore]
         except (CnnWidgetsError, traitlets.TraitError) as error:
             own = str(error) if isinstance(error, CnnWidgetsError) else f"{brief(value)}, not {trait.info()}"
             raise InputError(f"{name}: {own}") from None
-        except Exception as error:  # whatever a deserialiser of ipywidgets or bqplot meets
+        except Exception as error:  # whatever a deserialiser of ipywidgets meets
             raise InputError(f"{name}: {brief(value)} ({type(error).__name__})") from None
         if is_another_kind(trait, read):
             raise InputError(f"{name}: {brief(value)}, not {trait.info()}")
@@ -101,41 +103,3 @@ def is_another_kind(trait: Any, value: Any) -> bool:
         inner = getattr(trait, "_trait", None)
         return inner is not None and any(is_another_kind(inner, element) for element in value)
     return False
-
-
-def malformed(msg: Any) -> str:
-    """Why a message of the widgets' protocol cannot be read; empty where it can.
-
-    >>> malformed({"content": {"data": {"method": "update", "state": []}}})
-    'state that is no mapping but list'
-    """
-    content = msg.get("content") if isinstance(msg, dict) else None
-    data = content.get("data") if isinstance(content, dict) else None
-    if not isinstance(data, dict):
-        return "a message without data"
-    method = data.get("method")
-    if not isinstance(method, str) or method not in _METHODS:
-        return f"a message of the method {brief(method)}"
-    if method == "update":
-        state = data.get("state", {})
-        if not isinstance(state, dict):
-            return f"state that is no mapping but {type(state).__name__}"
-        return _misplaced(state, data.get("buffer_paths", []), msg.get("buffers", []))
-    return ""
-
-
-def _misplaced(state: dict[str, Any], paths: Any, buffers: Any) -> str:
-    """Where ipywidgets would fail to put buffers into ``state``."""
-    if not isinstance(paths, list) or not isinstance(buffers, list | tuple) or len(paths) != len(buffers):
-        return "binary data that does not say where it belongs"
-    for path in paths:
-        if not isinstance(path, list) or not path:
-            return "binary data that does not say where it belongs"
-        holder: Any = state
-        for depth, key in enumerate(path, start=1):
-            named = isinstance(holder, dict) and isinstance(key, str) and (key in holder or depth == len(path))
-            listed = isinstance(holder, list) and type(key) is int and 0 <= key < len(holder)
-            if not named and not listed:
-                return "binary data for a place that is not there"
-            holder = holder[key] if listed or key in holder else None
-    return ""

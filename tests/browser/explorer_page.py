@@ -34,7 +34,7 @@ class ExplorerPage:
         """The first view: graph, bars, maps and overlay are all there and nothing is being computed."""
         self.root.wait_for(timeout=timeout)
         self.graph.locator("[data-layer]").first.wait_for(timeout=timeout)
-        self.scores.locator("rect.bar").first.wait_for(state="attached", timeout=timeout)
+        self.scores.locator("button[data-class]").first.wait_for(state="attached", timeout=timeout)
         for panel in (self.overlay, self.maps):
             panel.page.wait_for_function("(e) => e.dataset.painted", arg=panel.element_handle(), timeout=timeout)
         self.wait_until_ready(timeout)
@@ -80,7 +80,7 @@ class ExplorerPage:
         return self.graph.locator(f'[data-layer="{layer}"]').first
 
     def class_button(self, label: str) -> Locator:
-        """The keyboard's button of a class."""
+        """The bar of a class."""
         return self.scores.locator("button[data-class]", has_text=label).first
 
     def choose_method(self, label: str) -> None:

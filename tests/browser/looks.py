@@ -28,7 +28,6 @@ _WIDE = """(root) => [root, ...root.querySelectorAll("*")]
 
 _TEXTS = """(root) => [...root.querySelectorAll("*")]
   .filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) && e.checkVisibility())
-  .filter((e) => !e.closest(".cnnw-class-scores-spoken"))  // transparent: the bars under it say the same
   .filter((e) => !["OPTION", "STYLE", "TITLE"].includes(e.tagName.toUpperCase()) && e.getBoundingClientRect().width > 1)
   .map((e) => {
     const scale = e instanceof SVGElement && e.getScreenCTM ? e.getScreenCTM().a : 1;
@@ -105,8 +104,7 @@ _UNTOLD = """(root) => {
     return "";
   };
   const name = (e) => (e.getAttribute("aria-label") || e.textContent || e.placeholder || "").trim();
-  const apart = ".bqplot, .cnnw-class-scores-spoken";
-  const seen = (e) => e.checkVisibility({ visibilityProperty: true }) && !e.closest(apart);
+  const seen = (e) => e.checkVisibility({ visibilityProperty: true });
   const controls = "button, input, select, summary, textarea, [role=radio], [role=tab]";
   return [...root.querySelectorAll(controls)]
     .filter((e) => seen(e) && (told(e).length < 12 || (told(e) === name(e) && told(e).split(" ").length < 5)))
@@ -114,7 +112,8 @@ _UNTOLD = """(root) => {
 }"""
 
 _UNEXPLAINED = """([root, terms]) => [...root.querySelectorAll("*")]
-  .filter((e) => e.checkVisibility({ visibilityProperty: true }) && !e.closest("[role=listbox], svg, pre, textarea"))
+  .filter((e) => e.checkVisibility({ visibilityProperty: true }))
+  .filter((e) => !e.closest("[role=listbox], svg, pre, textarea, .cnnw-mc-chart-title"))
   .flatMap((e) => [...e.childNodes].filter((n) => n.nodeType === 3).map((n) => [e, n.data]))
   .flatMap(([e, text]) => terms.filter((term) => new RegExp(term, "iu").test(text)).map((term) => [e, term, text]))
   .filter(([e, term, text]) => {

@@ -149,7 +149,7 @@ def test_keys_pressed_in_the_widgets_stay_there(e: ExplorerPage) -> None:
 def test_a_click_on_a_bar_changes_class_overlay_and_contributions(e: ExplorerPage) -> None:
     before = e.painted_id()
     old = pixels(e.overlay.locator("canvas.cnnw-ho-map"))
-    e.scores.locator("rect.bar").nth(1).click()
+    e.scores.locator(".cnnw-track").nth(1).click()
     e.wait_for_trait("target", 285)
     e.wait_for_new_map(before)
     e.wait_until_ready()
@@ -159,7 +159,7 @@ def test_a_click_on_a_bar_changes_class_overlay_and_contributions(e: ExplorerPag
 
 
 def test_a_click_beside_a_thin_bar_selects_its_row(e: ExplorerPage) -> None:
-    box = e.scores.locator(".bqplot").bounding_box()
+    box = e.scores.locator(".cnnw-class-scores-bars").bounding_box()
     assert box
     before = e.painted_id()
     e.page.mouse.click(box["x"] + 20, box["y"] + box["height"] * 3.5 / 6)

@@ -129,7 +129,11 @@ def test_where_the_map_says_nothing_the_photograph_is_as_it_is(e: ExplorerPage) 
 
 def test_the_whole_photograph_shows_what_was_cropped(e: ExplorerPage) -> None:
     button = e.overlay.get_by_role("button", name="Cropped: sees 51 %")  # 262 of 300 by 262 of 451 pixels
+    below = [e.overlay.locator(".cnnw-ho-bar"), e.overlay.locator(".cnnw-ho-methods"), e.root]
+    at_rest = [box(place) for place in below]
     button.click()
+    assert [box(place) for place in below] == at_rest
+    assert e.trait("overlay.photograph") == "chelsea, cropped to 51 %", "also in saved pictures"
     whole = e.overlay.locator(".cnnw-ho-whole")
     left, top, right, bottom = box(whole)
     assert (right - left) / (bottom - top) == pytest.approx(451 / 300, rel=0.02)

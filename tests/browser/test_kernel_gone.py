@@ -26,7 +26,7 @@ ENDS = {
     "lost": f"{SESSION}.session.kernel.requestExecute({{code: 'import os; os.kill(os.getpid(), 9)'}}) && null",
 }
 LIVE = """() => [...document.querySelectorAll(".cnnw :is(button, input, select, summary, textarea, [tabindex])")]
-  .filter((e) => e.checkVisibility() && !e.closest("[inert]") && !e.closest(".bqplot"))
+  .filter((e) => e.checkVisibility() && !e.closest("[inert]"))
   .map((e) => e.outerHTML.slice(0, 80))"""
 ICONS = """() => [...document.querySelectorAll(".jupyter-widgets-disconnected")]
   .map((e) => getComputedStyle(e, "::before")).filter((s) => s.content !== "none" && s.display !== "none").length"""

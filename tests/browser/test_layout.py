@@ -63,7 +63,7 @@ def test_all_of_it_is_seen(e: ExplorerPage, width: int, artefacts: Path, request
     assert [text["text"] for text in found if text["cut"]] == []
 
 
-@pytest.mark.parametrize("tab", ["Where did it look?", "Hide a part", "Compare"])
+@pytest.mark.parametrize("tab", ["Where did it look?", "What does it look for?", "Hide a part", "Compare"])
 def test_axe_finds_nothing(e: ExplorerPage, tab: str) -> None:
     _set_width(e, 1280)
     e.root.get_by_role("tab", name=tab).click()
@@ -73,12 +73,12 @@ def test_axe_finds_nothing(e: ExplorerPage, tab: str) -> None:
     e.root.get_by_role("tab", name="Where did it look?").click()
 
 
-@pytest.mark.parametrize("tab", ["Where did it look?", "Hide a part"])
+@pytest.mark.parametrize("tab", ["Where did it look?", "What does it look for?", "Hide a part"])
 def test_pictures_have_names(shown: ExplorerPage, tab: str) -> None:
     shown.root.get_by_role("tab", name=tab).click()
     shown.wait_until_ready()
     names = shown.root.evaluate("""(root) => [...root.querySelectorAll("canvas, img, svg, [role=img]")]
-        .filter((e) => e.checkVisibility() && !e.closest("[aria-hidden=true], .bqplot"))
+        .filter((e) => e.checkVisibility() && !e.closest("[aria-hidden=true]"))
         .map((e) => [e.closest("[role=img], [role=tree], [role=option], [role=application], img"), e])
         .map(([named, e]) => named?.ariaLabel || named?.getAttribute("alt") || "unnamed " + e.outerHTML)""")
     assert len(names) > 10

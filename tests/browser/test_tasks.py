@@ -40,7 +40,7 @@ def test_a_region_is_drawn(e: ExplorerPage, artefacts: Path) -> None:
     e.wait_until_complete()
     sentence = e.overlay.locator(".cnnw-ho-explains")
     expect(sentence).to_contain_text("over the whole picture")
-    before = e.scores.locator(".cnnw-class-scores-spoken").inner_text()
+    before = e.scores.locator(".cnnw-class-scores-bars").inner_text()
     e.overlay.locator(".cnnw-ho-map").scroll_into_view_if_needed()
     e.page.mouse.move(*_point(e, 40.5, 60.5, (160, 240)))
     e.page.mouse.down()
@@ -50,7 +50,7 @@ def test_a_region_is_drawn(e: ExplorerPage, artefacts: Path) -> None:
     e.wait_for_trait("region", [40, 60, 40, 60])
     expect(sentence).to_contain_text("in the box of 40 × 60 pixels (height × width) at row 40, column 60")
     e.wait_until_ready()
-    assert e.scores.locator(".cnnw-class-scores-spoken").inner_text() != before
+    assert e.scores.locator(".cnnw-class-scores-bars").inner_text() != before
     expect(e.overlay.locator(".cnnw-ho-region")).to_be_visible()
     e.root.screenshot(path=artefacts / "task-region.png")
     e.page.mouse.click(*_point(e, 100.5, 200.5, (160, 240)))

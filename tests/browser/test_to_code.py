@@ -44,7 +44,7 @@ def test_a_class_that_was_chosen_stays_and_one_click_lets_it_go(e: ExplorerPage)
     follow = e.scores.get_by_role("button", name="Follow the top class")
     expect(e.scores).to_contain_text("Explains the class with the highest score.")
     expect(follow).to_be_hidden()
-    before = e.scores.locator(".bqplot").bounding_box()
+    before = e.scores.locator(".cnnw-class-scores-bars").bounding_box()
     e.class_button("Egyptian cat").press("Enter")
     e.wait_for_trait("target", 285)
     e.bar.get_by_role("combobox", name="Photograph").select_option("coffee")
@@ -53,7 +53,7 @@ def test_a_class_that_was_chosen_stays_and_one_click_lets_it_go(e: ExplorerPage)
     expect(e.scores).to_contain_text("Explains Egyptian cat (285), which you chose; the network says espresso")
     expect(e.scores).to_contain_text("It stays for other photographs.")
     assert e.trait("target") == 285
-    assert e.scores.locator(".bqplot").bounding_box() == before  # nothing has moved
+    assert e.scores.locator(".cnnw-class-scores-bars").bounding_box() == before  # nothing has moved
     follow.click()
     e.wait_for_trait("target", 967)
     e.wait_until_ready()

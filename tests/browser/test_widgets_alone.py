@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -71,14 +72,57 @@ def test_heatmap_overlay(page: Page) -> None:
 
 
 def test_class_scores(page: Page) -> None:
-    _alone(page, "cw.ClassScores([0.0, 2.0], labels=['cat', 'dog'])", "cnnw-class-scores", "rect.bar")
+    _alone(page, "cw.ClassScores([0.0, 2.0], labels=['cat', 'dog'])", "cnnw-class-scores", "button[data-class]")
     root = page.locator(".cnnw-class-scores").first
     expect(root).to_contain_text("88.1 %")  # e² / (1 + e²)
-    root.locator("rect.bar").nth(1).click()
+    root.locator("button[data-class]").nth(1).click()
     expect(root.locator('button[data-class="0"]')).to_have_attribute("aria-pressed", "true")
     assert ask(page, "print(w.target)") == "0"
     root.get_by_label("What the bars show").select_option("logit")
     expect(root).to_contain_text("2.00")
+
+
+def test_convolution_stepper(page: Page) -> None:
+    made = "cw.ConvolutionStepper(np.arange(16.0).reshape(4, 4), [[1.0, 2.0], [3.0, 4.0]])"
+    _alone(page, made, "cnnw-convolution-stepper", ".st-sum[data-value]")
+    root = page.locator(".cnnw-convolution-stepper")
+    expect(root.locator(".st-sum")).to_have_text("34.00")
+    root.get_by_label("Weight at row 1, column 1").fill("0.5")
+    root.get_by_role("application", name="Output").focus()
+    page.keyboard.press("End")
+    expect(root.locator(".st-sum")).to_have_text("81.50")  # 10 + 22 + 42 + 7.5
+    assert ask(page, "print(w.position, w.output[-1, -1])") == "8 81.5"
+    root.get_by_label("Draw").check()
+    box = root.get_by_role("application", name="Input").locator("canvas").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 8, box["y"] + box["height"] / 8)
+    page.mouse.down()
+    page.mouse.up()
+    expect(root).to_have_attribute("data-painted", re.compile("."))
+    page.wait_for_timeout(300)
+    assert ask(page, "print(w.image[0, 0, 0], w.image[0, 3, 3])") == "15.0 15.0"
+    assert ask(page, "w.show(np.ones((2, 5, 5)), np.ones((2, 3, 3)), padding=1); print(w.output[0, 0])") == "8.0"
+    expect(root.locator(".st-sum")).to_have_text("8.00")
+    expect(root).to_contain_text("Input 2 × 5 × 5")
+
+
+def test_image_input(page: Page) -> None:
+    made = "cw.ImageInput(np.full((30, 40, 3), 100, np.uint8)); w.on_image(lambda image: sizes.append(image.shape))"
+    assert ask(page, "sizes = []") == ""
+    _alone(page, made, "cnnw-image-input", ".ii-canvas")
+    root = page.locator(".cnnw-image-input")
+    root.get_by_role("button", name="Turn left").click()
+    expect(root).to_contain_text("40 × 30 pixels")
+    root.get_by_role("slider", name="Brightness").fill("20")
+    page.wait_for_function(
+        """() => {
+          const canvas = document.querySelector(".ii-canvas");
+          return canvas.getContext("2d").getImageData(0, 0, 1, 1).data[0] === 151;
+        }"""
+    )
+    assert ask(page, "print(w.image.shape, w.image.max(), sizes[0])") == "(40, 30, 3) 151 (40, 30, 3)"
+    root.get_by_role("button", name="Reset").click()
+    expect(root).to_contain_text("30 × 40 pixels")
 
 
 def test_exercise(page: Page) -> None:

@@ -34,7 +34,7 @@ def notebook(jupyter: Lab, artefacts: Path) -> str:
     name = jupyter.notebook("kept", PREPARE, *CELLS.values())
     with jupyter.open(name) as (page, trouble):
         page.locator(".cnnw-explorer").wait_for()
-        page.locator(".cnnw-class-scores rect.bar").first.wait_for(state="attached")
+        page.locator(".cnnw-class-scores button[data-class]").first.wait_for()
         idle(page)
         # The pictures are there, and only the live widgets are seen.
         stills = page.locator(f".jp-OutputArea-child {STILL}")

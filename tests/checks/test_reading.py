@@ -36,7 +36,7 @@ def curves(deletion: list[float], insertion: list[float], others: list[list[floa
             (0.3, 0.2, 0.1, 0.08),
             "depends on what the network has learned",
             "ok",
-            "one of two checks passed: similarity 0.08 after",
+            "passed one check, the other was not made: similarity 0.08 after",
         ),
         ((0.9, 0.9, 0.95, 0.94), "it would look much the same for an untrained network", "warn", "0.95 half-way, 0.94"),
         ((1.0, 0.95, 0.9, 0.1), "it shows what those layers see", "warn", "0.90 half-way, 0.10"),
@@ -51,7 +51,9 @@ def test_similarities(similarity: tuple[float, ...], said: str, level: str, badg
     assert said in reading.sentence
     assert reading.level == level
     assert badge in reading.badge
-    assert reading.sentence.startswith("Not passed: " if level == "warn" else "One of two checks passed: ")
+    assert reading.sentence.startswith(
+        "Not passed: " if level == "warn" else "Passed one check, the other was not made: "
+    )
     assert reading.passed is (False if level == "warn" else None), "a pass takes both checks"
     assert reading.sentence.count(". ") == 0, "one sentence"
     assert "correct" not in reading.sentence

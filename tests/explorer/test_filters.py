@@ -86,13 +86,27 @@ def test_a_cell_is_taken_apart(e: cw.Explorer) -> None:
     assert content["value"] == pytest.approx(expected, abs=1e-5)
     assert content["convolution"] == "3"
     assert content["steps"][-1][1] == pytest.approx(expected, abs=1e-5)
+    assert (e.filters.cell.steppable, e.filters.stepper) == (True, None)
+    e.filters.cell._receive(None, {"op": "step"}, [])
+    stepper = e.filters.stepper
+    assert stepper in e.filters.children
+    with torch.no_grad():
+        whole = net[3](net[:3](x))[0, 2].numpy()
+    row, column = divmod(stepper.position, stepper.output.shape[1])
+    assert stepper.output[row, column] == pytest.approx(whole[0, 3], abs=1e-5)
+    np.testing.assert_allclose(stepper.output, whole[:, 3 - column :][: stepper.output.shape[0]], atol=1e-5)
+    assert stepper.notes[-1] == "Zeros at the edge are the layer's padding."
     e.picture = "bright"
     e.wait(60)
     assert e.filters.cell.heading == "", "the numbers were of another photograph"
+    assert (e.filters.stepper, e.filters.cell.steppable) == (None, False)
+    assert stepper not in e.filters.children
     e.layer = "2"
     e.feature_maps._receive(None, {"op": "cell", "channel": 2, "row": 0, "column": 3}, [])
     e.wait(60)
     assert "cannot be taken apart" in e.filters.cell.hint
+    e.filters.cell._receive(None, {"op": "step"}, [])
+    assert (e.filters.stepper, e.filters.cell.error) == (None, "")
 
 
 def test_nothing_is_searched_before_the_tab_is_on_show(e: cw.Explorer) -> None:

@@ -85,8 +85,8 @@ def test_bars_here_and_beside_a_patch(explore: Any, name: str) -> None:
     wrap, options, texts, remark = CASES[name]
     explorer = explore(wrap, **options)
     assert bars(explorer) == texts
-    assert explorer.scores.header.remark.startswith(remark)
-    assert bool(explorer.scores.header.remark) is bool(remark)
+    assert explorer.scores.remark.startswith(remark)
+    assert bool(explorer.scores.remark) is bool(remark)
     shown = occluder(explorer)
     assert shown["unit"] == ("probability" if "%" in texts[0] else "score")
     before = sorted((row[2] for row in shown["rows"]), reverse=True)

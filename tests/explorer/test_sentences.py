@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import cnnwidgets as cw
+from cnnwidgets.core.errors import as_sentence
 from cnnwidgets.core.progress import Step
 from cnnwidgets.explorer import sentences
 from tests.explorer import nets
@@ -94,4 +95,4 @@ def test_a_name_from_right_to_left_stays_in_its_place() -> None:
     ],
 )
 def test_notes_have_one_style(note: str, sentence: str) -> None:
-    assert sentences.as_sentence(note, {"conv"}) == sentence
+    assert as_sentence(note, {"conv"}) == sentence

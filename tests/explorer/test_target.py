@@ -10,7 +10,7 @@ import torch
 
 import cnnwidgets as cw
 from cnnwidgets.core.errors import InputError, TargetError
-from cnnwidgets.outputs.class_by_name import class_by_name
+from cnnwidgets.outputs.class_names import class_by_name
 from tests.explorer import nets
 
 RED, GREEN, BLUE = (torch.eye(3)[k].view(1, 3, 1, 1).expand(1, 3, 8, 8) for k in range(3))
@@ -24,7 +24,7 @@ def e() -> cw.Explorer:
 
 
 def said(e: cw.Explorer) -> tuple[str, bool]:
-    return e.scores.header.explains, e.scores.header.chosen
+    return e.scores.explains, e.scores.chosen
 
 
 def test_it_follows_the_highest_score_until_a_class_is_chosen_and_again_when_told(e: cw.Explorer) -> None:
@@ -71,7 +71,7 @@ def test_a_class_that_happens_to_be_the_highest_is_chosen_too(e: cw.Explorer) ->
 def test_the_button_of_the_page_follows_again(e: cw.Explorer) -> None:
     e.target = 1
     e.wait(20)
-    e.scores.header._receive(None, {"op": "follow"}, [])
+    e.scores._receive(None, {"op": "follow"}, [])
     e.wait(20)
     assert e.target == 0
 
@@ -115,11 +115,11 @@ def test_a_name_that_is_none_or_several_says_which_there_are(e: cw.Explorer) -> 
 
 def test_a_network_that_is_unsure_is_said_to_be() -> None:
     scores = torch.zeros(10)
-    assert cw.ClassScores(scores).header.remark == "The network is unsure: no class has more than 10.0 %."
+    assert cw.ClassScores(scores).remark == "The network is unsure: no class has more than 10.0 %."
     scores[3] = 1.2  # e ** 1.2 / (9 + e ** 1.2) = 27 %
-    assert cw.ClassScores(scores).header.remark == ""
-    assert cw.ClassScores(torch.zeros(4)).header.remark == ""  # a quarter each, and no less can be
-    independent = cw.ClassScores(torch.full((10,), 0.1), kind="sigmoid").header.remark
+    assert cw.ClassScores(scores).remark == ""
+    assert cw.ClassScores(torch.zeros(4)).remark == ""  # a quarter each, and no less can be
+    independent = cw.ClassScores(torch.full((10,), 0.1), kind="sigmoid").remark
     assert "unsure" not in independent
 
 

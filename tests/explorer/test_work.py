@@ -64,7 +64,7 @@ def test_a_failing_explainer_says_so_and_another_works(registered: Register, pic
     assert e._view.bar.error == "no such thing <b>"
     assert "ValueError: no such thing <b>" in e._view.bar.error_details
     assert "_failing" in e._view.bar.error_details
-    assert "gave no map" in pushed(e.overlay, "map")[0]["message"]
+    assert pushed(e.overlay, "map")[0]["message"] == "Failing gave no map. No such thing <b>."
     assert (e._view.bar.busy, e.overlay.busy, e._view.bar.progress) == (False, False, None)
     e.method = "grad_cam"
     e.wait(20)

@@ -16,10 +16,8 @@ import cnnwidgets as cw
 from cnnwidgets.widgets._base import CnnWidget
 from cnnwidgets.widgets._messages import commands
 from cnnwidgets.widgets.cell_sum import CellSum
-from cnnwidgets.widgets.class_scores.widget import ClassScoresHeader
 from cnnwidgets.widgets.explorer_bar import ExplorerBar
 from cnnwidgets.widgets.filter_ranking import FilterRanking
-from cnnwidgets.widgets.map_check.charts import MapCheckPanel
 from cnnwidgets.widgets.panel_tabs import PanelTabs
 from tests.explorer import nets
 from tests.fuzz.budget import rounds
@@ -32,9 +30,9 @@ MAKERS: dict[str, Any] = {
     "overlay": lambda: cw.HeatmapOverlay(PICTURE, np.ones((2, 3)), layers=["a", "b"], layer="a"),
     "occluder": lambda: cw.Occluder(PICTURE, patches=[[1, 2, 3, 4]]),
     "comparison": lambda: cw.Comparison(PICTURE, methods=[["cam", "CAM", "?"]], layers=["a"], classes=[[3, "cat"]]),
-    "header": ClassScoresHeader,
+    "scores": lambda: cw.ClassScores([0.0, 2.0]),
     "bar": ExplorerBar,
-    "check": MapCheckPanel,
+    "check": cw.MapCheck,
     "gallery": lambda: cw.FilterGallery(np.ones((2, 3, 4, 4)), channels=[1, 3]),
     "filter": lambda: cw.FilterPanel().view,
     "ranking": FilterRanking,
@@ -157,7 +155,7 @@ def test_the_explorer_stays_alive(caplog: Any) -> None:
     """Its panels get anything; afterwards it answers as before."""
     explorer = cw.explore(nets.plain(), torch.rand(1, 3, 24, 24))
     parts = [explorer.graph, explorer.feature_maps, explorer.overlay, explorer.occluder, explorer._view.tabs]
-    parts += [explorer._view.bar, explorer.comparison, explorer.map_check.panel, explorer.scores.header, explorer]
+    parts += [explorer._view.bar, explorer.comparison, explorer.map_check.panel, explorer.scores, explorer]
     try:
         with caplog.at_level(logging.WARNING):
             for rng in rounds("explorer"):

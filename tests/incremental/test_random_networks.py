@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 import hypothesis.strategies as st
 import pytest
@@ -12,6 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from cnnwidgets.incremental import Edited
+from cnnwidgets.incremental.values import boxes
 
 from . import nets
 from .nets import Call, ChannelsLast, Residual, Steps
@@ -142,8 +144,7 @@ def test_equal_the_full_forward(net: Steps, sweep: Any, threshold: float) -> Non
         return
     if not full.isfinite().all():
         return
-    with Edited(net, image, engine="incremental") as edited:
-        edited._engine.threshold = threshold
+    with patch.object(boxes, "WHOLE", threshold), Edited(net, image, engine="incremental") as edited:
         scores = edited.scores_of(edits)
         again = edited.scores_of(edits)  # from what was kept, and what was let go and is made again
     torch.testing.assert_close(again, scores)
@@ -154,7 +155,7 @@ def test_equal_the_full_forward(net: Steps, sweep: Any, threshold: float) -> Non
 def test_the_comparison_can_fail() -> None:
     net = nets.alive(Steps([nn.Conv2d(2, C, 3)], C), (2, 12, 12))
     image = torch.randn(1, 2, 12, 12, generator=nets.seeded(0))
-    patch = torch.ones(2, 4, 4)
+    ones = torch.ones(2, 4, 4)
     edited = Edited(net, image)
     with pytest.raises(AssertionError):
-        torch.testing.assert_close(edited.scores_of([[(patch, 0, 1)]]), nets.one_by_one(net, image, [[(patch, 0, 0)]]))
+        torch.testing.assert_close(edited.scores_of([[(ones, 0, 1)]]), nets.one_by_one(net, image, [[(ones, 0, 0)]]))

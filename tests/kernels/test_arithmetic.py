@@ -63,11 +63,36 @@ def test_every_geometry(stride, padding, dilation, groups, mode) -> None:
         adds_up(result)
         assert result.value == pytest.approx(float(output[channel, row, column]), abs=1e-6)
         assert torch.equal(result.kernel, conv.weight[channel].detach())
+        around = result.surroundings
+        slid = functional.conv2d(
+            around.input[None], result.kernel[None].double(), None, around.stride, 0, around.dilation
+        )[0, 0]
+        assert float(slid[around.row, around.column]) + result.bias == pytest.approx(result.value, abs=1e-6)
+        assert slid.shape == output.shape[1:]  # it is small: all of it is around
         top, left, bottom, right = result.box
         inside = x[0, result.channels.sort().values, max(top, 0) : bottom, max(left, 0) : right]
         if min(top, left) >= 0 and bottom <= 9 and right <= 10:
             step = dilation if isinstance(dilation, tuple) else (dilation, dilation)
             assert torch.equal(result.patch, inside[:, :: step[0], :: step[1]])
+
+
+def test_what_is_around_a_cell_of_a_large_map() -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(3, 2, 5, 2, 2)
+    net, x = nn.Sequential(conv), torch.randn(1, 3, 120, 90)
+    output = net(x)[0]
+    padded = functional.pad(x[0], (2, 2, 2, 2)).double()
+    for row, column, has_padding in ((0, 44, True), (30, 20, False), (59, 0, True)):
+        result = cw.kernels.arithmetic(net, x, "0", 1, row, column)
+        around = result.surroundings
+        assert around.has_padding is has_padding
+        assert max(around.input.shape[1:]) <= 32
+        slid = functional.conv2d(around.input[None], result.kernel[None].double(), stride=2)[0, 0] + result.bias
+        top, left = row - around.row, column - around.column
+        part = output[1, top : top + slid.shape[0], left : left + slid.shape[1]]
+        torch.testing.assert_close(slid.float(), part.detach(), atol=1e-5, rtol=0)
+        height, width = around.input.shape[1:]
+        assert torch.equal(around.input, padded[:, 2 * top : 2 * top + height, 2 * left : 2 * left + width])
 
 
 @pytest.mark.parametrize(("stride", "padding", "dilation", "groups"), [(1, 0, 1, 1), (2, 1, 1, 2), ((2, 3), 1, 2, 4)])

@@ -87,7 +87,7 @@ class Soak:
         update(self.explorer.feature_maps, channel=self.random.choice([None, *range(CHANNELS)]))
 
     def _target(self) -> None:
-        update(self.explorer.scores.header, target=self.random.randrange(CLASSES))
+        update(self.explorer.scores, target=self.random.randrange(CLASSES))
 
     def _method(self) -> None:
         update(self.explorer.overlay, method=self.random.choice(METHODS))

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page
+import numpy as np
+import numpy.typing as npt
+from playwright.sync_api import Browser, Locator, Page
 
 from cnnwidgets.widgets._base import CnnWidget, bundle
 from tests.widgets.parity import python_keys
@@ -47,11 +49,23 @@ def follow(view: Page, widget: CnnWidget) -> None:
         view.evaluate("deliver", message)
 
 
+def deliver(view: Page, widget: CnnWidget, kind: str) -> None:
+    """Hand the newest push of ``kind`` to the page."""
+    content, buffers = widget._pushed[kind]
+    view.evaluate("deliver", [content, [base64.b64encode(buffer).decode() for buffer in buffers]])
+    frame(view)
+
+
+def frame(view: Page) -> None:
+    """Until what was asked for is painted."""
+    view.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 @contextmanager
 def pages(browser: Browser, folder: Path) -> Iterator[Open]:
     """Opens widgets in pages; at the end there must have been no error in any of them."""
     errors: list[str] = []
-    context = browser.new_context(viewport={"width": 1000, "height": 900}, accept_downloads=True)
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, accept_downloads=True)
 
     def open_page(widget: CnnWidget, width: int = 660, dark: bool = False, box: str = "") -> Page:
         view = context.new_page()
@@ -61,11 +75,21 @@ def pages(browser: Browser, folder: Path) -> Iterator[Open]:
         file.write_text(html(widget, width, dark, box))
         view.goto(file.as_uri())
         view.wait_for_function("window.ready")
+        view.evaluate("window.sent = []")
         return view
 
     yield open_page
     context.close()
     assert errors == []
+
+
+def rgba(canvas: Locator) -> npt.NDArray[np.uint8]:
+    """(H, W, 4) of a canvas."""
+    read = canvas.evaluate(
+        """(canvas) => [canvas.height, canvas.width,
+          [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]]"""
+    )
+    return np.array(read[2], dtype=np.uint8).reshape(read[0], read[1], 4)
 
 
 def colours(view: Page, selector: str, number: int = 0) -> Any:

@@ -12,10 +12,8 @@ import cnnwidgets as cw
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import CnnWidget
 from cnnwidgets.widgets._messages import answer, bounded, brief, command, list_of, maybe, one_of, text, whole_number
-from cnnwidgets.widgets.class_scores.widget import ClassScoresHeader
 from cnnwidgets.widgets.explorer_bar import ExplorerBar
 from cnnwidgets.widgets.filter_ranking import FilterRanking
-from cnnwidgets.widgets.map_check.charts import MapCheckPanel
 from cnnwidgets.widgets.panel_tabs import PanelTabs
 from tests.widgets.architecture_graph.made import residual
 
@@ -77,15 +75,31 @@ WRONG_STATE = [
     (lambda: cw.Comparison(PICTURE), "classes", [[0]]),
     (lambda: cw.Comparison(PICTURE), "chosen_classes", ["a"]),
     (lambda: cw.Comparison(PICTURE), "axis", "colours"),
-    (ClassScoresHeader, "target", [1]),
-    (ClassScoresHeader, "rows", [None]),
+    (lambda: cw.ClassScores([0.0, 2.0]), "target", [1]),
+    (lambda: cw.ClassScores([0.0, 2.0]), "target", 10**9),
+    (lambda: cw.ClassScores([0.0, 2.0]), "target", -1),
+    (cw.ClassScores, "rows", [None]),
+    (cw.ClassScores, "bars", [[0.0]]),
     (ExplorerBar, "pictures", [3]),
-    (MapCheckPanel, "progress", "half"),
-    (MapCheckPanel, "progress", 7),
+    (cw.MapCheck, "progress", "half"),
+    (cw.MapCheck, "progress", 7),
     (PanelTabs, "tabs", [["a", "b"]]),
     (lambda: cw.FilterGallery(np.ones((2, 3, 4, 4))), "channel", 7),
     (lambda: cw.FilterGallery(np.ones((2, 3, 4, 4))), "sort", "size"),
     (lambda: cw.FilterPanel().view, "progress", 7),
+    (cw.ConvolutionStepper, "kernel", [[[1.0, float("nan")]]]),
+    (cw.ConvolutionStepper, "kernel", [[[1.0]], [[1.0]]]),
+    (cw.ConvolutionStepper, "kernel", "3"),
+    (cw.ConvolutionStepper, "kernel", [[[1.0] * 13] * 13]),
+    (cw.ConvolutionStepper, "dilation", 9),
+    (cw.ConvolutionStepper, "stride", 0),
+    (cw.ConvolutionStepper, "bias", float("inf")),
+    (cw.ConvolutionStepper, "operation", "mean"),
+    (cw.ConvolutionStepper, "channel", 1),
+    (lambda: cw.ImageInput(PICTURE), "edits", [{"op": "crop", "box": [0, 0, 3, 1]}]),
+    (lambda: cw.ImageInput(PICTURE), "edits", "crop"),
+    (lambda: cw.ImageInput(PICTURE), "sample", "nonsense"),
+    (lambda: cw.ImageInput(PICTURE), "sides", [0.5]),
     (FilterRanking, "off", [-1]),
     (FilterRanking, "groups", 99),
 ]
@@ -230,16 +244,6 @@ def test_only_what_is_offered_can_be_compared() -> None:
     widget._receive(None, good, [])
     assert len(asked) == 1
     assert widget.error == ""
-
-
-@pytest.mark.parametrize("selected", [[-1], [10**9], [float("nan")], ["a"], [[0]], "abc", {"x": 1}, [0, 1]])
-def test_a_click_on_no_bar_selects_nothing(selected: Any, caplog: Any) -> None:
-    scores = cw.ClassScores([0.0, 2.0], labels=["cat", "dog"], target=1)
-    with caplog.at_level(logging.WARNING):
-        update(scores._bars, {"selected": selected})
-    assert scores.target in (0, 1)
-    assert scores.target == 1 or selected == [[0]]
-    assert caplog.records == []
 
 
 def test_a_command_is_called_with_its_checked_fields_alone() -> None:

@@ -69,6 +69,8 @@ MAKERS = {
     "check": _checked,
     "filters": lambda: cw.FilterGallery(torch.rand(300, 3, 64, 64), layer="layer4", synthetic=True),
     "filter": cw.FilterPanel,
+    "stepper": lambda: cw.ConvolutionStepper(RNG.normal(size=(3, 9, 9)), RNG.normal(size=(3, 3, 3)), position=20),
+    "image input": lambda: cw.ImageInput(PHOTO),
     "explorer": lambda: cw.explore(nets.plain(), torch.rand(1, 3, 48, 48)),
 }
 

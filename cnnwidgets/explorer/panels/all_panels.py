@@ -27,7 +27,7 @@ class Panels:
         self.checking, self.hiding = CheckPanel(host), HidePanel(host)
         self.comparing, self.switching = ComparePanel(host), SwitchPanel(host)
         self.filters = FiltersPanel(host)
-        self.cell = CellPanel(host, self.filters.widget.cell)
+        self.cell = CellPanel(host, self.filters.widget)
         self.ranking = RankingPanel(host, self.filters.widget.ranking, self.switching)
         host.score_patches = self.hiding.score_again
 

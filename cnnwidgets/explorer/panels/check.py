@@ -12,10 +12,11 @@ import torch
 from cnnwidgets import explainers
 from cnnwidgets.checks import Curves, Randomisation, Reading, insertion_deletion, randomised, read
 from cnnwidgets.checks.randomisation import MOST_STAGES
+from cnnwidgets.core.errors import as_sentence
 from cnnwidgets.core.progress import ProgressCallback, Step
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.labels import label_of
-from cnnwidgets.explorer.sentences import as_sentence, target_text, work_left
+from cnnwidgets.explorer.sentences import target_text, work_left
 from cnnwidgets.explorer.work.report import share_of
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job, refuse_stopped

@@ -119,7 +119,7 @@ class ComparePanel(Panel):
         rows = [{"label": info.label, **_heading(info, "" if by_layer else layer)} for info in infos]
         if by_layer:
             of_class = any(info.needs_target for info in infos)
-            caption = f"{scene.name} → {target_text(scene.target, scene.label)}" if of_class else scene.name
+            caption = " → ".join([scene.photograph, *([target_text(scene.target, scene.label)] if of_class else [])])
             return _Grid(scene, choice.methods, rows, list(choice.layers), caption, list(choice.layers), None)
         columns = [target_text(index, scene.label) for index in choice.classes]
         return _Grid(scene, choice.methods, rows, columns, scene.name, [layer] * len(columns), list(choice.classes))

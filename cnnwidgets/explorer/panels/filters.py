@@ -8,10 +8,10 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from cnnwidgets.core.errors import Cancelled, CnnWidgetsError
+from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, as_sentence
 from cnnwidgets.core.progress import Step
 from cnnwidgets.exemplars import Exemplars, Images, demo_crops, find, qualities
-from cnnwidgets.explorer.sentences import as_sentence, time_left
+from cnnwidgets.explorer.sentences import time_left
 from cnnwidgets.explorer.work.kernels_of import layer_of_kernels
 from cnnwidgets.explorer.work.layers import NO_MAPS
 from cnnwidgets.explorer.work.report import share_of

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -191,7 +192,8 @@ class HidePanel(Panel):
             return
         image = photograph.filling.edited(move.patches)
         cam = explainers.grad_cam(self._host.session.model, image, scene.target, layer=photograph.layer)
-        self.apply(stop, lambda: self.widget.show_heat(cam.values[0], move=move.id, placement=cam.placement))
+        show = partial(self.widget.show_heat, placement=cam.placement, layer=photograph.layer)
+        self.apply(stop, lambda: show(cam.values[0], move=move.id))
 
     def _ready(self, photograph: _Photograph) -> tuple[Filling, Fastest]:
         """Made when the first patch moves, on this panel's thread."""

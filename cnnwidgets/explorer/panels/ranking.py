@@ -7,9 +7,10 @@ import threading
 import torch
 
 from cnnwidgets.concepts import Concepts, factor
+from cnnwidgets.core.errors import as_sentence
 from cnnwidgets.core.network import Network
 from cnnwidgets.core.progress import Step
-from cnnwidgets.explorer.sentences import as_sentence, change_in_words, target_text, time_left
+from cnnwidgets.explorer.sentences import change_in_words, target_text, time_left
 from cnnwidgets.explorer.work.layers import NO_MAPS
 from cnnwidgets.explorer.work.report import share_of
 from cnnwidgets.explorer.work.scene import Scene

@@ -13,7 +13,6 @@ from cnnwidgets.explainers.targets import detection_score
 from cnnwidgets.outputs.detections import detections
 from cnnwidgets.outputs.scores import shown
 
-from .regions import beyond_the_part
 from .task import Mark, Task
 
 MOST = 20
@@ -37,11 +36,8 @@ class DetectionTask(Task):
     picking: ClassVar[str] = "marks"
     one_wins: ClassVar[bool] = False
     columns_stay: ClassVar[bool] = False
+    part: ClassVar[str] = "box"
     names: tuple[str, ...] = ()
-
-    def caution(self, method: str) -> str:
-        """Some methods mark places that a box's score does not depend on."""
-        return beyond_the_part(method, "box") if self.marks else ""
 
     def sentence(self, index: int) -> str:
         """Which detection is explained."""

@@ -11,7 +11,7 @@ import torch
 
 from cnnwidgets.outputs.kinds import Kind, decided
 
-from .regions import Size, beyond_the_part, box_weights, checked_region, mean_over, segment_around
+from .regions import Size, box_weights, checked_region, mean_over, segment_around
 from .task import Region, Task
 
 _BACKGROUND = frozenset({"background", "__background__", "bg", "void", "unlabeled", "unlabelled", "other"})
@@ -33,6 +33,7 @@ class SegmentationTask(Task):
 
     picking: ClassVar[str] = "region"
     one_wins: ClassVar[bool] = False
+    part: ClassVar[str] = "region"
 
     maps_of: Callable[[Any], torch.Tensor] = field(default=lambda raw: raw, repr=False)
     classes: torch.Tensor | None = field(default=None, repr=False)
@@ -61,10 +62,6 @@ class SegmentationTask(Task):
             others = "" if int(shares.argmax()) == index else " but the background"
             compared = f", more than any other class{others}"
         return f"{text}; {name} is predicted at {100 * share:.0f} % of its places{compared}."
-
-    def caution(self, method: str) -> str:
-        """Some methods mark places that a region's score does not depend on."""
-        return beyond_the_part(method, "region") if self.region else ""
 
     def at(self, region: Region) -> SegmentationTask:
         """The same with another part of the picture."""

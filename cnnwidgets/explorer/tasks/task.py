@@ -13,6 +13,8 @@ from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.readout import Readout, reading
 
+from .regions import beyond_the_part
+
 Region = tuple[int, ...]
 """In pixels of the picture: () all of it, (row, column) the segment there, (top, left, height, width) a box."""
 
@@ -53,6 +55,8 @@ class Task:
     """Whether the column with the highest score is what the network says."""
     columns_stay: ClassVar[bool] = True
     """Whether a column means the same in another photograph."""
+    part: ClassVar[str] = ""
+    """What of the picture is explained, where that is not all of it."""
 
     outputs: Kind | None = None
     output: OutputChoice = None
@@ -78,9 +82,9 @@ class Task:
         """What is explained where column ``index`` is; empty where its name says all."""
         return ""
 
-    def caution(self, method: str) -> str:  # noqa: ARG002
+    def caution(self, method: str) -> str:
         """What to know of a map by ``method`` of what this task explains; empty where there is nothing."""
-        return ""
+        return beyond_the_part(method, self.part) if self.marks or self.region else ""
 
     def at(self, region: Region) -> Task:
         """The same with another part of the picture.

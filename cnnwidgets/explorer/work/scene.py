@@ -102,6 +102,11 @@ class Scene:
     """The photograph before it was cropped; None: it was not, or nobody can tell how."""
 
     @property
+    def photograph(self) -> str:
+        """The photograph's name for titles, with how much of it the network sees where that is not all."""
+        return self.name if self.whole is None else f"{self.name}, cropped to {100 * self.whole.share:.0f} %"
+
+    @property
     def maps(self) -> dict[str, torch.Tensor]:
         """Layer -> maps (1, C, h, w)."""
         return self.first.maps

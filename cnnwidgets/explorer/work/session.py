@@ -77,6 +77,7 @@ class Session:
         self._twin = Twin(model)
         self._lock = threading.RLock()
         self._images = dict(images)
+        self._replaced: dict[str, int] = {}
         self._fitting: Fitting | None = None
         self._hints = OutputHints(self.labels, outputs, output)
         self._task = Task()
@@ -111,6 +112,16 @@ class Session:
             free = numbered_name(name, self._images)
             self._images[free] = image
             return free
+
+    def replace_image(self, name: str, image: Any) -> None:
+        """``image`` under ``name``, in place of the one that has it."""
+        with self._lock:
+            self._images[name] = image
+            self._replaced[name] = self._replaced.get(name, 0) + 1
+
+    def is_live(self, name: str) -> bool:
+        """Whether the image is one that its owner replaces: that it has changed is no news."""
+        return name in self._replaced
 
     def is_stale(self, scene: Scene) -> bool:
         """Whether the network or the image has changed since ``scene`` was opened, or its maps have been let go of."""
@@ -217,8 +228,8 @@ class Session:
 
     def _version(self, name: str, *, thorough: bool = False) -> Version:
         with self._lock:
-            image = self._images[name]
-        return Version(fingerprint(self.original, thorough=thorough), image_mark(image))
+            image, replaced = self._images[name], self._replaced.get(name, 0)
+        return Version(fingerprint(self.original, thorough=thorough), (image_mark(image), replaced))
 
     def _renew_twin(self, network: Fingerprint) -> None:
         """Copy the network again where more has changed than what its parameters hold."""

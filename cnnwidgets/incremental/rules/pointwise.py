@@ -54,7 +54,7 @@ class _TargetWindows:
         return windows(value.expand(full), *self.corners, self.size, self.axes)
 
 
-def _target_windows(run: EditRun, args: tuple[Any, ...]) -> _TargetWindows | None:
+def _target_windows(args: tuple[Any, ...]) -> _TargetWindows | None:
     """None: the operands do not lie on each other."""
     touched = [value for value in edits_in(args) if value.is_windowed]
     shape = torch.broadcast_shapes(*[value.shape for value in args if isinstance(value, torch.Tensor)])  # type: ignore[no-untyped-call]
@@ -62,13 +62,13 @@ def _target_windows(run: EditRun, args: tuple[Any, ...]) -> _TargetWindows | Non
     side = (shape[axes[0]], shape[axes[1]])
     if any(value.dim() != len(shape) or value.axes != axes or value.side != side for value in touched):
         return None
-    return _TargetWindows(*joint_windows(run, touched), side, axes, tuple(shape))
+    return _TargetWindows(*joint_windows(touched), side, axes, tuple(shape))
 
 
-def joint_windows(run: EditRun, values: list[Edits]) -> tuple[EditBox, Pair, tuple[Ints, Ints]]:
+def joint_windows(values: list[Edits]) -> tuple[EditBox, Pair, tuple[Ints, Ints]]:
     """What edits of windowed ``values`` reach together, and the windows that hold it."""
     box, side = union(value.reach for value in values), values[0].side
-    size = box.window(side, run.threshold)
+    size = box.window(side)
     return box, size, box.corners(size, side)
 
 
@@ -82,7 +82,7 @@ def binary_arithmetic(run: EditRun, function: Any, *args: Any, **kwargs: Any) ->
     if not touched:
         base = run.base(function, *args, **kwargs)
         return untouched(run, base) if base.shape[0] == 1 else NotImplemented
-    target = _target_windows(run, args)
+    target = _target_windows(args)
     if target is None:
         return NotImplemented
     base = run.base(function, *args, **kwargs)

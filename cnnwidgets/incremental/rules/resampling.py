@@ -92,8 +92,8 @@ def resample(run: EditRun, function: Any, x: Any, *args: Any) -> Any:
     rows, columns = matrices
     side = (base.shape[2], base.shape[3])
     box = EditBox(*_outputs_of(rows, x.reach.y0, x.reach.y1), *_outputs_of(columns, x.reach.x0, x.reach.x1))
-    size = box.size
-    if size[0] * size[1] > run.threshold * side[0] * side[1]:
+    size = box.window(side)
+    if size == side:
         return NotImplemented
     corners = box.corners(size, side)
     spans = [_inputs_of(rows, corners[0], size[0]), _inputs_of(columns, corners[1], size[1])]

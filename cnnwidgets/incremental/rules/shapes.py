@@ -31,7 +31,7 @@ def cat(run: EditRun, function: Any, parts: Any, dim: int = 0) -> Any:
     axes = edited_parts[0].axes
     if dim in axes or any(part.is_whole or part.axes != axes for part in edited_parts):
         return NotImplemented
-    box, size, corners = joint_windows(run, edited_parts)
+    box, size, corners = joint_windows(edited_parts)
     win = torch.cat([piece(part, corners, size) for part in _axes_set(parts, axes)], dim)
     return windowed(run, run.base(function, parts, dim), win, corners, box, axes)
 

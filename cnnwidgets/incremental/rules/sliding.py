@@ -75,7 +75,7 @@ def slide(
     if x.is_whole or x.axes != MAPS:
         return whole(run, padded(x.whole()))
     box = kernel.outputs_of(x.reach, side)
-    size = box.window(side, run.threshold)
+    size = box.window(side)
     y, left = corners = box.corners(size, side)
     if size == side:
         win = padded(x.whole())

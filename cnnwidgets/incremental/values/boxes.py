@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
+WHOLE = 0.85
+"""A window that covers more than this share of its map becomes whole."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +35,10 @@ class EditBox:
         """Rows times columns, summed over the edits."""
         return int(((self.y1 - self.y0).clip(0) * (self.x1 - self.x0).clip(0)).sum())
 
-    def window(self, side: tuple[int, int], most: float) -> tuple[int, int]:
-        """The size of windows that hold the boxes; all of a map of ``side`` if that is more than the share ``most``."""
+    def window(self, side: tuple[int, int]) -> tuple[int, int]:
+        """The size of windows that hold the boxes; all of a map of ``side`` where that is most of it."""
         size = self.size
-        return side if size[0] * size[1] > most * side[0] * side[1] else size
+        return side if size[0] * size[1] > WHOLE * side[0] * side[1] else size
 
     def corners(self, size: tuple[int, int], side: tuple[int, int]) -> tuple[Ints, Ints]:
         """Top and left of windows of ``size`` that hold the boxes and lie inside of a map of ``side``."""

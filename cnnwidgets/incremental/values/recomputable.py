@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -66,48 +65,39 @@ class Recomputable:
             self.stored = None
 
 
-class Recipe:
-    """An operation on values of the unedited image, which can be done again."""
+def recomputables(function: Any, args: Any, kwargs: Any, count_work: Callable[[Any, Any, bool], None]) -> Any:
+    """What an operation on values of the unedited image returns, with :class:`Recomputable` in the place of tensors."""
+    sources, originals = list[Recomputable](), list[torch.Tensor]()
 
-    def __init__(self, function: Any, args: Any, kwargs: Any, count_work: Callable[[Any, Any, bool], None]) -> None:
-        self._function, self._args, self._kwargs, self._count_work = function, args, kwargs, count_work
-        self._sources, self._originals = list[Recomputable](), list[torch.Tensor]()
-        mapped((args, kwargs), self._add_input)
-        self._versions = [tensor._version for tensor in self._originals]  # noqa: SLF001
-
-    def _add_input(self, value: Any) -> None:
+    def add_input(value: Any) -> None:
         if isinstance(value, Recomputable):
-            self._sources.append(value)
+            sources.append(value)
         elif isinstance(value, torch.Tensor):
-            self._originals.append(value)
+            originals.append(value)
 
-    def first(self) -> Any:
-        """What the operation returns, with :class:`Recomputable` in the place of tensors."""
-        output = self._run(again=False)
-        if isinstance(output, torch.Tensor):
-            return self._recomputable(_laid(output), lambda: _laid(self._run()))
-        if isinstance(output, tuple | list):
-            return [self._recomputable(item, functools.partial(self._part, at)) for at, item in enumerate(output)]
-        return output
+    mapped((args, kwargs), add_input)
+    versions = [tensor._version for tensor in originals]  # noqa: SLF001
 
-    def _recomputable(self, item: Any, again: Callable[[], torch.Tensor]) -> Any:
-        return Recomputable(item, tuple(self._sources), again) if isinstance(item, torch.Tensor) else item
-
-    def _part(self, at: int) -> Any:
-        return self._run()[at]
-
-    def _run(self, *, again: bool = True) -> Any:
-        if self._versions != [tensor._version for tensor in self._originals]:  # noqa: SLF001
+    def run(again: bool = True) -> Any:
+        if versions != [tensor._version for tensor in originals]:  # noqa: SLF001
             raise RuntimeError("the model has written to what a value was made of")
-        args, kwargs = mapped((self._args, self._kwargs), _current)
-        output = self._function(*args, **kwargs)
-        self._count_work(args, output, again)
+        real_args, real_kwargs = mapped((args, kwargs), _current)
+        output = function(*real_args, **real_kwargs)
+        count_work(real_args, output, again)
         return output
+
+    def recomputable(item: Any, again: Callable[[], torch.Tensor]) -> Any:
+        return Recomputable(item, tuple(sources), again) if isinstance(item, torch.Tensor) else item
+
+    output = run(again=False)
+    if isinstance(output, tuple | list):
+        return [recomputable(item, lambda at=at: run()[at]) for at, item in enumerate(output)]  # type: ignore[misc]
+    return recomputable(_laid(output), lambda: _laid(run()))
 
 
 def _current(value: Any) -> Any:
     return value.now() if isinstance(value, Recomputable) else value
 
 
-def _laid(output: torch.Tensor) -> torch.Tensor:
-    return channels_last(output) if output.dim() == 4 else output
+def _laid(output: Any) -> Any:
+    return channels_last(output) if isinstance(output, torch.Tensor) and output.dim() == 4 else output

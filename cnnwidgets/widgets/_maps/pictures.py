@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnwidgets.core.arrays import as_array
-from cnnwidgets.core.errors import InputError
+from cnnwidgets.core.errors import InputError, as_sentence
 from cnnwidgets.core.plain import is_tensor
 from cnnwidgets.pictures.centre import centre_part
 
@@ -50,7 +50,7 @@ def part_under(picture: Any, attribution: Any) -> tuple[Any, str]:
     placement = getattr(attribution, "placement", None)
     shape = np.shape(attribution.values)[-2:] if placement is None else placement.image
     part, note = centre_part(_photograph_pixels(picture), shape)
-    return (part, f"{note[:1].upper()}{note[1:]}.") if note else (picture, "")
+    return (part, as_sentence(note)) if note else (picture, "")
 
 
 def is_attribution(value: Any) -> bool:

@@ -121,3 +121,19 @@ export function paintSize([height, width]: Size, [h, w]: Size, least = 256, most
   const factor = longer < least * 0.75 ? Math.ceil(least / longer) : longer > most ? most / longer : 1;
   return [Math.max(Math.round(height * factor), h, 1), Math.max(Math.round(width * factor), w, 1)];
 }
+
+export type Pixel = readonly [row: number, column: number];
+
+export interface ScreenBox {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
+
+/** The pixel under a point of the screen; of a point beside the picture, the nearest. */
+export function pixelAt(x: number, y: number, screen: ScreenBox, [height, width]: Size): Pixel {
+  const row = Math.floor(((y - screen.top) / screen.height) * height);
+  const column = Math.floor(((x - screen.left) / screen.width) * width);
+  return [Math.min(Math.max(row, 0), height - 1), Math.min(Math.max(column, 0), width - 1)];
+}

@@ -73,6 +73,31 @@ export function choose(row: readonly HTMLButtonElement[], value: string, mark: "
   }
 }
 
+/**
+ * Arrows, and Home and End, go along the buttons of `row` and press the one they come to: past its ends from the other
+ * one, or with `stops` no further. Up and down are the page's unless they are `vertical`, too.
+ */
+export function walkByKeys(row: HTMLElement, { vertical = true, stops = false } = {}): void {
+  row.addEventListener("keydown", (event) => {
+    const buttons = [...row.querySelectorAll("button")].filter((own) => !own.disabled);
+    const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
+    const last = buttons.length - 1;
+    const [down, up] = vertical ? [at + 1, at - 1] : [];
+    const keys = { ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: down, ArrowUp: up, Home: 0, End: last };
+    const to = keys[event.key as keyof typeof keys];
+    if (to === undefined || at < 0) return;
+    claim(event);
+    const next = buttons[stops ? Math.min(Math.max(to, 0), last) : (to + buttons.length) % buttons.length];
+    next?.focus({ preventScroll: true });
+    next?.click();
+  });
+}
+
+/** The head of a panel: its name, and what stands beside. */
+export function panelHeading(name: string, ...beside: Child[]): HTMLElement {
+  return h("h3", { class: "cnnw-heading" }, h("span", { class: "cnnw-panel-name" }, name), ...beside);
+}
+
 /** Neither JupyterLab, which moves between cells with the arrows, nor the page, which scrolls, gets the event. */
 export function claim(event: Event): void {
   event.preventDefault();

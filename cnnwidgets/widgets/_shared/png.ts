@@ -100,19 +100,24 @@ export function titleOf<State extends BaseState>(model: Model<State>, ...subject
 const MOST_BYTES = 220;
 const MOST_LETTERS = 80;
 
-function slug(text: string, letters: number, bytes: number): string {
-  const safe = text.replace(/(?:[^\p{L}\p{N}._]|\.\.)+/gu, "-").replace(/^[-.]+|[-.]+$/gu, "");
-  const encoder = new TextEncoder();
-  let fitting = [...safe].slice(0, letters).join("");
-  while (encoder.encode(fitting).length > bytes) fitting = [...fitting].slice(0, -1).join("");
-  return fitting;
+/** Layers and classes of a network often begin alike: of a long one both ends stay, and what is between goes. */
+function slug(text: string, most: number): string {
+  const letters = [...text.replace(/(?:[^\p{L}\p{N}._]|\.\.)+/gu, "-").replace(/^[-.]+|[-.]+$/gu, "")];
+  if (letters.length <= most) return letters.join("");
+  const end = Math.floor((most - 1) / 2);
+  return [...letters.slice(0, most - 1 - end), "-", ...letters.slice(letters.length - end)].join("");
 }
 
 /** A file name out of the parts of a title: letters, digits, dots and underscores of any script. */
 export function fileName(...title: string[]): string {
-  const parts = title.filter(Boolean);
-  const share = Math.max(1, parts.length);
-  const letters = share === 1 ? MOST_LETTERS : 48;
-  const slugs = parts.map((part) => slug(part, letters, Math.floor(MOST_BYTES / share))).filter(Boolean);
-  return `${slugs.join("-") || "heatmap"}.png`;
+  const parts = title.flatMap((part) => part.split(/ [→·] /u));
+  const bytes = (name: string) => new TextEncoder().encode(name).length;
+  const joined = (letters: number) =>
+    parts
+      .map((part) => slug(part, letters))
+      .filter(Boolean)
+      .join("-");
+  let most = MOST_LETTERS;
+  while (most > 1 && bytes(joined(most)) > MOST_BYTES) most -= 1;
+  return `${joined(most) || "heatmap"}.png`;
 }

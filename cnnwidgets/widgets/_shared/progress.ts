@@ -8,9 +8,11 @@ export interface ProgressState extends BaseState {
   progress_text: string;
 }
 
+const DOING = "What is being computed, how much of it is done, and about how long the rest takes";
+
 export class Progress extends View<ProgressState> {
   readonly bar: HTMLProgressElement;
-  readonly text = h("span", { class: "cnnw-figures" });
+  readonly text = h("span", { class: "cnnw-figures", title: DOING });
   readonly cancel = button("Cancel", () => this.#cancel(), { title: "Stop, and keep what is done" });
   readonly element = h("div", { class: "cnnw-row cnnw-work" });
 

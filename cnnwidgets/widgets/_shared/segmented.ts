@@ -1,5 +1,5 @@
 /** A row of choices of which one holds: a radio group, one tab stop, arrows move and choose. */
-import { changes, choose, h } from "./dom";
+import { changes, choose, h, walkByKeys } from "./dom";
 import "./segmented.css";
 
 export interface Choice {
@@ -19,7 +19,7 @@ export class Segmented {
     private readonly onpick: (value: string) => void,
   ) {
     this.#group.ariaLabel = label;
-    this.#group.addEventListener("keydown", (event) => this.#onKey(event));
+    walkByKeys(this.#group);
   }
 
   /** Replaces choices and selection; `beside` stands at the end of the row. */
@@ -45,16 +45,5 @@ export class Segmented {
 
   #radios(): HTMLButtonElement[] {
     return [...this.#group.querySelectorAll("button")];
-  }
-
-  #onKey(event: KeyboardEvent): void {
-    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    const usable = this.#radios().filter((radio) => !radio.disabled);
-    const at = usable.indexOf(document.activeElement as HTMLButtonElement);
-    const next = usable[(at + step + usable.length) % usable.length];
-    next?.focus();
-    next?.click();
   }
 }

@@ -7,11 +7,7 @@ export class Slider {
   readonly #input: HTMLInputElement;
   readonly #readout = h("output");
 
-  constructor(
-    label: string,
-    private readonly min: number,
-    oninput: (value: number) => void,
-  ) {
+  constructor(label: string, min: number, oninput: (value: number) => void) {
     this.#input = h("input", { type: "range", "aria-label": label, min, step: 1 });
     this.#input.addEventListener("input", () => oninput(this.#input.valueAsNumber));
     const name = h("span", { "aria-hidden": "true" }, label);
@@ -22,8 +18,6 @@ export class Slider {
     this.#input.max = String(max);
     this.#input.value = String(value);
     this.#input.setAttribute("aria-valuetext", spoken);
-    const share = max > this.min ? (value - this.min) / (max - this.min) : 1;
-    this.#input.style.setProperty("--fill", `${share * 100}%`);
     this.#readout.textContent = text;
   }
 

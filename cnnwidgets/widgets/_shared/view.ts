@@ -26,9 +26,9 @@ export interface BaseState {
   photograph: string;
 }
 
-const TYPES = { uint8: Uint8Array, int32: Int32Array, float32: Float32Array };
+const TYPES = { uint8: Uint8Array, int32: Int32Array, float32: Float32Array, float64: Float64Array };
 
-export type Numbers = Uint8Array | Int32Array | Float32Array;
+export type Numbers = Uint8Array | Int32Array | Float32Array | Float64Array;
 
 export interface ArrayData {
   data: Numbers;
@@ -99,23 +99,6 @@ export function openChannel(model: Pick<Model<object>, "on">): Store {
   return store;
 }
 
-/** Calls `handler` with the newest data of `kind` and each that follows; asks Python if there is none yet. */
-export function subscribe(
-  model: Pick<Model<object>, "on" | "send">,
-  kind: string,
-  handler: (data: Data) => void,
-): () => void {
-  const { latest, listeners } = openChannel(model);
-  const listener = (data: Data) => {
-    if (data.kind === kind) handler(data);
-  };
-  listeners.add(listener);
-  const newest = latest.get(kind);
-  if (newest) handler(newest);
-  else model.send({ op: "pull", kind });
-  return () => listeners.delete(listener);
-}
-
 let commands = 0;
 
 /** Traits, pushes and commands. Closing it undoes whatever began with it. */
@@ -146,9 +129,17 @@ export class Link<State extends BaseState> {
     handler();
   }
 
-  /** Calls `handler` with the newest push of `kind` and with each that follows. */
+  /** Calls `handler` with the newest push of `kind` and with each that follows; asks Python if there is none yet. */
   receive(kind: string, handler: (data: Data) => void): void {
-    this.onClose(subscribe(this.model, kind, handler));
+    const { latest, listeners } = openChannel(this.model);
+    const listener = (data: Data) => {
+      if (data.kind === kind) handler(data);
+    };
+    listeners.add(listener);
+    this.onClose(() => listeners.delete(listener));
+    const newest = latest.get(kind);
+    if (newest) handler(newest);
+    else this.model.send({ op: "pull", kind });
   }
 
   /** Sends a command that must arrive, each one, in order (traits coalesce; commands do not); returns its id. */

@@ -7,6 +7,7 @@ import type { BaseState, Data, Numbers } from "../_shared/view";
 export interface CellSumState extends BaseState {
   heading: string;
   hint: string;
+  steppable: boolean;
 }
 
 export interface Term {

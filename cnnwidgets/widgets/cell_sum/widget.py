@@ -30,6 +30,9 @@ class CellSum(CnnWidget, folder="cell_sum"):
     heading = traitlets.Unicode("", help="Which cell is on show; empty when none is.")
     hint = traitlets.Unicode("", help="A sentence in place of the sum: why it cannot be taken apart.")
 
+    steppable = traitlets.Bool(False, help="Somebody answers when the cell is to be opened in the stepper.")
+
+    on_step: Callable[[], object] = nobody_listens
     on_close: Callable[[], object] = nobody_listens
 
     def show(
@@ -101,7 +104,7 @@ class CellSum(CnnWidget, folder="cell_sum"):
         """Say why the sum of a cell cannot be shown, or that it is on its way."""
         self.take_back("cell")
         with self.hold_sync():
-            self.heading, self.hint = heading, hint
+            self.heading, self.hint, self.steppable = heading, hint, False
 
     def clear(self) -> None:
         """Show nothing."""
@@ -109,6 +112,10 @@ class CellSum(CnnWidget, folder="cell_sum"):
 
     def _still_title(self) -> str:
         return title("Sum of a cell", self.heading, self)
+
+    @command("step")
+    def _step_asked_for(self) -> None:
+        self.on_step()
 
     @command("close")
     def _closed(self) -> None:

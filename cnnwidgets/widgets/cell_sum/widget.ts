@@ -30,7 +30,12 @@ class CellSumView extends RootView<CellSumState> {
   constructor(link: Link<CellSumState>, el: HTMLElement) {
     super(link, el);
     const close = button("Close", () => link.command("close"), { label: "✕", title: "Close the sum" });
-    const aside = h("span", { class: "cnnw-aside cnnw-line" }, this.#save.element, close);
+    const about = "Move the kernel over what is around this cell, step by step; edit it, and see what changes";
+    const step = button("Open in the stepper", () => link.command("step"), { title: about });
+    link.watch(["steppable"], () => {
+      step.hidden = !link.get("steppable");
+    });
+    const aside = h("span", { class: "cnnw-aside cnnw-line" }, step, this.#save.element, close);
     this.#body.append(
       h("div", { class: "cnnw-heading" }, this.#title, aside),
       this.#sentence,

@@ -11,59 +11,22 @@ import traitlets
 from cnnwidgets.core.errors import InputError, TargetError
 from cnnwidgets.outputs.class_names import class_names
 from cnnwidgets.outputs.kinds import KINDS, Kind
-from cnnwidgets.widgets._base import CnnWidget, WidgetBox, nobody_listens
-from cnnwidgets.widgets._bqplot import bqplot, close_figure, panel_figure
+from cnnwidgets.widgets._base import CnnWidget, nobody_listens
 from cnnwidgets.widgets._maps.arrays import class_vector
 from cnnwidgets.widgets._messages import command
-from cnnwidgets.widgets._page_state import PageState
 from cnnwidgets.widgets._still import parts
 from cnnwidgets.widgets._still.publish import title
 
-from .ranking import Floats, Row, bar_scale, ellipsised, highest_first, ranked, scores_remark
+from .ranking import Floats, Row, bar_scale, highest_first, ranked, scores_remark
 
-
-class ClassScoresHeader(CnnWidget, folder="class_scores"):
-    """Title, menu and class search of :class:`ClassScores`; also makes whole rows clickable.
-
-    ``on_follow`` is called when the class with the highest score is to be followed again.
-    """
-
-    target = traitlets.Int(None, allow_none=True, help="The class that is selected, or None.")
-    score = traitlets.Enum(
-        ["probability", "logit"], "probability", help="What the bars show: softmax, or the raw output."
-    )
-    kind = traitlets.Unicode(
-        None, allow_none=True, help="What the scores are; see core.output_kinds. None: logits or probabilities."
-    )
-    remark = traitlets.Unicode("", help="What to know about the numbers beside the bars.")
-    rows = traitlets.List(traitlets.Int(), help="Class of each bar, top to bottom.")
-    names = traitlets.List(traitlets.Unicode(), help="Label of each bar, whole, top to bottom.")
-    values = traitlets.List(traitlets.Unicode(), help="Number of each bar as text, top to bottom.")
-    more = traitlets.Bool(False, help="Show 20 bars, not only the first few.")
-    has_more = traitlets.Bool(False, help="Whether there are more classes than the first few.")
-    explains = traitlets.Unicode("", help="Which class is explained, and why it is that one; may be empty.")
-    chosen = traitlets.Bool(False, help="Somebody chose it: a button offers to follow the highest score again.")
-    message = traitlets.Unicode("No scores yet.", help="Shown in place of the bars; empty with bars.")
-
-    on_follow: Callable[[], object] = nobody_listens
-
-    @command("follow")
-    def _followed(self) -> None:
-        self.on_follow()
-
-
-_ROW_HEIGHT = 26
 _MORE = 20  # bars, where more are asked for
 _LIKELIEST = 1000  # classes whose order the search knows
-_LABEL_WIDTH = 122  # px between the panel's edge and the bars
 
 
-class _Bars(PageState, bqplot.Bars):
-    """Bars that take no click that is none, and leave what there is to say to the widget that they stand in."""
-
-
-class ClassScores(WidgetBox):
+class ClassScores(CnnWidget, folder="class_scores"):
     """The classes with the highest scores as bars; a click, or the search, selects a class.
+
+    ``on_follow`` is called when the class with the highest score is to be followed again.
 
     Args:
         logits: (classes,) or (1, classes) raw outputs of the model, or None to begin empty.
@@ -77,7 +40,9 @@ class ClassScores(WidgetBox):
     """
 
     target = traitlets.Int(None, allow_none=True, help="The class selected, or None.")
-    score = traitlets.Enum(["probability", "logit"], "probability", help="What the bars show.")
+    score = traitlets.Enum(
+        ["probability", "logit"], "probability", help="What the bars show: softmax, or the raw output."
+    )
     kind = traitlets.Enum(
         [None, *KINDS],
         None,
@@ -85,7 +50,22 @@ class ClassScores(WidgetBox):
         help="What the scores are, such as logits or independent sigmoids; None: probabilities if they add up to 1, a "
         "number if there is only one, else logits.",
     )
-    top = traitlets.Int(6, min=1, help="How many bars; the reader can ask for 20.")
+    top = traitlets.Int(6, min=1, help="How many bars; the reader can ask for 20.").tag(sync=False)
+    remark = traitlets.Unicode("", help="What to know about the numbers beside the bars.")
+    rows = traitlets.List(traitlets.Int(), help="Class of each bar, top to bottom.")
+    names = traitlets.List(traitlets.Unicode(), help="Label of each bar, top to bottom.")
+    values = traitlets.List(traitlets.Unicode(), help="Number of each bar as text, top to bottom.")
+    bars = traitlets.List(
+        traitlets.List(traitlets.Float(), minlen=2, maxlen=2),
+        help="Where each bar begins and ends, top to bottom, in shares of the room for bars: [from, to], 0 to 1.",
+    )
+    more = traitlets.Bool(False, help="Show 20 bars, not only the first few.")
+    has_more = traitlets.Bool(False, help="Whether there are more classes than the first few.")
+    explains = traitlets.Unicode("", help="Which class is explained, and why it is that one; may be empty.")
+    chosen = traitlets.Bool(False, help="Somebody chose it: a button offers to follow the highest score again.")
+    message = traitlets.Unicode("No scores yet.", help="Shown in place of the bars; empty with bars.")
+
+    on_follow: Callable[[], object] = nobody_listens
 
     def __init__(
         self, logits: Any = None, *, labels: Sequence[str] | None = None, target: int | None = None, **traits: Any
@@ -93,36 +73,17 @@ class ClassScores(WidgetBox):
         self._logits: Floats = np.zeros(0)
         self._labels: Sequence[str] | None = None
         self.shown: list[Row] = []
-        self.header = ClassScoresHeader()
-        self._ranks = bqplot.OrdinalScale(domain=[])
-        self._amount = bqplot.LinearScale(min=0.0, max=1.0)
-        self._bars = _Bars(
-            x=[],
-            y=[],
-            scales={"x": self._ranks, "y": self._amount},
-            orientation="horizontal",
-            padding=0.4,
-            colors=["var(--cnnw-bar)"],
-            selected_style={"fill": "var(--cnnw-accent)"},
-            interactions={"click": "select"},
-        )
-        self._bars.speaker = self
-        self._left = bqplot.Axis(scale=self._ranks, side="left", grid_lines="none")
-        self._right = bqplot.Axis(scale=self._ranks, side="right", grid_lines="none")
-        # A margin of 0 puts the axes' ticks at NaN.
-        margin = {"top": 1, "bottom": 1, "left": 132, "right": 58}
-        self._figure = panel_figure([self._bars], [self._left, self._right], margin, height="0")
-        super().__init__("class-scores", self.header, children=[self.header, self._figure], **traits)
-        traitlets.link((self, "target"), (self.header, "target"))
-        traitlets.link((self, "score"), (self.header, "score"))
-        self.observe(self._redraw, ["target", "score", "top", "kind"])
-        self.header.observe(self._redraw, "more")
-        self._bars.observe(self._clicked, "selected")
+        super().__init__(**traits)
+        self.observe(self._redraw, ["target", "score", "top", "kind", "more"])
         if logits is not None:
             self.show(logits, labels=labels, target=target)
 
     def __repr__(self) -> str:
         return f"ClassScores({len(self._logits)} classes)"
+
+    @command("follow")
+    def _followed(self) -> None:
+        self.on_follow()
 
     def show(
         self,
@@ -151,7 +112,7 @@ class ClassScores(WidgetBox):
         with self.hold_trait_notifications():
             self.target = target
             self.kind = kind or self.kind
-        self.header.push("classes", names=[self.label(index) for index in range(len(values))])
+        self.push("classes", names=[self.label(index) for index in range(len(values))])
         self._rank()
         self._redraw()
 
@@ -173,16 +134,14 @@ class ClassScores(WidgetBox):
 
     def _rank(self) -> None:
         """Tell the search which classes are the likeliest."""
-        self.header.push("likeliest", classes=highest_first(self._logits)[:_LIKELIEST])
+        self.push("likeliest", classes=highest_first(self._logits)[:_LIKELIEST])
 
     def clear(self, message: str) -> None:
         """Take the bars away and say why."""
         self._logits = np.zeros(0)
         self.shown = []
-        self._bars.y = self._bars.x = []
-        self._figure.layout.height = "0"
-        self.header.rows, self.header.names, self.header.values = [], [], []
-        self.header.message = message
+        with self.hold_sync():
+            self.rows, self.names, self.values, self.bars, self.message = [], [], [], [], message
 
     def label(self, index: int) -> str:
         """The name of a class."""
@@ -199,50 +158,30 @@ class ClassScores(WidgetBox):
     def _redraw(self, _: Any = None) -> None:
         if not len(self._logits):
             return
-        top = max(self.top, _MORE) if self.header.more else self.top
+        top = max(self.top, _MORE) if self.more else self.top
         self.shown = rows = ranked(self._logits, score=self.score, top=top, target=self.target, kind=self.kind)
-        values = [row.value if np.isfinite(row.value) else 0.0 for row in rows]
         low, high = self.bar_scale
-        ranks = list(range(len(rows)))
-        names = [self.label(row.index) for row in rows]
-        header = self.header
-        with header.hold_sync():
-            header.rows = [row.index for row in rows]
-            header.names, header.values = names, [row.text for row in rows]
-            header.message = ""
-            header.kind, header.has_more = self.kind, len(self._logits) > self.top < _MORE
-            header.remark = scores_remark(self._logits, self.kind, self.score, (low, high))
-        self._ranks.domain = ranks[::-1]
-        self._amount.min, self._amount.max = low, high
-        self._left.tick_labels = {str(k): ellipsised(name, _LABEL_WIDTH) for k, name in enumerate(names)}
-        self._right.tick_labels = {str(k): row.text for k, row in enumerate(rows)}
-        with self._bars.hold_sync():
-            self._bars.x, self._bars.y = ranks, values
-        self._bars.selected = [k for k, row in enumerate(rows) if row.index == self.target]
-        self._figure.layout.height = f"{_ROW_HEIGHT * len(rows)}px"
+        with self.hold_sync():
+            self.rows = [row.index for row in rows]
+            self.names, self.values = [self.label(row.index) for row in rows], [row.text for row in rows]
+            self.bars = [sorted((end - low) / (high - low) for end in (0.0, _drawn(row))) for row in rows]
+            self.message, self.has_more = "", len(self._logits) > self.top < _MORE
+            self.remark = scores_remark(self._logits, self.kind, self.score, (low, high))
 
     @property
     def bar_scale(self) -> tuple[float, float]:
         """What the left and the right end of the bars stand for."""
         return bar_scale([row.value for row in self.shown], score=self.score, kind=self.kind, classes=len(self._logits))
 
-    def _clicked(self, change: Any) -> None:
-        places = np.asarray([] if change["new"] is None else change["new"]).reshape(-1)
-        if places.size == 1 and places.dtype.kind in "iuf" and 0 <= places[0] < len(self.shown):
-            self.target = self.shown[int(places[0])].index
-        elif self.target is not None:
-            self._redraw()  # a click on the selected bar takes the selection away: put it back
-
     def _still(self, width: int = parts.WIDTH) -> parts.Block | None:
         rows = self.shown
         if not rows:
-            return parts.paragraph(self.header.message) if self.header.message else None
-        values = [row.value if np.isfinite(row.value) else 0.0 for row in rows]
+            return parts.paragraph(self.message) if self.message else None
         low, high = self.bar_scale
         return parts.bar_chart(
             [
-                (self.label(row.index), (value - low) / (high - low), row.text, row.index == self.target)
-                for row, value in zip(rows, values, strict=True)
+                (self.label(row.index), (_drawn(row) - low) / (high - low), row.text, row.index == self.target)
+                for row in rows
             ],
             width,
         )
@@ -251,10 +190,11 @@ class ClassScores(WidgetBox):
         return title("Class scores", "", self)
 
     def close(self) -> None:
-        """Close the figure and everything in it."""
+        """Free what is kept for the views, and close them."""
         self._logits = np.zeros(0)
-        self._bars.speaker = None
-        close_figure(self._figure)
-        self.header.layout.close()
-        self.header.close()
         super().close()
+
+
+def _drawn(row: Row) -> float:
+    """The number that its bar ends at."""
+    return row.value if np.isfinite(row.value) else 0.0

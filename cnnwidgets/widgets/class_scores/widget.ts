@@ -1,13 +1,7 @@
-/** "What did it say?": a search over the classes, and the rows of the bars for keyboard and screen reader. */
+/** "What did it say?": the bars, each the button of its class, and a search over all classes. */
 import { button, h, menu } from "../_shared/dom";
 import { type BaseState, entry, type Link, RootView } from "../_shared/view";
-import "../_shared/bqplot.css";
 import "./widget.css";
-
-export function rowAt(y: number, height: number, rows: number): number | null {
-  if (rows < 1 || height <= 0 || y < 0 || y >= height) return null;
-  return Math.min(rows - 1, Math.floor((y / height) * rows));
-}
 
 const WITHIN = /[\p{L}\p{N}]/u;
 
@@ -108,6 +102,7 @@ export interface ClassScoresState extends BaseState {
   rows: number[];
   names: string[];
   values: string[];
+  bars: [from: number, to: number][];
   message: string;
   explains: string;
   chosen: boolean;
@@ -144,7 +139,7 @@ class ClassScoresView extends RootView<ClassScoresState> {
   readonly #follow = button("Follow the top class", () => this.link.command("follow"), {
     title: "Explain the class with the highest score, of this photograph and of others",
   });
-  readonly #spoken = h("div", { class: "cnnw-class-scores-spoken", role: "list", "aria-label": "Class scores" });
+  readonly #bars = h("div", { class: "cnnw-class-scores-bars", role: "list", "aria-label": "Class scores" });
 
   constructor(link: Link<ClassScoresState>, el: HTMLElement) {
     super(link, el);
@@ -152,7 +147,7 @@ class ClassScoresView extends RootView<ClassScoresState> {
     const heading = h("h3", { class: "cnnw-heading" }, "What did it say?", aside);
     const find = h("div", { class: "cnnw-class-scores-find cnnw-line" }, this.#search.element, this.#more);
     const choice = h("p", { class: "cnnw-class-scores-choice cnnw-soft" }, this.#explains, " ", this.#follow);
-    el.append(heading, find, this.#empty, choice, this.#remark, this.#spoken);
+    el.append(heading, find, this.#empty, choice, this.#remark, this.#bars);
     link.watch(["explains", "chosen"], () => {
       this.#explains.textContent = link.get("explains");
       choice.hidden = !link.get("explains");
@@ -165,12 +160,7 @@ class ClassScoresView extends RootView<ClassScoresState> {
       this.#search.likeliest = content["classes"] as number[];
     });
     link.watch(["score", "kind", "remark", "message", "more", "has_more"], () => this.#paint());
-    link.watch(["rows", "names", "values", "target"], () => this.#paintRows());
-    // The figure is a sibling under the same root.
-    link.whenInside(el, ".cnnw-class-scores", (root) => {
-      this.#makeRowsClickable(root);
-      link.showBusy(root);
-    });
+    link.watch(["rows", "names", "values", "bars", "target"], () => this.#paintBars());
   }
 
   #paint(): void {
@@ -188,51 +178,32 @@ class ClassScoresView extends RootView<ClassScoresState> {
     this.#search.element.hidden = !empty.hidden;
   }
 
-  /** The bars are a picture; these buttons are the same rows for the keyboard and for screen readers. */
-  #paintRows(): void {
-    const spoken = this.#spoken;
-    const buttons = () => [...spoken.querySelectorAll("button")];
+  #paintBars(): void {
+    const buttons = () => [...this.#bars.querySelectorAll("button")];
     const focused = buttons().indexOf(document.activeElement as HTMLButtonElement);
-    const items = this.link.get("rows").map((index, row) => {
-      const data = { "data-class": index, "aria-pressed": String(index === this.link.get("target")) };
-      const onclick = () => this.link.set("target", index);
-      const text = `${this.link.get("names")[row]}, ${this.link.get("values")[row]}`;
-      const bar = h("button", { type: "button", class: "cnnw-plain", ...data, onclick }, text);
-      return h("div", { role: "listitem" }, bar);
-    });
-    spoken.replaceChildren(...items);
+    const items = this.link.get("rows").map((index, row) => h("div", { role: "listitem" }, this.#bar(index, row)));
+    this.#bars.replaceChildren(...items);
     if (focused >= 0) buttons()[focused]?.focus();
   }
 
-  /** The whole of a row takes clicks: the bar of an unlikely class is less than a pixel wide. */
-  #makeRowsClickable(root: HTMLElement): void {
-    const rowUnder = (event: MouseEvent, figure: HTMLElement): number | null => {
-      if (!figure.contains(event.target as Node)) return null;
-      const box = figure.getBoundingClientRect();
-      return rowAt(event.clientY - box.top, box.height, this.link.get("rows").length);
-    };
-    const onClick = (event: MouseEvent) => {
-      const figure = root.querySelector<HTMLElement>(".bqplot");
-      // bqplot's own selection takes the bar
-      if (!figure || (event.target as Element).classList.contains("bar")) return;
-      const row = rowUnder(event, figure);
-      const index = row === null ? undefined : this.link.get("rows")[row];
-      if (index !== undefined) this.link.set("target", index);
-    };
-    const onMove = (event: MouseEvent) => {
-      const figure = root.querySelector<HTMLElement>(".bqplot");
-      if (!figure) return;
-      const row = rowUnder(event, figure);
-      const of = (name: "names" | "rows" | "values") => (row === null ? "" : this.link.get(name)[row]);
-      figure.title = row === null ? "" : `\u2068${of("names")}\u2069 (class ${of("rows")}): ${of("values")}`;
-    };
-    root.addEventListener("click", onClick);
-    root.addEventListener("mousemove", onMove);
-    this.link.onClose(() => {
-      root.removeEventListener("click", onClick);
-      root.removeEventListener("mousemove", onMove);
-    });
+  /** All of a row takes clicks: the bar of an unlikely class is less than a pixel wide. */
+  #bar(index: number, row: number): HTMLElement {
+    const { link } = this;
+    const [name, value] = [link.get("names")[row] ?? "", link.get("values")[row] ?? ""];
+    const [from, to] = link.get("bars")[row] ?? [0, 0];
+    const bar = h("i");
+    [bar.style.left, bar.style.width] = [`${100 * from}%`, `${100 * (to - from)}%`];
+    const title = `\u2068${name}\u2069 (class ${index}): ${value}`;
+    const own = { type: "button", class: "cnnw-plain", "data-class": index, onclick: () => link.set("target", index) };
+    return h(
+      "button",
+      { ...own, "aria-pressed": String(index === link.get("target")), title },
+      h("bdi", { class: "cnnw-cut" }, name),
+      h("span", { class: "cnnw-spoken" }, ", "),
+      h("span", { class: "cnnw-track" }, bar),
+      h("span", { class: "cnnw-soft cnnw-figures" }, value),
+    );
   }
 }
 
-export default entry<ClassScoresState>("class-scores-header", ClassScoresView);
+export default entry<ClassScoresState>("class-scores", ClassScoresView);

@@ -40,6 +40,7 @@ class GridSheet extends Sheet {
     this.#height = Math.round(Math.min(Math.max((SIDE * size[0]) / size[1], 60), 2 * SIDE));
     this.heading(picture.title);
     this.#texts(grid.columns, SIDE);
+    this.add(6);
     for (const [i, row] of grid.rows.entries()) this.#row(row, i);
     if (mode === "all") this.#bar(cells.flat(), MARGIN, this.width);
     for (const { text, warn } of picture.remarks) this.text(warn ? `⚠ ${text}` : text);
@@ -108,6 +109,7 @@ class GridSheet extends Sheet {
     this.add(34, (top) => {
       for (const [j, { scale }] of row.entries()) if (scale) this.#ramp(scale, left(j), top, SIDE);
     });
+    this.text(unitsOf(row.map(({ map }) => map)));
   }
 
   /** The bar of the scale that `cells` share, if there is one, and under it the units of their maps. */

@@ -10,7 +10,7 @@ import {
 } from "../_maps/controls";
 import { photoCanvas, photoOf } from "../_maps/photo";
 import type { Size } from "../_maps/resample";
-import { everyFrame, h, menu, setText } from "../_shared/dom";
+import { everyFrame, h, menu, panelHeading, setText } from "../_shared/dom";
 import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
 import { entry, type Link, RootView } from "../_shared/view";
 import { Choices } from "./choices";
@@ -51,6 +51,8 @@ export function comparedIn({ rows, columns, caption }: GridContent): string[] {
   return [methods.join(", "), others.join(", "), caption];
 }
 
+const CAPTION = "The photograph, how much of it the network sees, and the class that is explained";
+
 class ComparisonView extends RootView<ComparisonState> {
   #photo: HTMLCanvasElement | null = null;
   #grid: GridContent = { id: 0, rows: [], columns: [], caption: "" };
@@ -66,13 +68,8 @@ class ComparisonView extends RootView<ComparisonState> {
 
   constructor(link: Link<ComparisonState>, el: HTMLElement) {
     super(link, el);
-    const heading = h(
-      "h3",
-      { class: "cnnw-heading" },
-      h("span", { class: "cnnw-panel-name" }, "Compare"),
-      this.#caption,
-    );
     const parts = [new Choices(link).element, this.#looks, this.#view.element, this.#remarks, this.#empty];
+    const heading = panelHeading("Compare", this.#caption);
     el.append(h("div", { class: "cnnw-stack cnnw-cmp-panel" }, heading, ...parts));
     link.onClose(this.#frame.cancel);
     link.receive("picture", (data) => {
@@ -137,6 +134,7 @@ class ComparisonView extends RootView<ComparisonState> {
     const cells = this.#cells();
     const isEmpty = grid.rows.length === 0;
     setText(this.#caption, grid.caption);
+    if (grid.caption) this.#caption.title += `\n${CAPTION}`;
     this.#view.element.hidden = this.#remarks.hidden = this.#looks.hidden = isEmpty;
     this.#empty.hidden = !isEmpty;
     const hint = this.#photo ? "Tick methods and layers or classes, and press Compare." : "No image yet";

@@ -13,8 +13,8 @@ from cnnwidgets.widgets._messages import command, maybe, text
 class ExplorerBar(CnnWidget, folder="explorer_bar"):
     """Shows what is explored and what is being computed; lays the Explorer's panels out.
 
-    ``on_cancel`` is called when Cancel is pressed, ``on_upload`` with a file's name and its bytes, ``on_code`` for the
-    Python of what is on show.
+    ``on_cancel`` is called when Cancel is pressed, ``on_upload`` with a file's name and its bytes, ``on_edit`` when the
+    photograph is to be edited, ``on_code`` for the Python of what is on show.
     """
 
     title = traitlets.Unicode("", help="The network's name.")
@@ -30,7 +30,12 @@ class ExplorerBar(CnnWidget, folder="explorer_bar"):
     on_cancel: Callable[[], object] = nobody_listens
     on_upload: Callable[[str, bytes], object] = nobody_listens
 
+    on_edit: Callable[[], object] = nobody_listens
     on_code: Callable[[], object] = nobody_listens
+
+    @command("edit")
+    def _edit_asked_for(self) -> None:
+        self.on_edit()
 
     @command("code")
     def _code_wanted(self) -> None:

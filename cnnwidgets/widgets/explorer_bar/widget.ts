@@ -1,9 +1,9 @@
 /** The line over the panels: the network, the photograph, what is being computed, and which panels are shown. */
 import { button, h, menu, setText } from "../_shared/dom";
 import { Progress, type ProgressState } from "../_shared/progress";
+import { LIMIT, shrunk, tooLarge } from "../_shared/upload";
 import { entry, type Link, RootView } from "../_shared/view";
 import { copy } from "./copy";
-import { LIMIT, shrunk, tooLarge } from "./upload";
 import "./stable.css";
 import "./widget.css";
 
@@ -69,6 +69,10 @@ class ExplorerBarView extends RootView<ExplorerBarState> {
       this.#upload(this.#file.files?.[0]);
       this.#file.value = "";
     });
+    const edit = button("Edit image", () => link.command("edit"), {
+      label: "Edit",
+      title: "Crop, turn, draw on or change the photograph, paste one, or take one with the camera; again: close that",
+    });
     const code = button("Copy as Python", () => copyWhenThere(), {
       title: "Copy Python that makes the map on show without the Explorer",
     });
@@ -87,7 +91,7 @@ class ExplorerBarView extends RootView<ExplorerBarState> {
     const parts = [
       h("div", { class: "cnnw-line" }, this.#title, this.#summary),
       h("div", { class: "cnnw-explorer-work" }, this.#progress.element),
-      h("div", { class: "cnnw-line cnnw-explorer-tools" }, this.#panels, this.#picture, upload, code, this.#file),
+      h("div", { class: "cnnw-line cnnw-explorer-tools" }, this.#panels, this.#picture, upload, edit, code, this.#file),
     ];
     el.append(h("div", { class: "cnnw-explorer-line" }, ...parts), this.#notes);
     this.#listen();

@@ -9,7 +9,7 @@ import numpy as np
 import traitlets
 
 from cnnwidgets.core.arrays import as_array
-from cnnwidgets.core.errors import InputError
+from cnnwidgets.core.errors import InputError, as_sentence
 from cnnwidgets.widgets._base import CnnWidget
 from cnnwidgets.widgets._maps.arrays import per_channel
 from cnnwidgets.widgets._maps.mosaic import Pixels, mosaic, pixels_of, reduced
@@ -91,7 +91,7 @@ class FilterGallery(CnnWidget, folder="filter_gallery"):
             beside=beside,
             synthetic=True,
             about=synthesis.title,
-            notes=[f"{note[:1].upper()}{note[1:]}." for note in synthesis.notes],
+            notes=list(map(as_sentence, synthesis.notes)),
             **traits,
         )
 

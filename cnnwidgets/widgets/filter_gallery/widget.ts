@@ -18,15 +18,17 @@ const SORTS = [
   ["value", "sorted by activation"],
 ] as const;
 
+const NONE = "There are no pictures of filters yet.";
+
 class FilterGalleryView extends RootView<FilterGalleryState> {
   #filters: Filters | null = null;
   #active = 0;
-  readonly #title = h("span", { class: "cnnw-cut" });
+  readonly #title = h("span", { class: "cnnw-cut" }, "Filters");
   readonly #size = h("span", { class: "cnnw-small cnnw-soft" });
   readonly #sort = menu("Sort", SORTS, this.link.get("sort"), (sort) => this.link.set("sort", sort as "index"));
   readonly #save = new SaveButton(() => this.#sheet(), "Save the sheet of filters as a PNG");
   readonly #notes = h("div", { class: "cnnw-stack" });
-  readonly #empty = h("p", { class: "cnnw-empty", role: "status" });
+  readonly #empty = h("p", { class: "cnnw-empty", role: "status" }, NONE);
   readonly #cells = h("div", { class: "fg-cells", role: "listbox" });
 
   constructor(link: Link<FilterGalleryState>, el: HTMLElement) {
@@ -36,6 +38,7 @@ class FilterGalleryView extends RootView<FilterGalleryState> {
     el.append(h("div", { class: "cnnw-stack" }, heading, this.#notes, this.#empty, this.#cells));
     this.#cells.addEventListener("click", (event) => this.#onClick(event));
     this.#cells.addEventListener("keydown", (event) => this.#onKey(event));
+    this.#save.allow(false);
     link.receive("filters", (data) => this.#onFilters(data));
     link.watch(["sort"], () => {
       this.#sort.value = link.get("sort");
@@ -49,7 +52,7 @@ class FilterGalleryView extends RootView<FilterGalleryState> {
     const layer = String(data.content["layer"] ?? "");
     this.#title.replaceChildren("Filters", layer && " of ", layer && h("bdi", {}, layer));
     this.#title.title = layer;
-    this.#empty.textContent = String(data.content["message"] || "There are no pictures of filters yet.");
+    this.#empty.textContent = String(data.content["message"] || NONE);
     this.#empty.hidden = this.#filters !== null;
     this.#notes.replaceChildren(...(this.#filters?.notes ?? []).map((note) => h("p", { class: "cnnw-warning" }, note)));
     this.#save.allow(this.#filters !== null);

@@ -10,7 +10,7 @@ export class Made extends View<FilterPanelState> {
   readonly #start = button("Make the image that maximises it", () => this.link.command("start", { job: "image" }));
   readonly #picture = h("div", { class: "fp-picture" });
   readonly #strength = h("p", { class: "cnnw-figures", role: "status" });
-  readonly #about = h("p", { class: "cnnw-small cnnw-soft" });
+  readonly #about = h("p", { class: "cnnw-small cnnw-soft cnnw-wrap" });
   readonly #notes = h("div", { class: "cnnw-stack" });
   readonly #worth = h("p", { class: "cnnw-small cnnw-soft" }, WORTH);
   readonly #save = new SaveButton(() => this.#sheet(), "Save this image as a PNG");

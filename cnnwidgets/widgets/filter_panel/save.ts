@@ -8,6 +8,8 @@ import { type MadeImage, type Patches, strengthOf, WORTH } from "./content";
 export interface PanelPicture {
   title: readonly string[];
   kernel: HTMLCanvasElement | null;
+  /** What the ends of its colours stand for. */
+  weights: readonly string[];
   patches: Patches | null;
   image: MadeImage | null;
   overlaid: boolean;
@@ -33,6 +35,7 @@ export function panelSheet(panel: PanelPicture): HTMLCanvasElement {
   });
   const limit = strongest(all.flatMap(({ map }) => map ?? []));
   if (panel.overlaid && limit > 0) sheet.bar("inferno", ["0", "activation in the patches", number(limit)]);
+  if (panel.weights.length > 0) sheet.text(`Colours of the kernel: ${panel.weights.join(" · ")}.`);
   if (panel.source) sheet.text(panel.source);
   if (sentence) sheet.text(sentence);
   if (image) for (const line of [`Made: ${image.about}`, strengthOf(image), WORTH]) sheet.text(line);

@@ -14,6 +14,7 @@ from cnnwidgets.widgets._base import CnnWidget, WidgetBox, nobody_listens
 from cnnwidgets.widgets._maps.mosaic import activations, mosaic, pixels_of
 from cnnwidgets.widgets._still.publish import title
 from cnnwidgets.widgets.cell_sum import CellSum
+from cnnwidgets.widgets.convolution_stepper import ConvolutionStepper
 from cnnwidgets.widgets.filter_ranking import FilterRanking
 from cnnwidgets.widgets.kernel_grid import KernelGrid
 
@@ -21,7 +22,7 @@ from .still import filter_still
 from .view import FilterView
 
 _NO_MAP = np.zeros((0, 0))
-NO_PLACES = "an image that was made says little without photographs beside it: show_places comes first"
+NO_PLACES = "An image that was made says little without photographs beside it: show_places comes first."
 
 
 class FilterPanel(WidgetBox):
@@ -35,6 +36,7 @@ class FilterPanel(WidgetBox):
         view: patches and image.
         kernel: the filter's own kernel.
         cell: the sum that made one number of the filter's map.
+        stepper: the kernel around that cell, step by step; None until it is asked for.
         ranking: the layer's filters by what they matter for a class, and in groups.
 
     Example:
@@ -58,6 +60,7 @@ class FilterPanel(WidgetBox):
         self.view, self.kernel = FilterView(), KernelGrid()
         self.cell, self.ranking = CellSum(), FilterRanking()
         self._places = 0
+        self.stepper: ConvolutionStepper | None = None
         super().__init__("filter-panel", self.view, children=self._parts, **traits)
         self.view.on_search = lambda: self.on_search()
         self.view.on_make = lambda: self.on_make()
@@ -74,7 +77,8 @@ class FilterPanel(WidgetBox):
 
     @property
     def _parts(self) -> list[CnnWidget]:
-        return [self.view, self.kernel, self.cell, self.ranking]
+        stepper = [] if self.stepper is None else [self.stepper]
+        return [self.view, self.kernel, self.cell, *stepper, self.ranking]
 
     def forbid(self, why: str, layer: str = "") -> None:
         """There is no filter to look at; ``why`` is a sentence."""
@@ -98,6 +102,14 @@ class FilterPanel(WidgetBox):
         if kernel is not None:
             self.kernel.show(as_array(kernel, "The kernel")[None], layer)
         self.view.no_kernel = "" if kernel is not None else why or "This layer has no kernels."
+
+    def show_stepper(self, stepper: ConvolutionStepper | None) -> None:
+        """Show ``stepper`` under the sum of the cell, in place of the one before, which is closed; None: none."""
+        before, self.stepper = self.stepper, stepper
+        self.children = self._parts
+        if before is not None:
+            before.layout.close()
+            before.close()
 
     def begin(self, job: str, text: str = "") -> None:
         """Something is being computed: ``job`` is "places" or "image"."""
@@ -196,7 +208,7 @@ class FilterPanel(WidgetBox):
             InputError: it is no image, or there are no patches of photographs to see it beside.
         """
         if not self._places and not dead:
-            raise InputError(f"{NO_PLACES[:1].upper()}{NO_PLACES[1:]}.")
+            raise InputError(NO_PLACES)
         self.view.forget("stopped")
         self.view.push(
             "image",

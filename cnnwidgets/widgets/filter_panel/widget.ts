@@ -83,9 +83,11 @@ class FilterPanelView extends RootView<FilterPanelState> {
     const title = titleOf(link.model, `Filter ${link.get("channel")} of ${link.get("layer")}`);
     const grid = link.get("no_kernel") ? null : this.el.parentElement?.querySelector(".cnnw-kernel-grid canvas");
     const kernel = (grid as HTMLCanvasElement | null | undefined) ?? null;
+    const ends = this.el.parentElement?.querySelectorAll(".cnnw-kernel-grid .cnnw-ends > *") ?? [];
     const canvas = panelSheet({
       title,
       kernel,
+      weights: kernel ? [...ends].map((end) => end.textContent) : [],
       patches: this.#places.patches,
       image: this.#image.image,
       overlaid: link.get("activation"),

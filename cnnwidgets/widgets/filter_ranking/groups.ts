@@ -71,14 +71,15 @@ export class GroupList extends View<FilterRankingState> {
       const title = `Look at filter ${channel}: ${number(parts[group]![at]!)} of it in this group`;
       return h("button", { type: "button", class: "cnnw-plain fr-name", title, onclick: choose }, String(channel));
     });
-    const box = checkbox(`Group ${group + 1}`, (on) => {
+    const draw = (on: boolean) => {
       const others = hidden.filter((other) => other !== group);
       const next = on ? others : [...others, group];
       this.link.set(
         "hidden",
         next.sort((a, b) => a - b),
       );
-    });
+    };
+    const box = checkbox(`Group ${group + 1}`, draw, "Draw the places of this group over the photograph");
     box.input.checked = !hidden.includes(group);
     box.input.disabled = !this.link.get("hideable");
     const weight = weights ? `${number(weights[group]!)} of the score` : "";

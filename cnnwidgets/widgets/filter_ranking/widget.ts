@@ -10,21 +10,21 @@ import { rankingSheet } from "./save";
 import "./widget.css";
 
 const COUNTS = [3, 4, 5, 6, 8, 10].map((count) => [String(count), `${count} groups`] as const);
+const FIND = "Filters that are active in the same places of this photograph";
+const GROUPS = "Into how many groups the filters of this layer are put";
 type Job = "ranking" | "groups";
 
 class FilterRankingView extends RootView<FilterRankingState> {
   readonly #title = h("span", { class: "cnnw-cut" });
   readonly #bars = new Bars(this.link);
   readonly #groups = new GroupList(this.link);
-  readonly #count = menu("Number of groups", COUNTS, "6", (count) => this.link.set("groups", Number(count)));
+  readonly #count = menu("Number of groups", COUNTS, "6", (count) => this.link.set("groups", Number(count)), GROUPS);
   readonly #save = new SaveButton(() => this.#sheet(), "Save the ranking and the groups as a PNG");
   readonly #starts = {
     ranking: button("Rank the filters", () => this.link.command("start", { job: "ranking" }), {
       title: "Run the network without each filter of this layer, from the layer on",
     }),
-    groups: button("Find groups", () => this.link.command("start", { job: "groups" }), {
-      title: "Filters that are active in the same places of this photograph",
-    }),
+    groups: button("Find groups", () => this.link.command("start", { job: "groups" }), { title: FIND }),
   };
   readonly #works = {
     ranking: new Progress(this.link, "Progress of the ranking"),
@@ -34,6 +34,7 @@ class FilterRankingView extends RootView<FilterRankingState> {
   readonly #hint = h("p", { class: "cnnw-empty", role: "status" });
   readonly #grouping = h("div", { class: "cnnw-stack" });
   readonly #body = h("div", { class: "cnnw-stack" });
+  readonly #all = h("section");
 
   constructor(link: Link<FilterRankingState>, el: HTMLElement) {
     super(link, el);
@@ -45,9 +46,14 @@ class FilterRankingView extends RootView<FilterRankingState> {
     );
     const [ranking, groups] = [this.#work("ranking"), this.#work("groups")];
     groups.firstElementChild?.after(this.#count);
-    this.#grouping.append(h("div", { class: "cnnw-heading fr-second" }, "Groups"), groups, this.#groups.element);
+    this.#grouping.append(
+      h("div", { class: "cnnw-heading fr-second", title: FIND }, "Groups"),
+      groups,
+      this.#groups.element,
+    );
     this.#body.append(ranking, this.#bars.element, this.#grouping);
-    el.append(h("section", {}, heading, this.#hint, this.#body));
+    el.append(this.#all);
+    this.#all.append(heading, this.#hint, this.#body);
     for (const kind of ["ranking", "groups", "stopped"] as const) {
       link.receive(kind, ({ content }) => {
         if (kind === "stopped") {
@@ -72,6 +78,9 @@ class FilterRankingView extends RootView<FilterRankingState> {
     this.#hint.hidden = hint === "";
     this.#body.hidden = hint !== "";
     const target = link.get("target_name");
+    // Of no layer there is nothing to rank, nor to say.
+    const anything = hint !== "" || this.#bars.ranking !== null || this.#groups.groups !== null;
+    this.#all.hidden = link.get("layer") === "" && !anything;
     this.#title.replaceChildren(
       "Which filters of ",
       h("bdi", {}, link.get("layer")),

@@ -1,28 +1,13 @@
 /** Parts of a picture in its own pixels, and where they lie on the screen. */
-import type { Size } from "../_maps/resample";
+import type { Pixel, ScreenBox, Size } from "../_maps/resample";
 
 /** [top, left, height, width] in pixels of the picture. */
 export type Box = readonly [top: number, left: number, height: number, width: number];
-export type Pixel = readonly [row: number, column: number];
 
 export interface Mark {
   box: Box;
   label: string;
   index: number;
-}
-
-interface ScreenBox {
-  left: number;
-  top: number;
-  width: number;
-  height: number;
-}
-
-/** The pixel under a point of the screen; of a point beside the picture, the nearest. */
-export function pixelAt(x: number, y: number, screen: ScreenBox, [height, width]: Size): Pixel {
-  const row = Math.floor(((y - screen.top) / screen.height) * height);
-  const column = Math.floor(((x - screen.left) / screen.width) * width);
-  return [Math.min(Math.max(row, 0), height - 1), Math.min(Math.max(column, 0), width - 1)];
 }
 
 export function boxBetween(corner: Pixel, opposite: Pixel): Box {

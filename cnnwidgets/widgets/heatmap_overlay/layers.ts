@@ -4,7 +4,7 @@ import { type Heat, scaleFor, viewOf } from "../_maps/heat";
 import { heatImage } from "../_maps/paint";
 import { across, extentOf } from "../_maps/resample";
 import type { Sign } from "../_maps/scale";
-import { changes, checkbox, choose, claim, h, putImage, setText } from "../_shared/dom";
+import { changes, checkbox, choose, h, putImage, setText, walkByKeys } from "../_shared/dom";
 import { number } from "../_shared/format";
 import { Slider } from "../_shared/slider";
 import { type Data, type Link, View } from "../_shared/view";
@@ -98,7 +98,7 @@ export class Thumbs extends View<OverlayState> {
       const layer = (event.target as Element).closest("button")?.value;
       if (layer !== undefined) link.set("layer", layer);
     });
-    this.#row.addEventListener("keydown", (event) => this.#onKey(event));
+    walkByKeys(this.#row, { stops: true });
     // Also when it is seen again: what is hidden has no width, and does not scroll. Ends with the row.
     new ResizeObserver(() => this.#centre()).observe(this.#row);
   }
@@ -161,19 +161,6 @@ export class Thumbs extends View<OverlayState> {
   #centre(): void {
     const tile = this.#tiles().find(({ value }) => value === this.#layer);
     if (tile) this.#row.scrollLeft = tile.offsetLeft + tile.offsetWidth / 2 - this.#row.clientWidth / 2;
-  }
-
-  #onKey(event: KeyboardEvent): void {
-    const tiles = this.#tiles();
-    const at = tiles.indexOf(document.activeElement as HTMLButtonElement);
-    const end = tiles.length - 1;
-    const steps = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: end };
-    const to = steps[event.key as keyof typeof steps];
-    if (to === undefined) return;
-    claim(event);
-    const next = tiles[Math.min(Math.max(to, 0), end)];
-    next?.focus({ preventScroll: true });
-    next?.click();
   }
 }
 

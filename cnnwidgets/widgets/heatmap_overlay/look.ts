@@ -50,6 +50,8 @@ export interface OverlayLook {
   sign: Sign;
   name: ColormapName;
   caption: string;
+  /** Several channels are drawn as one number a place. */
+  merging: boolean;
   unit: string;
   sentences: Sentence[];
 }
@@ -81,6 +83,7 @@ export function lookOf(
     sign,
     name: colourMapOf(link, sign),
     caption: [caption, colours ? "three channels" : merging].filter(Boolean).join(" · "),
+    merging: Boolean(merging) && (heat?.channels ?? 0) > 1,
     unit: early ? early.unit : link.get("unit"),
     sentences: once(clipping ? [...own, clipping] : own, early ? [] : link.get("notes")),
   };

@@ -1,7 +1,8 @@
 /** What can be picked on the picture: marks, a region that is drawn, the segment under a click; and what is explained. */
+import { type Pixel, pixelAt } from "../_maps/resample";
 import { claim, h, putImage } from "../_shared/dom";
 import type { Data, Link } from "../_shared/view";
-import { type Box, boxBetween, type Mark, markAt, type Pixel, pixelAt, placed, regionImage } from "./boxes";
+import { type Box, boxBetween, type Mark, markAt, placed, regionImage } from "./boxes";
 import type { OverlayState } from "./look";
 import type { OverlayStage } from "./stage";
 import "./picking.css";

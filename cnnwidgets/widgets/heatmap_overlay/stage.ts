@@ -3,9 +3,8 @@ import type { ColormapName } from "../_maps/colormaps";
 import { type Heat, type HeatView, linesAt } from "../_maps/heat";
 import { colouredImage } from "../_maps/paint";
 import { type Photo, photoImage } from "../_maps/photo";
-import { across, paintSize, resample, type Size } from "../_maps/resample";
+import { across, type Pixel, paintSize, pixelAt, resample, type Size } from "../_maps/resample";
 import { changes, claim, h, putImage } from "../_shared/dom";
-import { type Pixel, pixelAt } from "./boxes";
 import { type Colours, channelsAt, mixedImage, planes } from "./colours";
 
 export interface Scene {

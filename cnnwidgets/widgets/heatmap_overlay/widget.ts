@@ -32,6 +32,8 @@ import "./widget.css";
 const TEXTS = ["caption", "unit", "notes"] as const;
 const LOOKS = [...COLOURING, ...TEXTS, "rgb", "smooth", "method", "layers", "strip_scale"] as const;
 const CLIP = "Percent of the places, those of the largest magnitudes, that all get the largest colour";
+const MERGED =
+  "The map has a number for each channel of each pixel, such as red, green, blue: one number is drawn of them";
 const TONES = [
   { value: "merged", label: "Merged", title: "One number a place: the three channels merged" },
   { value: "rgb", label: "Colour", title: "The three channels as red, green and blue; 0 is mid grey" },
@@ -79,7 +81,7 @@ class OverlayView extends RootView<OverlayState> {
 
   #build(): void {
     const figure = h("div", { class: "cnnw-ho-figure" });
-    const whole = new Whole(this.link, figure);
+    const whole = new Whole(this.link, figure, this.#stage.element);
     const heading = h(
       "h3",
       { class: "cnnw-heading" },
@@ -181,6 +183,7 @@ class OverlayView extends RootView<OverlayState> {
   #paint(): void {
     const { heat, look, early } = this.#current();
     setText(this.#caption, look.caption);
+    if (look.merging) this.#caption.title += `\n${MERGED}`;
     this.#paintFigure(heat, look);
     this.#bar.update(this.#scaleOf(look));
     this.#notes.update(look.sentences);

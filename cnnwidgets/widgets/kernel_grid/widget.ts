@@ -30,6 +30,8 @@ const SCALES = [
 const KEYS = { ArrowLeft: -1, ArrowRight: 1, Home: Number.NEGATIVE_INFINITY, End: Number.POSITIVE_INFINITY };
 const ALL = "all";
 
+const WEIGHTS = "the weights by which each filter multiplies what comes from the layer before";
+
 class KernelGridView extends RootView<KernelGridState> {
   #kernels: Kernels | null = null;
   #tiles: Tiling | null = null;
@@ -109,6 +111,7 @@ class KernelGridView extends RootView<KernelGridState> {
     this.#kernels = kernels;
     this.#open();
     this.#title.replaceChildren("Kernels", kernels?.layer ? " of " : "", h("bdi", {}, kernels?.layer));
+    this.#title.title = `${this.#title.textContent}: ${WEIGHTS}`;
     this.#facts.textContent = kernels?.facts ?? "";
     const notes = kernels?.notes ?? [];
     this.#notes.replaceChildren(...notes.map((note) => h("p", { class: "kg-note cnnw-warning" }, note)));

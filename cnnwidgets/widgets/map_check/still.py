@@ -18,10 +18,9 @@ _MOST, _SIDE = 8, 66
 
 def check_still(widget: Any) -> parts.Block | None:
     """What ``widget``, a :class:`MapCheck`, shows: the sentence, the first maps, the curves."""
-    panel = widget.panel
-    sentences = (panel.badge, panel.sentence, panel.hint, *panel.notes)
+    sentences = (widget.badge, widget.sentence, widget.hint, *widget.notes)
     blocks = [parts.paragraph(sentence, size=12) for sentence in sentences if sentence]
-    arrays, content = newest_push(panel, "maps")
+    arrays, content = newest_push(widget, "maps")
     if "maps" in arrays:
         names = ["original", *content["layers"]]
         colours = "blue-red" if content["signed"] else "inferno"
@@ -39,8 +38,7 @@ def check_still(widget: Any) -> parts.Block | None:
 
 def _grey(chart: Any) -> Any:
     """(m, n) of the grey lines; none while they reach further than the line itself."""
-    grey = np.asarray(chart.grey, np.float64)
-    return grey if grey.ndim == 2 and grey.shape[1] == len(chart.points[0]) else ()
+    return chart.grey if chart.grey.shape[1] == len(chart.points[0]) else ()
 
 
 def _stage(levels: Any, name: str, colours: str) -> parts.Block:

@@ -5,26 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import ipywidgets
 import numpy as np
 import traitlets
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.widgets._base import WidgetBox, nobody_listens
+from cnnwidgets.widgets._base import CnnWidget, nobody_listens
 from cnnwidgets.widgets._maps.arrays import Doubles, doubles
+from cnnwidgets.widgets._messages import command
 from cnnwidgets.widgets._still.publish import title
 
 from .arrays import as_stack, levels
-from .charts import Chart, MapCheckPanel
+from .charts import Chart, chart_of
 from .still import check_still
 
-_LEGEND = (
-    "Deletion hides what the map marks first, insertion reveals it first; across: how much of the image. Grey: the "
-    "same map put at other places."
-)
+STATES = ("empty", "idle", "running", "done", "stopped")
+LEVELS = ("ok", "info", "warn")
 
 
-class MapCheck(WidgetBox):
+class MapCheck(CnnWidget, folder="map_check"):
     """Whether a map stands up: maps with random weights, insertion and deletion curves, and one sentence on them.
 
     The widget computes nothing. A click on "Check this map" calls ``on_check``; answer with :meth:`begin`, then
@@ -36,30 +34,47 @@ class MapCheck(WidgetBox):
         >>> check.offer()
         >>> check.show_maps([[[1.0, 0.0]], [[0.0, 1.0]]], ["fc"], [-1.0])
         >>> check.conclude("The map changes.", "checked: similarity −1.00", "ok")
-        >>> check.panel.state, check.panel.badge
+        >>> check.state, check.badge
         ('done', 'checked: similarity −1.00')
     """
 
-    busy = traitlets.Bool(False, help="The check is being made.")
+    state = traitlets.Enum(
+        STATES, "empty", help="Nothing to check, ready, at work, finished, or stopped before the end."
+    )
+    hint = traitlets.Unicode("", help="Why there is nothing to check, or what to know before; empty: nothing.")
+    progress = traitlets.Float(None, min=0, max=1, allow_none=True, help="Share of the work done; None: none.")
+    progress_text = traitlets.Unicode("", help="What is being done, and the time left.")
+    sentence = traitlets.Unicode("", help="One sentence on how to read the results; empty before there are any.")
+    badge = traitlets.Unicode("", help="The result in a few words; empty before there is one.")
+    level = traitlets.Enum(
+        LEVELS, "info", help="Whether nothing speaks against the map, one cannot tell, or it should not be trusted."
+    )
+    notes = traitlets.List(traitlets.Unicode(), help="What else to know.")
 
     on_check: Callable[[], object] = nobody_listens
     on_cancel: Callable[[], object] = nobody_listens
 
     def __init__(self, **traits: Any) -> None:
-        self.panel = MapCheckPanel()
         self._charts: dict[str, Chart] = {}
-        self._legend = ipywidgets.Label(_LEGEND)
-        self._legend.add_class("cnnw-mc-legend")
-        self._box = ipywidgets.Box()
-        self._box.add_class("cnnw-mc-charts")
-        super().__init__("map-check", self.panel, children=[self.panel, self._box], **traits)
-        self.panel.on_check = lambda: self.on_check()
-        self.panel.on_cancel = lambda: self.on_cancel()
-        traitlets.link((self, "busy"), (self.panel, "busy"))
+        super().__init__(**traits)
         self.forbid("There is no map to check.")
 
     def __repr__(self) -> str:
-        return f"MapCheck({self.panel.state})"
+        return f"MapCheck({self.state})"
+
+    @property
+    def panel(self) -> MapCheck:
+        """The widget itself, whose traits hold what is on show."""
+        return self
+
+    @command("check")
+    def _check(self) -> None:
+        self.clear_error()
+        self.on_check()
+
+    @command("cancel")
+    def _cancelled(self) -> None:
+        self.on_cancel()
 
     @property
     def charts(self) -> dict[str, Chart]:
@@ -85,8 +100,8 @@ class MapCheck(WidgetBox):
 
     def show_progress(self, share: float, text: str) -> None:
         """How far the check is: a share from 0 to 1, and what is being done."""
-        with self.panel.hold_sync():
-            self.panel.progress, self.panel.progress_text = min(max(share, 0.0), 1.0), text
+        with self.hold_sync():
+            self.progress, self.progress_text = min(max(share, 0.0), 1.0), text
 
     def show_maps(
         self,
@@ -118,7 +133,7 @@ class MapCheck(WidgetBox):
                 "and one similarity for each map after the original."
             )
         stages = total or len(values)
-        self.panel.push(
+        self.push(
             "maps",
             arrays={"maps": levels(stack, signed=signed)},
             layers=list(layers),
@@ -129,7 +144,8 @@ class MapCheck(WidgetBox):
         )
         if len(values):
             lowest = min(0.0, float(np.nanmin(values)) if np.isfinite(values).any() else 0.0)
-            self._chart("similarity").show(
+            self._draw(
+                "similarity",
                 "Similarity to the original, by stage",
                 np.arange(len(values) + 1.0),
                 np.concatenate([[1.0], values]),
@@ -169,7 +185,7 @@ class MapCheck(WidgetBox):
         high = 1.0 if unit == "probability" else max(float(finite.max(initial=low)), low + 1e-9)
         for kind, (own, others) in curves.items():
             title = f"{kind.capitalize()}: {unit}{_areas(x, own, others)}"
-            self._chart(kind).show(title, x, own, others, (low, high, 1.0))
+            self._draw(kind, title, x, own, others, (low, high, 1.0))
 
     def conclude(self, sentence: str, badge: str, level: str = "info", notes: Sequence[str] = ()) -> None:
         """The check is done: one sentence on how to read it, a few words for a badge, and what else to know.
@@ -181,60 +197,38 @@ class MapCheck(WidgetBox):
 
     def stop(self, sentence: str, badge: str = "", notes: Sequence[str] = ()) -> None:
         """The check was stopped; what is done stays on show, and says where it is not all."""
-        for chart in self._charts.values():
-            chart.stop()
+        self._charts = {kind: chart.stopped() for kind, chart in self._charts.items()}
+        self._push_charts()
         self._say("stopped", sentence, badge, "info", notes)
 
     def show_error(self, error: BaseException) -> None:
         """Show an error in the widget; the check can be tried again."""
         self._empty("idle", "")
-        self.panel.show_error(error)
-
-    def clear_error(self) -> None:
-        """Take the error away."""
-        self.panel.clear_error()
+        super().show_error(error)
 
     _still = check_still
 
     def _still_title(self) -> str:
         return title("Check of a map", "", self)
 
-    def close(self) -> None:
-        """Close the charts and everything else."""
-        if "_box" not in self.__dict__:  # its making failed, and ipywidgets closes what is left of it
-            return
-        self.on_check = self.on_cancel = nobody_listens
-        self._drop_charts()
-        self._legend.style.close()
-        for widget in (self.panel, self._box, self._legend):
-            widget.layout.close()
-            widget.close()
-        super().close()
-
     def _say(self, state: str, sentence: str, badge: str, level: str, notes: Sequence[str]) -> None:
-        panel = self.panel
-        with panel.hold_sync():
-            panel.state, panel.progress, panel.progress_text = state, None, ""
-            panel.sentence, panel.badge, panel.level, panel.notes = sentence, badge, level, list(notes)
+        with self.hold_sync():
+            self.state, self.progress, self.progress_text = state, None, ""
+            self.sentence, self.badge, self.level, self.notes = sentence, badge, level, list(notes)
 
     def _empty(self, state: str, hint: str) -> None:
         self._say(state, "", "", "info", ())
-        self.panel.hint = hint
-        self._drop_charts()
-        self.panel.take_back("maps")
-
-    def _chart(self, kind: str) -> Chart:
-        if kind not in self._charts:
-            self._charts[kind] = Chart(kind, whole_numbers=kind == "similarity")
-            legend = [self._legend] if "deletion" in self._charts else []
-            self._box.children = [*(chart.box for chart in self._charts.values()), *legend]
-        return self._charts[kind]
-
-    def _drop_charts(self) -> None:
-        self._box.children = []
-        for chart in self._charts.values():
-            chart.close()
+        self.hint = hint
         self._charts.clear()
+        self.take_back("charts")
+        self.take_back("maps")
+
+    def _draw(self, kind: str, *what: Any) -> None:
+        self._charts[kind] = chart_of(kind, *what)
+        self._push_charts()
+
+    def _push_charts(self) -> None:
+        self.push("charts", charts=[chart.sent() for chart in self._charts.values()])
 
 
 def _curve(values: Any, x: Doubles) -> Doubles:

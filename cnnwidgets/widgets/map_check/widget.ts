@@ -2,10 +2,9 @@
 
 import { table } from "../_maps/colormaps";
 import { colourLevels, hatch, palette } from "../_maps/paint";
-import { button, h, putImage } from "../_shared/dom";
+import { button, h, putImage, s } from "../_shared/dom";
 import { Progress, type ProgressState } from "../_shared/progress";
 import { type ArrayData, type Data, entry, type Link, RootView } from "../_shared/view";
-import "../_shared/bqplot.css";
 import "./widget.css";
 
 export interface MapCheckState extends ProgressState {
@@ -129,6 +128,52 @@ export function numbers(content: MapsContent, open: boolean): HTMLDetailsElement
   );
 }
 
+/** What a "charts" push holds of each. */
+export interface ChartContent {
+  heading: string;
+  meaning: string;
+  partial: boolean;
+  ticks: number[];
+  end: number;
+  stages: boolean;
+  points: [x: number[], y: number[]];
+  x: number[];
+  grey: number[][];
+}
+
+/** The numbers under a chart: whole stages, four steps at most, or shares of the image. */
+export function stepsOf({ end, stages }: Pick<ChartContent, "end" | "stages">): number[] {
+  const step = stages ? Math.max(1, Math.ceil(end / 4)) : end / 2;
+  return Array.from({ length: Math.floor(end / step) + 1 }, (_, i) => i * step);
+}
+
+export function curveChart(content: ChartContent): HTMLElement {
+  const { heading, partial, ticks, end, stages, points } = content;
+  const [low, high] = [ticks[0]!, ticks.at(-1)!];
+  const across = (value: number) => (100 * value) / end;
+  const down = (value: number) => (100 * (high - value)) / (high - low);
+  const line = (x: readonly number[], y: readonly number[], name: string) =>
+    s("polyline", { class: name, points: y.map((value, i) => `${across(x[i]!)},${down(value)}`).join(" ") });
+  // Strokes without length, whose ends are round: circles would become ellipses in the stretched box.
+  const dot = (x: number, i: number) => `M${across(x)},${down(points[1][i]!)}h0`;
+  const dots = stages && s("path", { class: "mc-dots", d: points[0].map(dot).join("") });
+  const grid = ticks.map((tick) => s("line", { x2: 100, y1: down(tick), y2: down(tick) }));
+  const grey = content.grey.map((values) => line(content.x, values, "mc-grey"));
+  const box = { viewBox: "0 0 100 100", preserveAspectRatio: "none", role: "img", "aria-label": heading };
+  const svg = s("svg", box, ...grid, ...grey, line(...points, "mc-line"), dots);
+  const beside = ticks.map((tick) =>
+    h("span", { class: "mc-up", style: `top:${down(tick)}%` }, String(tick).replace("-", "−")),
+  );
+  const under = stepsOf(content).map((step) =>
+    h("span", { class: "mc-across", style: `left:${across(step)}%` }, stages ? String(step) : `${100 * step} %`),
+  );
+  const plot = h("div", { class: "mc-plot cnnw-small cnnw-figures" }, svg, ...beside, ...under);
+  const caption = h("figcaption", { class: "cnnw-small", title: content.meaning }, heading);
+  return h("figure", { class: `mc-chart ${partial ? "is-partial" : ""}` }, caption, plot);
+}
+
+const LEGEND =
+  "Deletion hides what the map marks first, insertion reveals it first; across: how much of the image. Grey: the same map put at other places.";
 const WHAT = "Does the map react to random weights, and the score to hiding what the map marks?";
 
 const PRESS = "Make the map again with random weights, and hide what it marks: two questions to this map";
@@ -146,15 +191,19 @@ class MapCheckView extends RootView<MapCheckState> {
   readonly #notes = h("ul", { class: "mc-notes cnnw-soft cnnw-wrap", title: ORDERS });
   readonly #maps = h("div");
   readonly #table = h("div");
+  readonly #charts = h("div", { class: "mc-charts" });
 
   constructor(link: Link<MapCheckState>, el: HTMLElement) {
     super(link, el);
-    const parts = [this.#progress.element, this.#sentence, this.#notes, this.#maps, this.#table];
+    const parts = [this.#progress.element, this.#sentence, this.#notes, this.#maps, this.#table, this.#charts];
     el.append(h("div", { class: "cnnw-stack" }, this.#top, ...parts));
     link.watch(["state", "hint", "badge", "level", "sentence", "notes"], () => this.#paint());
     link.receive("maps", (data) => this.#paintMaps(data));
-    // The charts are siblings under the same root.
-    link.whenInside(el, ".cnnw-map-check", (root) => link.showBusy(root));
+    link.receive("charts", ({ content }) => {
+      const charts = (content["charts"] ?? []) as ChartContent[];
+      const legend = charts.some(({ stages }) => !stages) && h("p", { class: "cnnw-soft" }, LEGEND);
+      this.#charts.replaceChildren(...charts.map(curveChart), ...(legend ? [legend] : []));
+    });
   }
 
   #paint(): void {
@@ -196,4 +245,4 @@ class MapCheckView extends RootView<MapCheckState> {
   }
 }
 
-export default entry<MapCheckState>("map-check-panel", MapCheckView);
+export default entry<MapCheckState>("map-check", MapCheckView);

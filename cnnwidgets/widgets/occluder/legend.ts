@@ -19,7 +19,7 @@ class ScoreBar {
   readonly #fill = h("i");
   readonly #mark = h("b");
   readonly #value = h("span", { class: "oc-value" });
-  readonly #track = h("span", { class: "oc-track", "aria-hidden": "true" }, this.#fill, this.#mark);
+  readonly #track = h("span", { class: "cnnw-track", "aria-hidden": "true" }, this.#fill, this.#mark);
   readonly element = h("li", { class: "cnnw-figures" }, this.#name, this.#track, this.#value);
 
   update(row: ScoreRow, scores: Scores): void {
@@ -89,7 +89,7 @@ export function classList(swept: Swept, colours: ReadonlyMap<number, string>, as
     fill.style.width = `${(100 * places) / most}%`;
     const swatch = h("span", { class: "oc-swatch" });
     swatch.style.background = fill.style.background = colours.get(index) ?? "";
-    const track = asBars && h("span", { class: "oc-track", "aria-hidden": "true" }, fill);
+    const track = asBars && h("span", { class: "cnnw-track", "aria-hidden": "true" }, fill);
     const label = index === swept.first ? `${name} (as without patch)` : name;
     const text = h("bdi", { class: "oc-name cnnw-cut", title: label }, label);
     const value = h("span", { class: "oc-value" }, String(places));

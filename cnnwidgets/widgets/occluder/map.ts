@@ -2,7 +2,7 @@
 import { table } from "../_maps/colormaps";
 import { pack } from "../_maps/paint";
 import { type Photo, photoImage } from "../_maps/photo";
-import type { Size } from "../_maps/resample";
+import { pixelAt, type Size } from "../_maps/resample";
 import { h, putImage, s } from "../_shared/dom";
 import { rgbOf } from "./fills";
 import { nearestPlace, patchOutline } from "./geometry";
@@ -104,12 +104,8 @@ export class SweepMap {
     const { canvas } = this;
     const [swept, photo] = [this.#swept, this.#photo];
     if (!swept || !photo) return null;
-    const box = canvas.getBoundingClientRect();
-    const [height, width] = photo.size;
-    const row = Math.floor(((event.clientY - box.top) / box.height) * height);
-    const column = Math.floor(((event.clientX - box.left) / box.width) * width);
-    const inside = row >= 0 && column >= 0 && row < height && column < width;
-    return inside ? placeAt(swept, photo.size, row, column) : null;
+    const pixel = pixelAt(event.clientX, event.clientY, canvas.getBoundingClientRect(), photo.size);
+    return placeAt(swept, photo.size, ...pixel);
   }
 
   #probe(position: number | null): void {

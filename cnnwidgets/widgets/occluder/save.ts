@@ -39,6 +39,7 @@ export function occluderSheet(
   stage: PatchStage,
   { figure, colours }: SweepPanel,
   swept: Swept | null,
+  heatLayer: string,
 ): HTMLCanvasElement {
   const view = link.get("view");
   const edited = stage.heat.hidden ? [stage.canvas] : [stage.canvas, stage.heat];
@@ -65,7 +66,9 @@ export function occluderSheet(
     scores && patches.length > 0 ? spoken(scores) : "",
     ...link.get("notes"),
     swept ? link.get("sweep_text") : "",
-    edited.length > 1 ? "Over the picture: its Grad-CAM with the patches on it." : "",
+    edited.length > 1
+      ? `Over the picture: its Grad-CAM${heatLayer} with the patches on it, on a scale of its own.`
+      : "",
     swept ? sweepSentence(swept, view) : "",
     patchesSentence(patches),
   ];

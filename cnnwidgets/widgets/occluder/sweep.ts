@@ -48,7 +48,7 @@ export class SweepPanel extends View<OccluderState> {
     private readonly onprobe: (position: number | null) => void,
   ) {
     super(link);
-    const strideLabel = h("label", { class: "cnnw-line cnnw-soft" }, "Stride ", this.#stride, " px");
+    const strideLabel = h("label", { class: "cnnw-line cnnw-soft", title: STRIDE }, "Stride ", this.#stride, " px");
     this.#form.append(this.#start, strideLabel, this.#places);
     const left = h("div", { class: "oc-left cnnw-stack" }, this.figure.element, this.#source, this.#stale);
     const beside = h("div", { class: "cnnw-stack" }, this.#views.element, this.#legend, this.#reading);

@@ -150,17 +150,19 @@ class Occluder(OverPicture, folder="occluder"):
         """
         self.push("scores", move=move, **score_rows(before, after, labels, target, kind))
 
-    def show_heat(self, values: Any, *, move: int = 0, placement: Any = None) -> None:
+    def show_heat(self, values: Any, *, move: int = 0, placement: Any = None, layer: str = "") -> None:
         """Lay a map, (h, w) real numbers, faintly over the edited picture; where it is not positive, nothing.
 
         Args:
             move: the move that it answers.
             placement: where it lies in the picture, a ``Placement``; None: over all of it.
+            layer: of which it is a map; empty: not known.
 
         Raises:
             InputError: it is no map.
         """
-        self.push("heat", arrays={"values": map_and_notes(values)[0]}, move=move, extent=extent_of(placement))
+        arrays = {"values": map_and_notes(values)[0]}
+        self.push("heat", arrays=arrays, move=move, extent=extent_of(placement), layer=layer)
 
     def begin_sweep(self, text: str = "") -> None:
         """A sweep has begun; what the one before found is taken away."""

@@ -2,7 +2,7 @@
 import { type Heat, heatOf } from "../_maps/heat";
 import { type Photo, photoOf } from "../_maps/photo";
 import type { Size } from "../_maps/resample";
-import { checkbox, everyFrame, h, setText } from "../_shared/dom";
+import { checkbox, everyFrame, h, panelHeading, setText } from "../_shared/dom";
 import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
 import { type Data, entry, type Link, RootView } from "../_shared/view";
 import { PatchControls } from "./controls";
@@ -72,16 +72,11 @@ class OccluderView extends RootView<OccluderState> {
   }
 
   #build(): void {
-    const heading = h(
-      "h3",
-      { class: "cnnw-heading" },
-      h("span", { class: "cnnw-panel-name" }, "Hide a part"),
-      this.#caption,
-    );
     const line = h("div", { class: "cnnw-row" }, this.#withHeat.element, this.#save.element);
     const parts = [this.#controls.element, this.#bars.element, this.#now, this.#unconnected, line, this.#notes];
     const left = h("div", { class: "oc-left cnnw-stack" }, this.#stage.element, this.#hint);
     this.#main.append(left, h("div", { class: "oc-side cnnw-stack" }, ...parts));
+    const heading = panelHeading("Hide a part", this.#caption);
     const panels = [heading, this.#main, this.#sweep.element, this.#spoken, this.#empty];
     this.el.append(h("div", { class: "oc-root" }, ...panels));
   }
@@ -263,7 +258,8 @@ class OccluderView extends RootView<OccluderState> {
     if (!this.#photo) return null;
     const subject = this.#swept ? "Occlusion sweep" : "Hidden";
     const title = titleOf(this.link.model, subject, this.link.get("target_name"));
-    const canvas = occluderSheet(this.link, title, this.#current(), this.#stage, this.#sweep, this.#swept);
+    const layer = this.#heat?.layer ? ` of ${this.#heat.layer}` : "";
+    const canvas = occluderSheet(this.link, title, this.#current(), this.#stage, this.#sweep, this.#swept, layer);
     return { canvas, name: fileName("hidden", ...title.slice(1)) };
   }
 }

@@ -1,23 +1,7 @@
 /** Tabs of which one shows its panels; the panels are the neighbours of this widget in its box. */
-import { choose, h } from "../_shared/dom";
+import { choose, h, walkByKeys } from "../_shared/dom";
 import { type BaseState, entry, type Link, RootView } from "../_shared/view";
 import "./widget.css";
-
-export function moved(key: string, at: number, count: number): number {
-  if (at < 0 || count === 0) return -1;
-  switch (key) {
-    case "ArrowRight":
-      return (at + 1) % count;
-    case "ArrowLeft":
-      return (at - 1 + count) % count;
-    case "Home":
-      return 0;
-    case "End":
-      return count - 1;
-    default:
-      return -1;
-  }
-}
 
 export interface PanelTabsState extends BaseState {
   tabs: [name: string, label: string, hint: string][];
@@ -34,7 +18,7 @@ class PanelTabsView extends RootView<PanelTabsState> {
   constructor(link: Link<PanelTabsState>, el: HTMLElement) {
     super(link, el);
     el.append(this.#list);
-    this.#list.addEventListener("keydown", (event) => this.#onKey(event));
+    walkByKeys(this.#list, { vertical: false });
     link.watch(["tabs"], () => {
       this.#list.replaceChildren(...link.get("tabs").map((tab) => this.#tab(tab)));
       this.#show();
@@ -87,15 +71,6 @@ class PanelTabsView extends RootView<PanelTabsState> {
       panel.role = "tabpanel";
       panel.setAttribute("aria-labelledby", tab.id);
     }
-  }
-
-  #onKey(event: KeyboardEvent): void {
-    const tabs = this.#tabs();
-    const next = tabs[moved(event.key, tabs.indexOf(document.activeElement as HTMLButtonElement), tabs.length)];
-    if (!next) return;
-    event.preventDefault();
-    next.focus();
-    next.click();
   }
 }
 

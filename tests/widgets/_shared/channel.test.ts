@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Data, decode, type Model, openChannel, subscribe } from "../../../cnnwidgets/widgets/_shared/view";
+import {
+  type BaseState,
+  type Data,
+  decode,
+  Link,
+  type Model,
+  openChannel,
+} from "../../../cnnwidgets/widgets/_shared/view";
 
 class Fake {
   sent: unknown[] = [];
@@ -18,7 +25,7 @@ class Fake {
 }
 const model = () => {
   const fake = new Fake();
-  return { fake, model: fake as unknown as Model<object> };
+  return { fake, model: fake as unknown as Model<BaseState> };
 };
 const data = (id: number, value = id) => ({ op: "data", kind: "maps", id, arrays: [], value });
 
@@ -41,10 +48,10 @@ test("a buffer that is too short is an error, not a smaller picture", () => {
 test("a first view pulls; a second one gets what has come", () => {
   const { fake, model: m } = model();
   const seen: Data[] = [];
-  subscribe(m, "maps", (d) => seen.push(d));
+  new Link(m).receive("maps", (d) => seen.push(d));
   assert.deepEqual(fake.sent, [{ op: "pull", kind: "maps" }]);
   fake.receive(data(1));
-  subscribe(m, "maps", (d) => seen.push(d));
+  new Link(m).receive("maps", (d) => seen.push(d));
   assert.equal(fake.sent.length, 1);
   assert.deepEqual(
     seen.map((d) => d.id),
@@ -58,9 +65,10 @@ test("what came before a view existed is kept, and a stale message dropped", () 
   fake.receive(data(5));
   fake.receive(data(4));
   const seen: Data[] = [];
-  const off = subscribe(m, "maps", (d) => seen.push(d));
+  const link = new Link(m);
+  link.receive("maps", (d) => seen.push(d));
   fake.receive(data(6));
-  off();
+  link.close();
   fake.receive(data(7));
   assert.deepEqual(
     seen.map((d) => d.content["value"]),

@@ -1,20 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { rawName, rowAt, search } from "../../../cnnwidgets/widgets/class_scores/widget";
-
-test("rows share the height", () => {
-  assert.equal(rowAt(0, 60, 3), 0);
-  assert.equal(rowAt(19.9, 60, 3), 0);
-  assert.equal(rowAt(20, 60, 3), 1);
-  assert.equal(rowAt(59.9, 60, 3), 2);
-});
-
-test("outside there is no row", () => {
-  assert.equal(rowAt(-1, 60, 3), null);
-  assert.equal(rowAt(60, 60, 3), null);
-  assert.equal(rowAt(5, 60, 0), null);
-  assert.equal(rowAt(0, 0, 3), null);
-});
+import { rawName, search } from "../../../cnnwidgets/widgets/class_scores/widget";
 
 test("search puts whole words first, of those the likelier, and takes numbers", () => {
   const names = ["wild cat", "catamaran", "dog", "Cat", "tiger cat", "wildcat", "cat-bear"];

@@ -8,6 +8,7 @@ import pytest
 from cnnwidgets.core.errors import InputError, TargetError
 from cnnwidgets.widgets.class_scores import ClassScores
 from cnnwidgets.widgets.class_scores.ranking import class_shares, ranked
+from tests.widgets.parity import python_keys, typescript_keys
 
 NUMBERS = "Numbers, not probabilities. The bars' own scale: −2.00 to 31.50."
 APART = "Independent probabilities: they need not add up to 100 %."
@@ -18,11 +19,14 @@ def test_probabilities_are_softmax_also_of_large_logits() -> None:
     np.testing.assert_allclose(class_shares(LOGITS + 1e4), [0.1, 0.6, 0.3], rtol=1e-6)
 
 
+def test_both_languages_have_the_same_traits() -> None:
+    assert typescript_keys("ClassScoresState") == python_keys(ClassScores)
+
+
 def test_rows_are_ranked_and_read_as_percent() -> None:
     scores = ClassScores(LOGITS, labels=["a", "b", "c"], target=1)
     assert [(row.index, row.text) for row in scores.shown] == [(1, "60.0 %"), (2, "30.0 %"), (0, "10.0 %")]
-    assert list(scores._bars.selected) == [0]
-    np.testing.assert_allclose(scores._bars.y, [0.6, 0.3, 0.1], rtol=1e-6)
+    np.testing.assert_allclose(scores.bars, [[0, 0.6], [0, 0.3], [0, 0.1]], rtol=1e-6)
 
 
 def test_a_target_outside_the_top_takes_the_last_row() -> None:
@@ -34,47 +38,22 @@ def test_a_target_outside_the_top_takes_the_last_row() -> None:
 def test_logits_below_zero_reach_the_axis() -> None:
     scores = ClassScores([-2.0, 1.0])
     scores.score = "logit"
-    assert (scores._amount.min, scores._amount.max) == (-2.0, 1.0)
+    assert scores.bar_scale == (-2.0, 1.0)
+    np.testing.assert_allclose(scores.bars, [[2 / 3, 1], [0, 2 / 3]])
     assert scores.shown[1].text == "−2.00"
 
 
-def test_a_click_selects_and_a_second_click_keeps() -> None:
+def test_a_click_selects() -> None:
     scores = ClassScores(LOGITS)
-    scores._bars.selected = [2]
-    assert scores.target == 0
-    scores._bars.selected = []
-    assert scores.target == 0
-    assert list(scores._bars.selected) == [2]
-
-
-def test_several_selected_bars_become_the_newest() -> None:
-    scores = ClassScores(LOGITS, target=1)
-    scores._bars.selected = [0, 2]  # a click with ctrl
-    assert scores.target == 1
-    assert list(scores._bars.selected) == [0]
-
-
-def test_the_header_selects_too() -> None:
-    scores = ClassScores(LOGITS)
-    scores.header.target = 2
+    scores.set_state({"target": 2})
     assert scores.target == 2
-    assert scores.header.names == ["class 1", "class 2", "class 0"]
+    assert scores.names == ["class 1", "class 2", "class 0"]
 
 
 def test_nan_is_said_not_drawn() -> None:
     scores = ClassScores([1.0, np.nan, 2.0])
     assert {row.text for row in scores.shown} == {"NaN"}
-    assert list(scores._bars.y) == [0.0, 0.0, 0.0]
-
-
-def test_labels_are_cut_on_the_axis_and_whole_in_the_tooltip() -> None:
-    name = "<script>alert(1)</script>" * 20
-    scores = ClassScores([1.0, 0.0], labels=[name, "b"])
-    shown = scores._left.tick_labels["0"]
-    assert shown.endswith("…")
-    assert "<script>alert(1)</script>".startswith(shown[:-1])
-    assert len(shown) > 12
-    assert scores.header.names[0] == name
+    assert scores.bars == [[0.0, 0.0]] * 3
 
 
 def test_bad_input() -> None:
@@ -91,8 +70,8 @@ def test_bad_input() -> None:
 def test_clear_says_why_and_close_frees() -> None:
     scores = ClassScores(LOGITS)
     scores.clear("No scores: the model returns maps.")
-    assert scores.header.message == "No scores: the model returns maps."
-    assert scores.header.rows == []
+    assert scores.message == "No scores: the model returns maps."
+    assert scores.rows == []
     scores.close()
     assert repr(scores) == "ClassScores(0 classes)"
 
@@ -108,12 +87,12 @@ def test_a_single_output_is_shown_as_it_is() -> None:
 
 def test_moved_scores_keep_names_and_target() -> None:
     scores = ClassScores([3.0, 1.0, 0.0], labels=["cat", "dog", "fox"], target=0)
-    pushed = scores.header._pushed["classes"]
+    pushed = scores._pushed["classes"]
     scores.move([0.0, 1.0, 3.0])
     assert [row.index for row in scores.shown] == [2, 1, 0]
     assert scores.target == 0
-    assert scores.header.names == ["fox", "dog", "cat"]
-    assert scores.header._pushed["classes"] is pushed
+    assert scores.names == ["fox", "dog", "cat"]
+    assert scores._pushed["classes"] is pushed
     with pytest.raises(InputError, match="there are 3 classes"):
         scores.move([1.0])
 
@@ -136,40 +115,41 @@ def test_moved_scores_keep_names_and_target() -> None:
 def test_what_the_scores_are_decides_how_they_read(scores, kind, texts, remark) -> None:
     widget = ClassScores(scores, kind=kind)
     assert [row.text for row in widget.shown] == texts
-    assert (widget.header.remark, widget.header.kind) == (remark, kind)
+    assert (widget.remark, widget.kind) == (remark, kind)
 
 
 @pytest.mark.parametrize("kind", [None, "logits", "softmax", "sigmoid", "independent_logits"])
 def test_bars_of_probabilities_reach_from_0_to_100_percent(kind) -> None:
     widget = ClassScores([0.5, 0.3, 0.2], kind=kind)
-    assert (widget._amount.min, widget._amount.max) == (0.0, 1.0)
+    assert widget.bar_scale == (0.0, 1.0)
     widget.move([0.6, 0.2, 0.2])
-    assert (widget._amount.min, widget._amount.max) == (0.0, 1.0)
+    assert widget.bar_scale == (0.0, 1.0)
+    assert widget.bars[0] == [0.0, widget.shown[0].value]
 
 
 def test_more_classes_are_shown_on_demand_up_to_20() -> None:
     widget = ClassScores(np.arange(30.0), target=3)
-    assert (len(widget.shown), widget.header.has_more) == (6, True)
-    widget.header.more = True
+    assert (len(widget.shown), widget.has_more) == (6, True)
+    widget.more = True
     assert [row.index for row in widget.shown] == [*range(29, 10, -1), 3]
-    assert widget._figure.layout.height == f"{26 * 20}px"
-    widget.header.more = False
+    assert len(widget.bars) == len(widget.names) == 20
+    widget.more = False
     assert [row.index for row in widget.shown] == [29, 28, 27, 26, 25, 3]
-    assert not ClassScores(np.arange(6.0)).header.has_more
+    assert not ClassScores(np.arange(6.0)).has_more
 
 
 def test_the_search_is_told_which_classes_are_the_likeliest_now() -> None:
     widget = ClassScores([0.0, 2.0, 1.0])
-    assert widget.header._pushed["likeliest"][0]["classes"] == [1, 2, 0]
+    assert widget._pushed["likeliest"][0]["classes"] == [1, 2, 0]
     widget.move([3.0, 2.0, 1.0])
-    assert widget.header._pushed["likeliest"][0]["classes"] == [0, 1, 2]
+    assert widget._pushed["likeliest"][0]["classes"] == [0, 1, 2]
 
 
 def test_log_probabilities_are_told_where_they_are_shown_as_they_are() -> None:
     widget = ClassScores(np.log([0.1, 0.9]), kind="log_softmax", score="logit")
     assert [row.text for row in widget.shown] == ["−0.11", "−2.30"]
-    assert widget.header.remark == "Log-probabilities. The bars' own scale: −2.30 to 0.00."
+    assert widget.remark == "Log-probabilities. The bars' own scale: −2.30 to 0.00."
     widget.kind = "logits"
-    assert widget.header.remark == "The bars' own scale: −2.30 to 0.00."
+    assert widget.remark == "The bars' own scale: −2.30 to 0.00."
     widget.score = "probability"
-    assert widget.header.remark == ""
+    assert widget.remark == ""

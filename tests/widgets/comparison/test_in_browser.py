@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,8 @@ from playwright.sync_api import Browser, Locator, Page
 
 from cnnwidgets.widgets.comparison import Comparison
 from tests.browser.looks import WRITTEN, axe, texts, too_wide
-from tests.widgets.heatmap_overlay.page import deliver, frame, opener, rgba
+from tests.widgets.plain_page import Open, deliver, frame, pages, rgba
 
-Open = Callable[..., Page]
 PICTURE = np.full((128, 128, 3), 200, np.uint8)
 METHODS = [
     ["grad_cam", "Grad-CAM", "Which places?", "cam"],
@@ -34,7 +33,7 @@ CHOICES: dict[str, Any] = {
 
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    with opener(browser, "comparison", tmp_path / "page.html") as open_page:
+    with pages(browser, tmp_path) as open_page:
         yield open_page
 
 
@@ -239,6 +238,21 @@ def test_a_saved_grid_says_what_is_compared_and_cuts_nothing(opened: Open) -> No
         assert whole in everything
     assert everything.replace(" ", "").count(reason.replace(" ", "")) == 2, "once in its cell, once for all of a row"
     assert everything.replace(" ", "").count("layer4" * 12) == 2, "in the title and over its column"
+
+
+@pytest.mark.parametrize("scale", ["own", "method", "all"])
+def test_a_saved_grid_says_what_its_numbers_are(opened: Open, scale: str) -> None:
+    widget = two_by_two(scale=scale)
+    widget.start(["Grad-CAM", "Occlusion"], ["layer3"], caption="cat")
+    widget.show_cell(0, 0, [[1.0]], unit="weighted activation")
+    widget.show_cell(1, 0, [[1.0]], unit="drop of the score")
+    view = opened(widget)
+    view.evaluate(WRITTEN)
+    with view.expect_download():
+        view.get_by_role("button", name="Save").click()
+    written = " ".join(view.evaluate("written"))
+    under_maps = written.partition("⚠")[0]
+    assert all(under_maps.count(unit) == 1 for unit in ("weighted activation", "drop of the score")), written
 
 
 def test_a_grid_alone_has_no_choices_and_an_empty_one_says_so(opened: Open) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from cnnwidgets.widgets.explorer_bar import ExplorerBar
-from tests.widgets.heatmap_overlay.page import frame, opener
 from tests.widgets.parity import python_keys, typescript_keys
-
-Open = Callable[..., Page]
+from tests.widgets.plain_page import Open, frame, pages
 
 # The Explorer's own boxes are ipywidgets: here they are put around the bar, which is then shown anew.
 AROUND = """async (width) => {
@@ -45,7 +43,7 @@ TOP = "(name) => Math.round(document.querySelector(`.cnnw-area-${name}`).getBoun
 
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    with opener(browser, "explorer_bar", tmp_path / "page.html") as open_page:
+    with pages(browser, tmp_path) as open_page:
 
         def around(width: int, **traits: Any) -> Page:
             view = open_page(ExplorerBar(title="net", **traits), width)
@@ -100,7 +98,7 @@ def test_the_progress_of_long_work(opened: Open) -> None:
     assert bar.evaluate("bar => bar.value") == 0.25
     assert view.get_by_text("3 s left").is_visible()
     drawn = np.asarray(Image.open(BytesIO(bar.screenshot())).convert("RGB"))
-    assert drawn[3, [10, 30, 36, 90]].tolist() == [[11, 107, 203]] * 2 + [[223, 227, 232]] * 2
+    assert drawn[4, [10, 30, 36, 90]].tolist() == [[11, 107, 203]] * 2 + [[239] * 3] * 2, "a quarter of 130 px"
     view.evaluate("model.set('progress', null)")
     assert not bar.is_visible()
     assert not view.get_by_role("button", name="Cancel").is_visible()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,31 +13,15 @@ from playwright.sync_api import Browser, Page
 
 from cnnwidgets.widgets.feature_maps import FeatureMaps
 from tests.browser.looks import WRITTEN
+from tests.widgets.plain_page import Open, messages, pages
 
-from .page import messages, page
-
-Open = Callable[..., Page]
 GREY = np.arange(8 * 2 * 2, dtype=np.float32).reshape(8, 2, 2) - 8
 
 
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    errors: list[str] = []
-    context = browser.new_context(viewport={"width": 1400, "height": 900}, accept_downloads=True)
-
-    def open_page(widget: FeatureMaps, width: int = 1000) -> Page:
-        view = context.new_page()
-        view.on("pageerror", lambda error: errors.append(str(error)))
-        view.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        file = tmp_path / "page.html"
-        file.write_text(page(widget, width))
-        view.goto(file.as_uri())
-        view.wait_for_function("window.ready")
-        return view
-
-    yield open_page
-    context.close()
-    assert errors == []
+    with pages(browser, tmp_path) as open_page:
+        yield lambda widget, width=1000: open_page(widget, width)
 
 
 def cell_pixels(view: Page, channel: int) -> list[list[int]]:

@@ -75,6 +75,8 @@ def test_click_and_keys_select(opened: Open) -> None:
 def test_an_empty_gallery_says_so(opened: Open) -> None:
     empty = cw.FilterGallery()
     view = opened(empty)
+    assert view.get_by_text("There are no pictures of filters yet.").is_visible()
+    assert view.get_by_role("button", name="Save").is_disabled()
     empty.clear("Layer 'pool' has no filters.", layer="pool")
     follow(view, empty)
     assert view.get_by_role("status").filter(has_text="has no filters").is_visible()

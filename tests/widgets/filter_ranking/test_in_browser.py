@@ -34,6 +34,12 @@ def grouped(widget: FilterRanking) -> None:
     widget.show_groups(maps, np.eye(2, 30), explained=0.8, weights=[1.5, -0.5])
 
 
+def test_of_no_layer_there_is_nothing_to_rank(opened: Open) -> None:
+    view = opened(FilterRanking())
+    assert view.locator("#root").inner_text().strip() == ""
+    view.evaluate("undo()")
+
+
 def test_bars_and_switches(opened: Open) -> None:
     widget = ranked()
     view = opened(widget)

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { boxBetween, markAt, outline, pixelAt, placed } from "../../../cnnwidgets/widgets/heatmap_overlay/boxes";
+import { pixelAt } from "../../../cnnwidgets/widgets/_maps/resample";
+import { boxBetween, markAt, outline, placed } from "../../../cnnwidgets/widgets/heatmap_overlay/boxes";
 
 const place = { left: 10, top: 20, width: 200, height: 100 };
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +11,14 @@ from playwright.sync_api import Browser, Page
 
 from cnnwidgets.widgets.heatmap_overlay import HeatmapOverlay
 from tests.browser.looks import axe
+from tests.widgets.plain_page import Open, deliver, frame, pages
 
-from .page import deliver, frame, opener
 from .test_in_browser import METHODS, PICTURE, set_trait
-
-Open = Callable[..., Page]
 
 
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    with opener(browser, "heatmap_overlay", tmp_path / "page.html") as open_page:
+    with pages(browser, tmp_path) as open_page:
         yield open_page
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,11 +15,10 @@ from playwright.sync_api import Browser, Page
 
 from cnnwidgets.widgets.heatmap_overlay import HeatmapOverlay
 from tests.browser.looks import axe, texts, too_wide
+from tests.widgets.plain_page import Open, deliver, frame, pages, rgba
 
-from .page import deliver, frame, opener, rgba
 from .test_widget import attribution
 
-Open = Callable[..., Page]
 PICTURE = np.full((128, 128, 3), 200, np.uint8)
 METHODS = [
     ["grad_cam", "Grad-CAM", "Which places?", "cam"],
@@ -35,7 +34,7 @@ RANDOM = np.random.default_rng(0).normal(size=(1, 3, 128, 128)).astype(np.float3
 
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    with opener(browser, "heatmap_overlay", tmp_path / "page.html") as open_page:
+    with pages(browser, tmp_path) as open_page:
         yield open_page
 
 

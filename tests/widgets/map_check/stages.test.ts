@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { missing, similarity, stagesOf } from "../../../cnnwidgets/widgets/map_check/widget";
+import { missing, similarity, stagesOf, stepsOf } from "../../../cnnwidgets/widgets/map_check/widget";
 
 test("similarities have two digits and a true minus sign, and say when there is none", () => {
   assert.equal(similarity(0.081), "0.08");
@@ -30,4 +30,11 @@ test("a strip that was stopped says how much there is", () => {
   assert.equal(missing({ layers: ["a", "b"], total: 2 }), "");
   assert.equal(missing({ layers: ["a"] }), "");
   assert.equal(missing({}), "");
+});
+
+test("under a chart stand whole stages, five numbers at most, or shares", () => {
+  assert.deepEqual(stepsOf({ end: 1, stages: false }), [0, 0.5, 1]);
+  assert.deepEqual(stepsOf({ end: 3, stages: true }), [0, 1, 2, 3]);
+  assert.deepEqual(stepsOf({ end: 8, stages: true }), [0, 2, 4, 6, 8]);
+  assert.deepEqual(stepsOf({ end: 7, stages: true }), [0, 2, 4, 6]);
 });

@@ -1,4 +1,4 @@
-"""The built widget in headless Chromium: states, pixels, clicks, names; and its charts in a JupyterLab."""
+"""The built widget in headless Chromium: states, pixels, clicks, names, charts."""
 
 from __future__ import annotations
 
@@ -11,19 +11,13 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from cnnwidgets.widgets.map_check import MapCheck
-from tests.browser.cells import run_cell
-from tests.browser.lab import Lab, ask
 from tests.widgets.plain_page import Open, follow, pages
 
 
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
     with pages(browser, tmp_path) as open_page:
-
-        def open_panel(check: MapCheck, width: int = 660, dark: bool = False) -> Page:
-            return open_page(check.panel, width, dark, box="cnnw cnnw-map-check")
-
-        yield open_panel
+        yield open_page
 
 
 def pixels(view: Page, stage: int) -> list[list[int]]:
@@ -51,7 +45,7 @@ def test_a_click_asks_for_the_check_and_another_cancels_it(opened: Open) -> None
     assert button.is_disabled()
     assert view.get_by_text("There is no map to check.").is_visible()
     check.offer()
-    follow(view, check.panel)
+    follow(view, check)
     assert view.get_by_text(
         "Does the map react to random weights, and the score to hiding what the map marks?"
     ).is_visible()
@@ -60,7 +54,7 @@ def test_a_click_asks_for_the_check_and_another_cancels_it(opened: Open) -> None
     check.begin("Copying the network …")
     check.busy = True
     check.show_progress(0.25, "Randomising the weights 50 % · 3 s left")
-    follow(view, check.panel)
+    follow(view, check)
     assert not button.is_visible()
     assert view.locator(".cnnw-map-check").get_attribute("aria-busy") == "true"
     assert view.locator("progress").evaluate("bar => bar.value") == 0.25
@@ -70,7 +64,7 @@ def test_a_click_asks_for_the_check_and_another_cancels_it(opened: Open) -> None
     assert view.get_by_role("button", name="Cancel").is_disabled()
     check.busy = False
     check.stop("The check was stopped.", "in part")
-    follow(view, check.panel)
+    follow(view, check)
     assert view.locator(".cnnw-map-check").get_attribute("aria-busy") is None
     assert view.get_by_role("button", name="Check again").is_enabled()
     assert not view.get_by_role("button", name="Cancel").is_visible()
@@ -82,7 +76,7 @@ def test_a_strip_that_was_stopped_says_how_much_there_is(opened: Open) -> None:
     said = view.get_by_text("Partial: stopped at 2 of 8 stages.")
     assert not said.is_visible(), "more is to come"
     check.stop("The check was stopped.")
-    follow(view, check.panel)
+    follow(view, check)
     assert said.is_visible()
     view.close()
     check = with_maps()
@@ -142,7 +136,7 @@ def test_the_reading_its_badge_and_its_notes(opened: Open) -> None:
     view.get_by_text("All numbers").click()
     assert view.locator("tbody tr").inner_text().split() == ["1", "classifier", "0.41", "−0.02", "0.9", "3.1"]
     check.offer()
-    follow(view, check.panel)
+    follow(view, check)
     view.evaluate("deliver", [{"op": "data", "kind": "maps", "id": 10**9, "arrays": []}, []])
     assert view.locator("canvas").count() == view.locator("table").count() == 0
     assert view.get_by_role("button", name="Check this map").is_enabled()
@@ -177,40 +171,48 @@ def test_undo_leaves_no_listener_and_no_element(opened: Open) -> None:
     assert view.evaluate("document.getElementById('root').children.length") == 0
 
 
-CELL = """
-import numpy as np
-from cnnwidgets.widgets.map_check import MapCheck
-check = MapCheck()
-check.layout.width = "660px"
-check.show_maps(np.zeros((3, 2, 2)), ["fc", "conv"], [0.5, 0.1])
-x = np.linspace(0, 1, 5)
-check.show_curves(x, 1 - x, x, [[1, 1, 1, 1, 0], [1, 0, 0, 0, 0]], [[0, 0, 0, 0, 1]], unit="probability")
-check
-"""
+LEGEND = "Grey: the same map put at other places."
+LIGHT, DARK = ["rgb(11, 107, 203)", "rgb(110, 119, 129)"], ["rgb(88, 166, 255)", "rgb(139, 148, 158)"]
 
 
-def test_the_charts_are_drawn_in_the_colours_of_the_theme(jupyter: Lab) -> None:
-    with jupyter.open(jupyter.notebook("charts", ""), run=False, width=1000, height=900) as (view, trouble):
-        for theme, colours in [
-            ("JupyterLab Light", ["rgb(11, 107, 203)", "rgb(110, 119, 129)"]),
-            ("JupyterLab Dark", ["rgb(88, 166, 255)", "rgb(139, 148, 158)"]),
-        ]:
-            view.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
-            view.wait_for_function("theme => document.body.dataset.jpThemeName === theme", arg=theme)
-            run_cell(view, 0, CELL)
-            view.wait_for_function("document.querySelectorAll('.cnnw-map-check .bqplot path.line').length >= 6")
-            lines = view.locator(".cnnw-map-check .bqplot path.line")
-            strokes = lines.evaluate_all("paths => paths.map(path => getComputedStyle(path).stroke)")
-            assert [strokes.count(colour) for colour in colours] == [3, 3]
-            figures = view.locator(".cnnw-map-check .bqplot").all()
-            boxes = [box for box in (figure.bounding_box() for figure in figures) if box]
-            assert len(boxes) == 3
-            assert len({round(box["y"]) for box in boxes}) == 1, "side by side where there is room"
-            ask(view, "check.layout.width = '340px'")
-            view.wait_for_function(
-                "new Set([...document.querySelectorAll('.cnnw-map-check .bqplot')]"
-                ".map(e => Math.round(e.getBoundingClientRect().y))).size === 3"
-            )
-            ask(view, "check.offer()")
-            view.wait_for_function("document.querySelectorAll('.cnnw-map-check .bqplot').length === 0")
-            assert trouble.console == []
+@pytest.mark.parametrize(("dark", "colours"), [(False, LIGHT), (True, DARK)])
+def test_the_charts_are_drawn_in_the_colours_of_the_theme(opened: Open, dark: bool, colours: list[str]) -> None:
+    check = MapCheck()
+    check.show_maps(np.zeros((3, 2, 2)), ["fc", "conv"], [0.5, 0.1])
+    x = np.linspace(0, 1, 5)
+    grey = [[1, 1, 1, 1, 0], [1, 0, 0, 0, 0]], [[0, 0, 0, 0, 1]]
+    check.show_curves(x, 1 - x, x, *grey, unit="probability")
+    view = opened(check, dark=dark)
+    lines = view.locator(".mc-chart polyline")
+    strokes = lines.evaluate_all("lines => lines.map(line => getComputedStyle(line).stroke)")
+    assert [strokes.count(colour) for colour in colours] == [3, 3]
+    deletion = view.locator(".mc-chart").nth(1)
+    assert deletion.locator("figcaption").inner_text().startswith("Deletion: probability, area 0.5 (random 0.5)")
+    points = deletion.locator("polyline").evaluate_all("lines => lines.map(line => line.getAttribute('points'))")
+    assert points == ["0,0 25,0 50,0 75,0 100,100", "0,0 25,100 50,100 75,100 100,100", "0,0 25,25 50,50 75,75 100,100"]
+    assert deletion.locator(".mc-up").all_inner_texts() == ["0", "0.5", "1"]
+    assert deletion.locator(".mc-across").all_inner_texts() == ["0 %", "50 %", "100 %"]
+    assert view.locator(".mc-chart").first.locator(".mc-across").all_inner_texts() == ["0", "1", "2"]
+    dots = view.locator(".mc-dots").evaluate_all("paths => paths.map(path => path.getAttribute('d'))")
+    assert dots == ["M0,0h0M50,50h0M100,90h0"], "a dot a stage: similarity 1, 0.5 and 0.1"
+    labels = view.locator(".mc-across").evaluate_all("all => all.map(e => e.getClientRects().length + e.offsetHeight)")
+    assert len(set(labels)) == 1, "none on two lines"
+    tops = "() => new Set([...document.querySelectorAll('.mc-plot')].map(e => e.getBoundingClientRect().y)).size"
+    assert view.get_by_text(LEGEND).is_visible()
+    assert view.evaluate(tops) == 1, "side by side where there is room"
+    view.evaluate("document.getElementById('root').style.width = '340px'")
+    assert view.evaluate(tops) == 3
+    check.stop("The check was stopped.")
+    follow(view, check)
+    assert not view.get_by_text("Partial").first.is_visible(), "all of it is there"
+    view.evaluate("deliver", [{"op": "data", "kind": "charts", "id": 10**9, "arrays": []}, []])
+    assert view.locator(".mc-chart").count() == 0
+    assert not view.get_by_text(LEGEND).is_visible()
+
+
+def test_a_chart_that_was_stopped_is_in_the_colour_of_warnings(opened: Open) -> None:
+    check = MapCheck()
+    check.show_curves([0, 0.5, 1], [1, np.nan, 0], [0, 0.5, 1])
+    check.stop("The check was stopped.")
+    strokes = opened(check).locator("polyline").evaluate_all("all => all.map(line => getComputedStyle(line).stroke)")
+    assert strokes == ["rgb(125, 82, 0)", "rgb(11, 107, 203)"]

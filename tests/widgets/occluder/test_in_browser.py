@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,9 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from cnnwidgets.widgets.occluder import Occluder
-from tests.browser.looks import axe, texts, too_wide
-from tests.widgets.heatmap_overlay.page import deliver, frame, opener, rgba
+from tests.browser.looks import WRITTEN, axe, texts, too_wide
+from tests.widgets.plain_page import Open, deliver, frame, pages, rgba
 
-Open = Callable[..., Page]
 SIDE = 200
 PICTURE = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
 LABELS = ["tiger cat", "Egyptian cat", "<b>tabby</b>", "lynx"]
@@ -24,7 +23,7 @@ BEFORE, AFTER = np.log([0.5, 0.3, 0.15, 0.05]), np.log([0.25, 0.6, 0.1, 0.05])
 
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    with opener(browser, "occluder", tmp_path / "page.html") as open_page:
+    with pages(browser, tmp_path) as open_page:
         yield open_page
 
 
@@ -486,9 +485,13 @@ def test_save_writes_the_edited_picture_and_the_map(opened: Open, tmp_path: Path
 
 
 def test_a_saved_picture_names_photograph_and_network(opened: Open, tmp_path: Path) -> None:
-    view = opened(with_sweep(patches=[[50, 50, 100, 100]], photograph="chelsea.png", network="lite0"))
+    widget = with_sweep(patches=[[50, 50, 100, 100]], photograph="chelsea.png", network="lite0", with_heat=True)
+    widget.show_heat([[1.0, 1.0], [-1.0, -1.0]], layer="blocks.6")
+    view = opened(widget)
+    view.evaluate(WRITTEN)
     with view.expect_download() as download:
         view.get_by_role("button", name="Save").click()
+    assert any(text.startswith("Over the picture: its Grad-CAM of blocks.6 ") for text in view.evaluate("written"))
     assert download.value.suggested_filename == "hidden-tiger-cat-chelsea.png-lite0.png"
 
 

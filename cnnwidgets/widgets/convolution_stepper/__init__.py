@@ -1,0 +1,3 @@
+"""A convolution or a pooling, one step at a time."""
+
+from .widget import ConvolutionStepper as ConvolutionStepper
