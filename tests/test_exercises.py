@@ -18,6 +18,15 @@ CHECKED = "nbval-check-output"
 # Notebook -> of each of its exercises the right answer, and what the cells after it must have printed for that: nbval
 # compares what they print with the file. None where nothing can be computed.
 REVEALED = {
+    "03_from_plain_python": [
+        ("6 x 6 numbers", r"^\(6, 6\)\n"),
+        ("4,608", r"4608\)\n"),
+        ("the same", r"\[\[0\.11 0\.11 0\.79\]\n \[0\.11 0\.11 0\.79\]\]"),
+        ("about 10 %", r"before: 1\d %"),
+        ("in the first fully connected layer", r"dense1 +\(1, 128\) +1,179,776\n.*\n.*\n.*\n1,199,882 numbers"),
+        ("49 places; nothing changes where the picture is black anyway", r"49 places; unchanged .*: True"),
+        ("no: strokes at the right places, and much that is none", r"named as its digit with more than 90 %: True"),
+    ],
     "04_layers_of_a_network": [
         ("in the first dense layer", r"dense1 +4,194,816 numbers, +99\.6% of all"),
         ("the digit, with some of its edges brought out", r"at most 1\n.* every map: True"),
@@ -38,6 +47,10 @@ REVEALED = {
         ("1.00", r"alike: 1\.00\n"),
         ("49 in every cell", r"from 49\.00 to 49\.00\n"),
         ("it hardly changes", r"guided_backprop: Not passed: the map hardly changes"),
+    ],
+    "07_class_activation_maps": [
+        ("it has seen fewer layers, so it may tell classes apart less well", r"fewer held-out pieces right: True"),
+        ("the score of coffee, except for the bias", r"map \(1, 7, 7\) adds up: True"),
     ],
     "08_your_own_model": [
         ("it falls far", r"cap hidden: gown 6 %, uniform 5 %"),

@@ -16,7 +16,8 @@ from torch.nn import functional as F  # noqa: N812
 
 import cnnwidgets as cw
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, LayerNotFound, NotSpatial
-from cnnwidgets.heads import UpToLayer, with_cam_head
+from cnnwidgets.heads import with_cam_head
+from cnnwidgets.heads.up_to_layer import UpToLayer
 
 IMAGES = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(3))
 

@@ -65,7 +65,7 @@ def room(module: str) -> str | None:
 SOURCES = sorted(
     path
     for name in ALLOWED
-    for path in ([PACKAGE / f"{name}.py"] if name in ("demo", "heads") else (PACKAGE / name).rglob("*.py"))
+    for path in ([PACKAGE / f"{name}.py"] if name == "demo" else (PACKAGE / name).rglob("*.py"))
 )
 
 

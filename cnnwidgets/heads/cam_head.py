@@ -15,7 +15,6 @@ from torch import nn
 from cnnwidgets.core.arguments import checked_count
 from cnnwidgets.core.capture import attached
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, LayerNotFound, NotSpatial
-from cnnwidgets.core.nested import layer_tensor
 from cnnwidgets.core.network import Network
 from cnnwidgets.explainers.cam import LinearHeads
 from cnnwidgets.explainers.engine.inputs import checked
@@ -27,7 +26,7 @@ from cnnwidgets.state.preserved import generators, preserved
 from cnnwidgets.tracing.layouts.layouts import followed_layouts
 from cnnwidgets.tracing.layouts.token_layout import TokenLayout
 
-__all__ = ["with_cam_head"]
+from .up_to_layer import ChannelsFirst, LayerReached, UpToLayer
 
 _USUAL_SIDES = (224, 299, 256, 128, 64, 32, 28)
 
@@ -79,7 +78,7 @@ def with_cam_head(
     with torch.inference_mode(False), torch.enable_grad():
         restore = generators()
         try:
-            kept = _Kept(_copied(original.base), name, example)
+            kept = _Kept(_network_copy(original.base), name, example)
             features = kept.features()
             head = nn.Linear(kept.channels, classes).to(kept.images.device, kept.images.dtype)
         finally:
@@ -92,54 +91,6 @@ def with_cam_head(
     if config is not None:  # it tells what images timm's network takes
         result.pretrained_cfg = config
     return result
-
-
-class UpToLayer(nn.Module):
-    """Runs a network until one of its layers has returned, and gives what that made.
-
-    Args:
-        network: any module.
-        layer: the dotted name of a module in it.
-        call: which of the layer's calls, from 0.
-    """
-
-    def __init__(self, network: nn.Module, layer: str, call: int = 0) -> None:
-        super().__init__()
-        self.network, self.layer, self.call = network, layer, call
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The layer's output for images ``x``."""
-        outputs: list[torch.Tensor | None] = []
-
-        def leave(_: nn.Module, __: tuple[Any, ...], output: Any) -> None:
-            outputs.append(layer_tensor(output))
-            if len(outputs) > self.call:
-                raise _AtLayer
-
-        with attached([self.network.get_submodule(self.layer)], leave=leave), suppress(_AtLayer):
-            self.network(x)
-        if len(outputs) <= self.call or outputs[-1] is None:
-            raise CnnWidgetsError(f"Layer {self.layer!r} did not run in this forward pass.")
-        return outputs[-1]
-
-    def extra_repr(self) -> str:
-        return f"layer={self.layer!r}, call={self.call}"
-
-
-class ChannelsFirst(nn.Module):
-    """Maps in another order of axes as (N, C, H, W)."""
-
-    def __init__(self, order: tuple[int, ...]) -> None:
-        super().__init__()
-        self.order = order
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """``x`` with its axes in that order."""
-        return x.permute(self.order)
-
-
-class _AtLayer(BaseException):
-    """Ends a forward pass where the layer has returned. No Exception, which a network may catch."""
 
 
 class _Kept:
@@ -185,12 +136,12 @@ class _Kept:
             if module is layer:
                 calls += 1
                 if calls > self._seen_from.index:
-                    raise _AtLayer
+                    raise LayerReached
 
         def enter(module: nn.Module, _: tuple[Any, ...]) -> None:
             order.append(module)
 
-        with attached(self._base.modules(), enter=enter, leave=leave), suppress(_AtLayer), torch.no_grad():
+        with attached(self._base.modules(), enter=enter, leave=leave), suppress(LayerReached), torch.no_grad():
             run(self._base, self.images)
         return list(dict.fromkeys(order))
 
@@ -307,7 +258,7 @@ def _without_idle_parts(base: nn.Module, called: set[nn.Module]) -> list[tuple[n
     return replaced
 
 
-def _copied(base: nn.Module) -> nn.Module:
+def _network_copy(base: nn.Module) -> nn.Module:
     try:
         return copy.deepcopy(base)
     except Exception as error:
