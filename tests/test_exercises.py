@@ -25,7 +25,10 @@ REVEALED = {
         ("about 10 %", r"before: 1\d %"),
         ("in the first fully connected layer", r"dense1 +\(1, 128\) +1,179,776\n.*\n.*\n.*\n1,199,882 numbers"),
         ("49 places; nothing changes where the picture is black anyway", r"49 places; unchanged .*: True"),
-        ("no: strokes at the right places, and much that is none", r"named as its digit with more than 90 %: True"),
+        (
+            "partly like digits: the strokes that tell one from the others",
+            r"named as its digit with more than 90 %: True",
+        ),
     ],
     "04_layers_of_a_network": [
         ("in the first dense layer", r"dense1 +4,194,816 numbers, +99\.6% of all"),

@@ -27,18 +27,19 @@ MOST_LINES_OF_A_FILE = 300
 MOST_LINES_OF_A_FUNCTION = 50
 MOST_FILES_OF_CORE = 14
 MOST_FILLERS = 0.005
-# What there was when this was first counted. The goal is 40,463; rooms that are built later do not count.
-# Since then five widgets and three panels on what a filter does came into these rooms, 4,400 lines.
-# They stand at 46,359 without the charts of bqplot and what came with them; images that are edited while they are
-# explored took 240.
-MOST_LINES_OF_THE_PRODUCT = 46_700
+# The goal was 40,463 when this was first counted; rooms and widgets that are built later do not count. What a stranger
+# met in the first hour took 2,000 lines since, and what the Explorer does with filters and edited images 2,000.
+MOST_LINES_OF_THE_PRODUCT = 44_900
 ROOMS = {
     *("core", "state", "outputs", "running", "tracing", "pictures", "incremental", "explainers", "checks", "widgets"),
     *("explorer", "_frontend", "demo.py", "__init__.py", "_version.py"),
 }
 
 # A folder of widgets that is built later is a room of its own in this count.
-LATER_WIDGETS = {"convolution_stepper", "exercise", "image_input", "kernel_grid", "training_board"}
+LATER_WIDGETS = {
+    *("cell_sum", "convolution_stepper", "exercise", "filter_gallery", "filter_panel", "filter_ranking", "image_input"),
+    *("kernel_grid", "training_board"),
+}
 
 # Words that tell what was done to a thing, or that it is one, but not what it is.
 FILLERS = {

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from .crops import Crop
 from .demo_crops import demo_crops
+from .directions import direction_crops
 from .exemplars import Exemplars
 from .images import Images, ItemError
 from .qualities import Qualities, qualities
 from .search import find
 
-__all__ = ["Crop", "Exemplars", "Images", "ItemError", "Qualities", "demo_crops", "find", "qualities"]
+__all__ = [
+    "Crop",
+    "Exemplars",
+    "Images",
+    "ItemError",
+    "Qualities",
+    "demo_crops",
+    "direction_crops",
+    "find",
+    "qualities",
+]
 
 
 def __dir__() -> list[str]:

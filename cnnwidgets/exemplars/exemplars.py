@@ -108,11 +108,14 @@ class Exemplars:
         """
         return self.crops(layer, channel, [rank])[0]
 
-    def crops(self, layer: str, channel: int, ranks: Iterable[int] | None = None) -> list[Crop]:
+    def crops(
+        self, layer: str, channel: int, ranks: Iterable[int] | None = None, *, activation: bool = True
+    ) -> list[Crop]:
         """Several patches of a channel, for which the network runs but once.
 
         Args:
             ranks: from 0, the largest; None: all that there are.
+            activation: run it for the activations in the patches; else they have none.
 
         Raises:
             LayerNotFound, InputError: as for :meth:`crop`.
@@ -132,7 +135,8 @@ class Exemplars:
             raise InputError("These exemplars were loaded without their images: Exemplars.load(path, dataset=...).")
         indices = [self.indices(layer, channel)[rank] for rank in ranks]
         pictures = {index: self.dataset.picture(index) for index in dict.fromkeys(indices)}
-        reader = self._reader_for(next((picture.tensor for picture in pictures.values()), None))
+        example = next((picture.tensor for picture in pictures.values()), None)
+        reader = self._reader_for(example) if activation else None
         maps: Mapping[int, npt.NDArray[np.float32]] = {}
         if reader is not None:
             maps = channel_maps(reader, layer, channel, {index: each.tensor for index, each in pictures.items()})

@@ -8,9 +8,11 @@ from types import ModuleType
 from typing import Any
 
 from cnnwidgets import explainers
+from cnnwidgets.explorer.sentences import switches_in_words
 from cnnwidgets.explorer.tasks import Task
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.session import Session
+from cnnwidgets.incremental.scaling import Factors
 from cnnwidgets.pictures.preprocess import Preprocess
 
 
@@ -35,15 +37,19 @@ def python_code(session: Session, scene: Scene, method: str, layer: str) -> str:
     if type(scene.task) is not Task:
         return "\n".join([*lines, *_by_explorer(names, scene, method, layer), ""])
     more = "" if names.preprocess is None else f", {names.preprocess}"
-    return "\n".join(
-        [
-            *lines,
-            f"picture = load_picture({names.image}, {names.model}{more})",
-            f"attribution = cw.explainers.{method}({names.model}, picture.tensor, target={target}{keywords})",
-            "cw.HeatmapOverlay(picture, attribution)",
-            "",
-        ]
-    )
+    explained = [f"attribution = cw.explainers.{method}({names.model}, picture.tensor, target={target}{keywords})"]
+    if scene.switches:
+        switches = {layer: _without(factors) for layer, factors in scene.switches.items()}
+        explained = [f"with cw.without({names.model}, {switches!r}):", f"    {explained[0]}"]
+    picture = f"picture = load_picture({names.image}, {names.model}{more})"
+    return "\n".join([*lines, picture, *explained, "cw.HeatmapOverlay(picture, attribution)", ""])
+
+
+def _without(factors: Factors) -> Any:
+    """As :func:`cnnwidgets.without` takes it."""
+    if isinstance(factors, dict):
+        return factors if any(factors.values()) else list(factors)
+    return factors or None
 
 
 def _by_explorer(names: _Names, scene: Scene, method: str, layer: str) -> list[str]:
@@ -54,6 +60,11 @@ def _by_explorer(names: _Names, scene: Scene, method: str, layer: str) -> list[s
         lines.append(f"e.region = {list(scene.task.region)}")
     if not explained:
         lines.append(f"e.target = {scene.target}")
+    for switched, factors in scene.switches.items():
+        if isinstance(factors, dict) and not any(factors.values()):
+            lines += [f"e.layer = {switched!r}", f"e.feature_maps.off = {list(factors)}"]
+        else:
+            lines.append(f"# {switches_in_words({switched: factors})}, which is set under the graph")
     if layer:
         lines.append(f"e.overlay.layer = {layer!r}")
     return [*lines, f"e.method = {method!r}", "e.wait()", "attribution = e.attribution", "e"]

@@ -45,6 +45,7 @@ class Display:
             choices.picture, choices.region = scene.name, list(scene.task.region)
             choices.target = scene.predicted if scene.target_class is None else scene.target_class
             view.show_scene(scene, choices.target)
+            self._say_switched()
             view.show_task(scene, choices.target)
             view.bar.picture = scene.name
             layers = self.layers = explained_layers(scene, view.graph.named)
@@ -61,6 +62,20 @@ class Display:
                 view.graph.selected = choices.layer
             else:
                 view.feature_maps.clear(f"{NO_MAPS}.")
+
+    def show_switched(self, scene: Scene) -> None:
+        """The same photograph, seen by the network with other channels switched off."""
+        self._panels.switches_changed(scene)
+        choices, view = self._choices, self._view
+        with self._host.unchecked():
+            view.show_picture(scene)
+            view.show_scores(scene.logits)
+            view.show_task(scene, choices.target)
+            view.overlay.also = frozenset(scene.now.cam)
+            view.show_strip(scene, self.layers)
+            if choices.layer in scene.maps and view.feature_maps.layer == choices.layer:
+                view.show_maps(scene, scene.architecture.find(choices.layer), choices.target)
+            self._say_switched()
 
     def show_retargeted(self, scene: Scene) -> None:
         """The same photograph, and what was computed for another target."""
@@ -201,4 +216,9 @@ class Display:
         # Without the lock: a panel calls this holding its own, and is told of other scenes by who holds this one.
         if self._choices.status != "closed":
             self._view.show_scores(self._host.scene.logits if logits is None else logits)
-            self._view.note_switched(self._host.without_maps is not None)
+            self._say_switched()
+
+    def _say_switched(self) -> None:
+        """Which network everything is of, and whether the class bars are ahead of the rest."""
+        self._view.say_switched(self._host.scene, self._host.hidden_groups)
+        self._view.note_lag(self._host.lags)

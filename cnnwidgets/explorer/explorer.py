@@ -55,6 +55,7 @@ class Explorer(Choices):
         display = self._display = Display(self, host, view, panels)
         self._requests = Requests(self, host, view, panels, display, target)
         host.update_bars, host.busy_changed, host.renew = display.show_scores, display.mark_busy, self._requests.renew
+        host.follow_switches = self._requests.refresh
         self.graph, self.feature_maps = view.graph, view.feature_maps
         self.overlay, self.scores = view.overlay, view.scores
         self.occluder, self.comparison = panels.hiding.widget, panels.comparing.widget
@@ -218,6 +219,7 @@ class Explorer(Choices):
         self.observe(lambda change: self._panels.panel_changed(change["new"]), "panel")
         self.feature_maps.observe(lambda _: self._filter_changed(), ["layer", "channel"])
         self.graph.observe(guarded(self._graph_clicked, show_error), "selected")
+        self.graph.on_scale = self._panels.switching.scale
         self.feature_maps.on_cell, self.feature_maps.clickable = self._cell_clicked, True
         self.overlay.observe(guarded(lambda _: self._overlay_moved(), show_error), "layer")
         self.overlay.observe(guarded(lambda _: self._settings_changed(), show_error), "settings")

@@ -19,6 +19,7 @@ from .view import ExplorerView
 from .work import awake
 from .work.report import Report
 from .work.scene import Scene
+from .work.switched import switched_scene
 from .work.worker import Worker, refuse_stopped
 
 _LONGEST_RENEWAL = 60.0  # seconds that a panel waits for the photograph to be looked at again
@@ -137,11 +138,15 @@ class Requests:
     def _needs_work(self, scene: Scene) -> bool:
         if self._is_other(scene) or self._is_other_target(scene) or self._session.is_stale(scene):
             return True
-        return self._choices.method != "grad_cam"
+        return self._lags(scene) or self._choices.method != "grad_cam"
 
     def _is_other(self, scene: Scene) -> bool:
         """Whether another photograph, or another part of it, is asked for."""
         return scene.name != self._choices.picture or list(scene.task.region) != self._choices.region
+
+    def _lags(self, scene: Scene) -> bool:
+        """Whether other channels are to be switched off; the user's own network, where there is no copy, never is."""
+        return not self._session.turns and scene.switches != self._host.switches_in(scene)
 
     def _is_other_target(self, scene: Scene) -> bool:
         if callable(self._requested_target) or scene.target_class is None:
@@ -169,6 +174,9 @@ class Requests:
             self._reopen(stop)
             return
         try:
+            if self._lags(scene):
+                scene = switched_scene(self._session.model, scene, self._host.switches_in(scene))
+                self._worker.apply_unless_stopped(stop, lambda: self._show(self._display.show_switched, scene))
             if self._is_other_target(scene):
                 scene = self._session.retarget(scene, self._target_of(scene))
                 self._worker.apply_unless_stopped(stop, lambda: self._show(self._display.show_retargeted, scene))
@@ -188,8 +196,10 @@ class Requests:
 
         def show(scene: Scene) -> None:
             before = self._host.scene
-            is_news = not self._is_other(before) and not self._session.is_live(scene.name)
-            if is_news and not scene.looks_like(before):
+            if self._lags(scene):
+                scene = switched_scene(self._session.model, scene, self._host.switches_in(scene))
+            same = not self._is_other(before) and scene.switches == before.switches
+            if same and not self._session.is_live(scene.name) and not scene.looks_like(before):
                 scene = scene.with_note(before.version.change_to(scene.version))
             self._worker.apply_unless_stopped(stop, lambda: self._show(self._display.show_scene, scene))
             awake.woken(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from cnnwidgets import explainers
 from cnnwidgets.core.progress import Step
 from cnnwidgets.explainers.labels import label_of
 from cnnwidgets.explorer.work.scene import Scene
+from cnnwidgets.incremental.scaling import Factors
 from cnnwidgets.outputs.kinds import COMPETING, Kind, has_probabilities
 from cnnwidgets.outputs.targets import Chosen, probabilities
 from cnnwidgets.tracing.architecture import Architecture
@@ -102,6 +103,35 @@ def function_name(target: Callable[..., Any]) -> str:
     return str(getattr(target, "__name__", "your target"))
 
 
+def switches_in_words(switches: Mapping[str, Factors]) -> str:
+    """What is switched off, or scaled, in the network.
+
+    >>> switches_in_words({"layer3": {4: 0.0, 17: 0.0}, "layer2": 0.0, "layer1": 0.5})
+    'without 2 channels of layer3 and layer2, with layer1 × 0.5'
+    """
+    off: list[str] = []
+    scaled: list[str] = []
+    for layer, factors in switches.items():
+        if isinstance(factors, float):
+            (scaled if factors else off).append(f"{layer} × {factors:g}" if factors else layer)
+            continue
+        zero = [channel for channel, factor in factors.items() if factor == 0]
+        off.append(f"channel {zero[0]} of {layer}" if len(zero) == 1 else f"{len(zero)} channels of {layer}")
+        others = next((factor for factor in factors.values() if factor), 1.0)
+        scaled += [] if others == 1 else [f"the rest of {layer} × {others:g}"]
+    parts = [f"{word} {enumerated(names)}" for word, names in (("without", off), ("with", scaled)) if names]
+    return ", ".join(parts)
+
+
+def enumerated(names: list[str]) -> str:
+    """Names in a sentence.
+
+    >>> enumerated(["a", "b", "c"])
+    'a, b and c'
+    """
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
 def closeness(logits: torch.Tensor, target: int, label: Any, kind: Kind | None = None) -> str:
     """A warning when the target and another class are nearly as probable; else empty.
 
@@ -143,8 +173,9 @@ def explained_class(scene: Scene, chosen: int | None) -> str:
     if scene.target_class is None:
         return ""
     if chosen is None:
-        return "Explains the class with the highest score."
-    top = scene.first_class
+        with_all = " with all channels on" if scene.switches else ""
+        return f"Explains the class with the highest score{with_all}."
+    top = scene.first_class if scene.unswitched is None else int(scene.logits.nan_to_num(-torch.inf).argmax())
     share = in_words(float(probabilities(scene.logits[None], scene.kind)[0, top]), scene.kind)
     says = "" if top == chosen else f"; the network says {isolated(scene.label(top))} ({share})"
     return f"Explains {target_text(chosen, scene.label)}, which you chose{says}. It stays for other photographs."

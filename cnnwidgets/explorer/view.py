@@ -22,7 +22,16 @@ from cnnwidgets.widgets.image_input import ImageInput
 from cnnwidgets.widgets.panel_tabs import PanelTabs
 
 from .panels.all_panels import Panels
-from .sentences import all_well, closeness, map_title, method_choices, model_summary, target_text, unlikely
+from .sentences import (
+    all_well,
+    closeness,
+    map_title,
+    method_choices,
+    model_summary,
+    switches_in_words,
+    target_text,
+    unlikely,
+)
 from .tasks import function_sentence
 from .ties import close_widget
 from .work.scene import Scene
@@ -35,7 +44,14 @@ _TABS = [
 ]
 
 
-_SWITCHED = "this map is of the network with all its maps; the class bars are without those that are switched off"
+_LAGS = "This map is of the network with other switches than the class bars."
+_WITH_GROUPS = (
+    "The class bars are without {}; this has them: groups are parts of this photograph's maps, not of the network."
+)
+_OF_ALL = (
+    "Kernel, places, images, ranking and groups are of the network with all its channels; the class bars, the map and "
+    "the feature maps are {}."
+)
 
 
 class ExplorerView:
@@ -44,7 +60,9 @@ class ExplorerView:
     def __init__(self, title: str, architecture: Architecture, pictures: list[str], panels: Panels) -> None:
         self.bar = ExplorerBar(title=title, pictures=pictures, summary=model_summary(architecture))
         self.graph = ArchitectureGraph(architecture)
-        self._switching = panels.switching
+        self._switching, self._title = panels.switching, title
+        filters = panels.filters.widget
+        self._of_all, self._check = filters, panels.checking.widget
         self.feature_maps = panels.switching.widget
         self.overlay = HeatmapOverlay(methods=method_choices(), stretch=True)
         self.scores = ClassScores()
@@ -72,6 +90,9 @@ class ExplorerView:
         self._titled += [self.graph, self.feature_maps, self.scores]
         for widget in self._titled:
             widget.network = title
+        self._following = [widget for widget in self._titled if widget is not filters] + [filters.cell]
+        for widget in [*self._following, filters.view]:
+            widget.on_switch_all = panels.switching.switch_all_on
         self._remarks: dict[str, str] = {}  # what is said of the map and changes while it stays on show
         self.image_input: ImageInput | None = None
         self.grid = ipywidgets.Box(list(areas.values()))
@@ -91,12 +112,38 @@ class ExplorerView:
         """Another photograph: the picture, the scores; the map of the one before is taken away."""
         for widget in self._titled:
             widget.photograph = scene.photograph
-        self.overlay.set_picture(scene.picture.pixels)
-        if scene.whole is not None:
-            self.overlay.show_whole(scene.whole.pixels, scene.whole.frame)
+        self.show_picture(scene)
         self.feature_maps.set_picture(scene.picture.pixels)
         self.scores.show(scene.logits.numpy(), labels=scene.labels, target=target, kind=scene.kind)
         self.bar.notes = [*scene.picture.notes, *([] if scene.now.cam else [why_not(scene.now)])]
+
+    def show_picture(self, scene: Scene) -> None:
+        """The picture on the overlay; the map before it is taken away."""
+        self.overlay.set_picture(scene.picture.pixels)
+        if scene.whole is not None:
+            self.overlay.show_whole(scene.whole.pixels, scene.whole.frame)
+
+    def say_switched(self, scene: Scene, groups: str) -> None:
+        """Say by everything that is on show, and in what it saves, which network it is of.
+
+        Args:
+            groups: the groups of channels that the class bars are without.
+        """
+        switches = switches_in_words(scene.switches)
+        sentence = (
+            f"{switches[:1].upper()}{switches[1:]}." if switches else _WITH_GROUPS.format(groups) if groups else ""
+        )
+        for widget in self._following:
+            widget.network = ", ".join(filter(None, (self._title, switches)))
+            # The check lies under its map, which says it; in the graph the layers are marked.
+            if widget is not self._check and widget is not self.graph:
+                widget.switched = sentence
+        if groups:
+            self.scores.switched = f"Without {groups}."
+        self._of_all.view.switched = _OF_ALL.format(switches) if switches else sentence
+        with self.graph.hold_sync():
+            self.graph.switchable = [name for name in scene.maps if self._switching.can_switch(name)]
+            self.graph.scales, self.graph.touched = dict(self._switching.scales), list(scene.switches)
 
     def show_task(self, scene: Scene, target: int) -> None:
         """What is explained, in words, and what can be picked on the picture."""
@@ -162,9 +209,9 @@ class ExplorerView:
             notes=texts,
         )
 
-    def note_switched(self, off: bool) -> None:
-        """Say by the map whether the network has all its maps, unlike that of the class bars."""
-        self._remark("switched", _SWITCHED if off else "")
+    def note_lag(self, lags: bool) -> None:
+        """Say by the map whether it is of another network than the class bars."""
+        self._remark("switched", _LAGS if lags else "")
 
     def note_layer(self, layer: str) -> None:
         """Say by the map that it is not of ``layer``, which was chosen; empty: it is."""

@@ -1,4 +1,4 @@
-"""A model some of whose feature maps are zero, and its scores of one image."""
+"""A model some of whose feature maps are zero or scaled, and its scores of one image."""
 
 from __future__ import annotations
 
@@ -21,21 +21,23 @@ from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.running.forward import again, fitted
 from cnnwidgets.running.forward import run as forward
 from cnnwidgets.tracing.layouts.layouts import Layout, Layouts
+from cnnwidgets.tracing.layouts.token_layout import TokenLayout
 
 from .agreement import difference, limit
 from .edited_model import EditedModel
 from .engine import EditBatch, Engine
 from .run import EditRun
+from .scaling import Factors, scaled
 from .score_reader import ScoreReader
 from .values.edits import Edits, untouched, whole
 from .values.sharing import strides_like
 from .values.windows import channels_last
 from .work import Work
 
-Off = Mapping[str, Sequence[int]]
-"""Dotted layer name -> its maps that are zero."""
+Off = Mapping[str, Sequence[int] | Factors]
+"""Dotted layer name -> its maps that are zero; or what each of them, or the whole layer, is multiplied by."""
 Change = Callable[[torch.Tensor], torch.Tensor]
-"""Makes a copy of what a layer returned, in which some of its maps are zero."""
+"""Makes a copy of what a layer returned, in which some of its maps are zero or scaled."""
 
 
 @contextmanager
@@ -47,13 +49,13 @@ def zeroed(
     counts: Mapping[str, int] | None = None,
     through: Callable[[torch.Tensor, Change], torch.Tensor] | None = None,
 ) -> Iterator[None]:
-    """While the block runs, the maps ``channels`` of each layer are zero, in every call of the layer.
+    """While the block runs, the maps ``channels`` of each layer are zero, or scaled, in every call of the layer.
 
-    Of tokens, those of the grid are: a class token, which is in no map, stays as it is.
+    With all that a channel holds: of tokens, the class token too.
 
     Args:
         model: the network; its weights are not touched.
-        channels: dotted layer name -> indices of maps.
+        channels: dotted layer name -> indices of maps, or factors.
         layouts: how the layers hold their maps; None: all as (N, C, H, W).
         counts: dotted layer name -> how many maps it has. Where a layer stands in several places, as a ReLU often does,
             calls that return another number of them are left alone; without a count there must be no such call.
@@ -71,16 +73,17 @@ def zeroed(
         0.0
     """
     network = Network.of(model)
-    zeros: dict[nn.Module, tuple[str, list[int]]] = {}
+    zeros: dict[nn.Module, tuple[str, Factors]] = {}
     for name, off in channels.items():
         full_name, module = network.find(name)
-        if off:
-            zeros[module] = (full_name, list(off))
+        factors = off if isinstance(off, float | dict) else dict.fromkeys(off, 0.0)
+        if factors != {}:
+            zeros[module] = (full_name, factors)
     calls: Counter[str] = Counter()
     refused: dict[str, InputError | None] = {}
 
     def leave(module: nn.Module, _: tuple[Any, ...], output: Any) -> Any:
-        name, off = zeros[module]
+        name, factors = zeros[module]
         count = None if counts is None else counts.get(name)
         tensor = layer_tensor(output)
         layout = None
@@ -88,15 +91,16 @@ def zeroed(
             shape = tuple(tensor.shape)
             layout = layouts.of(name, calls[name], shape) if layouts is not None else Layout(shape)
         calls[name] += 1
-        if tensor is None or layout is None or not _has(layout, off, count):
+        if tensor is None or layout is None or not has_channels(layout, factors, count):
             returned = "no tensor" if tensor is None else f"shape {tuple(tensor.shape)}"
-            error = InputError(f"Layer {name!r} returns {returned}; maps {off} cannot be switched off there.")
+            maps = "maps" if isinstance(factors, float) else f"maps {list(factors)}"
+            error = InputError(f"Layer {name!r} returns {returned}; {maps} cannot be switched off there.")
             if count is None:
                 raise error
             refused.setdefault(name, error)
             return None
         refused[name] = None
-        change = partial(_with_zeros, layout, off)
+        change = partial(scaled, axis=channel_axis(layout), factors=factors)
         without = change(tensor) if through is None else through(tensor, change)
         replaced = with_replaced(output, tensor, without)
         if replaced is output:
@@ -110,18 +114,17 @@ def zeroed(
             raise error
 
 
-def _has(layout: Layout, off: list[int], count: int | None) -> bool:
-    """Whether an output that is laid out so, holds the maps ``off``, and ``count`` of them."""
+def has_channels(layout: Layout, factors: Factors, count: int | None) -> bool:
+    """Whether an output that is laid out so, holds ``count`` maps, and those that are changed."""
     if not layout.stacked:
         return False
-    maps = layout.shape[1] if layout.form is None else layout.form.maps(torch.zeros(layout.shape)).shape[1]
-    return count in (None, maps) and all(0 <= index < maps for index in off)
+    maps = layout.shape[channel_axis(layout)]
+    return count in (None, maps) and (isinstance(factors, float) or all(0 <= index < maps for index in factors))
 
 
-def _with_zeros(layout: Layout, off: list[int], tensor: torch.Tensor) -> torch.Tensor:
-    """A copy of what a layer returned, in which the maps ``off`` are zero."""
-    zeroed_maps = layout.maps(tensor).index_fill(1, torch.tensor(off, device=tensor.device), 0.0)
-    return zeroed_maps if layout.form is None else layout.form.put(zeroed_maps, tensor)
+def channel_axis(layout: Layout) -> int:
+    """Which axis of a tensor that is, or holds, a stack of maps, holds the channels."""
+    return layout.form.order.index("c") if isinstance(layout.form, TokenLayout) else 1
 
 
 class ZeroedScores:
@@ -184,7 +187,7 @@ class ZeroedScores:
             if scores is None:
                 outputs = self._reader.settled(lambda: again(lambda: self._in_full(off, counts)))
                 scores = self._reader.table(outputs, 1)
-                self._answers[layers] = {layer: list(maps) for layer, maps in off.items()}, scores
+                self._answers[layers] = dict(off), scores
             return scores
 
     def _in_full(self, off: Off, counts: Mapping[str, int]) -> Any:

@@ -11,9 +11,7 @@ import torch
 
 from cnnwidgets.core.arguments import is_number
 from cnnwidgets.core.errors import InputError
-
-Factors = dict[int, float] | float
-"""What each channel is multiplied by; a number: the whole layer."""
+from cnnwidgets.incremental.scaling import Factors
 
 
 def factors_of(name: str, channels: Any, width: int | None) -> Factors:
@@ -63,24 +61,6 @@ def check_width(name: str, factors: Factors, width: int | None) -> None:
             f"Layer {name!r} has {width} {'channel' if width == 1 else 'channels'}, 0 to {width - 1}; there is no "
             f"{', '.join(map(str, beyond[:5]))}{', ...' if len(beyond) > 5 else ''}."
         )
-
-
-def scaled(tensor: torch.Tensor, axis: int, factors: dict[int, float]) -> torch.Tensor:
-    """A copy of ``tensor`` with channels times their factors; 0 is 0, also of what is not a number.
-
-    Example:
-        >>> scaled(torch.ones(1, 3), 1, {0: 0.0, 2: 0.5})
-        tensor([[0.0000, 1.0000, 0.5000]])
-    """
-    zero = [channel for channel, factor in factors.items() if factor == 0]
-    others = {channel: factor for channel, factor in factors.items() if factor != 0}
-    if zero:
-        tensor = tensor.index_fill(axis, torch.tensor(zero, device=tensor.device), 0)
-    if others:
-        along = torch.ones(tensor.shape[axis], dtype=tensor.dtype, device=tensor.device)
-        along[list(others)] = torch.tensor(list(others.values()), dtype=tensor.dtype, device=tensor.device)
-        tensor = tensor * along.view([-1 if at == axis else 1 for at in range(tensor.ndim)])
-    return tensor
 
 
 def _index(name: str, channel: Any) -> int:

@@ -15,11 +15,12 @@ from cnnwidgets.core.capture import attached, never_compiled
 from cnnwidgets.core.errors import InputError
 from cnnwidgets.core.nested import layer_tensor, with_replaced
 from cnnwidgets.core.network import Network
+from cnnwidgets.incremental.scaling import Factors, scaled
 from cnnwidgets.state.twin import Twin
 from cnnwidgets.tracing.layouts.layouts import Layouts
 
 from .channel_axis import axis_by_kind, layout_of_channels, layouts_for, width_of
-from .selection import Factors, check_width, factors_of, scaled
+from .selection import check_width, factors_of
 
 
 @contextmanager
@@ -121,8 +122,7 @@ class _Switchboard:
         if not (tensor.is_floating_point() or tensor.is_complex() or whole):
             raise InputError(f"Layer {name!r} returns {tensor.dtype}, which cannot be multiplied by a factor.")
         if isinstance(factors, float):
-            off = torch.ones((), dtype=torch.bool, device=tensor.device)
-            return tensor * factors if factors else tensor.masked_fill(off, 0)
+            return scaled(tensor, 0, factors)
         axis = self._axis(module, name, index, tensor)
         check_width(name, factors, tensor.shape[axis])
         return scaled(tensor, axis, factors)

@@ -24,6 +24,7 @@ def alikeness(
     synthesis: Synthesis,
     natural: Sequence[torch.Tensor],
     *,
+    others: Sequence[torch.Tensor] = (),
     value_range: tuple[Levels, Levels] | None = None,
     mean: Levels | None = None,
     std: Levels | None = None,
@@ -39,6 +40,8 @@ def alikeness(
         synthesis: K images of a layer's channels.
         natural: for each of the K images, (k, C, H, W): two or more natural images that excite its unit most, prepared
             for the network.
+        others: natural images that excite further units of the layer most, (k, C, H, W) each: of a single unit's image
+            they say what images of other units give.
         value_range, mean, std: as for :func:`~cnnwidgets.synthesis.maximize`.
 
     Returns:
@@ -66,16 +69,21 @@ def alikeness(
 
         synthetic = _ranks(channel_means(space.inputs(synthesis.images.to(space.device))))
         groups = [_ranks(channel_means(images)) for images in natural]
-    return torch.stack([_scaled(synthetic[row], groups, row, synthesis) for row in range(len(synthesis))])
+        further = [_ranks(channel_means(images)) for images in others]
+    return torch.stack([_scaled(synthetic[row], groups, row, synthesis, further) for row in range(len(synthesis))])
 
 
-def _scaled(synthetic: torch.Tensor, groups: list[torch.Tensor], row: int, synthesis: Synthesis) -> torch.Tensor:
+def _scaled(
+    synthetic: torch.Tensor, groups: list[torch.Tensor], row: int, synthesis: Synthesis, further: list[torch.Tensor]
+) -> torch.Tensor:
     """On the scale from other units' exciters to the same unit's."""
     own, channel = groups[row], synthesis.channels[row]
     others = [group for group, unit in zip(groups, synthesis.channels, strict=True) if unit != channel or unit < 0]
-    others = [group for group in others if group is not own]
+    others = [*(group for group in others if group is not own), *further]
     if not others:
-        raise InputError("All images are of one unit: what images of other units give is not known. Pass several.")
+        raise InputError(
+            "All images are of one unit: what images of other units give is not known. Pass several, or others=."
+        )
     pairs = own @ own.T
     same = (pairs.sum() - pairs.trace()) / (len(own) * (len(own) - 1))
     other = (own @ torch.cat(others).T).mean()

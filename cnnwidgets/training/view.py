@@ -116,7 +116,7 @@ class TrainingView(TrainingBoard):
 
     def close(self) -> None:
         """Close the parts and let go of the network."""
-        vars(self).pop("_watched", None)
+        self.__dict__.pop("_watched", None)
         super().close()
 
     def _take_snapshot(self) -> None:

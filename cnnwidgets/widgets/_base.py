@@ -56,6 +56,12 @@ class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
         sync=True
     )
     photograph = traitlets.Unicode("", help="Name of the photograph on show, for titles; may be empty.").tag(sync=True)
+    switched = traitlets.Unicode(
+        "", help="A sentence on what is switched off in the network, with a button to switch all on; empty: nothing is."
+    ).tag(sync=True)
+
+    on_switch_all: Callable[[], object] | None = None
+    """Called to switch on again all that is off in the network."""
 
     _ids: ClassVar[itertools.count[int]] = itertools.count(1)
 
@@ -138,6 +144,11 @@ class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
             act()
         except Exception as error:  # shown in the widget: in a message handler nobody else would see it
             self.say_failed(error)
+
+    @command("switch_all_on")
+    def _switched_all_on(self) -> None:
+        if self.on_switch_all is not None:
+            self.on_switch_all()
 
     @command("pull", kind=text())
     def _pull(self, kind: str) -> None:

@@ -14,7 +14,20 @@ import torch
 from tests.browser.lab import lab
 from tests.chromium import started
 
-from . import clicks, dragging, drawing, exemplars, filters, first_view, memory, occlusion, peers, size, synthetic
+from . import (
+    clicks,
+    dragging,
+    drawing,
+    exemplars,
+    filters,
+    first_view,
+    memory,
+    occlusion,
+    peers,
+    size,
+    switching,
+    synthetic,
+)
 from .table import Row, table
 
 OUT = Path(__file__).parent.parent / "artefacts" / "benchmarks.md"
@@ -24,7 +37,7 @@ def main() -> None:
     """Run all; a target that is missed is reported, not raised."""
     start, before = time.monotonic(), os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder, started() as browser, lab(Path(folder), browser) as running:
-        in_lab = (first_view, clicks, drawing, dragging)
+        in_lab = (first_view, clicks, drawing, dragging, switching)
         rows = [row for part in in_lab for row in _said(part.__name__, part.measure(running))]
     alone = (size, memory, peers, filters, occlusion, exemplars, synthetic)
     rows += [row for part in alone for row in _said(part.__name__, part.measure())]

@@ -82,6 +82,16 @@ def test_class_scores(page: Page) -> None:
     expect(root).to_contain_text("2.00")
 
 
+def test_exercise(page: Page) -> None:
+    _alone(page, "cw.Exercise('1 + 1?', {'11': 'Side by side.', '2': 'Added.'}, '2')", "cnnw-exercise", "input")
+    root = page.locator(".cnnw-exercise")
+    root.get_by_label("11").focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")  # JupyterLab's own keys leave it alone
+    expect(root.get_by_role("status")).to_have_text("✗ Not so. Side by side.")
+    assert ask(page, "print(w.selected)") == "11"
+
+
 def test_convolution_stepper(page: Page) -> None:
     made = "cw.ConvolutionStepper(np.arange(16.0).reshape(4, 4), [[1.0, 2.0], [3.0, 4.0]])"
     _alone(page, made, "cnnw-convolution-stepper", ".st-sum[data-value]")
@@ -123,13 +133,3 @@ def test_image_input(page: Page) -> None:
     assert ask(page, "print(w.image.shape, w.image.max(), sizes[0])") == "(40, 30, 3) 151 (40, 30, 3)"
     root.get_by_role("button", name="Reset").click()
     expect(root).to_contain_text("30 × 40 pixels")
-
-
-def test_exercise(page: Page) -> None:
-    _alone(page, "cw.Exercise('1 + 1?', {'11': 'Side by side.', '2': 'Added.'}, '2')", "cnnw-exercise", "input")
-    root = page.locator(".cnnw-exercise")
-    root.get_by_label("11").focus()
-    page.keyboard.press("Space")
-    page.keyboard.press("Enter")  # JupyterLab's own keys leave it alone
-    expect(root.get_by_role("status")).to_have_text("✗ Not so. Side by side.")
-    assert ask(page, "print(w.selected)") == "11"

@@ -34,7 +34,11 @@ class Host:
         self.told: list[bool] = []
         self.part: CheckPanel | None = None
 
-    without_maps = switched_scores = None
+    switched_scores, lags = None, False
+
+    @property
+    def model(self) -> torch.nn.Module:
+        return self.session.model
 
     def show_switched(self, logits: torch.Tensor | None) -> None:
         pass

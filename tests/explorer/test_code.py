@@ -48,6 +48,24 @@ def test_the_snippet_makes_the_map_on_show(method: str, e: cw.Explorer, notebook
     same_map(result(text, **notebook)["attribution"], e.attribution)
 
 
+@pytest.mark.parametrize("method", ["grad_cam", "occlusion"])
+def test_with_channels_switched_off_the_snippet_does_it_without_them(
+    method: str, e: cw.Explorer, notebook: dict[str, Any]
+) -> None:
+    notebook |= {"net": e._session.original, "pictures": e._session.images}
+    e.layer, e.method = "4", method
+    e.wait(30)
+    whole = e.attribution
+    e.feature_maps.off = [0, 2]
+    e.graph._receive(None, {"op": "scale", "name": "1", "factor": 0.5}, [])
+    e.wait(30)
+    text = e.code()
+    assert "with cw.without(net, {'4': [0, 2], '1': 0.5}):" in text
+    ours = result(text, **notebook)["attribution"]
+    same_map(ours, e.attribution)
+    assert whole is None or not np.allclose(ours.values, whole.values)
+
+
 def test_what_has_no_name_is_left_to_fill_in(e: cw.Explorer, notebook: dict[str, Any]) -> None:
     lines = e.code().splitlines()
     assert "model = ...  # your network" in lines

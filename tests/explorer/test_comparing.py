@@ -33,7 +33,11 @@ class FakeHost:
         self.overlay_map: Attribution | None = None
         self.changes = 0
 
-    without_maps = switched_scores = None
+    switched_scores, lags = None, False
+
+    @property
+    def model(self) -> torch.nn.Module:
+        return self.session.model
 
     def show_switched(self, logits: torch.Tensor | None) -> None:
         pass

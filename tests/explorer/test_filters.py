@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 
 import cnnwidgets as cw
 from cnnwidgets.explorer.panels import filters
+from cnnwidgets.explorer.panels import gallery as gallery_panel
 from cnnwidgets.widgets._still.publish import newest_push
 from tests.explorer import nets
 
@@ -352,7 +354,164 @@ def test_hiding_a_group_moves_the_bars(e: cw.Explorer) -> None:
     shown = torch.as_tensor(e.scores._logits).float()
     torch.testing.assert_close(shown, expected, atol=1e-4, rtol=1e-3)
     assert not torch.allclose(shown, before)
-    assert ranking.effect.startswith("Without group 1: ")
-    ranking.hidden = []
+    assert ranking.effect.startswith("Without group 1 of 4: ")
+    assert e.scores.switched == "Without group 1 of 4."
+    for widget in (e.overlay, e.feature_maps, e.filters.view, e.occluder):
+        assert widget.switched.startswith("The class bars are without group 1 of 4; this has them")
+    e.overlay._receive(None, {"op": "switch_all_on"}, [])
     e.wait(60)
+    assert (ranking.hidden, e.overlay.switched, e.scores.switched) == ([], "", "")
     torch.testing.assert_close(torch.as_tensor(e.scores._logits).float(), before)
+
+
+def test_groups_and_switched_channels_are_not_mixed(e: cw.Explorer) -> None:
+    e.layer = "4"
+    ranking = e.filters.ranking
+    ranking._receive(None, {"op": "start", "job": "groups"}, [])
+    e.wait(60)
+    ranking.hidden = [0]
+    e.wait(60)
+    e.feature_maps.off = [2]
+    e.wait(60)
+    assert ranking.hidden == []
+    assert (e.scores.switched, e.overlay.switched) == ("Without channel 2 of 4.",) * 2
+    net, x = nets.plain(), e._scene.picture.tensor
+    with torch.no_grad():
+        net[3].weight[2], net[3].bias[2] = 0, 0
+        torch.testing.assert_close(torch.as_tensor(e.scores._logits).float(), net(x)[0])
+    ranking.hidden = [1]
+    e.wait(60)
+    assert ranking.hidden == []
+    assert "Switch all channels on" in ranking.effect
+    assert e.scores.switched == "Without channel 2 of 4."
+
+
+def test_groups_have_the_places_that_excite_them_together(e: cw.Explorer) -> None:
+    e.layer = "4"
+    ranking = e.filters.ranking
+    ranking.groups = 3
+    ranking._receive(None, {"op": "start", "job": "groups"}, [])
+    e.wait(60)
+    net, x = nets.plain(), e._scene.picture.tensor
+    directions = cw.concepts.factor(net, "4", x, 3).channels
+    with torch.no_grad():
+        sums = torch.stack([torch.einsum("khw,dk->dhw", net[:5](image[None])[0], directions) for image in dataset()])
+    peaks = sums.amax((2, 3))
+    arrays, content = newest_push(ranking, "group_places")
+    assert arrays["counts"].tolist() == [3, 3, 3]
+    order = peaks.argsort(dim=0, descending=True)[:3].T.flatten()
+    assert content["names"] == [f"image {index}" for index in order.tolist()]
+    np.testing.assert_allclose(arrays["values"], peaks.sort(dim=0, descending=True).values[:3].T.flatten(), rtol=1e-4)
+    assert (ranking.job, ranking.error) == ("", "")
+    e.target = (e.target + 1) % 5
+    e.wait(20)
+    assert not newest_push(ranking, "group_places").arrays
+
+
+class Counted(torch.utils.data.Dataset[torch.Tensor]):
+    """Stands still at its seventh image, when some batches have been looked at, until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.images, self.reached, self.go_on = dataset(), threading.Event(), threading.Event()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        if index == 7 and not self.go_on.is_set():
+            self.reached.set()
+            assert self.go_on.wait(30)
+        return self.images[index]
+
+
+def test_places_are_drawn_while_the_search_runs(
+    pictures: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filters, "find", functools.partial(cw.exemplars.find, batch=2))
+    counted = Counted()
+    e = cw.explore(nets.plain(), pictures, examples=counted)
+    e.panel, e.layer, e.channel = "filters", "4", 2
+    assert counted.reached.wait(30)
+    arrays, content = newest_push(e.filters.view, "places")
+    assert content["partial"]
+    assert e.filters.view.job == "places"
+    seen = set(content["names"])  # the first batch at least; how many more, the clock says
+    assert {"image 0", "image 1"} <= seen < {f"image {index}" for index in range(6)} | {"image 6"}
+    with torch.no_grad():
+        for name, value in zip(content["names"], arrays["values"], strict=True):
+            peak = nets.plain()[:5](counted.images[int(name.split()[1])][None])[0, 2].max()
+            assert value == pytest.approx(float(peak), rel=1e-5)
+    counted.go_on.set()
+    e.wait(60)
+    assert not newest_push(e.filters.view, "places").content["partial"]
+    np.testing.assert_allclose(places(e)[0], brute_force(nets.plain(), 5, 2, dataset())[0], rtol=1e-5)
+    e.close()
+
+
+@pytest.mark.usefixtures("few_steps")
+def test_how_alike_the_image_is_processed_stands_beside_it(e: cw.Explorer) -> None:
+    look_at(e, "4", 2)
+    e.filters.view._receive(None, {"op": "start", "job": "image"}, [])
+    e.wait(300)
+    content = newest_push(e.filters.view, "image").content
+    assert content["compared"]
+    net = nets.plain()
+    exemplars = cw.exemplars.find(net, "4", dataset())
+    with torch.no_grad():
+        means = {
+            c: [net[:5](dataset()[i][None])[0].mean((1, 2)).numpy() for i in exemplars.images["4"][c][:4]]
+            for c in (2, 3, 4, 5, 6, 7)
+        }
+        synthesis, _ = e._panels.filters._syntheses["4", 2]
+        made = net[:5](torch.from_numpy(np.asarray(in_colours(synthesis.images))))[0].mean((1, 2)).numpy()
+    others = [mean for c, group in means.items() if c != 2 and exemplars.largest("4")[c] > 0 for mean in group]
+    own = means[2]
+    same = np.mean([spearmanr(a, b)[0] for i, a in enumerate(own) for j, b in enumerate(own) if i != j])
+    other = np.mean([spearmanr(a, b)[0] for a in own for b in others])
+    expected = (np.mean([spearmanr(made, a)[0] for a in own]) - other) / (same - other) if same > other else None
+    assert content["alike"] == (None if expected is None else pytest.approx(expected, abs=2e-3))
+
+
+def in_colours(images: torch.Tensor) -> torch.Tensor:
+    """What the network is given for images in [0, 1]: it says nothing of its own, so ImageNet's normalisation."""
+    mean, std = (torch.tensor(numbers).view(3, 1, 1) for numbers in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    return (images - mean) / std
+
+
+def test_the_gallery_fills_in_keeps_what_is_done_and_selects(e: cw.Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[list[int]] = []
+    second = threading.Event()
+
+    def maximize_few(model: Any, layer: str, channels: list[int], **options: Any) -> Any:
+        made.append(channels)
+        if len(made) == 2:
+            second.set()
+            gallery._receive(None, {"op": "cancel"}, [])
+        return cw.synthesis.maximize(model, layer, channels, **{**options, "steps": 10})
+
+    monkeypatch.setattr(gallery_panel, "maximize", maximize_few)
+    monkeypatch.setattr(gallery_panel, "_AT_A_TIME", 3)
+    e.layer, gallery = "4", e.filters.gallery
+    assert newest_push(gallery, "filters").content["message"].startswith("Images that are made to maximise")
+    gallery._receive(None, {"op": "start"}, [])
+    e.wait(120)
+    with torch.no_grad():
+        order = nets.plain()[:5](e._scene.picture.tensor)[0].amax((1, 2)).argsort(descending=True).tolist()
+    assert made == [order[:3], order[3:6]]
+    arrays, content = newest_push(gallery, "filters")
+    done = set(arrays["channels"].tolist())
+    assert done >= set(order[:3])
+    if done > set(order[:3]):
+        assert any("not finished" in note for note in content["notes"])
+    assert content["names"] == ["made", "photograph"]
+    assert (gallery.progress, gallery.busy, gallery.error) == (None, False, "")
+    gallery.channel = order[1]
+    assert e.channel == order[1]
+    gallery._receive(None, {"op": "start"}, [])
+    e.wait(120)
+    assert [channel for part in made[2:] for channel in part] == order[3:]
+    assert sorted(newest_push(gallery, "filters").arrays["channels"].tolist()) == list(range(8))
+    e.layer = "1"
+    assert not newest_push(gallery, "filters").arrays
+    e.layer = "4"
+    e.wait(20)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import traitlets
 from torch import nn
 
 import cnnwidgets as cw
+from cnnwidgets.explorer import requests
 from tests.explorer import nets
+from tests.explorer.shown import pushed, shown_map
 
 
 def _by_hand(x: torch.Tensor, first: list[int], last: list[int]) -> torch.Tensor:
@@ -137,7 +141,7 @@ def test_what_a_patch_does_is_told_beside_the_network_without_the_maps(
         whole = _by_hand(x, [], off)
         torch.testing.assert_close(told[-1][0], whole)
         torch.testing.assert_close(told[-1][1], whole)
-        assert any("switched off" in note for note in e.occluder.notes) == bool(off)
+        assert e.occluder.switched == ("Without channel 2 of 4." if off else "")
         e.occluder.patches = [patch]
         e.wait(20)
         edited = e._panels.hiding._open.filling.edited(e.occluder.patches)
@@ -145,19 +149,135 @@ def test_what_a_patch_does_is_told_beside_the_network_without_the_maps(
         torch.testing.assert_close(told[-1][1], _by_hand(edited, [], off))
 
 
-def test_the_map_says_that_it_is_of_the_network_with_all_its_maps(e: cw.Explorer) -> None:
+def _without(channels: list[int]) -> nn.Module:
+    """The network whose second convolution makes nothing of these channels."""
+    net = nets.plain()
+    with torch.no_grad():
+        net[3].weight[channels], net[3].bias[channels] = 0, 0
+    return net
+
+
+def _maps_on_show(e: cw.Explorer) -> torch.Tensor:
+    content, arrays = pushed(e.feature_maps, "maps")
+    assert content["layer"] == e.layer
+    return torch.from_numpy(arrays["maximum"].copy())
+
+
+def test_the_map_the_strip_and_the_feature_maps_are_those_of_the_network_without(e: cw.Explorer) -> None:
+    x, off = e._scene.picture.tensor, [0, 2]
+    zero = _without(off)
+    whole = shown_map(e).copy()
+    e.layer = "4"
+    e.feature_maps.off = off
     e.wait(20)
-    about = lambda: [note for note in e.overlay.notes if "with all its maps" in note["text"]]  # noqa: E731
-    assert not about()
+    expected = cw.explainers.grad_cam(zero, x, e.target, layer=e.attribution.layer).values
+    torch.testing.assert_close(e.attribution.values, expected)
+    np.testing.assert_allclose(shown_map(e), expected[0], rtol=1e-4, atol=1e-6)
+    assert not np.allclose(shown_map(e), whole)
+    with torch.no_grad():
+        torch.testing.assert_close(_maps_on_show(e), zero[:5](x)[0].amax((1, 2)))
+        torch.testing.assert_close(_bars(e), zero(x)[0])
+    for method in ("saliency", "occlusion", "score_cam"):
+        e.method = method
+        e.wait(20)
+        options = e._session.options(method, e._scene)
+        layer = {"layer": e.attribution.layer} if method == "score_cam" else {}
+        again = getattr(cw.explainers, method)(zero, x, e.target, **layer, **options)
+        torch.testing.assert_close(e.attribution.values, again.values, msg=method)
+    e.feature_maps._receive(None, {"op": "switch_all_on"}, [])
+    e.wait(20)
+    again = cw.explainers.score_cam(nets.plain(), x, e.target, layer=e.attribution.layer)
+    torch.testing.assert_close(e.attribution.values, again.values)  # no map of the network without is kept for this one
+
+
+def test_everything_on_show_says_what_is_off_and_switches_it_on(e: cw.Explorer) -> None:
+    follow = [e.overlay, e.feature_maps, e.occluder, e.comparison, e.scores]
+    e.layer = "4"
+    e.feature_maps.off = [2, 5]
+    e.wait(20)
+    for widget in follow:
+        assert (widget.speaker or widget).switched == "Without 2 channels of 4.", widget
+        assert widget.network.endswith(", without 2 channels of 4")  # which titles and saved pictures have
+    assert e.map_check.network == e.overlay.network  # it lies under the map that it checks
+    assert "of the network with all its channels" in e.filters.view.switched
+    assert e.graph.touched == ["4"]
+    e.overlay._receive(None, {"op": "switch_all_on"}, [])
+    e.wait(20)
+    for widget in [*follow, e.filters.view]:
+        assert ((widget.speaker or widget).switched, "without" in widget.network) == ("", False)
+    assert (e.feature_maps.off, e.graph.touched) == ([], [])
+
+
+def test_a_layer_is_scaled_and_switched_off_from_the_graph(e: cw.Explorer) -> None:
+    net, x = nets.plain(), e._scene.picture.tensor
+    e.graph._receive(None, {"op": "scale", "name": "1", "factor": 0.5}, [])
+    e.wait(20)
+    with torch.no_grad():
+        torch.testing.assert_close(_bars(e), net[2:](0.5 * net[:2](x))[0])
+    assert e.feature_maps.effect.startswith("With 1 × 0.5: ")
+    assert e.graph.scales == {"1": 0.5}
+    e.layer = "1"
+    e.feature_maps.off = [3]
+    e.wait(20)
+    maps = 0.5 * net[:2](x).detach()
+    maps[:, 3] = 0
+    with torch.no_grad():
+        torch.testing.assert_close(_bars(e), net[2:](maps)[0])
+    assert e.overlay.switched == "Without channel 3 of 1, with the rest of 1 × 0.5."
+    e.graph._receive(None, {"op": "scale", "name": "3", "factor": 0}, [])
+    e.wait(20)
+    assert e.overlay.switched == "Without channel 3 of 1 and 3, with the rest of 1 × 0.5."
+    torch.testing.assert_close(_bars(e), net[7].bias.detach())
+    e.graph._receive(None, {"op": "scale", "name": "7", "factor": 0}, [])
+    assert "No layer '7'" in e.graph.error  # it returns no maps
+    e.graph._receive(None, {"op": "scale", "name": "1", "factor": 3}, [])
+    assert "expected a number from 0 to 2" in e.graph.error
+    e.overlay._receive(None, {"op": "switch_all_on"}, [])
+    e.wait(20)
+    with torch.no_grad():
+        torch.testing.assert_close(_bars(e), net(x)[0])
+    assert (e.graph.scales, e.graph.touched, e.overlay.switched) == ({}, [], "")
+
+
+def test_the_class_explained_stays_and_the_check_and_the_comparison_follow(e: cw.Explorer) -> None:
+    x, zero, target = e._scene.picture.tensor, _without([0, 1, 2, 3]), e.target
+    e.layer = "4"
+    e.feature_maps.off = [0, 1, 2, 3]
+    e.wait(20)
+    assert e.target == target
+    assert e.scores.explains == "Explains the class with the highest score with all channels on."
+    e.comparison.chosen_methods, e.comparison.chosen_layers = ["grad_cam"], ["1"]
+    e.panel = "compare"
+    e.wait(20)
+    _, arrays = pushed(e.comparison, "cell:0:0")
+    expected = cw.explainers.grad_cam(zero, x, target, layer="1").values[0]
+    np.testing.assert_allclose(arrays["values"], expected, rtol=1e-4, atol=1e-6)
+    told: list[torch.Tensor] = []
+    e.map_check.show_curves = lambda _, deletion, *__, **___: told.append(deletion)  # type: ignore[method-assign]
+    e._panels.checking.check()
+    e.wait(20)
+    again = cw.checks.insertion_deletion(zero, x, cw.explainers.grad_cam(zero, x, target, layer=e.attribution.layer))
+    torch.testing.assert_close(told[-1], again.deletion[0])
+
+
+def test_until_the_map_follows_it_says_so_and_an_error_leaves_it(e: cw.Explorer, monkeypatch: Any) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no such luck")
+
+    before = shown_map(e).copy()
+    monkeypatch.setattr(requests, "switched_scene", fail)
+    e.layer = "4"
     e.feature_maps.off = [2]
     e.wait(20)
-    assert len(about()) == 1
-    e.method = "saliency"
-    e.wait(20)
-    assert len(about()) == 1
+    assert (e.status, e.message) == ("error", "no such luck")
+    assert np.array_equal(shown_map(e), before)
+    assert any("of the network with other switches" in note["text"] for note in e.overlay.notes)
+    assert e.overlay.switched == ""
+    monkeypatch.undo()
     e.feature_maps.off = []
     e.wait(20)
-    assert not about()
+    assert e.status == "ready"
+    assert not any("other switches" in note["text"] for note in e.overlay.notes)
 
 
 def test_the_bars_speak_of_patches_only_where_patches_are_seen(e: cw.Explorer) -> None:
@@ -215,7 +335,7 @@ def test_maps_that_lie_in_another_order_than_usual(way: str) -> None:
     held = net.act(net.before(x))
     expected = {
         "channels last": lambda: held.index_fill(3, torch.tensor([1, 5]), 0),
-        "class token": lambda: torch.cat([held[:, :1], held[:, 1:].index_fill(2, torch.tensor([1, 5]), 0)], 1),
+        "class token": lambda: held.index_fill(2, torch.tensor([1, 5]), 0),
         "channels before tokens": lambda: held.index_fill(1, torch.tensor([1, 5]), 0),
     }[way]()
     torch.testing.assert_close(_bars(e), net.after(expected)[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -32,6 +34,21 @@ def test_the_scale_is_that_of_natural_images() -> None:
         expected = (raw - other) / (same - other) if same > other and not bool(result.dead[row]) else np.nan
         assert float(ours[row]) == pytest.approx(expected, abs=1e-4, nan_ok=True)
     assert bool(ours.isfinite().any())
+
+
+def test_of_one_image_the_exciters_of_other_units_serve() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 20, 3), nn.ReLU()).eval()
+    together = maximize(net, "1", [2, 7, 9], size=16, steps=5, value_range=(0.0, 1.0))
+    alone = dataclasses.replace(
+        together,
+        **{name: getattr(together, name)[:1] for name in ("images", "values", "peaks", "ratios", "dead")},
+        channels=(2,),
+    )
+    natural = [torch.rand(1, 3, 16, 16) * torch.rand(1, 3, 1, 1) + 0.1 * torch.rand(4, 3, 16, 16) for _ in range(3)]
+    expected = alikeness(net, together, natural, value_range=(0.0, 1.0))[0]
+    ours = alikeness(net, alone, natural[:1], others=natural[1:], value_range=(0.0, 1.0))
+    torch.testing.assert_close(ours, expected[None], equal_nan=True)
 
 
 def test_bad_groups() -> None:

@@ -351,3 +351,20 @@ def test_a_network_that_rounds_its_input_is_told_from_one_with_a_dead_unit() -> 
     assert result.dead.all()
     assert any("may round" in note for note in result.notes)
     assert any("run in evaluation mode" in note for note in maximize(small().train(), "3", 0, size=16, steps=1).notes)
+
+
+def test_ratios_to_the_exemplars_of_real_images() -> None:
+    net = trained(small()).eval()
+    images = with_imagenet_colours(net, torch.rand(40, 3, 24, 24))
+    exemplars = cw.exemplars.find(net, "4", images)
+    with torch.no_grad():
+        largest = torch.stack([net(image[None])[0].amax((1, 2)) for image in images]).amax(0)
+    # a channel that no image excites has no ratio
+    channels = [int(largest.argmax()), int(largest.argmin()), *largest.argsort()[3:5].tolist()]
+    result = maximize(net, "4", channels, size=24, steps=20, exemplars=exemplars)
+    with torch.no_grad():
+        peaks = net(with_imagenet_colours(net, result.images)).amax((2, 3))
+    for row, channel in enumerate(channels):
+        expected = peaks[row, channel] / largest[channel] if largest[channel] > 0 else torch.nan
+        assert float(result.ratios[row]) == pytest.approx(float(expected), rel=1e-3, nan_ok=True)
+    assert int(result.ratios.isfinite().sum()) >= 3

@@ -12,6 +12,7 @@ from .cell import CellPanel
 from .check import CheckPanel
 from .compare import ComparePanel
 from .filters import FiltersPanel
+from .gallery import GalleryPanel
 from .hide import HidePanel
 from .host import PanelHost
 from .panel import Panel
@@ -28,18 +29,20 @@ class Panels:
         self.comparing, self.switching = ComparePanel(host), SwitchPanel(host)
         self.filters = FiltersPanel(host)
         self.cell = CellPanel(host, self.filters.widget)
-        self.ranking = RankingPanel(host, self.filters.widget.ranking, self.switching)
-        host.score_patches = self.hiding.score_again
+        self.ranking = RankingPanel(host, self.filters.widget.ranking, self.switching, self.filters)
+        self.gallery = GalleryPanel(host, self.filters.widget.gallery, self.filters, self.switching)
 
     def __iter__(self) -> Iterator[Panel]:
-        yield from (self.checking, self.hiding, self.comparing, self.switching, self.filters, self.cell, self.ranking)
+        yield from (self.checking, self.hiding, self.comparing, self.switching, self.filters, self.cell)
+        yield from (self.ranking, self.gallery)
 
     @property
     def working(self) -> list[str]:
         """Names of the Explorer's tabs in which one of them computes."""
         tabs = {"look": self.checking, "filters": self.filters, "hide": self.hiding, "compare": self.comparing}
         working = [name for name, panel in tabs.items() if panel.busy]
-        return [*working, *(["filters"] if self.ranking.busy and not self.filters.busy else [])]
+        others = self.ranking.busy or self.gallery.busy
+        return [*working, *(["filters"] if others and not self.filters.busy else [])]
 
     def scene_opened(self, scene: Scene) -> None:
         """Another photograph is on show."""
@@ -47,6 +50,13 @@ class Panels:
         self.map_changed(None)
         for panel in self:
             panel.scene_opened(scene)
+
+    def switches_changed(self, scene: Scene) -> None:
+        """The network on show has other channels switched off."""
+        self._host.scene_opened(scene)
+        self.map_changed(None)
+        for panel in self:
+            panel.switches_changed(scene)
 
     def panel_changed(self, panel: str) -> None:
         """The tab of another one is on show."""

@@ -80,7 +80,7 @@ class CellPanel(Panel):
         def work(stop: threading.Event) -> None:
             refuse_stopped(stop)
             try:
-                cell = arithmetic(self._host.session.model, scene.picture.tensor, layer, channel, row, column)
+                cell = arithmetic(self._host.model, scene.picture.tensor, layer, channel, row, column)
             except InputError as error:
                 why = str(error)
                 self.apply(stop, lambda: self.widget.say(heading, why))

@@ -119,7 +119,7 @@ class CheckPanel(Panel):
 
     def _measure(self, stop: threading.Event, scene: Scene, attribution: Attribution, results: _Results) -> None:
         refuse_stopped(stop)
-        model, images = self._host.session.model, scene.picture.tensor
+        model, images = self._host.model, scene.picture.tensor
         options = self._options(attribution)
 
         def keep_maps(partial: Any) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import time
 import zlib
 from pathlib import Path
 from typing import Any
 
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, as_sentence
 from cnnwidgets.core.progress import Step
-from cnnwidgets.exemplars import Exemplars, Images, demo_crops, find, qualities
+from cnnwidgets.exemplars import Exemplars, Images, find, qualities
 from cnnwidgets.explorer.sentences import time_left
+from cnnwidgets.explorer.work.examples import examples_of
 from cnnwidgets.explorer.work.kernels_of import layer_of_kernels
 from cnnwidgets.explorer.work.layers import NO_MAPS
-from cnnwidgets.explorer.work.report import share_of
+from cnnwidgets.explorer.work.made_images import alike_to_photographs, recipe_for
+from cnnwidgets.explorer.work.report import Report, share_of
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job, refuse_stopped
 from cnnwidgets.kernels import weights
@@ -25,10 +28,7 @@ from .host import PanelHost
 from .panel import Panel
 
 _EMPTY = "Click a feature map to see what its filter looks for."
-_LEAST_SIDE, _MOST_SIDE = 64, 256
-"""Pixels that an image of frequencies needs, and that an image of single pixels may have."""
-_DEMO = "From {} crops of the demo's photographs: pass examples= for places that mean more."
-_OWN = "From the {} in this Explorer's menu: pass examples= for places that mean more."
+_PAUSE = 5  # times as long as the places so far take to be drawn, until they are again: the search is not to wait
 
 
 class FiltersPanel(Panel):
@@ -49,7 +49,7 @@ class FiltersPanel(Panel):
         self._network: Any = None
         self._images: tuple[Images, str] | None = None
         self._exemplars: dict[str, Exemplars] = {}
-        self._syntheses: dict[tuple[str, int], Synthesis] = {}
+        self._syntheses: dict[tuple[str, int], tuple[Synthesis, float]] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="cnnwidgets-")
 
     def panel_changed(self, panel: str) -> None:
@@ -91,6 +91,9 @@ class FiltersPanel(Panel):
             if not scene.maps:
                 self.forbid(f"{NO_MAPS}.")
 
+    def switches_changed(self, scene: Scene) -> None:
+        """Here filters are those of the network with all its channels."""
+
     def search(self) -> None:
         """Look for the places of the selected filter, also after it was cancelled."""
         with self._lock:
@@ -110,6 +113,12 @@ class FiltersPanel(Panel):
             self.widget.stop("The search was stopped; what it has seen is kept.")
         else:
             self.widget.stop("Stopped: this image is not finished.")
+
+    def exemplars_of(self, layer: str, report: Report) -> Exemplars:
+        """The places of the filters of ``layer``, looked for if need be."""
+        if layer not in self._exemplars:
+            self._exemplars[layer] = find(self._host.session.model, [layer], self.images, progress=report)
+        return self._exemplars[layer]
 
     def close(self) -> None:
         """Stop, and forget everything."""
@@ -198,35 +207,49 @@ class FiltersPanel(Panel):
         return exemplars
 
     def _search(self, stop: threading.Event, layer: str) -> Exemplars:
-        images, _ = self._data()
+        next_drawing = 0.0
 
         def tell(step: Step) -> None:
             text = "Looking for places" + ("" if step.remaining is None else f" · {time_left(step.remaining)}")
-            self.widget.show_progress(share_of(step), text)
+            self.apply(stop, lambda: self.widget.show_progress(share_of(step), text))
+
+        def draw(partial: Exemplars) -> None:
+            nonlocal next_drawing
+            began = time.monotonic()
+            if began >= next_drawing:
+                self._draw(stop, partial, layer, searching=True)
+                next_drawing = time.monotonic() + _PAUSE * (time.monotonic() - began)
 
         checkpoint = Path(self._folder.name, f"{zlib.crc32(layer.encode()):08x}.npz")
-        report = self.report(stop, tell, lambda _: None)
-        return find(self._host.session.model, [layer], images, checkpoint=checkpoint, progress=report)
+        report = Report(stop, tell, draw)
+        return find(self._host.session.model, [layer], self.images, checkpoint=checkpoint, progress=report)
 
-    def _draw(self, stop: threading.Event, exemplars: Exemplars, layer: str, *, partial: bool = False) -> int | None:
-        """Show the patches of the filter that is selected; returns its channel, None where it is of another layer."""
+    def _draw(
+        self, stop: threading.Event, exemplars: Exemplars, layer: str, *, partial: bool = False, searching: bool = False
+    ) -> int | None:
+        """Show the patches of the filter that is selected; returns its channel, None where it is of another layer.
+
+        The search was stopped (``partial``), or goes on (``searching``): the network is not asked for activations then.
+        """
         selected = self._filter
         if selected is None or selected[0] != layer:
             return None
-        crops = exemplars.crops(layer, selected[1])
-        notes = [as_sentence(note) for note in exemplars.notes if note not in self._data()[0].about]
+        crops = exemplars.crops(layer, selected[1], activation=not searching)
+        notes = [as_sentence(note) for note in exemplars.notes if note not in self.images.about]
 
         def show() -> None:
             if self._filter == selected:
-                self.widget.show_places(crops, source=self._data()[1], notes=notes, partial=partial)
-                if selected in self._syntheses:
-                    self._show_image(exemplars, self._syntheses[selected])
+                self.widget.show_places(
+                    crops, source=self._images_and_source()[1], notes=notes, partial=partial or searching
+                )
+                if selected in self._syntheses and not searching:
+                    self._show_image(exemplars, *self._syntheses[selected])
 
         if partial:
             self._worker.apply_if_newest(stop, show)
         else:
             self.apply(stop, show)
-            if self.widget.view.job == "places":
+            if self.widget.view.job == "places" and not searching:
                 self.apply(stop, self.widget.finish)
         return selected[1]
 
@@ -236,64 +259,39 @@ class FiltersPanel(Panel):
         self.apply(stop, lambda: self.widget.begin("image", "Making the image …"))
 
         def tell(step: Step) -> None:
-            text = f"{100 * share_of(step):.0f} %" + (
-                "" if step.remaining is None else f" · {time_left(step.remaining)}"
-            )
-            self.widget.show_progress(share_of(step), text)
+            rest = "" if step.remaining is None else f" · {time_left(step.remaining)}"
+            self.widget.show_progress(share_of(step), f"{100 * share_of(step):.0f} %{rest}")
 
         def draw(partial: Synthesis) -> None:
             self.widget.show_image(partial.images[0], about=partial.title, partial=True)
 
+        model, options = self._host.session.model, recipe_for(self._host.scene)
         report = self.report(stop, tell, draw)
-        options = _recipe(self._host.scene)
-        synthesis = maximize(self._host.session.model, layer, channel, exemplars=exemplars, progress=report, **options)
-        self._syntheses[layer, channel] = synthesis
+        synthesis = maximize(model, layer, channel, exemplars=exemplars, progress=report, **options)
         self.apply(stop, lambda: self._show_image(exemplars, synthesis))
+        alike = alike_to_photographs(model, synthesis, exemplars, self.images)
+        self._syntheses[layer, channel] = synthesis, alike
+        self.apply(stop, lambda: self._show_image(exemplars, synthesis, alike))
         self.apply(stop, self.widget.finish)
 
-    def _show_image(self, exemplars: Exemplars, synthesis: Synthesis) -> None:
+    def _show_image(self, exemplars: Exemplars, synthesis: Synthesis, alike: float | None = None) -> None:
         channel = synthesis.channels[0]
         self.widget.show_image(
             synthesis.images[0],
             peak=float(synthesis.peaks[0]),
             largest=float(exemplars.largest(synthesis.layer)[channel]),
             dead=bool(synthesis.dead[0]),
+            alike=alike,
             about=synthesis.title,
             notes=[as_sentence(note) for note in synthesis.notes],
         )
 
-    def _data(self) -> tuple[Images, str]:
-        """The images that are searched, and a sentence on where they come from."""
+    @property
+    def images(self) -> Images:
+        """Those that are searched."""
+        return self._images_and_source()[0]
+
+    def _images_and_source(self) -> tuple[Images, str]:
         if self._images is None:
-            session, scene = self._host.session, self._host.scene
-            if session.examples is not None:
-                images = Images(session.examples, session.model, session.preprocess)
-                count = "" if images.count is None else f" {images.count:,}"
-                self._images = images, f"From the{count} images passed as examples."
-            else:
-                self._images = self._of_demo(scene) or self._of_menu()
+            self._images = examples_of(self._host.session, self._host.scene)
         return self._images
-
-    def _of_demo(self, scene: Scene) -> tuple[Images, str] | None:
-        """Crops of the demo's photographs; None where they cannot be had as this network takes its images."""
-        try:
-            images = demo_crops(self._host.session.transform)
-            if images.first().shape != scene.picture.tensor.shape:
-                return None
-        except CnnWidgetsError:
-            return None
-        return images, _DEMO.format(images.count)
-
-    def _of_menu(self) -> tuple[Images, str]:
-        session = self._host.session
-        images = Images(session.images, session.model, session.preprocess)
-        count = len(session.images)
-        return images, _OWN.format("one image" if count == 1 else f"{count} images")
-
-
-def _recipe(scene: Scene) -> dict[str, Any]:
-    """How an image is made for a network of such photographs: of small and of grey ones pixel by pixel."""
-    channels, *sides = scene.picture.tensor.shape[1:]
-    if channels == 3 and min(sides) >= _LEAST_SIDE:
-        return {}
-    return {"recipe": "pixels", "size": tuple(sides)} if max(sides) < _MOST_SIDE else {"recipe": "pixels"}

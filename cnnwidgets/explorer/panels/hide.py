@@ -105,13 +105,8 @@ class HidePanel(Panel):
                     self._draw(sweep.occlusion, sweep, complete=self.widget.sweep == "done")
             if not self.widget.patches:
                 self._show_whole(scene)
-            else:
-                self.score_again()
-
-    def score_again(self) -> None:
-        """Score the patches, and the photograph without them, anew: the network or the class is another."""
-        if self.widget.sweep != "running":
-            self._move_patches()
+            elif self.widget.sweep != "running":
+                self._move_patches()
 
     def sleep(self) -> None:
         """Let go of the image's values and of the sweep's scores."""
@@ -132,13 +127,7 @@ class HidePanel(Panel):
         self._open = self._on_show = None
 
     def _show_whole(self, scene: Scene) -> None:
-        whole = self._whole(scene)
-        self.widget.show_scores(whole, whole, scene.labels, scene.target_class, kind=scene.kind)
-
-    def _whole(self, scene: Scene) -> torch.Tensor:
-        """The scores of the photograph, of the network as it is now."""
-        switched = self._host.switched_scores
-        return scene.logits if switched is None else switched
+        self.widget.show_scores(scene.logits, scene.logits, scene.labels, scene.target_class, kind=scene.kind)
 
     def _move_patches(self) -> None:
         self._move(Move(0, tuple(self.widget.patches)))
@@ -155,12 +144,11 @@ class HidePanel(Panel):
     def _score(self, stop: threading.Event, photograph: _Photograph, move: Move) -> None:
         refuse_stopped(stop)
         scene = photograph.scene
-        without, whole = self._host.without_maps, self._whole(scene)
-        logits = whole
+        logits = whole = scene.logits
         if move.patches:
             filling, edited = self._ready(photograph)
             edits = [(filling.of(patch), patch["top"], patch["left"]) for patch in move.patches]
-            logits = without(filling.edited(move.patches)) if without else edited.scores_of(edits).float().cpu()
+            logits = edited.scores_of(edits).float().cpu()
         target = scene.target_class
 
         def show() -> None:
@@ -191,13 +179,13 @@ class HidePanel(Panel):
         if not photograph.layer:
             return
         image = photograph.filling.edited(move.patches)
-        cam = explainers.grad_cam(self._host.session.model, image, scene.target, layer=photograph.layer)
+        cam = explainers.grad_cam(self._host.model, image, scene.target, layer=photograph.layer)
         show = partial(self.widget.show_heat, placement=cam.placement, layer=photograph.layer)
         self.apply(stop, lambda: show(cam.values[0], move=move.id))
 
     def _ready(self, photograph: _Photograph) -> tuple[Filling, Fastest]:
         """Made when the first patch moves, on this panel's thread."""
-        image, model = photograph.scene.picture.tensor, self._host.session.model
+        image, model = photograph.scene.picture.tensor, self._host.model
         filling = self._filling(photograph)
         if photograph.edited is None:
             photograph.edited = Fastest(model, fitted(model, image))
@@ -209,7 +197,7 @@ class HidePanel(Panel):
     def _filling(self, photograph: _Photograph) -> Filling:
         if photograph.filling is None:
             picture = photograph.scene.picture
-            photograph.filling = Filling(fitted(self._host.session.model, picture.tensor), picture.pixels)
+            photograph.filling = Filling(fitted(self._host.model, picture.tensor), picture.pixels)
         return photograph.filling
 
     def _notes(self, photograph: _Photograph, move: Move) -> list[str]:
@@ -217,8 +205,8 @@ class HidePanel(Panel):
         by_colour = any(patch["fill"] in ("grey", "black", "color") for patch in move.patches)
         if photograph.filling is not None and photograph.filling.note and by_colour:
             notes.append(photograph.filling.note)
-        if self._host.without_maps is not None:
-            notes.append("these scores are without the maps that are switched off; the sweep and the map have all")
+        if self._host.lags:
+            notes.append("these scores are of the network with other switches than those that are set")
         return notes
 
     def _sweep(self, wish: SweepWish) -> None:
@@ -248,7 +236,7 @@ class HidePanel(Panel):
         try:
             refuse_stopped(stop)
             occlusion = explainers.occlusion(
-                self._host.session.model,
+                self._host.model,
                 scene.picture.tensor,
                 scene.target,
                 patch=wish.size,

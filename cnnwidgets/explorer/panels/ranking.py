@@ -10,7 +10,8 @@ from cnnwidgets.concepts import Concepts, factor
 from cnnwidgets.core.errors import as_sentence
 from cnnwidgets.core.network import Network
 from cnnwidgets.core.progress import Step
-from cnnwidgets.explorer.sentences import change_in_words, target_text, time_left
+from cnnwidgets.exemplars import direction_crops
+from cnnwidgets.explorer.sentences import change_in_words, enumerated, isolated, target_text, time_left
 from cnnwidgets.explorer.work.layers import NO_MAPS
 from cnnwidgets.explorer.work.report import share_of
 from cnnwidgets.explorer.work.scene import Scene
@@ -19,10 +20,12 @@ from cnnwidgets.outputs.kinds import probabilities
 from cnnwidgets.switches import ChannelRanking, rank_channels
 from cnnwidgets.widgets.filter_ranking import FilterRanking
 
+from .filters import FiltersPanel
 from .host import PanelHost
 from .panel import Panel
 from .switch import SwitchPanel
 
+_PLACES = 3  # of each group
 _NO_MODULE = "{} is a torch call, not a module: its filters cannot be switched off."
 
 
@@ -31,17 +34,19 @@ class RankingPanel(Panel):
 
     Args:
         switching: where filters are switched off; the switches beside the bars are the same.
+        filters: whose images are searched for the places of groups.
     """
 
     widget: FilterRanking
 
-    def __init__(self, host: PanelHost, widget: FilterRanking, switching: SwitchPanel) -> None:
+    def __init__(self, host: PanelHost, widget: FilterRanking, switching: SwitchPanel, filters: FiltersPanel) -> None:
         super().__init__(host)
         maps = switching.widget
-        self.widget, self._switching, self._maps = widget, switching, maps
+        self.widget, self._switching, self._maps, self._filters = widget, switching, maps, filters
         self._job = ""
         self._concepts: Concepts | None = None
         widget.on_start, widget.on_cancel = self.start, self.cancel
+        host.show_groups = self.show_groups
         widget.switchable = widget.groupable = widget.hideable = True
         maps.observe(lambda _: self._follow_maps(), ["layer", "off", "effect", "channel", "switchable"])
         widget.observe(lambda _: self._switch(), "off")
@@ -52,6 +57,11 @@ class RankingPanel(Panel):
         """Rank the filters of the layer on show ("ranking"), or find groups of them ("groups")."""
         self._job = job
         self.request(self._prepared)
+
+    def show_groups(self) -> None:
+        """Hide no group any more."""
+        if self.widget.hidden:
+            self.widget.hidden = []
 
     def scene_opened(self, scene: Scene) -> None:
         """What was found is of another photograph."""
@@ -65,6 +75,9 @@ class RankingPanel(Panel):
         with self._lock:
             self.drop()
             self._begin_anew(scene)
+
+    def switches_changed(self, scene: Scene) -> None:
+        """Ranking and groups are of the network with all its channels, whatever is switched off beside their bars."""
 
     def stopped(self) -> None:
         """What is done stays on show."""
@@ -146,27 +159,46 @@ class RankingPanel(Panel):
                 notes=[as_sentence(note) for note in concepts.notes],
                 placement=concepts.placement,
             )
-            self.widget.finish()
+
+        def tell(step: Step) -> None:
+            text = "Looking for their places" + ("" if step.remaining is None else f" · {time_left(step.remaining)}")
+            self.widget.show_progress(share_of(step), text)
 
         self.apply(stop, show)
+        report = self.report(stop, tell, lambda _: None)
+        crops = direction_crops(
+            self._host.session.model, layer, concepts.channels, self._filters.images, k=_PLACES, progress=report
+        )
+        self.apply(stop, lambda: self.widget.show_group_places(crops))
+        self.apply(stop, self.widget.finish)
 
     def _hide(self) -> None:
         """The bars are those without the groups that are hidden."""
         hidden, concepts, scene = list(self.widget.hidden), self._concepts, self._host.scene
+        layer = self.widget.layer
         if not hidden or concepts is None:
-            self.widget.effect = self._maps.effect
+            self.widget.effect, self._host.hidden_groups = self._maps.effect, ""
             self._switching.refresh()
+            return
+        if self._host.switches:
+            self.widget.hidden = []
+            self.widget.effect = "Switch all channels on to hide a group: groups are those of the network with all."
             return
 
         def work(stop: threading.Event) -> None:
             refuse_stopped(stop)
             logits = concepts.scores_without(hidden)[0].float().cpu()
-            before, after = probabilities(torch.stack([scene.logits.float(), logits]), scene.kind)
+            before, after = probabilities(torch.stack([scene.logits_of_all.float(), logits]), scene.kind)
             index = scene.predicted if scene.target_class is None else scene.target_class
             change = change_in_words(float(before[index]), float(after[index]), scene.kind)
-            names = ", ".join(str(group + 1) for group in hidden)
-            effect = f"Without group {names}: {scene.label(index)} {change}"
-            self.apply(stop, lambda: setattr(self.widget, "effect", effect))
+            names = enumerated([str(group + 1) for group in hidden])
+            text = f"group{'s' if len(hidden) > 1 else ''} {names} of {layer}"
+            effect = f"Without {text}: {isolated(scene.label(index))} {change}"
+
+            def show() -> None:
+                self.widget.effect, self._host.hidden_groups = effect, text
+
+            self.apply(stop, show)
             self._host.show_switched(logits)
 
         self.request(lambda: work)

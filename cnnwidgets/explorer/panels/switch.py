@@ -1,4 +1,4 @@
-"""Feature maps that are switched off, and what the network says without them."""
+"""Channels that are switched off, layers that are scaled, and what the network says then."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import Any
 import torch
 
 from cnnwidgets.core.network import Network
-from cnnwidgets.explorer.sentences import change_in_words, isolated
+from cnnwidgets.explorer.sentences import change_in_words, isolated, switches_in_words
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job, refuse_stopped
-from cnnwidgets.incremental.zeroed import ZeroedScores, zeroed
+from cnnwidgets.incremental.scaling import Factors
+from cnnwidgets.incremental.zeroed import ZeroedScores
 from cnnwidgets.outputs.kinds import COMPETING
-from cnnwidgets.outputs.targets import class_scores, probabilities
-from cnnwidgets.running.forward import fitted, run
-from cnnwidgets.state.preserved import preserved
+from cnnwidgets.outputs.targets import probabilities
 from cnnwidgets.widgets.feature_maps import FeatureMaps
 
 from .host import PanelHost
@@ -24,15 +23,15 @@ from .panel import Panel
 
 
 @dataclass(frozen=True, eq=False)
-class _SwitchedScene:
-    """A photograph, and what the network says of it without some of its maps."""
+class _SwitchedScores:
+    """What the network says of a photograph without some of its channels."""
 
-    scene: Scene
-    switched: ZeroedScores
+    image: torch.Tensor
+    scores: ZeroedScores
 
 
 class SwitchPanel(Panel):
-    """Runs the model without the maps that were switched off, in whatever layers, and shows the scores."""
+    """Shows the scores without the channels that were switched off, in whatever layers; the scene follows."""
 
     widget: FeatureMaps
 
@@ -40,50 +39,78 @@ class SwitchPanel(Panel):
         super().__init__(host)
         self.widget = FeatureMaps(sort="maximum")  # by index, most of a ReLU's first maps are black
         self.off: dict[str, list[int]] = {}
-        """Layer -> its maps that are switched off; no empty lists."""
+        """Layer -> its channels that are switched off; no empty lists."""
+        self.scales: dict[str, float] = {}
+        """Layer -> what the whole of it is multiplied by; none by 1."""
         self._logits: torch.Tensor | None = None
-        self._of_scene: _SwitchedScene | None = None
+        self._scores: _SwitchedScores | None = None
         self.widget.observe(self._switched, "off")
         self.widget.on_switch_all = self.switch_all_on
 
     def off_of(self, layer: str) -> list[int]:
-        """Maps of ``layer`` that are switched off."""
+        """Channels of ``layer`` that are switched off."""
         return self.off.get(layer, [])
 
     def can_switch(self, layer: str) -> bool:
         """Whether ``layer`` is a module, whose output can be replaced; a torch call is not."""
         return layer in Network.of(self._host.session.model).names
 
+    def scale(self, layer: str, factor: float) -> None:
+        """Multiply all of ``layer`` by ``factor``: 0 switches it off, 1 lets it be."""
+        if factor == 1:
+            self.scales.pop(layer, None)
+        else:
+            self.scales[layer] = float(factor)
+        self.refresh()
+
     def switch_all_on(self) -> None:
-        """Let the network have all its maps again."""
+        """Let the network have all its channels again, and the class bars all groups."""
         self.off.clear()
+        self.scales.clear()
         self.widget.off = []
-        self.request(self._prepared)
+        self.refresh()
+        self._host.show_groups()
 
     def refresh(self) -> None:
         """Show the scores without what is switched off, or those of the photograph."""
+        scene = self._host.scene
+        self._host.switches = {layer: self._factors(layer, scene) for layer in {**self.off, **self.scales}}
+        if self._host.switches:
+            self._host.show_groups()  # they are those of the network with all its channels
         self.request(self._prepared)
+        if not self._host.switches_in(scene):
+            self._host.follow_switches()
 
     def scene_opened(self, scene: Scene) -> None:
-        """What is off stays off, and is judged by the new photograph."""
-        before, self._of_scene = self.off, None
-        self.off = {layer: off for layer, off in before.items() if layer in scene.maps}
-        if before:
-            self.request(self._prepared)
+        """What is off stays off, where the network still has it."""
+        self.off = {
+            layer: now
+            for layer, off in self.off.items()
+            if layer in scene.maps and (now := [channel for channel in off if channel < scene.maps[layer].shape[1]])
+        }
+        self.scales = {layer: factor for layer, factor in self.scales.items() if layer in scene.maps}
+        self._show_effect(scene)
 
     def target_changed(self, scene: Scene) -> None:
         """Say what the switches do to the other class."""
-        if self._logits is not None:
-            self.widget.effect = self._sentence(scene, self._logits)
+        self._show_effect(scene)
 
     def sleep(self) -> None:
         """Let go of what precedes the layers that were switched."""
-        self._of_scene = None
+        self._scores = None
 
     def close(self) -> None:
         """Stop, and forget."""
         super().close()
-        self.off, self._logits, self._of_scene = {}, None, None
+        self.off, self.scales, self._logits, self._scores = {}, {}, None, None
+
+    def _factors(self, layer: str, scene: Scene) -> Factors:
+        off, scale = self.off_of(layer), self.scales.get(layer, 1.0)
+        if scale == 1:
+            return dict.fromkeys(off, 0.0)
+        if not off or scale == 0:
+            return scale
+        return {channel: 0.0 if channel in off else scale for channel in range(scene.maps[layer].shape[1])}
 
     def _switched(self, change: Any) -> None:
         layer = self.widget.layer
@@ -91,36 +118,28 @@ class SwitchPanel(Panel):
             return
         self.off[layer] = list(change["new"])
         self.off = {name: off for name, off in self.off.items() if off}
-        self.request(self._prepared)
+        self.refresh()
 
     def _prepared(self) -> Job | None:
-        self._host.without_maps = self.scores_of if self.off else None
-        if self.off:
+        if self._host.switches_in(self._host.scene):
             return self._run_without
         self.drop()
         self._logits = None
         self.widget.effect = ""
-        self._host.show_switched(None)
+        self._host.show_switched(self._host.scene.unswitched)
         return None
 
-    def scores_of(self, image: torch.Tensor) -> torch.Tensor:
-        """(classes,) scores of an image (1, C, H, W) without the maps that are switched off."""
-        scene, model = self._host.scene, self._host.session.model
-        off = {layer: list(channels) for layer, channels in self.off.items() if layer in scene.maps}
-        counts = {layer: scene.maps[layer].shape[1] for layer in off}
-        layouts = scene.first.layouts
-        if image is scene.picture.tensor:
-            if self._of_scene is None or self._of_scene.scene is not scene:
-                self._of_scene = _SwitchedScene(scene, ZeroedScores(model, image, layouts))
-            return self._of_scene.switched.scores(off, counts)[0].float().cpu()
-        off_now = zeroed(model, off, layouts=layouts, counts=counts)
-        with torch.no_grad(), preserved(model, evaluate=True), off_now:
-            return class_scores(run(model, fitted(model, image.clone())), batch=1)[0].float().cpu()
-
     def _run_without(self, stop: threading.Event) -> None:
+        """The scores at once, by what follows the layers alone; all else follows them."""
         refuse_stopped(stop)
         scene = self._host.scene
-        logits = self.scores_of(scene.picture.tensor)
+        factors = self._host.switches_in(scene)
+        counts = {layer: scene.maps[layer].shape[1] for layer in factors}
+        image = scene.picture.tensor
+        if self._scores is None or self._scores.image is not image:
+            scores = ZeroedScores(self._host.session.model, image, scene.first.layouts)
+            self._scores = _SwitchedScores(image, scores)
+        logits = self._scores.scores.scores(factors, counts)[0].float().cpu()
 
         def show() -> None:
             self._logits = logits
@@ -129,14 +148,24 @@ class SwitchPanel(Panel):
         self.apply(stop, show)
         if not stop.is_set():
             self._host.show_switched(logits)
+            self._host.follow_switches()
+
+    def _show_effect(self, scene: Scene) -> None:
+        logits = scene.logits if scene.switches else self._logits
+        if self._host.switches and logits is not None:
+            self.widget.effect = self._sentence(scene, logits)
 
     def _sentence(self, scene: Scene, logits: torch.Tensor) -> str:
         count = sum(map(len, self.off.values()))
         where = f" in {len(self.off)} layers" if len(self.off) > 1 else ""
-        before, after = probabilities(torch.stack([scene.logits.float(), logits]), scene.kind)
+        switched = f"{count} {'map' if count == 1 else 'maps'} switched off{where}"
+        if self.scales:
+            text = switches_in_words(self._host.switches_in(scene))
+            switched = f"{text[:1].upper()}{text[1:]}"
+        before, after = probabilities(torch.stack([scene.logits_of_all.float(), logits]), scene.kind)
         index = scene.predicted if scene.target_class is None else scene.target_class
         effect = (
-            f"{count} {'map' if count == 1 else 'maps'} switched off{where}: "
+            f"{switched}: "
             f"{isolated(scene.label(index))} {change_in_words(float(before[index]), float(after[index]), scene.kind)}"
         )
         winner = int(logits.nan_to_num(-torch.inf).argmax())

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.explainers.engine.all_layers import Observation
 from cnnwidgets.explorer.tasks import Task
+from cnnwidgets.incremental.scaling import Factors
 from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.pictures.frame import WholePhotograph
 from cnnwidgets.pictures.picture import Picture
@@ -100,6 +102,12 @@ class Scene:
     """How long the look at it took: a forward and a backward, at least."""
     whole: WholePhotograph | None = None
     """The photograph before it was cropped; None: it was not, or nobody can tell how."""
+    switches: dict[str, Factors] = field(default_factory=dict)
+    """Layer -> what its channels are multiplied by in the network that looked; empty: it had all of them."""
+    switched_network: nn.Module | None = None
+    """The network that looked, where something is switched."""
+    unswitched: torch.Tensor | None = None
+    """(classes,) raw outputs of the network with all its channels, where something is switched."""
 
     @property
     def photograph(self) -> str:
@@ -124,9 +132,21 @@ class Scene:
         return self.first.kind
 
     @property
+    def logits_of_all(self) -> torch.Tensor:
+        """(classes,) raw outputs of the network with all its channels."""
+        return self.logits if self.unswitched is None else self.unswitched
+
+    @property
     def predicted(self) -> int:
-        """The class with the highest score."""
-        return int(self.logits.nan_to_num(-torch.inf).argmax())
+        """The class with the highest score, with all channels on: switches do not change the question."""
+        return int(self.logits_of_all.nan_to_num(-torch.inf).argmax())
+
+    @property
+    def switches_key(self) -> Hashable:
+        """The same for the same switches."""
+        return frozenset(
+            (layer, frozenset(f.items()) if isinstance(f, dict) else f) for layer, f in self.switches.items()
+        )
 
     @property
     def first_class(self) -> int:

@@ -86,8 +86,12 @@ class Session:
 
     @property
     def model(self) -> nn.Module:
-        """What all computations run on: a twin of the user's network, which is only read."""
+        """A twin of the user's network, which is only read."""
         return self._twin.module
+
+    def model_of(self, scene: Scene) -> nn.Module:
+        """What is computed for ``scene`` runs on this: the twin, or a copy with the scene's switches."""
+        return self.model if scene.switched_network is None else scene.switched_network
 
     @property
     def turns(self) -> bool:
@@ -173,7 +177,7 @@ class Session:
         """The same photograph, another target."""
         with scene.task.reading():
             functions = scene.architecture.resizing_functions
-            now = observe(self.model, scene.picture.tensor, target, keep_maps=False, functions=functions)
+            now = observe(self.model_of(scene), scene.picture.tensor, target, keep_maps=False, functions=functions)
             return replace(scene, now=now)
 
     def options(self, method: str, scene: Scene) -> dict[str, Number]:
@@ -192,7 +196,7 @@ class Session:
         # The function too: a cell that registers it is edited and run again.
         options = self.options(method, scene)
         way = (info.function, tuple(sorted(options.items())))
-        key = (scene.task, scene.target, method, way, layer if info.needs_layer else None)
+        key = (scene.switches_key, scene.task, scene.target, method, way, layer if info.needs_layer else None)
         attribution = self._attributions.get(key)
         if attribution is None:
             attribution = self._from_sweep(scene, method, way)
@@ -210,15 +214,16 @@ class Session:
         if info.tells_progress:
             options["progress"] = progress
         with scene.task.reading():
-            attribution: Attribution = info.function(self.model, scene.picture.tensor, scene.target, **options)
+            model = self.model_of(scene)
+            attribution: Attribution = info.function(model, scene.picture.tensor, scene.target, **options)
         return attribution
 
     def _from_sweep(self, scene: Scene, method: str, way: Any) -> Attribution | None:
         """The map of a class, from a sweep for another one that kept the scores of all classes."""
         if method != "occlusion" or scene.target_class is None:
             return None
-        for (task, target, _, its_way, _), attribution in list(self._attributions.items()):
-            same = task is scene.task and its_way == way and isinstance(target, int)
+        for (switches, task, target, _, its_way, _), attribution in list(self._attributions.items()):
+            same = switches == scene.switches_key and task is scene.task and its_way == way and isinstance(target, int)
             if same and isinstance(attribution, explainers.Occlusion):
                 try:
                     return attribution.for_target(scene.target_class)
@@ -269,17 +274,8 @@ class Session:
             notes.append(_OTHER_LAYERS)
         picture = replace(picture, notes=tuple(notes))
         whole = whole_photograph(image, self.transform)
-        return Scene(
-            name,
-            picture,
-            observation,
-            observation,
-            version,
-            self._architecture,
-            task=task,
-            whole=whole,
-            seconds=seconds,
-        )
+        now, way = observation, self._architecture
+        return Scene(name, picture, now, now, version, way, task=task, whole=whole, seconds=seconds)
 
     @property
     def transform(self) -> Any:

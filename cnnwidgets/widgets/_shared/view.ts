@@ -24,6 +24,7 @@ export interface BaseState {
   error_details: string;
   network: string;
   photograph: string;
+  switched: string;
 }
 
 const TYPES = { uint8: Uint8Array, int32: Int32Array, float32: Float32Array, float64: Float64Array };
@@ -254,12 +255,27 @@ function openRoot(link: Link<BaseState>, el: HTMLElement, name: string): void {
   const keepKeys = (event: FocusEvent) => (event.target as Element).setAttribute("data-lm-suppress-shortcuts", "true");
   el.addEventListener("focusin", keepKeys);
   const errors = h("div", { class: "cnnw-error-place" });
-  el.prepend(errors);
+  const switched = h("div", { class: "cnnw-switched-place" });
+  el.prepend(errors, switched);
   link.onClose(() => {
     el.removeEventListener("focusin", keepKeys);
     el.replaceChildren();
   });
   link.showBusy(el);
+  // The button comes first: when the line goes, the widget's title is under the pointer, and no other button.
+  link.watch(["switched"], () => {
+    const sentence = link.get("switched");
+    const on = button("Switch all on", () => link.command("switch_all_on"), {
+      title: "Let the network have all its channels again, in every layer",
+    });
+    const line = h(
+      "p",
+      { class: "cnnw-switched cnnw-small", role: "status" },
+      on,
+      h("span", { title: sentence }, sentence),
+    );
+    switched.replaceChildren(...(sentence ? [line] : []));
+  });
   link.watch(["error", "error_details"], () => {
     const message = link.get("error");
     const details = link.get("error_details");

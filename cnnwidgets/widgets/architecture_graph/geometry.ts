@@ -92,6 +92,9 @@ export function rounded(line: readonly number[], radius = 5): string {
 export interface GraphState extends BaseState {
   selected: string;
   expanded: string[];
+  switchable: string[];
+  scales: Record<string, number>;
+  touched: string[];
 }
 
 export interface Card {

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import traitlets
 
-from cnnwidgets.core.errors import CnnWidgetsError, LayerNotFound
-from cnnwidgets.widgets._base import CnnWidget
+from cnnwidgets.core.errors import CnnWidgetsError, InputError, LayerNotFound
+from cnnwidgets.widgets._base import CnnWidget, nobody_listens
 from cnnwidgets.widgets._messages import command, text
 from cnnwidgets.widgets._still import parts
 from cnnwidgets.widgets._still.publish import newest_push, title
@@ -21,6 +22,13 @@ from .structure.fold import fold
 from .structure.tree import JOIN, ChainNode, ContainerGroup, default_expanded, read_network, visible_graph
 
 _MOST = 24
+MOST_FACTOR = 2
+
+
+def _scale_factor(value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= MOST_FACTOR:
+        raise InputError(f"{value!r}; expected a number from 0 to {MOST_FACTOR}")
+    return float(value)
 
 
 class ArchitectureGraph(CnnWidget, folder="architecture_graph"):
@@ -47,6 +55,21 @@ class ArchitectureGraph(CnnWidget, folder="architecture_graph"):
         traitlets.Unicode(),
         help="Names of the open groups. Default: outer groups opened until there is something to see.",
     )
+
+    switchable = traitlets.List(
+        traitlets.Unicode(), help="Layers that can be switched off or scaled: somebody listens to `on_scale`."
+    )
+    scales = traitlets.Dict(
+        value_trait=traitlets.Float(),
+        key_trait=traitlets.Unicode(),
+        help="Layer -> what all of it is multiplied by, 0 to 2; those that are as they are are left out.",
+    )
+    touched = traitlets.List(
+        traitlets.Unicode(), help="Layers of which something is switched off or scaled; they are marked."
+    )
+
+    on_scale: Callable[[str, float], object] = nobody_listens
+    """Called with a layer's name and what it is to be multiplied by."""
 
     def __init__(self, architecture: Any, **traits: Any) -> None:
         self._pushed = {}  # close() runs also where __init__ raised
@@ -142,6 +165,13 @@ class ArchitectureGraph(CnnWidget, folder="architecture_graph"):
     def collapse_all(self) -> None:
         """Close every group."""
         self.expanded = []
+
+    @command("scale", name=text(), factor=_scale_factor)
+    def _scaled(self, name: str, factor: float) -> None:
+        if name not in self.switchable:
+            raise _unknown(name, self.switchable)
+        self.scales = {**{other: own for other, own in self.scales.items() if other != name}, name: factor}
+        self.on_scale(name, factor)
 
     def _open_around(self, name: str) -> None:
         if name:

@@ -4,6 +4,7 @@ import { entry, type Link, RootView } from "../_shared/view";
 import { Canvas } from "./canvas";
 import { Finder } from "./finder";
 import { type Drawing, type GraphState, holder, type Item, readingOrder } from "./geometry";
+import { LayerSwitch } from "./layer_switch";
 import { drawLegend, HoverCard } from "./nodes";
 import "./widget.css";
 
@@ -52,6 +53,7 @@ class GraphView extends RootView<GraphState> {
   readonly #legend = h("ul", { class: "cnnw-ag-legend cnnw-small cnnw-soft", "aria-label": "Colours" });
   readonly #empty = h("p", { class: "cnnw-empty" }, "Waiting for the network …");
   readonly #view = h("div", { class: "cnnw-ag-view" }, this.#empty, this.#canvas.element);
+  readonly #switch = new LayerSwitch(this.link);
   #ordered: Item[] = [];
   #focused = "";
   #mustReveal = true;
@@ -62,7 +64,7 @@ class GraphView extends RootView<GraphState> {
     super(link, el);
     const [canvas, card] = [this.#canvas, this.#card];
     const foot = h("div", { class: "cnnw-ag-foot" }, this.#legend, this.#zoomButtons());
-    el.append(this.#heading(), this.#finder.element, this.#view, foot, card.element);
+    el.append(this.#heading(), this.#finder.element, this.#view, this.#switch.element, foot, card.element);
     canvas.onDrawn = () => this.#mark();
     canvas.onAppear = () => {
       this.#mustReveal = true;
@@ -75,6 +77,7 @@ class GraphView extends RootView<GraphState> {
       this.#finder.names = data.content["names"] as string[];
       this.#finder.facts = data.content["facts"] as string[];
     });
+    link.listen("change:touched", () => this.#mark());
     link.listen("change:selected", () => {
       // what was clicked here is in sight already
       this.#mustReveal = !this.#choosing;
@@ -137,10 +140,13 @@ class GraphView extends RootView<GraphState> {
   #mark(): void {
     const selected = holder(this.#canvas.drawing?.nodes ?? [], this.link.get("selected"));
     const matches = new Set(this.#finder.matches);
+    const nodes = this.#canvas.drawing?.nodes ?? [];
+    const touched = new Set(this.link.get("touched").map((name) => holder(nodes, name)));
     for (const [id, element] of this.#canvas.all()) {
       const item = this.#canvas.find(id);
       if (!item || item.kind === "join") continue;
       element.classList.toggle("cnnw-ag-selected", item === selected);
+      element.classList.toggle("cnnw-ag-touched", touched.has(item));
       element.classList.toggle("cnnw-ag-found", matches.size > 0 && this.#holdsMatch(item, matches));
       element.setAttribute("aria-selected", String(item === selected));
       element.setAttribute("tabindex", id === this.#focused ? "0" : "-1");

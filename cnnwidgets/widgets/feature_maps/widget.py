@@ -69,8 +69,6 @@ class FeatureMaps(CnnWidget, folder="feature_maps"):
     on_cell: Callable[[int, int, int], object] | None = None
     """Called with (channel, row, column) when a cell of the large map is clicked."""
     clickable = traitlets.Bool(False, help="Cells of the large map can be clicked: somebody listens to `on_cell`.")
-    on_switch_all: Callable[[], object] | None = None
-    """Called to switch all maps on, also those of other layers; None: this layer's are."""
     _count = 0
 
     def __init__(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,10 @@ import traitlets
 
 from cnnwidgets.core.arrays import as_array
 from cnnwidgets.core.errors import InputError, as_sentence
-from cnnwidgets.widgets._base import CnnWidget
+from cnnwidgets.widgets._base import CnnWidget, nobody_listens
 from cnnwidgets.widgets._maps.arrays import per_channel
 from cnnwidgets.widgets._maps.mosaic import Pixels, mosaic, pixels_of, reduced
+from cnnwidgets.widgets._messages import command
 from cnnwidgets.widgets._still.publish import title
 
 from .still import gallery_still
@@ -49,6 +50,13 @@ class FilterGallery(CnnWidget, folder="filter_gallery"):
     layer = traitlets.Unicode("", help="Dotted name of the layer on show; empty when none is.")
     channel = traitlets.Int(None, allow_none=True, help="The filter that is selected; None: none.")
     sort = traitlets.Enum(("index", "value"), "index", help="Order of the filters: by number, or the largest first.")
+    makes = traitlets.Bool(False, help="Images can be made: somebody listens to `on_start`.")
+    progress = traitlets.Float(None, min=0, max=1, allow_none=True, help="Share of the work done; None: none runs.")
+    progress_text = traitlets.Unicode("", help="The same in words, with the time left.")
+
+    on_start: Callable[[], object] = nobody_listens
+    """Called when images of filters, or of more of them, are to be made."""
+    on_cancel: Callable[[], object] = nobody_listens
 
     def __init__(self, pictures: Any = None, *, layer: str = "", channel: int | None = None, **options: Any) -> None:
         traits = {name: options.pop(name) for name in list(options) if self.has_trait(name)}
@@ -161,6 +169,34 @@ class FilterGallery(CnnWidget, folder="filter_gallery"):
         self.push("filters", message=message, layer=layer)
         with self.hold_sync():
             self.layer, self.channel = layer, None
+
+    @property
+    def channels(self) -> list[int]:
+        """The filters on show."""
+        return list(self._channels)
+
+    def show_progress(self, share: float, text: str) -> None:
+        """Images are being made: a share from 0 to 1, and what is being done."""
+        with self.hold_sync():
+            self.progress, self.progress_text = min(max(share, 0.0), 1.0), text
+
+    def finish(self) -> None:
+        """Nothing is being made any more."""
+        with self.hold_sync():
+            self.progress, self.progress_text = None, ""
+
+    def show_error(self, error: BaseException) -> None:
+        """Show an error in the widget; what is done stays."""
+        self.finish()
+        super().show_error(error)
+
+    @command("start")
+    def _started(self) -> None:
+        self.on_start()
+
+    @command("cancel")
+    def _cancelled(self) -> None:
+        self.on_cancel()
 
     @traitlets.validate("channel")
     def _channel_is_there(self, proposal: dict[str, Any]) -> int | None:

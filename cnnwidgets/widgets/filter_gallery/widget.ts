@@ -1,16 +1,18 @@
 /** The filters of a layer, a cell each: pictures that excite it, its number, how strongly. */
 import { pictureCanvas } from "../_maps/mosaic";
-import { claim, h, menu } from "../_shared/dom";
+import { button, claim, h, menu } from "../_shared/dom";
 import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
-import { type BaseState, type Data, entry, type Link, RootView } from "../_shared/view";
+import { Progress, type ProgressState } from "../_shared/progress";
+import { type Data, entry, type Link, RootView } from "../_shared/view";
 import { captionOf, type Filter, type Filters, filtersOf, labelOf, moveIn, sorted } from "./cells";
 import { gallerySheet } from "./save";
 import "./widget.css";
 
-export interface FilterGalleryState extends BaseState {
+export interface FilterGalleryState extends ProgressState {
   layer: string;
   channel: number | null;
   sort: "index" | "value";
+  makes: boolean;
 }
 
 const SORTS = [
@@ -27,6 +29,10 @@ class FilterGalleryView extends RootView<FilterGalleryState> {
   readonly #size = h("span", { class: "cnnw-small cnnw-soft" });
   readonly #sort = menu("Sort", SORTS, this.link.get("sort"), (sort) => this.link.set("sort", sort as "index"));
   readonly #save = new SaveButton(() => this.#sheet(), "Save the sheet of filters as a PNG");
+  readonly #start = button("Make images", () => this.link.command("start"), {
+    title: "Make the images that maximise filters of this layer, those first that the photograph excites most",
+  });
+  readonly #making = new Progress(this.link, "Progress of the images");
   readonly #notes = h("div", { class: "cnnw-stack" });
   readonly #empty = h("p", { class: "cnnw-empty", role: "status" }, NONE);
   readonly #cells = h("div", { class: "fg-cells", role: "listbox" });
@@ -35,11 +41,13 @@ class FilterGalleryView extends RootView<FilterGalleryState> {
     super(link, el);
     const aside = h("span", { class: "cnnw-aside cnnw-line" }, this.#size, this.#sort, this.#save.element);
     const heading = h("div", { class: "cnnw-heading" }, this.#title, aside);
-    el.append(h("div", { class: "cnnw-stack" }, heading, this.#notes, this.#empty, this.#cells));
+    const work = h("div", { class: "cnnw-row" }, this.#start, this.#making.element);
+    el.append(h("div", { class: "cnnw-stack" }, heading, work, this.#notes, this.#empty, this.#cells));
     this.#cells.addEventListener("click", (event) => this.#onClick(event));
     this.#cells.addEventListener("keydown", (event) => this.#onKey(event));
     this.#save.allow(false);
     link.receive("filters", (data) => this.#onFilters(data));
+    link.watch(["makes", "progress", "layer"], () => this.#paintStart());
     link.watch(["sort"], () => {
       this.#sort.value = link.get("sort");
       this.#paint();
@@ -56,8 +64,17 @@ class FilterGalleryView extends RootView<FilterGalleryState> {
     this.#empty.hidden = this.#filters !== null;
     this.#notes.replaceChildren(...(this.#filters?.notes ?? []).map((note) => h("p", { class: "cnnw-warning" }, note)));
     this.#save.allow(this.#filters !== null);
+    this.#paintStart();
     this.#paint();
     this.el.dataset["painted"] = String(data.id);
+  }
+
+  #paintStart(): void {
+    const running = this.link.get("progress") !== null;
+    this.#making.show(running);
+    this.#start.hidden = running || !this.link.get("makes");
+    const label = this.#filters ? "Make more images" : "Make images";
+    if (this.#start.textContent !== label) this.#start.textContent = this.#start.ariaLabel = label;
   }
 
   #inOrder(): Filter[] {

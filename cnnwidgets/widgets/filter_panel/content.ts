@@ -63,6 +63,10 @@ export interface MadeImage {
   peak: number | null;
   largest: number | null;
   dead: boolean;
+  /** How the layer processes it: 1 as photographs that excite the filter, 0 as photographs that excite others. */
+  alike: number | null;
+  /** Whether that was asked. */
+  compared: boolean;
   about: string;
   notes: string[];
   partial: boolean;
@@ -81,6 +85,15 @@ export function strengthOf({ peak, largest, dead }: Pick<MadeImage, "peak" | "la
   if (largest === null) return `Activation ${number(peak)}; no photograph to compare it with.`;
   if (largest <= 0) return `Activation ${number(peak)}; of the photographs none gives more than ${number(largest)}.`;
   return `Activation ${number(peak)}: ${number(peak / largest)} times the largest of a photograph (${number(largest)}).`;
+}
+
+/** How alike the layer processes the image that was made and photographs; empty: nobody asked. */
+export function alikenessOf({ alike, compared, dead }: Pick<MadeImage, "alike" | "compared" | "dead">): string {
+  if (!compared || dead) return "";
+  if (alike === null) {
+    return "How alike the layer processes it and photographs cannot be told: those that excite this filter are no more alike than others.";
+  }
+  return `Alike to photographs: ${number(alike)} (1: the layer processes it as photographs that excite this filter, 0: as photographs that excite others).`;
 }
 
 export const WORTH =

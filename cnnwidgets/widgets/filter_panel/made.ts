@@ -4,12 +4,13 @@ import { MARGIN, Sheet } from "../_maps/sheet";
 import { button, h, putImage } from "../_shared/dom";
 import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
 import { type Link, View } from "../_shared/view";
-import { type FilterPanelState, type MadeImage, madeImageOf, strengthOf, WORTH } from "./content";
+import { alikenessOf, type FilterPanelState, type MadeImage, madeImageOf, strengthOf, WORTH } from "./content";
 
 export class Made extends View<FilterPanelState> {
   readonly #start = button("Make the image that maximises it", () => this.link.command("start", { job: "image" }));
   readonly #picture = h("div", { class: "fp-picture" });
   readonly #strength = h("p", { class: "cnnw-figures", role: "status" });
+  readonly #alike = h("p", { class: "cnnw-small cnnw-figures cnnw-wrap" });
   readonly #about = h("p", { class: "cnnw-small cnnw-soft cnnw-wrap" });
   readonly #notes = h("div", { class: "cnnw-stack" });
   readonly #worth = h("p", { class: "cnnw-small cnnw-soft" }, WORTH);
@@ -19,7 +20,16 @@ export class Made extends View<FilterPanelState> {
 
   constructor(link: Link<FilterPanelState>, work: HTMLElement) {
     super(link);
-    const parts = [this.#picture, this.#start, work, this.#strength, this.#about, this.#notes, this.#worth];
+    const parts = [
+      this.#picture,
+      this.#start,
+      work,
+      this.#strength,
+      this.#alike,
+      this.#about,
+      this.#notes,
+      this.#worth,
+    ];
     this.element = h("section", { class: "fp-made cnnw-stack" }, ...parts, this.#save.element);
     link.receive("image", (data) => {
       this.image = madeImageOf(data);
@@ -38,6 +48,7 @@ export class Made extends View<FilterPanelState> {
       ...(picture ? [pictureCanvas(picture, "The image made to maximise the filter")] : []),
     );
     this.#strength.textContent = image ? strengthOf(image) : "";
+    this.#alike.textContent = image ? alikenessOf(image) : "";
     this.#about.textContent = image?.about ?? "";
     this.#notes.replaceChildren(
       ...(image?.notes ?? []).map((note) => h("p", { class: "cnnw-warning cnnw-small" }, note)),
@@ -69,7 +80,13 @@ export class Made extends View<FilterPanelState> {
       sheet.context.imageSmoothingEnabled = false;
       sheet.context.drawImage(canvas, MARGIN, top, width, height);
     });
-    for (const line of [strengthOf(image), image.about, ...image.notes.map((note) => `⚠ ${note}`), WORTH]) {
+    for (const line of [
+      strengthOf(image),
+      alikenessOf(image),
+      image.about,
+      ...image.notes.map((note) => `⚠ ${note}`),
+      WORTH,
+    ]) {
       if (line) sheet.text(line);
     }
     return { canvas: sheet.finish(), name: fileName(...title) };

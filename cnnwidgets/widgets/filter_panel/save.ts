@@ -3,7 +3,7 @@ import { drawActivation, strongest } from "../_maps/mosaic";
 import { MARGIN, Sheet, SOFT_INK } from "../_maps/sheet";
 import { putImage } from "../_shared/dom";
 import { number } from "../_shared/format";
-import { type MadeImage, type Patches, strengthOf, WORTH } from "./content";
+import { alikenessOf, type MadeImage, type Patches, strengthOf, WORTH } from "./content";
 
 export interface PanelPicture {
   title: readonly string[];
@@ -38,7 +38,10 @@ export function panelSheet(panel: PanelPicture): HTMLCanvasElement {
   if (panel.weights.length > 0) sheet.text(`Colours of the kernel: ${panel.weights.join(" · ")}.`);
   if (panel.source) sheet.text(panel.source);
   if (sentence) sheet.text(sentence);
-  if (image) for (const line of [`Made: ${image.about}`, strengthOf(image), WORTH]) sheet.text(line);
+  if (image)
+    for (const line of [`Made: ${image.about}`, strengthOf(image), alikenessOf(image), WORTH]) {
+      if (line) sheet.text(line);
+    }
   for (const note of [...(patches?.notes ?? []), ...(image?.notes ?? [])]) sheet.text(`⚠ ${note}`);
   return sheet.finish();
 }

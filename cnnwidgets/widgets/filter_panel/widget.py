@@ -15,6 +15,7 @@ from cnnwidgets.widgets._maps.mosaic import activations, mosaic, pixels_of
 from cnnwidgets.widgets._still.publish import title
 from cnnwidgets.widgets.cell_sum import CellSum
 from cnnwidgets.widgets.convolution_stepper import ConvolutionStepper
+from cnnwidgets.widgets.filter_gallery import FilterGallery
 from cnnwidgets.widgets.filter_ranking import FilterRanking
 from cnnwidgets.widgets.kernel_grid import KernelGrid
 
@@ -38,6 +39,7 @@ class FilterPanel(WidgetBox):
         cell: the sum that made one number of the filter's map.
         stepper: the kernel around that cell, step by step; None until it is asked for.
         ranking: the layer's filters by what they matter for a class, and in groups.
+        gallery: images made to maximise the layer's filters, side by side.
 
     Example:
         >>> from types import SimpleNamespace
@@ -58,7 +60,7 @@ class FilterPanel(WidgetBox):
 
     def __init__(self, **traits: Any) -> None:
         self.view, self.kernel = FilterView(), KernelGrid()
-        self.cell, self.ranking = CellSum(), FilterRanking()
+        self.cell, self.ranking, self.gallery = CellSum(), FilterRanking(), FilterGallery()
         self._places = 0
         self.stepper: ConvolutionStepper | None = None
         super().__init__("filter-panel", self.view, children=self._parts, **traits)
@@ -78,7 +80,7 @@ class FilterPanel(WidgetBox):
     @property
     def _parts(self) -> list[CnnWidget]:
         stepper = [] if self.stepper is None else [self.stepper]
-        return [self.view, self.kernel, self.cell, *stepper, self.ranking]
+        return [self.view, self.kernel, self.cell, *stepper, self.ranking, self.gallery]
 
     def forbid(self, why: str, layer: str = "") -> None:
         """There is no filter to look at; ``why`` is a sentence."""
@@ -189,6 +191,7 @@ class FilterPanel(WidgetBox):
         peak: float = np.nan,
         largest: float = np.nan,
         dead: bool = False,
+        alike: float | None = None,
         about: str = "",
         notes: Sequence[str] = (),
         partial: bool = False,
@@ -200,6 +203,8 @@ class FilterPanel(WidgetBox):
             peak: the activation of its most active cell.
             largest: the largest activation of any photograph.
             dead: nothing wakes the filter: no picture is shown.
+            alike: how the layer processes it: 1 as photographs that excite this filter, 0 as those that excite others;
+                NaN where that cannot be told, None where nobody asked.
             about: how it was made, with size and seed.
             notes: sentences to be read beside it.
             partial: it is still being made, or was stopped.
@@ -216,6 +221,8 @@ class FilterPanel(WidgetBox):
             peak=_number_or_none(peak),
             largest=_number_or_none(largest),
             dead=dead,
+            alike=None if alike is None or dead else _number_or_none(alike),
+            compared=alike is not None,
             about=about,
             notes=list(notes),
             partial=partial,

@@ -1,5 +1,7 @@
 /** What is sent of the filters that matter, read: pure functions. */
+import { picturesOf } from "../_maps/mosaic";
 import { type Extent, extentOf, OUTSIDE, resample, type Size } from "../_maps/resample";
+import { number } from "../_shared/format";
 import type { ProgressState } from "../_shared/progress";
 import type { Data, Numbers } from "../_shared/view";
 
@@ -52,6 +54,27 @@ export interface Groups {
   signed: boolean;
   notes: string[];
   extent: Extent;
+}
+
+export interface GroupPlace {
+  picture: ImageData;
+  label: string;
+}
+
+/** The patches of photographs that excite each group most; none: a push without them. */
+export function groupPlacesOf({ arrays, content }: Data): GroupPlace[][] {
+  const { counts, values } = arrays;
+  if (!counts || !values) return [];
+  const names = content["names"] as string[];
+  const all = picturesOf(arrays).map((picture, at) => ({
+    picture,
+    label: `${names[at]}: ${number(values.data[at]!)}`,
+  }));
+  let first = 0;
+  return Array.from(counts.data, (count) => {
+    first += count;
+    return all.slice(first - count, first);
+  });
 }
 
 /** Null: a push without groups. */

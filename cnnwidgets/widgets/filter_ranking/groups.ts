@@ -1,10 +1,19 @@
 /** Groups of filters: each a colour over the photograph, its strongest filters, its weight in the class. */
+import { pictureCanvas } from "../_maps/mosaic";
 import { type Photo, photoCanvas, photoOf } from "../_maps/photo";
 import { paintSize } from "../_maps/resample";
 import { checkbox, contextOf, h, putImage } from "../_shared/dom";
 import { number, percent } from "../_shared/format";
 import { type Link, View } from "../_shared/view";
-import { type FilterRankingState, GROUP_COLOURS, type Groups, groupPixels, groupsOf } from "./content";
+import {
+  type FilterRankingState,
+  GROUP_COLOURS,
+  type GroupPlace,
+  type Groups,
+  groupPixels,
+  groupPlacesOf,
+  groupsOf,
+} from "./content";
 
 const FEW = 5;
 
@@ -20,6 +29,7 @@ export class GroupList extends View<FilterRankingState> {
   readonly #side = h("div", { class: "cnnw-stack" }, this.#rows, this.#explained, this.#notes);
   readonly element = h("div", { class: "fr-grouped" }, this.canvas, this.#side);
   groups: Groups | null = null;
+  places: GroupPlace[][] = [];
   #photo: Photo | null = null;
 
   constructor(link: Link<FilterRankingState>) {
@@ -30,6 +40,10 @@ export class GroupList extends View<FilterRankingState> {
     });
     link.receive("groups", (data) => {
       this.groups = groupsOf(data);
+      this.#paint();
+    });
+    link.receive("group_places", (data) => {
+      this.places = groupPlacesOf(data);
       this.#paint();
     });
     link.watch(["hidden", "hideable"], () => this.#paint());
@@ -84,6 +98,13 @@ export class GroupList extends View<FilterRankingState> {
     box.input.disabled = !this.link.get("hideable");
     const weight = weights ? `${number(weights[group]!)} of the score` : "";
     const filters = h("span", { class: "fr-members" }, ...members);
-    return h("li", { "data-group": group }, swatch, box.element, filters, h("span", { class: "cnnw-figures" }, weight));
+    const patches = (this.places[group] ?? []).map(({ picture, label }) => {
+      const canvas = pictureCanvas(picture, `Place that excites group ${group + 1}, ${label}`);
+      canvas.title = `The group's filters together, by their parts in it, ${label}`;
+      return canvas;
+    });
+    const places = patches.length > 0 && h("span", { class: "fr-patches" }, ...patches);
+    const figures = h("span", { class: "cnnw-figures" }, weight);
+    return h("li", { "data-group": group }, swatch, box.element, filters, figures, places);
   }
 }

@@ -1,23 +1,26 @@
 /** The ranking and the groups as a picture. */
+import { pictureCanvas } from "../_maps/mosaic";
 import { MARGIN, Sheet, SOFT_INK } from "../_maps/sheet";
 import { number, percent } from "../_shared/format";
-import { GROUP_COLOURS, type Groups, type Ranking } from "./content";
+import { GROUP_COLOURS, type GroupPlace, type Groups, type Ranking } from "./content";
 
 const LINE = 22;
 const MOST = 20;
 const LABEL = 70;
+const PATCH = 56;
 
 export function rankingSheet(
   title: readonly string[],
   ranking: Ranking | null,
   groups: Groups | null,
   photo: HTMLCanvasElement,
+  places: readonly GroupPlace[][],
   off: readonly number[],
 ): HTMLCanvasElement {
   const sheet = new Sheet(480, 15, LINE);
   sheet.heading(title);
   if (ranking) drawRanking(sheet, ranking, off);
-  if (groups) drawGroups(sheet, groups, photo);
+  if (groups) drawGroups(sheet, groups, photo, places);
   for (const note of [...(ranking?.notes ?? []), ...(groups?.notes ?? [])]) sheet.text(`⚠ ${note}`);
   return sheet.finish();
 }
@@ -37,7 +40,7 @@ function drawRanking(sheet: Sheet, { order, drops, longest, unit, score }: Ranki
   if (order.length > MOST) sheet.text(`and ${order.length - MOST} more filters`);
 }
 
-function drawGroups(sheet: Sheet, groups: Groups, photo: HTMLCanvasElement): void {
+function drawGroups(sheet: Sheet, groups: Groups, photo: HTMLCanvasElement, places: readonly GroupPlace[][]): void {
   const height = (320 * photo.height) / photo.width;
   sheet.add(height + 10, (top) => sheet.context.drawImage(photo, MARGIN, top, 320, height));
   for (const [group, channels] of groups.channels.entries()) {
@@ -46,6 +49,15 @@ function drawGroups(sheet: Sheet, groups: Groups, photo: HTMLCanvasElement): voi
       sheet.context.fillRect(MARGIN, top + 4, LINE - 8, LINE - 8);
       const weight = groups.weights ? `; ${number(groups.weights[group]!)} of the score` : "";
       sheet.write(`filters ${channels.slice(0, 5).join(", ")}${weight}`, MARGIN + LINE, top);
+    });
+    const patches = places[group] ?? [];
+    if (patches.length === 0) continue;
+    sheet.add(PATCH + 8, (top) => {
+      for (const [at, { picture }] of patches.entries()) {
+        const scale = PATCH / Math.max(picture.width, picture.height);
+        const [left, canvas] = [MARGIN + LINE + at * (PATCH + 6), pictureCanvas(picture, "")];
+        sheet.context.drawImage(canvas, left, top, picture.width * scale, picture.height * scale);
+      }
     });
   }
   sheet.text(`The groups make up ${percent(groups.explained)} of the layer's maps.`);

@@ -13,6 +13,7 @@ from cnnwidgets.core.errors import InputError
 from cnnwidgets.widgets._base import CnnWidget, nobody_listens
 from cnnwidgets.widgets._maps.arrays import doubles, per_channel
 from cnnwidgets.widgets._maps.fit import extent_of
+from cnnwidgets.widgets._maps.mosaic import mosaic, pixels_of, reduced
 from cnnwidgets.widgets._maps.pictures import picture_pixels
 from cnnwidgets.widgets._messages import command, one_of, whole_number
 from cnnwidgets.widgets._still.publish import title
@@ -22,6 +23,7 @@ from .still import ranking_still
 JOBS = ("ranking", "groups")
 MOST_GROUPS = 10
 _STRONGEST = 8
+_PATCH = 96  # pixels
 _CHANNEL = whole_number(0, 1 << 20)
 
 
@@ -65,7 +67,7 @@ class FilterRanking(CnnWidget, folder="filter_ranking"):
 
     def show_layer(self, layer: str, target_name: str = "", hint: str = "") -> None:
         """Another layer, photograph or class: what was found for the one before is taken away."""
-        for kind in ("ranking", "groups", "stopped"):
+        for kind in ("ranking", "groups", "group_places", "stopped"):
             self.take_back(kind)
         with self.hold_sync():
             self.finish()
@@ -180,6 +182,7 @@ class FilterRanking(CnnWidget, folder="filter_ranking"):
         if weights is not None:
             arrays["weights"] = per_channel(weights, len(stack))
         self.hidden = []
+        self.take_back("group_places")
         self.push(
             "groups",
             arrays=arrays,
@@ -187,6 +190,23 @@ class FilterRanking(CnnWidget, folder="filter_ranking"):
             signed=signed,
             notes=list(notes),
             extent=extent_of(placement),
+        )
+
+    def show_group_places(self, crops: Sequence[Sequence[Any]]) -> None:
+        """Show beside each group the patches of photographs that excite it most, as a weighted sum of its filters.
+
+        Args:
+            crops: for each group some, the one that excites it most first, as for ``FilterPanel.show_places``.
+        """
+        every = [crop for group in crops for crop in group]
+        self.push(
+            "group_places",
+            arrays={
+                **mosaic([reduced(pixels_of(crop.pixels), _PATCH) for crop in every]),
+                "counts": np.array([len(group) for group in crops], np.int32),
+                "values": np.array([crop.value for crop in every], np.float32),
+            },
+            names=[f"image {crop.image}" for crop in every],
         )
 
     _still = ranking_still

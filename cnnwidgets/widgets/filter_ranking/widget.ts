@@ -104,7 +104,8 @@ class FilterRankingView extends RootView<FilterRankingState> {
     const subject = `Filters of ${link.get("layer")} → ${link.get("target_name")}`;
     const title = titleOf(link.model, subject);
     const { ranking } = this.#bars;
-    const canvas = rankingSheet(title, ranking, this.#groups.groups, this.#groups.canvas, link.get("off"));
+    const { groups, places, canvas: photo } = this.#groups;
+    const canvas = rankingSheet(title, ranking, groups, photo, places, link.get("off"));
     return { canvas, name: fileName(...title) };
   }
 }

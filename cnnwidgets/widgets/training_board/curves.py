@@ -45,11 +45,11 @@ def training_curves(rows: list[TrainingRow]) -> dict[str, TrainingCurves]:
         own = {name: curve_points(rows, name, epochs=epochs) for name in names if base_name(name) == base}
         points = {name: curve for name, curve in own.items() if curve[0]}
         if points:
-            charts[base] = TrainingCurves(_heading(base, points, len(rows), epochs=epochs), points)
+            charts[base] = TrainingCurves(_chart_heading(base, points, len(rows), epochs=epochs), points)
     return charts
 
 
-def _heading(base: str, points: dict[str, Any], count: int, *, epochs: bool) -> str:
+def _chart_heading(base: str, points: dict[str, Any], count: int, *, epochs: bool) -> str:
     text = f"{number_name(base)} by {'epoch' if epochs else 'step'}"
     if HELD_OUT + base in points:
         text += ": solid, round: learned from; dashed, square: held out"

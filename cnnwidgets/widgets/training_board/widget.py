@@ -50,6 +50,7 @@ class TrainingBoard(WidgetBox):
         >>> board = TrainingBoard("conv1", {"a digit": None})
         >>> board.record({"loss": 2.3, "held_out_loss": 2.4}, epoch=1)
         >>> board.show_layer([np.zeros((4, 5, 5))])
+        >>> board.draw()
         >>> board.controls.headline
         'epoch 1: loss 2.3, held-out loss 2.4'
     """
@@ -237,9 +238,8 @@ class TrainingBoard(WidgetBox):
             self._lay_out(kernels=snapshot.kernels is not None)
 
     def _lay_out(self, *, kernels: bool) -> None:
-        parts = [self.controls, self.feature_maps, *([self.kernel_grid] if kernels else [])]
-        if len(parts) != len(self.children):
-            self.children = parts
+        # traitlets tells the page only where they differ
+        self.children = [self.controls, self.feature_maps, *([self.kernel_grid] if kernels else [])]
 
     def _notes(self) -> list[str]:
         stride = self.snapshots.stride

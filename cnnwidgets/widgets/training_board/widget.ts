@@ -26,10 +26,7 @@ const SENTENCES: Record<TrainingControlsState["state"], string> = {
 /** Where among `steps` the slider stands: at the last for null, the newest; else at `at` or the last before it. */
 export function placeOf(steps: readonly number[], at: number | null): number {
   if (at === null) return Math.max(0, steps.length - 1);
-  return Math.max(
-    0,
-    steps.findLastIndex((step) => step <= at),
-  );
+  return Math.max(0, steps.filter((step) => step <= at).length - 1);
 }
 
 /** What `at` is once the slider stands at `index`: null at its end, where each new step is followed. */

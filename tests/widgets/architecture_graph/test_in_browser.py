@@ -17,7 +17,8 @@ from cnnwidgets.widgets.architecture_graph import ArchitectureGraph
 from .made import architecture, chain, layer, residual
 
 Open = Callable[..., Page]
-_TRAITS = ("selected", "expanded", "busy", "error", "error_details", "network", "photograph")
+_TRAITS = ("selected", "expanded", "busy", "error", "error_details", "network", "photograph", "switched")
+_TRAITS += ("switchable", "scales", "touched")
 
 
 @pytest.fixture
@@ -242,3 +243,30 @@ def test_closing_a_view_leaves_nothing(opened: Open) -> None:
     view.evaluate("close_view()")
     assert view.evaluate("document.getElementById('root').children.length") == 0
     assert view.evaluate("listening() - before") == 0
+
+
+def test_the_selected_layer_is_switched_off_and_scaled_also_by_keys(opened: Open) -> None:
+    calls: list[tuple[str, float]] = []
+    graph = ArchitectureGraph(residual(), selected="stem", switchable=["stem"])
+    graph.on_scale = lambda name, factor: calls.append((name, factor))
+    graph.on_switch_all = lambda: calls.append(("all", 1.0))
+    view = opened(graph)
+    row = view.locator(".cnnw-ag-switch")
+    expect(row).to_contain_text("stem")
+    row.get_by_role("button", name="Switch off").click()
+    expect(row.get_by_role("button", name="Switch on")).to_be_visible()
+    expect(row.locator("output")).to_have_text("off")
+    slider = row.get_by_role("slider", name="Scale")
+    slider.focus()
+    for _ in range(5):
+        view.keyboard.press("ArrowRight")
+    expect(row.locator("output")).to_have_text("× 0.5")
+    assert slider.get_attribute("aria-valuetext") == "stem × 0.5"
+    assert (calls[0], calls[-1]) == (("stem", 0.0), ("stem", 0.5))
+    view.evaluate("pythonSet({touched: ['stem'], switched: 'With stem × 0.5.'}).then(deliver)")
+    expect(view.locator(".cnnw-ag-touched")).to_have_count(1)
+    view.get_by_role("button", name="Switch all on").click()
+    expect(row).to_be_visible()
+    view.evaluate("pythonSet({selected: 'body.0.conv1'}).then(deliver)")
+    expect(row).to_be_hidden()
+    assert calls[-1] == ("all", 1.0)

@@ -97,3 +97,26 @@ def test_the_sheet_is_saved(opened: Open, tmp_path: Path, dark: bool) -> None:
     for colour in ([200, 0, 0], [0, 200, 0], [255, 255, 255]):
         assert (sheet == colour).all(-1).sum() > 1000
     view.get_by_role("status").filter(has_text="Saved").wait_for()
+
+
+def test_images_are_made_and_cancelled_and_what_is_off_is_said(opened: Open) -> None:
+    widget = gallery()
+    widget.makes = True
+    view = opened(widget, width=360)
+    view.get_by_role("button", name="Make more images").click()
+    assert view.evaluate("sent.at(-1).op") == "start"
+    widget.show_progress(0.4, "8 images, 1 of 3 · 20 s left")
+    follow(view, widget)
+    assert view.get_by_text("20 s left").is_visible()
+    assert view.get_by_role("button", name="Make more images").is_hidden()
+    view.get_by_role("button", name="Cancel").click()
+    assert view.evaluate("sent.at(-1).op") == "cancel"
+    widget.clear("Nothing yet.", layer="layer2")
+    widget.show_error(RuntimeError("no such luck"))
+    widget.switched = "Without <b>2</b> channels of layer2."
+    follow(view, widget)
+    assert view.get_by_role("button", name="Make images").is_visible()
+    assert view.get_by_role("alert").get_by_text("no such luck", exact=True).is_visible()
+    assert view.get_by_text("Without <b>2</b> channels").is_visible(), "text, not HTML"
+    view.get_by_role("button", name="Switch all on").click()
+    assert view.evaluate("sent.at(-1).op") == "switch_all_on"

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { strongest } from "../../../cnnwidgets/widgets/_maps/mosaic";
-import { strengthOf } from "../../../cnnwidgets/widgets/filter_panel/content";
+import { alikenessOf, strengthOf } from "../../../cnnwidgets/widgets/filter_panel/content";
 
 test("an image that was made is judged by photographs", () => {
   const alive = { dead: false, peak: 9, largest: 4.5 };
@@ -11,6 +11,14 @@ test("an image that was made is judged by photographs", () => {
   assert.match(strengthOf({ ...alive, largest: -1 }), /none gives more than −1\.00/u);
   assert.equal(strengthOf({ ...alive, peak: null }), "");
   assert.match(strengthOf({ ...alive, dead: true }), /Nothing wakes this filter/u);
+});
+
+test("how alike an image and photographs are processed, where it was asked", () => {
+  const asked = { dead: false, compared: true, alike: 0.25 };
+  assert.match(alikenessOf(asked), /^Alike to photographs: 0\.250 \(1: /u);
+  assert.match(alikenessOf({ ...asked, alike: null }), /cannot be told/u);
+  assert.equal(alikenessOf({ ...asked, dead: true }), "");
+  assert.equal(alikenessOf({ ...asked, compared: false }), "");
 });
 
 test("one scale for all patches, from the largest finite activation", () => {

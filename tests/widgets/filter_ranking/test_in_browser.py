@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -105,3 +106,16 @@ def test_groups_are_colours_that_can_be_hidden_and_saved(opened: Open, tmp_path:
     download.value.save_as(tmp_path / "ranking.png")
     saved = np.asarray(Image.open(tmp_path / "ranking.png").convert("RGB"))
     assert (saved == [11, 107, 203]).all(-1).sum() > 1000, "the bars"
+
+
+def test_groups_have_their_places_beside_them(opened: Open) -> None:
+    widget = ranked()
+    grouped(widget)
+    reds = [np.full((4, 4, 3), (50 * number, 0, 0), np.uint8) for number in range(3)]
+    crops = [SimpleNamespace(pixels=pixels, value=4.0 - at, image=at) for at, pixels in enumerate(reds)]
+    widget.show_group_places([crops[:1], crops[1:]])
+    view = opened(widget)
+    first, second = view.locator("[data-group]").all()
+    assert (first.locator("canvas").count(), second.locator("canvas").count()) == (1, 2)
+    assert colours(view, "[data-group] canvas", 2)[1][1] == [100, 0, 0]
+    assert view.get_by_role("img", name="Place that excites group 2, image 1: 3.00").is_visible()

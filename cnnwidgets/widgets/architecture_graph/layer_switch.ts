@@ -1,0 +1,60 @@
+/** Switches the selected layer off, or scales all that it returns. */
+import { button, h, setText } from "../_shared/dom";
+import { Slider } from "../_shared/slider";
+import { type Link, View } from "../_shared/view";
+import type { GraphState } from "./geometry";
+
+const MOST = 2;
+const STEPS = 10;
+
+/** What stands beside the slider: how many times as much. */
+export function factorText(factor: number): string {
+  return factor === 0 ? "off" : `× ${Number(factor.toFixed(2))}`;
+}
+
+/** What the layer is multiplied by. */
+export function factorOf(scales: Readonly<Record<string, number>>, layer: string): number {
+  return Object.hasOwn(scales, layer) ? scales[layer]! : 1;
+}
+
+export class LayerSwitch extends View<GraphState> {
+  readonly #name = h("bdi", { class: "cnnw-cut" });
+  readonly #power = button("Switch off", () =>
+    this.#send(factorOf(this.link.get("scales"), this.#layer) === 1 ? 0 : 1),
+  );
+  readonly #slider = new Slider("Scale", 0, (value) => this.#paintFactor(value / STEPS));
+  readonly element = h("div", { class: "cnnw-ag-switch cnnw-small" }, this.#name, this.#power, this.#slider.element);
+
+  constructor(link: Link<GraphState>) {
+    super(link);
+    // Sent where the slider comes to rest: each step runs the network.
+    this.#slider.element.addEventListener("change", (event) => {
+      this.#send((event.target as HTMLInputElement).valueAsNumber / STEPS);
+    });
+    link.watch(["selected", "switchable", "scales"], () => this.#paint());
+  }
+
+  get #layer(): string {
+    return this.link.get("selected");
+  }
+
+  #send(factor: number): void {
+    this.link.command("scale", { name: this.#layer, factor });
+  }
+
+  #paint(): void {
+    const switchable = this.link.get("switchable");
+    this.element.hidden = switchable.length === 0;
+    // It keeps its room, so that the graph stays where it is.
+    this.element.style.visibility = switchable.includes(this.#layer) ? "visible" : "hidden";
+    setText(this.#name, this.#layer);
+    this.#paintFactor(factorOf(this.link.get("scales"), this.#layer));
+  }
+
+  #paintFactor(factor: number): void {
+    const [off, layer] = [factor !== 1, this.#layer];
+    this.#power.textContent = this.#power.ariaLabel = off ? "Switch on" : "Switch off";
+    this.#power.title = off ? `Let the network have ${layer} as it is` : `See what the network says without ${layer}`;
+    this.#slider.update(factor * STEPS, MOST * STEPS, factorText(factor), `${layer} ${factorText(factor)}`);
+  }
+}
