@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from .arithmetic import ArithmeticStep, CellArithmetic, arithmetic
+from .arithmetic import ArithmeticStep, CellArithmetic, Surroundings, arithmetic
 from .layer_weights import Kernels, weights
 from .summary import KernelSummary, summary
 
-__all__ = ["ArithmeticStep", "CellArithmetic", "KernelSummary", "Kernels", "arithmetic", "summary", "weights"]
+__all__ = [
+    "ArithmeticStep",
+    "CellArithmetic",
+    "KernelSummary",
+    "Kernels",
+    "Surroundings",
+    "arithmetic",
+    "summary",
+    "weights",
+]
 
 
 def __dir__() -> list[str]:
