@@ -7,6 +7,7 @@ The tracer makes a test take 1.6 times as long, so that of a test with many case
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Generator
 
@@ -32,11 +33,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     _cases[test] += 1
     if not _IN_WORKER or _cases[test] <= _MOST_CASES:
         return (yield)
-    _COVERAGE.stop()
+    tracer = sys.gettrace()
+    sys.settrace(None)  # of this thread alone: others may run on
     try:
         return (yield)
     finally:
-        _COVERAGE.start()
+        sys.settrace(tracer)
 
 
 def pytest_sessionfinish() -> None:

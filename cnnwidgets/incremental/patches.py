@@ -134,6 +134,18 @@ def _in_sight(places: Ints, length: int, side: int) -> tuple[int, int]:
     return int(first[is_visible].min()), int(last[is_visible].max() - first[is_visible].min())
 
 
+def visible_part(patch: Patch, image: tuple[int, int]) -> Patch:
+    """A patch as it is; of one that is larger than an ``image`` of (height, width) the part that is seen."""
+    values, *corner = patch
+    for axis, side in ((-2, image[0]), (-1, image[1])):
+        length = values.shape[axis]
+        if length > side:
+            at = _ints(corner[axis], "tops" if axis == -2 else "lefts").clip(-length, side)
+            first, count = _in_sight(at, length, side)
+            values, corner[axis] = values.narrow(axis, first, count), int(at[0]) + first
+    return values, corner[0], corner[1]
+
+
 def _ints(values: Any, name: str) -> Ints:
     array = as_array(values, name, "whole numbers, one an edit")
     if array.ndim == 0:
@@ -189,13 +201,15 @@ def alike(base: torch.Tensor, edits: Sequence[Sequence[Patch]]) -> Iterator[tupl
 
     Edits without a patch are left out. The image is ``base`` (1, C, H, W).
     """
+    side = (base.shape[2], base.shape[3])
+    visible = [[visible_part(patch, side) for patch in patches] for patches in edits]
     groups: dict[tuple[Any, ...], list[int]] = {}
-    for index, patches in enumerate(edits):
+    for index, patches in enumerate(visible):
         groups.setdefault(tuple(tuple(patch.shape[-2:]) for patch, _, _ in patches), []).append(index)
     for shapes, members in groups.items():
         layers = []
         for number in range(len(shapes)):
-            stack, tops, lefts = zip(*[edits[index][number] for index in members], strict=True)
+            stack, tops, lefts = zip(*[visible[index][number] for index in members], strict=True)
             stacked = torch.stack([patch.reshape(patch.shape[-3:]) for patch in stack])
             layers.append(patch_layer(base, stacked, tops, lefts))
         if layers:
