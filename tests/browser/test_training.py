@@ -25,7 +25,7 @@ LOOP = """for epoch in range(1, 2000):
         break
     time.sleep(0.05)
 print("left at", epoch, "other", other.channel)"""
-STEPS = "Number(document.querySelector('.tb-headline').textContent.match(/epoch (\\\\d+)/)[1])"
+STEPS = "Number(document.querySelector('.tb-headline').textContent.match(/epoch (\\d+)/)[1])"
 
 
 def begin(page: Page, index: int, source: str) -> None:
