@@ -27,7 +27,8 @@ export class LayerSwitch extends View<GraphState> {
 
   constructor(link: Link<GraphState>) {
     super(link);
-    this.#slider.element.title = "What the layer returns is multiplied by this: 0 switches it off, 1 leaves it as it is";
+    this.#slider.element.title =
+      "What the layer returns is multiplied by this: 0 switches it off, 1 leaves it as it is";
     // Sent where the slider comes to rest: each step runs the network.
     this.#slider.element.addEventListener("change", (event) => {
       this.#send((event.target as HTMLInputElement).valueAsNumber / STEPS);

@@ -62,7 +62,8 @@ class ConvolutionStepper(CnnWidget, folder="convolution_stepper"):
 
     heading = traitlets.Unicode("", help="What is on show, for titles; may be empty.")
     kernel: traitlets.Any = traitlets.Any(
-        help="Weights [C][kh][kw] of the filter, nested lists; arrays are taken, too. A pooling has its sides alone."
+        [[[1.0]]],
+        help="Weights [C][kh][kw] of the filter, nested lists; arrays are taken, too. A pooling has its sides alone.",
     )
     bias = traitlets.Float(0.0, help="Is added to each sum of a convolution.")
     stride = traitlets.Int(1, min=1, max=LONGEST_SIDE, help="Cells that the window moves at a time, both ways.")

@@ -69,10 +69,10 @@ class ExplorerBarView extends RootView<ExplorerBarState> {
       this.#upload(this.#file.files?.[0]);
       this.#file.value = "";
     });
-    const edit = button("Edit image", () => link.command("edit"), {
-      label: "Edit",
+    const edit = button("Edit", () => link.command("edit"), {
       title: "Crop, turn, draw on or change the photograph, paste one, or take one with the camera; again: close that",
     });
+    edit.classList.add("cnnw-explorer-edit");
     const code = button("Copy as Python", () => copyWhenThere(), {
       title: "Copy Python that makes the map on show without the Explorer",
     });
