@@ -196,7 +196,7 @@ def test_everything_on_show_says_what_is_off_and_switches_it_on(e: cw.Explorer) 
     e.feature_maps.off = [2, 5]
     e.wait(20)
     for widget in follow:
-        assert (widget.speaker or widget).switched == "Without 2 channels of 4.", widget
+        assert widget.switched == "Without 2 channels of 4.", widget
         assert widget.network.endswith(", without 2 channels of 4")  # which titles and saved pictures have
     assert e.map_check.network == e.overlay.network  # it lies under the map that it checks
     assert "of the network with all its channels" in e.filters.view.switched
@@ -204,7 +204,7 @@ def test_everything_on_show_says_what_is_off_and_switches_it_on(e: cw.Explorer) 
     e.overlay._receive(None, {"op": "switch_all_on"}, [])
     e.wait(20)
     for widget in [*follow, e.filters.view]:
-        assert ((widget.speaker or widget).switched, "without" in widget.network) == ("", False)
+        assert (widget.switched, "without" in widget.network) == ("", False)
     assert (e.feature_maps.off, e.graph.touched) == ([], [])
 
 
