@@ -26,6 +26,10 @@ Observe = Callable[..., Any]
 """Called as ``observe(module, function, *args, **kwargs)`` in place of ``function(*args, **kwargs)``."""
 
 
+class LayerReached(BaseException):
+    """Ends a forward pass where a layer has returned. No Exception, which a network may catch."""
+
+
 @careful
 @contextmanager
 def attached(

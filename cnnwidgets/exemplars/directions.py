@@ -52,9 +52,9 @@ def direction_crops(
     Example:
         >>> net = nn.Sequential(nn.Conv2d(1, 2, 1, bias=False))
         >>> _ = net[0].weight.data.copy_(torch.tensor([1.0, 3.0]).view(2, 1, 1, 1))
-        >>> images = torch.arange(8.0).view(2, 1, 2, 2)
+        >>> images = torch.arange(32.0).view(2, 1, 4, 4)
         >>> [crop.value for crop in direction_crops(net, "0", torch.tensor([[1.0, -1.0]]), images)[0]]
-        [0.0, -8.0]
+        [0.0, -32.0]
     """
     images = dataset if isinstance(dataset, Images) else None
     if images is None:

@@ -73,12 +73,12 @@ def find(
     Example:
         >>> net = nn.Sequential(nn.Conv2d(1, 2, 1, bias=False))
         >>> with torch.no_grad():
-        ...     _ = net[0].weight.copy_(torch.tensor([1.0, -1.0]).view(2, 1, 1, 1))
+        ...     _ = net[0].weight.copy_(torch.tensor([1.0, 2.0]).view(2, 1, 1, 1))
         >>> images = torch.zeros(3, 1, 4, 4)
         >>> images[1, 0, 2, 3] = 5.0
         >>> exemplars = find(net, "0", images, k=2)
         >>> exemplars.values["0"].tolist(), exemplars.images["0"].tolist(), exemplars.places["0"][0, 0].tolist()
-        ([[5.0, 0.0], [0.0, 0.0]], [[1, 0], [0, 1]], [2, 3])
+        ([[5.0, 0.0], [10.0, 0.0]], [[1, 0], [1, 0]], [2, 3])
     """
     names = [layers] if isinstance(layers, str | nn.Module) else list(layers)
     if not names:

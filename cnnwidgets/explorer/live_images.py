@@ -40,7 +40,10 @@ class LiveImages:
             self._take_away()
             return None
         scene, images = self._host.scene, self._host.session.images
-        image_input = self._view.image_input = ImageInput(_editable_image(images[scene.name], scene), network="")
+        image = images[scene.name]
+        if is_tensor(image):  # prepared for the network already: what is seen of it
+            image = scene.picture.pixels
+        image_input = self._view.image_input = ImageInput(image, network="")
         image_input.name = scene.name
         self.follow(image_input, EDITED_NAME)
         return image_input
@@ -68,8 +71,3 @@ def image_held_by(image_input: ImageInput) -> Any:
     if image_input.image is None:
         raise InputError("The ImageInput holds no image yet: set its image, or choose a sample.")
     return image_input.image
-
-
-def _editable_image(image: Any, scene: Any) -> Any:
-    """As it came, or of a tensor, which is prepared for the network already, what is seen of it."""
-    return scene.picture.pixels if is_tensor(image) else image

@@ -56,7 +56,11 @@ def model_summary(architecture: Architecture) -> str:
 
 def work_left(method: str, step: Step) -> str:
     """ "Occlusion 62 % · 3 s left"."""
-    text = f"{label_of(method)} {100 * step.done / max(step.total, 1):.0f} %"
+    return with_time_left(f"{label_of(method)} {100 * step.done / max(step.total, 1):.0f} %", step)
+
+
+def with_time_left(text: str, step: Step) -> str:
+    """ "Looking for places · 3 s left"; the text alone where that is not known yet."""
     return text if step.remaining is None else f"{text} · {time_left(step.remaining)}"
 
 
@@ -197,6 +201,14 @@ def in_words(value: float, kind: Kind) -> str:
     ('25.0 %', '−31.50')
     """
     return percent(value) if has_probabilities(kind) else f"{value:.2f}".replace("-", "−")
+
+
+def score_change(scene: Scene, logits: torch.Tensor) -> str:
+    """How the class that is explained fares with other scores (classes,): "tiger cat 37.9 % → 12.4 %"."""
+    before, after = probabilities(torch.stack([scene.logits_of_all.float(), logits]), scene.kind)
+    index = scene.predicted if scene.target_class is None else scene.target_class
+    change = change_in_words(float(before[index]), float(after[index]), scene.kind)
+    return f"{isolated(scene.label(index))} {change}"
 
 
 def change_in_words(before: float, after: float, kind: Kind) -> str:

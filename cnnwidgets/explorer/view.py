@@ -112,6 +112,7 @@ class ExplorerView:
         """Another photograph: the picture, the scores; the map of the one before is taken away."""
         for widget in self._titled:
             widget.photograph = scene.photograph
+        self.graph.switchable = self._switching.switchable(scene.maps)
         self.show_picture(scene)
         self.feature_maps.set_picture(scene.picture.pixels)
         self.scores.show(scene.logits.numpy(), labels=scene.labels, target=target, kind=scene.kind)
@@ -126,13 +127,10 @@ class ExplorerView:
     def say_switched(self, scene: Scene, groups: str) -> None:
         """Say by everything that is on show, and in what it saves, which network it is of.
 
-        Args:
-            groups: the groups of channels that the class bars are without.
+        The class bars are without ``groups`` of channels.
         """
         switches = switches_in_words(scene.switches)
-        sentence = (
-            f"{switches[:1].upper()}{switches[1:]}." if switches else _WITH_GROUPS.format(groups) if groups else ""
-        )
+        sentence = as_sentence(switches) if switches else _WITH_GROUPS.format(groups) if groups else ""
         for widget in self._following:
             widget.network = ", ".join(filter(None, (self._title, switches)))
             # The check lies under its map, which says it; in the graph the layers are marked.
@@ -142,7 +140,6 @@ class ExplorerView:
             self.scores.switched = f"Without {groups}."
         self._of_all.view.switched = _OF_ALL.format(switches) if switches else sentence
         with self.graph.hold_sync():
-            self.graph.switchable = [name for name in scene.maps if self._switching.can_switch(name)]
             self.graph.scales, self.graph.touched = dict(self._switching.scales), list(scene.switches)
 
     def show_task(self, scene: Scene, target: int) -> None:
@@ -176,7 +173,7 @@ class ExplorerView:
             placement=placement,
             cells=cells_seen(scene, name),
         )
-        self.feature_maps.switchable = self._switching.can_switch(name)
+        self.feature_maps.switchable = name in self.graph.switchable
 
     def show_contribution(self, scene: Scene, layer: str, target: int) -> None:
         """What the maps on show add to another class."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.arguments import checked_count
-from cnnwidgets.core.capture import attached
+from cnnwidgets.core.capture import LayerReached, attached
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, LayerNotFound, NotSpatial
 from cnnwidgets.core.network import Network
 from cnnwidgets.explainers.cam import LinearHeads
@@ -22,11 +21,12 @@ from cnnwidgets.explainers.engine.one_layer import LayerPass, one_layer
 from cnnwidgets.outputs.readout import reading, readout_of
 from cnnwidgets.pictures.preprocess import input_channels, preprocess_for
 from cnnwidgets.running.forward import again, run
+from cnnwidgets.state.copying import deep_copy
 from cnnwidgets.state.preserved import generators, preserved
 from cnnwidgets.tracing.layouts.layouts import followed_layouts
 from cnnwidgets.tracing.layouts.token_layout import TokenLayout
 
-from .up_to_layer import ChannelsFirst, LayerReached, UpToLayer
+from .up_to_layer import ChannelsFirst, UpToLayer
 
 _USUAL_SIDES = (224, 299, 256, 128, 64, 32, 28)
 
@@ -260,7 +260,7 @@ def _without_idle_parts(base: nn.Module, called: set[nn.Module]) -> list[tuple[n
 
 def _network_copy(base: nn.Module) -> nn.Module:
     try:
-        return copy.deepcopy(base)
+        return deep_copy(base)
     except Exception as error:
         raise CnnWidgetsError(
             f"The head is put on a copy of the network, and copy.deepcopy of this {type(base).__name__} raised "

@@ -8,13 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnwidgets.core.capture import attached
+from cnnwidgets.core.capture import LayerReached, attached
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.core.nested import layer_tensor
-
-
-class LayerReached(BaseException):
-    """Ends a forward pass where the layer has returned. No Exception, which a network may catch."""
 
 
 class UpToLayer(nn.Module):

@@ -88,6 +88,11 @@ class Conv2d(Layer):
             variance 2 / (numbers that a kernel reads), so that signals neither fade nor grow from layer to layer).
     """
 
+    _axes = 2
+    _convolution = staticmethod(conv2d)
+    # A weight was multiplied by what it met at each place, and what it met by the weight.
+    _to_weights, _to_windows = "nchwij,nohw->ocij", "nohw,ocij->nchwij"
+
     def __init__(
         self,
         in_channels: int,
@@ -102,10 +107,11 @@ class Conv2d(Layer):
         seed: int | np.random.Generator = 0,
     ) -> None:
         super().__init__()
-        self.stride, self.padding = sizes_along(stride, "stride", 2), sizes_along(padding, "padding", 2, least=0)
-        self.dilation, self.groups = sizes_along(dilation, "dilation", 2), groups
+        axes = self._axes
+        self.stride, self.padding = sizes_along(stride, "stride", axes), sizes_along(padding, "padding", axes, least=0)
+        self.dilation, self.groups = sizes_along(dilation, "dilation", axes), groups
         self.parameters = first_kernels(
-            in_channels, out_channels, sizes_along(kernel_size, "kernel_size", 2), groups, seed
+            in_channels, out_channels, sizes_along(kernel_size, "kernel_size", axes), groups, seed
         )
         if not bias:
             del self.parameters["bias"]
@@ -113,7 +119,7 @@ class Conv2d(Layer):
     def forward(self, x: Array) -> Array:
         weight, bias = self.parameters["weight"], self.parameters.get("bias")
         steps = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation}
-        return self._remember(conv2d(x, weight, bias, groups=self.groups, **steps), np.asarray(x))
+        return self._remember(self._convolution(x, weight, bias, groups=self.groups, **steps), np.asarray(x))
 
     def backward(self, grad: Array) -> Array:
         (x,) = self._recall(grad)
@@ -126,12 +132,11 @@ class Conv2d(Layer):
             np.split(grad, self.groups, axis=1),
             strict=True,
         ):
-            # A weight was multiplied by what it met at each place, and what it met by the weight.
-            grads_weight.append(np.einsum("nchwij,nohw->ocij", patches, grad_part, optimize=True))
-            grads_windows.append(np.einsum("nohw,ocij->nchwij", grad_part, kernels, optimize=True))
+            grads_weight.append(np.einsum(self._to_weights, patches, grad_part, optimize=True))
+            grads_windows.append(np.einsum(self._to_windows, grad_part, kernels, optimize=True))
         self.gradients = {"weight": np.concatenate(grads_weight)}
         if "bias" in self.parameters:
-            self.gradients["bias"] = grad.sum(axis=(0, 2, 3))
+            self.gradients["bias"] = grad.sum(axis=(0, *range(2, grad.ndim)))
         return crop(put_back(np.concatenate(grads_windows, axis=1), x.shape, self.stride, self.dilation), self.padding)
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .convolution2d import check_channels, first_kernels
-from .layer import Array, Layer, floats
-from .sliding import Sizes, crop, pad, put_back, sizes_along, sliding_windows
+from .convolution2d import Conv2d, check_channels
+from .layer import Array, floats
+from .sliding import Sizes, pad, sizes_along, sliding_windows
 
 
 def conv3d(
@@ -56,50 +56,9 @@ def conv3d(
     return out if bias is None else out + np.asarray(bias)[:, None, None, None]
 
 
-class Conv3d(Layer):
-    """:func:`conv3d` with kernels that are learned; arguments as for :class:`~cnnwidgets.learn.Conv2d`."""
+class Conv3d(Conv2d):
+    """:func:`conv3d` with kernels that are learned: as :class:`~cnnwidgets.learn.Conv2d`, with one axis more."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | Sizes,
-        *,
-        stride: int | Sizes = 1,
-        padding: int | Sizes = 0,
-        dilation: int | Sizes = 1,
-        groups: int = 1,
-        bias: bool = True,
-        seed: int | np.random.Generator = 0,
-    ) -> None:
-        super().__init__()
-        self.stride, self.padding = sizes_along(stride, "stride", 3), sizes_along(padding, "padding", 3, least=0)
-        self.dilation, self.groups = sizes_along(dilation, "dilation", 3), groups
-        self.parameters = first_kernels(
-            in_channels, out_channels, sizes_along(kernel_size, "kernel_size", 3), groups, seed
-        )
-        if not bias:
-            del self.parameters["bias"]
-
-    def forward(self, x: Array) -> Array:
-        weight, bias = self.parameters["weight"], self.parameters.get("bias")
-        steps = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation}
-        return self._remember(conv3d(x, weight, bias, groups=self.groups, **steps), np.asarray(x))
-
-    def backward(self, grad: Array) -> Array:
-        (x,) = self._recall(grad)
-        weight, x = self.parameters["weight"], pad(x, self.padding)
-        windows = sliding_windows(x, weight.shape[2:], self.stride, self.dilation)
-        grads_weight, grads_windows = [], []
-        for patches, kernels, grad_part in zip(
-            np.split(windows, self.groups, axis=1),
-            np.split(weight, self.groups),
-            np.split(grad, self.groups, axis=1),
-            strict=True,
-        ):
-            grads_weight.append(np.einsum("ncdhwijk,nodhw->ocijk", patches, grad_part, optimize=True))
-            grads_windows.append(np.einsum("nodhw,ocijk->ncdhwijk", grad_part, kernels, optimize=True))
-        self.gradients = {"weight": np.concatenate(grads_weight)}
-        if "bias" in self.parameters:
-            self.gradients["bias"] = grad.sum(axis=(0, 2, 3, 4))
-        return crop(put_back(np.concatenate(grads_windows, axis=1), x.shape, self.stride, self.dilation), self.padding)
+    _axes = 3
+    _convolution = staticmethod(conv3d)
+    _to_weights, _to_windows = "ncdhwijk,nodhw->ocijk", "nodhw,ocijk->ncdhwijk"

@@ -34,6 +34,7 @@ _MAGIC = {
     b"\x01\x00\x09\x00": "Windows metafile", b"\x01\x00\x00\x00": "Windows metafile", b"<svg": "SVG",
 }  # fmt: skip
 _LONGEST = 100
+_LONGEST_NAME = 120
 
 UPPER_BITS = "cnnwidgets_upper_bits"
 """In ``Image.info``: the file has 16 bits a channel in colour, of which Pillow has kept the upper 8."""
@@ -91,6 +92,18 @@ def path_of(source: str | os.PathLike[str]) -> Path:
         raise InputError(f"{label} is a folder; expected one image file. Choose a file in it.")
     _check_kind(label, mode)
     return path
+
+
+def name_of(path: str | os.PathLike[str]) -> str:
+    """The file's name, in letters that can be shown and sent.
+
+    >>> name_of("photos/cat.png"), len(name_of("x" * 5000))
+    ('cat.png', 120)
+    """
+    text = os.fsdecode(path)
+    name = Path(text).name or text
+    name = name.encode("utf-8", "replace").decode("utf-8")
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 21]}…{name[-20:]}"
 
 
 def shortened(text: str) -> str:

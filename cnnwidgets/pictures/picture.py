@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,10 +19,9 @@ from cnnwidgets.running.forward import again, fitted, run
 from cnnwidgets.state.preserved import preserved
 
 from .decode import decoded
-from .files import LEAST_SIDE, check_size
+from .files import LEAST_SIDE, check_size, name_of
 from .preprocess import Preprocess, input_channels, preprocess_for
 
-_LONGEST_NAME = 120
 _MOST_CHANNELS = 10_000
 ImageLike = Any
 """A PIL image, a path, the bytes of an image file, an array, or a preprocessed (1, C, H, W) tensor."""
@@ -115,18 +113,6 @@ def _as_array(image: Any) -> npt.NDArray[Any]:
             f"The image is a {type(image).__name__} that gives no array ({type(error).__name__}: {str(error)[:200]}). "
             "Pass a numpy array (H, W, 3)."
         ) from error
-
-
-def name_of(path: str | os.PathLike[str]) -> str:
-    """The file's name, in letters that can be shown and sent.
-
-    >>> name_of("photos/cat.png"), len(name_of("x" * 5000))
-    ('cat.png', 120)
-    """
-    text = os.fsdecode(path)
-    name = Path(text).name or text
-    name = name.encode("utf-8", "replace").decode("utf-8")
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 21]}…{name[-20:]}"
 
 
 def transform_of(preprocess: Any) -> Callable[[Image.Image], Any] | Preprocess | None:

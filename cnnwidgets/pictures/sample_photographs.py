@@ -40,14 +40,7 @@ def photograph_named(name: str) -> Image.Image:
 
 def installed_photographs() -> list[str]:
     """Names of those whose package is installed."""
-    names = []
-    for name, (package, inside) in PHOTOGRAPHS.items():
-        try:
-            installed_file(package, inside)
-        except CnnWidgetsError:
-            continue
-        names.append(name)
-    return names
+    return [name for name, (package, inside) in PHOTOGRAPHS.items() if package_file(package, inside) is not None]
 
 
 def installed_file(package: str, inside: str) -> Path:

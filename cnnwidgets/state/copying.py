@@ -44,7 +44,7 @@ def private_copy(model: nn.Module) -> nn.Module:
     """
     base = Network.of(model).base
     try:
-        duplicate = undisturbed(lambda: _deep_copy(base))
+        duplicate = deep_copy(base)
     except Exception as error:
         if is_out_of_memory(error):
             raise _too_big(base) from error
@@ -58,9 +58,10 @@ def private_copy(model: nn.Module) -> nn.Module:
     return duplicate
 
 
-def _deep_copy(base: nn.Module) -> nn.Module:
+def deep_copy(base: nn.Module) -> nn.Module:
+    """``copy.deepcopy(base)``, also where it holds results of a computation, or another thread attaches hooks."""
     with torch.inference_mode(False), torch.no_grad():
-        return copy.deepcopy(base, graph_copies(Contents(base.modules())))
+        return undisturbed(lambda: copy.deepcopy(base, graph_copies(Contents(base.modules()))))
 
 
 def _storages(model: nn.Module) -> set[int]:

@@ -7,6 +7,7 @@ from contextlib import suppress
 import torch
 from torch import nn
 
+from cnnwidgets.core.capture import LayerReached
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, NotSpatial
 from cnnwidgets.core.network import Network
 from cnnwidgets.explainers.engine.forward_pass import ForwardPass, Question
@@ -15,10 +16,6 @@ from cnnwidgets.explainers.engine.values import precise, real_channels
 from cnnwidgets.incremental.layer_call import calls_of
 from cnnwidgets.running.forward import again, run
 from cnnwidgets.tracing.layouts.layouts import Layout
-
-
-class _AtLayer(BaseException):
-    """Ends the forward pass: nothing behind the layer matters. No Exception, which a model may catch."""
 
 
 class LayerMaps:
@@ -107,9 +104,9 @@ class LayerMaps:
         def see(index: int, tensor: torch.Tensor | None) -> None:
             if index == self._index and tensor is not None:
                 captured.append(tensor)
-                raise _AtLayer
+                raise LayerReached
 
-        with calls_of(self._model, self._layer, self._functions, see), suppress(_AtLayer):
+        with calls_of(self._model, self._layer, self._functions, see), suppress(LayerReached):
             run(self._model, x)
         return captured[0] if captured else None
 

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.pictures.picture import Picture, load_picture, name_of
+from cnnwidgets.pictures.files import name_of
+from cnnwidgets.pictures.picture import Picture, load_picture
 from cnnwidgets.pictures.preprocess import input_channels
 
 MOST_IMAGES = 8

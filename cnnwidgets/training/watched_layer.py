@@ -33,13 +33,16 @@ class WatchedLayer:
 
     def __init__(self, model: nn.Module, layer: str | nn.Module, pictures: Sequence[Picture]) -> None:
         self._model, self._pictures = model, list(pictures)
-        for picture in self._pictures:
+        # What a network does with images of one size it does with all of them.
+        sizes = {picture.tensor.shape[-2:]: picture for picture in reversed(self._pictures)}
+        for picture in reversed(sizes.values()):
             self._check(picture)
         example = fitted(model, self._pictures[0].tensor)
         with torch.inference_mode(False), preserved(model, evaluate=True):
             self._maps = LayerMaps(model, layer, example, advice="")
         self.name, self.notes = self._maps.name, self._maps.notes
-        self._abouts = [self._what_cells_see(picture) for picture in self._pictures]
+        abouts = {size: self._what_cells_see(picture) for size, picture in sizes.items()}
+        self._abouts = [abouts[picture.tensor.shape[-2:]] for picture in self._pictures]
 
     def maps(self) -> list[npt.NDArray[np.float32]]:
         """(C, h, w) for each image, in evaluation mode.

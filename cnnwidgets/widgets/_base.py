@@ -197,3 +197,18 @@ class WidgetBox(PageState, StillPicture, ipywidgets.VBox):
     def say_failed(self, error: Exception) -> None:
         """Tell the reader that the answer to a message from the page failed."""
         self.speaker.say_failed(error)
+
+    @property
+    def _parts(self) -> list[Any]:
+        """The widgets that it closes with itself, on show or not."""
+        return list(self.children)
+
+    def close(self) -> None:
+        """Close the parts."""
+        if "speaker" not in self.__dict__:  # its making failed, and ipywidgets closes what is left of it
+            return
+        for part in self._parts:
+            part.unobserve_all()
+            part.layout.close()
+            part.close()
+        super().close()

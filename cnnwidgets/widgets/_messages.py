@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from cnnwidgets.core.arguments import is_number
 from cnnwidgets.core.errors import InputError
 
 MOST_TEXT = 100_000
@@ -154,6 +155,11 @@ def whole_number(low: int, high: int) -> Check:
     check = _expecting(expected, lambda number: type(number) is int and low <= number <= high)
     # JavaScript has one type of number
     return lambda value: check(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
+def number_between(low: float, high: float) -> Check:
+    """A number from ``low`` to ``high``."""
+    return _expecting(f"a number from {low:g} to {high:g}", lambda value: is_number(value) and low <= value <= high)
 
 
 def one_of(*choices: str) -> Check:

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).parent.parent.parent
 
-# Said by JupyterLab, bqplot and Chromium themselves on every start, with no widget of ours on the page.
+# Said by JupyterLab and Chromium themselves on every start, with no widget of ours on the page.
 KNOWN_NOISE = ("favicon", "ResizeObserver loop", "Canvas2D: Multiple readback")
 
 

@@ -69,7 +69,9 @@ MAKERS = {
     "check": _checked,
     "filters": lambda: cw.FilterGallery(torch.rand(300, 3, 64, 64), layer="layer4", synthetic=True),
     "filter": cw.FilterPanel,
-    "stepper": lambda: cw.ConvolutionStepper(RNG.normal(size=(3, 9, 9)), RNG.normal(size=(3, 3, 3)), position=20),
+    "stepper": lambda: cw.ConvolutionStepper(
+        np.sin(np.arange(243.0)).reshape(3, 9, 9), np.ones((3, 3, 3)), position=20
+    ),
     "image input": lambda: cw.ImageInput(PHOTO),
     "explorer": lambda: cw.explore(nets.plain(), torch.rand(1, 3, 48, 48)),
 }

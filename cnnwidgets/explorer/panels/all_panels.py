@@ -39,10 +39,9 @@ class Panels:
     @property
     def working(self) -> list[str]:
         """Names of the Explorer's tabs in which one of them computes."""
-        tabs = {"look": self.checking, "filters": self.filters, "hide": self.hiding, "compare": self.comparing}
-        working = [name for name, panel in tabs.items() if panel.busy]
-        others = self.ranking.busy or self.gallery.busy
-        return [*working, *(["filters"] if others and not self.filters.busy else [])]
+        tabs: dict[str, list[Panel]] = {"look": [self.checking], "filters": [self.filters, self.ranking, self.gallery]}
+        tabs |= {"hide": [self.hiding], "compare": [self.comparing]}
+        return [name for name, panels in tabs.items() if any(panel.busy for panel in panels)]
 
     def scene_opened(self, scene: Scene) -> None:
         """Another photograph is on show."""

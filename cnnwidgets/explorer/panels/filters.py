@@ -12,7 +12,6 @@ from typing import Any
 from cnnwidgets.core.errors import Cancelled, CnnWidgetsError, as_sentence
 from cnnwidgets.core.progress import Step
 from cnnwidgets.exemplars import Exemplars, Images, find, qualities
-from cnnwidgets.explorer.sentences import time_left
 from cnnwidgets.explorer.work.examples import examples_of
 from cnnwidgets.explorer.work.kernels_of import layer_of_kernels
 from cnnwidgets.explorer.work.layers import NO_MAPS
@@ -210,8 +209,7 @@ class FiltersPanel(Panel):
         next_drawing = 0.0
 
         def tell(step: Step) -> None:
-            text = "Looking for places" + ("" if step.remaining is None else f" · {time_left(step.remaining)}")
-            self.apply(stop, lambda: self.widget.show_progress(share_of(step), text))
+            self.apply(stop, lambda: self.tell("Looking for places", step))
 
         def draw(partial: Exemplars) -> None:
             nonlocal next_drawing
@@ -259,8 +257,7 @@ class FiltersPanel(Panel):
         self.apply(stop, lambda: self.widget.begin("image", "Making the image …"))
 
         def tell(step: Step) -> None:
-            rest = "" if step.remaining is None else f" · {time_left(step.remaining)}"
-            self.widget.show_progress(share_of(step), f"{100 * share_of(step):.0f} %{rest}")
+            self.tell(f"{100 * share_of(step):.0f} %", step)
 
         def draw(partial: Synthesis) -> None:
             self.widget.show_image(partial.images[0], about=partial.title, partial=True)

@@ -10,7 +10,7 @@ import numpy as np
 from cnnwidgets.core.errors import Cancelled, as_sentence
 from cnnwidgets.core.progress import Step
 from cnnwidgets.exemplars import Exemplars
-from cnnwidgets.explorer.sentences import enumerated, time_left
+from cnnwidgets.explorer.sentences import enumerated, with_time_left
 from cnnwidgets.explorer.work.made_images import recipe_for
 from cnnwidgets.explorer.work.report import Report, share_of
 from cnnwidgets.explorer.work.scene import Scene
@@ -109,11 +109,11 @@ class GalleryPanel(Panel):
 
     def _make(self, stop: threading.Event, layer: str, channels: list[int]) -> None:
         def say(share: float, step: Step, text: str) -> None:
-            text += "" if step.remaining is None else f" · {time_left(step.remaining)}"
-            self.apply(stop, lambda: self.widget.show_progress(share, text))
+            self.apply(stop, lambda: self.widget.show_progress(share, with_time_left(text, step)))
 
         looking = Report(stop, lambda step: say(0.0, step, "Looking for places"))
         exemplars = self._filters.exemplars_of(layer, looking)
+        model, options = self._host.session.model, {"steps": _STEPS, **recipe_for(self._host.scene)}
         parts = [channels[at : at + _AT_A_TIME] for at in range(0, len(channels), _AT_A_TIME)]
         for number, part in enumerate(parts):
 
@@ -123,15 +123,7 @@ class GalleryPanel(Panel):
 
             report = Report(stop, tell, lambda partial: self._draw(stop, layer, exemplars, partial))
             try:
-                synthesis = maximize(
-                    self._host.session.model,
-                    layer,
-                    part,
-                    exemplars=exemplars,
-                    progress=report,
-                    steps=_STEPS,
-                    **recipe_for(self._host.scene),
-                )
+                synthesis = maximize(model, layer, part, exemplars=exemplars, progress=report, **options)
             except Cancelled as error:
                 partial = getattr(error, "partial", None)
                 if partial is not None:
@@ -149,13 +141,7 @@ class GalleryPanel(Panel):
                     self._beside[layer, channel] = crop.pixels
         self.apply(stop, lambda: self._show(layer, partial))
 
-    def _show(
-        self,
-        layer: str,
-        partial: Synthesis | None = None,
-        *,
-        stopped: bool = False,
-    ) -> None:
+    def _show(self, layer: str, partial: Synthesis | None = None, *, stopped: bool = False) -> None:
         """Those that are made, and ``partial``, which are being made or were stopped."""
         if layer != self._maps.layer:
             return

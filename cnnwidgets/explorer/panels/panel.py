@@ -9,7 +9,8 @@ from typing import Any
 from cnnwidgets.core.errors import Cancelled
 from cnnwidgets.core.progress import Step
 from cnnwidgets.explainers.attribution import Attribution
-from cnnwidgets.explorer.work.report import Report
+from cnnwidgets.explorer.sentences import with_time_left
+from cnnwidgets.explorer.work.report import Report, share_of
 from cnnwidgets.explorer.work.scene import Scene, changed_meanwhile
 from cnnwidgets.explorer.work.worker import Job, Worker
 
@@ -72,6 +73,10 @@ class Panel:
             lambda step: self.apply(stop, lambda: tell(step)),
             lambda partial: self.apply(stop, lambda: draw(partial)),
         )
+
+    def tell(self, text: str, step: Step) -> None:
+        """Show how far the work is: ``text`` and the time left."""
+        self.widget.show_progress(share_of(step), with_time_left(text, step))
 
     def apply(self, stop: threading.Event, change: Callable[[], None]) -> None:
         """Change the view, unless the job was asked to stop; it ends there if it was."""

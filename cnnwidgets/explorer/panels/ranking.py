@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import threading
-
-import torch
+from functools import partial
 
 from cnnwidgets.concepts import Concepts, factor
 from cnnwidgets.core.errors import as_sentence
-from cnnwidgets.core.network import Network
-from cnnwidgets.core.progress import Step
 from cnnwidgets.exemplars import direction_crops
-from cnnwidgets.explorer.sentences import change_in_words, enumerated, isolated, target_text, time_left
+from cnnwidgets.explorer.sentences import enumerated, score_change, target_text
 from cnnwidgets.explorer.work.layers import NO_MAPS
-from cnnwidgets.explorer.work.report import share_of
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job, refuse_stopped
-from cnnwidgets.outputs.kinds import probabilities
 from cnnwidgets.switches import ChannelRanking, rank_channels
 from cnnwidgets.widgets.filter_ranking import FilterRanking
 
@@ -85,8 +80,8 @@ class RankingPanel(Panel):
 
     def _begin_anew(self, scene: Scene) -> None:
         layer = self._maps.layer
-        is_module = layer in Network.of(self._host.session.model).names
-        why = "" if is_module and layer else _NO_MODULE.format(layer) if layer else f"{NO_MAPS}."
+        hint = _NO_MODULE.format(layer) if layer else f"{NO_MAPS}."
+        why = "" if layer and self._switching.switchable([layer]) else hint
         self._concepts = None
         self.widget.show_layer(layer, target_text(scene.target, scene.label), why)
 
@@ -130,11 +125,7 @@ class RankingPanel(Panel):
                 partial=partial,
             )
 
-        def tell(step: Step) -> None:
-            text = "Ranking the filters" + ("" if step.remaining is None else f" · {time_left(step.remaining)}")
-            self.widget.show_progress(share_of(step), text)
-
-        report = self.report(stop, tell, draw)
+        report = self.report(stop, partial(self.tell, "Ranking the filters"), draw)
         model, image = self._host.session.model, scene.picture.tensor
         ranking = rank_channels(model, image, layer, scene.target, progress=report)
         self.apply(stop, lambda: draw(ranking, partial=False))
@@ -160,12 +151,8 @@ class RankingPanel(Panel):
                 placement=concepts.placement,
             )
 
-        def tell(step: Step) -> None:
-            text = "Looking for their places" + ("" if step.remaining is None else f" · {time_left(step.remaining)}")
-            self.widget.show_progress(share_of(step), text)
-
         self.apply(stop, show)
-        report = self.report(stop, tell, lambda _: None)
+        report = self.report(stop, partial(self.tell, "Looking for their places"), lambda _: None)
         crops = direction_crops(
             self._host.session.model, layer, concepts.channels, self._filters.images, k=_PLACES, progress=report
         )
@@ -188,12 +175,9 @@ class RankingPanel(Panel):
         def work(stop: threading.Event) -> None:
             refuse_stopped(stop)
             logits = concepts.scores_without(hidden)[0].float().cpu()
-            before, after = probabilities(torch.stack([scene.logits_of_all.float(), logits]), scene.kind)
-            index = scene.predicted if scene.target_class is None else scene.target_class
-            change = change_in_words(float(before[index]), float(after[index]), scene.kind)
             names = enumerated([str(group + 1) for group in hidden])
             text = f"group{'s' if len(hidden) > 1 else ''} {names} of {layer}"
-            effect = f"Without {text}: {isolated(scene.label(index))} {change}"
+            effect = f"Without {text}: {score_change(scene, logits)}"
 
             def show() -> None:
                 self.widget.effect, self._host.hidden_groups = effect, text

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 
 from cnnwidgets.core.network import Network
-from cnnwidgets.explorer.sentences import change_in_words, isolated, switches_in_words
+from cnnwidgets.explorer.sentences import isolated, score_change, switches_in_words
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job, refuse_stopped
 from cnnwidgets.incremental.scaling import Factors
 from cnnwidgets.incremental.zeroed import ZeroedScores
 from cnnwidgets.outputs.kinds import COMPETING
-from cnnwidgets.outputs.targets import probabilities
 from cnnwidgets.widgets.feature_maps import FeatureMaps
 
 from .host import PanelHost
 from .panel import Panel
-
-
-@dataclass(frozen=True, eq=False)
-class _SwitchedScores:
-    """What the network says of a photograph without some of its channels."""
-
-    image: torch.Tensor
-    scores: ZeroedScores
 
 
 class SwitchPanel(Panel):
@@ -43,7 +34,8 @@ class SwitchPanel(Panel):
         self.scales: dict[str, float] = {}
         """Layer -> what the whole of it is multiplied by; none by 1."""
         self._logits: torch.Tensor | None = None
-        self._scores: _SwitchedScores | None = None
+        self._scores: tuple[torch.Tensor, ZeroedScores] | None = None
+        """What the network says without some of its channels, of this image."""
         self.widget.observe(self._switched, "off")
         self.widget.on_switch_all = self.switch_all_on
 
@@ -51,9 +43,10 @@ class SwitchPanel(Panel):
         """Channels of ``layer`` that are switched off."""
         return self.off.get(layer, [])
 
-    def can_switch(self, layer: str) -> bool:
-        """Whether ``layer`` is a module, whose output can be replaced; a torch call is not."""
-        return layer in Network.of(self._host.session.model).names
+    def switchable(self, layers: Iterable[str]) -> list[str]:
+        """Those of ``layers`` that are modules, whose output can be replaced; a torch call's cannot."""
+        names = set(Network.of(self._host.session.model).names)
+        return [layer for layer in layers if layer in names]
 
     def scale(self, layer: str, factor: float) -> None:
         """Multiply all of ``layer`` by ``factor``: 0 switches it off, 1 lets it be."""
@@ -136,10 +129,9 @@ class SwitchPanel(Panel):
         factors = self._host.switches_in(scene)
         counts = {layer: scene.maps[layer].shape[1] for layer in factors}
         image = scene.picture.tensor
-        if self._scores is None or self._scores.image is not image:
-            scores = ZeroedScores(self._host.session.model, image, scene.first.layouts)
-            self._scores = _SwitchedScores(image, scores)
-        logits = self._scores.scores.scores(factors, counts)[0].float().cpu()
+        if self._scores is None or self._scores[0] is not image:
+            self._scores = image, ZeroedScores(self._host.session.model, image, scene.first.layouts)
+        logits = self._scores[1].scores(factors, counts)[0].float().cpu()
 
         def show() -> None:
             self._logits = logits
@@ -162,12 +154,7 @@ class SwitchPanel(Panel):
         if self.scales:
             text = switches_in_words(self._host.switches_in(scene))
             switched = f"{text[:1].upper()}{text[1:]}"
-        before, after = probabilities(torch.stack([scene.logits_of_all.float(), logits]), scene.kind)
-        index = scene.predicted if scene.target_class is None else scene.target_class
-        effect = (
-            f"{switched}: "
-            f"{isolated(scene.label(index))} {change_in_words(float(before[index]), float(after[index]), scene.kind)}"
-        )
+        effect = f"{switched}: {score_change(scene, logits)}"
         winner = int(logits.nan_to_num(-torch.inf).argmax())
         # Of classes that do not compete, which one has the most says nothing.
         if scene.kind not in COMPETING or not scene.task.one_wins or winner == scene.predicted:

@@ -25,10 +25,7 @@ class Report:
     """
 
     def __init__(
-        self,
-        stop: threading.Event,
-        tell: Callable[[Step], None],
-        draw: Callable[[Any], None] = lambda _: None,
+        self, stop: threading.Event, tell: Callable[[Step], None], draw: Callable[[Any], None] = lambda _: None
     ) -> None:
         self._stop, self._tell, self._draw = stop, tell, draw
         self._last_message = self._last_map = 0.0

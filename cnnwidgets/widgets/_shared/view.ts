@@ -268,12 +268,8 @@ function openRoot(link: Link<BaseState>, el: HTMLElement, name: string): void {
     const on = button("Switch all on", () => link.command("switch_all_on"), {
       title: "Let the network have all its channels again, in every layer",
     });
-    const line = h(
-      "p",
-      { class: "cnnw-switched cnnw-small", role: "status" },
-      on,
-      h("span", { title: sentence }, sentence),
-    );
+    const text = h("span", { title: sentence }, sentence);
+    const line = h("p", { class: "cnnw-switched cnnw-small", role: "status" }, on, text);
     switched.replaceChildren(...(sentence ? [line] : []));
   });
   link.watch(["error", "error_details"], () => {

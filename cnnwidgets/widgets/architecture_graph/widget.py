@@ -9,9 +9,9 @@ from typing import Any
 
 import traitlets
 
-from cnnwidgets.core.errors import CnnWidgetsError, InputError, LayerNotFound
+from cnnwidgets.core.errors import CnnWidgetsError, LayerNotFound
 from cnnwidgets.widgets._base import CnnWidget, nobody_listens
-from cnnwidgets.widgets._messages import command, text
+from cnnwidgets.widgets._messages import command, number_between, text
 from cnnwidgets.widgets._still import parts
 from cnnwidgets.widgets._still.publish import newest_push, title
 
@@ -22,13 +22,6 @@ from .structure.fold import fold
 from .structure.tree import JOIN, ChainNode, ContainerGroup, default_expanded, read_network, visible_graph
 
 _MOST = 24
-MOST_FACTOR = 2
-
-
-def _scale_factor(value: Any) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= MOST_FACTOR:
-        raise InputError(f"{value!r}; expected a number from 0 to {MOST_FACTOR}")
-    return float(value)
 
 
 class ArchitectureGraph(CnnWidget, folder="architecture_graph"):
@@ -166,7 +159,7 @@ class ArchitectureGraph(CnnWidget, folder="architecture_graph"):
         """Close every group."""
         self.expanded = []
 
-    @command("scale", name=text(), factor=_scale_factor)
+    @command("scale", name=text(), factor=number_between(0, 2))
     def _scaled(self, name: str, factor: float) -> None:
         if name not in self.switchable:
             raise _unknown(name, self.switchable)

@@ -86,12 +86,7 @@ class ClassScores(CnnWidget, folder="class_scores"):
         self.on_follow()
 
     def show(
-        self,
-        logits: Any,
-        *,
-        labels: Sequence[str] | None = None,
-        target: int | None = None,
-        kind: Kind | None = None,
+        self, logits: Any, *, labels: Sequence[str] | None = None, target: int | None = None, kind: Kind | None = None
     ) -> None:
         """Show other scores.
 
@@ -178,13 +173,11 @@ class ClassScores(CnnWidget, folder="class_scores"):
         if not rows:
             return parts.paragraph(self.message) if self.message else None
         low, high = self.bar_scale
-        return parts.bar_chart(
-            [
-                (self.label(row.index), (_drawn(row) - low) / (high - low), row.text, row.index == self.target)
-                for row in rows
-            ],
-            width,
-        )
+        bars = [
+            (self.label(row.index), (_drawn(row) - low) / (high - low), row.text, row.index == self.target)
+            for row in rows
+        ]
+        return parts.bar_chart(bars, width)
 
     def _still_title(self) -> str:
         return title("Class scores", "", self)

@@ -57,7 +57,7 @@ class ConvolutionStepper(CnnWidget, folder="convolution_stepper"):
         [[-0.5, -0.5], [-0.5, -0.5]]
         >>> stepper.operation, stepper.stride = "max", 2
         >>> stepper.output.tolist()
-        [[[2.0], [5.0]]]
+        [[[2.0]]]
     """
 
     heading = traitlets.Unicode("", help="What is on show, for titles; may be empty.")

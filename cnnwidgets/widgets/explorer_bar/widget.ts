@@ -69,7 +69,8 @@ class ExplorerBarView extends RootView<ExplorerBarState> {
       this.#upload(this.#file.files?.[0]);
       this.#file.value = "";
     });
-    const edit = button("Edit", () => link.command("edit"), {
+    const edit = button("Edit image", () => link.command("edit"), {
+      label: "Edit",
       title: "Crop, turn, draw on or change the photograph, paste one, or take one with the camera; again: close that",
     });
     edit.classList.add("cnnw-explorer-edit");

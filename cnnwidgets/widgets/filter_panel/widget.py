@@ -245,13 +245,7 @@ class FilterPanel(WidgetBox):
 
     def close(self) -> None:
         """Close the parts and let go of the callbacks."""
-        if "view" not in self.__dict__:  # its making failed, and ipywidgets closes what is left of it
-            return
         self.on_search = self.on_make = self.on_cancel = nobody_listens
-        for part in self._parts:
-            part.unobserve_all()
-            part.layout.close()
-            part.close()
         super().close()
 
     def _show(self, layer: str, channel: int | None, hint: str) -> None:

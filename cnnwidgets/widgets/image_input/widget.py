@@ -13,6 +13,7 @@ from PIL import Image
 
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.pictures.decode import decoded
+from cnnwidgets.pictures.files import name_of
 from cnnwidgets.pictures.sample_photographs import installed_photographs, photograph_named
 from cnnwidgets.widgets._base import CnnWidget
 from cnnwidgets.widgets._maps.pictures import is_attribution
@@ -196,7 +197,7 @@ def _image_pixels(image: Any) -> tuple[Pixels, tuple[str, ...]]:
 
 def _name_of(image: Any) -> str:
     path = image if isinstance(image, str | Path) else getattr(image, "filename", "")
-    return Path(path).name if path else "image"
+    return name_of(path) if path else "image"
 
 
 def _installed() -> dict[str, Any]:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from cnnwidgets.widgets._maps.arrays import Doubles
+from cnnwidgets.widgets._maps.ticks import round_ticks
 
-from .arrays import finite_points, round_ticks
+from .arrays import finite_points
 
 _BETTER = {"deletion": "lower is better", "insertion": "higher is better"}
 _MEANINGS = {

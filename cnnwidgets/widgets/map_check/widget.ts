@@ -2,7 +2,8 @@
 
 import { table } from "../_maps/colormaps";
 import { colourLevels, hatch, palette } from "../_maps/paint";
-import { button, h, putImage, s } from "../_shared/dom";
+import { marks, type Points, plot, polyline } from "../_shared/chart";
+import { button, h, putImage } from "../_shared/dom";
 import { Progress, type ProgressState } from "../_shared/progress";
 import { type ArrayData, type Data, entry, type Link, RootView } from "../_shared/view";
 import "./widget.css";
@@ -148,28 +149,16 @@ export function stepsOf({ end, stages }: Pick<ChartContent, "end" | "stages">): 
 }
 
 export function curveChart(content: ChartContent): HTMLElement {
-  const { heading, partial, ticks, end, stages, points } = content;
-  const [low, high] = [ticks[0]!, ticks.at(-1)!];
-  const across = (value: number) => (100 * value) / end;
-  const down = (value: number) => (100 * (high - value)) / (high - low);
-  const line = (x: readonly number[], y: readonly number[], name: string) =>
-    s("polyline", { class: name, points: y.map((value, i) => `${across(x[i]!)},${down(value)}`).join(" ") });
-  // Strokes without length, whose ends are round: circles would become ellipses in the stretched box.
-  const dot = (x: number, i: number) => `M${across(x)},${down(points[1][i]!)}h0`;
-  const dots = stages && s("path", { class: "mc-dots", d: points[0].map(dot).join("") });
-  const grid = ticks.map((tick) => s("line", { x2: 100, y1: down(tick), y2: down(tick) }));
-  const grey = content.grey.map((values) => line(content.x, values, "mc-grey"));
-  const box = { viewBox: "0 0 100 100", preserveAspectRatio: "none", role: "img", "aria-label": heading };
-  const svg = s("svg", box, ...grid, ...grey, line(...points, "mc-line"), dots);
-  const beside = ticks.map((tick) =>
-    h("span", { class: "mc-up", style: `top:${down(tick)}%` }, String(tick).replace("-", "−")),
-  );
-  const under = stepsOf(content).map((step) =>
-    h("span", { class: "mc-across", style: `left:${across(step)}%` }, stages ? String(step) : `${100 * step} %`),
-  );
-  const plot = h("div", { class: "mc-plot cnnw-small cnnw-figures" }, svg, ...beside, ...under);
+  const { heading, partial, ticks, end, stages } = content;
+  const curves = (points: Points) => {
+    const [line, grey] = [points(...content.points), content.grey.map((values) => points(content.x, values))];
+    const others = grey.map((other) => polyline("mc-grey", other));
+    return [...others, polyline("mc-line", line), stages && marks("mc-dots", line)];
+  };
+  const under = stepsOf(content).map((step) => [step, stages ? String(step) : `${100 * step} %`] as const);
   const caption = h("figcaption", { class: "cnnw-small", title: content.meaning }, heading);
-  return h("figure", { class: `mc-chart ${partial ? "is-partial" : ""}` }, caption, plot);
+  const figure = { class: `mc-chart ${partial ? "is-partial" : ""}` };
+  return h("figure", figure, caption, plot("mc", heading, { ticks, ends: [0, end] }, curves, under));
 }
 
 const LEGEND =

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cnnwidgets.widgets.map_check.arrays import round_ticks
+from cnnwidgets.widgets._maps.ticks import round_ticks
 
 from .numbers import HELD_OUT, TrainingRow, base_name, by_epoch, curve_points, names_of, number_name, per_point
 

@@ -9,24 +9,21 @@ import numpy as np
 from cnnwidgets.widgets._still import parts
 from cnnwidgets.widgets.feature_maps.still import maps_still
 
-from .numbers import base_name, by_epoch, curve_points, names_of, number_name
+from .numbers import number_name
 
 _SIZE = (90, 290)
 
 
 def board_still(widget: Any) -> parts.Block | None:
     """What ``widget``, a :class:`TrainingBoard`, shows: the newest numbers, the curves, the maps."""
-    rows, controls = widget.rows, widget.controls
+    controls = widget.controls
     blocks = [parts.paragraph(controls.headline, size=12)] if controls.headline else []
-    names = names_of(rows)
     charts = []
-    for name in dict.fromkeys(map(base_name, names)):
-        curves = [curve_points(rows, own, epochs=by_epoch(rows)) for own in names if base_name(own) == name]
-        title = f"{number_name(name)}{'; grey: held out' if len(curves) > 1 else ''}"
-        (across, up), *others = curves
-        grey = [np.interp(across, *other, left=np.nan, right=np.nan) for other in others if other[0]] if across else []
-        if across:
-            charts.append(parts.curve(title, across, up, grey, _SIZE))
+    for name, chart in widget.curves.items():
+        (across, up), *others = chart.points.values()
+        title = f"{number_name(name)}{'; grey: held out' if others else ''}"
+        grey = [np.interp(across, x, y, left=np.nan, right=np.nan) for x, y in others]
+        charts.append(parts.curve(title, across, up, grey, _SIZE))
     if charts:
         blocks.append(parts.row(charts, gap=12))
     blocks += [parts.remark(f"⚠ {note}", colour=parts.WARN) for note in controls.notes]

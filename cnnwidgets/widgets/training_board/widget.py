@@ -28,7 +28,7 @@ _SHARE = 9  # of the time, drawing takes one part in ten at most
 
 
 class TrainingBoard(WidgetBox):
-    """TrainingCurves of a training, and the maps and kernels of one layer, now and at the steps before.
+    """The curves of a training, and the maps and kernels of one layer, now and at the steps before.
 
     It takes numbers and arrays: :meth:`record` a step's numbers, :meth:`show_layer` the layer as it is. What was shown
     can be looked back at with the slider; of a long training every second snapshot is dropped when there are more than
@@ -204,13 +204,7 @@ class TrainingBoard(WidgetBox):
 
     def close(self) -> None:
         """Close the parts and let go of what is kept."""
-        if "snapshots" not in self.__dict__:  # its making failed, and ipywidgets closes what is left of it
-            return
         self.snapshots = Snapshots()
-        for part in self._parts:
-            part.unobserve_all()
-            part.layout.close()
-            part.close()
         super().close()
 
     def _catch_up(self) -> None:
@@ -243,7 +237,8 @@ class TrainingBoard(WidgetBox):
 
     def _notes(self) -> list[str]:
         stride = self.snapshots.stride
-        thinned = f"The slider keeps each {stride}th step and the newest, to save memory." if stride > 1 else ""
+        place = f"{stride}{'nd' if stride in (2, 32) else 'th'}"
+        thinned = f"The slider keeps each {place} step and the newest, to save memory." if stride > 1 else ""
         return [note for note in (*self.more_notes, non_finite(self.rows), thinned) if note]
 
 

@@ -1,5 +1,6 @@
 /** A training: pause, resume and stop, the slider back through its steps, and its numbers in a table. */
-import { button, h, menu, s } from "../_shared/dom";
+import { marks, type Points, plot, polyline } from "../_shared/chart";
+import { button, h, menu } from "../_shared/dom";
 import { Slider } from "../_shared/slider";
 import { type BaseState, type Data, entry, type Link, RootView } from "../_shared/view";
 import "./widget.css";
@@ -57,29 +58,21 @@ export interface TrainingChart {
 const MOST_MARKED = 60;
 
 export function trainingChart({ heading, ticks, ends, lines }: TrainingChart): HTMLElement {
-  const [low, high] = [ticks[0]!, ticks.at(-1)!];
-  const width = ends[1] - ends[0] || 1;
-  const across = (value: number) => (100 * (value - ends[0])) / width;
-  const down = (value: number) => (100 * (high - value)) / (high - low);
-  const grid = ticks.map((tick) => s("line", { x2: 100, y1: down(tick), y2: down(tick) }));
-  const curves = lines.flatMap(({ held_out, x, y }) => {
-    const points = x.map((value, i) => `${across(value)},${down(y[i]!)}`);
-    const name = held_out ? "tb-held-out" : "tb-learned";
-    // Strokes without length, whose ends are round or square: the box is stretched.
-    const marks = x.length <= MOST_MARKED && s("path", { class: `${name} tb-marks`, d: points.map(dot).join("") });
-    return [s("polyline", { class: name, points: points.join(" ") }), marks];
-  });
-  const box = { viewBox: "0 0 100 100", preserveAspectRatio: "none", role: "img", "aria-label": heading };
-  const beside = ticks.map((tick) =>
-    h("span", { class: "tb-up", style: `top:${down(tick)}%` }, String(tick).replace("-", "−")),
+  const curves = (points: Points) =>
+    lines.flatMap(({ held_out, x, y }) => {
+      const [line, name] = [points(x, y), held_out ? "tb-held-out" : "tb-learned"];
+      return [polyline(name, line), x.length <= MOST_MARKED && marks(`${name} tb-marks`, line)];
+    });
+  const numbers = ends[0] === ends[1] ? ends.slice(1) : ends;
+  const under = numbers.map((end) => [end, rounded(end)] as const);
+  return h(
+    "figure",
+    {},
+    h("figcaption", { class: "cnnw-small" }, heading),
+    plot("tb", heading, { ticks, ends }, curves, under),
   );
-  const under = ends.map((end) => h("span", { class: "tb-across", style: `left:${across(end)}%` }, rounded(end)));
-  const plot = h("div", { class: "tb-plot cnnw-small cnnw-figures" }, s("svg", box, ...grid, ...curves), ...beside);
-  plot.append(...(ends[0] === ends[1] ? under.slice(1) : under));
-  return h("figure", {}, h("figcaption", { class: "cnnw-small" }, heading), plot);
 }
 
-const dot = (point: string) => `M${point}h0`;
 const rounded = (value: number) => String(Number(value.toPrecision(4)));
 
 class TrainingControlsView extends RootView<TrainingControlsState> {

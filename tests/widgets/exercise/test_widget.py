@@ -25,7 +25,7 @@ def exercise(**traits: Any) -> cw.Exercise:
 
 def test_traits_are_those_of_the_page() -> None:
     assert python_keys(cw.Exercise) == typescript_keys("ExerciseState")
-    assert set(commands(cw.Exercise)) == {"pull"}
+    assert set(commands(cw.Exercise)) == {"pull", "switch_all_on"}  # those of every widget
 
 
 def test_an_answer_in_code_is_the_one_on_the_page() -> None:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from cnnwidgets.core.errors import InputError
+from cnnwidgets.widgets._maps.ticks import round_ticks
 from cnnwidgets.widgets.map_check import MapCheck
-from cnnwidgets.widgets.map_check.arrays import as_stack, levels, round_ticks
+from cnnwidgets.widgets.map_check.arrays import as_stack, levels
 from tests.widgets.parity import python_keys, typescript_keys
 
 X = [0.0, 0.5, 1.0]
