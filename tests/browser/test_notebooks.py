@@ -24,7 +24,7 @@ CELLS = """jupyterapp.shell.currentWidget.content.widgets
   }))"""
 # Of the canvases on show those that nobody has painted.
 UNPAINTED = """(root) => [...root.querySelectorAll("canvas")]
-  .filter((canvas) => !canvas.classList.contains("is-grey"))  // nothing in the map is positive
+  .filter((canvas) => !canvas.closest(".is-grey"))  // nothing in the map is positive
   .filter((canvas) => canvas.checkVisibility() && canvas.getBoundingClientRect().width > 1)
   .filter((canvas) => {
     const {width, height} = canvas;

@@ -45,12 +45,14 @@ def test_pause_look_back_resume_and_stop_inside_a_running_cell(jupyter: Lab) -> 
         trouble,
     ):
         prepare(page)
+        # Older front ends have no subshells: all messages wait behind the cell.
+        page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.commsOverSubshells = 'disabled'")
         run_cell(page, 0, MAKE)
         root = page.locator(".cnnw-training-view")
         begin(page, 1, LOOP)
         # What waits its turn behind the running cell must neither be lost nor overtake.
         begin(page, 2, "'after'")
-        expect(root.locator(".tb-headline")).to_contain_text("epoch 5: loss 0.4", timeout=30_000)
+        expect(root.locator(".tb-headline")).to_contain_text(re.compile(r"epoch \d+: loss \d"), timeout=30_000)
         root.get_by_role("button", name="Pause").click()
         expect(root.get_by_role("status").first).to_contain_text("Paused", timeout=10_000)
         page.wait_for_timeout(500)

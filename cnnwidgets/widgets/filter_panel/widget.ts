@@ -12,7 +12,9 @@ import "./widget.css";
 class FilterPanelView extends RootView<FilterPanelState> {
   readonly #searching = new Progress(this.link, "Progress of the search");
   readonly #making = new Progress(this.link, "Progress of the image");
-  readonly #search = button("Find its places", () => this.link.command("start", { job: "places" }));
+  readonly #search = button("Find its places", () => this.link.command("start", { job: "places" }), {
+    title: "Search the images at hand for the patches that excite this filter most",
+  });
   readonly #stopped = { places: h("p", { class: "cnnw-soft", role: "status" }), image: h("p", { class: "cnnw-soft" }) };
   readonly #places = new Places(
     this.link,
