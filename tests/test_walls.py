@@ -34,6 +34,7 @@ ALLOWED["learn"] = {"core", "learn"}
 ALLOWED |= {
     "widgets": {"core", "outputs", "pictures", "widgets"},
     "explorer": {*ROOMS, *SIBLINGS, "widgets", "explorer", "demo"},
+    "versus": {*ROOMS, "widgets", "explorer", "versus"},
     "training": {*ROOMS, "kernels", "synthesis", "widgets", "training"},
     "demo": {"core", "pictures"},
 }
