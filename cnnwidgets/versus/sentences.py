@@ -70,10 +70,11 @@ class Shares:
 def points(difference: float, *, shares: bool) -> str:
     """A difference of two probabilities in percentage points, or of two numbers.
 
-    >>> points(0.242, shares=True), points(-1.5, shares=False)
-    ('+24.2', '−1.50')
+    >>> points(0.242, shares=True), points(-1.5, shares=False), points(-1e-9, shares=True)
+    ('+24.2', '−1.50', '0.0')
     """
-    return (f"{100 * difference:+.1f}" if shares else f"{difference:+.2f}").replace("-", "−")
+    text = f"{100 * difference:+.1f}" if shares else f"{difference:+.2f}"
+    return text.replace("-", "−") if float(text) else text[1:]
 
 
 def predictions(names: Names, shares: Shares) -> list[str]:

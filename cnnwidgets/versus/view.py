@@ -215,7 +215,7 @@ class VersusView:
         overlays = [side.overlay for side in self._sides]
         own = [_own_limit(overlay) for overlay in overlays]
         for overlay in overlays:
-            overlay.limit = max(own) if shared and min(own) > 0 else 0.0
+            overlay.limit = max(own) if shared else 0.0
         dark = [name for name, limit in zip(self.names, own, strict=True) if 0 < limit < _SMALL * max(own)]
         note = (
             ""

@@ -21,7 +21,7 @@ def overlay_still(widget: Any, width: int = parts.WIDTH) -> parts.Block | None:
         return parts.column([maps.photograph(photo, _SIDE), parts.paragraph(message)])
     sign = "positive" if content["unsigned"] else widget.sign
     scale = maps.map_scale(heat["values"], heat.get("magnitude"), sign, 0.0 if content["partial"] else widget.clip)
-    if widget.limit and scale.limit:
+    if widget.limit:
         scale = scale._replace(limit=widget.limit, clipped=scale.limit > widget.limit)
     name = widget.diverging if scale.signed else widget.colormap
     picture = maps.overlay(photo, scale, widget, _SIDE, partial=content["partial"], extent=content["extent"])

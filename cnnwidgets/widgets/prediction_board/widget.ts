@@ -1,5 +1,5 @@
 /** Over two networks: method, photograph, what both say, the classes of both beside each other, and where they part. */
-import { marks, type Points, plot, polyline } from "../_shared/chart";
+import { type Points, plot, polyline } from "../_shared/chart";
 import { h, menu, panelHeading, setText } from "../_shared/dom";
 import { Progress, type ProgressState } from "../_shared/progress";
 import { Segmented } from "../_shared/segmented";
@@ -44,9 +44,9 @@ const CKA =
 /** A number from 0 to 1 with two digits; "–" where there is none. */
 export const twoDigits = (value: number | null | undefined) => (typeof value === "number" ? value.toFixed(2) : "–");
 
-/** The lines of the chart: numbers of layers and their similarity, those without a number left out. */
-export function curveOf({ alike = [] }: LayersContent): [x: number[], y: number[]] {
-  const points = alike.flatMap((value, layer) => (value === null ? [] : [[layer + 1, value] as const]));
+/** A line of the chart: numbers of layers and their values, those without one left out. */
+export function curveOf(values: readonly (number | null)[]): [x: number[], y: number[]] {
+  const points = values.flatMap((value, layer) => (value === null ? [] : [[layer + 1, value] as const]));
   return [points.map(([x]) => x), points.map(([, y]) => y)];
 }
 
@@ -159,11 +159,16 @@ class PredictionBoardView extends RootView<PredictionBoardState> {
       this.#layers.replaceChildren();
       return;
     }
-    const line = curveOf(content);
-    const curves = (points: Points) => [polyline("pb-line-of", points(...line)), marks("pb-dots", points(...line))];
-    const under = [...new Set([1, layers.length])].map((number) => [number, String(number)] as const);
-    const name = "How alike each layer is in both, from the first to the last (linear CKA)";
-    const chart = plot("pb", name, { ticks: [0, 0.5, 1], ends: [1, layers.length] }, curves, under);
+    const curves = (points: Points) => [
+      polyline("pb-alike", points(...curveOf(alike))),
+      polyline("pb-apart", points(...curveOf(apart))),
+    ];
+    const under = [...new Set([1, layers.length])].map((number) => [number, `layer ${number}`] as const);
+    const name = "How alike each layer is in both, from the first to the last";
+    const ticks = apart.some((value) => value !== null && value > 1) ? [0, 1, 2] : [0, 0.5, 1];
+    const chart = plot("pb", name, { ticks, ends: [1, layers.length] }, curves, under);
+    const key = (kind: string) => h("i", { class: `pb-key ${kind}` });
+    const legend = h("span", { class: "cnnw-soft" }, key(""), "linear CKA", key("is-apart"), "relative difference");
     const cells = layers.map((layer, at) => {
       const click = () => this.link.command("layer", { name: layer });
       const press = h("button", { type: "button", class: "cnnw-plain pb-layer", onclick: click }, layer);
@@ -179,7 +184,7 @@ class PredictionBoardView extends RootView<PredictionBoardState> {
     const region = h("div", { class: "pb-table", tabindex: 0, role: "region", "aria-label": "All layers" }, table);
     const open = this.#layers.querySelector("details")?.open ?? false;
     this.#layers.replaceChildren(
-      h("figure", {}, h("figcaption", { class: "cnnw-small", title: CKA }, name), chart),
+      h("figure", {}, h("figcaption", { class: "cnnw-small", title: CKA }, name, ": ", legend), chart),
       h(
         "details",
         { class: "cnnw-fold", open },
