@@ -33,7 +33,8 @@ ALLOWED["heads"] = {*ALLOWED["explainers"], "heads"}
 ALLOWED["learn"] = {"core", "learn"}
 ALLOWED |= {
     "widgets": {"core", "outputs", "pictures", "widgets"},
-    "explorer": {*ROOMS, *SIBLINGS, "widgets", "explorer", "demo"},
+    "snapshots": {"core", "state", "outputs", "pictures", "widgets", "snapshots"},
+    "explorer": {*ROOMS, *SIBLINGS, "widgets", "snapshots", "explorer", "demo"},
     "versus": {*ROOMS, "widgets", "explorer", "versus"},
     "training": {*ROOMS, "kernels", "synthesis", "widgets", "training"},
     "demo": {"core", "pictures"},

@@ -12,13 +12,13 @@ import traitlets
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, TargetError
 from cnnwidgets.outputs.class_names import class_by_name
+from cnnwidgets.snapshots.picture import still_explorer
 from cnnwidgets.widgets._page_state import PageState
 from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import StillPicture, title
 
 from .panels.host import PanelHost
 from .sentences import model_title
-from .still import still_explorer
 from .work.layers import layer_with_maps
 from .work.scene import Scene
 from .work.session import Session

@@ -11,6 +11,7 @@ from cnnwidgets.explorer.work.layers import first_method
 from cnnwidgets.outputs.class_names import class_by_name
 from cnnwidgets.outputs.targets import Target
 from cnnwidgets.pictures.picture import load_picture
+from cnnwidgets.snapshots.snapshot import Snapshot, snapshot_of
 from cnnwidgets.widgets.image_input import ImageInput
 
 from .choices import Choices
@@ -92,6 +93,11 @@ class Explorer(Choices):
         session = self._open_session()
         with self._host.lock:
             return python_code(session, self._scene, self.method, self.overlay.layer)
+
+    def snapshot(self) -> Snapshot:
+        """``png, state``: a PNG of what is on show, and what ``explore(model, image, state=state)`` restores."""
+        self._open_session()
+        return snapshot_of(self)
 
     def add_picture(self, image: Any, name: str = "") -> None:
         """Add an image to the menu, and show it.

@@ -11,6 +11,7 @@ from cnnwidgets.core.errors import Cancelled, message_of
 from cnnwidgets.core.progress import ProgressCallback
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explorer.work.scene import Scene
+from cnnwidgets.pictures.frame import Frame
 
 from .difference import UNKNOWN, MapDifference, frame_seen, map_difference, map_of
 from .likeness import Likeness, likenesses
@@ -26,6 +27,7 @@ class CommonView:
         scenes: what each says of it.
         pairs: which classes belong together.
         one_architecture: whether they are checkpoints of one.
+        frames: the part of the photograph that each sees; None where that cannot be told.
         same_place: whether both see the same part of the photograph at the same size.
         likenesses: of each layer, in order; empty where they are not of one architecture, or see other numbers.
     """
@@ -33,6 +35,7 @@ class CommonView:
     scenes: tuple[Scene, Scene]
     pairs: ClassPairs
     one_architecture: bool
+    frames: tuple[Frame | None, Frame | None]
     same_place: bool
     likenesses: list[Likeness]
 
@@ -58,7 +61,7 @@ def common_view(sides: Sides, scenes: tuple[Scene, Scene]) -> CommonView:
     )
     alike_built = same_architecture(*scenes)
     alike = likenesses(*scenes) if alike_built and same_numbers else []
-    return CommonView(scenes, paired_classes(*scenes), alike_built, same_place, alike)
+    return CommonView(scenes, paired_classes(*scenes), alike_built, (frames[0], frames[1]), same_place, alike)
 
 
 def explained_by(
@@ -74,19 +77,18 @@ def explained_by(
 
 
 def difference_of(
-    sides: Sides, view: CommonView, results: tuple[Attribution | str, Attribution | str], *, by_largest: bool
+    view: CommonView, results: tuple[Attribution | str, Attribution | str], *, by_largest: bool
 ) -> MapDifference | str:
     """The second map minus the first; or why there is no such map."""
     first, second = results
     if isinstance(first, str) or isinstance(second, str):
         return "No difference: one of the two maps is missing."
-    frames = [frame_seen(side.session, scene) for side, scene in zip(sides, view.scenes, strict=True)]
     return (
         map_difference(
             (map_of(first, by_largest=by_largest), map_of(second, by_largest=by_largest)),
             (first.placement, second.placement),
             view.scenes,
-            (frames[0], frames[1]),
+            view.frames,
             same_input=view.same_place,
         )
         or UNKNOWN

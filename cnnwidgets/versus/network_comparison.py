@@ -204,7 +204,7 @@ class NetworkComparison(VersusChoices):
         view = replace(common, scenes=(scenes[0], scenes[1]))
         self._worker.apply_unless_stopped(stop, lambda: self._show_common(view, target))
         results = [self._explained(number, scenes[number], stop) for number in (0, 1)]
-        difference = difference_of(self._sides, view, (results[0], results[1]), by_largest=self.scale == "own")
+        difference = difference_of(view, (results[0], results[1]), by_largest=self.scale == "own")
         self._worker.apply_unless_stopped(stop, lambda: self._show_maps((results[0], results[1]), difference))
 
     def _explained(self, number: int, scene: Scene, stop: threading.Event) -> Attribution | str:

@@ -70,14 +70,16 @@ class NetworkSide:
             return
         self.graph.selected = layer
         info = scene.architecture.find(layer)
-        self.feature_maps.show(scene.maps[layer][0], layer, **feature_maps_of(scene, info, scene.target_class or 0))
+        self.feature_maps.show(
+            scene.maps[layer][0], f"{layer} · {self.name}", **feature_maps_of(scene, info, scene.target_class or 0)
+        )
 
     def show_map(self, scene: Scene, result: Attribution | str, note: str) -> None:
         """The map of the score, or a sentence on why there is none; ``note`` is said beside it."""
         if isinstance(result, str):
             self.overlay.clear(as_sentence(result))
             return
-        caption = map_title(result.method, result.layer, target_text(result.target, scene.label))
+        caption = f"{self.name}: {map_title(result.method, result.layer, target_text(result.target, scene.label))}"
         notes = [*notes_of(scene, result), *cautions_of(scene, result), *([note] if note else [])]
         self.overlay.show_attribution(replace(result, notes=()), caption=caption, notes=notes)
 

@@ -96,8 +96,7 @@ class VersusView:
             self.map_differences.set_picture(self._sides[0].scene.picture.pixels)
             self.map_differences.show(
                 maps[1][0] - maps[0][0],
-                first,
-                note=f"{self.names[1]} minus {self.names[0]}, channel by channel: red where it is more.",
+                f"{first} · {self.names[1]} − {self.names[0]}",
                 placement=self._sides[0].scene.first.placements.get(first),
                 channel=self._sides[0].feature_maps.channel,
             )
@@ -231,7 +230,7 @@ class VersusView:
     def _channel_chosen(self, widgets: list[FeatureMaps], channel: int | None) -> None:
         """The same map is large in all, where channels correspond."""
         for widget in widgets if self._linked else []:
-            if widget.channel != channel and widget.layer == widgets[0].layer:
+            if widget.channel != channel and newest_push(widget, "maps").arrays:
                 widget.channel = channel
 
 
