@@ -32,10 +32,14 @@ def _headed(widget: Any, content: parts.Block | None, width: int) -> parts.Block
 
 
 def snapshot_png(explorer: Any) -> bytes:
-    """PNG of what :func:`still_explorer` shows under its title, at twice its size."""
+    """PNG of what :func:`still_explorer` shows and of the tab on show, under its title, at twice the size."""
+    behind_tabs = {"filters": explorer.filters, "hide": explorer.occluder, "compare": explorer.comparison}
+    tab = behind_tabs.get(explorer.panel)
     with parts.enlarged_by(_TIMES):
         heading = parts.paragraph(explorer._still_title(), size=14)  # noqa: SLF001
-        page = parts.framed(parts.column([heading, still_explorer(explorer)]))
+        panel = None if tab is None else _headed(tab, tab._still(), parts.WIDTH)  # noqa: SLF001
+        blocks = [heading, still_explorer(explorer), *([] if panel is None else [panel])]
+        page = parts.framed(parts.column(blocks))
     stream = io.BytesIO()
     page.save(stream, "png")
     return stream.getvalue()
