@@ -33,9 +33,10 @@ ALLOWED["heads"] = {*ALLOWED["explainers"], "heads"}
 ALLOWED["learn"] = {"core", "learn"}
 ALLOWED |= {
     "widgets": {"core", "outputs", "pictures", "widgets"},
+    "notebook": {"notebook"},
     "snapshots": {"core", "state", "outputs", "pictures", "widgets", "snapshots"},
-    "explorer": {*ROOMS, *SIBLINGS, "widgets", "snapshots", "explorer", "demo"},
-    "versus": {*ROOMS, "widgets", "explorer", "versus"},
+    "explorer": {*ROOMS, *SIBLINGS, "widgets", "snapshots", "notebook", "explorer", "demo"},
+    "versus": {*ROOMS, "widgets", "notebook", "explorer", "versus"},
     "training": {*ROOMS, "kernels", "synthesis", "widgets", "training"},
     "demo": {"core", "pictures"},
 }

@@ -8,7 +8,7 @@ from .picture import snapshot_png
 from .state import state_of
 
 
-class Snapshot(NamedTuple):
+class ExplorerSnapshot(NamedTuple):
     """What :meth:`cnnwidgets.Explorer.snapshot` returns; ``png, state = e.snapshot()``.
 
     Attributes:
@@ -20,6 +20,6 @@ class Snapshot(NamedTuple):
     state: dict[str, Any]
 
 
-def snapshot_of(explorer: Any) -> Snapshot:
+def snapshot_of(explorer: Any) -> ExplorerSnapshot:
     """Of an Explorer as it is now."""
-    return Snapshot(snapshot_png(explorer), state_of(explorer))
+    return ExplorerSnapshot(snapshot_png(explorer), state_of(explorer))

@@ -39,14 +39,14 @@ def state_of(explorer: Any) -> dict[str, Any]:
         scene, session = explorer._scene, explorer._session  # noqa: SLF001
         overlay, switching = explorer.overlay, explorer._panels.switching  # noqa: SLF001
         clips = (overlay._other_clip, overlay.clip) if overlay._gradient else (overlay.clip, overlay._other_clip)  # noqa: SLF001
-        chosen = explorer.scores.chosen
+        is_chosen = explorer.scores.chosen
         return {
             "version": VERSION,
-            "network": {"name": explorer.network, "weights": _weights(session.original)},
-            "photograph": {"name": explorer.picture, "pixels": _pixels(scene)},
+            "network": {"name": explorer.network, "weights": _weight_mark(session.original)},
+            "photograph": {"name": explorer.picture, "pixels": _pixel_mark(scene)},
             "layer": explorer.layer,
             "channel": explorer.channel,
-            "target": explorer.target if chosen else None,
+            "target": explorer.target if is_chosen else None,
             "function": getattr(scene.target, "__name__", "a function") if callable(scene.target) else None,
             "region": list(explorer.region),
             "method": explorer.method,
@@ -76,7 +76,7 @@ def checked_state(state: Any) -> dict[str, Any]:
         bounded(dict(state))
     except InputError as error:
         raise InputError(f"state holds {error}.") from None
-    return _checked(state, _CHECKS, "state")
+    return _checked_mapping(state, _CHECKS, "state")
 
 
 def restore(explorer: Any, state: Mapping[str, Any]) -> list[str]:
@@ -88,13 +88,13 @@ def _restored(explorer: Any, state: Mapping[str, Any]) -> Iterator[str]:
     session, overlay = explorer._session, explorer.overlay  # noqa: SLF001
     network, photograph = state.get("network", {}), state.get("photograph", {})
     weights = network.get("weights")
-    if weights is not None and weights != _weights(session.original):
+    if weights is not None and weights != _weight_mark(session.original):
         yield f"The state is of another network, or of other weights ({network.get('name') or 'without a name'})."
     name = photograph.get("name")
     if name in explorer.pictures:
         explorer.picture = name
         explorer.wait()
-    if photograph.get("pixels") not in (None, _pixels(explorer._scene)):  # noqa: SLF001
+    if photograph.get("pixels") not in (None, _pixel_mark(explorer._scene)):  # noqa: SLF001
         yield f"The state is of another photograph ({name or 'without a name'})."
     if state.get("function"):
         yield f"It explained {state['function']}, a function, which a state cannot hold: pass target=."
@@ -102,15 +102,15 @@ def _restored(explorer: Any, state: Mapping[str, Any]) -> Iterator[str]:
     for trait in ("region", "layer", "channel", "target", "method"):
         value = state.get(trait)
         if value is not None and value not in ("", getattr(explorer, trait) if trait != "target" else ""):
-            yield from _tried(trait, lambda trait=trait, value=value: setattr(explorer, trait, value))
+            yield from _attempt(trait, lambda trait=trait, value=value: setattr(explorer, trait, value))
     settings = state.get("settings", {}) if explorer.method == state.get("method", explorer.method) else {}
     offered = [dict(setting, value=settings.get(setting["name"], setting["value"])) for setting in overlay.settings]
-    yield from _tried("settings", lambda: setattr(overlay, "settings", offered))
+    yield from _attempt("settings", lambda: setattr(overlay, "settings", offered))
     if state.get("pinned"):
         overlay.follow = False
-        yield from _tried("pinned", lambda: setattr(overlay, "layer", state["pinned"]))
+        yield from _attempt("pinned", lambda: setattr(overlay, "layer", state["pinned"]))
     _paint(overlay, state.get("overlay", {}))
-    _set(explorer.feature_maps, state.get("feature_maps", {}))
+    _set_traits(explorer.feature_maps, state.get("feature_maps", {}))
     explorer.panel = state.get("panel", explorer.panel)
     if state.get("patches"):
         explorer.occluder.patches = state["patches"]
@@ -139,7 +139,7 @@ def _switch(explorer: Any, state: Mapping[str, Any]) -> Iterator[str]:
         explorer.feature_maps.off = switching.off_of(explorer.layer)
 
 
-def _tried(key: str, change: Callable[[], None]) -> Iterator[str]:
+def _attempt(key: str, change: Callable[[], None]) -> Iterator[str]:
     try:
         change()
     except (CnnWidgetsError, traitlets.TraitError) as error:
@@ -149,25 +149,25 @@ def _tried(key: str, change: Callable[[], None]) -> Iterator[str]:
 def _paint(overlay: HeatmapOverlay, values: Mapping[str, Any]) -> None:
     clips = values.get("clip", overlay.clip), values.get("clip_of_gradients", overlay._other_clip)  # noqa: SLF001
     overlay.clip, overlay._other_clip = clips[::-1] if overlay._gradient else clips  # noqa: SLF001
-    _set(overlay, {name: value for name, value in values.items() if name in _OVERLAY})
+    _set_traits(overlay, {name: value for name, value in values.items() if name in _OVERLAY})
 
 
-def _set(widget: Any, values: Mapping[str, Any]) -> None:
+def _set_traits(widget: Any, values: Mapping[str, Any]) -> None:
     with widget.hold_sync():
         for name, value in values.items():
             setattr(widget, name, value)
 
 
-def _weights(network: Any) -> str:
+def _weight_mark(network: Any) -> str:
     """The same for the same weights, in another process too."""
     return str(fingerprint(network, thorough=True).total)
 
 
-def _pixels(scene: Any) -> int:
+def _pixel_mark(scene: Any) -> int:
     return zlib.crc32(scene.picture.pixels.tobytes())
 
 
-def _checked(values: Any, checks: Mapping[str, Check], name: str) -> dict[str, Any]:
+def _checked_mapping(values: Any, checks: Mapping[str, Check], name: str) -> dict[str, Any]:
     checked = {}
     for key, value in mapping_of(text(), lambda value: value)(values).items():
         if key not in checks:
@@ -190,7 +190,7 @@ def mapping_of(key: Check, value: Check) -> Check:
     return check
 
 
-def _flag(value: Any) -> bool:
+def _true_or_false(value: Any) -> bool:
     if not isinstance(value, bool):
         raise InputError(f"{brief(value)}; expected true or false")
     return value
@@ -206,7 +206,7 @@ def _of_trait(trait: Any) -> Check:
     """What a widget's trait takes."""
     if isinstance(trait, traitlets.Enum):
         return one_of(*trait.values)
-    return _flag if isinstance(trait, traitlets.Bool) else number_between(trait.min, trait.max)
+    return _true_or_false if isinstance(trait, traitlets.Bool) else number_between(trait.min, trait.max)
 
 
 def _look(widget: type, names: tuple[str, ...]) -> dict[str, Check]:
@@ -214,15 +214,15 @@ def _look(widget: type, names: tuple[str, ...]) -> dict[str, Check]:
     return {name: _of_trait(traits[name]) for name in names}
 
 
-def _inside(checks: Mapping[str, Check]) -> Check:
-    return lambda value: _checked(value, checks, "it")
+def _holding(checks: Mapping[str, Check]) -> Check:
+    return lambda value: _checked_mapping(value, checks, "it")
 
 
 _CLIP = number_between(0, 5)
 _CHECKS: dict[str, Check] = {
     "version": whole_number(VERSION, VERSION),
-    "network": _inside({"name": text(), "weights": text()}),
-    "photograph": _inside({"name": text(), "pixels": whole_number(0, 1 << 32)}),
+    "network": _holding({"name": text(), "weights": text()}),
+    "photograph": _holding({"name": text(), "pixels": whole_number(0, 1 << 32)}),
     "layer": text(),
     "channel": maybe(whole_number(0, _MOST_CHANNELS)),
     "target": maybe(whole_number(0, _MOST_CHANNELS)),
@@ -232,8 +232,8 @@ _CHECKS: dict[str, Check] = {
     "settings": mapping_of(text(), number_between(-MOST_NUMBER, MOST_NUMBER)),
     "panel": one_of(*_PANELS),
     "pinned": text(),
-    "overlay": _inside(_look(HeatmapOverlay, _OVERLAY) | {"clip": _CLIP, "clip_of_gradients": _CLIP}),
-    "feature_maps": _inside(_look(FeatureMaps, _MAPS)),
+    "overlay": _holding(_look(HeatmapOverlay, _OVERLAY) | {"clip": _CLIP, "clip_of_gradients": _CLIP}),
+    "feature_maps": _holding(_look(FeatureMaps, _MAPS)),
     "off": mapping_of(text(), list_of(whole_number(0, _MOST_CHANNELS))),
     "scales": mapping_of(text(), number_between(0, 2)),
     "patches": list_of(_patch, MOST_PATCHES),

@@ -14,13 +14,13 @@ from cnnwidgets.core.errors import Cancelled, InputError, NotSpatial, message_of
 from cnnwidgets.core.progress import Step
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explainers.labels import label_of
-from cnnwidgets.explorer.replaced import on_show
 from cnnwidgets.explorer.sentences import work_left
 from cnnwidgets.explorer.ties import guarded, tie
 from cnnwidgets.explorer.work.layers import first_method, layer_with_maps
 from cnnwidgets.explorer.work.report import Report, share_of
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Worker, refuse_stopped
+from cnnwidgets.notebook.replaced import on_show
 from cnnwidgets.widgets._still.parts import Block
 
 from .choices import VersusChoices, class_number
