@@ -40,7 +40,7 @@ def px(length: float) -> int:
     return round(length * _scale.get())
 
 
-def width_of(block: Block) -> int:
+def drawn_width(block: Block) -> int:
     """The width of a block as lengths are passed."""
     return block.width // _scale.get()
 

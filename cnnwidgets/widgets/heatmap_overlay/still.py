@@ -25,9 +25,9 @@ def overlay_still(widget: Any, width: int = parts.WIDTH) -> parts.Block | None:
         scale = scale._replace(limit=widget.limit, clipped=scale.limit > widget.limit)
     name = widget.diverging if scale.signed else widget.colormap
     picture = maps.overlay(photo, scale, widget, parts.px(_SIDE), partial=content["partial"], extent=content["extent"])
-    bar = [parts.colour_bar(name, scale.ends, widget.unit, parts.width_of(picture))] if scale.limit else []
+    bar = [parts.colour_bar(name, scale.ends, widget.unit, parts.drawn_width(picture))] if scale.limit else []
     under = parts.column([picture, *bar], 4)
-    room = width - parts.width_of(picture) - 16
+    room = width - parts.drawn_width(picture) - 16
     beside = room if room > 100 else width
     side = [parts.remark(fact, width=beside) for fact in _facts(heat, content, scale, sign)]
     for note in widget.notes:

@@ -26,7 +26,7 @@ def occluder_still(widget: Any) -> parts.Block | None:
     if "drop" in sweep:
         scale = maps.map_scale(sweep["drop"], None, "signed")
         heat = maps.overlay(None, scale, _SIGNED, parts.px(_SIDE // 2), partial=True)
-        bar = parts.colour_bar("blue-red", scale.ends, "drop of the score when hidden there", parts.width_of(heat))
+        bar = parts.colour_bar("blue-red", scale.ends, "drop of the score when hidden there", parts.drawn_width(heat))
         blocks.append(parts.column([heat, bar], 4))
     return parts.row([block for block in blocks if block is not None], 16)
 
