@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .switches.without import without
     from .tracing.architecture import Architecture, LayerInfo, trace
     from .training.view import TrainingView
+    from .versus.compare import compare
+    from .versus.network_comparison import NetworkComparison
     from .widgets.architecture_graph import ArchitectureGraph
     from .widgets.class_scores import ClassScores
     from .widgets.comparison import Comparison
@@ -44,6 +46,8 @@ _HOMES = {
     "explore": "explorer",
     "Explorer": "explorer",
     "TrainingView": "training",
+    "compare": "versus",
+    "NetworkComparison": "versus",
     "trace": "tracing.architecture",
     "Architecture": "tracing.architecture",
     "LayerInfo": "tracing.architecture",
@@ -108,6 +112,7 @@ __all__ = [
     "LayerInfo",
     "LayerNotFound",
     "MapCheck",
+    "NetworkComparison",
     "NotSpatial",
     "Occluder",
     "TargetError",
@@ -115,6 +120,7 @@ __all__ = [
     "__version__",
     "capture",
     "checks",
+    "compare",
     "concepts",
     "demo",
     "exemplars",

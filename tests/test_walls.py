@@ -33,7 +33,10 @@ ALLOWED["heads"] = {*ALLOWED["explainers"], "heads"}
 ALLOWED["learn"] = {"core", "learn"}
 ALLOWED |= {
     "widgets": {"core", "outputs", "pictures", "widgets"},
-    "explorer": {*ROOMS, *SIBLINGS, "widgets", "explorer", "demo"},
+    "notebook": {"notebook"},
+    "snapshots": {"core", "state", "outputs", "pictures", "widgets", "snapshots"},
+    "explorer": {*ROOMS, *SIBLINGS, "widgets", "snapshots", "notebook", "explorer", "demo"},
+    "versus": {*ROOMS, "widgets", "notebook", "explorer", "versus"},
     "training": {*ROOMS, "kernels", "synthesis", "widgets", "training"},
     "demo": {"core", "pictures"},
 }
