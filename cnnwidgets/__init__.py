@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .explainers.attribution import Attribution
     from .explorer.explore import explore
     from .explorer.explorer import Explorer
+    from .explorer.report import report
     from .switches.ranking import ChannelRanking, rank_channels
     from .switches.without import without
     from .tracing.architecture import Architecture, LayerInfo, trace
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "explore": "explorer",
     "Explorer": "explorer",
+    "report": "explorer",
     "TrainingView": "training",
     "trace": "tracing.architecture",
     "Architecture": "tracing.architecture",
@@ -125,6 +127,7 @@ __all__ = [
     "kernels",
     "learn",
     "rank_channels",
+    "report",
     "switches",
     "synthesis",
     "trace",

@@ -33,7 +33,8 @@ ALLOWED["heads"] = {*ALLOWED["explainers"], "heads"}
 ALLOWED["learn"] = {"core", "learn"}
 ALLOWED |= {
     "widgets": {"core", "outputs", "pictures", "widgets"},
-    "explorer": {*ROOMS, *SIBLINGS, "widgets", "explorer", "demo"},
+    "pages": {"core", "widgets", "pages"},
+    "explorer": {*ROOMS, *SIBLINGS, "widgets", "pages", "explorer", "demo"},
     "training": {*ROOMS, "kernels", "synthesis", "widgets", "training"},
     "demo": {"core", "pictures"},
 }

@@ -2,5 +2,6 @@
 
 from .explore import explore
 from .explorer import Explorer
+from .report import report
 
-__all__ = ["Explorer", "explore"]
+__all__ = ["Explorer", "explore", "report"]
