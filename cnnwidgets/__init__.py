@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .explainers.attribution import Attribution
     from .explorer.explore import explore
     from .explorer.explorer import Explorer
-    from .explorer.report import report
+    from .reporting import report
     from .switches.ranking import ChannelRanking, rank_channels
     from .switches.without import without
     from .tracing.architecture import Architecture, LayerInfo, trace
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "explore": "explorer",
     "Explorer": "explorer",
-    "report": "explorer",
+    "report": "reporting",
     "TrainingView": "training",
     "trace": "tracing.architecture",
     "Architecture": "tracing.architecture",

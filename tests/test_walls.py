@@ -33,10 +33,12 @@ ALLOWED["heads"] = {*ALLOWED["explainers"], "heads"}
 ALLOWED["learn"] = {"core", "learn"}
 ALLOWED |= {
     "widgets": {"core", "outputs", "pictures", "widgets"},
-    "pages": {"core", "widgets", "pages"},
+    "pages": {*ROOMS, "widgets", "pages"},
     "explorer": {*ROOMS, *SIBLINGS, "widgets", "pages", "explorer", "demo"},
     "training": {*ROOMS, "kernels", "synthesis", "widgets", "training"},
     "demo": {"core", "pictures"},
+    "reporting": {"core", "pages", "explorer"},
+    "command": {"core", "demo", "reporting"},
 }
 GRAPHICAL = {"ipywidgets", "anywidget", "bqplot", "traitlets", "IPython", "matplotlib"}
 
@@ -66,7 +68,9 @@ def room(module: str) -> str | None:
 SOURCES = sorted(
     path
     for name in ALLOWED
-    for path in ([PACKAGE / f"{name}.py"] if name == "demo" else (PACKAGE / name).rglob("*.py"))
+    for path in (
+        [PACKAGE / f"{name}.py"] if name in ("demo", "command", "reporting") else (PACKAGE / name).rglob("*.py")
+    )
 )
 
 

@@ -2,6 +2,5 @@
 
 from .explore import explore
 from .explorer import Explorer
-from .report import report
 
-__all__ = ["Explorer", "explore", "report"]
+__all__ = ["Explorer", "explore"]

@@ -10,9 +10,11 @@ from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explorer.work.layers import first_method
 from cnnwidgets.outputs.class_names import class_by_name
 from cnnwidgets.outputs.targets import Target
+from cnnwidgets.pages.saving import Saving
 from cnnwidgets.pictures.picture import load_picture
 from cnnwidgets.widgets.image_input import ImageInput
 
+from .choices import Choices
 from .code import python_code
 from .display import Display
 from .live_images import LIVE_NAME, LiveImages, image_held_by
@@ -21,7 +23,6 @@ from .panels.host import PanelHost
 from .panels.panel import Panel
 from .replaced import on_show
 from .requests import Requests
-from .saving import Saving
 from .sentences import model_title
 from .ties import guarded, tie
 from .view import ExplorerView
@@ -30,7 +31,7 @@ from .work.layers import layer_with_maps
 from .work.session import Session
 
 
-class Explorer(Saving):
+class Explorer(Saving, Choices):
     """A live view into a model; made by :func:`cnnwidgets.explore`.
 
     Setting a trait moves the view, and a click moves the trait. Work that takes time is done on a thread of its own:

@@ -44,11 +44,6 @@ class Requests:
         target_class = host.scene.target_class
         self._requested_target: Target = target if target is None or target_class is None else target_class
 
-    @property
-    def requested_target(self) -> Target:
-        """What is to be explained, as somebody asked for it; None: the class with the highest score."""
-        return self._requested_target
-
     def target_changed(self, target: int) -> None:
         """Somebody chose a class, or the view followed the predicted one."""
         with self._host.lock:

@@ -103,7 +103,9 @@ export class PageModel {
   /** Shows what was recorded under `key`. What the reader set stays, where the recording did not change it. */
   show(key: string): void {
     const shot = this.recorded.shots[key];
-    if (!shot || shot === this.#shot) return;
+    // What stays on show would be of another choice.
+    if (!shot) throw new Error(`nothing was recorded for ${key}`);
+    if (shot === this.#shot) return;
     const before = this.#shot;
     this.#shot = shot;
     this.shown = key;

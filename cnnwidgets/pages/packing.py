@@ -26,7 +26,7 @@ class Arrays:
     def __init__(self) -> None:
         self.headers: list[dict[str, Any]] = []
         self._bytes: list[bytes] = []
-        self._known: dict[tuple[str, bytes, bool], int] = {}
+        self._numbers: dict[tuple[str, bytes, bool], int] = {}
 
     def add(self, array: npt.NDArray[Any], cuts: Sequence[int] = (), *, three_digits: bool = False) -> list[int]:
         """Keep ``array``, in pieces that end before the places ``cuts`` of it; returns the numbers of the pieces.
@@ -39,20 +39,20 @@ class Arrays:
 
     def payload(self, content: dict[str, Any]) -> str:
         """``content`` and all arrays as text: base64 of gzip of the length of the JSON, the JSON, the arrays."""
-        told = json.dumps({**content, "arrays": self.headers}, allow_nan=False, ensure_ascii=False).encode()
-        blob = b"".join([len(told).to_bytes(4, "little"), told, *self._bytes])
+        text = json.dumps({**content, "arrays": self.headers}, allow_nan=False, ensure_ascii=False).encode()
+        blob = b"".join([len(text).to_bytes(4, "little"), text, *self._bytes])
         return base64.b64encode(gzip.compress(blob, 9, mtime=0)).decode()
 
     def _piece(self, piece: npt.NDArray[Any], three_digits: bool) -> int:
         key = (piece.dtype.name, hashlib.sha256(piece.tobytes()).digest(), three_digits)
-        if key not in self._known:
-            self._known[key] = len(self.headers)
+        if key not in self._numbers:
+            self._numbers[key] = len(self.headers)
             digits = decimal_codes(piece) if three_digits and piece.dtype == np.float32 else None
             stored, exponent = (piece, None) if digits is None else digits
             header = {"dtype": piece.dtype.name, "count": piece.size}
             self.headers.append(header | ({} if exponent is None else {"exponent": exponent}))
             self._bytes.append(_planes(stored))
-        return self._known[key]
+        return self._numbers[key]
 
 
 def _planes(values: npt.NDArray[Any]) -> bytes:

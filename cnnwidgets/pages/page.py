@@ -49,10 +49,8 @@ class ReportPage:
     def summary(self) -> str:
         """The size and what is in it: "3.1 MB: 17 layers, 5 classes, 3 methods"."""
         size = f"{self.size / 1e6:.1f} MB" if self.size >= 1e6 else f"{self.size / 1e3:.0f} KB"
-        parts = [
-            f"{count} {noun}{'' if count == 1 else 'es' if noun.endswith('s') else 's'}"
-            for noun, count in self.counts.items()
-        ]
+        ends = {noun: "" if count == 1 else "es" if noun.endswith("s") else "s" for noun, count in self.counts.items()}
+        parts = [f"{count} {noun}{ends[noun]}" for noun, count in self.counts.items()]
         return f"{size}: {', '.join(parts)}"
 
     def __repr__(self) -> str:
@@ -99,7 +97,7 @@ def page_of(payload: str, title: str, counts: Mapping[str, int]) -> ReportPage:
     The content security policy allows what is in the file by hash, no request to anywhere, and nothing that is made
     of a string.
     """
-    scripts = [_registered(name, bundle(folder)["esm"].read_text("utf-8")) for name, folder in WIDGETS.items()]
+    scripts = [_handed_over(name, bundle(folder)["esm"].read_text("utf-8")) for name, folder in WIDGETS.items()]
     scripts.append(bundle(_PAGE)["esm"].read_text("utf-8"))
     style = "\n".join(bundle(folder)["css"].read_text("utf-8") for folder in (*WIDGETS.values(), _PAGE))
     for part in (*scripts, style):
@@ -129,7 +127,7 @@ def page_of(payload: str, title: str, counts: Mapping[str, int]) -> ReportPage:
     return ReportPage("\n".join(parts), counts)
 
 
-def _registered(name: str, module: str) -> str:
+def _handed_over(name: str, module: str) -> str:
     """A widget's bundle that hands its default export to the page's own code."""
     if not _EXPORT.search(module):
         raise CnnWidgetsError(f"The bundle of {name} has no default export: build it anew.")

@@ -92,11 +92,6 @@ class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
         self._pushed[kind] = (message, buffers)
         self.send(message, buffers=buffers)
 
-    @property
-    def kinds(self) -> list[str]:
-        """The kinds of data of which the newest push is kept."""
-        return list(self._pushed)
-
     def forget(self, kind: str) -> None:
         """Free the kept copy of the newest push of ``kind``."""
         self._pushed.pop(kind, None)

@@ -8,11 +8,10 @@ from typing import Any
 
 from torch import nn
 
-from cnnwidgets.core.progress import ProgressCallback
-from cnnwidgets.pages.page import ReportPage
-
-from .explore import explore
-from .saving import all_photographs
+from .core.progress import ProgressCallback
+from .explorer.explore import explore
+from .pages.page import ReportPage
+from .pages.tour import all_photographs
 
 
 def report(
