@@ -132,12 +132,15 @@ class _Tour:
         self._recording = PageRecording()
         self._photographs: list[dict[str, Any]] = []
         self._start = {"layer": explorer.layer, "method": explorer.method}
+        self._target = explorer._requests._requested_target
         self._overlay_layers = [""] * len(layers)
 
     def photograph(self, number: int, picture: str, classes: int | Sequence[int | str], meter: Meter) -> None:
         """Record one photograph."""
         explorer = self._explorer
         if explorer.picture != picture:
+            if not callable(self._target):
+                explorer.target = self._target  # as somebody asked for it, not as the photograph before ended
             explorer.picture = picture
             settle(explorer)
         scene = explorer._scene
