@@ -1,4 +1,5 @@
 /** Elements without HTML strings: labels and layer names are text, always. */
+import "./theme.css";
 import "./base.css";
 
 type Child = Node | string | null | undefined | false;
