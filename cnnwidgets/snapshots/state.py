@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import traitlets
@@ -102,7 +103,7 @@ def _restored(explorer: Any, state: Mapping[str, Any]) -> Iterator[str]:
     for trait in ("region", "layer", "channel", "target", "method"):
         value = state.get(trait)
         if value is not None and value not in ("", getattr(explorer, trait) if trait != "target" else ""):
-            yield from _attempt(trait, lambda trait=trait, value=value: setattr(explorer, trait, value))
+            yield from _attempt(trait, partial(setattr, explorer, trait, value))
     settings = state.get("settings", {}) if explorer.method == state.get("method", explorer.method) else {}
     offered = [dict(setting, value=settings.get(setting["name"], setting["value"])) for setting in overlay.settings]
     yield from _attempt("settings", lambda: setattr(overlay, "settings", offered))
@@ -205,7 +206,7 @@ def _patch(value: Any) -> dict[str, Any]:
 def _of_trait(trait: Any) -> Check:
     """What a widget's trait takes."""
     if isinstance(trait, traitlets.Enum):
-        return one_of(*trait.values)
+        return one_of(*(trait.values or ()))
     return _true_or_false if isinstance(trait, traitlets.Bool) else number_between(trait.min, trait.max)
 
 

@@ -98,5 +98,5 @@ def _each(value: Any, *, of_texts: bool = False) -> tuple[Any, Any]:
     """What each network gets: ``value`` itself, unless it is a tuple of two things."""
     is_pair = isinstance(value, tuple) and len(value) == 2
     if is_pair and not (of_texts and all(isinstance(entry, str) for entry in value)):
-        return value
+        return value[0], value[1]
     return value, value

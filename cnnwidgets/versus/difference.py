@@ -94,14 +94,14 @@ def map_difference(
         return None
     common = _overlap(first_frame, second_frame)
     boxes = [
-        _shares_of((0.0, 0.0, *map(float, sides)) if placement is None else placement.box, frame, sides)
+        _shares_of((0.0, 0.0, float(sides[0]), float(sides[1])) if placement is None else placement.box, frame, sides)
         for placement, frame, sides in zip(placements, (first_frame, second_frame), inputs, strict=True)
     ]
     inside = None if common is None else _overlap(common, *boxes)
     if common is None or inside is None:
         return None
-    under, cells = _box_in(common, first_frame, inputs[0]), _box_in(inside, first_frame, inputs[0])
-    size, grid = _size_of(under), _size_of(cells)
+    under, covered = _box_in(common, first_frame, inputs[0]), _box_in(inside, first_frame, inputs[0])
+    size, grid = _size_of(under), _size_of(covered)
     laid = [
         Placement(_box_in(box, inside, grid), grid).on(heat[None], grid, outside=None)[0]
         for heat, box in zip(maps, boxes, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -132,13 +133,14 @@ class NetworkComparison(VersusChoices):
         self.observe(lambda change: self._pair(change["new"]), "layer")
         self.observe(lambda change: self._pair(change["new"], of_second=True), "layer_b")
         for number, side in enumerate(self._sides):
-            listener = guarded(lambda change, number=number: self._graph_clicked(number, change["new"]), show_error)
+            listener = guarded(partial(self._graph_clicked, number), show_error)
             side.graph.observe(listener, "selected")
         board.on_cancel = self.cancel
         board.on_layer = lambda name: setattr(self, "layer", name)
         self._view.listen(lambda: self.scale == "shared")
 
-    def _graph_clicked(self, number: int, name: str) -> None:
+    def _graph_clicked(self, number: int, change: Any) -> None:
+        name = change["new"]
         trait = "layer_b" if number else "layer"
         if not name or not self._checking or name == getattr(self, trait):
             return

@@ -5,6 +5,9 @@ import { type ColormapName, table } from "./colormaps";
 export const MARGIN = 24;
 export const INK = "#1f2328";
 export const SOFT_INK = "#59636e";
+/** A sheet has twice the screen's resolution, unless a side would be longer than browsers draw. */
+const TIMES = 2;
+const LONGEST = 8192;
 const FONT = 'system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif';
 
 interface TextStyle {
@@ -113,10 +116,12 @@ export class Sheet {
 
   finish(): HTMLCanvasElement {
     const { canvas, context } = this;
-    canvas.width = this.width + 2 * MARGIN;
-    canvas.height = this.#bottom + MARGIN;
+    const [width, height] = [this.width + 2 * MARGIN, this.#bottom + MARGIN];
+    const times = Math.min(TIMES, Math.max(1, LONGEST / Math.max(width, height)));
+    [canvas.width, canvas.height] = [Math.round(width * times), Math.round(height * times)];
+    context.scale(times, times);
     context.fillStyle = "#fff";
-    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.fillRect(0, 0, width, height);
     context.imageSmoothingQuality = "high";
     for (const step of this.#steps) step();
     return canvas;

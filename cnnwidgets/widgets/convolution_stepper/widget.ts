@@ -7,6 +7,7 @@ import { type Board, cellUnder, paintBoard } from "./board";
 import { inkOf, stroked } from "./brush";
 import { Player } from "./player";
 import { Products, type Scales, signedScale } from "./products";
+import { stepperSave } from "./save";
 import { SlidingSettings } from "./settings";
 import {
   cellAt,
@@ -44,7 +45,7 @@ class ConvolutionStepperView extends RootView<StepperState> {
   #boards: { input: Board; output: Board } | null = null;
   #stroke: [number, number] | null = null;
   readonly #title = h("span", { class: "cnnw-cut" });
-  readonly #notes = h("div", { class: "cnnw-stack" });
+  readonly #notes = h("div", { class: "cnnw-stack st-notes" });
   readonly #source = stage("Input", "Click a cell to put the window there");
   readonly #target = stage("Output", "Click a cell to see how it is made");
   readonly #sentence = h("p", { class: "cnnw-figures cnnw-wrap st-sentence", role: "status" });
@@ -61,7 +62,8 @@ class ConvolutionStepperView extends RootView<StepperState> {
     this.#source.element.append(this.#inputTools());
     const body = h("div", { class: "st-body" }, this.#source.element, this.#products.element, this.#target.element);
     const parts = [this.#settings.element, body, this.#player.element, this.#sentence, this.#notes];
-    el.append(h("div", { class: "st-root cnnw-stack" }, h("div", { class: "cnnw-heading" }, this.#title), ...parts));
+    const heading = h("div", { class: "cnnw-heading" }, this.#title, stepperSave(link, el));
+    el.append(h("div", { class: "st-root cnnw-stack" }, heading, ...parts));
     link.receive("input", (data) => this.#receive(data));
     link.watch(SETTINGS, () => this.#compute());
     link.watch(["position", "channel", "channels"], () => this.#painting.request());

@@ -151,7 +151,8 @@ export class Detail extends View<FeatureMapsState> {
     this.#selection = channel !== null && channel < maps.count ? { view, channel } : null;
     this.#hint.hidden = this.#selection !== null;
     this.#panel.hidden = this.#selection === null;
-    this.element.setAttribute("aria-label", this.#selection ? `Channel ${channel}` : "Selected channel");
+    const name = this.#selection ? `Channel ${channel}` : "Selected channel";
+    this.element.setAttribute("aria-label", maps.layer ? `${name} of ${maps.layer}` : name);
     if (!this.#selection || channel === null) return;
     this.#title.textContent = `Channel ${channel}`;
     this.#title.title = maps.layer ? `Channel ${channel} of ${maps.layer}` : `Channel ${channel}`;

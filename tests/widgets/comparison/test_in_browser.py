@@ -209,7 +209,7 @@ def test_save_writes_the_whole_grid(opened: Open, tmp_path: Path) -> None:
         view.get_by_role("button", name="Save").click()
     assert download.value.suggested_filename == "Compare-Grad-CAM-LayerCAM-layer3-layer4-cat.png"
     download.value.save_as(tmp_path / "saved.png")
-    saved = np.asarray(Image.open(tmp_path / "saved.png").convert("RGB")).astype(int)
+    saved = np.asarray(Image.open(tmp_path / "saved.png").convert("RGB")).astype(int)[::2, ::2]  # it is twice as large
     middles = [saved[24 + 60 + 120, x] for x in (24 + 120, 24 + 250 + 120)]
     np.testing.assert_allclose(middles, [[over_the_photograph(1 / 4)] * 3, [255] * 3], atol=2)
     assert saved.shape[1] == 2 * 24 + 2 * 240 + 10

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from torch.nn import functional
 
 from cnnwidgets import ConvolutionStepper
-from tests.browser.looks import axe, too_wide, untold
+from tests.browser.looks import WRITTEN, axe, too_wide, untold
 from tests.widgets.plain_page import Open, colours, pages
 
 RNG = np.random.default_rng(11)
@@ -221,3 +222,18 @@ def test_it_fits_is_told_and_accessible(opened: Open, channels: int, operation: 
     assert axe(view, "#root") == []
     if channels > 1:
         (view.get_by_role("radio", name="2") if channels < 9 else view.get_by_label("Input channel").last).first.click()
+
+
+def test_the_step_on_show_is_saved_with_its_numbers(opened: Open, tmp_path: Path) -> None:
+    kernel = np.array([[1.0, 0.0], [-2.0, 0.5]])
+    view = opened(ConvolutionStepper(np.arange(16.0).reshape(4, 4), kernel, position=5), 900)
+    view.evaluate(WRITTEN)
+    with view.expect_download() as download:
+        view.get_by_role("button", name="Save").click()
+    download.value.save_as(tmp_path / "step.png")
+    written = " ".join(view.evaluate("written"))
+    for words in ("Input", "Patch", "Products", "Output", "Kernel of input channel 0, row by row: 1 0 / −2 0.5"):
+        assert words in written
+    # Row 1, column 1 of the output: 5 - 2 * 9 + 0.5 * 10.
+    assert "−8" in written
+    assert Image.open(tmp_path / "step.png").width >= 2 * 360

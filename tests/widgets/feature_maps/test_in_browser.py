@@ -237,7 +237,7 @@ def test_the_picture_shows_through_and_save_writes_what_is_seen(opened: Open, tm
     assert download.value.suggested_filename == "Feature-map-0-a-b.png"
     target = tmp_path / "saved.png"
     download.value.save_as(target)
-    saved = np.asarray(Image.open(target).convert("RGB"))
+    saved = np.asarray(Image.open(target).convert("RGB"))[::2, ::2]  # it is twice as large
     left, top = 24, 24 + 26  # a margin, and the title's one line
     side = view.evaluate("document.querySelector('.fm-large').width")
     np.testing.assert_allclose(saved[top + 2, left + 2], [0, 0, 100], atol=2)

@@ -291,7 +291,7 @@ def test_what_is_saved_names_method_class_photograph_and_network(opened: Open, t
         assert download.value.suggested_filename == "Grad-CAM-layer4-cat-1-chelsea.png-lite0.png"
         download.value.save_as(tmp_path / "saved.png")
         heights.append(Image.open(tmp_path / "saved.png").height)
-    assert heights[1] == heights[0] + 26, "one line more on patch and fill"
+    assert heights[1] == heights[0] + 2 * 26, "one line more on patch and fill"
 
 
 def test_undo_leaves_no_listener_and_no_element(opened: Open) -> None:

@@ -130,7 +130,7 @@ def test_save(opened: Open) -> None:
     assert download.value.suggested_filename == "Kernels-of-features.0-vgg16.png"
     image = Image.open(io.BytesIO(Path(download.value.path()).read_bytes()))
     colours = len(np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0))
-    assert image.width == 1048
+    assert image.width == 2 * 1048
     assert colours > 100, "the kernels are in it"
 
 
