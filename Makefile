@@ -3,6 +3,7 @@
 # make docs   the documentation, in site/
 # make bench  the speed table of README
 # make soak   10,000 random actions on an Explorer         (make soak ARGS='--seed 2 --actions 1000')
+# make kernels  progress and cancel in three versions of ipykernel; needs a package index
 
 PYTHON ?= python3.11
 # Idle OpenMP threads must not spin: the browser and the server need the cores.
@@ -15,7 +16,7 @@ NOTEBOOK ?= notebooks/01_explore.ipynb
 # The Chinese notebooks lead to the English ones, a folder up.
 FOLDER = $(patsubst %/zh/,%/,$(dir $(NOTEBOOK)))
 
-.PHONY: demo test docs bench soak clean frontend
+.PHONY: demo test docs bench soak kernels clean frontend
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -52,6 +53,9 @@ bench: $(VENV)/.test frontend
 
 soak: $(VENV)/.test frontend
 	$(BIN)/python -m tests.soak $(ARGS)
+
+kernels: $(VENV)/.test frontend
+	$(BIN)/python tools/kernels.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) cnnwidgets/static cnnwidgets/_frontend/node_modules tests/artefacts site .coverage

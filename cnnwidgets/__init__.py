@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .explainers.attribution import Attribution
     from .explorer.explore import explore
     from .explorer.explorer import Explorer
+    from .reporting import report
     from .switches.ranking import ChannelRanking, rank_channels
     from .switches.without import without
     from .tracing.architecture import Architecture, LayerInfo, trace
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "explore": "explorer",
     "Explorer": "explorer",
+    "report": "reporting",
     "TrainingView": "training",
     "compare": "versus",
     "NetworkComparison": "versus",
@@ -131,6 +133,7 @@ __all__ = [
     "kernels",
     "learn",
     "rank_channels",
+    "report",
     "switches",
     "synthesis",
     "trace",

@@ -34,11 +34,14 @@ ALLOWED["learn"] = {"core", "learn"}
 ALLOWED |= {
     "widgets": {"core", "outputs", "pictures", "widgets"},
     "notebook": {"notebook"},
+    "pages": {*ROOMS, "widgets", "pages"},
     "snapshots": {"core", "state", "outputs", "pictures", "widgets", "snapshots"},
-    "explorer": {*ROOMS, *SIBLINGS, "widgets", "snapshots", "notebook", "explorer", "demo"},
+    "explorer": {*ROOMS, *SIBLINGS, "widgets", "pages", "snapshots", "notebook", "explorer", "demo"},
     "versus": {*ROOMS, "widgets", "notebook", "explorer", "versus"},
     "training": {*ROOMS, "kernels", "synthesis", "widgets", "training"},
     "demo": {"core", "pictures"},
+    "reporting": {"core", "pages", "explorer"},
+    "command": {"core", "demo", "reporting"},
 }
 GRAPHICAL = {"ipywidgets", "anywidget", "bqplot", "traitlets", "IPython", "matplotlib"}
 
@@ -68,7 +71,9 @@ def room(module: str) -> str | None:
 SOURCES = sorted(
     path
     for name in ALLOWED
-    for path in ([PACKAGE / f"{name}.py"] if name == "demo" else (PACKAGE / name).rglob("*.py"))
+    for path in (
+        [PACKAGE / f"{name}.py"] if name in ("demo", "command", "reporting") else (PACKAGE / name).rglob("*.py")
+    )
 )
 
 

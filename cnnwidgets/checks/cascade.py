@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
+from cnnwidgets.core.dataframes import dataframe
 from cnnwidgets.explainers.attribution import Attribution
+
+from ._columns import stage_columns
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -60,6 +64,10 @@ class Randomisation:
     stages: tuple[Stage, ...]
     total: int
     notes: tuple[str, ...] = ()
+
+    def to_dataframe(self) -> Any:
+        """A ``pandas.DataFrame``, a row a stage and image: its layer, score, and likeness to the original map."""
+        return dataframe(stage_columns(self.stages))
 
     @property
     def complete(self) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
 from cnnwidgets.core.arguments import checked_count
+from cnnwidgets.core.dataframes import dataframe
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.explainers.attribution import Attribution
@@ -24,6 +25,7 @@ from cnnwidgets.running.forward import again, run
 from cnnwidgets.state.preserved import preserved
 from cnnwidgets.tracing.placement import Placement
 
+from ._columns import curve_columns
 from ._orders import baselines, elsewhere, importance, ranks
 
 Score = Literal["probability", "logit"]
@@ -77,6 +79,10 @@ class Curves:
     def random_insertion_area(self) -> torch.Tensor:
         """(N, repeats) under the curves of the random orders."""
         return torch.trapezoid(self.random_insertion, self.fractions)
+
+    def to_dataframe(self) -> Any:
+        """A ``pandas.DataFrame``, a row an image and fraction; the curves at random as their means."""
+        return dataframe(curve_columns(self))
 
     def __repr__(self) -> str:
         deletion, insertion = self.deletion_area.mean(), self.insertion_area.mean()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import importlib.metadata
 import inspect
 import keyword
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +57,9 @@ class Info:
 _registered: dict[str, Info] = {}
 _own: set[str] = set()
 _listeners: list[Callable[[], object]] = []
+_others_waiting = [True]
+ENTRY_POINTS = "cnnwidgets.explainers"
+"""The group of entry points by which another package brings its explainers along."""
 
 
 def register(
@@ -141,6 +146,28 @@ def unregister(name: str) -> None:
     _tell()
 
 
+def _load_others() -> None:
+    """Import, once, what installed packages name as entry points of the group ``cnnwidgets.explainers``.
+
+    Each is a module that registers explainers when it is imported, or a function that does so. What fails is a warning.
+    """
+    while _others_waiting:
+        _others_waiting.pop()
+        for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
+            package = entry.dist.name if entry.dist is not None else "unknown package"
+            try:
+                plugin = entry.load()
+                if callable(plugin) and not isinstance(plugin, type):
+                    plugin()
+            except Exception as error:  # somebody else's code
+                warnings.warn(
+                    f"The explainers {entry.name!r} of {package} ({entry.value}) could not be loaded: "
+                    f"{type(error).__name__}: {error}",
+                    RuntimeWarning,
+                    stacklevel=3,
+                )
+
+
 def on_change(callback: Callable[[], object]) -> Callable[[], None]:
     """Have ``callback`` called after each :func:`register` and :func:`unregister`, on the thread that called it.
 
@@ -171,7 +198,8 @@ def _tell() -> None:
 
 
 def names() -> list[str]:
-    """Names of all explainers, in the order in which they were registered."""
+    """Names of all explainers, in the order in which they were registered; those of other packages come last."""
+    _load_others()
     return list(_registered)
 
 
@@ -181,6 +209,8 @@ def info(name: str) -> Info:
     Raises:
         CnnWidgetsError: there is none; names the closest.
     """
+    if name not in _registered:
+        _load_others()
     if name in _registered:
         return _registered[name]
     close = difflib.get_close_matches(str(name), _registered, n=_SHOWN, cutoff=0.4)

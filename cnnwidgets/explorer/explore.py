@@ -43,10 +43,10 @@ def explore(
         image: a PIL image, a path, a uint8 array (H, W, 3), or an already preprocessed tensor (C, H, W) or
             (1, C, H, W); a list of these, a mapping of names to them, or a folder of image files, which make a menu;
             an :class:`~cnnwidgets.ImageInput`, which is followed; None: the demo's photographs.
-        labels: one name a class, of a detector for each number in its ``labels``; by default ImageNet's for
-            torchvision's and timm's networks.
-        preprocess: a function from a PIL image to a tensor, or a torchvision weights enum; by default what the network
-            itself says (torchvision, timm).
+        labels: one name a class, of a detector for each number in its ``labels``; by default those in a transformers
+            network's ``config.id2label``, ImageNet's for torchvision's and timm's networks.
+        preprocess: a function from a PIL image to a tensor, a torchvision weights enum, or an image processor of
+            transformers; by default what the network itself says (torchvision, timm).
         target: the class to explain, its name, or ``outputs -> (N,)`` scores; by default the class with the highest
             score, of each photograph.
         outputs: what the model's outputs are, one of ``"logits"``, ``"softmax"``, ``"log_softmax"``, ``"sigmoid"``

@@ -11,6 +11,7 @@ from cnnwidgets.explorer.work.layers import first_method
 from cnnwidgets.notebook.replaced import on_show
 from cnnwidgets.outputs.class_names import class_by_name
 from cnnwidgets.outputs.targets import Target
+from cnnwidgets.pages.saving import Saving
 from cnnwidgets.pictures.picture import load_picture
 from cnnwidgets.snapshots.snapshot import ExplorerSnapshot, snapshot_of
 from cnnwidgets.widgets.image_input import ImageInput
@@ -31,7 +32,7 @@ from .work.layers import layer_with_maps
 from .work.session import Session
 
 
-class Explorer(Choices):
+class Explorer(Saving, Choices):
     """A live view into a model; made by :func:`cnnwidgets.explore`.
 
     Setting a trait moves the view, and a click moves the trait. Work that takes time is done on a thread of its own:

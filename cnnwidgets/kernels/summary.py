@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from cnnwidgets.core.dataframes import dataframe
 from cnnwidgets.core.kernel_numbers import MOST_PAIRS, Pairs, kernel_norms, kernel_sparsity, near_duplicates
 from cnnwidgets.core.network import walked_once
 from cnnwidgets.explainers.engine.inputs import checked
@@ -48,6 +50,16 @@ class KernelSummary:
 
     def __repr__(self) -> str:
         return "\n".join([f"{self.kernels!r}", *self._lines(), *self.notes])
+
+    def to_dataframe(self) -> Any:
+        """A ``pandas.DataFrame``: a row a filter, with ``norm``, ``sparsity`` and ``dead``.
+
+        Raises:
+            CnnWidgetsError: pandas is not installed.
+        """
+        filters = range(len(self.norms))
+        dead = [number in self.dead for number in filters]
+        return dataframe({"filter": filters, "norm": self.norms, "sparsity": self.sparsity, "dead": dead})
 
     def _lines(self) -> Iterator[str]:
         alike: dict[int, list[str]] = {}

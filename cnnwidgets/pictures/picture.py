@@ -20,6 +20,7 @@ from cnnwidgets.state.preserved import preserved
 
 from .decode import decoded
 from .files import LEAST_SIDE, check_size, name_of
+from .image_processors import is_image_processor, processor_transform
 from .preprocess import Preprocess, input_channels, preprocess_for
 
 _MOST_CHANNELS = 10_000
@@ -122,10 +123,13 @@ def transform_of(preprocess: Any) -> Callable[[Image.Image], Any] | Preprocess |
     if hasattr(preprocess, "meta") and callable(getattr(preprocess, "transforms", None)):
         transform: Callable[[Image.Image], Any] = preprocess.transforms()
         return transform
+    if is_image_processor(preprocess):
+        return processor_transform(preprocess)
     if isinstance(preprocess, type) or not callable(preprocess):
         raise InputError(
             f"preprocess is {preprocess!r}; expected a function from a PIL image to a tensor, such as "
-            "torchvision.transforms.Compose([...]), or a member of a torchvision weights enum."
+            "torchvision.transforms.Compose([...]), a member of a torchvision weights enum, or an image processor of "
+            "transformers."
         )
     return preprocess  # type: ignore[no-any-return]
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from cnnwidgets.core.network import Network
 
+from .image_processors import configured_labels, configured_size
 from .presets import categories, known_in_timm, known_in_torchvision, last_layer
 from .transform import IMAGENET_MEAN, IMAGENET_STD, Preprocess
 
@@ -25,8 +26,9 @@ def preprocess_for(model: nn.Module | None) -> Preprocess:
     """The preprocessing ``model`` was trained with, as far as it can be known without a network connection.
 
     timm's networks carry it; torchvision's are recognised by their number of parameters; the same holds for such a
-    network inside a module of your own. Else it is assumed: a square of at most 224 pixels, ImageNet's mean and
-    standard deviation for three channels, values in [0, 1] for one; ``notes`` then says so.
+    network inside a module of your own. Else it is assumed: a square of at most 224 pixels, or of the
+    ``config.image_size`` that transformers' networks carry, ImageNet's mean and standard deviation for three channels,
+    values in [0, 1] for one; ``notes`` then says so.
 
     Example:
         >>> preprocess_for(nn.Conv2d(1, 4, 3)).mean
@@ -39,16 +41,20 @@ def preprocess_for(model: nn.Module | None) -> Preprocess:
             if preprocess is not None:
                 return _adapted_to(preprocess, name, grey)
     how = "divided by 255" if grey else "normalised with ImageNet's mean and standard deviation"
+    size = configured_size(None if model is None else Network.of(model).base)
+    square = "of at most 224" if size is None else f"of {size[0]} × {size[1]}"
+    changed = "change it" if size is None else "change it, such as the network's image processor"
     note = (
-        f"Preprocessing is not known for this network: assumed a centre square of at most 224 pixels, {how}; "
-        "pass preprocess= to change it."
+        f"Preprocessing is not known for this network: assumed a centre square {square} pixels, {how}; "
+        f"pass preprocess= to {changed}."
     )
     return Preprocess(
-        resize=(224, 224),
+        size=size or (224, 224),
+        resize=size or (224, 224),
         mean=(0.0,) if grey else IMAGENET_MEAN,
         std=(1.0,) if grey else IMAGENET_STD,
         channels=1 if grey else 3,
-        enlarge=False,
+        enlarge=size is not None,
         notes=(note,),
     )
 
@@ -65,8 +71,11 @@ def _adapted_to(preprocess: Preprocess, part: str, grey: bool) -> Preprocess:
 
 
 def labels_for(model: nn.Module) -> tuple[str, ...] | None:
-    """ImageNet's 1000 class names if ``model`` is torchvision's or timm's and has 1000 outputs, else None."""
+    """The names in ``config.id2label``, ImageNet's of a torchvision or timm network with 1000 outputs, else None."""
     base = Network.of(model).base
+    own = configured_labels(base)
+    if own is not None:
+        return own
     if known_in_timm(base) is None and known_in_torchvision(base) is None:
         return None
     outputs = getattr(base, "num_classes", None)

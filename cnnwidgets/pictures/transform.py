@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -33,6 +35,8 @@ class Preprocess:
         mode: "shorter" brings the shorter side to ``resize[0]``, torchvision's way; "keep_ratio" does so for crops
             that are not square, "squash" forgets the ratio and "border" pads to it, all three timm's.
         enlarge: False leaves a picture smaller than ``size`` as it is, and crops a square of its shorter side.
+        floors: where an odd number of pixels is cropped away, the smaller half goes from above and from the left, as
+            in transformers; False: as Python's ``round`` says, which is torchvision's way.
         notes: what a reader should know about this choice.
 
     Example:
@@ -51,6 +55,7 @@ class Preprocess:
     source: str = "assumed"
     mode: Resize = "shorter"
     enlarge: bool = True
+    floors: bool = False
     notes: tuple[str, ...] = field(default=(), repr=False)
 
     def apply(self, image: Image.Image) -> torch.Tensor:
@@ -85,7 +90,7 @@ class Preprocess:
         if size is None:
             return image
         fill = tuple(round(255 * level) for level in self.mean) if self.mode == "border" else (0,) * self.channels
-        return _centre(image, size, fill)
+        return _centre(image, size, fill, math.floor if self.floors else round)
 
     def _resized(self, width: int, height: int, to: tuple[int, int]) -> tuple[int, int]:
         if self.mode == "squash":
@@ -98,12 +103,14 @@ class Preprocess:
         return max(1, round(width / ratio)), max(1, round(height / ratio))
 
 
-def _centre(image: Image.Image, size: tuple[int, int], fill: tuple[int, ...]) -> Image.Image:
+def _centre(
+    image: Image.Image, size: tuple[int, int], fill: tuple[int, ...], whole: Callable[[float], int]
+) -> Image.Image:
     height, width = size
     if width > image.width or height > image.height:
         board = (max(width, image.width), max(height, image.height))
         padded = Image.new(image.mode, board, fill[0] if len(fill) == 1 else fill)
         padded.paste(image, ((board[0] - image.width) // 2, (board[1] - image.height) // 2))
         image = padded
-    top, left = round((image.height - height) / 2), round((image.width - width) / 2)
+    top, left = whole((image.height - height) / 2), whole((image.width - width) / 2)
     return image.crop((left, top, left + width, top + height))

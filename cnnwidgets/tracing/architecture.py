@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import torch
 from torch import nn
 
+from cnnwidgets.core.dataframes import dataframe
 from cnnwidgets.core.errors import LayerNotFound, NotSpatial
 from cnnwidgets.core.network import Network, unknown_layer
 
@@ -45,7 +47,7 @@ def trace(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> A
         [('input', '0'), ('0', '1'), ('1', '2')]
     """
     recording, graph = Anatomy.of(model, example)
-    layers, containers, fields = describe_layers(recording, graph)
+    layers, containers, receptive_fields = describe_layers(recording, graph)
     params = [value for _, value in Network.of(recording.model).weights]
     total = sum(value.numel() for value in params)
     return Architecture(
@@ -62,7 +64,7 @@ def trace(model: nn.Module, example: torch.Tensor | Sequence[torch.Tensor]) -> A
         trainable_params=sum(value.numel() for value in params if value.requires_grad),
         total_macs=sum(frame.macs for frame in recording.frames),
         unattributed_params=total - sum(layer.params for layer in layers),
-        _fields=fields,
+        _fields=receptive_fields,
     )
 
 
@@ -160,6 +162,15 @@ class Architecture:
             width: characters in a line at most, 60 or more; long names are cut.
         """
         return text.text_table(self.layers, self._totals(), width)
+
+    def to_dataframe(self) -> Any:
+        """The table as a ``pandas.DataFrame``: a row a layer, in order, with the attributes of :class:`LayerInfo`.
+
+        Raises:
+            CnnWidgetsError: pandas is not installed.
+        """
+        names = [each.name for each in fields(LayerInfo)]
+        return dataframe({name: [getattr(layer, name) for layer in self.layers] for name in names})
 
     def __str__(self) -> str:
         return self.summary()

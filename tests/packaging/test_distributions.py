@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -40,7 +41,11 @@ print(json.dumps({kind.__module__.split(".")[2]: state(kind) for kind in kinds},
 
 
 def tracked() -> list[str]:
-    """What a clone of this tree would hold."""
+    """What a clone of this tree would hold; what is unpacked from an sdist is one already."""
+    if not (ROOT / ".git").exists():
+        built = ("node_modules", "static", "__pycache__", ".venv", ".pytest_cache", "artefacts", "PKG-INFO")
+        names = [path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file()]
+        return [str(name) for name in names if not set(name.parts) & set(built)]
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     return [name for name in listed if (ROOT / name).exists()]
@@ -82,9 +87,31 @@ def test_the_sdist_carries_the_sources_and_the_built_bundles(built: Path) -> Non
     assert {f"cnnwidgets/widgets/{widget}/widget.ts" for widget in WIDGETS} <= names
     assert {"pyproject.toml", "LICENSE", "README.md", "cnnwidgets/_frontend/package-lock.json"} <= names
     # What its Makefile runs and reads.
-    assert {"Makefile", "constraints.txt", "mkdocs.yml", "CITATION.cff"} <= names
+    assert {"Makefile", "constraints.txt", "mkdocs.yml", "biome.jsonc", "CITATION.cff"} <= names
+    makefile = (ROOT / "Makefile").read_text()
+    run = [name for name in re.findall(r"[\w/]+\.(?:py|txt|toml|ipynb)", makefile) if (ROOT / name).exists()]
+    assert len(run) >= 5
+    assert set(run) <= names
+    parts = {f"{module.replace('.', '/')}/__main__.py" for module in re.findall(r"python -m (tests\.\w+)", makefile)}
+    assert len(parts) == 2
+    assert parts <= names
     assert {"tools/test.py", "tools/make_venv.py", "docs/conformance.md", "binder/requirements.txt"} <= names
     assert [name for name in names if "node_modules" in name or name.startswith(".venv")] == []
+
+
+def test_the_package_page_points_nowhere_that_is_not_there(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        _, page = archive.read(name).decode().split("\n\n", 1)
+    targets = re.findall(r"\]\(([^)]*)\)", page)
+    assert [target for target in targets if not target.startswith("https://")] == []
+    readme = (ROOT / "README.md").read_text()
+    assert "](docs/" in readme
+    for sentence in ("Look inside a network: the Explorer, panel by panel", "conformance.md is a table"):
+        assert sentence in page.replace("docs/", ""), "the words of a link stay"
+    headings = [line for line in readme.splitlines() if line.startswith("#")]
+    assert [line for line in page.splitlines() if line.startswith("#")] == headings
 
 
 @pytest.fixture(scope="module")

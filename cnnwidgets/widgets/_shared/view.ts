@@ -189,10 +189,14 @@ export abstract class RootView<State extends BaseState> extends View<State> {
   }
 }
 
-/** The default export of the widget `name` ("feature-maps"), whose roots `Root` fills. */
+/**
+ * The default export of the widget `name` ("feature-maps"), whose roots `Root` fills. One that `worksAlone` has all it
+ * needs in its state, and is used without a kernel, too.
+ */
 export function entry<State extends BaseState>(
   name: string,
   Root: new (link: Link<State>, el: HTMLElement) => RootView<State>,
+  { worksAlone = false } = {},
 ) {
   return {
     initialize({ model }: { model: Model<State> }): void {
@@ -202,13 +206,14 @@ export function entry<State extends BaseState>(
       const link = new Link(model);
       openRoot(link, el, name);
       new Root(link, el);
-      watchKernel(link, el);
+      if (!worksAlone) watchKernel(link, el);
       return () => link.close();
     },
   };
 }
 
 const GONE = "The kernel is gone: run the cell again.";
+const ASLEEP = "The live widget needs a running kernel: run the cell again.";
 const UNREACHABLE = "The server cannot be reached: nothing is computed until it answers again.";
 /** Milliseconds that a connection may take to come back before it is spoken of. */
 const PATIENCE = 1500;
@@ -221,17 +226,25 @@ function watchKernel(link: Link<BaseState>, el: HTMLElement): void {
   let gone = false;
   let said = "";
   let timer = 0;
-  const say = (sentence: string) => {
+  const say = (sentence: string, look = { class: "cnnw-error cnnw-gone", role: "alert" }) => {
     if (sentence === said) return;
     said = sentence;
     el.querySelector(":scope > .cnnw-gone")?.remove();
     for (const part of el.children) part.toggleAttribute("inert", sentence !== "");
-    if (sentence) el.prepend(h("p", { class: "cnnw-error cnnw-gone", role: "alert" }, sentence));
+    if (sentence) el.prepend(h("p", look, sentence));
   };
   const end = () => {
     gone = true;
     say(GONE);
   };
+  // A view of saved state never had a kernel: its maps are not in the state, only the still picture has them. The
+  // widget's layout is a model too, and tells whether anybody is at the other end; marimo has none.
+  const layout = (link as unknown as Link<BaseState & { layout?: { comm_live?: boolean } }>).get("layout");
+  if (layout?.comm_live === false) {
+    gone = true;
+    el.classList.add("cnnw-asleep");
+    say(ASLEEP, { class: "cnnw-warning cnnw-gone", role: "status" });
+  }
   link.listen("comm_live_update", end);
   // JupyterLab does not tell its widgets of a kernel that is shut down, nor of one that it has given up reaching.
   const status = link.model.widget_manager?.kernel?.connectionStatusChanged;

@@ -74,9 +74,12 @@ interface Look {
   accent: string;
 }
 
+/** A theme's colours as the canvas takes them: of a variable itself only the text can be read, `light-dark(...)`. */
 function lookOf(canvas: HTMLCanvasElement): Look {
-  const style = getComputedStyle(canvas);
-  const read = (name: string, otherwise: string) => style.getPropertyValue(name).trim() || otherwise;
+  const read = (name: string, otherwise: string) => {
+    canvas.style.color = `var(${name})`;
+    return getComputedStyle(canvas).color || otherwise;
+  };
   return {
     paper: read("--cnnw-bg", "#fff"),
     soft: read("--cnnw-soft", "#59636e"),

@@ -1,6 +1,7 @@
 /** A kernel moves over its input: input, patch, kernel, products, sum and output, beside each other. */
 import { button, checkbox, everyFrame, h, menu } from "../_shared/dom";
 import { number } from "../_shared/format";
+import { watchTheme } from "../_shared/theme";
 import { type Data, entry, type Link, RootView } from "../_shared/view";
 import { type Board, cellUnder, paintBoard } from "./board";
 import { inkOf, stroked } from "./brush";
@@ -73,6 +74,7 @@ class ConvolutionStepperView extends RootView<StepperState> {
     this.#listen();
     const observer = new ResizeObserver(() => this.#painting.request());
     observer.observe(body);
+    watchTheme(link, () => this.#painting.request());
     link.onClose(() => {
       observer.disconnect();
       this.#painting.cancel();

@@ -83,4 +83,4 @@ class ExerciseView extends RootView<ExerciseState> {
   }
 }
 
-export default entry<ExerciseState>("exercise", ExerciseView);
+export default entry<ExerciseState>("exercise", ExerciseView, { worksAlone: true });
