@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .switches.without import without
     from .tracing.architecture import Architecture, LayerInfo, trace
     from .training.view import TrainingView
+    from .versus.compare import compare
+    from .versus.network_comparison import NetworkComparison
     from .widgets.architecture_graph import ArchitectureGraph
     from .widgets.class_scores import ClassScores
     from .widgets.comparison import Comparison
@@ -46,6 +48,8 @@ _HOMES = {
     "Explorer": "explorer",
     "report": "reporting",
     "TrainingView": "training",
+    "compare": "versus",
+    "NetworkComparison": "versus",
     "trace": "tracing.architecture",
     "Architecture": "tracing.architecture",
     "LayerInfo": "tracing.architecture",
@@ -110,6 +114,7 @@ __all__ = [
     "LayerInfo",
     "LayerNotFound",
     "MapCheck",
+    "NetworkComparison",
     "NotSpatial",
     "Occluder",
     "TargetError",
@@ -117,6 +122,7 @@ __all__ = [
     "__version__",
     "capture",
     "checks",
+    "compare",
     "concepts",
     "demo",
     "exemplars",

@@ -34,7 +34,10 @@ ALLOWED["learn"] = {"core", "learn"}
 ALLOWED |= {
     "widgets": {"core", "outputs", "pictures", "widgets"},
     "pages": {*ROOMS, "widgets", "pages"},
-    "explorer": {*ROOMS, *SIBLINGS, "widgets", "pages", "explorer", "demo"},
+    "notebook": {"notebook"},
+    "snapshots": {"core", "state", "outputs", "pictures", "widgets", "snapshots"},
+    "explorer": {*ROOMS, *SIBLINGS, "widgets", "pages", "snapshots", "notebook", "explorer", "demo"},
+    "versus": {*ROOMS, "widgets", "notebook", "explorer", "versus"},
     "training": {*ROOMS, "kernels", "synthesis", "widgets", "training"},
     "demo": {"core", "pictures"},
     "reporting": {"core", "pages", "explorer"},
