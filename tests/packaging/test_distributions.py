@@ -72,6 +72,7 @@ def test_the_wheel_holds_what_runs_and_nothing_else(built: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for widget in WIDGETS:
         assert {f"cnnwidgets/static/{widget}.js", f"cnnwidgets/static/{widget}.css"} <= names
+    assert {"cnnwidgets/static/page.js", "cnnwidgets/static/page.css", "cnnwidgets/command.py"} <= names
     assert {"cnnwidgets/py.typed", "cnnwidgets/__init__.py", "cnnwidgets/core/capture.py"} <= names
     foreign = [name for name in names if not name.startswith(("cnnwidgets/", "cnnwidgets-"))]
     assert foreign == []
