@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     from .explainers.attribution import Attribution
     from .explorer.explore import explore
     from .explorer.explorer import Explorer
+    from .reporting import report
     from .switches.ranking import ChannelRanking, rank_channels
     from .switches.without import without
     from .tracing.architecture import Architecture, LayerInfo, trace
     from .training.view import TrainingView
+    from .versus.compare import compare
+    from .versus.network_comparison import NetworkComparison
     from .widgets.architecture_graph import ArchitectureGraph
     from .widgets.class_scores import ClassScores
     from .widgets.comparison import Comparison
@@ -43,7 +46,10 @@ if TYPE_CHECKING:
 _HOMES = {
     "explore": "explorer",
     "Explorer": "explorer",
+    "report": "reporting",
     "TrainingView": "training",
+    "compare": "versus",
+    "NetworkComparison": "versus",
     "trace": "tracing.architecture",
     "Architecture": "tracing.architecture",
     "LayerInfo": "tracing.architecture",
@@ -108,6 +114,7 @@ __all__ = [
     "LayerInfo",
     "LayerNotFound",
     "MapCheck",
+    "NetworkComparison",
     "NotSpatial",
     "Occluder",
     "TargetError",
@@ -115,6 +122,7 @@ __all__ = [
     "__version__",
     "capture",
     "checks",
+    "compare",
     "concepts",
     "demo",
     "exemplars",
@@ -125,6 +133,7 @@ __all__ = [
     "kernels",
     "learn",
     "rank_channels",
+    "report",
     "switches",
     "synthesis",
     "trace",

@@ -33,9 +33,15 @@ ALLOWED["heads"] = {*ALLOWED["explainers"], "heads"}
 ALLOWED["learn"] = {"core", "learn"}
 ALLOWED |= {
     "widgets": {"core", "outputs", "pictures", "widgets"},
-    "explorer": {*ROOMS, *SIBLINGS, "widgets", "explorer", "demo"},
+    "notebook": {"notebook"},
+    "pages": {*ROOMS, "widgets", "pages"},
+    "snapshots": {"core", "state", "outputs", "pictures", "widgets", "snapshots"},
+    "explorer": {*ROOMS, *SIBLINGS, "widgets", "pages", "snapshots", "notebook", "explorer", "demo"},
+    "versus": {*ROOMS, "widgets", "notebook", "explorer", "versus"},
     "training": {*ROOMS, "kernels", "synthesis", "widgets", "training"},
     "demo": {"core", "pictures"},
+    "reporting": {"core", "pages", "explorer"},
+    "command": {"core", "demo", "reporting"},
 }
 GRAPHICAL = {"ipywidgets", "anywidget", "bqplot", "traitlets", "IPython", "matplotlib"}
 
@@ -65,7 +71,9 @@ def room(module: str) -> str | None:
 SOURCES = sorted(
     path
     for name in ALLOWED
-    for path in ([PACKAGE / f"{name}.py"] if name == "demo" else (PACKAGE / name).rglob("*.py"))
+    for path in (
+        [PACKAGE / f"{name}.py"] if name in ("demo", "command", "reporting") else (PACKAGE / name).rglob("*.py")
+    )
 )
 
 

@@ -1,14 +1,14 @@
 """A plugin of pytest: which lines of the package run in each of xdist's processes, and in none that a test starts.
 
 A kernel, a server or a script under the tracer would be slow to import torch, and runs little that is not run here too.
-The tracer makes a test take 1.6 times as long, so that of a test with many cases it sees the first two.
+The tracer makes a test take 1.6 times as long, so that it sees the first case of each test, and none of the folders
+that compare what other tests have run already.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections import Counter
 from collections.abc import Generator
 
 import coverage
@@ -16,8 +16,8 @@ import pytest
 
 _COVERAGE = coverage.Coverage(data_suffix=True)
 _IN_WORKER = "PYTEST_XDIST_WORKER" in os.environ
-_MOST_CASES = 2
-_cases: Counter[str] = Counter()
+_REPEATING = ("tests/benchmarks/", "tests/conformance/", "tests/fuzz/", "tests/soak/")
+_tests: set[str] = set()
 
 
 def pytest_load_initial_conftests() -> None:
@@ -30,8 +30,9 @@ def pytest_load_initial_conftests() -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Look away while a test runs again with other arguments."""
     test = item.nodeid.partition("[")[0]
-    _cases[test] += 1
-    if not _IN_WORKER or _cases[test] <= _MOST_CASES:
+    is_new = test not in _tests and not test.startswith(_REPEATING)
+    _tests.add(test)
+    if not _IN_WORKER or is_new:
         return (yield)
     tracer = sys.gettrace()
     sys.settrace(None)  # of this thread alone: others may run on

@@ -38,7 +38,7 @@ ROOMS = {
 # A folder of widgets that is built later is a room of its own in this count.
 LATER_WIDGETS = {
     *("cell_sum", "convolution_stepper", "exercise", "filter_gallery", "filter_panel", "filter_ranking", "image_input"),
-    *("kernel_grid", "training_board"),
+    *("kernel_grid", "prediction_board", "training_board"),
 }
 
 # Words that tell what was done to a thing, or that it is one, but not what it is.

@@ -1,11 +1,15 @@
 """Runs every check, goes on after a failure, and fails at the end if one failed.
 
+Two cores run a browser, a server and two processes of tests beside each other, and a test may run out of time for it:
+the files of what failed run once more at the end, alone. Both are said.
+
 python tools/test.py            everything
 python tools/test.py types unit only these
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -51,6 +55,7 @@ STEPS: dict[str, list[str]] = {
 
 # They wait for pip and for pages: they run one after the other beside the rest, and are told of at the end.
 WAITING = ("packaging", "browser")
+TIMED = ("unit", *WAITING)
 
 
 @dataclass(frozen=True)
@@ -67,8 +72,21 @@ def run(name: str, environment: dict[str, str], *, captured: bool = False) -> Ou
     """The step ``name``."""
     start = time.monotonic()
     sink = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True} if captured else {}
-    result = subprocess.run(STEPS[name], cwd=ROOT, env=environment, check=False, **sink)
+    command = [*STEPS[name], *(_cache(name) if name in TIMED else [])]
+    result = subprocess.run(command, cwd=ROOT, env=environment, check=False, **sink)
     return Outcome(name, result.returncode == 0, time.monotonic() - start, result.stdout or "")
+
+
+def _cache(name: str) -> list[str]:
+    return ["-o", f"cache_dir=.pytest_cache/{name}"]
+
+
+def run_again(name: str, environment: dict[str, str]) -> bool:
+    """Whether the files of the tests of the step ``name`` that failed pass alone."""
+    memory = ROOT / ".pytest_cache" / name / "v" / "cache" / "lastfailed"
+    files = sorted({test.partition("::")[0] for test in json.loads(memory.read_text())}) if memory.exists() else []
+    print(f"== {name}: once more, alone: {', '.join(files) or 'no file to be read'}", flush=True)
+    return bool(files) and subprocess.run([*PYTEST, *files], cwd=ROOT, env=environment, check=False).returncode == 0
 
 
 def report(outcome: Outcome) -> None:
@@ -92,7 +110,8 @@ def run_all(names: list[str], environment: dict[str, str]) -> list[str]:
             outcomes.append(future.result())
             print(f"== {outcomes[-1].name}, beside the others\n{outcomes[-1].output}", end="", flush=True)
             report(outcomes[-1])
-    return [outcome.name for outcome in outcomes if not outcome.ok]
+    failed = [outcome.name for outcome in outcomes if not outcome.ok]
+    return [name for name in failed if name not in TIMED or not run_again(name, environment)]
 
 
 def covered() -> str:

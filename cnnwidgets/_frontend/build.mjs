@@ -1,4 +1,4 @@
-// Bundles every widgets/*/widget.ts, and the CSS it imports, into ../static/NAME.js and NAME.css.
+// Bundles every widgets/*/widget.ts and pages/page.ts, and the CSS they import, into ../static/NAME.js and NAME.css.
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -10,6 +10,7 @@ const widgets = join(here, "..", "widgets");
 const entries = readdirSync(widgets)
   .map((name) => ({ in: join(widgets, name, "widget.ts"), out: name }))
   .filter((entry) => existsSync(entry.in));
+entries.push({ in: join(here, "..", "pages", "page.ts"), out: "page" });
 
 const options = {
   entryPoints: entries,

@@ -17,7 +17,8 @@ def has_sources() -> bool:
 def digest() -> str:
     """One hash over everything that the bundles are made from."""
     widgets = PACKAGE / "widgets"
-    sources = [*widgets.rglob("*.ts"), *widgets.rglob("*.css")]
+    folders = (widgets, PACKAGE / "pages")
+    sources = [path for folder in folders for kind in ("*.ts", "*.css") for path in folder.rglob(kind)]
     sources += [PACKAGE / "_frontend" / name for name in ("build.mjs", "package-lock.json", "tsconfig.json")]
     total = hashlib.sha256()
     for path in sorted(sources):
@@ -29,7 +30,7 @@ def digest() -> str:
 def expected() -> list[Path]:
     """The bundles there must be."""
     names = sorted(path.parent.name for path in (PACKAGE / "widgets").glob("*/widget.ts"))
-    return [PACKAGE / "static" / f"{name}.{kind}" for name in names for kind in ("js", "css")]
+    return [PACKAGE / "static" / f"{name}.{kind}" for name in [*names, "page"] for kind in ("js", "css")]
 
 
 def is_fresh() -> bool:

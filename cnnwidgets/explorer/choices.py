@@ -12,13 +12,13 @@ import traitlets
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, TargetError
 from cnnwidgets.outputs.class_names import class_by_name
+from cnnwidgets.snapshots.picture import still_explorer
 from cnnwidgets.widgets._page_state import PageState
 from cnnwidgets.widgets._still.parts import Block
 from cnnwidgets.widgets._still.publish import StillPicture, title
 
 from .panels.host import PanelHost
 from .sentences import model_title
-from .still import still_explorer
 from .work.layers import layer_with_maps
 from .work.scene import Scene
 from .work.session import Session
@@ -26,7 +26,7 @@ from .work.session import Session
 PANELS = ("look", "filters", "hide", "compare")
 
 
-class _ChosenClass(traitlets.Int[Any, Any]):
+class ChosenClass(traitlets.Int[Any, Any]):
     """A class; what stands for one (None, a name, a number of numpy's or torch's) is read by who owns the trait."""
 
     def validate(self, obj: Any, value: Any) -> Any:
@@ -42,7 +42,7 @@ class Choices(PageState, StillPicture, ipywidgets.Box):
 
     layer = traitlets.Unicode("", help="Dotted name of the layer whose feature maps are shown.")
     channel = traitlets.Int(None, allow_none=True, help="The feature map shown large; None: none.")
-    target = _ChosenClass(
+    target = ChosenClass(
         0,
         help="The class that is explained. Set it to a class or its name, or to None: the one with the highest score, "
         "of this photograph and of others.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -13,6 +13,7 @@ from cnnwidgets.core.network import Network
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.targets import Target
+from cnnwidgets.snapshots.state import checked_state, restore
 from cnnwidgets.widgets.image_input import ImageInput
 
 from .explorer import Explorer
@@ -31,6 +32,7 @@ def explore(
     outputs: Kind | None = None,
     output: OutputChoice = None,
     examples: Any = None,
+    state: Mapping[str, Any] | None = None,
 ) -> Explorer:
     """Look inside ``model`` while it looks at ``image``.
 
@@ -54,17 +56,20 @@ def explore(
             ``raw -> (1, classes)``; by default the name or the shape tells, and where it is not plain, a note.
         examples: the images in which *What does it look for?* finds the places that excite a filter: a torch Dataset, a
             folder, a list, or an iterable of tensors; by default crops of the demo's photographs, which it says.
+        state: what :meth:`Explorer.snapshot` returned, to begin with; of another network or photograph as far as it
+            fits, and the bar says what did not.
 
     Returns:
         A widget; show it by naming it on a cell's last line.
 
     Raises:
-        InputError: the image or the labels do not fit.
+        InputError: the image or the labels do not fit, or ``state`` is none; names its key.
         CnnWidgetsError: the model cannot be looked into, or failed; says in which layer.
         TargetError: there is no such class, or no such output.
     """
     if isinstance(image, nn.Module) and not isinstance(model, nn.Module):
         raise InputError("Model and image are the wrong way round. Write explore(model, image).")
+    checked = {} if state is None else checked_state(state)
     of_demo = (model is None, image is None)
     if model is None:
         loaded = demo.load()
@@ -91,4 +96,7 @@ def explore(
     explorer = Explorer(session, target)
     if image_input is not None:
         explorer.follow(image_input)
+    if checked:
+        unfitting = restore(explorer, checked)
+        explorer._view.bar.notes = [*explorer._view.bar.notes, *unfitting]  # noqa: SLF001
     return explorer

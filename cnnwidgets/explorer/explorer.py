@@ -8,9 +8,12 @@ from cnnwidgets import explainers
 from cnnwidgets.core.errors import InputError, NotSpatial
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.explorer.work.layers import first_method
+from cnnwidgets.notebook.replaced import on_show
 from cnnwidgets.outputs.class_names import class_by_name
 from cnnwidgets.outputs.targets import Target
+from cnnwidgets.pages.saving import Saving
 from cnnwidgets.pictures.picture import load_picture
+from cnnwidgets.snapshots.snapshot import ExplorerSnapshot, snapshot_of
 from cnnwidgets.widgets.image_input import ImageInput
 
 from .choices import Choices
@@ -20,7 +23,6 @@ from .live_images import LIVE_NAME, LiveImages, image_held_by
 from .panels.all_panels import Panels
 from .panels.host import PanelHost
 from .panels.panel import Panel
-from .replaced import on_show
 from .requests import Requests
 from .sentences import model_title
 from .ties import guarded, tie
@@ -30,7 +32,7 @@ from .work.layers import layer_with_maps
 from .work.session import Session
 
 
-class Explorer(Choices):
+class Explorer(Saving, Choices):
     """A live view into a model; made by :func:`cnnwidgets.explore`.
 
     Setting a trait moves the view, and a click moves the trait. Work that takes time is done on a thread of its own:
@@ -92,6 +94,11 @@ class Explorer(Choices):
         session = self._open_session()
         with self._host.lock:
             return python_code(session, self._scene, self.method, self.overlay.layer)
+
+    def snapshot(self) -> ExplorerSnapshot:
+        """``png, state``: a PNG of what is on show, and what ``explore(model, image, state=state)`` restores."""
+        self._open_session()
+        return snapshot_of(self)
 
     def add_picture(self, image: Any, name: str = "") -> None:
         """Add an image to the menu, and show it.

@@ -158,21 +158,8 @@ class ExplorerView:
     def show_maps(self, scene: Scene, info: LayerInfo, target: int) -> None:
         """The feature maps of one layer."""
         name = info.name
-        contribution = scene.now.contribution.get(name)
-        placement = scene.first.placements.get(name)
-        whereabouts = scene.first.whereabouts[name]
-        change = scene.first.changes.get(name, "")
-        self.feature_maps.show(
-            scene.maps[name][0],
-            name,
-            contribution=None if contribution is None else contribution[0],
-            target_name=scene.label(target),
-            receptive_field=info.receptive_field,
-            note=" ".join([*map(as_sentence, whereabouts), *filter(None, [change])]),
-            off=self._switching.off_of(name),
-            placement=placement,
-            cells=cells_seen(scene, name),
-        )
+        off = self._switching.off_of(name)
+        self.feature_maps.show(scene.maps[name][0], name, off=off, **feature_maps_of(scene, info, target))
         self.feature_maps.switchable = name in self.graph.switchable
 
     def show_contribution(self, scene: Scene, layer: str, target: int) -> None:
@@ -186,16 +173,9 @@ class ExplorerView:
         method, target = attribution.method, attribution.target
         warnings = [stopped, *self._remarks.values()]
         # The progress bar says how much is known; the note would change with each step.
-        names = {layer.name for layer in scene.architecture.layers}
-        notes = [] if partial and not stopped else [as_sentence(note, names) for note in attribution.notes]
-        warnings += notes
+        notes = [] if partial and not stopped else notes_of(scene, attribution)
         of_class = explainers.info(method).needs_target
-        if not callable(target) and of_class:
-            if scene.task.one_wins:
-                index = int(target[0])
-                warnings.append(closeness(scene.logits, index, scene.label, scene.kind))
-                warnings.append(unlikely(scene.logits, index, scene.label, scene.kind))
-            warnings.append(scene.task.caution(method))
+        warnings += [*notes, *cautions_of(scene, attribution)]
         texts = [{"level": "warn", "text": warning} for warning in warnings if warning]
         if not notes and not partial:
             texts.append({"level": "ok", "text": all_well(attribution.layer)})
@@ -258,3 +238,33 @@ class ExplorerView:
         own = [self.bar, self.graph, self.overlay, self.scores, self.tabs, self.middle, self.grid]
         for widget in own:
             close_widget(widget)
+
+
+def feature_maps_of(scene: Scene, info: LayerInfo, target: int) -> dict[str, Any]:
+    """What :class:`FeatureMaps` shows of a layer beside its maps."""
+    name, contribution = info.name, scene.now.contribution.get(info.name)
+    change = scene.first.changes.get(name, "")
+    return {
+        "contribution": None if contribution is None else contribution[0],
+        "target_name": scene.label(target),
+        "receptive_field": info.receptive_field,
+        "note": " ".join([*map(as_sentence, scene.first.whereabouts[name]), *filter(None, [change])]),
+        "placement": scene.first.placements.get(name),
+        "cells": cells_seen(scene, name),
+    }
+
+
+def notes_of(scene: Scene, attribution: Attribution) -> list[str]:
+    """The explainer's own notes, as sentences."""
+    names = {layer.name for layer in scene.architecture.layers}
+    return [as_sentence(note, names) for note in attribution.notes]
+
+
+def cautions_of(scene: Scene, attribution: Attribution) -> list[str]:
+    """What must be known of a class before its map is trusted."""
+    target, method = attribution.target, attribution.method
+    if callable(target) or not explainers.info(method).needs_target:
+        return []
+    about = (scene.logits, int(target[0]), scene.label, scene.kind)
+    cautions = [closeness(*about), unlikely(*about)] if scene.task.one_wins else []
+    return [caution for caution in (*cautions, scene.task.caution(method)) if caution]

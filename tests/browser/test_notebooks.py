@@ -81,6 +81,7 @@ def test_run_all_paints_every_widget(jupyter: Lab, name: str, artefacts: Path) -
         if name in EXPLORERS:
             assert _explorers(page) == EXPLORERS[name]
             assert ask(page, "print({type(w).__name__: w.status for w in [e]})") == "{'Explorer': 'ready'}"
+        page.evaluate("jupyterapp.shell.currentWidget.content.scrollToItem(0, 'start')")
         page.set_viewport_size({"width": 1440, "height": 9000})
         page.wait_for_timeout(3000)
         page.screenshot(path=artefacts / f"notebook_{name.removesuffix('.ipynb')}.png")

@@ -118,7 +118,7 @@ class SwitchPanel(Panel):
             return self._run_without
         self.drop()
         self._logits = None
-        self.widget.effect = ""
+        self._show_effect(self._host.scene)
         self._host.show_switched(self._host.scene.unswitched)
         return None
 
@@ -146,6 +146,9 @@ class SwitchPanel(Panel):
         logits = scene.logits if scene.switches else self._logits
         if self._host.switches and logits is not None:
             self.widget.effect = self._sentence(scene, logits)
+        if not self._host.switches and not scene.switches:
+            with self.widget.hold_sync():  # the page shows the one or the other: all would jump between
+                self.widget.effect = self.widget.switched = ""
 
     def _sentence(self, scene: Scene, logits: torch.Tensor) -> str:
         count = sum(map(len, self.off.values()))

@@ -9,6 +9,8 @@ function build<E extends Element>(element: E, properties: Properties, children: 
   for (const [name, value] of Object.entries(properties)) {
     if (value === undefined || value === false) continue;
     if (typeof value === "function") element.addEventListener(name.replace(/^on/u, ""), value);
+    // A page whose security policy allows no style in the markup counts the attribute to it.
+    else if (name === "style") (element as unknown as HTMLElement).style.cssText = String(value);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
   for (const child of children) if (child !== null && child !== undefined && child !== false) element.append(child);

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import importlib.util
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +22,36 @@ INK, SOFT, ACCENT, TINT, LINE = (31, 35, 40), (89, 99, 110), (11, 107, 203), (22
 WARN = (125, 82, 0)
 
 Block = Image.Image
+_scale: ContextVar[int] = ContextVar("scale", default=1)
+
+
+@contextmanager
+def enlarged_by(factor: int) -> Iterator[None]:
+    """In this block everything is drawn ``factor`` times as large; lengths that are passed stay as they are."""
+    token = _scale.set(factor)
+    try:
+        yield
+    finally:
+        _scale.reset(token)
+
+
+def px(length: float) -> int:
+    """A length in the picture's own pixels."""
+    return round(length * _scale.get())
+
+
+def drawn_width(block: Block) -> int:
+    """The width of a block as lengths are passed."""
+    return block.width // _scale.get()
 
 
 def paragraph(text: str, *, colour: Any = INK, size: int = 13, width: int = WIDTH, most: int = 6) -> Block:
     """``text``, broken into at most ``most`` lines."""
-    font = _font(size)
+    font, width = _font(size), px(width)
     lines = _broken(_drawable(text, font), width, font)
     if len(lines) > most:
         lines = [*lines[: most - 1], f"{lines[most - 1][:-1]}…"]
-    height = size + 6
+    height = px(size + 6)
     block = _empty(width, height * len(lines))
     draw = ImageDraw.Draw(block)
     for number, line in enumerate(lines):
@@ -51,6 +74,7 @@ def row(blocks: Sequence[Block], gap: int = GAP) -> Block:
 
 
 def _joined(blocks: Sequence[Block], gap: int, axis: int) -> Block:
+    gap = px(gap)
     starts = [0, *itertools.accumulate(block.size[axis] + gap for block in blocks)]
     length, across = starts[-1] - gap, max((block.size[1 - axis] for block in blocks), default=1)
     page = _empty(*((across, length) if axis else (length, across)))
@@ -62,10 +86,11 @@ def _joined(blocks: Sequence[Block], gap: int, axis: int) -> Block:
 def sheet(pictures: Sequence[tuple[Block, str]], side: int = 52) -> Block:
     """Small pictures, no side longer than ``side`` px, each over its name, in as many rows as they need."""
     across = max(1, min(len(pictures), (WIDTH + 6) // (side + 6)))
-    block = _empty(across * (side + 6) - 6, -(-len(pictures) // across) * (side + 18))
+    side, gap, under = px(side), px(6), px(18)
+    block = _empty(across * (side + gap) - gap, -(-len(pictures) // across) * (side + under))
     draw, font = ImageDraw.Draw(block), _font(10)
     for number, (picture, name) in enumerate(pictures):
-        left, top = number % across * (side + 6), number // across * (side + 18)
+        left, top = number % across * (side + gap), number // across * (side + under)
         factor = side / max(picture.size)
         size = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
         block.paste(picture.resize(size, Image.Resampling.NEAREST), (left, top))
@@ -75,32 +100,33 @@ def sheet(pictures: Sequence[tuple[Block, str]], side: int = 52) -> Block:
 
 def bar_chart(entries: Sequence[tuple[str, float, str, bool]], width: int = WIDTH) -> Block:
     """A bar each: its label, its share of the longest (0 to 1), its number as text, and whether it is selected."""
-    height, room = 22, width * 2 // 5
+    width, height = px(width), px(22)
+    room = width * 2 // 5
     font = _font(12)
     block = _empty(width, max(1, height * len(entries)))
     draw = ImageDraw.Draw(block)
-    longest = width - room - 70
+    longest = width - room - px(70)
     for number, (label, share, value, selected) in enumerate(entries):
         top = number * height
-        name = _broken(_drawable(label, font), room - GAP, font)
-        draw.text((0, top + 3), name[0] + ("…" if len(name) > 1 else ""), fill=INK, font=font)
+        name = _broken(_drawable(label, font), room - px(GAP), font)
+        draw.text((0, top + px(3)), name[0] + ("…" if len(name) > 1 else ""), fill=INK, font=font)
         end = room + max(1, round(longest * min(max(share, 0.0), 1.0)))
-        draw.rectangle((room, top + 4, end, top + height - 6), fill=ACCENT if selected else LINE)
-        draw.text((end + 6, top + 3), _drawable(value, font), fill=SOFT, font=font)
+        draw.rectangle((room, top + px(4), end, top + height - px(6)), fill=ACCENT if selected else LINE)
+        draw.text((end + px(6), top + px(3)), _drawable(value, font), fill=SOFT, font=font)
     return block
 
 
 def colour_bar(name: str, ends: tuple[str, str, str], unit: str, width: int) -> Block:
     """The colours from the lowest to the highest value, with their numbers."""
     font = _font(12)
-    block = _empty(width, 28)
-    ramp = colour_table(name)[np.linspace(0, 255, width).astype(int)]
-    block.paste(Image.fromarray(np.repeat(ramp[None], 9, 0)), (0, 0))
+    block = _empty(px(width), px(28))
+    ramp = colour_table(name)[np.linspace(0, 255, block.width).astype(int)]
+    block.paste(Image.fromarray(np.repeat(ramp[None], px(9), 0)), (0, 0))
     draw = ImageDraw.Draw(block)
     for number, label in enumerate(ends):
         drawable = _drawable(label, font)
-        left = (width - font.getlength(drawable)) * number / 2
-        draw.text((left, 11), drawable, fill=INK, font=font)
+        left = (block.width - font.getlength(drawable)) * number / 2
+        draw.text((left, px(11)), drawable, fill=INK, font=font)
     return column([block, remark(unit, width=width, most=2)], 0) if unit else block
 
 
@@ -130,6 +156,7 @@ def curve(title: str, x: Sequence[float], y: Sequence[float], others: Any, size:
 
 def framed(block: Block, margin: int = 12) -> Block:
     """``block`` on a white page with a thin border."""
+    margin = px(margin)
     page = Image.new("RGB", (block.width + 2 * margin, block.height + 2 * margin), "white")
     page.paste(block, (margin, margin))
     ImageDraw.Draw(page).rectangle((0, 0, page.width - 1, page.height - 1), outline=LINE)
@@ -140,8 +167,12 @@ def _empty(width: int, height: int) -> Block:
     return Image.new("RGB", (max(1, width), max(1, height)), "white")
 
 
-@functools.cache
 def _font(size: int) -> Any:
+    return _font_of(px(size))
+
+
+@functools.cache
+def _font_of(size: int) -> Any:
     """DejaVu Sans, of the system or of matplotlib, which has most scripts; else what Pillow brings."""
     spec = importlib.util.find_spec("matplotlib")
     own = [

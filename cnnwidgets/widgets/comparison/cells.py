@@ -79,7 +79,7 @@ def comparison_still(widget: Any) -> parts.Block | None:
     """What ``widget``, a :class:`Comparison`, shows: its first rows and columns; None: neither photograph nor grid."""
     photo, grid = newest_push(widget, "picture").arrays.get("pixels"), newest_push(widget, "grid").content
     if not grid.get("rows"):
-        return None if photo is None else maps.photograph(photo, 200)
+        return None if photo is None else maps.photograph(photo, parts.px(200))
     rows, columns = grid["rows"][:_MOST_ROWS], grid["columns"][:_MOST_COLUMNS]
     side = min(150, (parts.WIDTH - 8 * len(columns)) // max(len(columns), 1))
     lengths = [1 if row["single"] else len(columns) for row in rows]
@@ -109,6 +109,6 @@ def _cell_still(widget: Any, photo: Any, cell: tuple[int, int], scales: dict[Any
         return parts.remark(content.get("reason") or "not computed", size=11, width=side)
     alike = {"own": [cell], "method": [other for other in scales if other[0] == cell[0]], "all": list(scales)}
     limit = max(scales[other].limit for other in alike[widget.scale] if scales[other] is not None)
-    picture = maps.overlay(photo, own._replace(limit=limit), widget, side, extent=content["extent"])
+    picture = maps.overlay(photo, own._replace(limit=limit), widget, parts.px(side), extent=content["extent"])
     numbers = f"{maps.number(own.least)} to {maps.number(own.largest)}" if np.isfinite(own.least) else "not finite"
     return parts.column([picture, parts.remark(numbers, size=11, width=side, most=1)], 2)

@@ -25,6 +25,7 @@ export interface Setting {
 /** The synced traits of HeatmapOverlay; widget.py says what each means. */
 export interface OverlayState extends ColouringState {
   rgb: boolean;
+  limit: number;
   smooth: boolean;
   caption: string;
   unit: string;
@@ -70,9 +71,11 @@ export function lookOf(
   // A map that fills in would change its scale with each piece.
   const clip = heat?.partial ? 0 : link.get("clip");
   const painted = colours ?? view;
-  const scale = painted ? scaleFor(painted, clip) : NOTHING;
+  const end = colours ? 0 : link.get("limit");
+  const shared = painted && end > 0 && { limit: end, clip: Number(painted.limit > end), sparse: false };
+  const scale = shared || (painted ? scaleFor(painted, clip) : NOTHING);
   const largest = painted?.limit ?? 0;
-  const clipping = view && clipSentence(scale, clip, sign === "negative" && !colours ? -largest : largest);
+  const clipping = view && !shared && clipSentence(scale, clip, sign === "negative" && !colours ? -largest : largest);
   const caption = early ? early.caption.replace("{layer}", heat?.layer ?? "") : link.get("caption");
   const merging = heat && !colours && mergedBy(heat, sign);
   const own = view && heat ? sentencesOf(view.stats, colours ? "signed" : sign, heat.partial) : [];

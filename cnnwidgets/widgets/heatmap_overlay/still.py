@@ -18,14 +18,16 @@ def overlay_still(widget: Any, width: int = parts.WIDTH) -> parts.Block | None:
         if photo is None:
             return None
         message = content.get("message") or "There is no map."
-        return parts.column([maps.photograph(photo, _SIDE), parts.paragraph(message)])
+        return parts.column([maps.photograph(photo, parts.px(_SIDE)), parts.paragraph(message)])
     sign = "positive" if content["unsigned"] else widget.sign
     scale = maps.map_scale(heat["values"], heat.get("magnitude"), sign, 0.0 if content["partial"] else widget.clip)
+    if widget.limit:
+        scale = scale._replace(limit=widget.limit, clipped=scale.limit > widget.limit)
     name = widget.diverging if scale.signed else widget.colormap
-    picture = maps.overlay(photo, scale, widget, _SIDE, partial=content["partial"], extent=content["extent"])
-    bar = [parts.colour_bar(name, scale.ends, widget.unit, picture.width)] if scale.limit else []
+    picture = maps.overlay(photo, scale, widget, parts.px(_SIDE), partial=content["partial"], extent=content["extent"])
+    bar = [parts.colour_bar(name, scale.ends, widget.unit, parts.drawn_width(picture))] if scale.limit else []
     under = parts.column([picture, *bar], 4)
-    room = width - picture.width - 16
+    room = width - parts.drawn_width(picture) - 16
     beside = room if room > 100 else width
     side = [parts.remark(fact, width=beside) for fact in _facts(heat, content, scale, sign)]
     for note in widget.notes:

@@ -65,6 +65,7 @@ class HeatmapOverlay(OverlayChoices, folder="heatmap_overlay"):
         help="Percent of the places, those of the largest magnitudes, that are all drawn as the largest colour. "
         "Remembered apart for input gradients, for which it begins at 1.",
     )
+    limit = traitlets.Float(0.0, min=0.0, help="What the largest colour stands for; 0: the map's own largest number.")
     rgb = traitlets.Bool(
         False,
         help="Input gradients of three channels are drawn in colour, 0 as mid grey; False merges the channels.",

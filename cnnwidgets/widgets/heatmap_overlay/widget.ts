@@ -30,7 +30,7 @@ import { Whole } from "./whole";
 import "./widget.css";
 
 const TEXTS = ["caption", "unit", "notes"] as const;
-const LOOKS = [...COLOURING, ...TEXTS, "rgb", "smooth", "method", "layers", "strip_scale"] as const;
+const LOOKS = [...COLOURING, ...TEXTS, "rgb", "limit", "smooth", "method", "layers", "strip_scale"] as const;
 const CLIP = "Percent of the places, those of the largest magnitudes, that all get the largest colour";
 const MERGED =
   "The map has a number for each channel of each pixel, such as red, green, blue: one number is drawn of them";

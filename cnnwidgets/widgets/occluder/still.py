@@ -17,7 +17,7 @@ def occluder_still(widget: Any) -> parts.Block | None:
     photo = newest_push(widget, "picture").arrays.get("pixels")
     if photo is None:
         return None
-    picture = maps.photograph(photo, _SIDE)
+    picture = maps.photograph(photo, parts.px(_SIDE))
     whole, factor = picture.copy(), picture.width / photo.shape[1]
     for patch in widget.patches:
         _cover(picture, whole, patch, factor)
@@ -25,8 +25,8 @@ def occluder_still(widget: Any) -> parts.Block | None:
     sweep = newest_push(widget, "sweep").arrays
     if "drop" in sweep:
         scale = maps.map_scale(sweep["drop"], None, "signed")
-        heat = maps.overlay(None, scale, _SIGNED, _SIDE // 2, partial=True)
-        bar = parts.colour_bar("blue-red", scale.ends, "drop of the score when hidden there", heat.width)
+        heat = maps.overlay(None, scale, _SIGNED, parts.px(_SIDE // 2), partial=True)
+        bar = parts.colour_bar("blue-red", scale.ends, "drop of the score when hidden there", parts.drawn_width(heat))
         blocks.append(parts.column([heat, bar], 4))
     return parts.row([block for block in blocks if block is not None], 16)
 

@@ -1,0 +1,1 @@
+"""What a notebook knows: which cell runs, and what its variables lead to."""

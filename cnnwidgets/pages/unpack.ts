@@ -1,0 +1,71 @@
+/** What packing.py packed. */
+
+interface ArrayHeader {
+  dtype: Dtype;
+  count: number;
+  /** Of arrays that are kept as decimal codes. */
+  exponent?: number;
+}
+
+const TYPES = { uint8: Uint8Array, int32: Int32Array, float32: Float32Array, float64: Float64Array };
+type Dtype = keyof typeof TYPES;
+
+const MANTISSAS = 900;
+const NEGATIVE = 1 << 15;
+
+/** Values whose first bytes all come first, then the second ones. */
+function joined(bytes: Uint8Array, size: number): ArrayBuffer {
+  const count = bytes.length / size;
+  const values = new Uint8Array(bytes.length);
+  for (let part = 0; part < size; part += 1) {
+    for (let i = 0; i < count; i += 1) values[i * size + part] = bytes[part * count + i]!;
+  }
+  return values.buffer;
+}
+
+/** The numbers that decimal codes of three digits stand for. */
+export function decimals(codes: Uint16Array, exponent: number): Float32Array {
+  return Float32Array.from(codes, (code) => {
+    const size = code % NEGATIVE;
+    if (size === 0) return 0;
+    const [mantissa, above] = [100 + ((size - 1) % MANTISSAS), Math.floor((size - 1) / MANTISSAS)];
+    return Number(`${code < NEGATIVE ? "" : "-"}${mantissa}e${exponent + above}`);
+  });
+}
+
+/** Splits an unpacked blob into what is told and its arrays, which are made when they are first asked for. */
+export function read<Told extends { arrays: ArrayHeader[] }>(blob: Uint8Array) {
+  const length = new DataView(blob.buffer, blob.byteOffset).getUint32(0, true);
+  const told = JSON.parse(new TextDecoder().decode(blob.subarray(4, 4 + length))) as Told;
+  let end = 4 + length;
+  const places = told.arrays.map(({ dtype, count, exponent }) => {
+    const size = exponent === undefined ? TYPES[dtype].BYTES_PER_ELEMENT : 2;
+    const start = end;
+    end += count * size;
+    return { bytes: blob.subarray(start, end), size, exponent };
+  });
+  const piece = (index: number): Uint8Array => {
+    const { bytes, size, exponent } = places[index]!;
+    if (size === 1) return bytes;
+    const buffer = joined(bytes, size);
+    return new Uint8Array(exponent === undefined ? buffer : decimals(new Uint16Array(buffer), exponent).buffer);
+  };
+  const whole = (parts: readonly number[]): ArrayBuffer => {
+    const pieces = parts.map(piece);
+    const all = new Uint8Array(pieces.reduce((sum, { length: own }) => sum + own, 0));
+    let at = 0;
+    for (const own of pieces) {
+      all.set(own, at);
+      at += own.length;
+    }
+    return all.buffer;
+  };
+  return { told, whole };
+}
+
+export async function unpacked(text: string): Promise<Uint8Array> {
+  const letters = atob(text.trim());
+  const packed = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}

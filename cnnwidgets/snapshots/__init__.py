@@ -1,0 +1,1 @@
+"""An Explorer at one moment: its picture, and a state that another one can be brought to."""
