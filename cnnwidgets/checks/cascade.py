@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from cnnwidgets.core.dataframes import dataframe
+from cnnwidgets.core.arrays import dataframe
 from cnnwidgets.explainers.attribution import Attribution
 
 from ._columns import stage_columns

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.arguments import checked_count
-from cnnwidgets.core.dataframes import dataframe
+from cnnwidgets.core.arrays import dataframe
 from cnnwidgets.core.errors import CnnWidgetsError, InputError
 from cnnwidgets.core.progress import Meter, ProgressCallback
 from cnnwidgets.explainers.attribution import Attribution

@@ -1,13 +1,14 @@
-"""Arrays, tensors and nested lists as numpy arrays for display, and what their values lose on the way."""
+"""Arrays, tensors and nested lists as numpy arrays for display, and what they lose on the way; columns as a table."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .errors import InputError
+from .errors import CnnWidgetsError, InputError
 from .plain import MOST_EXPANDED, is_tensor, plain_tensor
 
 Floats = npt.NDArray[np.float32]
@@ -87,3 +88,20 @@ def real(array: npt.NDArray[Any], subject: str, expected: str) -> npt.NDArray[An
         how = " Pass its modulus, abs(...), or its real part." if array.dtype.kind == "c" else ""
         raise InputError(f"{subject} holds {array.dtype} values; expected real numbers {expected}.{how}")
     return array
+
+
+def dataframe(columns: Mapping[str, Sequence[Any]]) -> Any:
+    """A ``pandas.DataFrame`` of ``columns``, all of one length.
+
+    Raises:
+        CnnWidgetsError: pandas is not installed.
+
+    Example:
+        >>> dataframe({"layer": ["conv"], "params": [12]}).to_dict("records")
+        [{'layer': 'conv', 'params': 12}]
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise CnnWidgetsError("to_dataframe() needs pandas, which is not installed: pip install pandas.") from error
+    return pd.DataFrame(dict(columns))

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from cnnwidgets.core.dataframes import dataframe
+from cnnwidgets.core.arrays import dataframe
 from cnnwidgets.core.kernel_numbers import MOST_PAIRS, Pairs, kernel_norms, kernel_sparsity, near_duplicates
 from cnnwidgets.core.network import walked_once
 from cnnwidgets.explainers.engine.inputs import checked
@@ -59,7 +59,8 @@ class KernelSummary:
         """
         filters = range(len(self.norms))
         dead = [number in self.dead for number in filters]
-        return dataframe({"filter": filters, "norm": self.norms, "sparsity": self.sparsity, "dead": dead})
+        numbers = {"norm": self.norms.tolist(), "sparsity": self.sparsity.tolist()}
+        return dataframe({"filter": filters, **numbers, "dead": dead})
 
     def _lines(self) -> Iterator[str]:
         alike: dict[int, list[str]] = {}

@@ -60,10 +60,10 @@ def _steps(processor: Any) -> dict[str, Any] | None:
     if getattr(processor, "include_top", False) or getattr(processor, "do_pad", False):
         return None
     if getattr(processor, "do_center_crop", False):
-        crop = _sides(getattr(processor, "crop_size", None) or size)
+        crop = _height_width(getattr(processor, "crop_size", None) or size)
     if not getattr(processor, "do_resize", True):
         return {"size": crop, "resize": None}
-    sides = _sides(size)
+    sides = _height_width(size)
     if sides is not None:
         return {"size": crop, "resize": sides, "mode": "squash"}
     short = size.get("shortest_edge") if isinstance(size, Mapping) and "longest_edge" not in size else None
@@ -77,7 +77,7 @@ def _steps(processor: Any) -> dict[str, Any] | None:
     return {"size": (short, short), "resize": (int(short / crop_pct),) * 2}
 
 
-def _sides(size: Any) -> tuple[int, int] | None:
+def _height_width(size: Any) -> tuple[int, int] | None:
     """(height, width), where both are said."""
     if isinstance(size, Mapping):
         return (int(size["height"]), int(size["width"])) if {"height", "width"} <= set(size) else None
@@ -97,4 +97,4 @@ def configured_labels(model: nn.Module) -> tuple[str, ...] | None:
 
 def configured_size(model: nn.Module | None) -> tuple[int, int] | None:
     """(height, width) in ``model.config.image_size``; None: it does not say."""
-    return _sides(getattr(getattr(model, "config", None), "image_size", None))
+    return _height_width(getattr(getattr(model, "config", None), "image_size", None))

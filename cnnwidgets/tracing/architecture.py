@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnwidgets.core.dataframes import dataframe
+from cnnwidgets.core.arrays import dataframe
 from cnnwidgets.core.errors import LayerNotFound, NotSpatial
 from cnnwidgets.core.network import Network, unknown_layer
 
