@@ -172,7 +172,11 @@ class Page {
     const { classes, first } = this.#own;
     if (!(chosen && classes.includes(this.#target))) this.#target = classes.includes(first) ? first : classes[0]!;
     const present = (layer: number) => this.#models.maps.has(`${photograph}/${this.#target}/${layer}`);
-    if (!present(this.#layer)) this.#layer = Math.max(this.#story.layers.findIndex((_, layer) => present(layer)), 0);
+    if (!present(this.#layer))
+      this.#layer = Math.max(
+        this.#story.layers.findIndex((_, layer) => present(layer)),
+        0,
+      );
     if (this.#models.overlay.get("follow") || !present(this.#overlayLayer)) this.#overlayLayer = this.#layer;
     this.#say("");
     this.#show();
