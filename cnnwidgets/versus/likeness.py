@@ -44,7 +44,7 @@ def likeness_of(layer: str, first: torch.Tensor, second: torch.Tensor) -> Likene
 
     Example:
         >>> likeness_of("conv", torch.eye(2)[None], 3 * torch.eye(2)[None])
-        Likeness(layer='conv', apart=0.6666666666666666, cka=1.0)
+        Likeness(layer='conv', apart=0.666666666666666..., cka=1.0)
     """
     a, b = first.double(), second.double()
     largest = max(float(a.norm()), float(b.norm()))

@@ -10,8 +10,9 @@ from .table import Row
 # What a filter does took five more widgets (kernels, gallery, panel, ranking, sum), 125 KB with what all of them share.
 # The exercise is 13 KB, stepper and image input 65, the training view 20; most of each is what widgets share.
 # The board over two networks is 15 KB, the stepper's Save 8; most of each is what widgets share.
-LIMIT = 570_000
-LIMIT_OF_ONE = 64_000
+# The sheet of every front end's themes is 2 KB in each of the 17 widgets' own.
+LIMIT = 610_000
+LIMIT_OF_ONE = 68_000
 
 
 def bundle_bytes() -> dict[str, int]:
