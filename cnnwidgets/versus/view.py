@@ -178,7 +178,7 @@ class VersusView:
         self.show_progress(0.0 if busy else None, message)
 
     def still(self) -> parts.Block:
-        """Both maps and their difference, under what is board."""
+        """Both maps and their difference, under what the board says."""
         third = (parts.WIDTH - 2 * parts.GAP) // 3
         beside = []
         for name, widget in [

@@ -4,6 +4,7 @@ import { Progress, type ProgressState } from "../_shared/progress";
 import { LIMIT, shrunk, tooLarge } from "../_shared/upload";
 import { entry, type Link, RootView } from "../_shared/view";
 import { copy } from "./copy";
+import "../_shared/frame.css";
 import "./stable.css";
 import "./widget.css";
 

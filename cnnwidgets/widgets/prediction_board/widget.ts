@@ -4,6 +4,7 @@ import { h, menu, panelHeading, setText } from "../_shared/dom";
 import { Progress, type ProgressState } from "../_shared/progress";
 import { Segmented } from "../_shared/segmented";
 import { entry, type Link, RootView } from "../_shared/view";
+import "../_shared/frame.css";
 import "./widget.css";
 
 export interface PredictionBoardState extends ProgressState {
