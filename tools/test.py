@@ -1,7 +1,8 @@
 """Runs every check, goes on after a failure, and fails at the end if one failed.
 
 Two cores run a browser, a server and two processes of tests beside each other, and a test may run out of time for it:
-the files of what failed run once more at the end, alone. Both are said.
+the files of what failed run once more at the end, alone. Both are said. A test that hangs ends its process, which
+xdist replaces (``faulthandler_exit_on_timeout`` in pyproject.toml), and fails.
 
 python tools/test.py            everything
 python tools/test.py types unit only these
@@ -26,6 +27,7 @@ PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest", "-q"]
 # Two processes on two cores; a file's tests stay together, as some follow one another on one page.
 SHARED_OUT = [*PYTEST, "-n", "2", "--dist", "loadfile"]
+ONE_BY_ONE = [PYTHON, "-m", "pytest", "-v", "-n", "1", "--dist", "loadfile"]
 
 STEPS: dict[str, list[str]] = {
     "bundle": [PYTHON, "tools/frontend.py", "build"],
@@ -48,33 +50,32 @@ STEPS: dict[str, list[str]] = {
         "--ignore=tests/browser",
         "--ignore=tests/packaging",
     ],
-    "packaging": [*PYTEST, "tests/packaging"],
-    "browser": [*PYTEST, "tests/browser"],
+    "packaging": [*ONE_BY_ONE, "tests/packaging"],
+    "browser": [*ONE_BY_ONE, "tests/browser"],
 }
 
 
-# They wait for pip and for pages: they run one after the other beside the rest, and are told of at the end.
+# They wait for pip and for pages: they run one after the other beside the rest, a line a test.
 WAITING = ("packaging", "browser")
 TIMED = ("unit", *WAITING)
+MOST_FILES_AGAIN = 6  # more is no matter of time
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a step ended; ``output`` where it was captured."""
+    """How a step ended."""
 
     name: str
     ok: bool
     seconds: float
-    output: str
 
 
-def run(name: str, environment: dict[str, str], *, captured: bool = False) -> Outcome:
+def run(name: str, environment: dict[str, str]) -> Outcome:
     """The step ``name``."""
     start = time.monotonic()
-    sink = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True} if captured else {}
     command = [*STEPS[name], *(_cache(name) if name in TIMED else [])]
-    result = subprocess.run(command, cwd=ROOT, env=environment, check=False, **sink)
-    return Outcome(name, result.returncode == 0, time.monotonic() - start, result.stdout or "")
+    result = subprocess.run(command, cwd=ROOT, env=environment, check=False)
+    return Outcome(name, result.returncode == 0, time.monotonic() - start)
 
 
 def _cache(name: str) -> list[str]:
@@ -86,7 +87,9 @@ def run_again(name: str, environment: dict[str, str]) -> bool:
     memory = ROOT / ".pytest_cache" / name / "v" / "cache" / "lastfailed"
     files = sorted({test.partition("::")[0] for test in json.loads(memory.read_text())}) if memory.exists() else []
     print(f"== {name}: once more, alone: {', '.join(files) or 'no file to be read'}", flush=True)
-    return bool(files) and subprocess.run([*PYTEST, *files], cwd=ROOT, env=environment, check=False).returncode == 0
+    if not 0 < len(files) <= MOST_FILES_AGAIN:
+        return False
+    return subprocess.run([*PYTEST, "-v", *files], cwd=ROOT, env=environment, check=False).returncode == 0
 
 
 def report(outcome: Outcome) -> None:
@@ -105,10 +108,9 @@ def run_all(names: list[str], environment: dict[str, str]) -> list[str]:
             outcomes.append(run(name, environment))
             report(outcomes[-1])
             if [name] == in_turn[:1]:  # the bundles are there
-                beside = [thread.submit(run, other, environment, captured=True) for other in names if other in WAITING]
+                beside = [thread.submit(run, other, environment) for other in names if other in WAITING]
         for future in beside:
             outcomes.append(future.result())
-            print(f"== {outcomes[-1].name}, beside the others\n{outcomes[-1].output}", end="", flush=True)
             report(outcomes[-1])
     failed = [outcome.name for outcome in outcomes if not outcome.ok]
     return [name for name in failed if name not in TIMED or not run_again(name, environment)]

@@ -6,15 +6,14 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from tests.browser.lab import ask, idle
+from tests.browser.lab import ask, command, idle
 
 ROOT = Path(__file__).parent.parent.parent
 
-RUN = """async ([index, source]) => {
+WRITE = """([index, source]) => {
   const {content} = jupyterapp.shell.currentWidget;
   content.activeCellIndex = index;
   content.activeCell.model.sharedModel.setSource(source);
-  await jupyterapp.commands.execute("notebook:run-cell");
 }"""
 
 PREPARE = f"""import sys
@@ -26,7 +25,8 @@ from tests.explorer import nets"""
 
 def run_cell(page: Page, index: int, source: str) -> None:
     """Put ``source`` into the cell at ``index``, run it, and wait for the kernel."""
-    page.evaluate(RUN, [index, source])
+    page.evaluate(WRITE, [index, source])
+    command(page, "notebook:run-cell", 120)
     idle(page, 120_000)
 
 

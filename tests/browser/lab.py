@@ -83,17 +83,28 @@ class Lab:
             page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.isReady", timeout=60_000)
             page.evaluate("() => { jupyterapp.shell.collapseLeft(); }")
             if dark:
-                page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+                command(page, "apputils:change-theme", theme="JupyterLab Dark")
             else:
-                page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
+                command(page, "apputils:change-theme", theme="JupyterLab Light")
             idle(page)
             if run:
                 run_all(page)
             yield page, trouble
         finally:
             with contextlib.suppress(Exception):
-                page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+                page.evaluate(within("jupyterapp.shell.currentWidget.sessionContext.shutdown()", 20))
             context.close()
+
+
+def within(promise: str, seconds: float) -> str:
+    """JavaScript that awaits ``promise`` and fails where it is not kept in time: Playwright would wait for ever."""
+    late = f"setTimeout(() => reject(new Error('not done after {seconds:g} s')), {1000 * seconds:g})"
+    return f"Promise.race([{promise}, new Promise((_, reject) => {late})])"
+
+
+def command(page: Page, name: str, seconds: float = 60, **arguments: str) -> None:
+    """Have JupyterLab carry out its command ``name`` and wait for the end of it."""
+    page.evaluate(within(f"jupyterapp.commands.execute({name!r}, {json.dumps(arguments)})", seconds))
 
 
 def idle(page: Page, timeout: float = 60_000) -> None:
@@ -105,15 +116,15 @@ def idle(page: Page, timeout: float = 60_000) -> None:
 
 def run_all(page: Page, timeout: float = 120_000) -> None:
     """Run every cell and wait for the kernel."""
-    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+    command(page, "notebook:run-all-cells", timeout / 1000)
     idle(page, timeout)
 
 
-def ask(page: Page, code: str) -> str:
+def ask(page: Page, code: str, seconds: float = 180) -> str:
     """What ``code`` prints when the page's kernel runs it beside the notebook."""
     return str(
         page.evaluate(
-            """async (code) => {
+            """async ([code, seconds]) => {
               const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
               const future = kernel.requestExecute({code, store_history: false});
               let text = "";
@@ -121,10 +132,11 @@ def ask(page: Page, code: str) -> str:
                 if (m.header.msg_type === "stream") text += m.content.text;
                 if (m.header.msg_type === "error") text += m.content.ename + ": " + m.content.evalue;
               };
-              await future.done;
+              const late = new Promise((_, reject) => setTimeout(() => reject(new Error("no answer")), 1000 * seconds));
+              await Promise.race([future.done, late]);
               return text.trim();
             }""",
-            code,
+            [code, seconds],
         )
     )
 

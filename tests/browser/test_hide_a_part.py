@@ -14,7 +14,7 @@ from playwright.sync_api import Locator, expect
 import cnnwidgets as cw
 from tests.browser.cells import explore, prepare
 from tests.browser.explorer_page import ExplorerPage
-from tests.browser.lab import Lab, Trouble, ask, idle
+from tests.browser.lab import Lab, Trouble, ask, command, idle
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_a_sweep_is_cancelled_and_what_is_done_stays(e: ExplorerPage) -> None:
 def test_a_page_reloaded_in_the_middle_of_a_sweep_shows_it_again(e: ExplorerPage) -> None:
     _occluder(e).get_by_role("button", name="Sweep").click()
     _occluder(e).get_by_role("button", name="Cancel").wait_for()
-    e.page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+    command(e.page, "docmanager:save")
     e.page.wait_for_timeout(500)
     e.page.reload()
     e.page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.isReady", timeout=60_000)

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.cells import PREPARE
 from tests.browser.explorer_page import ExplorerPage
-from tests.browser.lab import Lab, lab, run_all
+from tests.browser.lab import Lab, lab, run_all, within
 
 CELLS = (
     PREPARE,
@@ -21,8 +21,8 @@ CELLS = (
 SENTENCE = "The kernel is gone: run the cell again."
 SESSION = "jupyterapp.shell.currentWidget.sessionContext"
 ENDS = {
-    "shut down": f"{SESSION}.shutdown()",
-    "restarted": f"{SESSION}.restartKernel()",
+    "shut down": within(f"{SESSION}.shutdown()", 60),
+    "restarted": within(f"{SESSION}.restartKernel()", 60),
     "lost": f"{SESSION}.session.kernel.requestExecute({{code: 'import os; os.kill(os.getpid(), 9)'}}) && null",
 }
 LIVE = """() => [...document.querySelectorAll(".cnnw :is(button, input, select, summary, textarea, [tabindex])")]
@@ -32,9 +32,9 @@ ICONS = """() => [...document.querySelectorAll(".jupyter-widgets-disconnected")]
   .map((e) => getComputedStyle(e, "::before")).filter((s) => s.content !== "none" && s.display !== "none").length"""
 
 
-def _said(page: Page) -> list[int]:
+def _said(page: Page, sentence: str = SENTENCE) -> list[int]:
     """How often the sentence is seen in each output."""
-    return [output.get_by_text(SENTENCE).filter(visible=True).count() for output in _outputs(page)]
+    return [output.get_by_text(sentence).filter(visible=True).count() for output in _outputs(page)]
 
 
 def _outputs(page: Page) -> list[Locator]:
@@ -81,7 +81,8 @@ def test_a_server_that_cannot_be_reached_switches_all_off_until_it_answers(tmp_p
             own.server.send_signal(signal.SIGSTOP)
             page.evaluate(f"{SESSION}.session.kernel.reconnect().catch(() => null) && null")
             expect(page.get_by_text(sentence).first).to_be_visible(timeout=30_000)
-            assert [output.get_by_text(sentence).filter(visible=True).count() for output in _outputs(page)] == [1, 1, 1]
+            page.wait_for_timeout(500)
+            assert _said(page, sentence) == [1, 1, 1]
             assert page.evaluate(LIVE) == []
             own.server.send_signal(signal.SIGCONT)
             expect(page.get_by_text(sentence)).to_have_count(0, timeout=60_000)

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.explorer_page import ExplorerPage
-from tests.browser.lab import Lab
+from tests.browser.lab import Lab, command
 from tests.browser.looks import axe, badly_named, overlaps, texts, too_wide
 
 WIDTHS = [700, 900, 1280, 2000]
@@ -32,7 +32,7 @@ def shown(jupyter: Lab) -> Iterator[ExplorerPage]:
 @pytest.fixture(params=THEME)
 def e(shown: ExplorerPage, request: pytest.FixtureRequest) -> ExplorerPage:
     theme: str = request.param
-    shown.page.evaluate("(theme) => jupyterapp.commands.execute('apputils:change-theme', {theme})", THEME[theme])
+    command(shown.page, "apputils:change-theme", theme=THEME[theme])
     shown.page.wait_for_function(
         "(light) => document.body.dataset.jpThemeLight === light", arg="true" if theme == "light" else "false"
     )

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.explorer_page import ExplorerPage
-from tests.browser.lab import ROOT, Lab, ask, idle, run_all
+from tests.browser.lab import ROOT, Lab, ask, command, idle, run_all
 
 NOTEBOOKS = ("01_explore.ipynb", "02_methods.ipynb")
 ALL = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
@@ -52,7 +52,7 @@ def test_a_look_at_a_notebook_leaves_its_file_as_it_is(jupyter: Lab, name: str) 
         page.wait_for_timeout(2000)  # the kernel has told its language by then
         assert page.evaluate("jupyterapp.shell.currentWidget.context.model.dirty") is False
         assert _hash(jupyter, name) == before
-        page.evaluate("jupyterapp.commands.execute('docmanager:save')")  # out of habit
+        command(page, "docmanager:save")  # out of habit
         page.wait_for_timeout(1000)
         assert (trouble.console, trouble.external, trouble.failed) == ([], [], [])
     assert _hash(jupyter, name) == before

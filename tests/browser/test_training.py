@@ -7,8 +7,8 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.cells import RUN, prepare, run_cell
-from tests.browser.lab import Lab, answers, ask, idle
+from tests.browser.cells import WRITE, prepare, run_cell
+from tests.browser.lab import Lab, answers, ask, command, idle
 from tests.browser.looks import axe, too_wide
 
 MAKE = """import time
@@ -30,7 +30,8 @@ STEPS = "Number(document.querySelector('.tb-headline').textContent.match(/epoch 
 
 def begin(page: Page, index: int, source: str) -> None:
     """Run a cell without waiting for its end."""
-    page.evaluate(f"args => {{ ({RUN})(args); }}", [index, source])
+    page.evaluate(WRITE, [index, source])
+    page.evaluate("() => { jupyterapp.commands.execute('notebook:run-cell'); }")
 
 
 def shot(page: Page, name: str) -> None:
@@ -99,7 +100,7 @@ def test_it_fits_and_can_be_used_by_keyboard_and_screen_reader(jupyter: Lab) -> 
         )
         root = page.locator(".cnnw-training-view")
         for theme in ("JupyterLab Light", "JupyterLab Dark"):
-            page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+            command(page, "apputils:change-theme", theme=theme)
             page.wait_for_function("theme => document.body.dataset.jpThemeName === theme", arg=theme)
             for width in (1440, 700):
                 page.set_viewport_size({"width": width, "height": 1400})

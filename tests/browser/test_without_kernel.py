@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 
 import cnnwidgets as cw
 from tests.browser.cells import PREPARE
-from tests.browser.lab import Lab, idle
+from tests.browser.lab import Lab, idle, within
 from tests.widgets.test_still import MAKERS
 
 STILL = 'img[src^="data:image/png"]'
@@ -30,7 +30,7 @@ CELLS = {
 
 
 def _saved(page: Page, lab: Lab, name: str) -> nbformat.NotebookNode:
-    page.evaluate("jupyterapp.shell.currentWidget.context.save()")
+    page.evaluate(within("jupyterapp.shell.currentWidget.context.save()", 60))
     return nbformat.read(lab.folder / name, as_version=4)
 
 

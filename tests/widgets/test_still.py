@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +77,6 @@ MAKERS = {
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-@pytest.mark.usefixtures("untraced")
 def test_a_widget_carries_its_picture_and_a_sentence(kind: str) -> None:
     widget = MAKERS[kind]()
     data, _ = widget._repr_mimebundle_()
@@ -89,12 +87,6 @@ def test_a_widget_carries_its_picture_and_a_sentence(kind: str) -> None:
     pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
     assert pixels.shape[1] <= 640
     assert (pixels < 100).any()  # text, at least
-    spent = []
-    for _ in range(5):
-        begin = time.thread_time()
-        still_png(widget)
-        spent.append(time.thread_time() - begin)
-    assert min(spent) < 0.1  # about 0.02 on an idle machine
     widget.close()
 
 
