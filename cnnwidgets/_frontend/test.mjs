@@ -1,4 +1,4 @@
-// Bundles tests/widgets/**/*.test.ts and runs them with node's own test runner.
+// Bundles tests/**/*.test.ts and runs them with node's own test runner.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const tests = join(here, "..", "..", "tests", "widgets");
+const tests = join(here, "..", "..", "tests");
 const found = readdirSync(tests, { recursive: true })
   .filter((name) => name.endsWith(".test.ts"))
   .map((name) => join(tests, name));

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import hashlib
 import json
@@ -12,12 +11,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+STEP = 5
+"""Levels of a map that a page does not tell from each other."""
 _DECADES = 36
 _MANTISSAS = 900  # 100 to 999
 _NEGATIVE = 1 << 15
 # Above this the page shows more than three digits.
 _MOST = 9.994
-_LEAST = 1e-300
+# NUL, carriage return and "<" do not come through HTML as they are.
+_STAND_INS = {0: "À", 13: "Á", 60: "Â"}
 
 
 class Arrays:
@@ -38,10 +40,10 @@ class Arrays:
         return [self._piece(piece, three_digits) for piece in pieces if piece.size or len(pieces) == 1]
 
     def payload(self, content: dict[str, Any]) -> str:
-        """``content`` and all arrays as text: base64 of gzip of the length of the JSON, the JSON, the arrays."""
+        """``content`` and all arrays as text: gzip of the length of the JSON, the JSON, the arrays."""
         text = json.dumps({**content, "arrays": self.headers}, allow_nan=False, ensure_ascii=False).encode()
         blob = b"".join([len(text).to_bytes(4, "little"), text, *self._bytes])
-        return base64.b64encode(gzip.compress(blob, 9, mtime=0)).decode()
+        return as_text(gzip.compress(blob, 9, mtime=0))
 
     def _piece(self, piece: npt.NDArray[Any], three_digits: bool) -> int:
         key = (piece.dtype.name, hashlib.sha256(piece.tobytes()).digest(), three_digits)
@@ -53,6 +55,29 @@ class Arrays:
             self.headers.append(header | ({} if exponent is None else {"exponent": exponent}))
             self._bytes.append(_planes(stored))
         return self._numbers[key]
+
+
+def as_text(blob: bytes) -> str:
+    """``blob`` as text for UTF-8 and HTML, seven bits a letter: 17 % longer, where base64 is 33 %.
+
+    >>> as_text(b"ab")
+    '0X@'
+    """
+    bits = np.unpackbits(np.frombuffer(blob, np.uint8))
+    sevens = np.pad(bits, (0, -bits.size % 7)).reshape(-1, 7)
+    return np.packbits(np.pad(sevens, ((0, 0), (1, 0)))).tobytes().decode("ascii").translate(_STAND_INS)
+
+
+def coarse_levels(levels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Levels of maps in steps of five: half the bytes, while each stays in its bar of the histogram.
+
+    The lowest and the highest of a map and what is not finite (255) stay as they are.
+
+    >>> coarse_levels(np.uint8([0, 1, 4, 5, 12, 253, 254, 255])).tolist()
+    [0, 2, 2, 7, 12, 252, 254, 255]
+    """
+    kept = (levels == 0) | (levels >= 254)
+    return np.where(kept, levels, levels // STEP * STEP + STEP // 2).astype(np.uint8)
 
 
 def _planes(values: npt.NDArray[Any]) -> bytes:

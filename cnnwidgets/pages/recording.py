@@ -15,7 +15,7 @@ import numpy.typing as npt
 from cnnwidgets.widgets._base import CnnWidget
 from cnnwidgets.widgets._still.publish import newest_push
 
-from .packing import Arrays
+from .packing import STEP, Arrays, coarse_levels
 
 # Three times as many numbers as their map; the button that asks for them is not in a page.
 _LEFT_OUT = {"colours", "code"}
@@ -59,6 +59,8 @@ class PageRecording:
         arrays, content = newest_push(widget, kind)
         pixels = newest_push(widget, "picture").arrays.get("pixels")
         stored = []
+        if kind == "maps" and "maps" in arrays:
+            arrays, content = {**arrays, "maps": coarse_levels(arrays["maps"])}, {**content, "step": STEP}
         for name, array in arrays.items():
             alone = _is_read_alone(kind, name, array, pixels, content)
             parts = self.arrays.add(array, _strip_ends(kind, name, arrays), three_digits=alone)

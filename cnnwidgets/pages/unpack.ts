@@ -12,6 +12,9 @@ type Dtype = keyof typeof TYPES;
 
 const MANTISSAS = 900;
 const NEGATIVE = 1 << 15;
+// What packing.py writes for NUL, carriage return and "<".
+const FIRST_STAND_IN = "À".charCodeAt(0);
+const STAND_INS = [0, 13, 60];
 
 /** Values whose first bytes all come first, then the second ones. */
 function joined(bytes: Uint8Array, size: number): ArrayBuffer {
@@ -63,9 +66,24 @@ export function read<Told extends { arrays: ArrayHeader[] }>(blob: Uint8Array) {
   return { told, whole };
 }
 
+/** The bytes behind text of seven bits a letter. */
+export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(Math.floor((text.length * 7) / 8));
+  let [held, bits, end] = [0, 0, 0];
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    held = (held << 7) | (code < 128 ? code : (STAND_INS[code - FIRST_STAND_IN] ?? Number.NaN));
+    bits += 7;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes[end] = held >> bits;
+    end += 1;
+    held &= (1 << bits) - 1;
+  }
+  return bytes;
+}
+
 export async function unpacked(text: string): Promise<Uint8Array> {
-  const letters = atob(text.trim());
-  const packed = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const stream = new Blob([bytesOf(text)]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }

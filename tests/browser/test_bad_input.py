@@ -39,7 +39,7 @@ WIDE = """(root) => [root, ...root.querySelectorAll("*")]
 
 @pytest.fixture(scope="module")
 def opened(jupyter: Lab) -> Iterator[tuple[ExplorerPage, Trouble]]:
-    with jupyter.open(jupyter.notebook("bad", "", ""), run=False, height=1300) as (page, trouble):
+    with jupyter.open(jupyter.notebook("bad", "", ""), run=False, height=1300, fresh=False) as (page, trouble):
         prepare(page)
         assert ask(page, FAILING) == ""
         explore(page, EXPLORE)

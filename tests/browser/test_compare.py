@@ -21,7 +21,10 @@ display(c)"""
 
 
 def test_a_click_in_one_graph_moves_the_other(jupyter: Lab) -> None:
-    with jupyter.open(jupyter.notebook("compare", ""), run=False, width=1440, height=2600) as (page, trouble):
+    with jupyter.open(jupyter.notebook("compare", ""), run=False, width=1440, height=2600, fresh=False) as (
+        page,
+        trouble,
+    ):
         prepare(page)
         run_cell(page, 0, MAKE)
         root = page.locator(".cnnw-network-comparison")

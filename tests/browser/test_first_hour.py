@@ -17,7 +17,7 @@ Box = tuple[float, float, float, float]
 @pytest.fixture(scope="module")
 def opened(jupyter: Lab) -> Iterator[tuple[ExplorerPage, Trouble]]:
     notebook = jupyter.notebook("first_hour", "import cnnwidgets as cw\ne = cw.explore()\ne", *["# below"] * 40)
-    with jupyter.open(notebook, width=1440, height=900) as (page, trouble):
+    with jupyter.open(notebook, width=1440, height=900, fresh=False) as (page, trouble):
         e = ExplorerPage(page)
         e.wait_until_complete()
         yield e, trouble

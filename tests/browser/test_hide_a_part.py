@@ -19,7 +19,10 @@ from tests.browser.lab import Lab, Trouble, ask, command, idle
 
 @pytest.fixture(scope="module")
 def opened(jupyter: Lab) -> Iterator[tuple[ExplorerPage, Trouble]]:
-    with jupyter.open(jupyter.notebook("hide", "", ""), run=False, width=1440, height=1300) as (page, trouble):
+    with jupyter.open(jupyter.notebook("hide", "", ""), run=False, width=1440, height=1300, fresh=False) as (
+        page,
+        trouble,
+    ):
         prepare(page)
         explore(page, "cw.explore()")
         explorer = ExplorerPage(page)
@@ -114,6 +117,8 @@ def test_a_sweep_is_cancelled_and_what_is_done_stays(e: ExplorerPage) -> None:
 
 
 def test_a_page_reloaded_in_the_middle_of_a_sweep_shows_it_again(e: ExplorerPage) -> None:
+    _occluder(e).get_by_label("Stride").fill("7")
+    _occluder(e).get_by_label("Stride").press("Enter")
     _occluder(e).get_by_role("button", name="Sweep").click()
     _occluder(e).get_by_role("button", name="Cancel").wait_for()
     command(e.page, "docmanager:save")

@@ -19,7 +19,7 @@ THEME = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 @pytest.fixture(scope="module")
 def shown(jupyter: Lab) -> Iterator[ExplorerPage]:
     notebook = jupyter.notebook("layout", "import cnnwidgets as cw\ne = cw.explore()\ne")
-    with jupyter.open(notebook, width=2150, height=2400) as (page, _):
+    with jupyter.open(notebook, width=2150, height=2400, fresh=False) as (page, _):
         e = ExplorerPage(page)
         e.wait_until_complete()
         e.node("blocks.2").locator(".cnnw-ag-box").click()

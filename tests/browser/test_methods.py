@@ -22,7 +22,10 @@ from tests.browser.looks import axe, texts, too_wide
 
 @pytest.fixture(scope="module")
 def opened(jupyter: Lab) -> Iterator[tuple[ExplorerPage, Trouble]]:
-    with jupyter.open(jupyter.notebook("methods", "", ""), run=False, width=1440, height=1300) as (page, trouble):
+    with jupyter.open(jupyter.notebook("methods", "", ""), run=False, width=1440, height=1300, fresh=False) as (
+        page,
+        trouble,
+    ):
         prepare(page)
         explore(page, "cw.explore()")
         explorer = ExplorerPage(page)

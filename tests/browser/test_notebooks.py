@@ -62,7 +62,7 @@ def test_a_look_at_a_notebook_leaves_its_file_as_it_is(jupyter: Lab, name: str) 
 def test_run_all_paints_every_widget(jupyter: Lab, name: str, artefacts: Path) -> None:
     (jupyter.folder / f"run_{name}").write_bytes((jupyter.folder / name).read_bytes())
     dark = ALL.index(name) % 2 == 1  # every second one
-    with jupyter.open(f"run_{name}", run=False, width=1440, dark=dark) as (page, trouble):
+    with jupyter.open(f"run_{name}", run=False, width=1440, dark=dark, fresh=False) as (page, trouble):
         run_all(page, 300_000)
         cells = page.evaluate(CELLS)
         assert [cell["errors"] for cell in cells if cell["errors"]] == []

@@ -19,7 +19,7 @@ UNDER = """([x, y]) => {
 @pytest.fixture(scope="module")
 def opened(jupyter: Lab) -> Iterator[tuple[ExplorerPage, Trouble]]:
     notebook = jupyter.notebook("still", "import cnnwidgets as cw\ne = cw.explore()\ne")
-    with jupyter.open(notebook, width=1440, height=1300) as (page, trouble):
+    with jupyter.open(notebook, width=1440, height=1300, fresh=False) as (page, trouble):
         e = ExplorerPage(page)
         e.wait_until_complete()
         yield e, trouble

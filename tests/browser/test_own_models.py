@@ -25,7 +25,7 @@ PHOTO = "cw.demo.photographs()['chelsea']"
 
 @pytest.fixture(scope="module")
 def opened(jupyter: Lab) -> Iterator[tuple[ExplorerPage, Trouble]]:
-    with jupyter.open(jupyter.notebook("own", "", ""), run=False, height=1300) as (page, trouble):
+    with jupyter.open(jupyter.notebook("own", "", ""), run=False, height=1300, fresh=False) as (page, trouble):
         prepare(page)
         yield ExplorerPage(page), trouble
 

@@ -23,7 +23,7 @@ Detector.boxes = torch.tensor([[20., 10, 120, 100], [90, 60, 220, 150], [0, 0, 3
 
 @pytest.fixture(scope="module")
 def opened(jupyter: Lab) -> Iterator[tuple[ExplorerPage, Trouble]]:
-    with jupyter.open(jupyter.notebook("tasks", "", ""), run=False, height=1300) as (page, trouble):
+    with jupyter.open(jupyter.notebook("tasks", "", ""), run=False, height=1300, fresh=False) as (page, trouble):
         prepare(page)
         assert ask(page, SETUP) == ""
         yield ExplorerPage(page), trouble

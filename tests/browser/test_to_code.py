@@ -33,7 +33,7 @@ DROP = """async ([side, name, type]) => {
 
 @pytest.fixture(scope="module")
 def opened(jupyter: Lab) -> Iterator[tuple[ExplorerPage, Trouble]]:
-    with jupyter.open(jupyter.notebook("hour", CELL), width=1440, height=900) as (page, trouble):
+    with jupyter.open(jupyter.notebook("hour", CELL), width=1440, height=900, fresh=False) as (page, trouble):
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         explorer = ExplorerPage(page)
         explorer.wait_until_complete()

@@ -41,7 +41,7 @@ def shot(page: Page, name: str) -> None:
 
 
 def test_pause_look_back_resume_and_stop_inside_a_running_cell(jupyter: Lab) -> None:
-    with jupyter.open(jupyter.notebook("training", "", "", ""), run=False, width=1440, height=1000) as (
+    with jupyter.open(jupyter.notebook("training", "", "", ""), run=False, width=1440, height=1000, fresh=False) as (
         page,
         trouble,
     ):
@@ -93,7 +93,10 @@ def test_pause_look_back_resume_and_stop_inside_a_running_cell(jupyter: Lab) -> 
 
 
 def test_it_fits_and_can_be_used_by_keyboard_and_screen_reader(jupyter: Lab) -> None:
-    with jupyter.open(jupyter.notebook("training_looks", ""), run=False, width=1440, height=1400) as (page, trouble):
+    with jupyter.open(jupyter.notebook("training_looks", ""), run=False, width=1440, height=1400, fresh=False) as (
+        page,
+        trouble,
+    ):
         prepare(page)
         run_cell(
             page, 0, MAKE.replace("display(other, view)", LOOP.split("    time")[0].replace("2000", "30") + "view")

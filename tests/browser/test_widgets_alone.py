@@ -17,7 +17,7 @@ from tests.browser.looks import axe, too_wide
 
 @pytest.fixture(scope="module")
 def opened(jupyter: Lab) -> Iterator[tuple[Page, Trouble]]:
-    with jupyter.open(jupyter.notebook("alone", ""), run=False) as (page, trouble):
+    with jupyter.open(jupyter.notebook("alone", ""), run=False, fresh=False) as (page, trouble):
         prepare(page)
         yield page, trouble
 

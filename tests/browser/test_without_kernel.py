@@ -38,7 +38,7 @@ def _saved(page: Page, lab: Lab, name: str) -> nbformat.NotebookNode:
 def notebook(jupyter: Lab, artefacts: Path) -> str:
     """Run, looked at while it lives, and saved."""
     name = jupyter.notebook("kept", PREPARE, *CELLS.values())
-    with jupyter.open(name) as (page, trouble):
+    with jupyter.open(name, fresh=False) as (page, trouble):
         page.locator(".cnnw-explorer").wait_for()
         page.locator(".cnnw-class-scores button[data-class]").first.wait_for()
         idle(page)

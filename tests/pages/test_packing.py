@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnnwidgets.pages.packing import Arrays, decimal_codes
-from tests.pages.unpacked import Unpacked, decimal
+from cnnwidgets.pages.packing import Arrays, as_text, coarse_levels, decimal_codes
+from tests.pages.unpacked import Unpacked, decimal, seven_bits
 
 
 def page(arrays: Arrays, pushes: list[dict[str, object]]) -> Unpacked:
@@ -55,6 +55,23 @@ def test_arrays_come_back_bit_for_bit() -> None:
         back = unpacked.array("w", "0", "k", str(i))
         assert back.dtype == array.dtype
         assert back.tobytes() == array.tobytes()
+
+
+@pytest.mark.parametrize("length", range(8, 16))
+def test_bytes_come_back_from_text_that_html_keeps(length: int) -> None:
+    blob = bytes([0, 27, 13, 54, 240, 60, 120, 1, *range(256)])[:length] + bytes(range(256))
+    text = as_text(blob)
+    assert not set("\0\r<") & set(text)
+    assert seven_bits(text) == blob
+    assert len(text.encode()) < 1.2 * len(blob)
+
+
+def test_coarse_levels_leave_the_histogram_as_it_is() -> None:
+    levels = np.arange(256, dtype=np.uint8)
+    coarse = coarse_levels(levels)
+    assert (coarse[:255] // 5 == levels[:255] // 5).all()
+    assert np.abs(coarse.astype(int) - levels).max() == 2
+    assert coarse[[0, 254, 255]].tolist() == [0, 254, 255]
 
 
 def test_a_piece_of_an_array_is_kept_once() -> None:

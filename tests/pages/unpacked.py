@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
 import re
@@ -20,7 +19,7 @@ class Unpacked:
     def __init__(self, text: str) -> None:
         packed = re.search(r'id="cnnw-recording">([^<]*)<', text)
         assert packed
-        self._blob = gzip.decompress(base64.b64decode(packed[1]))
+        self._blob = gzip.decompress(seven_bits(packed[1]))
         length = int.from_bytes(self._blob[:4], "little")
         self.told = json.loads(self._blob[4 : 4 + length])
         self.story: dict[str, Any] = self.told["story"]
@@ -50,6 +49,13 @@ class Unpacked:
         if "exponent" not in header:
             return np.frombuffer(b"".join(values), header["dtype"])
         return np.float32([decimal(int.from_bytes(code, "little"), header["exponent"]) for code in values])
+
+
+def seven_bits(text: str) -> bytes:
+    """The bytes behind text of seven bits a letter."""
+    codes = [{192: 0, 193: 13, 194: 60}.get(ord(letter), ord(letter)) for letter in text]
+    bits = "".join(f"{code:07b}" for code in codes)
+    return bytes(int(bits[i : i + 8], 2) for i in range(0, len(bits) - 7, 8))
 
 
 def decimal(code: int, exponent: int) -> float:

@@ -5,7 +5,7 @@ import { colourLevels, palette, TOP_LEVEL } from "../_maps/paint";
 import { type Extent, WHOLE } from "../_maps/resample";
 import { claim, contextOf, h, putImage } from "../_shared/dom";
 import { number } from "../_shared/format";
-import { ends, fieldOf, levelsOf, levelValue, type Maps, type MapsView, span } from "./view";
+import { ends, fieldOf, levelsOf, levelValue, type Maps, type MapsView, rounding, span } from "./view";
 
 const SIDE = 612;
 
@@ -151,7 +151,7 @@ export class LargeStage {
     const value = levelValue(maps, channel, level);
     const text = Number.isNaN(value) ? "NaN or infinite" : `≈ ${number(value)}`;
     this.#reading.textContent = `${text} at row ${this.#row}, column ${this.#column}`;
-    this.#reading.title = "Rounded to 1/254 of the map's range";
+    this.#reading.title = `Rounded to ${rounding(maps)} of the map's range`;
     this.#showField(fieldOf(maps, this.#row, this.#column));
   }
 

@@ -14,6 +14,8 @@ export interface Maps {
   height: number;
   width: number;
   levels: Uint8Array;
+  /** How many levels are not told from each other. */
+  step: number;
   minimum: Numbers;
   maximum: Numbers;
   mean: Numbers;
@@ -46,6 +48,7 @@ export function readMaps(data: Data): Maps | null {
     height,
     width,
     levels: maps.data as Uint8Array,
+    step: (data.content["step"] as number | undefined) ?? 1,
     minimum: minimum.data,
     maximum: maximum.data,
     mean: mean.data,
@@ -76,12 +79,17 @@ export function levelsOf(maps: Maps, channel: number): Uint8Array {
   return maps.levels.subarray(channel * size, (channel + 1) * size);
 }
 
-/** The number behind a level, to 1/254 of the map's range; NaN for what is not finite. */
+/** The number behind a level, to {@link rounding} of the map's range; NaN for what is not finite. */
 export function levelValue(maps: Maps, channel: number, level: number): number {
   if (level > TOP_LEVEL) return Number.NaN;
   const low = maps.minimum[channel] ?? Number.NaN;
   const high = maps.maximum[channel] ?? Number.NaN;
   return low + (level / TOP_LEVEL) * (high - low);
+}
+
+/** The share of a map's range that its numbers are rounded to: "1/254". */
+export function rounding({ step }: Pick<Maps, "step">): string {
+  return `1/${Math.floor(TOP_LEVEL / step)}`;
 }
 
 /** The values at the two ends of the colour map; a diverging one has zero in its middle. */
