@@ -2,7 +2,7 @@
 # make test   everything: unit, conformance, notebooks, browser, TypeScript, ruff, mypy, documentation
 # make docs   the documentation, in site/
 # make bench  the speed table of README
-# make soak   10,000 random actions on an Explorer         (make soak ARGS='--seed 2 --actions 1000')
+# make soak   10,000 random actions on an Explorer         (make soak ARGS=--browser: 500 by mouse and keyboard on a page)
 # make kernels  progress and cancel in three versions of ipykernel; needs a package index
 
 PYTHON ?= python3.11

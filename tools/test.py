@@ -130,6 +130,8 @@ def main(wanted: list[str]) -> int:
         sys.exit(f"No step {unknown[0]!r}. Steps: {', '.join(STEPS)}.")
     # Idle OpenMP threads that spin take the two cores from the browser and the server: a pass is ten times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # One thread a process: three processes that compute wait for each other's threads otherwise.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")
     environment = {**os.environ, "PATH": f"{Path(PYTHON).parent}{os.pathsep}{os.environ['PATH']}"}
     if not wanted or {"unit", "packaging", "browser"} & set(wanted):

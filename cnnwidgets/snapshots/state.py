@@ -23,6 +23,7 @@ from cnnwidgets.widgets._messages import (
     text,
     whole_number,
 )
+from cnnwidgets.widgets.class_scores import ClassScores
 from cnnwidgets.widgets.feature_maps import FeatureMaps
 from cnnwidgets.widgets.heatmap_overlay import HeatmapOverlay
 from cnnwidgets.widgets.occluder.patches import MOST_PATCHES, patch_of
@@ -30,6 +31,7 @@ from cnnwidgets.widgets.occluder.patches import MOST_PATCHES, patch_of
 VERSION = 1
 _OVERLAY = ("opacity", "sign", "colormap", "diverging", "smooth", "rgb", "strip_scale")
 _MAPS = ("sort", "scale", "colormap", "cell_size", "opacity", "smooth")
+_SCORES = ("score", "more")
 _PANELS = ("look", "filters", "hide", "compare")
 _MOST_CHANNELS = 1 << 20
 
@@ -57,6 +59,7 @@ def state_of(explorer: Any) -> dict[str, Any]:
             "overlay": {name: getattr(overlay, name) for name in _OVERLAY}
             | {"clip": clips[0], "clip_of_gradients": clips[1]},
             "feature_maps": {name: getattr(explorer.feature_maps, name) for name in _MAPS},
+            "scores": {name: getattr(explorer.scores, name) for name in _SCORES},
             "off": {layer: list(channels) for layer, channels in switching.off.items()},
             "scales": dict(switching.scales),
             "patches": [dict(patch) for patch in explorer.occluder.patches],
@@ -112,6 +115,7 @@ def _restored(explorer: Any, state: Mapping[str, Any]) -> Iterator[str]:
         yield from _attempt("pinned", lambda: setattr(overlay, "layer", state["pinned"]))
     _paint(overlay, state.get("overlay", {}))
     _set_traits(explorer.feature_maps, state.get("feature_maps", {}))
+    _set_traits(explorer.scores, state.get("scores", {}))
     explorer.panel = state.get("panel", explorer.panel)
     if state.get("patches"):
         explorer.occluder.patches = state["patches"]
@@ -235,6 +239,7 @@ _CHECKS: dict[str, Check] = {
     "pinned": text(),
     "overlay": _holding(_look(HeatmapOverlay, _OVERLAY) | {"clip": _CLIP, "clip_of_gradients": _CLIP}),
     "feature_maps": _holding(_look(FeatureMaps, _MAPS)),
+    "scores": _holding(_look(ClassScores, _SCORES)),
     "off": mapping_of(text(), list_of(whole_number(0, _MOST_CHANNELS))),
     "scales": mapping_of(text(), number_between(0, 2)),
     "patches": list_of(_patch, MOST_PATCHES),

@@ -48,6 +48,7 @@ def arranged(e: cw.Explorer) -> cw.Explorer:
     e.wait(20)
     e.overlay.opacity, e.overlay.clip, e.overlay.diverging, e.overlay.smooth = 0.3, 2.0, "purple-green", False
     e.feature_maps.sort, e.feature_maps.colormap = "mean", "viridis"
+    e.scores.score, e.scores.more = "logit", True
     e.overlay.follow = False
     e.panel = "hide"
     e.occluder.patches = [{"top": 2, "left": 3, "height": 5, "width": 6, "fill": "black"}]
@@ -67,6 +68,7 @@ def test_a_state_brings_another_explorer_to_the_same(e: cw.Explorer, images: dic
         assert again.occluder.patches == e.occluder.patches
         assert (again.overlay.opacity, again.overlay.clip, again.overlay.diverging) == (0.3, 2.0, "purple-green")
         assert [setting["value"] for setting in again.overlay.settings] == [4, 4]
+        assert (again.scores.score, again.scores.more) == ("logit", True)
         assert again.attribution is not None
         assert e.attribution is not None
         assert torch.equal(again.attribution.values, e.attribution.values)

@@ -1,14 +1,21 @@
-"""``make soak``: 10,000 random actions; nothing wrong, nothing left, memory flat within 5 %."""
+"""``make soak``: 10,000 random actions; nothing wrong, nothing left, memory flat within 5 %.
+
+``make soak ARGS=--browser``: 500 of them by mouse and keyboard on a page of JupyterLab.
+"""
 
 from __future__ import annotations
 
 import argparse
 import gc
+import tempfile
 import threading
 import time
 from pathlib import Path
 
+from tests.browser.lab import lab
+from tests.chromium import started
 from tests.soak.actions import Soak
+from tests.soak.on_a_page import PageSoak
 from tests.soak.state import assert_like_a_fresh_one, hooks
 
 _FLAT = 1.05
@@ -23,11 +30,38 @@ def resident() -> float:
 def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--actions", type=int, default=10_000)
+    parser.add_argument("--actions", type=int, help="10,000, or 500 in a browser")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--browser", action="store_true")
     options = parser.parse_args()
-    soak = Soak(options.seed)
-    part = max(1, options.actions // 10)
+    if options.browser:
+        in_browser(options.seed, options.actions or 500)
+    else:
+        in_kernel(options.seed, options.actions or 10_000)
+
+
+def in_browser(seed: int, actions: int) -> None:
+    """Clicks, drags, keys and choices."""
+    with tempfile.TemporaryDirectory() as folder, started() as browser, lab(Path(folder), browser) as running:
+        notebook = running.notebook("soak", "", "")
+        with running.open(notebook, run=False, width=1440, height=1300) as (page, trouble):
+            soak = PageSoak(page, seed)
+            first, part = 0.0, max(1, actions // 10)
+            for number in range(1, 11):
+                soak.run(part)
+                soak.assert_nothing_is_stale()
+                kernel, threads, heap = soak.figures()
+                first = first or kernel
+                said = f"{number * part:6d} actions  kernel {kernel:7.1f} MB  {threads} threads  page {heap:6.1f} MB"
+                print(said, flush=True)
+            assert (trouble.console, trouble.external, trouble.failed) == ([], [], [])
+            assert kernel <= _FLAT * first, f"memory grew from {first:.0f} to {kernel:.0f} MB"
+
+
+def in_kernel(seed: int, actions: int) -> None:
+    """The messages of a page, without one."""
+    soak = Soak(seed)
+    part = max(1, actions // 10)
     first, began = 0.0, time.monotonic()
     for number in range(1, 11):
         soak.run(part)

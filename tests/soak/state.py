@@ -9,7 +9,7 @@ import torch
 
 import cnnwidgets as cw
 from tests.explorer.shown import pushed, shown_map
-from tests.soak.actions import Soak, images
+from tests.soak.actions import Soak
 
 
 def settle(soak: Soak) -> cw.Explorer:
@@ -27,7 +27,7 @@ def assert_like_a_fresh_one(soak: Soak) -> None:
     """Scores, feature maps and the map on the overlay are those of an Explorer that was made just now."""
     e = settle(soak)
     assert (e.status, e._view.bar.busy, e._panels.working) == ("ready", False, []), e.message
-    f = cw.explore(soak.net, images())
+    f = cw.explore(soak.net, dict(e._session.images))  # with what was edited
     for trait in ("picture", "target", "layer", "method"):
         setattr(f, trait, getattr(e, trait))
         f.wait(60)
