@@ -22,7 +22,7 @@ FLAGS = [
 
 def path() -> str:
     """Where the browser is; a machine without one fails the test."""
-    names = ("chromium", "chromium-browser", "google-chrome")
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     found = os.environ.get("CHROMIUM") or next((where for name in names if (where := shutil.which(name))), None)
     assert found, "no Chromium: run `make test`, which installs one"
     return found

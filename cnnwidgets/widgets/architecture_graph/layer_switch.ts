@@ -6,6 +6,7 @@ import type { GraphState } from "./geometry";
 
 const MOST = 2;
 const STEPS = 10;
+const ECHO_MS = 1000;
 
 /** What stands beside the slider: how many times as much. */
 export function factorText(factor: number): string {
@@ -23,6 +24,8 @@ export class LayerSwitch extends View<GraphState> {
     this.#send(factorOf(this.link.get("scales"), this.#layer) === 1 ? 0 : 1),
   );
   readonly #slider = new Slider("Scale", 0, (value) => this.#paintFactor(value / STEPS));
+  /** What was sent and has not come back: answers to earlier steps must not take the slider back. */
+  #sent: { layer: string; factor: number; timer: number } | null = null;
   readonly element = h("div", { class: "cnnw-ag-switch cnnw-small" }, this.#name, this.#power, this.#slider.element);
 
   constructor(link: Link<GraphState>) {
@@ -34,6 +37,7 @@ export class LayerSwitch extends View<GraphState> {
       this.#send((event.target as HTMLInputElement).valueAsNumber / STEPS);
     });
     link.watch(["selected", "switchable", "scales"], () => this.#paint());
+    link.onClose(() => this.#forget());
   }
 
   get #layer(): string {
@@ -41,7 +45,19 @@ export class LayerSwitch extends View<GraphState> {
   }
 
   #send(factor: number): void {
-    this.link.command("scale", { name: this.#layer, factor });
+    const layer = this.#layer;
+    this.#forget();
+    const timer = window.setTimeout(() => {
+      this.#sent = null;
+      this.#paint();
+    }, ECHO_MS);
+    this.#sent = { layer, factor, timer };
+    this.link.command("scale", { name: layer, factor });
+  }
+
+  #forget(): void {
+    window.clearTimeout(this.#sent?.timer);
+    this.#sent = null;
   }
 
   #paint(): void {
@@ -50,7 +66,9 @@ export class LayerSwitch extends View<GraphState> {
     // It keeps its room, so that the graph stays where it is.
     this.element.style.visibility = switchable.includes(this.#layer) ? "visible" : "hidden";
     setText(this.#name, this.#layer);
-    this.#paintFactor(factorOf(this.link.get("scales"), this.#layer));
+    const factor = factorOf(this.link.get("scales"), this.#layer);
+    if (this.#sent?.layer !== this.#layer || this.#sent.factor === factor) this.#forget();
+    if (!this.#sent) this.#paintFactor(factor);
   }
 
   #paintFactor(factor: number): void {
