@@ -6,7 +6,6 @@ import type { GraphState } from "./geometry";
 
 const MOST = 2;
 const STEPS = 10;
-const ECHO_MS = 1000;
 
 /** What stands beside the slider: how many times as much. */
 export function factorText(factor: number): string {
@@ -45,14 +44,13 @@ export class LayerSwitch extends View<GraphState> {
   }
 
   #send(factor: number): void {
-    const layer = this.#layer;
     this.#forget();
     const timer = window.setTimeout(() => {
       this.#sent = null;
       this.#paint();
-    }, ECHO_MS);
-    this.#sent = { layer, factor, timer };
-    this.link.command("scale", { name: layer, factor });
+    }, 1000);
+    this.#sent = { layer: this.#layer, factor, timer };
+    this.link.command("scale", { name: this.#layer, factor });
   }
 
   #forget(): void {
