@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 from collections.abc import Iterator
 
 from playwright.sync_api import Browser, sync_playwright
+
+from tools.chromium import find
 
 FLAGS = [
     "--no-sandbox",
@@ -22,8 +22,7 @@ FLAGS = [
 
 def path() -> str:
     """Where the browser is; a machine without one fails the test."""
-    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-    found = os.environ.get("CHROMIUM") or next((where for name in names if (where := shutil.which(name))), None)
+    found = find()
     assert found, "no Chromium: run `make test`, which installs one"
     return found
 

@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -16,15 +14,9 @@ from tests.browser.lab import lab
 from tests.chromium import started
 from tests.soak.actions import Soak
 from tests.soak.on_a_page import PageSoak
-from tests.soak.state import assert_like_a_fresh_one, hooks
+from tests.soak.state import assert_like_a_fresh_one, hooks, own_threads, resident
 
 _FLAT = 1.05
-
-
-def resident() -> float:
-    """MB of memory that the process has in use."""
-    gc.collect()
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
 
 
 def main() -> None:
@@ -69,7 +61,7 @@ def in_kernel(seed: int, actions: int) -> None:
         assert not hooks(soak.net)
         now = resident()
         first = first or now  # after the first part everything has been loaded
-        threads = sum(thread.name == "cnnwidgets" for thread in threading.enumerate())
+        threads = own_threads()
         seconds = time.monotonic() - began
         print(f"{number * part:6d} actions  {seconds:6.0f} s  {now:7.1f} MB  {threads} threads", flush=True)
     assert now <= _FLAT * first, f"memory grew from {first:.0f} to {now:.0f} MB"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +14,17 @@ import torch
 import cnnwidgets as cw
 from tests.explorer.shown import pushed, shown_map
 from tests.soak.actions import Soak
+
+
+def resident() -> float:
+    """MB of memory that the process has in use."""
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
+
+
+def own_threads() -> int:
+    """How many of ours run."""
+    return sum(thread.name == "cnnwidgets" for thread in threading.enumerate())
 
 
 def settle(soak: Soak) -> cw.Explorer:
@@ -23,8 +38,12 @@ def settle(soak: Soak) -> cw.Explorer:
     return e
 
 
-def assert_like_a_fresh_one(soak: Soak) -> None:
-    """Scores, feature maps and the map on the overlay are those of an Explorer that was made just now."""
+def assert_like_a_fresh_one(soak: Soak, linger: float = 0) -> None:
+    """Scores, feature maps and the map on the overlay are those of an Explorer that was made just now.
+
+    Args:
+        linger: seconds for which that one stays afterwards.
+    """
     e = settle(soak)
     assert (e.status, e._view.bar.busy, e._panels.working) == ("ready", False, []), e.message
     f = cw.explore(soak.net, dict(e._session.images))  # with what was edited
@@ -39,6 +58,7 @@ def assert_like_a_fresh_one(soak: Soak) -> None:
     ours, theirs = pushed(e.feature_maps, "maps")[1], pushed(f.feature_maps, "maps")[1]
     for name in theirs:
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
+    time.sleep(linger)
     f.close()
 
 

@@ -46,7 +46,7 @@ export class LayerSwitch extends View<GraphState> {
   #send(factor: number): void {
     this.#forget();
     const timer = window.setTimeout(() => {
-      this.#sent = null;
+      this.#forget();
       this.#paint();
     }, 1000);
     this.#sent = { layer: this.#layer, factor, timer };
