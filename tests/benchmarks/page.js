@@ -77,11 +77,12 @@
     jupyterapp.commands.execute("notebook:run-cell");
     for (;;) {
       await frame();
+      if (performance.now() - start > 60_000) throw new Error("no complete first view within a minute");
       const root = document.querySelector(".cnnw-explorer");
       if (!root || root === old || root.getAttribute("aria-busy") === "true") continue;
       const painted = (name) => root.querySelector(`.cnnw-${name}`)?.dataset.painted;
       if (!root.querySelector(".cnnw-architecture-graph [data-layer]")) continue;
-      if (!root.querySelector(".cnnw-class-scores rect.bar")) continue;
+      if (!root.querySelector(".cnnw-class-scores [data-class] .cnnw-track")) continue;
       if (painted("feature-maps") && painted("heatmap-overlay")) break;
     }
     return performance.now() - start;

@@ -1,5 +1,6 @@
 /** A widget's view: its link to its Python half, its root, and anywidget's entry points for it. */
 import { button, h } from "./dom";
+import { hideStill, watchKernel } from "./liveness";
 
 /** What a widget sees of its Python half: synced traits and custom messages. */
 export interface Model<State extends object> {
@@ -207,59 +208,10 @@ export function entry<State extends BaseState>(
       openRoot(link, el, name);
       new Root(link, el);
       if (!worksAlone) watchKernel(link, el);
+      hideStill(link, el);
       return () => link.close();
     },
   };
-}
-
-const GONE = "The kernel is gone: run the cell again.";
-const ASLEEP = "The live widget needs a running kernel: run the cell again.";
-const UNREACHABLE = "The server cannot be reached: nothing is computed until it answers again.";
-/** Milliseconds that a connection may take to come back before it is spoken of. */
-const PATIENCE = 1500;
-
-/**
- * Without its kernel a view says so, and nothing else in it can be used: a model that was live never is again. While
- * only the connection is lost it may come back.
- */
-function watchKernel(link: Link<BaseState>, el: HTMLElement): void {
-  let gone = false;
-  let said = "";
-  let timer = 0;
-  const say = (sentence: string, look = { class: "cnnw-error cnnw-gone", role: "alert" }) => {
-    if (sentence === said) return;
-    said = sentence;
-    el.querySelector(":scope > .cnnw-gone")?.remove();
-    for (const part of el.children) part.toggleAttribute("inert", sentence !== "");
-    if (sentence) el.prepend(h("p", look, sentence));
-  };
-  const end = () => {
-    gone = true;
-    say(GONE);
-  };
-  // A view of saved state never had a kernel: its maps are not in the state, only the still picture has them. The
-  // widget's layout is a model too, and tells whether anybody is at the other end; marimo has none.
-  const layout = (link as unknown as Link<BaseState & { layout?: { comm_live?: boolean } }>).get("layout");
-  if (layout?.comm_live === false) {
-    gone = true;
-    el.classList.add("cnnw-asleep");
-    say(ASLEEP, { class: "cnnw-warning cnnw-gone", role: "status" });
-  }
-  link.listen("comm_live_update", end);
-  // JupyterLab does not tell its widgets of a kernel that is shut down, nor of one that it has given up reaching.
-  const status = link.model.widget_manager?.kernel?.connectionStatusChanged;
-  const listener = (_: unknown, now: string) => {
-    clearTimeout(timer);
-    if (gone) return;
-    if (now === "connected") say("");
-    else if (now !== "disconnected") timer = window.setTimeout(() => say(UNREACHABLE), PATIENCE);
-    else if (!said) end();
-  };
-  status?.connect(listener);
-  link.onClose(() => {
-    clearTimeout(timer);
-    status?.disconnect(listener);
-  });
 }
 
 function openRoot(link: Link<BaseState>, el: HTMLElement, name: string): void {

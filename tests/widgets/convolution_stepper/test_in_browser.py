@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from cnnwidgets import ConvolutionStepper
 from tests.browser.looks import WRITTEN, axe, too_wide, untold
-from tests.widgets.plain_page import Open, colours, pages
+from tests.widgets.plain_page import Open, colours, frame, pages
 
 RNG = np.random.default_rng(11)
 ALL = """async (count) => {
@@ -37,7 +37,7 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
 
 
 def position(view: Page) -> int:
-    view.wait_for_timeout(40)
+    frame(view)
     return int(view.locator("#root").get_attribute("data-step") or -1)
 
 
