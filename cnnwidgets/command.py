@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--layers", metavar="A,B", help="dotted names of layers (default: the network's blocks)")
     add("--classes", default="5", metavar="N or A,B", help="how many of the highest classes, or numbers or names")
     add("--methods", metavar="A,B", help="explainers (default: grad_cam,saliency)")
+    add("--no-other-classes", action="store_true", help="leave out the class activation maps of all other classes")
     add("--quiet", action="store_true", help="no progress bar")
     return parser
 
@@ -68,6 +69,7 @@ def _write(options: argparse.Namespace) -> str:
         layers=_comma_list(options.layers),
         classes=_class_choice(options.classes),
         methods=_comma_list(options.methods),
+        other_classes=not options.no_other_classes,
         progress=not options.quiet,
         **more,
     )

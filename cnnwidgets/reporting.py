@@ -22,6 +22,7 @@ def report(
     layers: Sequence[str] | None = None,
     classes: int | Sequence[int | str] = 5,
     methods: Sequence[str] | None = None,
+    other_classes: bool = True,
     progress: ProgressCallback | bool | None = True,
     **options: Any,
 ) -> ReportPage:
@@ -30,7 +31,8 @@ def report(
     Args:
         model, images: as of :func:`cnnwidgets.explore`; several images make a menu. None: the demo's.
         path: of the file, "report.html". What is there is replaced once all is computed and written.
-        layers, classes, methods, progress: what goes in, as of :meth:`Explorer.page`; ``classes`` of each photograph.
+        layers, classes, methods, other_classes, progress: what goes in, as of :meth:`Explorer.page`; ``classes`` of
+            each photograph.
         **options: labels, preprocess, target and others of :func:`cnnwidgets.explore`.
 
     Returns:
@@ -46,7 +48,7 @@ def report(
     """
     explorer = explore(model, images, **options)
     try:
-        page = all_photographs(explorer, layers, classes, methods, progress)
+        page = all_photographs(explorer, layers, classes, methods, progress, other_classes)
     finally:
         explorer.cancel()
         explorer.close()

@@ -14,7 +14,7 @@ from cnnwidgets.outputs.targets import Target, class_scores
 from cnnwidgets.tracing.layouts.token_layout import Tokens
 
 from .attribution import Attribution
-from .engine.one_layer import one_layer
+from .engine.one_layer import LayerPass, one_layer
 from .registry import register
 
 Head = tuple[torch.Tensor, torch.Tensor | None]
@@ -74,6 +74,16 @@ def cam(
         raise TargetError(
             "cam takes a score apart that one linear layer makes, so target must be a class, not a callable."
         )
+    layer_pass, weight, notes = linear_parts(model, images, target, layer, call, tokens)
+    classes: Any = layer_pass.target
+    values = torch.einsum("nk,nkhw->nhw", weight[list(classes)], layer_pass.maps)
+    return layer_pass.attribution(values, "cam", *notes)
+
+
+def linear_parts(
+    model: nn.Module, images: torch.Tensor, target: Target, layer: str | nn.Module | None, call: int, tokens: Tokens
+) -> tuple[LayerPass, torch.Tensor, list[str]]:
+    """The layer's maps, the (classes, K) weights that make the logits of their means, and notes; as of :func:`cam`."""
     with LinearHeads() as linear:
         layer_pass = one_layer(model, images, target, layer, call, "logit", tokens, gradient=False)
     logits = class_scores(layer_pass.outputs, batch=len(images)).detach()
@@ -94,9 +104,7 @@ def cam(
             f"head and train it, cnnwidgets.heads.with_cam_head(model, {logits.shape[1]}); or use grad_cam, which "
             "needs no such head."
         )
-    classes: Any = layer_pass.target
-    values = torch.einsum("nk,nkhw->nhw", weight[list(classes)], layer_pass.maps)
-    return layer_pass.attribution(values, "cam", *notes)
+    return layer_pass, weight, notes
 
 
 class LinearHeads(TorchFunctionMode):

@@ -100,12 +100,18 @@ export class PageModel {
     return this.recorded.shots[key] !== undefined;
   }
 
+  /** Takes the newest push of `kind` from the view, until something is shown that has one. */
+  clear(kind: string): void {
+    ids += 1;
+    if (this.#pushes.delete(kind)) this.#emit("msg:custom", { op: "data", kind, id: ids, arrays: [] }, []);
+  }
+
   /** Shows what was recorded under `key`. What the reader set stays, where the recording did not change it. */
   show(key: string): void {
     const shot = this.recorded.shots[key];
     // What stays on show would be of another choice.
     if (!shot) throw new Error(`nothing was recorded for ${key}`);
-    if (shot === this.#shot) return;
+    if (shot === this.#shot && Object.keys(shot.pushes).every((kind) => this.#pushes.has(kind))) return;
     const before = this.#shot;
     this.#shot = shot;
     this.shown = key;

@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 STEP = 5
 """Levels of a map that a page does not tell from each other."""
-_DECADES = 36
-_MANTISSAS = 900  # 100 to 999
+# A code's room for mantissas, of as many digits: with two of them the lower byte is the mantissa.
+_ROOM = {2: 1 << 8, 3: 1 << 10}
 _NEGATIVE = 1 << 15
-# Above this the page shows more than three digits.
+# From here on the page shows more than three digits.
 _MOST = 9.994
 # NUL, carriage return and "<" do not come through HTML as they are.
 _STAND_INS = {0: "À", 13: "Á", 60: "Â"}
@@ -28,16 +28,16 @@ class Arrays:
     def __init__(self) -> None:
         self.headers: list[dict[str, Any]] = []
         self._bytes: list[bytes] = []
-        self._numbers: dict[tuple[str, bytes, bool], int] = {}
+        self._numbers: dict[tuple[str, bytes, int], int] = {}
 
-    def add(self, array: npt.NDArray[Any], cuts: Sequence[int] = (), *, three_digits: bool = False) -> list[int]:
+    def add(self, array: npt.NDArray[Any], cuts: Sequence[int] = (), *, digits: int = 0) -> list[int]:
         """Keep ``array``, in pieces that end before the places ``cuts`` of it; returns the numbers of the pieces.
 
         Args:
-            three_digits: each number is read by itself, and three digits of it are all that is shown.
+            digits: each number is read by itself, and two or three digits of it are all that is shown; 0: it is not.
         """
         pieces = np.split(np.ascontiguousarray(array).reshape(-1), list(cuts))
-        return [self._piece(piece, three_digits) for piece in pieces if piece.size or len(pieces) == 1]
+        return [self._piece(piece, digits) for piece in pieces if piece.size or len(pieces) == 1]
 
     def payload(self, content: dict[str, Any]) -> str:
         """``content`` and all arrays as text: gzip of the length of the JSON, the JSON, the arrays."""
@@ -45,14 +45,14 @@ class Arrays:
         blob = b"".join([len(text).to_bytes(4, "little"), text, *self._bytes])
         return as_text(gzip.compress(blob, 9, mtime=0))
 
-    def _piece(self, piece: npt.NDArray[Any], three_digits: bool) -> int:
-        key = (piece.dtype.name, hashlib.sha256(piece.tobytes()).digest(), three_digits)
+    def _piece(self, piece: npt.NDArray[Any], digits: int) -> int:
+        key = (piece.dtype.name, hashlib.sha256(piece.tobytes()).digest(), digits)
         if key not in self._numbers:
             self._numbers[key] = len(self.headers)
-            digits = decimal_codes(piece) if three_digits and piece.dtype == np.float32 else None
-            stored, exponent = (piece, None) if digits is None else digits
+            codes = decimal_codes(piece, digits) if digits and piece.dtype == np.float32 else None
+            stored, exponent = (piece, None) if codes is None else codes
             header = {"dtype": piece.dtype.name, "count": piece.size}
-            self.headers.append(header | ({} if exponent is None else {"exponent": exponent}))
+            self.headers.append(header | ({} if exponent is None else {"exponent": exponent, "digits": digits}))
             self._bytes.append(_planes(stored))
         return self._numbers[key]
 
@@ -86,34 +86,32 @@ def _planes(values: npt.NDArray[Any]) -> bytes:
     return np.ascontiguousarray(little.view(np.uint8).reshape(values.size, values.itemsize).T).tobytes()
 
 
-def decimal_codes(values: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.uint16], int] | None:
-    """``values`` rounded to three digits, as uint16, and an exponent; None: they have to be kept as they are.
+def decimal_codes(values: npt.NDArray[np.float32], digits: int) -> tuple[npt.NDArray[np.uint16], int] | None:
+    """``values`` rounded to two or three ``digits``, as uint16, and an exponent; None: they have to be kept whole.
 
-    A code of 0 is 0; else 1 + 900 * (decades above the exponent) + (mantissa - 100), and 2^15 more for a negative
-    number. What is not finite, too large, or spans more than 36 decades is not kept so.
+    A code of 0 is 0; else it is, from the lowest bit on, the mantissa less the smallest one and plus 1, the decades
+    above the exponent, and the sign in the highest bit. What is not finite, too large, or spans more decades than there
+    is room for is not kept so.
 
-    >>> codes, exponent = decimal_codes(np.float32([0, 1.234, -0.0999, 9.5e-3]))
+    >>> codes, exponent = decimal_codes(np.float32([0, 1.234, -0.0999, 9.5e-3]), 3)
     >>> codes.tolist(), exponent
-    ([0, 2724, 34568, 851], -5)
+    ([0, 3096, 34692, 851], -5)
     """
     sizes = np.abs(values.astype(np.float64))
     if not np.isfinite(sizes).all() or sizes.max(initial=0) > _MOST:
         return None
-    nonzero = sizes > 0
-    decades = np.floor(np.log10(np.where(nonzero, sizes, 1.0))).astype(np.int64) - 2
+    nonzero, least, room = sizes > 0, 10 ** (digits - 1), _ROOM[digits]
+    decades = np.floor(np.log10(np.where(nonzero, sizes, 1.0))).astype(np.int64) - (digits - 1)
     # Powers of ten up to 22 are exact, so that ties fall as they do in the page.
     mantissas = np.floor(sizes * np.power(10.0, -decades) + 0.5).astype(np.int64)
-    for wrong, by in ((mantissas > 999, 1), (mantissas < 100, -1)):
+    for wrong, by in ((mantissas >= 10 * least, 1), (mantissas < least, -1)):
         moved = decades + by
         again = np.floor(sizes * np.power(10.0, -moved) + 0.5).astype(np.int64)
         decades, mantissas = np.where(wrong & nonzero, moved, decades), np.where(wrong & nonzero, again, mantissas)
     lowest = int(decades[nonzero].min(initial=0))
     above = decades - lowest
-    if (
-        above[nonzero].max(initial=0) >= _DECADES
-        or (mantissas[nonzero] > 999).any()
-        or (mantissas[nonzero] < 100).any()
-    ):
+    outside = (above >= _NEGATIVE // room) | (mantissas >= 10 * least) | (mantissas < least)
+    if outside[nonzero].any():
         return None
-    codes = np.where(nonzero, 1 + _MANTISSAS * above + mantissas - 100, 0)
+    codes = np.where(nonzero, room * above + mantissas - least + 1, 0)
     return (codes + np.where(values < 0, _NEGATIVE, 0)).astype(np.uint16), lowest

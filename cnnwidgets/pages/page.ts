@@ -12,6 +12,8 @@ interface Photograph {
   first: number;
   start: number;
   classes: number[];
+  /** How many classes more there are with their class activation map alone. */
+  others: number;
   /** What can be clicked in the graph -> the number of its layer, or why there are no maps of it. */
   aliases: Record<string, number | string>;
 }
@@ -29,7 +31,7 @@ interface Told {
   story: Story;
   widgets: Record<Name, Shots>;
   pushes: Push[];
-  arrays: { dtype: "uint8" | "int32" | "float32" | "float64"; count: number; exponent?: number }[];
+  arrays: { dtype: "uint8" | "int32" | "float32" | "float64"; count: number; exponent?: number; digits?: 2 | 3 }[];
 }
 
 const NAMES = ["bar", "graph", "overlay", "scores", "maps"] as const;
@@ -94,6 +96,8 @@ class Page {
       labels(classes, "class", "classes"),
       labels(methods.length, "method", "methods"),
     ];
+    const { others } = this.#own;
+    if (others > 0) parts.push(`class activation maps of ${labels(others, "other class", "other classes")}`);
     return `Saved by cnnwidgets. ${parts.join(", ")}: all of it is in this file, which asks for nothing. Anything else ${NEEDS}`;
   }
 
@@ -155,9 +159,9 @@ class Page {
 
   #explain(target: number): void {
     const { classes } = this.#own;
-    if (classes.includes(target)) {
+    if (this.#holds(target)) {
       this.#target = target;
-      this.#say("");
+      this.#say(classes.includes(target) ? "" : `Of this class the page holds one map; another one ${NEEDS}`);
     } else
       this.#say(
         `The maps of this class are not in this page, which holds ${classes.length} classes. To explain another one ${NEEDS}`,
@@ -170,8 +174,8 @@ class Page {
     const chosen = this.#target !== this.#own.first;
     this.#photograph = photograph;
     const { classes, first } = this.#own;
-    if (!(chosen && classes.includes(this.#target))) this.#target = classes.includes(first) ? first : classes[0]!;
-    const present = (layer: number) => this.#models.maps.has(`${photograph}/${this.#target}/${layer}`);
+    if (!(chosen && this.#holds(this.#target))) this.#target = classes.includes(first) ? first : classes[0]!;
+    const present = (layer: number) => this.#models.maps.has(this.#mapsOf(layer));
     if (!present(this.#layer))
       this.#layer = Math.max(
         this.#story.layers.findIndex((_, layer) => present(layer)),
@@ -180,6 +184,17 @@ class Page {
     if (this.#models.overlay.get("follow") || !present(this.#overlayLayer)) this.#overlayLayer = this.#layer;
     this.#say("");
     this.#show();
+  }
+
+  /** Whether there is any map of the class. */
+  #holds(target: number): boolean {
+    return this.#own.classes.includes(target) || this.#models.overlay.has(`${this.#photograph}/${target}/cam`);
+  }
+
+  /** The shot of a layer's maps; of a class that has none of its own that of the first, which has the same maps. */
+  #mapsOf(layer: number): string {
+    const { classes } = this.#own;
+    return `${this.#photograph}/${classes.includes(this.#target) ? this.#target : classes[0]}/${layer}`;
   }
 
   #command(op: string): void {
@@ -203,12 +218,17 @@ class Page {
     if (!graph.shown.startsWith(`${this.#photograph}/`)) graph.show(`${this.#photograph}/start`);
     graph.put("selected", selected);
     const of = `${at}/${this.#method}`;
-    overlay.show(overlay.has(of) ? of : `${of}/${this.#overlayLayer}`);
-    overlay.put("method", this.#story.methods[this.#method]);
-    overlay.put("layer", this.#story.overlay_layers[this.#overlayLayer] || overlay.get("layer"));
+    const alone = !this.#own.classes.includes(this.#target);
+    if (alone) overlay.show(`${at}/cam`);
+    else {
+      overlay.show(overlay.has(of) ? of : `${of}/${this.#overlayLayer}`);
+      overlay.put("method", this.#story.methods[this.#method]);
+      overlay.put("layer", this.#story.overlay_layers[this.#overlayLayer] || overlay.get("layer"));
+    }
     scores.show(`${at}/${scores.get("score")}/${scores.get("more")}`);
     scores.put("target", this.#target < 0 ? scores.get("target") : this.#target);
-    maps.show(`${at}/${this.#layer}`);
+    maps.show(this.#mapsOf(this.#layer));
+    if (alone) maps.clear("contribution");
     const channel = maps.get("channel");
     if (typeof channel === "number" && channel >= maps.countOf("maps")) maps.put("channel", null);
   }

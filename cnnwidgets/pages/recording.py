@@ -62,8 +62,9 @@ class PageRecording:
         if kind == "maps" and "maps" in arrays:
             arrays, content = {**arrays, "maps": coarse_levels(arrays["maps"])}, {**content, "step": STEP}
         for name, array in arrays.items():
-            alone = _is_read_alone(kind, name, array, pixels, content)
-            parts = self.arrays.add(array, _strip_ends(kind, name, arrays), three_digits=alone)
+            digits = _digits(kind, name, array, pixels, content)
+            content = {**content, "digits": digits} if kind == "map" and digits else content
+            parts = self.arrays.add(array, _strip_ends(kind, name, arrays), digits=digits)
             stored.append({"name": name, "dtype": array.dtype.name, "shape": list(array.shape), "parts": parts})
         message = {key: value for key, value in content.items() if key not in _NUMBERS} | {"arrays": stored}
         text = json.dumps(message, allow_nan=False)
@@ -81,10 +82,11 @@ def _strip_ends(kind: str, name: str, arrays: Mapping[str, npt.NDArray[Any]]) ->
     return [int(end) for end in np.cumsum(arrays["sizes"].prod(axis=1))[:-1]]
 
 
-def _is_read_alone(
+def _digits(
     kind: str, name: str, array: npt.NDArray[Any], pixels: npt.NDArray[Any] | None, content: Mapping[str, Any]
-) -> bool:
-    """Whether the page shows each of these numbers as it is: of a map with fewer cells than pixels it blends them."""
+) -> int:
+    """How many digits of these numbers are kept; 0: all, as of a map with fewer cells than pixels, which blend."""
     if kind == "map":
-        return pixels is not None and array.shape == pixels.shape[:2] and content.get("extent") is None
-    return kind == "contribution" or name in ("mean", "zeros")
+        at_pixels = pixels is not None and array.shape == pixels.shape[:2] and content.get("extent") is None
+        return 2 if at_pixels else 0
+    return 3 if kind == "contribution" or name in ("mean", "zeros") else 0

@@ -31,6 +31,7 @@ class Saving:
         classes: int | Sequence[int | str] = 5,
         methods: Sequence[str] | None = None,
         *,
+        other_classes: bool = True,
         progress: ProgressCallback | bool | None = True,
     ) -> ReportPage:
         """The photograph on show as a page that lives without a kernel; nothing is written yet.
@@ -43,6 +44,8 @@ class Saving:
             classes: how many, from the highest score on; or the classes themselves, by number or name. The class
                 explained is always there.
             methods: names of explainers; by default Grad-CAM, saliency, and the one on show.
+            other_classes: every other class can be picked, too, with its class activation map (:func:`cam`), where the
+                network's head allows; about 200 KB for a thousand classes.
             progress: called with a :class:`~cnnwidgets.core.progress.Step` after each method. True: a tqdm bar.
 
         Returns:
@@ -58,7 +61,7 @@ class Saving:
             ReportPage(2.1 MB: 17 layers, 5 classes, 1 method)
         """
         with _second(self) as second:
-            return all_photographs(second, layers, classes, methods, progress)
+            return all_photographs(second, layers, classes, methods, progress, other_classes)
 
     def save(
         self,
@@ -68,6 +71,7 @@ class Saving:
         layers: Sequence[str] | None = None,
         classes: int | Sequence[int | str] = 5,
         methods: Sequence[str] | None = None,
+        other_classes: bool = True,
         progress: ProgressCallback | bool | None = True,
     ) -> ReportPage:
         """Write :meth:`page` to ``path``, and return it: its size, and what is in it.
@@ -77,14 +81,14 @@ class Saving:
         Args:
             path: of the file, "report.html".
             network: only None.
-            layers, classes, methods, progress: as of :meth:`page`.
+            layers, classes, methods, other_classes, progress: as of :meth:`page`.
 
         Raises:
             CnnWidgetsError: as of :meth:`page`, or the file cannot be written.
         """
         if network is not None:
             raise InputError("A page cannot hold a network that runs in it: leave network out.")
-        page = self.page(layers, classes, methods, progress=progress)
+        page = self.page(layers, classes, methods, other_classes=other_classes, progress=progress)
         page.save(path)
         return page
 

@@ -14,11 +14,11 @@ from cnnwidgets.explainers.labels import label_of
 from cnnwidgets.outputs.class_names import class_by_name
 from cnnwidgets.widgets._still.publish import newest_push
 
+from .class_maps import other_classes, record_others, record_scores
 from .page import ReportPage, page_of
 from .recording import PageRecording
 
 MOST_LAYERS = 17
-_SCORES = ("probability", "logit")
 
 
 def settle(explorer: Any) -> None:
@@ -38,6 +38,7 @@ def all_photographs(
     classes: int | Sequence[int | str],
     methods: Sequence[str] | None,
     progress: ProgressCallback | bool | None,
+    others: bool,
 ) -> ReportPage:
     """A page of all photographs of ``explorer``, which it is left at the last choice of."""
     for argument, value in {"methods": methods, "layers": layers}.items():
@@ -48,7 +49,7 @@ def all_photographs(
     method_names = list(dict.fromkeys(method_names))
     if not method_names:
         raise InputError("methods is empty; expected at least one of explainers.names().")
-    tour = _Tour(explorer, layer_names, method_names)
+    tour = _Tour(explorer, layer_names, method_names, others)
     steps = len(_classes_of(explorer._scene, classes)) * len(method_names) * len(explorer.pictures)
     with Meter(progress, steps) as meter:
         for number, picture in enumerate(explorer.pictures):
@@ -127,8 +128,8 @@ def _classes_of(scene: Any, classes: int | Sequence[int | str]) -> list[int]:
 class _Tour:
     """Goes through the choices and records what is on show at each."""
 
-    def __init__(self, explorer: Any, layers: list[str], methods: list[str]) -> None:
-        self._explorer, self._layers, self._methods = explorer, layers, methods
+    def __init__(self, explorer: Any, layers: list[str], methods: list[str], others: bool) -> None:
+        self._explorer, self._layers, self._methods, self._others = explorer, layers, methods, others
         self._recording = PageRecording()
         self._photographs: list[dict[str, Any]] = []
         self._start = {"layer": explorer.layer, "method": explorer.method}
@@ -145,12 +146,16 @@ class _Tour:
             settle(explorer)
         scene = explorer._scene
         indices = _classes_of(scene, classes)
+        attributions = other_classes(explorer) if self._others else []
+        named = set(range(len(scene.logits)) if attributions else indices)
         start = -1 if scene.target_class is None else scene.target_class
         for index in indices:
             if index >= 0:  # -1: it is a function that is explained
                 explorer.target = None if index == scene.first_class else index
                 settle(explorer)
-            self._class(number, index, indices, meter)
+            self._class(number, index, named, meter)
+        others = [attribution for attribution in attributions if attribution.target[0] not in indices]
+        record_others(explorer, self._recording, number, others)
         self._graph(number)
         self._recording.add("bar", str(number), explorer._view.bar, progress=None, progress_text="")
         self._photographs.append(
@@ -159,6 +164,7 @@ class _Tour:
                 "first": scene.first_class if scene.target_class is not None else -1,
                 "start": start,
                 "classes": indices,
+                "others": len(others),
                 "aliases": self._aliases(explorer._scene),
             }
         )
@@ -188,7 +194,7 @@ class _Tour:
         title = f"{explorer._view.bar.title} · {self._photographs[0]['name']}"
         return page_of(payload, title, counts)
 
-    def _class(self, photograph: int, index: int, indices: list[int], meter: Meter) -> None:
+    def _class(self, photograph: int, index: int, named: set[int], meter: Meter) -> None:
         explorer, overlay = self._explorer, self._explorer.overlay
         methods = [choice for choice in overlay.methods if choice[0] in self._methods]
         for position, method in enumerate(self._methods):
@@ -212,7 +218,7 @@ class _Tour:
                 key = f"{photograph}/{index}/{position}" + (f"/{number}" if of_layer else "")
                 self._recording.add("overlay", key, overlay, settings=[], layers=layers, methods=methods, busy=False)
             meter.advance()
-        self._scores(photograph, index, indices)
+        self._scores(photograph, index, named)
 
     def _goes_to(self, layer: str) -> bool:
         """Show ``layer``; False: it does not run for this photograph."""
@@ -222,16 +228,12 @@ class _Tour:
             return False
         return True
 
-    def _scores(self, photograph: int, index: int, indices: list[int]) -> None:
-        """Bars of either number, few and many; the search offers what is in the page."""
+    def _scores(self, photograph: int, index: int, named: set[int]) -> None:
+        """The bars of one class; the search offers what is in the page."""
         scores, scene = self._explorer.scores, self._explorer._scene
-        names = [scene.label(number) if number in indices else "" for number in range(len(scene.logits))]
+        names = [scene.label(number) if number in named else "" for number in range(len(scene.logits))]
         scores.push("classes", names=names)
-        for scores.score in _SCORES:
-            for scores.more in (False, True):
-                key = f"{photograph}/{index}/{scores.score}/{str(scores.more).lower()}"
-                self._recording.add("scores", key, scores, score=_SCORES[0], more=False)
-        scores.score, scores.more = _SCORES[0], False
+        record_scores(scores, self._recording, f"{photograph}/{index}")
 
     def _graph(self, photograph: int) -> None:
         """The drawing with the blocks around the layers open, with all, with none."""

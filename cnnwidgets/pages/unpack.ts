@@ -5,12 +5,14 @@ interface ArrayHeader {
   count: number;
   /** Of arrays that are kept as decimal codes. */
   exponent?: number;
+  digits?: 2 | 3;
 }
 
 const TYPES = { uint8: Uint8Array, int32: Int32Array, float32: Float32Array, float64: Float64Array };
 type Dtype = keyof typeof TYPES;
 
-const MANTISSAS = 900;
+// A code's room for mantissas, of as many digits.
+const ROOM = { 2: 1 << 8, 3: 1 << 10 };
 const NEGATIVE = 1 << 15;
 // What packing.py writes for NUL, carriage return and "<".
 const FIRST_STAND_IN = "À".charCodeAt(0);
@@ -26,12 +28,13 @@ function joined(bytes: Uint8Array, size: number): ArrayBuffer {
   return values.buffer;
 }
 
-/** The numbers that decimal codes of three digits stand for. */
-export function decimals(codes: Uint16Array, exponent: number): Float32Array {
+/** The numbers that decimal codes stand for. */
+export function decimals(codes: Uint16Array, exponent: number, digits: 2 | 3): Float32Array {
+  const [room, least] = [ROOM[digits], 10 ** (digits - 1)];
   return Float32Array.from(codes, (code) => {
     const size = code % NEGATIVE;
     if (size === 0) return 0;
-    const [mantissa, above] = [100 + ((size - 1) % MANTISSAS), Math.floor((size - 1) / MANTISSAS)];
+    const [mantissa, above] = [least - 1 + (size % room), Math.floor(size / room)];
     return Number(`${code < NEGATIVE ? "" : "-"}${mantissa}e${exponent + above}`);
   });
 }
@@ -41,17 +44,19 @@ export function read<Told extends { arrays: ArrayHeader[] }>(blob: Uint8Array) {
   const length = new DataView(blob.buffer, blob.byteOffset).getUint32(0, true);
   const told = JSON.parse(new TextDecoder().decode(blob.subarray(4, 4 + length))) as Told;
   let end = 4 + length;
-  const places = told.arrays.map(({ dtype, count, exponent }) => {
+  const places = told.arrays.map(({ dtype, count, exponent, digits }) => {
     const size = exponent === undefined ? TYPES[dtype].BYTES_PER_ELEMENT : 2;
     const start = end;
     end += count * size;
-    return { bytes: blob.subarray(start, end), size, exponent };
+    return { bytes: blob.subarray(start, end), size, exponent, digits };
   });
   const piece = (index: number): Uint8Array => {
-    const { bytes, size, exponent } = places[index]!;
+    const { bytes, size, exponent, digits } = places[index]!;
     if (size === 1) return bytes;
     const buffer = joined(bytes, size);
-    return new Uint8Array(exponent === undefined ? buffer : decimals(new Uint16Array(buffer), exponent).buffer);
+    return new Uint8Array(
+      exponent === undefined ? buffer : decimals(new Uint16Array(buffer), exponent, digits ?? 3).buffer,
+    );
   };
   const whole = (parts: readonly number[]): ArrayBuffer => {
     const pieces = parts.map(piece);

@@ -17,6 +17,7 @@ from tests.explorer import nets
 HOSTILE = "</script><img src=x onerror=\"document.title='run'\">"
 LABELS = ["ant", "bee", HOSTILE, "dog", "eel"]
 TIP = ".cnnw-ho-tip"
+STATUS = ".cnnw-explorer-work [role=status]"
 
 
 @pytest.fixture(scope="module")
@@ -64,15 +65,16 @@ def value_at(page: Page, row: int, column: int) -> list[str]:
     return page.locator(f"{TIP} > div").all_text_contents()
 
 
-def shown(value: float) -> str:
+def shown(value: float, digits: int = 3) -> str:
     """A number as the page writes it, by Python's own rounding."""
     size = abs(value)
     if size == 0:
         return "0"
     if size < 1e-3:
-        text = re.sub(r"\.?0+e", "e", f"{value:.2e}").replace("e-0", "e-")
+        text = re.sub(r"\.?0+e", "e", f"{value:.{digits - 1}e}").replace("e-0", "e-")
     else:
-        text = f"{value:.2f}" if size >= 1 else f"{value:.{2 - int(np.floor(np.log10(size)))}f}"
+        places = digits - 1 - min(int(np.floor(np.log10(size))), 0)
+        text = f"{value:.{places}f}"
     return text.replace("-", "−", 1) if value < 0 else text
 
 
@@ -106,7 +108,7 @@ def test_layers_classes_and_methods_are_chosen_and_read(page: Page, images: dict
     expect(page.locator(".cnnw-ho-caption")).to_have_text(re.compile("Saliency → "))
     gradient = cw.explainers.saliency(model, image, order[1]).values[0].abs().amax(0)
     for row, column in ((0, 0), (17, 33), (47, 12), (30, 30)):
-        assert value_at(page, row, column)[0] == shown(float(gradient[row, column]))
+        assert value_at(page, row, column)[0] == shown(float(gradient[row, column]), digits=2)
 
 
 def test_it_is_painted_in_the_colours_of_its_scheme(page: Page) -> None:
@@ -123,11 +125,42 @@ def test_it_is_painted_in_the_colours_of_its_scheme(page: Page) -> None:
     assert HOSTILE in page.locator(".cnnw-class-scores").inner_text()
 
 
-def test_what_is_not_in_the_page_is_said_and_nothing_moves(page: Page, images: dict[str, torch.Tensor]) -> None:
-    before = caption(page)
+def test_any_other_class_has_its_class_activation_map(page: Page, images: dict[str, torch.Tensor]) -> None:
+    image, model = images[HOSTILE], nets.plain()
+    least, most = int(model(image)[0].argmin()), int(model(image)[0].argmax())
+    sort, before = page.locator(".fm-menus").get_by_label("Sort").locator("option[value=contribution]"), caption(page)
+    expect(sort).to_be_enabled()
+    choose_class(page, least)
+    expect(page.locator(STATUS)).to_have_text(re.compile("holds one map; another one needs a running kernel"))
+    expect(page.locator(f"button[data-class='{least}']")).to_have_attribute("aria-pressed", "true")
+    assert caption(page).startswith("CAM · 4 → ")
+    weight = model[7].weight[least].detach()
+    expected = torch.einsum("k,khw->hw", weight, model[:5](image)[0].detach())
+    for row, column in ((21, 30), (0, 0), (47, 47)):
+        cell = f"cell {row // 2}, {column // 2} of 24 × 24: {shown(float(expected[row // 2, column // 2]))}"
+        assert value_at(page, row, column)[-1] == cell
+    expect(page.locator(".cnnw-ho-methods").get_by_role("radio")).to_have_count(1)
+    expect(sort).to_be_disabled()  # what a map adds to another class would stand beside it
+    page.locator(".cnnw-ag-node[data-layer='1']").click()
+    expect(page.locator(".fm-title")).to_have_text("Feature maps of 1")
+    choose_class(page, most)
+    expect(page.locator(STATUS)).to_have_text("")
+    expect(sort).to_be_enabled()
+    page.locator(".cnnw-ag-node[data-layer='4']").click()
+    assert caption(page) == before
+
+
+def test_what_is_not_in_the_page_is_said_and_nothing_moves(
+    browser: Browser, tmp_path: Path, images: dict[str, torch.Tensor]
+) -> None:
+    cw.explore(nets.plain(), images[HOSTILE], labels=LABELS).save(
+        tmp_path / "a.html", classes=3, methods=["grad_cam", "saliency"], other_classes=False, progress=None
+    )
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto((tmp_path / "a.html").as_uri())
+    status, before = page.locator(STATUS), caption(page)
     least = nets.plain()(images[HOSTILE])[0].argmin()
     choose_class(page, int(least))
-    status = page.locator(".cnnw-explorer-work [role=status]")
     expect(status).to_have_text(re.compile("needs a running kernel"))
     assert caption(page) == before
     assert page.locator("button[aria-pressed=true][data-class]").get_attribute("data-class") != str(int(least))
@@ -136,6 +169,7 @@ def test_what_is_not_in_the_page_is_said_and_nothing_moves(page: Page, images: d
     expect(page.locator(".fm-title")).to_have_text("Feature maps of 4")
     choose_method(page, "Saliency")
     expect(status).to_have_text("")
+    page.close()
 
 
 def test_another_photograph_has_its_own_scores(page: Page, images: dict[str, torch.Tensor]) -> None:

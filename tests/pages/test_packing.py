@@ -14,25 +14,27 @@ def page(arrays: Arrays, pushes: list[dict[str, object]]) -> Unpacked:
     return Unpacked(f'<script id="cnnw-recording">{arrays.payload(content)}</script>')
 
 
-def test_codes_have_the_digits_that_python_prints() -> None:
+@pytest.mark.parametrize("digits", [2, 3])
+def test_codes_have_the_digits_that_python_prints(digits: int) -> None:
     random = np.random.default_rng(0)
     values = (random.standard_normal(4000) * 10.0 ** random.uniform(-20, 0, 4000)).astype(np.float32)
     values = np.clip(values, -9.9, 9.9)
     values[:4] = 0, 9.985, -0.000999999, 1.0
-    codes, exponent = decimal_codes(values)
+    codes, exponent = decimal_codes(values, digits)
     for value, code in zip(values.tolist(), codes.tolist(), strict=True):
-        assert f"{decimal(code, exponent):.2e}" == f"{value:.2e}".replace("-0.00e+00", "0.00e+00")
+        expected = f"{value:.{digits - 1}e}"
+        assert f"{decimal(code, exponent, digits):.{digits - 1}e}" == (expected if value else expected.strip("-"))
 
 
 def test_a_tie_falls_as_it_does_in_the_page() -> None:
     # JavaScript's toFixed and toPrecision take the larger of two that are as near.
-    codes, exponent = decimal_codes(np.float32([1.125, 2.375, -4.625]))
-    assert [decimal(code, exponent) for code in codes.tolist()] == [1.13, 2.38, -4.63]
+    codes, exponent = decimal_codes(np.float32([1.125, 2.375, -4.625]), 3)
+    assert [decimal(code, exponent, 3) for code in codes.tolist()] == [1.13, 2.38, -4.63]
 
 
 @pytest.mark.parametrize("values", [[10.0], [np.nan, 1], [np.inf], [1e-38, 1.0], [9.999]])
 def test_what_three_digits_would_not_tell_is_kept_whole(values: list[float]) -> None:
-    assert decimal_codes(np.float32(values)) is None
+    assert decimal_codes(np.float32(values), 3) is None
 
 
 def test_arrays_come_back_bit_for_bit() -> None:

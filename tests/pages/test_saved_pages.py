@@ -58,8 +58,8 @@ def test_every_map_is_what_its_explainer_gives(unpacked: Unpacked, image: torch.
                 own = cw.explainers.info(method).function(model, image, index, layer=layer)
                 key = f"0/{index}/{place}/{number}"
                 kept = unpacked.array("overlay", key, "map", "values")
-                # A map with a cell a pixel is read cell by cell, to three digits; others are blended.
-                rtol = 5.1e-3 if kept.shape == (24, 24) else 1e-5
+                # A map with a cell a pixel is read cell by cell, to two digits; others are blended.
+                rtol = 5.1e-2 if kept.shape == (24, 24) else 1e-5
                 np.testing.assert_allclose(kept, own.values[0], rtol=rtol, atol=1e-7)
                 state = unpacked.state("overlay", key)
                 assert (state["layer"], state["method"]) == (layer, method)
@@ -68,7 +68,7 @@ def test_every_map_is_what_its_explainer_gives(unpacked: Unpacked, image: torch.
         gradient = cw.explainers.saliency(model, image, index).values[0].numpy()
         for name, values in (("magnitude", np.abs(gradient).max(0)), ("values", gradient.sum(0))):
             kept = unpacked.array("overlay", f"0/{index}/1", "map", name)
-            np.testing.assert_allclose(kept, values, rtol=5.1e-3, atol=1e-7)
+            np.testing.assert_allclose(kept, values, rtol=5.1e-2, atol=1e-7)
 
 
 def test_feature_maps_and_bars_are_those_of_the_network(unpacked: Unpacked, image: torch.Tensor) -> None:
@@ -92,7 +92,9 @@ def test_feature_maps_and_bars_are_those_of_the_network(unpacked: Unpacked, imag
     assert raw["values"][0] == f"{model(image).max():.2f}".replace("-", "−")
 
 
-def test_the_search_offers_the_classes_that_are_in_the_page(unpacked: Unpacked) -> None:
+def test_the_search_offers_the_classes_that_are_in_the_page(e: cw.Explorer) -> None:
+    page = e.page(layers=["4"], classes=3, methods=["grad_cam"], other_classes=False, progress=None)
+    unpacked = Unpacked(page.text)
     photograph = unpacked.story["photographs"][0]
     names = unpacked.content("scores", f"0/{photograph['first']}/probability/false", "classes")["names"]
     assert names == [LABELS[i] if i in photograph["classes"] else "" for i in range(5)]

@@ -10,5 +10,11 @@ test("seven bits a letter, three of them by a stand-in", () => {
 });
 
 test("three digits and an exponent", () => {
-  assert.deepEqual([...decimals(new Uint16Array([0, 2724, 34568, 851]), -5)], [0, 1.23, -0.0999, 0.0095].map(Math.fround));
+  const codes = new Uint16Array([0, 3 * 1024 + 24, 32768 + 1024 + 900, 851]);
+  assert.deepEqual([...decimals(codes, -5, 3)], [0, 1.23, -0.0999, 0.0095].map(Math.fround));
+});
+
+test("two digits, in the lower byte", () => {
+  const codes = new Uint16Array([0, 3 * 256 + 3, 32768 + 90, 5 * 256 + 1]);
+  assert.deepEqual([...decimals(codes, -4, 2)], [0, 1.2, -0.0099, 100].map(Math.fround));
 });

@@ -48,7 +48,8 @@ class Unpacked:
         values = [bytes(content[part * header["count"] + i] for part in range(size)) for i in range(header["count"])]
         if "exponent" not in header:
             return np.frombuffer(b"".join(values), header["dtype"])
-        return np.float32([decimal(int.from_bytes(code, "little"), header["exponent"]) for code in values])
+        codes = [int.from_bytes(code, "little") for code in values]
+        return np.float32([decimal(code, header["exponent"], header["digits"]) for code in codes])
 
 
 def seven_bits(text: str) -> bytes:
@@ -58,7 +59,8 @@ def seven_bits(text: str) -> bytes:
     return bytes(int(bits[i : i + 8], 2) for i in range(0, len(bits) - 7, 8))
 
 
-def decimal(code: int, exponent: int) -> float:
-    """The number that a code of three digits stands for."""
-    decade, digits = divmod((code & 0x7FFF) - 1, 900)
-    return 0.0 if code == 0 else (-1) ** (code >> 15) * float(f"{digits + 100}e{decade + exponent}")
+def decimal(code: int, exponent: int, digits: int) -> float:
+    """The number that a code of two or three digits stands for."""
+    bits, least = {2: (8, 10), 3: (10, 100)}[digits]
+    mantissa, decade = (code & (2**bits - 1)) - 1 + least, (code & 0x7FFF) >> bits
+    return 0.0 if code == 0 else (-1) ** (code >> 15) * float(f"{mantissa}e{decade + exponent}")

@@ -80,6 +80,8 @@ export function clipSlider(link: Link<ColouringState>, title: string): Slider {
 export interface BarScale extends Pick<Colouring, "limit" | "sign" | "name"> {
   /** Values past the ends get the end's colour. */
   clipped: boolean;
+  /** Of the numbers at its ends. */
+  digits?: number | undefined;
 }
 
 export class ColourBar {
@@ -96,7 +98,7 @@ export class ColourBar {
 
   /** Draws the scale, in `background` if that is given; a unit is written in the middle where that has no number. */
   update(scale: BarScale, unit: string, background = gradient(scale.name)): void {
-    const [low, middle, high] = barLabels(scale.limit, scale.sign, scale.clipped);
+    const [low, middle, high] = barLabels(scale.limit, scale.sign, scale.clipped, scale.digits);
     this.#low.textContent = low;
     this.middle.textContent = middle;
     this.#high.textContent = high;

@@ -21,9 +21,11 @@ export interface MapContent {
   by?: string;
   /** How it was made: patch, places and fill of an occlusion. */
   made?: string;
+  /** How many digits of its numbers are known, in a saved page. */
+  digits?: number;
 }
 
-const PLAIN = { partial: false, unsigned: false, channels: 0, layer: null, by: "", made: "" };
+const PLAIN = { partial: false, unsigned: false, channels: 0, layer: null, by: "", made: "", digits: 3 };
 
 export interface Heat extends Omit<Required<MapContent>, "message"> {
   id: number;
@@ -59,6 +61,7 @@ export interface HeatView {
   part: Float32Array;
   limit: number;
   stats: Stats;
+  digits: number;
 }
 
 const views = new WeakMap<Heat, Map<Sign, HeatView>>();
@@ -72,7 +75,7 @@ export function viewOf(heat: Heat, chosenSign: Sign): HeatView {
   if (present) return present;
   const raw = sign === "positive" && heat.magnitude ? heat.magnitude : heat.values;
   const stats = statsOf(raw);
-  const view = { sign, raw, part: partOf(raw, sign), limit: limitOf(stats, sign), stats };
+  const view = { sign, raw, part: partOf(raw, sign), limit: limitOf(stats, sign), stats, digits: heat.digits };
   bySign.set(sign, view);
   return view;
 }
@@ -112,9 +115,10 @@ export function linesAt(
   const i = cellIn(row, h, picture[0], extent[0], extent[2]);
   const j = cellIn(column, w, picture[1], extent[1], extent[3]);
   const raw = view.raw[i * w + j]!;
-  if (!Number.isFinite(raw)) return [heat.partial && Number.isNaN(raw) ? "not known yet" : number(raw), position];
-  const value = number(view.sign === "negative" && colourValue !== 0 ? -colourValue : colourValue);
+  const own = number(raw, heat.digits);
+  if (!Number.isFinite(raw)) return [heat.partial && Number.isNaN(raw) ? "not known yet" : own, position];
+  const value = number(view.sign === "negative" && colourValue !== 0 ? -colourValue : colourValue, heat.digits);
   const coarser = h !== picture[0] || w !== picture[1] || extent.some((side, at) => side !== WHOLE[at]);
-  const under = coarser ? `cell ${i}, ${j} of ${h} × ${w}: ${number(raw)}` : `map: ${number(raw)}`;
-  return coarser || value !== number(raw) ? [value, position, under] : [value, position];
+  const under = coarser ? `cell ${i}, ${j} of ${h} × ${w}: ${own}` : `map: ${own}`;
+  return coarser || value !== own ? [value, position, under] : [value, position];
 }

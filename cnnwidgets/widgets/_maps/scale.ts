@@ -90,9 +90,10 @@ export function scaleOf(part: Float32Array, limit: number, clip: number): Scale 
 }
 
 /** The numbers at the left, the middle and the right of the colour bar, in the map's own unit. */
-export function barLabels(limit: number, sign: Sign, clipped = false): [string, string, string] {
+export function barLabels(limit: number, sign: Sign, clipped = false, digits = 3): [string, string, string] {
   if (limit === 0) return ["", "", ""];
   const [under, over] = clipped ? ["≤ ", "≥ "] : ["", ""];
-  if (sign === "signed") return [`${under}${number(-limit)}`, "0", `${over}+${number(limit)}`];
-  return ["0", "", sign === "positive" ? `${over}${number(limit)}` : `${under}${number(-limit)}`];
+  const [negative, positive] = [number(-limit, digits), number(limit, digits)];
+  if (sign === "signed") return [`${under}${negative}`, "0", `${over}+${positive}`];
+  return ["0", "", sign === "positive" ? `${over}${positive}` : `${under}${negative}`];
 }

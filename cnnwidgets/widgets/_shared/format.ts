@@ -1,13 +1,13 @@
 /** Numbers as a reader wants them. */
 
-/** Three significant digits, a true minus sign, no needless exponent: 0.00123, −21.1, 1.2e6. */
-export function number(value: number): string {
+/** Three significant `digits`, a true minus sign, no needless exponent: 0.00123, −21.1, 1.2e6. */
+export function number(value: number, digits = 3): string {
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   if (value === 0) return "0";
   const size = Math.abs(value);
-  const digits = size >= 100 ? value.toFixed(1) : size >= 1 ? value.toFixed(2) : value.toPrecision(3);
-  const text = size >= 1e5 || size < 1e-3 ? value.toExponential(2).replace(/(\.?0+)?e\+?/u, "e") : digits;
+  const plain = size >= 100 ? value.toFixed(1) : size >= 1 ? value.toFixed(digits - 1) : value.toPrecision(digits);
+  const text = size >= 1e5 || size < 1e-3 ? value.toExponential(digits - 1).replace(/(\.?0+)?e\+?/u, "e") : plain;
   return text.replace(/^-/u, "−");
 }
 

@@ -107,7 +107,7 @@ const READABLE = 25;
 
 function tile({ height, width }: Sum, values: Numbers): HTMLCanvasElement {
   const limit = largestOf(values);
-  const listed = values.length <= READABLE ? [...values].map(number).join("  ") : "";
+  const listed = values.length <= READABLE ? [...values].map((value) => number(value)).join("  ") : "";
   const label = listed || `${height} × ${width} numbers, up to ${number(limit)} in size`;
   const canvas = h("canvas", { role: "img", "aria-label": label, title: label });
   putImage(canvas, new ImageData(signedPixels(values, limit), width, height));

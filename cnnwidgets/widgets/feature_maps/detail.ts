@@ -60,7 +60,7 @@ export function chart(maps: Maps, channel: number): HTMLElement {
   let cut = "";
   bins.forEach((n, bin) => {
     if (n === 0) return;
-    const [from, to] = binEdges(bin, low, high).map(number);
+    const [from, to] = binEdges(bin, low, high).map((value) => number(value));
     const tall = Math.max(1, Math.min(1, n / full) * (HEIGHT - 2));
     const bar = { x: bin * step + 0.5, width: step - 1 };
     const title = s("title", {}, `${from} to ${to}: ${n} ${n === 1 ? "value" : "values"}`);

@@ -34,7 +34,7 @@ export function stripOf({ id, arrays, content }: Data): Strip | null {
     start += rows * columns;
     const size = [rows, columns] as const;
     const extent = extentOf({ extent: extents[i] });
-    const plain = { magnitude: null, partial: false, unsigned: false, channels: 0, by: "", made: "" };
+    const plain = { magnitude: null, partial: false, unsigned: false, channels: 0, by: "", made: "", digits: 3 };
     maps.set(layer, { id, size, values: own, layer, extent, ...plain });
   });
   const { caption, unit, method } = content as unknown as Strip;

@@ -75,7 +75,8 @@ export function lookOf(
   const shared = painted && end > 0 && { limit: end, clip: Number(painted.limit > end), sparse: false };
   const scale = shared || (painted ? scaleFor(painted, clip) : NOTHING);
   const largest = painted?.limit ?? 0;
-  const clipping = view && !shared && clipSentence(scale, clip, sign === "negative" && !colours ? -largest : largest);
+  const furthest = sign === "negative" && !colours ? -largest : largest;
+  const clipping = view && !shared && clipSentence(scale, clip, furthest, view.digits);
   const caption = early ? early.caption.replace("{layer}", heat?.layer ?? "") : link.get("caption");
   const merging = heat && !colours && mergedBy(heat, sign);
   const own = view && heat ? sentencesOf(view.stats, colours ? "signed" : sign, heat.partial) : [];

@@ -61,7 +61,7 @@ export function overlaySheet(
   title: readonly string[],
   lines: readonly string[],
 ): HTMLCanvasElement {
-  const { limit, mixed, clipped } = scale;
+  const { limit, mixed, clipped, digits } = scale;
   const factor = Math.min(Math.max(1, 720 / photo.width), 4096 / Math.max(photo.width, photo.height));
   const width = Math.max(1, Math.round(photo.width * factor));
   const height = Math.max(1, Math.round(photo.height * factor));
@@ -76,7 +76,10 @@ export function overlaySheet(
     context.drawImage(map, MARGIN, top, width, height);
     context.globalAlpha = 1;
   });
-  sheet.bar(limit > 0 ? (mixed ? "gray" : scale.name) : null, barLabels(limit, mixed ? "signed" : scale.sign, clipped));
+  sheet.bar(
+    limit > 0 ? (mixed ? "gray" : scale.name) : null,
+    barLabels(limit, mixed ? "signed" : scale.sign, clipped, digits),
+  );
   sheet.text(underBar({ ...scale, sign: "signed" }), "center");
   for (const line of lines) sheet.text(line);
   return sheet.finish();

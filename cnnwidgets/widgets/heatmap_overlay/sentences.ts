@@ -4,11 +4,16 @@ import { changes, h } from "../_shared/dom";
 import { number, percent } from "../_shared/format";
 
 /** What was done to the scale; null where nothing was. */
-export function clipSentence({ limit, clip, sparse }: Scale, percentage: number, largest: number): Sentence | null {
+export function clipSentence(
+  { limit, clip, sparse }: Scale,
+  percentage: number,
+  largest: number,
+  digits = 3,
+): Sentence | null {
   const amount = `${Number((sparse ? percentage : clip).toFixed(2))} %`;
   if (sparse) return { level: "info", text: `Not clipped: fewer than ${amount} of the places differ from 0.` };
   if (clip === 0) return null;
-  const text = `The ${amount} largest values are drawn as the largest colour, ${number(limit)}; the largest is ${number(largest)}.`;
+  const text = `The ${amount} largest values are drawn as the largest colour, ${number(limit, digits)}; the largest is ${number(largest, digits)}.`;
   return { level: "info", text };
 }
 

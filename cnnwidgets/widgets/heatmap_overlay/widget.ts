@@ -176,8 +176,8 @@ class OverlayView extends RootView<OverlayState> {
     return this.#photo && !look.colours ? this.link.get("opacity") : 1;
   }
 
-  #scaleOf({ scale: { limit, clip }, sign, name, unit, colours }: OverlayLook): OverlayScale {
-    return { limit, sign, name, unit, clipped: clip > 0, mixed: colours !== null };
+  #scaleOf({ scale: { limit, clip }, sign, name, unit, view, colours }: OverlayLook): OverlayScale {
+    return { limit, sign, name, unit, digits: view?.digits, clipped: clip > 0, mixed: colours !== null };
   }
 
   #paint(): void {
