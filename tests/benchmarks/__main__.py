@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def _said(name: str, rows: list[Row]) -> list[Row]:
-    print(f"measured: {name.rsplit('.', 1)[-1]}", file=sys.stderr, flush=True)
+    print(f"measured: {name.rsplit('.', 1)[-1]}", *rows, sep="\n", file=sys.stderr, flush=True)
     return rows
 
 

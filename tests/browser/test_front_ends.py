@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -15,6 +16,11 @@ import cnnwidgets as cw
 from tests.explorer import nets
 e = cw.explore(nets.plain(), torch.rand(1, 3, 48, 48), labels=["ant", "bee", "cat", "dog", "eel"])
 e"""
+
+
+# What these front ends say and ask for with no widget on the page: settings and modules that another front
+# end on the server has; icons, formulas.
+NOISE = ("reading 'schema'", "ERR_NAME_NOT_RESOLVED", "RUNTIME-012", "fontawesome", "mathjax")
 
 
 @contextmanager
@@ -48,22 +54,26 @@ def assert_alive(page: Page, trouble: Trouble) -> None:
     root.locator("[data-channel='2']").first.click()
     expect(root.locator(".fm-panel")).to_contain_text("Channel 2")
     expect(root.locator(".cnnw-error")).to_have_count(0)
-    assert page.evaluate("document.fonts.status") == "loaded"
-    assert [url for url in trouble.external if "mathjax" not in url.lower()] == []
-    assert trouble.failed == []
-    assert [text for text in trouble.console if "mathjax" not in text.lower()] == []
+    own = [text for text in (*trouble.console, *trouble.external, *trouble.failed) if not _is_noise(text)]
+    assert own == []
 
 
-def test_notebook_7(jupyter: Lab) -> None:
+def _is_noise(text: str) -> bool:
+    return any(noise in text.lower() or noise in text for noise in NOISE)
+
+
+def test_notebook_7(jupyter: Lab, artefacts: Path) -> None:
     with opened(jupyter, f"notebooks/{jupyter.notebook('seven', CELL)}") as (page, trouble):
         page.locator(".jp-Cell .cm-content").first.click(timeout=60_000)
         page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached", timeout=60_000)
         page.keyboard.press("Shift+Enter")
         assert_alive(page, trouble)
+        page.screenshot(path=artefacts / "notebook_7.png")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_voila(jupyter: Lab, theme: str) -> None:
+def test_voila(jupyter: Lab, artefacts: Path, theme: str) -> None:
     place = f"voila/render/{jupyter.notebook(f'voila_{theme}', CELL)}?theme={theme}"
     with opened(jupyter, place) as (page, trouble):
         assert_alive(page, trouble)
+        page.screenshot(path=artefacts / f"voila_{theme}.png")
