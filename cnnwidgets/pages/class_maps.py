@@ -54,6 +54,11 @@ def other_classes(explorer: Any) -> list[Attribution]:
     return attributions if len(attributions) == len(scene.logits) else []
 
 
+def class_of(attribution: Attribution) -> int:
+    """The class that it explains."""
+    return -1 if callable(attribution.target) else attribution.target[0]
+
+
 def record_others(
     explorer: Any, recording: PageRecording, photograph: int, attributions: Sequence[Attribution]
 ) -> None:
@@ -62,19 +67,21 @@ def record_others(
     overlay.clear_strip()
     still = {"settings": [], "layers": [], "methods": [choice for choice in overlay.methods if choice[0] == "cam"]}
     for attribution in attributions:
-        (index,) = attribution.target
+        index = class_of(attribution)
         explorer._view.show_map(explorer._scene, attribution)
         own = {**still, "busy": False, "method": "cam", "layer": attribution.layer}
-        recording.add("overlay", f"{photograph}/{index}/cam", overlay, **own)
+        recording.add("overlay", f"{photograph}/{index}/cam", overlay, True, **own)
         scores.target = index
         explorer._display.show_chosen(index)
-        record_scores(scores, recording, f"{photograph}/{index}")
+        record_scores(scores, recording, f"{photograph}/{index}", few=True)
 
 
-def record_scores(scores: Any, recording: PageRecording, key: str) -> None:
-    """Bars of either number, few and many."""
+def record_scores(scores: Any, recording: PageRecording, key: str, *, few: bool = False) -> None:
+    """Bars of either number, few and many, or only few."""
     for scores.score in ("probability", "logit"):
-        for scores.more in (False, True):
+        for scores.more in (False,) if few else (False, True):
             shot = f"{key}/{scores.score}/{str(scores.more).lower()}"
-            recording.add("scores", shot, scores, score="probability", more=False)
+            ends = [[round(end, 4) for end in bar] for bar in scores.bars]  # in shares of the room for bars
+            has_more = scores.has_more and not few
+            recording.add("scores", shot, scores, score="probability", more=False, bars=ends, has_more=has_more)
     scores.score, scores.more = "probability", False

@@ -30,14 +30,15 @@ class Arrays:
         self._bytes: list[bytes] = []
         self._numbers: dict[tuple[str, bytes, int], int] = {}
 
-    def add(self, array: npt.NDArray[Any], cuts: Sequence[int] = (), *, digits: int = 0) -> list[int]:
+    def add(self, array: npt.NDArray[Any], cuts: Sequence[int] = (), *, digits: int = 0, stride: int = 0) -> list[int]:
         """Keep ``array``, in pieces that end before the places ``cuts`` of it; returns the numbers of the pieces.
 
         Args:
             digits: each number is read by itself, and two or three digits of it are all that is shown; 0: it is not.
+            stride: of bytes the difference to the one so many places before is kept, as of pixels, which are alike.
         """
         pieces = np.split(np.ascontiguousarray(array).reshape(-1), list(cuts))
-        return [self._piece(piece, digits) for piece in pieces if piece.size or len(pieces) == 1]
+        return [self._piece(piece, digits, stride) for piece in pieces if piece.size or len(pieces) == 1]
 
     def payload(self, content: dict[str, Any]) -> str:
         """``content`` and all arrays as text: gzip of the length of the JSON, the JSON, the arrays."""
@@ -45,14 +46,16 @@ class Arrays:
         blob = b"".join([len(text).to_bytes(4, "little"), text, *self._bytes])
         return as_text(gzip.compress(blob, 9, mtime=0))
 
-    def _piece(self, piece: npt.NDArray[Any], digits: int) -> int:
+    def _piece(self, piece: npt.NDArray[Any], digits: int, stride: int) -> int:
         key = (piece.dtype.name, hashlib.sha256(piece.tobytes()).digest(), digits)
         if key not in self._numbers:
             self._numbers[key] = len(self.headers)
             codes = decimal_codes(piece, digits) if digits and piece.dtype == np.float32 else None
             stored, exponent = (piece, None) if codes is None else codes
-            header = {"dtype": piece.dtype.name, "count": piece.size}
+            header = {"dtype": piece.dtype.name, "count": piece.size} | ({"stride": stride} if stride else {})
             self.headers.append(header | ({} if exponent is None else {"exponent": exponent, "digits": digits}))
+            if stride:
+                stored = np.concatenate([piece[:stride], piece[stride:] - piece[:-stride]])
             self._bytes.append(_planes(stored))
         return self._numbers[key]
 

@@ -31,7 +31,13 @@ interface Told {
   story: Story;
   widgets: Record<Name, Shots>;
   pushes: Push[];
-  arrays: { dtype: "uint8" | "int32" | "float32" | "float64"; count: number; exponent?: number; digits?: 2 | 3 }[];
+  arrays: {
+    dtype: "uint8" | "int32" | "float32" | "float64";
+    count: number;
+    exponent?: number;
+    digits?: 2 | 3;
+    stride?: number;
+  }[];
 }
 
 const NAMES = ["bar", "graph", "overlay", "scores", "maps"] as const;
@@ -225,7 +231,7 @@ class Page {
       overlay.put("method", this.#story.methods[this.#method]);
       overlay.put("layer", this.#story.overlay_layers[this.#overlayLayer] || overlay.get("layer"));
     }
-    scores.show(`${at}/${scores.get("score")}/${scores.get("more")}`);
+    scores.show(`${at}/${scores.get("score")}/${scores.get("more") && !alone}`);
     scores.put("target", this.#target < 0 ? scores.get("target") : this.#target);
     maps.show(this.#mapsOf(this.#layer));
     if (alone) maps.clear("contribution");

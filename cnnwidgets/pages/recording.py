@@ -40,22 +40,25 @@ class PageRecording:
         self._widgets: dict[str, dict[str, Any]] = {}
         self._pushes: dict[str, int] = {}
 
-    def add(self, name: str, key: str, widget: ipywidgets.DOMWidget, **changes: Any) -> None:
-        """Keep what ``widget`` has on show under ``name`` and ``key``; ``changes`` are its traits in the page."""
+    def add(self, name: str, key: str, widget: ipywidgets.DOMWidget, coarse: bool = False, /, **changes: Any) -> None:
+        """Keep what ``widget`` has on show under ``name`` and ``key``; ``changes`` are its traits in the page.
+
+        Of a ``coarse`` map two digits are shown.
+        """
         state = widget.get_state([trait for trait in widget.keys if _is_own(trait)]) | changes
         entry = self._widgets.setdefault(name, {"base": state, "shots": {}})
         differing = {trait: value for trait, value in state.items() if value != entry["base"][trait]}
-        pushes = {} if not isinstance(widget, CnnWidget) else self._newest_pushes(widget)
+        pushes = {} if not isinstance(widget, CnnWidget) else self._newest_pushes(widget, coarse)
         entry["shots"][key] = {"state": differing, "pushes": pushes}
 
     def content(self) -> dict[str, Any]:
         """All of it but the arrays, as JSON takes it."""
         return {"widgets": self._widgets, "pushes": [json.loads(text) for text in self._pushes]}
 
-    def _newest_pushes(self, widget: CnnWidget) -> dict[str, int]:
-        return {kind: self._push(widget, kind) for kind in widget._pushed if kind not in _LEFT_OUT}
+    def _newest_pushes(self, widget: CnnWidget, coarse: bool) -> dict[str, int]:
+        return {kind: self._push(widget, kind, coarse) for kind in widget._pushed if kind not in _LEFT_OUT}
 
-    def _push(self, widget: CnnWidget, kind: str) -> int:
+    def _push(self, widget: CnnWidget, kind: str, coarse: bool) -> int:
         arrays, content = newest_push(widget, kind)
         pixels = newest_push(widget, "picture").arrays.get("pixels")
         stored = []
@@ -63,8 +66,11 @@ class PageRecording:
             arrays, content = {**arrays, "maps": coarse_levels(arrays["maps"])}, {**content, "step": STEP}
         for name, array in arrays.items():
             digits = _digits(kind, name, array, pixels, content)
-            content = {**content, "digits": digits} if kind == "map" and digits else content
-            parts = self.arrays.add(array, _strip_ends(kind, name, arrays), digits=digits)
+            if kind == "map" and (digits or coarse):
+                # Numbers between cells have a digit less than the cells.
+                digits, content = digits or 3, {**content, "digits": 2}
+            stride = array.shape[-1] if name == "pixels" else 0
+            parts = self.arrays.add(array, _strip_ends(kind, name, arrays), digits=digits, stride=stride)
             stored.append({"name": name, "dtype": array.dtype.name, "shape": list(array.shape), "parts": parts})
         message = {key: value for key, value in content.items() if key not in _NUMBERS} | {"arrays": stored}
         text = json.dumps(message, allow_nan=False)

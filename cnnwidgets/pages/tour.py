@@ -14,7 +14,7 @@ from cnnwidgets.explainers.labels import label_of
 from cnnwidgets.outputs.class_names import class_by_name
 from cnnwidgets.widgets._still.publish import newest_push
 
-from .class_maps import other_classes, record_others, record_scores
+from .class_maps import class_of, other_classes, record_others, record_scores
 from .page import ReportPage, page_of
 from .recording import PageRecording
 
@@ -154,7 +154,7 @@ class _Tour:
                 explorer.target = None if index == scene.first_class else index
                 settle(explorer)
             self._class(number, index, named, meter)
-        others = [attribution for attribution in attributions if attribution.target[0] not in indices]
+        others = [attribution for attribution in attributions if class_of(attribution) not in indices]
         record_others(explorer, self._recording, number, others)
         self._graph(number)
         self._recording.add("bar", str(number), explorer._view.bar, progress=None, progress_text="")

@@ -6,6 +6,8 @@ interface ArrayHeader {
   /** Of arrays that are kept as decimal codes. */
   exponent?: number;
   digits?: 2 | 3;
+  /** Of bytes that are kept as the difference to the one so many places before. */
+  stride?: number;
 }
 
 const TYPES = { uint8: Uint8Array, int32: Int32Array, float32: Float32Array, float64: Float64Array };
@@ -39,20 +41,27 @@ export function decimals(codes: Uint16Array, exponent: number, digits: 2 | 3): F
   });
 }
 
+/** Bytes of which each was kept as the difference to the one `stride` places before. */
+export function summed(differences: Uint8Array, stride: number): Uint8Array {
+  const bytes = differences.slice();
+  for (let i = stride; i < bytes.length; i += 1) bytes[i] = bytes[i]! + bytes[i - stride]!;
+  return bytes;
+}
+
 /** Splits an unpacked blob into what is told and its arrays, which are made when they are first asked for. */
 export function read<Told extends { arrays: ArrayHeader[] }>(blob: Uint8Array) {
   const length = new DataView(blob.buffer, blob.byteOffset).getUint32(0, true);
   const told = JSON.parse(new TextDecoder().decode(blob.subarray(4, 4 + length))) as Told;
   let end = 4 + length;
-  const places = told.arrays.map(({ dtype, count, exponent, digits }) => {
+  const places = told.arrays.map(({ dtype, count, exponent, digits, stride }) => {
     const size = exponent === undefined ? TYPES[dtype].BYTES_PER_ELEMENT : 2;
     const start = end;
     end += count * size;
-    return { bytes: blob.subarray(start, end), size, exponent, digits };
+    return { bytes: blob.subarray(start, end), size, exponent, digits, stride };
   });
   const piece = (index: number): Uint8Array => {
-    const { bytes, size, exponent, digits } = places[index]!;
-    if (size === 1) return bytes;
+    const { bytes, size, exponent, digits, stride } = places[index]!;
+    if (size === 1) return stride === undefined ? bytes : summed(bytes, stride);
     const buffer = joined(bytes, size);
     return new Uint8Array(
       exponent === undefined ? buffer : decimals(new Uint16Array(buffer), exponent, digits ?? 3).buffer,

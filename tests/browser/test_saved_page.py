@@ -134,10 +134,11 @@ def test_any_other_class_has_its_class_activation_map(page: Page, images: dict[s
     expect(page.locator(STATUS)).to_have_text(re.compile("holds one map; another one needs a running kernel"))
     expect(page.locator(f"button[data-class='{least}']")).to_have_attribute("aria-pressed", "true")
     assert caption(page).startswith("CAM · 4 → ")
-    weight = model[7].weight[least].detach()
+    weight = model.get_parameter("7.weight")[least].detach()
     expected = torch.einsum("k,khw->hw", weight, model[:5](image)[0].detach())
     for row, column in ((21, 30), (0, 0), (47, 47)):
-        cell = f"cell {row // 2}, {column // 2} of 24 × 24: {shown(float(expected[row // 2, column // 2]))}"
+        value = shown(float(expected[row // 2, column // 2]))
+        cell = f"cell {row // 2}, {column // 2} of 24 × 24: {value}"
         assert value_at(page, row, column)[-1] == cell
     expect(page.locator(".cnnw-ho-methods").get_by_role("radio")).to_have_count(1)
     expect(sort).to_be_disabled()  # what a map adds to another class would stand beside it

@@ -27,7 +27,7 @@ def test_each_is_the_explainers_own() -> None:
 def test_their_mean_and_the_bias_are_the_logits() -> None:
     net, image = nets.plain(), torch.rand(1, 3, 24, 24)
     means = torch.stack([attribution.values.mean() for attribution in every_class(net, image)])
-    assert torch.allclose(means + net[7].bias, net(image)[0], atol=1e-5)
+    assert torch.allclose(means + net.get_parameter("7.bias"), net(image)[0], atol=1e-5)
 
 
 def test_without_a_pooled_linear_head_there_are_none() -> None:

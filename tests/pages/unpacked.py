@@ -47,7 +47,10 @@ class Unpacked:
         size = len(content) // header["count"]
         values = [bytes(content[part * header["count"] + i] for part in range(size)) for i in range(header["count"])]
         if "exponent" not in header:
-            return np.frombuffer(b"".join(values), header["dtype"])
+            stored = np.frombuffer(b"".join(values), header["dtype"])
+            if "stride" in header:
+                return stored.reshape(-1, header["stride"]).cumsum(0, dtype=np.uint8).reshape(-1)
+            return stored
         codes = [int.from_bytes(code, "little") for code in values]
         return np.float32([decimal(code, header["exponent"], header["digits"]) for code in codes])
 

@@ -21,7 +21,7 @@ export interface MapContent {
   by?: string;
   /** How it was made: patch, places and fill of an occlusion. */
   made?: string;
-  /** How many digits of its numbers are known, in a saved page. */
+  /** How many digits are known, in a saved page: of a cell that is a pixel, and of what lies between larger cells. */
   digits?: number;
 }
 
@@ -115,10 +115,10 @@ export function linesAt(
   const i = cellIn(row, h, picture[0], extent[0], extent[2]);
   const j = cellIn(column, w, picture[1], extent[1], extent[3]);
   const raw = view.raw[i * w + j]!;
-  const own = number(raw, heat.digits);
+  const coarser = h !== picture[0] || w !== picture[1] || extent.some((side, at) => side !== WHOLE[at]);
+  const own = number(raw, coarser ? 3 : heat.digits);
   if (!Number.isFinite(raw)) return [heat.partial && Number.isNaN(raw) ? "not known yet" : own, position];
   const value = number(view.sign === "negative" && colourValue !== 0 ? -colourValue : colourValue, heat.digits);
-  const coarser = h !== picture[0] || w !== picture[1] || extent.some((side, at) => side !== WHOLE[at]);
   const under = coarser ? `cell ${i}, ${j} of ${h} × ${w}: ${own}` : `map: ${own}`;
   return coarser || value !== own ? [value, position, under] : [value, position];
 }
