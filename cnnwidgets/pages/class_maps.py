@@ -65,11 +65,11 @@ def record_others(
     """Keep the map and the bars of a class each; ``explorer`` shows them one by one, and is left with the last one."""
     overlay, scores = explorer.overlay, explorer.scores
     overlay.clear_strip()
-    still = {"settings": [], "layers": [], "methods": [choice for choice in overlay.methods if choice[0] == "cam"]}
+    still = {"settings": [], "methods": [choice for choice in overlay.methods if choice[0] == "cam"]}
     for attribution in attributions:
         index = class_of(attribution)
         explorer._view.show_map(explorer._scene, attribution)
-        own = {**still, "busy": False, "method": "cam", "layer": attribution.layer}
+        own = {**still, "busy": False, "method": "cam", "layer": attribution.layer, "layers": [attribution.layer]}
         recording.add("overlay", f"{photograph}/{index}/cam", overlay, True, **own)
         scores.target = index
         explorer._display.show_chosen(index)

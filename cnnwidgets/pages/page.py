@@ -119,7 +119,7 @@ def page_of(payload: str, title: str, counts: Mapping[str, int]) -> ReportPage:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{html.escape(title)}</title>",
         f"<style>{style}</style>",
-        '<div id="cnnw-page"><p>This page needs JavaScript, and a browser of 2023 or later.</p></div>',
+        '<main id="cnnw-page"><p>This page needs JavaScript, and a browser of 2023 or later.</p></main>',
         f'<script type="text/plain" id="cnnw-recording">{payload}</script>',
         *(f'<script type="module">{script}</script>' for script in scripts),
         "</html>\n",

@@ -83,7 +83,10 @@ class Page {
     for (const name of ["graph", "scores", "maps"] as const) areas[name].classList.add(`cnnw-area-${name}`);
     const grid = h("div", { class: "cnnw-explorer-grid" }, areas.graph, middle, areas.scores, areas.maps);
     const explorer = h("div", { class: "cnnw cnnw-explorer" }, bar, grid);
-    element.replaceChildren(explorer, h("p", { class: "cnnw-page-foot" }, this.#contents()));
+    const title = h("h1", { class: "cnnw-spoken" }, document.title);
+    // The panels' own headings are those of a notebook, of the third order.
+    const panels = h("h2", { class: "cnnw-spoken" }, "Panels");
+    element.replaceChildren(title, panels, explorer, h("p", { class: "cnnw-page-foot" }, this.#contents()));
     for (const [name, el] of Object.entries({ bar, ...areas })) {
       const [widget, model] = [cnnwPage[name as Name], this.#models[name as Name]];
       widget.initialize({ model });

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import torch
 from playwright.sync_api import Browser, Page, expect
 
 import cnnwidgets as cw
+from tests.browser.looks import axe
 from tests.explorer import nets
 
 HOSTILE = "</script><img src=x onerror=\"document.title='run'\">"
@@ -190,6 +192,16 @@ def test_the_readers_colours_and_the_map_that_is_large_stay(page: Page) -> None:
     expect(page.locator(".fm-title")).to_have_text("Feature maps of 1")
     expect(page.locator(".fm-panel")).to_contain_text("Channel 2")
     expect(colours).to_have_value("viridis")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_core_finds_nothing(browser: Browser, file: Path, scheme: Literal["light", "dark"]) -> None:
+    context = browser.new_context(bypass_csp=True, color_scheme=scheme)  # or axe-core could not get in
+    page = context.new_page()
+    page.goto(file.as_uri())
+    page.locator(".cnnw-class-scores button[data-class]").first.wait_for()
+    assert axe(page, "html") == []
+    context.close()
 
 
 @pytest.mark.parametrize("width", [1440, 700])
