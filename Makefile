@@ -3,6 +3,7 @@
 # make docs   the documentation, in site/
 # make bench  the speed table of README
 # make soak   10,000 random actions on an Explorer         (make soak ARGS=--browser: 500 by mouse and keyboard on a page)
+# make labs     the Explorer in earlier versions of JupyterLab; needs a package index
 # make kernels  progress and cancel in three versions of ipykernel; needs a package index
 
 PYTHON ?= python3.11
@@ -16,7 +17,7 @@ NOTEBOOK ?= notebooks/01_explore.ipynb
 # The Chinese notebooks lead to the English ones, a folder up.
 FOLDER = $(patsubst %/zh/,%/,$(dir $(NOTEBOOK)))
 
-.PHONY: demo test docs bench soak kernels clean frontend
+.PHONY: demo test docs bench soak kernels labs clean frontend
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -56,6 +57,9 @@ soak: $(VENV)/.test frontend
 
 kernels: $(VENV)/.test frontend
 	$(BIN)/python tools/kernels.py $(ARGS)
+
+labs: $(VENV)/.test frontend
+	$(BIN)/python tools/labs.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) cnnwidgets/static cnnwidgets/_frontend/node_modules tests/artefacts site .coverage

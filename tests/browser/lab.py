@@ -205,8 +205,8 @@ def _free_port() -> int:
 
 
 @contextlib.contextmanager
-def lab(folder: Path, browser: Browser) -> Iterator[Lab]:
-    """A server over ``folder``, for as long as the block runs."""
+def lab(folder: Path, browser: Browser, version: Path | None = None) -> Iterator[Lab]:
+    """A server over ``folder``, for as long as the block runs; of the JupyterLab in the folder ``version``, if any."""
     port, home = _free_port(), folder / ".home"
     settings = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
     settings.parent.mkdir(parents=True)
@@ -218,11 +218,13 @@ def lab(folder: Path, browser: Browser) -> Iterator[Lab]:
         "JUPYTER_DATA_DIR": str(home / "data"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "IPYTHONDIR": str(home / "ipython"),
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),  # of the kernels
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(version or ""), str(ROOT), os.environ.get("PYTHONPATH")])),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
+    if version:
+        environment["JUPYTERLAB_DIR"] = str(version / "share" / "jupyter" / "lab")
     command = [
-        str(Path(sys.executable).parent / "jupyter-lab"),
+        *(sys.executable, "-m", "jupyterlab"),
         "--no-browser",
         "--allow-root",
         "--ip=127.0.0.1",
