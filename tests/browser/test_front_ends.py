@@ -20,7 +20,7 @@ e"""
 
 # What these front ends say and ask for with no widget on the page: settings and modules that another front
 # end on the server has; icons, formulas.
-NOISE = ("reading 'schema'", "ERR_NAME_NOT_RESOLVED", "RUNTIME-012", "fontawesome", "mathjax")
+NOISE = ("reading 'schema'", "filebrowser:open-path", "ERR_NAME_NOT_RESOLVED", "RUNTIME-012", "fontawesome", "mathjax")
 
 
 @contextmanager
