@@ -50,6 +50,7 @@ def assert_like_a_fresh_one(soak: Soak, linger: float = 0) -> None:
     for trait in ("picture", "target", "layer", "method"):
         setattr(f, trait, getattr(e, trait))
         f.wait(60)
+    f.overlay.follow = e.overlay.follow  # or the maps would go to its layer, too
     f.overlay.layer = e.overlay.layer
     f.wait(60)
     torch.testing.assert_close(e._scene.logits, f._scene.logits)
