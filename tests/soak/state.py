@@ -31,6 +31,7 @@ def settle(soak: Soak) -> cw.Explorer:
     """End all edits, and show a complete map."""
     e = soak.explorer
     e._panels.switching.switch_all_on()
+    e.graph.selected = e.layer  # a layer without maps may have been clicked last
     e.method = "saliency"
     e.wait(60)
     e.method = "grad_cam"
