@@ -19,7 +19,8 @@ net = network()
 e = cw.explore(net, images())
 e"""
 # The same state, in an Explorer that was made just now, beside the other.
-FRESH = """f = cw.explore(net, dict(e._session.images), state=e.snapshot()[1])
+FRESH = """if "f" in globals(): f.close()
+f = cw.explore(net, dict(e._session.images), state=e.snapshot()[1])
 f.wait(60)
 f"""
 # anywidget reports a model that is closed before the page has loaded its code.
