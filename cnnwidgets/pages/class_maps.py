@@ -19,7 +19,7 @@ from cnnwidgets.outputs.targets import class_scores
 from .recording import PageRecording
 
 MOST_CLASSES = 2_000
-"""A page holds 20 rows of bars of each."""
+"""A page holds a map and bars of each."""
 
 
 def every_class(model: nn.Module, image: torch.Tensor) -> Iterator[Attribution]:
@@ -62,18 +62,21 @@ def class_of(attribution: Attribution) -> int:
 def record_others(
     explorer: Any, recording: PageRecording, photograph: int, attributions: Sequence[Attribution]
 ) -> None:
-    """Keep the map and the bars of a class each; ``explorer`` shows them one by one, and is left with the last one."""
-    overlay, scores = explorer.overlay, explorer.scores
+    """Keep the map and the bars of a class each; ``explorer`` shows them one by one, and is left without a strip."""
+    scene, overlay, scores = explorer._scene, explorer.overlay, explorer.scores
     overlay.clear_strip()
     still = {"settings": [], "methods": [choice for choice in overlay.methods if choice[0] == "cam"]}
-    for attribution in attributions:
-        index = class_of(attribution)
-        explorer._view.show_map(explorer._scene, attribution)
-        own = {**still, "busy": False, "method": "cam", "layer": attribution.layer, "layers": [attribution.layer]}
-        recording.add("overlay", f"{photograph}/{index}/cam", overlay, True, **own)
-        scores.target = index
-        explorer._display.show_chosen(index)
-        record_scores(scores, recording, f"{photograph}/{index}", few=True)
+    # Else each class chosen would have its Grad-CAM computed, which would come upon the overlay at any time.
+    with explorer._host.unchecked():
+        for attribution in attributions:
+            index = class_of(attribution)
+            explorer._view.show_map(scene, attribution)
+            own = {**still, "busy": False, "method": "cam", "layer": attribution.layer, "layers": [attribution.layer]}
+            recording.add("overlay", f"{photograph}/{index}/cam", overlay, True, **own)
+            scores.target = index
+            explorer._display.show_chosen(index)
+            record_scores(scores, recording, f"{photograph}/{index}", few=True)
+        scores.target = scene.target_class
 
 
 def record_scores(scores: Any, recording: PageRecording, key: str, *, few: bool = False) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import cnnwidgets as cw
 from cnnwidgets.core.errors import CnnWidgetsError
+from cnnwidgets.explorer.work.session import Session
 from cnnwidgets.pages.class_maps import every_class
 from tests.explorer import nets
 from tests.pages.unpacked import Unpacked
@@ -39,6 +43,27 @@ def test_without_a_pooled_linear_head_there_are_none() -> None:
     page = cw.explore(net, image).page(layers=["1"], classes=2, methods=["grad_cam"], progress=None)
     (photograph,) = Unpacked(page.text).story["photographs"]
     assert (len(photograph["classes"]), photograph["others"]) == (2, 0)
+
+
+def test_what_is_kept_of_a_class_is_its_own_map_and_nothing_else_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[object] = []
+    retarget = Session.retarget
+
+    def counted(session: Session, scene: Any, target: Any) -> Any:
+        computed.append(target)
+        return retarget(session, scene, target)
+
+    monkeypatch.setattr(Session, "retarget", counted)
+    net, image = nets.plain(classes=40), torch.rand(1, 3, 24, 24)
+    e = cw.explore(net, image)
+    unpacked = Unpacked(e.page(layers=["4"], classes=1, methods=["grad_cam"], progress=None).text)
+    e.close()
+    assert computed == []  # a thread of its own would paint over what is being recorded
+    maps = torch.einsum("ck,khw->chw", net.get_parameter("7.weight").detach(), net[:5](image)[0].detach())
+    top = int(net(image)[0].argmax())
+    for index in set(range(40)) - {top}:
+        kept = unpacked.array("overlay", f"0/{index}/cam", "map", "values")
+        np.testing.assert_allclose(kept, maps[index], rtol=5.1e-3, atol=1e-7)
 
 
 def test_classes_with_one_map_are_named_and_have_their_bars() -> None:

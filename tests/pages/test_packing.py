@@ -59,6 +59,12 @@ def test_arrays_come_back_bit_for_bit() -> None:
         assert back.tobytes() == array.tobytes()
 
 
+def test_pixels_come_back_from_differences() -> None:
+    arrays, pixels = Arrays(), np.random.default_rng(2).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    entry = {"name": "pixels", "dtype": "uint8", "shape": [5, 7, 3], "parts": arrays.add(pixels, stride=3)}
+    np.testing.assert_array_equal(page(arrays, [{"arrays": [entry]}]).array("w", "0", "k", "pixels"), pixels)
+
+
 @pytest.mark.parametrize("length", range(8, 16))
 def test_bytes_come_back_from_text_that_html_keeps(length: int) -> None:
     blob = bytes([0, 27, 13, 54, 240, 60, 120, 1, *range(256)])[:length] + bytes(range(256))
