@@ -7,17 +7,18 @@ minute. Its progress must arrive while the kernel is idle and while a cell keeps
 
 from __future__ import annotations
 
-import argparse
 import os
 import queue
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from jupyter_client.manager import KernelManager
+
+sys.path.insert(0, str(Path(__file__).parent))
+from versions import try_each
 
 ROOT = Path(__file__).parent.parent
 VERSIONS = ["6.31.0", "7.0.1", "7.4.0"]
@@ -123,19 +124,5 @@ def measured(version: str, folder: Path) -> str:
         manager.shutdown_kernel(now=True)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("versions", nargs="*", default=VERSIONS)
-    failed = False
-    for version in parser.parse_args().versions:
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                print(measured(version, Path(folder)), flush=True)
-            except (RuntimeError, TimeoutError, ValueError, queue.Empty, subprocess.CalledProcessError) as error:
-                failed = True
-                print(f"ipykernel {version}: {type(error).__name__}: {error}", flush=True)
-    return int(failed)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(try_each(__doc__, "ipykernel", VERSIONS, measured, TimeoutError, ValueError, queue.Empty))

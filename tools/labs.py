@@ -6,16 +6,15 @@ stays as it is. What is tried in it is what `make test` tries in Notebook 7 and 
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from tests.browser.lab import lab
 from tests.browser.test_front_ends import CELL, assert_alive
 from tests.chromium import started
+from tools.versions import try_each
 
 VERSIONS = ["4.2.7", "4.4.10"]
 
@@ -38,19 +37,5 @@ def tried(version: str, folder: Path) -> str:
     return f"JupyterLab {version}: layer, class, method and a large map were chosen"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("versions", nargs="*", default=VERSIONS)
-    failed = False
-    for version in parser.parse_args().versions:
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                print(tried(version, Path(folder)), flush=True)
-            except (AssertionError, RuntimeError, subprocess.CalledProcessError) as error:
-                failed = True
-                print(f"JupyterLab {version}: {type(error).__name__}: {error}", flush=True)
-    return int(failed)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(try_each(__doc__, "JupyterLab", VERSIONS, tried, AssertionError))
