@@ -60,6 +60,7 @@ def attached(
             deferral.close()
     finally:
         _detach(modules, observer)
+        observer.forget()
         deferral.close()
 
 
@@ -91,6 +92,10 @@ class _Observer:
 
     def __deepcopy__(self, memo: object) -> _Observer:
         return self  # a copy of the model, made meanwhile by another thread, has the same hooks
+
+    def forget(self) -> None:
+        """Let go what it told: it holds its own methods, and would keep that, and images in it, until Python tidies up."""
+        self._enter = self._leave = self._always = None
 
     def attach(self, module: nn.Module) -> None:
         """See the calls that torch makes, and those that go past it."""

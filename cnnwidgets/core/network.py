@@ -187,8 +187,8 @@ def _without_wrappers(model: nn.Module) -> nn.Module:
 
 
 def _module_sizes(layers: list[tuple[str, nn.Module]]) -> list[tuple[int, int]]:
-    """How much each module holds."""
-    return [(len(vars(module)), len(module._modules)) for _, module in layers]  # noqa: SLF001
+    """How much each module holds, whether its calls are watched meanwhile or not."""
+    return [(len(vars(module)) - ("forward" in vars(module)), len(module._modules)) for _, module in layers]  # noqa: SLF001
 
 
 def _list(module: nn.Module, name: str, listed: dict[nn.Module, str]) -> None:

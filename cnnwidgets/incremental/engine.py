@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from cnnwidgets.core.network import walked_once
 from cnnwidgets.running.batches_of_one import ONE_BY_ONE, may_be_the_batch
 from cnnwidgets.state.preserved import preserved
 
@@ -71,7 +72,8 @@ class Engine:
     @contextmanager
     def entered(self) -> Iterator[None]:
         """The model in evaluation mode, without gradients."""
-        with torch.inference_mode(False), torch.no_grad(), preserved(self.model.module, evaluate=True):
+        model = self.model.module
+        with torch.inference_mode(False), torch.no_grad(), walked_once(), preserved(model, evaluate=True):
             yield
 
     @property

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 
 import pytest
 import torch
@@ -91,3 +93,25 @@ def test_another_thread_that_runs_the_model_is_not_seen() -> None:
         thread.join()
         net(torch.zeros(1, 1, 2, 2))
     assert [len(output) for output in outputs["0"]] == [1]
+
+
+def test_what_the_watcher_held_is_let_go_at_once() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU())
+
+    def watch() -> weakref.ref[torch.Tensor]:
+        image = torch.ones(1, 1, 2, 2)
+        sums: list[torch.Tensor] = []
+
+        def leave(_: nn.Module, __: object, output: torch.Tensor) -> None:
+            sums.append(output.sum() + image.sum())
+
+        with attached(net, leave=leave, enter=lambda *_: sums.append(image), always=lambda *_: sums.append(image)):
+            net(image)
+        assert len(sums) == 3 * 2
+        return weakref.ref(image)
+
+    gc.disable()  # a cycle would keep the image until Python tidies up: of a data set, many of them
+    try:
+        assert watch()() is None
+    finally:
+        gc.enable()

@@ -15,10 +15,13 @@ from cnnwidgets.incremental.dispatch import edits_in
 from cnnwidgets.incremental.run import EditRun
 from cnnwidgets.incremental.values.boxes import EditBox, Ints, cropped
 from cnnwidgets.incremental.values.edits import Edits, cut_windows, untouched, whole, windowed
-from cnnwidgets.incremental.values.windows import MAPS, Pair
+from cnnwidgets.incremental.values.windows import MAPS, Pair, channels_last
 
 from .registry import function_rule, rule
 from .resampling import resample
+
+_FEW_MAPS = 0.05
+"""Numbers in maps, as a share of those in the weights, below which it is the weights that take the time."""
 
 
 @dataclass(frozen=True)
@@ -124,15 +127,22 @@ def convolution(
     if min(side) < 1:
         return NotImplemented
 
-    def unpadded(maps: torch.Tensor) -> torch.Tensor:
-        return functional.conv2d(maps, weight, bias, stride, 0, dilation, groups)
+    def padded(maps: torch.Tensor) -> torch.Tensor:
+        return channels_last(function(_laid_out(maps, weight), *args))
 
-    output = slide(
-        run, x, kernel, 0.0, lambda: run.base(function, x, *args), lambda maps: function(maps, *args), unpadded, side
-    )
+    def unpadded(maps: torch.Tensor) -> torch.Tensor:
+        maps = _laid_out(maps, weight)
+        return channels_last(functional.conv2d(maps, weight, bias, stride, 0, dilation, groups))
+
+    output = slide(run, x, kernel, 0.0, lambda: run.base(function, x, *args), padded, unpadded, side)
     maps, each = output.every if output.is_whole else output.win, math.prod(weight.shape)
     run.work.edits(maps[:, 0].numel() * each, each, math.prod(side), output.box, run.count)
     return output
+
+
+def _laid_out(maps: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """``maps``, as torch lays out the weights too, at each call: not channels last where these are many more."""
+    return maps.contiguous() if maps.numel() < _FEW_MAPS * weight.numel() else maps
 
 
 @function_rule(functional.max_pool2d, torch.max_pool2d)
