@@ -4,6 +4,7 @@
 # make bench  the speed table of README
 # make soak   10,000 random actions on an Explorer         (make soak ARGS=--browser: 500 by mouse and keyboard on a page)
 # make labs     the Explorer in earlier versions of JupyterLab; needs a package index
+# make apps     the Explorer in Solara, single widgets in marimo; needs a package index
 # make kernels  progress and cancel in three versions of ipykernel; needs a package index
 
 PYTHON ?= python3.11
@@ -17,7 +18,7 @@ NOTEBOOK ?= notebooks/01_explore.ipynb
 # The Chinese notebooks lead to the English ones, a folder up.
 FOLDER = $(patsubst %/zh/,%/,$(dir $(NOTEBOOK)))
 
-.PHONY: demo test docs bench soak kernels labs clean frontend
+.PHONY: demo test docs bench soak kernels labs apps clean frontend
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -60,6 +61,9 @@ kernels: $(VENV)/.test frontend
 
 labs: $(VENV)/.test frontend
 	$(BIN)/python tools/labs.py $(ARGS)
+
+apps: $(VENV)/.test frontend
+	$(BIN)/python tools/apps.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) cnnwidgets/static cnnwidgets/_frontend/node_modules tests/artefacts site .coverage

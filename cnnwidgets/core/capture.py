@@ -94,7 +94,7 @@ class _Observer:
         return self  # a copy of the model, made meanwhile by another thread, has the same hooks
 
     def forget(self) -> None:
-        """Let go what it told: it holds its own methods, and would keep that, and images in it, until Python tidies up."""
+        """Let go whom it tells: it holds its own methods, and would keep them until Python tidies up."""
         self._enter = self._leave = self._always = None
 
     def attach(self, module: nn.Module) -> None:
