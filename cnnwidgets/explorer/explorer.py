@@ -283,8 +283,9 @@ class Explorer(Saving, Choices):
             self._show_layer(name)
 
     def _show_layer(self, name: str) -> None:
-        self._requests.refresh_if_stale()
-        self._display.show_layer(name)
+        with self._session.moment.lasting():
+            self._requests.refresh_if_stale()
+            self._display.show_layer(name)
 
     def _methods_changed(self) -> None:
         """An explainer was registered, or taken away."""

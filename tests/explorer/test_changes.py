@@ -434,3 +434,22 @@ def test_the_graph_is_that_of_the_network_as_it_is_now() -> None:
     assert e.layer in e._scene.maps
     assert e.status == "ready"
     e.close()
+
+
+def test_a_click_on_a_layer_looks_at_the_network_once_and_each_click_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = nets.plain().eval()
+    e = cw.explore(net, torch.rand(1, 3, 24, 24))
+    e.wait(30)
+    looks: list[str] = []
+    look = e._session._version
+
+    def counted(name: str, **options: Any) -> Any:
+        looks.append(name)
+        return look(name, **options)
+
+    monkeypatch.setattr(e._session, "_version", counted)
+    e.graph.selected = "1"
+    assert (e.layer, e.overlay.layer, looks) == ("1", "1", ["tensor"])
+    e.graph.selected = "4"
+    assert looks == ["tensor"] * 2
+    e.close()

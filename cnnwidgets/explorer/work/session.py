@@ -33,6 +33,7 @@ from cnnwidgets.state.twin import Twin
 from cnnwidgets.tracing.architecture import Architecture, trace
 
 from .layers import traced_names, why_no_layer, why_not
+from .moment import Moment
 from .scene import Scene, Version, changed_meanwhile, image_mark
 from .settings import Number, start_values
 
@@ -75,7 +76,7 @@ class Session:
         """Whether the network, and whether the images, are the demo's, which nobody has named."""
         self._copied: Fingerprint | None = fingerprint(model, thorough=True)
         self._twin = Twin(model)
-        self._lock = threading.RLock()
+        self._lock, self.moment = threading.RLock(), Moment()
         self._images = dict(images)
         self._replaced: dict[str, int] = {}
         self._fitting: Fitting | None = None
@@ -129,7 +130,7 @@ class Session:
 
     def is_stale(self, scene: Scene) -> bool:
         """Whether the network or the image has changed since ``scene`` was opened, or its maps have been let go of."""
-        return scene.asleep or not scene.version.same(self._version(scene.name))
+        return scene.asleep or not scene.version.same(self.moment.version(scene.name, self._version))
 
     def forget(self) -> None:
         """Let go of the maps that were kept for another look."""
