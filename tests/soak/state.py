@@ -48,11 +48,13 @@ def assert_like_a_fresh_one(soak: Soak, linger: float = 0) -> None:
     e = settle(soak)
     assert (e.status, e._view.bar.busy, e._panels.working) == ("ready", False, []), e.message
     f = cw.explore(soak.net, dict(e._session.images))  # with what was edited
-    for trait in ("picture", "target", "layer", "method"):
+    for trait in ("picture", "target", "method"):
         setattr(f, trait, getattr(e, trait))
         f.wait(60)
     f.overlay.follow = e.overlay.follow  # or the maps would go to its layer, too
     f.overlay.layer = e.overlay.layer
+    f.wait(60)
+    f.layer = e.layer  # last: where the slider has no such layer, it leaves it where it is
     f.wait(60)
     torch.testing.assert_close(e._scene.logits, f._scene.logits)
     np.testing.assert_allclose(shown_map(e), shown_map(f), rtol=1e-4, atol=1e-6)
