@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import itertools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,6 +30,33 @@ _DTYPES = {"uint8", "int32", "float32", "float64"}
 _LEAST_BYTES = 40_000
 
 
+class _FileText(traitlets.Unicode[str, str]):
+    """The text of a file, read when it is needed. Of a path, anywidget would keep each widget for ever."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        self.tag(sync=True)
+
+    def default(self, obj: Any = None) -> str:
+        return _text_of(self._path)
+
+
+def _keep_text(owner: type[CnnWidget], name: str, path: Path) -> None:
+    """``path`` as what anywidget sends; where it watches files, as it is."""
+    if os.environ.get("ANYWIDGET_HMR") == "1":
+        setattr(owner, name, path)
+        return
+    trait = _FileText(path)
+    setattr(owner, name, trait)
+    trait.class_init(owner, name)
+
+
+@functools.cache
+def _text_of(path: Path) -> str:
+    return path.read_text("utf-8")
+
+
 class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
     """Base of the widgets. A subclass names its folder, ``class Occluder(CnnWidget, folder="occluder")``.
 
@@ -39,7 +68,8 @@ class CnnWidget(PageState, StillPicture, anywidget.AnyWidget):
 
     def __init_subclass__(cls, folder: str = "", **options: Any) -> None:
         if folder:
-            cls._esm, cls._css = bundle(folder).values()
+            for name, path in zip(("_esm", "_css"), bundle(folder).values(), strict=True):
+                _keep_text(cls, name, path)
         if cls.__module__.startswith("cnnwidgets."):  # a reader's own subclass may hold anything
             for trait in vars(cls).values():
                 if isinstance(trait, traitlets.TraitType) and "sync" not in trait.metadata:

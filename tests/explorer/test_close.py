@@ -123,6 +123,18 @@ def test_an_explorer_leaves_no_widget_behind() -> None:
     assert alive() - before == set()
 
 
+def test_closing_frees_each_widget() -> None:
+    # anywidget ties a widget to the file of its page code, which is there for as long as the program runs.
+    e = cw.explore(nets.plain(), torch.rand(1, 3, 24, 24))
+    e.wait(30)
+    widgets = [e, e.graph, e.feature_maps, e.overlay, e.scores, e.occluder, e.comparison, e.filters.view]
+    dead = [(type(widget).__name__, weakref.ref(widget)) for widget in widgets]
+    e.close()
+    del e, widgets
+    gc.collect()
+    assert [name for name, reference in dead if reference() is not None] == []
+
+
 def test_closing_while_work_runs_frees_too(registered: Callable[[str, Callable[..., Any]], None]) -> None:
     started = threading.Event()
 
