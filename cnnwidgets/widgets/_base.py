@@ -30,7 +30,7 @@ _DTYPES = {"uint8", "int32", "float32", "float64"}
 _LEAST_BYTES = 40_000
 
 
-class _FileText(traitlets.Unicode[str, str]):
+class _FileText(traitlets.Unicode[str, str | bytes]):
     """The text of a file, read when it is needed. Of a path, anywidget would keep each widget for ever."""
 
     def __init__(self, path: Path) -> None:
@@ -38,7 +38,7 @@ class _FileText(traitlets.Unicode[str, str]):
         self._path = path
         self.tag(sync=True)
 
-    def default(self, obj: Any = None) -> str:
+    def default(self, obj: Any = None) -> str:  # noqa: ARG002 (traitlets passes it)
         return _text_of(self._path)
 
 
