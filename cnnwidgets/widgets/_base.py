@@ -39,7 +39,7 @@ class _FileText(traitlets.Unicode[str, str | bytes]):
         self.tag(sync=True)
 
     def default(self, obj: Any = None) -> str:  # noqa: ARG002 (traitlets passes it)
-        return _text_of(self._path)
+        return _page_code(self._path)
 
 
 def _keep_text(owner: type[CnnWidget], name: str, path: Path) -> None:
@@ -53,7 +53,7 @@ def _keep_text(owner: type[CnnWidget], name: str, path: Path) -> None:
 
 
 @functools.cache
-def _text_of(path: Path) -> str:
+def _page_code(path: Path) -> str:
     return path.read_text("utf-8")
 
 
