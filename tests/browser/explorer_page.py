@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from playwright.sync_api import Locator, Page
 
 from tests.browser.lab import ask, idle
@@ -95,9 +93,3 @@ class ExplorerPage:
             option.scroll_into_view_if_needed()
             self.page.wait_for_timeout(100)  # the cue under the list goes when its end is in sight
             option.click()
-
-
-def pixels(canvas: Locator) -> npt.NDArray[np.uint8]:
-    """(H, W, 4) of a canvas."""
-    read = canvas.evaluate(READ_CANVAS)
-    return np.array(read["data"], dtype=np.uint8).reshape(read["height"], read["width"], 4)

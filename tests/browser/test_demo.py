@@ -14,8 +14,9 @@ from captum.attr import LayerGradCam, Occlusion
 from playwright.sync_api import expect
 
 import cnnwidgets as cw
-from tests.browser.explorer_page import ExplorerPage, pixels
+from tests.browser.explorer_page import ExplorerPage
 from tests.browser.lab import Lab, Trouble, ask
+from tests.canvas import rgba
 
 FIRST = "e = Out[1]"
 
@@ -71,7 +72,7 @@ def test_the_overlay_is_captums_grad_cam(e: ExplorerPage, demo: cw.demo.Demo) ->
     peer = LayerGradCam(demo.model, demo.model.get_submodule(e.trait("layer")))
     cam = peer.attribute(x, target=282).detach()[0]
     canvas = e.overlay.locator("canvas.cnnw-ho-map")
-    shown = pixels(canvas)[..., :3].astype(float)
+    shown = rgba(canvas)[..., :3].astype(float)
     size = shown.shape[:2]
     smooth = torch.nn.functional.interpolate(cam.clamp(min=0)[None], size, mode="bilinear")[0, 0]
     expected = colours("inferno", (smooth / smooth.max()).numpy())
@@ -87,7 +88,7 @@ def test_each_feature_map_is_the_models(e: ExplorerPage, demo: cw.demo.Demo) -> 
     for channel in (3, 4, 11):
         one = maps[channel]
         expected = colours("inferno", ((one - one.min()) / (one.max() - one.min())).numpy())
-        shown = pixels(e.maps.locator(f'[data-channel="{channel}"] canvas'))[..., :3].astype(float)
+        shown = rgba(e.maps.locator(f'[data-channel="{channel}"] canvas'))[..., :3].astype(float)
         assert np.abs(shown - expected).max() <= 8, channel
 
 
@@ -109,7 +110,7 @@ def test_a_click_on_a_map_shows_it_large_with_its_numbers(e: ExplorerPage, demo:
     for name, value in (("minimum", one.min()), ("mean", one.mean()), ("maximum", one.max())):
         assert f"{float(value):.2f}".replace("-", "−") in text, name
     expect(e.maps).to_contain_text("receptive field")
-    large = pixels(e.maps.locator("canvas.fm-large"))
+    large = rgba(e.maps.locator("canvas.fm-large"))
     assert large[..., :3].std() > 10
     assert e.maps.locator("svg rect").count() > 10  # the histogram
     e.root.screenshot(path=artefacts / "explorer-channel.png")  # docs/explorer.png is a copy of it
@@ -148,14 +149,14 @@ def test_keys_pressed_in_the_widgets_stay_there(e: ExplorerPage) -> None:
 
 def test_a_click_on_a_bar_changes_class_overlay_and_contributions(e: ExplorerPage) -> None:
     before = e.painted_id()
-    old = pixels(e.overlay.locator("canvas.cnnw-ho-map"))
+    old = rgba(e.overlay.locator("canvas.cnnw-ho-map"))
     e.scores.locator(".cnnw-track").nth(1).click()
     e.wait_for_trait("target", 285)
     e.wait_for_new_map(before)
     e.wait_until_ready()
     expect(e.overlay).to_contain_text("Egyptian cat (285)")
     expect(e.maps).to_contain_text("Egyptian cat")
-    assert (pixels(e.overlay.locator("canvas.cnnw-ho-map")) != old).any()
+    assert (rgba(e.overlay.locator("canvas.cnnw-ho-map")) != old).any()
 
 
 def test_a_click_beside_a_thin_bar_selects_its_row(e: ExplorerPage) -> None:
@@ -184,7 +185,7 @@ def test_saliency_follows_the_menu(e: ExplorerPage) -> None:
     e.wait_for_trait("method", "saliency")
     e.wait_for_new_map(before)
     e.wait_until_ready()
-    assert pixels(e.overlay.locator("canvas.cnnw-ho-map")).shape[:2] == (224, 224)
+    assert rgba(e.overlay.locator("canvas.cnnw-ho-map")).shape[:2] == (224, 224)
 
 
 def test_occlusion_fills_in_and_can_be_cancelled(e: ExplorerPage, artefacts: Path) -> None:
@@ -242,7 +243,7 @@ def test_another_photograph_keeps_the_selection(e: ExplorerPage) -> None:
     e.node("blocks.2").click()
     e.wait_for_maps_of("blocks.2")
     before = e.painted_id()
-    photo = pixels(e.overlay.locator("canvas.cnnw-ho-photo"))
+    photo = rgba(e.overlay.locator("canvas.cnnw-ho-photo"))
     e.bar.get_by_label("Photograph").select_option("coffee")
     e.wait_for_trait("picture", "coffee")
     e.wait_for_new_map(before)
@@ -252,7 +253,7 @@ def test_another_photograph_keeps_the_selection(e: ExplorerPage) -> None:
     expect(e.scores).to_contain_text("95.")
     assert e.trait("layer") == "blocks.2"
     assert e.trait("channel") == 4
-    assert (pixels(e.overlay.locator("canvas.cnnw-ho-photo")) != photo).any()
+    assert (rgba(e.overlay.locator("canvas.cnnw-ho-photo")) != photo).any()
     assert e.maps.get_attribute("data-painted") == "blocks.2"
 
 
@@ -286,5 +287,5 @@ def test_reloading_the_page_shows_the_same_view(e: ExplorerPage) -> None:
     second.root.scroll_into_view_if_needed()
     second.wait_until_complete()
     assert second.maps.get_attribute("data-painted") == "blocks.2"
-    first = pixels(e.overlay.locator("canvas.cnnw-ho-map"))
-    assert (pixels(second.overlay.locator("canvas.cnnw-ho-map")) == first).all()
+    first = rgba(e.overlay.locator("canvas.cnnw-ho-map"))
+    assert (rgba(second.overlay.locator("canvas.cnnw-ho-map")) == first).all()

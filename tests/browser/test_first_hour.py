@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.explorer_page import ExplorerPage, pixels
+from tests.browser.explorer_page import ExplorerPage
 from tests.browser.lab import Lab, Trouble
+from tests.canvas import rgba
 
 Box = tuple[float, float, float, float]
 
@@ -120,7 +121,7 @@ def test_where_the_map_says_nothing_the_photograph_is_as_it_is(e: ExplorerPage) 
         arg=e.overlay.locator(".cnnw-ho-caption").element_handle(),
     )
     e.wait_until_ready()
-    alpha = pixels(e.overlay.locator("canvas.cnnw-ho-map"))[..., 3]
+    alpha = rgba(e.overlay.locator("canvas.cnnw-ho-map"))[..., 3]
     assert (alpha == 0).any()
     assert (alpha < 255).mean() > 0.2
     assert alpha.max() == 255

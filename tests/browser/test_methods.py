@@ -15,9 +15,10 @@ from torch import nn
 
 import cnnwidgets as cw
 from tests.browser.cells import explore, prepare
-from tests.browser.explorer_page import ExplorerPage, pixels
+from tests.browser.explorer_page import ExplorerPage
 from tests.browser.lab import Lab, Trouble, ask
 from tests.browser.looks import axe, texts, too_wide
+from tests.canvas import rgba
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def test_the_strip_paints_another_layer_while_the_kernel_is_busy(
     try:
         e.overlay.get_by_role("radio", name=wanted, exact=True).click()
         expect(e.overlay).to_have_class(re.compile("is-early"))  # painted from the strip
-        shown = pixels(e.overlay.locator("canvas.cnnw-ho-map"))[..., :3].astype(float)
+        shown = rgba(e.overlay.locator("canvas.cnnw-ho-map"))[..., :3].astype(float)
         assert not e.page.evaluate("window.slept")
     finally:
         awake.touch()
@@ -148,7 +149,7 @@ def test_methods_beside_layers(e: ExplorerPage, demo: cw.demo.Demo, artefacts: P
     expect(compare.locator("[data-cell]")).to_have_count(9)
     expect(compare.get_by_role("button", name="Add blocks.3")).to_be_hidden()
     for canvas in compare.locator("[data-cell] canvas:visible").all():
-        assert np.ptp(pixels(canvas)[..., :3].max(-1)) > 100, "none is dark"
+        assert np.ptp(rgba(canvas)[..., :3].max(-1)) > 100, "none is dark"
     e.root.screenshot(path=artefacts / "compare.png")
     assert too_wide(compare) == []
 

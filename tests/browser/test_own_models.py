@@ -16,8 +16,9 @@ from torch.nn import functional
 import cnnwidgets as cw
 from cnnwidgets.pictures.picture import load_picture
 from tests.browser.cells import explore, prepare, run_cell
-from tests.browser.explorer_page import ExplorerPage, pixels
+from tests.browser.explorer_page import ExplorerPage
 from tests.browser.lab import Lab, Trouble
+from tests.canvas import rgba
 from tests.explorer import nets
 
 PHOTO = "cw.demo.photographs()['chelsea']"
@@ -45,7 +46,7 @@ def _layer(model: nn.Module, name: str) -> torch.Tensor:
 
 
 def _shown(e: ExplorerPage, channel: int) -> np.ndarray:
-    return pixels(e.maps.locator(f'[data-channel="{channel}"] canvas'))[..., :3].astype(float)
+    return rgba(e.maps.locator(f'[data-channel="{channel}"] canvas'))[..., :3].astype(float)
 
 
 def _painted(one: torch.Tensor) -> np.ndarray:

@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.cells import prepare, run_cell
-from tests.browser.explorer_page import pixels
 from tests.browser.lab import Lab, Trouble, ask
 from tests.browser.looks import axe, too_wide
+from tests.canvas import rgba
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_architecture_graph(page: Page) -> None:
 def test_feature_maps(page: Page) -> None:
     made = "cw.FeatureMaps(np.arange(48.0).reshape(3, 4, 4), layer='conv')"
     _alone(page, made, "cnnw-feature-maps", '[data-channel="2"] canvas')
-    shown = pixels(page.locator('[data-channel="2"] canvas'))[..., :3].astype(int).sum(-1)
+    shown = rgba(page.locator('[data-channel="2"] canvas'))[..., :3].astype(int).sum(-1)
     assert (np.diff(shown.flatten()) >= 0).all()  # inferno grows brighter with the values
     page.locator('[data-channel="1"]').click()
     expect(page.locator(".cnnw-feature-maps")).to_contain_text("Channel 1")
@@ -63,7 +63,7 @@ def test_heatmap_overlay(page: Page) -> None:
     root = page.locator(".cnnw-heatmap-overlay")
     expect(root).to_contain_text("a caption")
     expect(root).to_contain_text("units")
-    photo = pixels(root.locator("canvas.cnnw-ho-photo"))[..., :3]
+    photo = rgba(root.locator("canvas.cnnw-ho-photo"))[..., :3]
     assert (photo == 90).all()
     root.get_by_text("Display").click()
     root.get_by_role("radio", name="Signed").click()

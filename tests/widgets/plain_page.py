@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, Page
 
 from cnnwidgets.widgets._base import CnnWidget, bundle
+from tests.canvas import rgba
 from tests.widgets.parity import python_keys
 
 _PAGE = Path(__file__).with_name("plain_page.html")
@@ -83,22 +82,6 @@ def pages(browser: Browser, folder: Path) -> Iterator[Open]:
     assert errors == []
 
 
-def rgba(canvas: Locator) -> npt.NDArray[np.uint8]:
-    """(H, W, 4) of a canvas."""
-    read = canvas.evaluate(
-        """(canvas) => [canvas.height, canvas.width,
-          [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]]"""
-    )
-    return np.array(read[2], dtype=np.uint8).reshape(read[0], read[1], 4)
-
-
 def colours(view: Page, selector: str, number: int = 0) -> Any:
     """(h, w, 3) of the ``number``-th canvas that the selector finds, as lists."""
-    script = """([selector, number]) => {
-        const canvas = document.querySelectorAll(selector)[number];
-        const {width, height} = canvas;
-        const {data} = canvas.getContext("2d").getImageData(0, 0, width, height);
-        return Array.from({length: height}, (_, y) => Array.from({length: width}, (_, x) =>
-            [...data.slice(4 * (y * width + x), 4 * (y * width + x) + 3)]));
-    }"""
-    return view.evaluate(script, [selector, number])
+    return rgba(view.locator(selector).nth(number))[..., :3].tolist()

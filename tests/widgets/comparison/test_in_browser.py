@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, Locator, Page
 
 from cnnwidgets.widgets.comparison import Comparison
 from tests.browser.looks import WRITTEN, axe, texts, too_wide
-from tests.widgets.plain_page import Open, deliver, frame, pages, rgba
+from tests.canvas import rgba
+from tests.widgets.plain_page import Open, deliver, frame, pages
 
 PICTURE = np.full((128, 128, 3), 200, np.uint8)
 METHODS = [

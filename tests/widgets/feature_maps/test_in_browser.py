@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page
 
 from cnnwidgets.widgets.feature_maps import FeatureMaps
 from tests.browser.looks import WRITTEN
+from tests.canvas import rgba
 from tests.widgets.plain_page import Open, messages, pages
 
 GREY = np.arange(8 * 2 * 2, dtype=np.float32).reshape(8, 2, 2) - 8
@@ -25,12 +26,8 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
 
 
 def cell_pixels(view: Page, channel: int) -> list[list[int]]:
-    script = """channel => {
-        const canvas = document.querySelector(`[data-channel="${channel}"] canvas`);
-        const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-        return Array.from({length: data.length / 4}, (_, i) => [...data.slice(4 * i, 4 * i + 3)]);
-    }"""
-    pixels: list[list[int]] = view.evaluate(script, channel)
+    canvas = view.locator(f'[data-channel="{channel}"] canvas').first
+    pixels: list[list[int]] = rgba(canvas)[..., :3].reshape(-1, 3).tolist()
     return pixels
 
 

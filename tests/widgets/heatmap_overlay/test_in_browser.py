@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, Page
 
 from cnnwidgets.widgets.heatmap_overlay import HeatmapOverlay
 from tests.browser.looks import axe, texts, too_wide
-from tests.widgets.plain_page import Open, deliver, frame, pages, rgba
+from tests.canvas import rgba
+from tests.widgets.plain_page import Open, deliver, frame, pages
 
 from .test_widget import attribution
 

@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 import cnnwidgets as cw
+from tests.canvas import rgba
 from tests.widgets.plain_page import Open, pages
 
 
@@ -22,13 +23,7 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
 
 
 def pixels(view: Page, channel: int) -> np.ndarray:
-    script = """channel => {
-        const canvas = document.querySelector(`[data-channel="${channel}"] canvas`);
-        const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-        return [canvas.height, canvas.width, ...data];
-    }"""
-    height, width, *data = view.evaluate(script, channel)
-    return np.array(data).reshape(height, width, 4)
+    return rgba(view.locator(f'[data-channel="{channel}"] canvas').first).astype(int)
 
 
 def order(view: Page) -> list[int]:

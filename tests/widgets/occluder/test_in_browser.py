@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, Page
 
 from cnnwidgets.widgets.occluder import Occluder
 from tests.browser.looks import WRITTEN, axe, texts, too_wide
-from tests.widgets.plain_page import Open, deliver, frame, pages, rgba
+from tests.canvas import rgba
+from tests.widgets.plain_page import Open, deliver, frame, pages
 
 SIDE = 200
 PICTURE = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
