@@ -14,7 +14,7 @@ from tests.browser.lab import lab
 from tests.chromium import started
 from tests.soak.actions import Soak
 from tests.soak.on_a_page import PageSoak
-from tests.soak.state import assert_like_a_fresh_one, hooks, own_threads, resident
+from tests.soak.state import assert_like_a_fresh_one, hooks, megabytes, own_threads
 
 _FLAT = 1.05
 _WARM = 4
@@ -61,7 +61,7 @@ def in_kernel(seed: int, actions: int) -> None:
         soak.run(part)
         assert_like_a_fresh_one(soak)
         assert not hooks(soak.net)
-        now = resident()
+        now = megabytes()
         first = first or now  # after the first part everything has been loaded
         threads = own_threads()
         seconds = time.monotonic() - began

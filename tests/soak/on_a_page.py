@@ -27,8 +27,8 @@ f"""
 LIKE_A_FRESH_ONE = """assert_like_a_fresh_one(SimpleNamespace(explorer=e, net=net), linger=4)
 assert not hooks(net)"""
 FIGURES = """import json
-from tests.soak.state import own_threads, resident
-print(json.dumps([resident(), own_threads()]))"""
+from tests.soak.state import megabytes, own_threads
+print(json.dumps([megabytes(), own_threads()]))"""
 
 # Not what leaves the page: files, the clipboard, other pages.
 CANDIDATES = """([kind, share]) => {

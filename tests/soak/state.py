@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 import cnnwidgets as cw
+from tests.benchmarks.kept import resident
 from tests.explorer.shown import pushed, shown_map
 from tests.soak.actions import Soak
 
 
-def resident() -> float:
-    """MB of memory that the process has in use."""
-    gc.collect()
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
+def megabytes() -> float:
+    """MB of memory that the process has in use, without what the C library keeps of what was freed."""
+    return resident() / 1e6
 
 
 def own_threads() -> int:
