@@ -1,5 +1,4 @@
 /** The check as a PNG: what the page shows of it, on white. */
-import type { ColormapName } from "../_maps/colormaps";
 import { MARGIN, Sheet, SOFT_INK } from "../_maps/sheet";
 
 const LINE = 20;
@@ -11,7 +10,6 @@ const CHART = WIDTH / 3;
 const HIGH = 150;
 /** Colour and thickness of a curve by its class; what has none is the grid. */
 const CURVES = { "mc-grey": ["#8b949e", 1], "mc-line": ["#0b6bcb", 2], "mc-dots": ["#0b6bcb", 6] } as const;
-const GRID = ["#dfe3e8", 1] as const;
 const MOST = "largest number of each map";
 
 /** `title` stands above: what is checked (method, layer and class), photograph, network; `root` shows the rest. */
@@ -22,19 +20,11 @@ export function checkSheet(title: readonly string[], root: HTMLElement, signed: 
   };
   sheet.heading(title);
   texts(".mc-badge, .mc-sentence, .mc-notes > li");
-  sheet.add(8);
   const cells = [...root.querySelectorAll<HTMLElement>(".mc-cell")];
   for (let from = 0; from < cells.length; from += ACROSS) addMaps(sheet, cells.slice(from, from + ACROSS));
-  const colours: ColormapName = signed ? "blue-red" : "inferno";
-  if (cells.length > 0) sheet.bar(colours, signed ? [`− ${MOST}`, "0", `+ ${MOST}`] : ["0", "", MOST]);
+  const labels = signed ? ([`− ${MOST}`, "0", `+ ${MOST}`] as const) : (["0", "", MOST] as const);
+  if (cells.length > 0) sheet.bar(signed ? "blue-red" : "inferno", labels);
   texts(".mc-strip > p");
-  for (const { children } of root.querySelectorAll("details[open] tr")) {
-    const width = WIDTH / children.length;
-    const row = [...children].map((cell, i) => [cell.textContent, MARGIN + i * width] as const);
-    sheet.add(LINE, (top) => {
-      for (const [text, left] of row) sheet.write(text, left, top, {}, width - 8);
-    });
-  }
   sheet.add(8);
   addCharts(sheet, [...root.querySelectorAll<HTMLElement>(".mc-chart")]);
   texts(".mc-charts > p");
@@ -77,7 +67,7 @@ function drawChart(sheet: Sheet, chart: HTMLElement, left: number, top: number, 
     const outline = new Path2D();
     const straight = `M0 ${line.getAttribute("y1")}H100`;
     outline.addPath(new Path2D(line.getAttribute("d") ?? (points === null ? straight : `M${points}`)), box);
-    [context.strokeStyle, context.lineWidth] = CURVES[name] ?? GRID;
+    [context.strokeStyle, context.lineWidth] = CURVES[name] ?? ["#dfe3e8", 1];
     context.stroke(outline);
   }
   for (const { textContent, style } of chart.querySelectorAll<HTMLElement>(".mc-plot > span")) {
