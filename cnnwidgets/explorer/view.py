@@ -179,12 +179,9 @@ class ExplorerView:
         texts = [{"level": "warn", "text": warning} for warning in warnings if warning]
         if not notes and not partial:
             texts.append({"level": "ok", "text": all_well(attribution.layer)})
-        self.overlay.show_attribution(
-            replace(attribution, notes=()),
-            caption=map_title(method, attribution.layer, target_text(target, scene.label) if of_class else ""),
-            partial=partial,
-            notes=texts,
-        )
+        caption = map_title(method, attribution.layer, target_text(target, scene.label) if of_class else "")
+        self.overlay.show_attribution(replace(attribution, notes=()), caption=caption, partial=partial, notes=texts)
+        self._check.caption = caption
 
     def note_lag(self, lags: bool) -> None:
         """Say by the map whether it is of another network than the class bars."""

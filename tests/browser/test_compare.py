@@ -31,6 +31,8 @@ def test_a_click_in_one_graph_moves_the_other(jupyter: Lab) -> None:
         expect(root.locator(".pb-sentences")).to_contain_text("The predictions part at 3", timeout=30_000)
         expect(root).not_to_have_attribute("aria-busy", "true", timeout=30_000)
         first, second = (root.locator(f".cnnw-nc-graph-{letter}") for letter in "ab")
+        expect(first.locator(".cnnw-ag-heading")).to_contain_text("before")
+        expect(second.locator(".cnnw-ag-heading")).to_contain_text("after")
         first.locator('[data-layer="1"]').first.click()
         assert answers(page, "print(c.layer, c.layer_b)", "1 1")
         expect(second.locator('[data-layer="1"][aria-selected="true"]')).to_have_count(1)

@@ -64,6 +64,7 @@ def test_the_first_view_is_complete(e: ExplorerPage, artefacts: Path) -> None:
     assert e.trait("method") == "grad_cam"
     assert e.trait("layer") == e.maps.get_attribute("data-painted")
     expect(e.bar).to_contain_text("4.65 M parameters")
+    expect(e.graph.locator(".cnnw-ag-network")).to_be_hidden()  # the bar names it
     e.root.screenshot(path=artefacts / "explorer-light.png")
 
 

@@ -62,6 +62,7 @@ def test_labels_name_the_classes() -> None:
     e = cw.explore(nets.plain(), PIXELS, labels=("ant", "bee", "cat", "dog", "eel"))
     assert [e.scores.label(index) for index in range(5)] == ["ant", "bee", "cat", "dog", "eel"]
     assert e.overlay.caption == f"Grad-CAM · 4 → {e.scores.label(e.target)} ({e.target})"
+    assert e.map_check.caption == e.overlay.caption
 
 
 @pytest.mark.parametrize("number", [3, np.int64(3), torch.tensor(3), [3]])

@@ -123,7 +123,7 @@ def test_the_map_follows_unless_it_is_not_wanted(host: Host, part: HidePanel) ->
     image = painted(host, (slice(4, 10), slice(4, 10)))
     expected = explainers.grad_cam(host.session.model, image, host.scene.predicted, layer=layer).values[0]
     np.testing.assert_allclose(arrays["values"], expected.numpy(), atol=1e-5)
-    assert content["move"] == 3
+    assert (content["move"], content["layer"], content["unit"]) == (3, layer, "weighted activation")
     before = content["id"]
     part.widget.with_heat = False
     drag(part, patch(5, 4))

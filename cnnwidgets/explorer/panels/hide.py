@@ -180,7 +180,7 @@ class HidePanel(Panel):
             return
         image = photograph.filling.edited(move.patches)
         cam = explainers.grad_cam(self._host.model, image, scene.target, layer=photograph.layer)
-        show = partial(self.widget.show_heat, placement=cam.placement, layer=photograph.layer)
+        show = partial(self.widget.show_heat, placement=cam.placement, layer=photograph.layer, unit=cam.unit)
         self.apply(stop, lambda: show(cam.values[0], move=move.id))
 
     def _ready(self, photograph: _Photograph) -> tuple[Filling, Fastest]:

@@ -19,13 +19,25 @@ export interface MapContent {
   layer?: string | null;
   /** The method's name for a reader. */
   by?: string;
+  /** What its numbers measure, where no trait says it. */
+  unit?: string;
   /** How it was made: patch, places and fill of an occlusion. */
   made?: string;
   /** How many digits are known, in a saved page: of a cell that is a pixel, and of what lies between larger cells. */
   digits?: number;
 }
 
-const PLAIN = { partial: false, unsigned: false, channels: 0, layer: null, by: "", made: "", digits: 3 };
+/** What a map is where its content says nothing. */
+export const PLAIN = {
+  partial: false,
+  unsigned: false,
+  channels: 0,
+  layer: null,
+  by: "",
+  unit: "",
+  made: "",
+  digits: 3,
+};
 
 export interface Heat extends Omit<Required<MapContent>, "message"> {
   id: number;

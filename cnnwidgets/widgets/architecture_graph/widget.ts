@@ -1,5 +1,5 @@
 /** "Architecture": the drawing of the network, with its search, its legend and a card for each layer. */
-import { button, claim, h } from "../_shared/dom";
+import { button, claim, h, setText } from "../_shared/dom";
 import { entry, type Link, RootView } from "../_shared/view";
 import { Canvas } from "./canvas";
 import { Finder } from "./finder";
@@ -94,7 +94,12 @@ class GraphView extends RootView<GraphState> {
     const expand = button("Expand all", () => this.link.command("expand_all"), { title: "Open every block" });
     const collapse = button("Collapse all", () => this.link.command("collapse_all"), { title: "Close every block" });
     const aside = h("span", { class: "cnnw-aside" }, expand, collapse);
-    return h("div", { class: "cnnw-heading cnnw-ag-heading" }, h("span", {}, "Architecture"), aside);
+    const name = h("span", { class: "cnnw-ag-network cnnw-cut", dir: "auto" });
+    this.link.watch(["network"], () => {
+      setText(name, this.link.get("network"));
+      name.hidden = this.link.get("network") === "";
+    });
+    return h("div", { class: "cnnw-heading cnnw-ag-heading" }, h("span", {}, "Architecture"), name, aside);
   }
 
   #zoomButtons(): HTMLElement {

@@ -1,6 +1,6 @@
 /** The row of small maps, one a layer: which one the large map is of, and where else to look. */
 import type { ColormapName } from "../_maps/colormaps";
-import { type Heat, scaleFor, viewOf } from "../_maps/heat";
+import { type Heat, PLAIN, scaleFor, viewOf } from "../_maps/heat";
 import { heatImage } from "../_maps/paint";
 import { across, extentOf } from "../_maps/resample";
 import type { Sign } from "../_maps/scale";
@@ -34,8 +34,7 @@ export function stripOf({ id, arrays, content }: Data): Strip | null {
     start += rows * columns;
     const size = [rows, columns] as const;
     const extent = extentOf({ extent: extents[i] });
-    const plain = { magnitude: null, partial: false, unsigned: false, channels: 0, by: "", made: "", digits: 3 };
-    maps.set(layer, { id, size, values: own, layer, extent, ...plain });
+    maps.set(layer, { ...PLAIN, id, size, values: own, magnitude: null, layer, extent });
   });
   const { caption, unit, method } = content as unknown as Strip;
   return { maps, caption, unit, method };

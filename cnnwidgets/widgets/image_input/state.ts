@@ -17,6 +17,15 @@ export interface ImageInputState extends BaseState {
   notes: string[];
 }
 
+/** What an edit does, in a few words. */
+export function editText(edit: Edit): string {
+  if (edit.op === "crop") return "cropped";
+  if (edit.op === "rotate") return `turned by ${edit.degrees}°`.replace("-", "−");
+  if (edit.op === "draw") return `a line in ${edit.color}`;
+  const share = `${Math.round(100 * edit.amount)} %`.replace("-", "−");
+  return edit.op === "noise" ? `noise ${share} (seed ${edit.seed})` : `brightness ${share}`;
+}
+
 /** `edits` with `edit` behind; in place of the last where that is of the same kind, as while a slider is dragged. */
 export function tuned(edits: readonly Edit[], edit: Edit): Edit[] {
   const before = edits.at(-1)?.op === edit.op ? edits.slice(0, -1) : [...edits];

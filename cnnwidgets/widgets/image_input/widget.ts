@@ -1,11 +1,13 @@
 /** Where an image comes from, and what is done to it. */
-import { photoOf } from "../_maps/photo";
+import { type Photo, photoOf } from "../_maps/photo";
 import { button, h, menu } from "../_shared/dom";
+import { SaveButton } from "../_shared/png";
 import { Segmented } from "../_shared/segmented";
 import { Slider } from "../_shared/slider";
 import { LIMIT, shrunk, tooLarge } from "../_shared/upload";
 import { entry, type Link, RootView } from "../_shared/view";
 import { Camera } from "./camera";
+import { imageSheet } from "./save";
 import { ImageStage, type Tool } from "./stage";
 import { type Edit, type ImageInputState, lastAmount, tuned, turnedOn } from "./state";
 import "./widget.css";
@@ -36,6 +38,11 @@ class ImageInputView extends RootView<ImageInputState> {
   readonly #seed = h("input", { type: "number", class: "ii-number cnnw-field", min: 0, step: 1 });
   readonly #undo = button("Undo", () => this.#edit(this.#edits.slice(0, -1)), { title: "Take the last edit back" });
   readonly #reset = button("Reset", () => this.#edit([]), { title: "Take all edits back: the image as it came" });
+  #photo: Photo | null = null;
+  readonly #save = new SaveButton(
+    () => this.#photo && imageSheet(this.link, this.#photo),
+    "Save the image as it is now, after all edits, as a PNG",
+  );
   readonly #stage = new ImageStage(
     () => ({ color: this.#color.value, width: this.#width.valueAsNumber / 100 }),
     (box) => {
@@ -123,7 +130,7 @@ class ImageInputView extends RootView<ImageInputState> {
     });
     const choose = h("div", { class: "cnnw-row" }, this.#tools.element, this.#crop, this.#pen);
     const sliders = Object.values(this.#sliders).map(({ element }) => element);
-    const undo = h("div", { class: "cnnw-row" }, this.#undo, this.#reset);
+    const undo = h("div", { class: "cnnw-row" }, this.#undo, this.#reset, this.#save.element);
     return h(
       "div",
       { class: "cnnw-stack" },
@@ -140,6 +147,8 @@ class ImageInputView extends RootView<ImageInputState> {
     link.receive("picture", (data) => {
       const photo = photoOf(data);
       if (photo) this.#stage.show(photo);
+      this.#photo = photo;
+      this.#save.allow(photo !== null);
       el.dataset["painted"] = String(data.id);
     });
     link.watch(["samples", "sample"], () => {

@@ -50,6 +50,7 @@ class MapCheck(CnnWidget, folder="map_check"):
         LEVELS, "info", help="Whether nothing speaks against the map, one cannot tell, or it should not be trusted."
     )
     notes = traitlets.List(traitlets.Unicode(), help="What else to know.")
+    caption = traitlets.Unicode("", help='What is checked, for titles: "Grad-CAM · blocks.6 → tiger cat (282)".')
 
     on_check: Callable[[], object] = nobody_listens
     on_cancel: Callable[[], object] = nobody_listens
@@ -209,7 +210,7 @@ class MapCheck(CnnWidget, folder="map_check"):
     _still = check_still
 
     def _still_title(self) -> str:
-        return title("Check of a map", "", self)
+        return title("Check of a map", self.caption, self)
 
     def _say(self, state: str, sentence: str, badge: str, level: str, notes: Sequence[str]) -> None:
         with self.hold_sync():

@@ -4,8 +4,10 @@ import { table } from "../_maps/colormaps";
 import { colourLevels, hatch, palette } from "../_maps/paint";
 import { marks, type Points, plot, polyline } from "../_shared/chart";
 import { button, h, putImage } from "../_shared/dom";
+import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
 import { Progress, type ProgressState } from "../_shared/progress";
 import { type ArrayData, type Data, entry, type Link, RootView } from "../_shared/view";
+import { checkSheet } from "./save";
 import "./widget.css";
 
 export interface MapCheckState extends ProgressState {
@@ -15,6 +17,7 @@ export interface MapCheckState extends ProgressState {
   badge: string;
   level: "ok" | "info" | "warn";
   notes: string[];
+  caption: string;
 }
 
 export interface MapsContent {
@@ -174,17 +177,21 @@ class MapCheckView extends RootView<MapCheckState> {
   readonly #start = button("Check this map", () => this.link.command("check"), { title: PRESS });
   readonly #badge = h("span", { class: "mc-badge", title: ORDERS });
   readonly #hint = h("span", { class: "mc-what cnnw-soft" });
-  readonly #top = h("div", { class: "cnnw-row" }, this.#start, this.#badge, this.#hint);
+  readonly #save = new SaveButton(() => this.#sheet(), "Save the check as a PNG: its verdict, maps and curves");
   readonly #progress = new Progress(this.link, "Progress of the check");
+  /** One room for both: what was pressed stays where it is, and nothing else comes there, however wide the text is. */
+  readonly #slot = h("div", { class: "mc-slot" }, this.#hint, this.#progress.element);
+  readonly #top = h("div", { class: "cnnw-row mc-top" }, this.#start, this.#badge, this.#slot, this.#save.element);
   readonly #sentence = h("p", { class: "mc-sentence cnnw-wrap", role: "status", title: ORDERS });
   readonly #notes = h("ul", { class: "mc-notes cnnw-soft cnnw-wrap", title: ORDERS });
   readonly #maps = h("div");
   readonly #table = h("div");
   readonly #charts = h("div", { class: "mc-charts" });
+  #signed = false;
 
   constructor(link: Link<MapCheckState>, el: HTMLElement) {
     super(link, el);
-    const parts = [this.#progress.element, this.#sentence, this.#notes, this.#maps, this.#table, this.#charts];
+    const parts = [this.#sentence, this.#notes, this.#maps, this.#table, this.#charts];
     el.append(h("div", { class: "cnnw-stack" }, this.#top, ...parts));
     link.watch(["state", "hint", "badge", "level", "sentence", "notes"], () => this.#paint());
     link.receive("maps", (data) => this.#paintMaps(data));
@@ -192,6 +199,7 @@ class MapCheckView extends RootView<MapCheckState> {
       const charts = (content["charts"] ?? []) as ChartContent[];
       const legend = charts.some(({ stages }) => !stages) && h("p", { class: "cnnw-soft" }, LEGEND);
       this.#charts.replaceChildren(...charts.map(curveChart), ...(legend ? [legend] : []));
+      this.#paintTop();
     });
   }
 
@@ -213,16 +221,21 @@ class MapCheckView extends RootView<MapCheckState> {
   #paintTop(): void {
     const [start, badge, hint] = [this.#start, this.#badge, this.#hint];
     const state = this.link.get("state");
-    start.hidden = state === "running" || state === "done";
-    start.disabled = state === "empty";
+    const running = state === "running";
+    start.hidden = state === "done";
+    start.disabled = running || state === "empty";
     const label = state === "stopped" ? "Check again" : "Check this map";
     if (start.textContent !== label) start.textContent = start.ariaLabel = label;
     badge.textContent = this.link.get("badge");
     badge.hidden = !this.link.get("badge");
     badge.dataset["level"] = this.link.get("level");
-    hint.textContent = [state === "idle" && WHAT, this.link.get("hint")].filter(Boolean).join(" ");
-    hint.hidden = hint.textContent === "";
-    this.#top.hidden = start.hidden && badge.hidden && hint.hidden;
+    if (!running) hint.textContent = [state === "idle" && WHAT, this.link.get("hint")].filter(Boolean).join(" ");
+    hint.style.visibility = running ? "hidden" : "visible";
+    this.#slot.hidden = !running && hint.textContent === "";
+    // Not while the maps still come, and not for a sentence alone.
+    const results = this.#maps.children.length + this.#charts.children.length;
+    this.#save.element.hidden = results === 0 || !["done", "stopped"].includes(state);
+    this.#top.hidden = start.hidden && badge.hidden && this.#slot.hidden && this.#save.element.hidden;
   }
 
   #paintMaps({ id, arrays: { maps }, content }: Data): void {
@@ -230,7 +243,14 @@ class MapCheckView extends RootView<MapCheckState> {
     const details = maps && numbers(content as MapsContent, open);
     this.#maps.replaceChildren(...(maps ? [strip(maps, content as MapsContent)] : []));
     this.#table.replaceChildren(...(details ? [details] : []));
+    this.#signed = content["signed"] === true;
+    this.#paintTop();
     this.el.dataset["painted"] = String(id);
+  }
+
+  #sheet(): Png {
+    const title = titleOf(this.link.model, "Check of a map", this.link.get("caption"));
+    return { canvas: checkSheet(title, this.el, this.#signed), name: fileName(...title) };
   }
 }
 

@@ -1,8 +1,9 @@
 /** What is seen as a PNG: the edited picture, the map of the sweep if there is one, and the words with them. */
+import { barLabels } from "../_maps/scale";
 import { INK, MARGIN, Sheet } from "../_maps/sheet";
 import type { Link } from "../_shared/view";
 import { dropLabels, LISTED_CLASSES } from "./legend";
-import type { PatchStage } from "./stage";
+import type { HeatScale, PatchStage } from "./stage";
 import type { OccluderState } from "./state";
 import { fillText, type Patch, type Scores, type SweepView, spoken } from "./state";
 import type { SweepPanel } from "./sweep";
@@ -42,7 +43,8 @@ export function occluderSheet(
   heatLayer: string,
 ): HTMLCanvasElement {
   const view = link.get("view");
-  const edited = stage.heat.hidden ? [stage.canvas] : [stage.canvas, stage.heat];
+  const { scale } = stage;
+  const edited = scale ? [stage.canvas, stage.heat] : [stage.canvas];
   const first = stage.canvas;
   const factor = SIDE / Math.max(first.width, first.height);
   const [width, height] = [Math.round(first.width * factor), Math.round(first.height * factor)];
@@ -61,19 +63,26 @@ export function occluderSheet(
       for (const layer of [figure.photoCanvas, figure.canvas]) context.drawImage(layer, right, top, width, height);
     outlinePatches(context, patches, top, factor);
   });
+  if (scale) addHeatBar(sheet, scale, width, swept !== null && view === "drop" && dropLabels(swept) !== null);
   if (swept) addLegend(sheet, swept, view, colours, right, width);
   const sentences = [
     scores && patches.length > 0 ? spoken(scores) : "",
     ...link.get("notes"),
     swept ? link.get("sweep_text") : "",
-    edited.length > 1
-      ? `Over the picture: its Grad-CAM${heatLayer} with the patches on it, on a scale of its own.`
-      : "",
+    scale ? `Over the picture: its Grad-CAM${heatLayer} with the patches on it, on a scale of its own.` : "",
     swept ? sweepSentence(swept, view) : "",
     patchesSentence(patches),
   ];
   for (const sentence of sentences) sheet.text(sentence);
   return sheet.finish();
+}
+
+/** Under the edited picture; `beside` the bar of the sweep's map, which keeps the room for both. */
+function addHeatBar(sheet: Sheet, scale: HeatScale, width: number, beside: boolean): void {
+  const { limit, sign, name, clipped, digits, unit } = scale;
+  const [low, , high] = barLabels(limit, sign, clipped, digits);
+  const draw = (top: number) => sheet.ramp(limit > 0 ? name : null, [low, unit, high], MARGIN, top, width);
+  sheet.add(beside ? 0 : 16 + sheet.line, draw);
 }
 
 function outlinePatches(context: CanvasRenderingContext2D, patches: readonly Patch[], y: number, factor: number): void {

@@ -1,9 +1,9 @@
 /** The picture with its patches: pixels on a canvas, outlines above it, and what the pointer does. */
-import { table } from "../_maps/colormaps";
-import type { Heat } from "../_maps/heat";
+import { type BarScale, ColourBar } from "../_maps/controls";
+import { type Heat, viewOf } from "../_maps/heat";
+import { heatImage } from "../_maps/paint";
 import { type Photo, photoImage } from "../_maps/photo";
-import { OUTSIDE, resample } from "../_maps/resample";
-import { changes, claim, contextOf, h, putImage, s } from "../_shared/dom";
+import { changes, claim, contextOf, h, putImage, s, setText } from "../_shared/dom";
 import type { Editor } from "./editor";
 import { pixelsOf } from "./fills";
 import { hit, patchOutline } from "./geometry";
@@ -20,6 +20,17 @@ export interface PatchScene {
   tip: readonly string[];
 }
 
+/** The scale of the map over the picture, and its unit, or why nothing is painted. */
+export type HeatScale = BarScale & { unit: string };
+
+/** The same for the same map, as its view is. */
+function heatScale(heat: Heat): HeatScale {
+  const { limit, digits } = viewOf(heat, "positive");
+  const unit = limit > 0 ? heat.unit : "No place speaks for the class";
+  return { limit, sign: "positive", name: "inferno", clipped: false, digits, unit };
+}
+
+const BAR = "What the colours over the picture stand for. Small values let the picture through";
 const TINY = 112;
 const ROOM = 270;
 const NOTCH = 100;
@@ -29,6 +40,9 @@ const WHEEL_UNITS = [1, 34, 100];
 export class PatchStage {
   readonly canvas = h("canvas", { class: "oc-photo cnnw-layer" });
   readonly heat = h("canvas", { class: "oc-heat cnnw-layer" });
+  readonly heatBar = new ColourBar("oc-heat");
+  /** Of the map that is painted; null: there is none. */
+  scale: HeatScale | null = null;
   readonly element: HTMLElement;
   /** Where the pointer hovers, in pixels of the picture; null: not over it, or it presses. */
   pointer: readonly [row: number, column: number] | null = null;
@@ -49,6 +63,8 @@ export class PatchStage {
     const role = { role: "application", "aria-roledescription": "picture with patches" };
     const parts = [this.canvas, this.heat, this.#lines, this.#tip];
     this.element = h("div", { class: "oc-stage", tabindex: 0, ...role }, ...parts);
+    this.heatBar.element.title = BAR;
+    this.heatBar.middle.classList.add("cnnw-cut");
     this.#listenToPointer();
     this.element.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
     this.element.addEventListener("keydown", (event) => this.#onKey(event));
@@ -84,11 +100,15 @@ export class PatchStage {
 
   #paintHeat({ heat, photo: { size }, patches }: PatchScene): void {
     this.heat.hidden = !heat;
-    if (!heat) return;
-    const [height, width] = size;
-    if (this.#heatChanged(heat, height, width) || !this.#heatImage) {
-      const values = resample(heat.values, heat.size, size, true, heat.extent);
-      this.#heatImage = new ImageData(heatPixels(values), width, height);
+    // Its room is kept, so that what is below stays where it is.
+    this.heatBar.element.style.visibility = heat ? "visible" : "hidden";
+    this.scale = heat && heatScale(heat);
+    if (!heat || !this.scale) return;
+    if (this.#heatChanged(heat, ...size) || !this.#heatImage) {
+      const colouring = { ...this.scale, partial: heat.partial, fades: true };
+      this.#heatImage = heatImage(heat, viewOf(heat, "positive"), size, true, colouring);
+      this.heatBar.update(this.scale, this.scale.unit);
+      setText(this.heatBar.middle, this.scale.unit);
     }
     putImage(this.heat, this.#heatImage);
     const context = contextOf(this.heat);
@@ -167,20 +187,4 @@ export class PatchStage {
     const control = event.ctrlKey || event.metaKey;
     if (!event.altKey && this.editor.key(event.key, { shift: event.shiftKey, control })) claim(event);
   }
-}
-
-/** RGBA: the larger the value, the brighter and the more opaque; nothing where it is not positive. */
-export function heatPixels(values: Float32Array): Uint8ClampedArray<ArrayBuffer> {
-  const out = new Uint8ClampedArray(values.length * 4);
-  let limit = 0;
-  for (const value of values) if (value > limit && Number.isFinite(value)) limit = value;
-  if (limit === 0) return out;
-  const colours = table("inferno");
-  for (let i = 0; i < values.length; i += 1) {
-    const share = Math.min(values[i]! / limit, 1);
-    if (!(share > 0) || values[i] === OUTSIDE) continue;
-    const at = Math.round(share * 255) * 3;
-    out.set([colours[at]!, colours[at + 1]!, colours[at + 2]!, Math.round(255 * share)], i * 4);
-  }
-  return out;
 }

@@ -150,19 +150,22 @@ class Occluder(OverPicture, folder="occluder"):
         """
         self.push("scores", move=move, **score_rows(before, after, labels, target, kind))
 
-    def show_heat(self, values: Any, *, move: int = 0, placement: Any = None, layer: str = "") -> None:
+    def show_heat(self, values: Any, *, move: int = 0, placement: Any = None, layer: str = "", unit: str = "") -> None:
         """Lay a map, (h, w) real numbers, faintly over the edited picture; where it is not positive, nothing.
+
+        A colour bar under the picture has its scale.
 
         Args:
             move: the move that it answers.
             placement: where it lies in the picture, a ``Placement``; None: over all of it.
             layer: of which it is a map; empty: not known.
+            unit: what its numbers measure, for the colour bar.
 
         Raises:
             InputError: it is no map.
         """
         arrays = {"values": map_and_notes(values)[0]}
-        self.push("heat", arrays=arrays, move=move, extent=extent_of(placement), layer=layer)
+        self.push("heat", arrays=arrays, move=move, extent=extent_of(placement), layer=layer, unit=unit)
 
     def begin_sweep(self, text: str = "") -> None:
         """A sweep has begun; what the one before found is taken away."""

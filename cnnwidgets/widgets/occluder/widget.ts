@@ -74,7 +74,8 @@ class OccluderView extends RootView<OccluderState> {
   #build(): void {
     const line = h("div", { class: "cnnw-row" }, this.#withHeat.element, this.#save.element);
     const parts = [this.#controls.element, this.#bars.element, this.#now, this.#unconnected, line, this.#notes];
-    const left = h("div", { class: "oc-left cnnw-stack" }, this.#stage.element, this.#hint);
+    const { element, heatBar } = this.#stage;
+    const left = h("div", { class: "oc-left cnnw-stack" }, element, heatBar.element, this.#hint);
     this.#main.append(left, h("div", { class: "oc-side cnnw-stack" }, ...parts));
     const heading = panelHeading("Hide a part", this.#caption);
     const panels = [heading, this.#main, this.#sweep.element, this.#spoken, this.#empty];
@@ -247,6 +248,7 @@ class OccluderView extends RootView<OccluderState> {
     this.#now.textContent = scores ? nowText(scores) : "";
     this.#unconnected.hidden = scores !== null || this.link.get("connected");
     element.hidden = !this.link.get("connected");
+    this.#stage.heatBar.element.hidden = element.hidden && !this.#stage.scale;
     input.checked = this.link.get("with_heat");
     input.disabled = this.#editor.patches.length === 0;
     element.title = input.disabled ? "Add a patch first" : HEAT;

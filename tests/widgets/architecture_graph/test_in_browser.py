@@ -238,6 +238,23 @@ def test_names_are_text(opened: Open) -> None:
     assert box["width"] < 266
 
 
+def test_the_heading_names_the_network_where_there_is_a_name(opened: Open) -> None:
+    view = opened(ArchitectureGraph(residual()))
+    assert view.locator(".cnnw-ag-heading").inner_text().split("\n")[0] == "Architecture"
+    assert not view.locator(".cnnw-ag-network").is_visible()
+    long = "<b>a network</b> " + "whose name is longer than any heading " * 3
+    view = opened(ArchitectureGraph(residual(), network=long))
+    name = view.locator(".cnnw-ag-network")
+    expect(name).to_have_text(long)
+    assert name.get_attribute("title") == long
+    box, expand = name.bounding_box(), view.get_by_role("button", name="Expand all").bounding_box()
+    assert box
+    assert expand
+    assert box["width"] <= 266
+    assert box["y"] + box["height"] <= expand["y"], "cut, and on a line of its own"
+    assert view.locator(".cnnw-ag-heading").evaluate("e => e.scrollWidth <= e.clientWidth")
+
+
 def test_closing_a_view_leaves_nothing(opened: Open) -> None:
     view = opened(ArchitectureGraph(residual()))
     view.evaluate("close_view()")

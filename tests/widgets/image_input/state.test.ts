@@ -3,6 +3,7 @@ import { test } from "node:test";
 import {
   boxOf,
   type Edit,
+  editText,
   isLarge,
   lastAmount,
   nudged,
@@ -32,6 +33,18 @@ test("quarter turns add up, and four of them are none", () => {
   assert.deepEqual(turns, [90, -180, -90, 0]);
   assert.deepEqual(edits, [CROP]);
   assert.equal(lastAmount(turnedOn([], -90), "rotate"), -90);
+});
+
+test("each edit is said in a few words", () => {
+  const edits: Edit[] = [
+    { op: "crop", box: [0, 0, 0.5, 1] },
+    { op: "rotate", degrees: -90 },
+    { op: "brightness", amount: -0.2 },
+    { op: "noise", amount: 0.1, seed: 7 },
+    { op: "draw", points: [[0, 0]], width: 0.1, color: "#00ff00" },
+  ];
+  const texts = ["cropped", "turned by −90°", "brightness −20 %", "noise 10 % (seed 7)", "a line in #00ff00"];
+  assert.deepEqual(edits.map(editText), texts);
 });
 
 test("a frame stays within the image", () => {

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from cnnwidgets import ImageInput
-from tests.browser.looks import axe, too_wide, untold
+from tests.browser.looks import WRITTEN, axe, too_wide, untold
 from tests.widgets.plain_page import Open, colours, pages
 
 PICTURE = np.zeros((40, 80, 3), np.uint8)
@@ -191,6 +191,29 @@ def test_the_camera_is_asked_for_and_let_go(opened: Open) -> None:
     view.wait_for_function("tracks.length === 1")
     view.evaluate("undo()")
     assert view.evaluate("tracks[0].readyState") == "ended", "with its view"
+
+
+def test_save_has_the_image_after_all_edits_with_its_name(opened: Open, tmp_path: Path) -> None:
+    edits = [{"op": "rotate", "degrees": 90}, {"op": "brightness", "amount": 0.2}]
+    view = opened(ImageInput(PICTURE, name="two halves", edits=edits), 700)
+    view.evaluate(WRITTEN)
+    with view.expect_download() as download:
+        view.get_by_role("button", name="Save").click()
+    assert download.value.suggested_filename == "two-halves.png"
+    assert " ".join(view.evaluate("written")) == (
+        "two halves 80 × 40 pixels (height × width) Edits, first to last: turned by 90°, brightness 20 %."
+    )
+    download.value.save_as(tmp_path / "saved.png")
+    saved = np.asarray(Image.open(tmp_path / "saved.png").convert("RGB"))
+    left, top = 2 * 24, 2 * (24 + 22)  # margin and title, twice as large
+    image = saved[top : top + 1024, left : left + 512]
+    assert image[20, 256].tolist() == [251, 151, 51]
+    assert image[1000, 256].tolist() == [51, 51, 51]
+    view = opened(ImageInput(np.zeros((900, 600, 3), np.uint8)), 700)
+    view.evaluate(WRITTEN)
+    with view.expect_download():
+        view.get_by_role("button", name="Save").click()
+    assert "900 × 600 pixels (height × width), drawn from 512 × 341" in " ".join(view.evaluate("written"))
 
 
 @pytest.mark.parametrize("tool", ["Look", "Crop", "Draw"])

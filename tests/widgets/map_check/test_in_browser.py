@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from cnnwidgets.widgets.map_check import MapCheck
+from tests.browser.looks import WRITTEN, axe
 from tests.widgets.plain_page import Open, follow, pages
 
 
@@ -55,7 +57,7 @@ def test_a_click_asks_for_the_check_and_another_cancels_it(opened: Open) -> None
     check.busy = True
     check.show_progress(0.25, "Randomising the weights 50 % · 3 s left")
     follow(view, check)
-    assert not button.is_visible()
+    assert button.is_disabled(), "it keeps its place"
     assert view.locator(".cnnw-map-check").get_attribute("aria-busy") == "true"
     assert view.locator("progress").evaluate("bar => bar.value") == 0.25
     assert view.get_by_text("3 s left").is_visible()
@@ -126,12 +128,12 @@ def test_the_reading_its_badge_and_its_notes(opened: Open) -> None:
     check = with_maps(details=[["1", "classifier", "0.41", "−0.02", "0.9", "3.1"]])
     check.conclude("The map hardly changes.", "checked: similarity 0.94", "warn", ["A note."])
     view = opened(check)
-    sentence = view.get_by_role("status")
+    sentence = view.locator(".mc-sentence[role=status]")
     assert sentence.inner_text() == "The map hardly changes."
     assert int(sentence.evaluate("e => getComputedStyle(e).fontWeight")) >= 600
     assert view.locator(".mc-badge").get_attribute("data-level") == "warn"
     assert view.get_by_text("A note.").is_visible()
-    assert view.get_by_role("button").count() == 0
+    assert view.get_by_role("button").all_inner_texts() == ["Save"]
     assert not view.locator("table").is_visible()
     view.get_by_text("All numbers").click()
     assert view.locator("tbody tr").inner_text().split() == ["1", "classifier", "0.41", "−0.02", "0.9", "3.1"]
@@ -148,6 +150,51 @@ def test_an_error_is_an_alert(opened: Open) -> None:
     view = opened(check)
     assert "no <b>such</b> thing" in view.get_by_role("alert").inner_text()
     assert view.get_by_role("button", name="Check this map").is_enabled()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_save_writes_what_is_checked_maps_scale_and_curves(opened: Open, tmp_path: Path, dark: bool) -> None:
+    check = with_maps(details=[["1", "classifier", "0.41", "−0.02", "0.9", "3.1"]])
+    check.caption, check.photograph, check.network = "Grad-CAM · bn2 → cat (282)", "chelsea", "lite0"
+    view = opened(check, dark=dark)
+    save = view.get_by_role("button", name="Save")
+    assert not save.is_visible(), "more is to come"
+    x = np.linspace(0, 1, 3)
+    check.show_curves(x, 1 - x, x, [[1, 0, 0]], [[0, 0, 1]], unit="probability")
+    check.conclude("The map hardly changes.", "not passed", "warn", ["A note."])
+    follow(view, check)
+    assert axe(view, "#root") == []
+    view.evaluate(WRITTEN)
+    with view.expect_download() as download:
+        save.click()
+    assert download.value.suggested_filename == "Check-of-a-map-Grad-CAM-bn2-cat-282-chelsea-lite0.png"
+    written = view.evaluate("written")
+    assert written[:4] == [
+        "Check of a map · Grad-CAM · bn2 → cat (282) · chelsea · lite0",
+        "not passed",
+        "The map hardly changes.",
+        "A note.",
+    ]
+    assert written[4:10] == ["0 original", "", "1 classifier", "0.41", "2 blocks.5.3.conv_pw", "–"]
+    assert written[10:13] == ["0", "", "largest number of each map"]
+    assert "Bright is large; each map is on its own scale. Under a map: its similarity to the original." in written
+    assert "Deletion: probability, area 0.5 (random" in " ".join(written)
+    assert written.count("50 %") == 2
+    download.value.save_as(tmp_path / "saved.png")
+    saved = np.asarray(Image.open(tmp_path / "saved.png").convert("RGB")).astype(int)
+    assert saved.shape[1] == 2 * (9 * 124 - 12 + 2 * 24)
+    assert saved[0, 0].tolist() == [255] * 3
+    line, grey = (np.abs(saved - colour).sum(-1) == 0 for colour in ([11, 107, 203], [139, 148, 158]))
+    assert line.any(0).nonzero()[0].min() < saved.shape[1] / 3 < 2 * saved.shape[1] / 3 < line.any(0).nonzero()[0].max()
+    assert grey.any(), "the random orders"
+    first = saved[2 * (24 + 20 + 3 * 20 + 10)]  # a row of the first map, 0 at its left, its largest at its right
+    np.testing.assert_allclose([first[2 * 24 + 20], first[2 * (24 + 112) - 20]], [[0, 0, 4], [252, 255, 164]], atol=2)
+
+
+def test_a_check_that_was_stopped_without_a_result_has_nothing_to_save(opened: Open) -> None:
+    check = MapCheck()
+    check.stop("The check was stopped before there was a result.")
+    assert not opened(check).get_by_role("button", name="Save").is_visible()
 
 
 @pytest.mark.parametrize("width", [340, 660])

@@ -293,6 +293,30 @@ def test_the_map_of_the_edited_picture_leaves_the_patch_free(opened: Open) -> No
     assert view.evaluate("saved.at(-1).with_heat") is False
 
 
+def test_the_map_of_the_edited_picture_has_its_colour_bar(opened: Open) -> None:
+    widget = connected(patches=[[0, 0, 40, 40]])
+    view = opened(widget)
+    bar, hint = view.locator(".oc-heat-bar"), view.get_by_text("Press or drag on the picture.")
+    before = hint.bounding_box()
+    assert not bar.is_visible(), "its room is kept"
+    widget.show_heat([[0.25, 0.5], [-1.0, 0.0]], unit="weighted activation")
+    deliver(view, widget, "heat")
+    assert hint.bounding_box() == before
+    assert bar.locator("span").all_inner_texts() == ["0", "weighted activation", "0.500"]
+    assert bar.get_attribute("aria-label") == "Colours from 0 to 0.500 weighted activation"
+    heat = rgba(view.locator(".oc-heat"))
+    np.testing.assert_allclose(heat[20, 199], [252, 255, 164, 255], atol=1)  # the last colour stands for 0.5
+    np.testing.assert_allclose(heat[45, 10], [188, 55, 84, 255], atol=1)  # the one in the middle for 0.25
+    widget.show_heat([[-1.0, -1.0], [-1.0, -1.0]], unit="weighted activation")
+    deliver(view, widget, "heat")
+    assert bar.locator("span").all_inner_texts() == ["", "No place speaks for the class", ""]
+    view.get_by_label("Show Grad-CAM of the edited picture").uncheck()
+    frame(view)
+    assert not bar.is_visible()
+    assert hint.bounding_box() == before
+    assert opened(Occluder(PICTURE)).locator(".oc-heat-bar").evaluate("e => e.hidden"), "nobody makes a map"
+
+
 def test_a_sweep_is_asked_for_followed_and_cancelled(opened: Open) -> None:
     widget = connected(fill="blur")
     view = opened(widget)
@@ -487,11 +511,12 @@ def test_save_writes_the_edited_picture_and_the_map(opened: Open, tmp_path: Path
 
 def test_a_saved_picture_names_photograph_and_network(opened: Open, tmp_path: Path) -> None:
     widget = with_sweep(patches=[[50, 50, 100, 100]], photograph="chelsea.png", network="lite0", with_heat=True)
-    widget.show_heat([[1.0, 1.0], [-1.0, -1.0]], layer="blocks.6")
+    widget.show_heat([[0.75, 0.75], [-1.0, -1.0]], layer="blocks.6", unit="weighted activation")
     view = opened(widget)
     view.evaluate(WRITTEN)
     with view.expect_download() as download:
         view.get_by_role("button", name="Save").click()
+    assert view.evaluate("written")[1:4] == ["0", "weighted activation", "0.750"], "under the title"
     assert any(text.startswith("Over the picture: its Grad-CAM of blocks.6 ") for text in view.evaluate("written"))
     assert download.value.suggested_filename == "hidden-tiger-cat-chelsea.png-lite0.png"
 
