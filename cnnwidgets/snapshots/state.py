@@ -56,6 +56,7 @@ def state_of(explorer: Any) -> dict[str, Any]:
             "settings": {setting["name"]: setting["value"] for setting in overlay.settings},
             "panel": explorer.panel,
             "pinned": "" if overlay.follow else overlay.layer,
+            "on_overlay": overlay.layer if overlay.follow else "",
             "overlay": {name: getattr(overlay, name) for name in _OVERLAY}
             | {"clip": clips[0], "clip_of_gradients": clips[1]},
             "feature_maps": {name: getattr(explorer.feature_maps, name) for name in _MAPS},
@@ -103,6 +104,8 @@ def _restored(explorer: Any, state: Mapping[str, Any]) -> Iterator[str]:
     if state.get("function"):
         yield f"It explained {state['function']}, a function, which a state cannot hold: pass target=."
     yield from _switch(explorer, state)
+    if state.get("on_overlay") in overlay.layers:  # first: a layer that the slider lacks leaves it there
+        overlay.layer = state["on_overlay"]
     for trait in ("region", "layer", "channel", "target", "method"):
         value = state.get(trait)
         if value is not None and value not in ("", getattr(explorer, trait) if trait != "target" else ""):
@@ -237,6 +240,7 @@ _CHECKS: dict[str, Check] = {
     "settings": mapping_of(text(), number_between(-MOST_NUMBER, MOST_NUMBER)),
     "panel": one_of(*_PANELS),
     "pinned": text(),
+    "on_overlay": text(),
     "overlay": _holding(_look(HeatmapOverlay, _OVERLAY) | {"clip": _CLIP, "clip_of_gradients": _CLIP}),
     "feature_maps": _holding(_look(FeatureMaps, _MAPS)),
     "scores": _holding(_look(ClassScores, _SCORES)),

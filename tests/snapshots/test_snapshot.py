@@ -19,6 +19,7 @@ from cnnwidgets.snapshots.picture import still_explorer
 from cnnwidgets.snapshots.state import checked_state, restore
 from cnnwidgets.widgets._still import parts
 from tests.explorer import nets
+from tests.soak.actions import network
 
 LABELS = ["ant", "bee", "cat", "dog", "eel"]
 
@@ -77,6 +78,20 @@ def test_a_state_brings_another_explorer_to_the_same(e: cw.Explorer, images: dic
         assert again._view.bar.notes == e._view.bar.notes
     finally:
         again.close()
+
+
+def test_the_overlay_is_restored_where_its_slider_lacks_the_layer() -> None:
+    net = network()  # the normalisation is a layer with maps, not one that the slider offers
+    e = cw.explore(net, torch.rand(1, 3, 20, 20))
+    e.overlay.layer = "2"
+    e.layer = "1"
+    e.wait(20)
+    assert (e.layer, e.overlay.layer, e.overlay.follow) == ("1", "2", True)
+    again = cw.explore(net, torch.rand(1, 3, 20, 20), state=e.snapshot().state)
+    again.wait(20)
+    assert (again.layer, again.overlay.layer, again.overlay.follow) == ("1", "2", True)
+    e.close()
+    again.close()
 
 
 def test_a_class_that_nobody_chose_is_followed(e: cw.Explorer, images: dict[str, torch.Tensor]) -> None:
