@@ -154,7 +154,10 @@ def serving(app: App, python: Path, folder: Path) -> Iterator[str]:
         yield address
     finally:
         server.terminate()
-        server.wait(20)
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
 
 
 def _answers(address: str) -> bool:

@@ -96,6 +96,7 @@ class _Observer:
     def forget(self) -> None:
         """Let go whom it tells: it holds its own methods, and would keep them until Python tidies up."""
         self._enter = self._leave = self._always = None
+        self._announced.clear()
 
     def attach(self, module: nn.Module) -> None:
         """See the calls that torch makes, and those that go past it."""

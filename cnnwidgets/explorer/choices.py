@@ -26,7 +26,7 @@ from .work.session import Session
 PANELS = ("look", "filters", "hide", "compare")
 
 
-class ChosenClass(traitlets.Int[Any, Any]):
+class ChosenClass(traitlets.Int):  # type: ignore[type-arg]  # no type arguments before traitlets 5.10
     """A class; what stands for one (None, a name, a number of numpy's or torch's) is read by who owns the trait."""
 
     def validate(self, obj: Any, value: Any) -> Any:

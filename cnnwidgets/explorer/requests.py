@@ -89,7 +89,7 @@ class Requests:
             return
         if not self._host.scene.asleep:
             awake.woken(self)
-        if self._choices.status != "busy" and self._session.is_stale(self._host.scene):
+        if self._choices.status != "busy" and self._session.seemed_stale(self._host.scene):
             self.refresh()
 
     def renew(self) -> None:
@@ -136,7 +136,7 @@ class Requests:
         del self._session, self._view, self._panels, self._display
 
     def _needs_work(self, scene: Scene) -> bool:
-        if self._is_other(scene) or self._is_other_target(scene) or self._session.is_stale(scene):
+        if self._is_other(scene) or self._is_other_target(scene) or self._session.seemed_stale(scene):
             return True
         return self._lags(scene) or self._choices.method != "grad_cam"
 

@@ -30,7 +30,7 @@ _DTYPES = {"uint8", "int32", "float32", "float64"}
 _LEAST_BYTES = 40_000
 
 
-class _FileText(traitlets.Unicode[str, str | bytes]):
+class _FileText(traitlets.Unicode):  # type: ignore[type-arg]  # no type arguments before traitlets 5.10
     """The text of a file, read when it is needed. Of a path, anywidget would keep each widget for ever."""
 
     def __init__(self, path: Path) -> None:

@@ -130,6 +130,10 @@ class Session:
 
     def is_stale(self, scene: Scene) -> bool:
         """Whether the network or the image has changed since ``scene`` was opened, or its maps have been let go of."""
+        return scene.asleep or not scene.version.same(self._version(scene.name))
+
+    def seemed_stale(self, scene: Scene) -> bool:
+        """The same for who is about to begin: as it was a moment ago, when somebody has looked."""
         return scene.asleep or not scene.version.same(self.moment.version(scene.name, self._version))
 
     def forget(self) -> None:

@@ -160,7 +160,7 @@ class ImageInput(CnnWidget, folder="image_input"):
         sent = Image.fromarray(pixels)
         sent.thumbnail((_SIDE_SENT, _SIDE_SENT), Image.Resampling.BOX)
         self.sides = [height, width]
-        self.push("picture", arrays={"pixels": np.asarray(sent)})
+        self.push("picture", arrays={"pixels": np.asarray(sent)}, edits=list(self.edits))
         return pixels
 
     def _announce(self, pixels: Pixels) -> None:

@@ -39,8 +39,9 @@ class ImageInputView extends RootView<ImageInputState> {
   readonly #undo = button("Undo", () => this.#edit(this.#edits.slice(0, -1)), { title: "Take the last edit back" });
   readonly #reset = button("Reset", () => this.#edit([]), { title: "Take all edits back: the image as it came" });
   #photo: Photo | null = null;
+  #applied: Edit[] = [];
   readonly #save = new SaveButton(
-    () => this.#photo && imageSheet(this.link, this.#photo),
+    () => this.#photo && imageSheet(this.link, this.#photo, this.#applied),
     "Save the image as it is now, after all edits, as a PNG",
   );
   readonly #stage = new ImageStage(
@@ -148,6 +149,7 @@ class ImageInputView extends RootView<ImageInputState> {
       const photo = photoOf(data);
       if (photo) this.#stage.show(photo);
       this.#photo = photo;
+      this.#applied = (data.content["edits"] ?? []) as Edit[];
       this.#save.allow(photo !== null);
       el.dataset["painted"] = String(data.id);
     });

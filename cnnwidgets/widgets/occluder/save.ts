@@ -70,6 +70,7 @@ export function occluderSheet(
     ...link.get("notes"),
     swept ? link.get("sweep_text") : "",
     scale ? `Over the picture: its Grad-CAM${heatLayer} with the patches on it, on a scale of its own.` : "",
+    scale ? barSentence(scale) : "",
     swept ? sweepSentence(swept, view) : "",
     patchesSentence(patches),
   ];
@@ -79,10 +80,16 @@ export function occluderSheet(
 
 /** Under the edited picture; `beside` the bar of the sweep's map, which keeps the room for both. */
 function addHeatBar(sheet: Sheet, scale: HeatScale, width: number, beside: boolean): void {
-  const { limit, sign, name, clipped, digits, unit } = scale;
+  const { limit, sign, name, clipped, digits } = scale;
   const [low, , high] = barLabels(limit, sign, clipped, digits);
-  const draw = (top: number) => sheet.ramp(limit > 0 ? name : null, [low, unit, high], MARGIN, top, width);
+  const draw = (top: number) => sheet.ramp(limit > 0 ? name : null, [low, "", high], MARGIN, top, width);
   sheet.add(beside ? 0 : 16 + sheet.line, draw);
+}
+
+/** In words, since it is wider than the bar of a narrow picture. */
+function barSentence({ limit, unit }: HeatScale): string {
+  if (!unit) return "";
+  return limit > 0 ? `The colour bar under it: ${unit}.` : `${unit}.`;
 }
 
 function outlinePatches(context: CanvasRenderingContext2D, patches: readonly Patch[], y: number, factor: number): void {

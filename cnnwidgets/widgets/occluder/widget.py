@@ -151,7 +151,7 @@ class Occluder(OverPicture, folder="occluder"):
         self.push("scores", move=move, **score_rows(before, after, labels, target, kind))
 
     def show_heat(self, values: Any, *, move: int = 0, placement: Any = None, layer: str = "", unit: str = "") -> None:
-        """Lay a map, (h, w) real numbers, faintly over the edited picture; where it is not positive, nothing.
+        """Lay a map, (h, w) real numbers, over the edited picture: positive values, the stronger the less faint.
 
         A colour bar under the picture has its scale.
 
