@@ -25,6 +25,10 @@ LOOP = """for epoch in range(1, 2000):
         break
     time.sleep(0.05)
 print("left at", epoch, "other", other.channel)"""
+OUTPUTS = (
+    "jupyterapp.shell.currentWidget.content.widgets.map(c => c.model.sharedModel.outputs ?? [])"
+    ".map(o => o.map(x => (x.text ?? '') + (x.data?.['text/plain'] ?? '')).join(''))"
+)
 STEPS = "Number(document.querySelector('.tb-headline').textContent.match(/epoch (\\d+)/)[1])"
 
 
@@ -78,10 +82,8 @@ def test_pause_look_back_resume_and_stop_inside_a_running_cell(jupyter: Lab) -> 
         expect(slider).to_have_attribute("aria-valuetext", re.compile("newest"))
         root.get_by_role("button", name="Stop").click()
         idle(page, 30_000)
-        outputs = page.evaluate(
-            "jupyterapp.shell.currentWidget.content.widgets.map(c => c.model.sharedModel.outputs ?? [])"
-            ".map(o => o.map(x => (x.text ?? '') + (x.data?.['text/plain'] ?? '')).join(''))"
-        )
+        page.wait_for_function(f"{OUTPUTS}[2] !== ''")  # idle it also is between two messages
+        outputs = page.evaluate(OUTPUTS)
         assert outputs[1].startswith("left at "), outputs
         assert outputs[1].strip().endswith("other None"), "another widget's message waited for the end of the cell"
         assert outputs[2] == "'after'", "the cell that waited ran after it"

@@ -102,6 +102,7 @@ export class PatchStage {
     this.heat.hidden = !heat;
     // Its room is kept, so that what is below stays where it is.
     this.heatBar.element.style.visibility = heat ? "visible" : "hidden";
+    this.heatBar.element.ariaHidden = String(!heat);
     this.scale = heat && heatScale(heat);
     if (!heat || !this.scale) return;
     if (this.#heatChanged(heat, ...size) || !this.#heatImage) {
