@@ -128,11 +128,11 @@ def convolution(
         return NotImplemented
 
     def padded(maps: torch.Tensor) -> torch.Tensor:
-        return channels_last(function(_laid_out(maps, weight), *args))
+        return _as_weights_lie(maps, weight, lambda laid: function(laid, *args))
 
     def unpadded(maps: torch.Tensor) -> torch.Tensor:
-        maps = _laid_out(maps, weight)
-        return channels_last(functional.conv2d(maps, weight, bias, stride, 0, dilation, groups))
+        unpadded_args = (weight, bias, stride, 0, dilation, groups)
+        return _as_weights_lie(maps, weight, lambda laid: functional.conv2d(laid, *unpadded_args))
 
     output = slide(run, x, kernel, 0.0, lambda: run.base(function, x, *args), padded, unpadded, side)
     maps, each = output.every if output.is_whole else output.win, math.prod(weight.shape)
@@ -140,9 +140,13 @@ def convolution(
     return output
 
 
-def _laid_out(maps: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """``maps``, as torch lays out the weights too, at each call: not channels last where these are many more."""
-    return maps.contiguous() if maps.numel() < _FEW_MAPS * weight.numel() else maps
+def _as_weights_lie(
+    maps: torch.Tensor, weight: torch.Tensor, convolve: Callable[[torch.Tensor], torch.Tensor]
+) -> torch.Tensor:
+    """What ``convolve`` makes of ``maps``; torch lays out the weights as these are, at each call: not if few maps."""
+    if maps.numel() >= _FEW_MAPS * weight.numel():
+        return convolve(maps)
+    return channels_last(convolve(maps.contiguous()))
 
 
 @function_rule(functional.max_pool2d, torch.max_pool2d)
