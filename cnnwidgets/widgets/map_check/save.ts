@@ -20,6 +20,7 @@ export function checkSheet(title: readonly string[], root: HTMLElement, signed: 
   };
   sheet.heading(title);
   texts(".mc-badge, .mc-sentence, .mc-notes > li");
+  sheet.add(8);
   const cells = [...root.querySelectorAll<HTMLElement>(".mc-cell")];
   for (let from = 0; from < cells.length; from += ACROSS) addMaps(sheet, cells.slice(from, from + ACROSS));
   const labels = signed ? ([`− ${MOST}`, "0", `+ ${MOST}`] as const) : (["0", "", MOST] as const);
