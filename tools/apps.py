@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -21,7 +20,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from tests.browser.lab import Trouble
+from tests.browser.lab import Trouble, free_port
 from tests.browser.test_front_ends import assert_alive
 from tests.chromium import started
 from tools.versions import try_each
@@ -132,8 +131,7 @@ def installed(app: App, folder: Path) -> Path:
 def serving(app: App, python: Path, folder: Path) -> Iterator[str]:
     """``app`` on loopback; its address."""
     (folder / "app.py").write_text(app.text)
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
+    port = free_port()
     address, log = f"http://127.0.0.1:{port}", folder / "log"
     # Where anywidget's code for pages is.
     paths = {"JUPYTER_PATH": f"{sys.prefix}/share/jupyter", "JUPYTER_CONFIG_PATH": f"{sys.prefix}/etc/jupyter"}

@@ -9,12 +9,6 @@ from playwright.sync_api import Locator, Page
 
 from tests.browser.lab import ask, idle
 
-READ_CANVAS = """(canvas) => {
-  const {width, height} = canvas;
-  const data = canvas.getContext("2d").getImageData(0, 0, width, height).data;
-  return {width, height, data: Array.from(data)};
-}"""
-
 
 class ExplorerPage:
     """The Explorer shown by one cell. ``name`` is an expression for it in the kernel."""

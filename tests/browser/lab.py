@@ -198,7 +198,8 @@ def answers(page: Page, code: str, text: str, seconds: float = 10) -> bool:
     return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One on loopback that nobody listens to."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -207,7 +208,7 @@ def _free_port() -> int:
 @contextlib.contextmanager
 def lab(folder: Path, browser: Browser, version: Path | None = None) -> Iterator[Lab]:
     """A server over ``folder``, for as long as the block runs; of the JupyterLab in the folder ``version``, if any."""
-    port, home = _free_port(), folder / ".home"
+    port, home = free_port(), folder / ".home"
     settings = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page
 
 from cnnwidgets.widgets.map_check import MapCheck
 from tests.browser.looks import WRITTEN, axe
+from tests.canvas import rgba
 from tests.widgets.plain_page import Open, follow, pages
 
 
@@ -23,13 +24,9 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
 
 
 def pixels(view: Page, stage: int) -> list[list[int]]:
-    script = """stage => {
-        const canvas = document.querySelector(`[data-stage="${stage}"] canvas`);
-        const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-        return Array.from({length: data.length / 4}, (_, i) => [...data.slice(4 * i, 4 * i + 3)]);
-    }"""
-    found: list[list[int]] = view.evaluate(script, stage)
-    return found
+    canvas = view.locator(f'[data-stage="{stage}"] canvas').first
+    colours: list[list[int]] = rgba(canvas)[..., :3].reshape(-1, 3).tolist()
+    return colours
 
 
 def with_maps(**options: Any) -> MapCheck:
