@@ -112,6 +112,12 @@ def test_importing_the_package_imports_neither_torch_nor_a_widget() -> None:
     assert loaded("import cnnwidgets", "torch", "ipywidgets", "anywidget", "bqplot", "numpy") == []
 
 
+def test_looking_at_a_network_does_not_load_torchs_compiler() -> None:
+    """Two seconds and 150 MB, which torch takes for anybody who watches single operations."""
+    look = "import torch; import cnnwidgets as cw; cw.explore(torch.nn.Conv2d(1, 2, 3), torch.rand(1, 1, 8, 8))"
+    assert loaded(look, "torch._dynamo", "cnnwidgets.tracing.torch_calls") == ["cnnwidgets.tracing.torch_calls"]
+
+
 def test_importing_plain_python_layers_imports_no_torch() -> None:
     assert loaded("import cnnwidgets.learn", "torch", "anywidget", "sklearn", "numpy") == ["numpy"]
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from .errors import LayerNotFound
 from .interrupts import Deferral, careful, let_go
@@ -228,6 +229,14 @@ def never_compiled() -> Iterator[None]:
         return
     with torch.compiler.set_stance("force_eager"):
         yield
+
+
+class OperationWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Base of what sees each single operation of a block, in ``__torch_dispatch__``."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # else torch loads its compiler, 150 MB in two seconds, to keep it out of these methods
 
 
 @contextmanager

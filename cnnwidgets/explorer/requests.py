@@ -22,6 +22,7 @@ from .work.scene import Scene
 from .work.switched import switched_scene
 from .work.worker import Worker, refuse_stopped
 
+_BARS_FIRST = 0.1  # seconds in which the bars that a switch moves are drawn, before all else is computed
 _LONGEST_RENEWAL = 60.0  # seconds that a panel waits for the photograph to be looked at again
 
 
@@ -175,6 +176,8 @@ class Requests:
             return
         try:
             if self._lags(scene):
+                stop.wait(_BARS_FIRST)
+                refuse_stopped(stop)
                 scene = switched_scene(self._session.model, scene, self._host.switches_in(scene))
                 self._worker.apply_unless_stopped(stop, lambda: self._show(self._display.show_switched, scene))
             if self._is_other_target(scene):

@@ -12,18 +12,18 @@ from typing import Any
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from cnnwidgets.core.capture import OperationWatch
 from cnnwidgets.core.nested import tensors
 
 from .origin_rules import CONSTANT, MIXING, SHARES, Made, made_by
 
 
-class Origins(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Origins(OperationWatch):
     """Follows the operations of the block; afterwards it is asked about tensors that are still there."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._origins: dict[int, Made] = {}
         self._from: dict[int, set[int]] = {}
         self._mixed: set[int] = set()

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from cnnwidgets.core.capture import OperationWatch
 from cnnwidgets.core.nested import tensors
 
 from . import macs
@@ -68,11 +68,11 @@ class _Calls(TorchFunctionMode):
             watcher.busy = False
 
 
-class _Kernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Kernels(OperationWatch):
     """Sees what those calls come down to: multiply-adds, writes, and calls made outside of Python."""
 
     def __init__(self, watcher: Watcher) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._watcher = watcher
 
     def __torch_dispatch__(

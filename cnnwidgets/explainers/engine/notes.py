@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from cnnwidgets.core.capture import OperationWatch
 from cnnwidgets.core.network import Network
 from cnnwidgets.outputs.choice import leaves
 from cnnwidgets.outputs.kinds import COMPETING, has_probabilities, probabilities
@@ -134,11 +134,11 @@ def random_notes(model: nn.Module, images: torch.Tensor) -> Iterator[str]:
         yield "the model draws random numbers while it runs: this map may be one of many"
 
 
-class _Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Draws(OperationWatch):
     """Notices operations that draw random numbers on this thread; the generators tell of all threads."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.noticed = False
 
     def __torch_dispatch__(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -177,16 +178,8 @@ def max_pool(
 
     kernel = sliding_kernel(kernel_size, steps, padding, dilation)
     rows, columns = padded(torch.empty(1, *x.shape[1:], device="meta")).shape[2:]
-    return slide(
-        run,
-        x,
-        kernel,
-        -math.inf,
-        lambda: run.base(functional.max_pool2d, x, *args),
-        padded,
-        unpadded,
-        (rows, columns),
-    )
+    base = partial(run.base, functional.max_pool2d, x, *args)
+    return slide(run, x, kernel, -math.inf, base, padded, unpadded, (rows, columns))
 
 
 @rule("avg_pool2d")

@@ -124,8 +124,8 @@ class ClassScores(CnnWidget, folder="class_scores"):
         if values.shape != self._logits.shape:
             raise InputError(f"Scores have shape {values.shape}; there are {len(self._logits)} classes. Call show().")
         self._logits = values
-        self._rank()
         self._redraw()
+        self._rank()
 
     def _rank(self) -> None:
         """Tell the search which classes are the likeliest."""

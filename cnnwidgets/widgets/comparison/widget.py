@@ -75,11 +75,7 @@ class Comparison(MapsOverPicture, folder="comparison"):
     chosen_layers = traitlets.List(traitlets.Unicode(), help="Names of the layers that are ticked.")
     chosen_classes = traitlets.List(traitlets.Int(), help="Indices of the classes that are ticked.")
     axis = traitlets.Enum(AXES, "layers", help="What the columns are.")
-    scale = traitlets.Enum(
-        SCALES,
-        "method",
-        help="Which maps share a scale: none, those of one method, all.",
-    )
+    scale = traitlets.Enum(SCALES, "method", help="Which maps share a scale: none, those of one method, all.")
     clip = traitlets.Float(
         CLIP_OF_GRADIENTS,
         min=0.0,

@@ -268,11 +268,7 @@ class Occluder(OverPicture, folder="occluder"):
             self._on_move(Move(id, tuple(self.patches)))
 
     @command(
-        "sweep",
-        size=whole_number(0, MOST_SIDE),
-        stride=whole_number(0, MOST_SIDE),
-        fill=one_of(*FILLS),
-        color=color_of,
+        "sweep", size=whole_number(0, MOST_SIDE), stride=whole_number(0, MOST_SIDE), fill=one_of(*FILLS), color=color_of
     )
     def _sweep(self, size: int, stride: int, fill: str, color: str) -> None:
         self.clear_error()
