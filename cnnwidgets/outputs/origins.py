@@ -19,11 +19,11 @@ from cnnwidgets.core.nested import tensors
 from .origin_rules import CONSTANT, MIXING, SHARES, Made, made_by
 
 
-class Origins(OperationWatch):
+class Origins(OperationWatch):  # type: ignore[no-untyped-call]
     """Follows the operations of the block; afterwards it is asked about tensors that are still there."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._origins: dict[int, Made] = {}
         self._from: dict[int, set[int]] = {}
         self._mixed: set[int] = set()

@@ -68,11 +68,11 @@ class _Calls(TorchFunctionMode):
             watcher.busy = False
 
 
-class _Kernels(OperationWatch):
+class _Kernels(OperationWatch):  # type: ignore[no-untyped-call]
     """Sees what those calls come down to: multiply-adds, writes, and calls made outside of Python."""
 
     def __init__(self, watcher: Watcher) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._watcher = watcher
 
     def __torch_dispatch__(

@@ -134,11 +134,11 @@ def random_notes(model: nn.Module, images: torch.Tensor) -> Iterator[str]:
         yield "the model draws random numbers while it runs: this map may be one of many"
 
 
-class _Draws(OperationWatch):
+class _Draws(OperationWatch):  # type: ignore[no-untyped-call]
     """Notices operations that draw random numbers on this thread; the generators tell of all threads."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.noticed = False
 
     def __torch_dispatch__(
