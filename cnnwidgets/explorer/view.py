@@ -79,13 +79,8 @@ class ExplorerView:
             for widget in widgets:
                 widget.add_class(f"cnnw-tab-{name}")
         self.middle = ipywidgets.Box([self.tabs, *self._titled])
-        areas: dict[str, Any] = {
-            "graph": self.graph,
-            "overlay": self.middle,
-            "scores": self.scores,
-            "maps": self.feature_maps,
-        }
-        for name, area in areas.items():
+        areas: tuple[Any, ...] = (self.graph, self.middle, self.scores, self.feature_maps)
+        for name, area in zip(("graph", "overlay", "scores", "maps"), areas, strict=True):
             area.add_class(f"cnnw-area-{name}")
         self._titled += [self.graph, self.feature_maps, self.scores]
         for widget in self._titled:
@@ -95,7 +90,7 @@ class ExplorerView:
             widget.on_switch_all = panels.switching.switch_all_on
         self._remarks: dict[str, str] = {}  # what is said of the map and changes while it stays on show
         self.image_input: ImageInput | None = None
-        self.grid = ipywidgets.Box(list(areas.values()))
+        self.grid = ipywidgets.Box(list(areas))
         self.grid.add_class("cnnw-explorer-grid")
 
     @property

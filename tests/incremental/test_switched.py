@@ -97,7 +97,8 @@ def test_every_set_of_switches_in_every_order(way: Callable[[Net, torch.Tensor],
     of = switched(net)
     sets: list[Off] = [{layer: channels} for layer in layers for channels in ([3], [3, 5], [0], [3])]
     sets += [{layers[1]: [1], layers[-1]: [2]}, {layers[1]: [1, 4], layers[-1]: [7]}, {layers[0]: [0], layers[-1]: [7]}]
-    for off in [*sets, *reversed(sets)]:
+    others = [{layer: [*channels, 6] for layer, channels in off.items()} for off in reversed(sets)]
+    for off in [*sets, *others, *sets]:
         torch.testing.assert_close(scores(of, off), by_hand(net, off), rtol=1e-5, atol=1e-6)
     assert of.reuses
     assert not any(module._forward_hooks for module in net.modules())
@@ -114,6 +115,9 @@ def test_what_precedes_the_maps_is_computed_once() -> None:
     assert of.work.done == once + 2 * each
     scores(of, {"two": [2, 3]})
     assert of.work.done == once + 3 * each
+    scores(of, {"two": [2]}).fill_(0)
+    torch.testing.assert_close(scores(of, {"two": [2]}), by_hand(net, {"two": [2]}))
+    assert of.work.done == once + 3 * each  # known
 
 
 @torch.no_grad()
@@ -140,7 +144,8 @@ def test_weights_that_change_in_between() -> None:
         if step in (2, 4):
             net.stem.weight.mul_(1.5)
             net.one.weight.data = net.one.weight.data + 0.1
-        torch.testing.assert_close(scores(of, {"one": [step]}), by_hand(net, {"one": [step]}), rtol=1e-5, atol=1e-6)
+        for off in ({"one": [step]}, {"one": [0]}):
+            torch.testing.assert_close(scores(of, off), by_hand(net, off), rtol=1e-5, atol=1e-6)
 
 
 def test_maps_that_are_not_there() -> None:
