@@ -91,8 +91,8 @@ def test_no_widget_library_below_the_widgets(name: str) -> None:
         assert not wrong, f"{path} imports {wrong}"
 
 
-def test_hooks_are_registered_in_one_file_only() -> None:
-    calls = ("register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook")
+def test_hooks_are_registered_and_operations_watched_in_one_file_only() -> None:
+    calls = ("register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook", "TorchDispatchMode")
     holders = {
         path.relative_to(PACKAGE).as_posix()
         for path in PACKAGE.rglob("*.py")
