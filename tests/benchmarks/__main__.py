@@ -1,4 +1,4 @@
-"""Measures everything, prints the table and writes it to tests/artefacts/benchmarks.md; about fifteen minutes."""
+"""Measures everything, prints the table and writes it to tests/artefacts/benchmarks.md; fifteen minutes to an hour."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def measure(
     memory: bool = True,
     growth: bool = True,
 ) -> list[Row]:
-    """About five minutes on two idle cores; smaller with other arguments."""
+    """Five minutes on two idle cores, sixteen on slow ones; less with other arguments."""
     best: dict[str, int] = {}
     rows = list[Row]()
     # What was allocated before decides how fast memory is to be had, which is much of the peer's time on small

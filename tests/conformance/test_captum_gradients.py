@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 import torch
 from torch import nn
@@ -11,8 +13,8 @@ from cnnwidgets.explainers import every_layer, grad_cam, saliency
 
 from .networks import alive, inception
 
-captum_attr = pytest.importorskip("captum.attr")
-models = pytest.importorskip("torchvision.models")
+captum_attr = importlib.import_module("captum.attr")
+models = importlib.import_module("torchvision.models")
 
 
 class Small(nn.Module):

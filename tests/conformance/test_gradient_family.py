@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,8 @@ from cnnwidgets.explainers import (
 from .networks import alive, inception, lite0
 from .references import enlarged, patched, reference
 
-captum_attr = pytest.importorskip("captum.attr")
-models = pytest.importorskip("torchvision.models")
+captum_attr = importlib.import_module("captum.attr")
+models = importlib.import_module("torchvision.models")
 pytestmark = pytest.mark.filterwarnings("ignore:Setting .*backward hooks", "ignore:Input Tensor 0 did not")
 
 PRECISIONS = [(torch.float32, 1e-4), (torch.float64, 1e-8)]

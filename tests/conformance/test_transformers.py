@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +17,10 @@ from cnnwidgets.core.errors import NotSpatial
 from cnnwidgets.explainers import every_layer
 from cnnwidgets.explainers.engine.all_layers import observe
 
-models = pytest.importorskip("torchvision.models")
-timm = pytest.importorskip("timm")
-peers = pytest.importorskip("pytorch_grad_cam")
-ClassifierOutputTarget = pytest.importorskip("pytorch_grad_cam.utils.model_targets").ClassifierOutputTarget
+models = importlib.import_module("torchvision.models")
+timm = importlib.import_module("timm")
+peers = importlib.import_module("pytorch_grad_cam")
+ClassifierOutputTarget = importlib.import_module("pytorch_grad_cam.utils.model_targets").ClassifierOutputTarget
 
 Turn = Callable[[torch.Tensor], torch.Tensor]
 

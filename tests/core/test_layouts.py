@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 
 import pytest
@@ -184,7 +185,7 @@ def test_calls_of_one_layer_are_told_apart() -> None:
 
 
 def test_no_layer_of_swin_but_two_has_maps_as_they_are() -> None:
-    torchvision = pytest.importorskip("torchvision")
+    torchvision = importlib.import_module("torchvision")
     architecture = trace(torchvision.models.swin_t(weights=None), torch.zeros(1, 3, 64, 64))
     everything = [*architecture.layers, *architecture.containers]
     # Each attention opens into mul, matmul, add, softmax of windows, also where there is but one window.

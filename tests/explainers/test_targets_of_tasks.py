@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import pytest
@@ -12,9 +13,9 @@ from cnnwidgets import explainers
 from cnnwidgets.core.errors import TargetError
 from cnnwidgets.explainers.targets import detection, detection_score, mask_sum
 
-detectors = pytest.importorskip("torchvision.models.detection")
-segmentation = pytest.importorskip("torchvision.models.segmentation")
-ops = pytest.importorskip("torchvision.ops")
+detectors = importlib.import_module("torchvision.models.detection")
+segmentation = importlib.import_module("torchvision.models.segmentation")
+ops = importlib.import_module("torchvision.ops")
 
 
 def finite_difference(model: nn.Module, image: torch.Tensor, score: Any, places: list[tuple[int, ...]]) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -458,7 +459,7 @@ def test_methods_that_weigh_whole_maps_say_that_they_mark_more_than_the_region()
 
 
 def test_a_segmentation_network_of_torchvision() -> None:
-    models = pytest.importorskip("torchvision.models.segmentation")
+    models = importlib.import_module("torchvision.models.segmentation")
     torch.manual_seed(2)
     net = models.lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=4).eval()
     x = torch.rand(1, 3, 32, 32)

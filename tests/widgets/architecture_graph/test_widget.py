@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from typing import Any
@@ -153,7 +154,7 @@ def test_a_real_trace_of_a_functional_network() -> None:
 
 
 def test_a_real_resnet() -> None:
-    torchvision = pytest.importorskip("torchvision")
+    torchvision = importlib.import_module("torchvision")
     graph = ArchitectureGraph(trace(torchvision.models.resnet18(), torch.zeros(1, 3, 64, 64)))
     assert titles(graph) == ["input", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool", "fc"]
     graph.selected = "layer2.0.downsample.0"
