@@ -33,11 +33,8 @@ class Memo:
         """What ``compute`` returned for this ``function`` and these arguments, now or earlier."""
         inputs: list[Any] = []
         try:
-            key = (
-                function,
-                _memo_key(args, inputs),
-                _memo_key(tuple(sorted(kwargs.items())), inputs) if kwargs else (),
-            )
+            by_place = _memo_key(args, inputs)
+            key = (function, by_place, _memo_key(tuple(sorted(kwargs.items())), inputs) if kwargs else ())
             entry = self._entries.get(key)
         except (TypeError, RuntimeError):  # an argument without a hash, or a tensor without a version
             return compute()

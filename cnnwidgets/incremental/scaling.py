@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping, Sequence
+
 import torch
 
 Factors = dict[int, float] | float
 """What each channel is multiplied by; a number: the whole layer. 0 is off, 1 as it is."""
+
+
+def switches_key(switches: Mapping[str, Sequence[int] | Factors]) -> Hashable:
+    """The same for the same switches of layers, in whatever order."""
+    parts = ((layer, by.items() if isinstance(by, dict) else by) for layer, by in switches.items())
+    return frozenset((layer, by if isinstance(by, int | float) else frozenset(by)) for layer, by in parts)
 
 
 def scaled(tensor: torch.Tensor, axis: int, factors: Factors) -> torch.Tensor:

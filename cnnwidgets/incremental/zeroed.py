@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -27,7 +27,7 @@ from .agreement import difference, limit
 from .edited_model import EditedModel
 from .engine import EditBatch, Engine
 from .run import EditRun
-from .scaling import Factors, scaled
+from .scaling import Factors, scaled, switches_key
 from .score_reader import ScoreReader
 from .values.edits import Edits, untouched, whole
 from .values.sharing import strides_like
@@ -156,7 +156,7 @@ class ZeroedScores:
         self._engine = Engine(EditedModel(model, self._image), self._reader.table)
         self._layouts, self._lock = layouts, threading.Lock()
         self._answers: dict[frozenset[str], tuple[Off, torch.Tensor]] = {}
-        self._all_scores: dict[str, torch.Tensor] = {}
+        self._all_scores: dict[Hashable, torch.Tensor] = {}
         self._agreed: set[frozenset[str]] = set()
         self.reuses = True
 
@@ -178,7 +178,7 @@ class ZeroedScores:
                 for stored in (self._engine.memo, self._answers, self._agreed, self._all_scores):
                     stored.clear()
                 self._engine.renew()
-            key = repr(sorted(off.items()))
+            key = switches_key(off)
             if key in self._all_scores:
                 return self._all_scores[key].clone()
             if layers in self._answers and layers not in self._agreed:

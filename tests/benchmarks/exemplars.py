@@ -64,16 +64,18 @@ def bare(net: nn.Module, count: int, batch: int) -> None:
 def measure(count: int = 2000, batch: int = 24) -> list[Row]:
     """The time beside the bare forwards, of a real and of a tiny network; the peak beside that for fewer images."""
     net, layers = network(), [str(index) for index in range(24)]
-
-    def search(images: int) -> None:
-        cw.exemplars.find(net, layers, Noise(images), batch=batch)
-
     blocks = [f"layer{stage}.{block}" for stage in (1, 2, 3, 4) for block in (0, 1)]
     times = [
         _time("the 8 blocks of ResNet-18", resnet18(weights=None).eval(), blocks, count, batch),
         _time("all 24 layers of a tiny network", net, layers, count, batch),
     ]
-    highest = peaks({"all": lambda: search(count), "quarter": lambda: search(count // 4)}, 2)
+    highest = peaks(
+        {
+            "all": lambda: search(net, layers, count, batch),
+            "quarter": lambda: search(net, layers, count // 4, batch),
+        },
+        2,
+    )
     grown = highest["all"] - highest["quarter"]
     return [
         *times,
@@ -86,17 +88,22 @@ def measure(count: int = 2000, batch: int = 24) -> list[Row]:
     ]
 
 
-def _time(name: str, net: nn.Module, layers: list[str], count: int, batch: int) -> Row:
-    def search(images: int) -> None:
-        cw.exemplars.find(net, layers, Noise(images), batch=batch)
+def search(net: nn.Module, layers: list[str], count: int, batch: int) -> None:
+    """What is measured, on the same data set."""
+    cw.exemplars.find(net, layers, Noise(count), batch=batch)
 
+
+def _time(name: str, net: nn.Module, layers: list[str], count: int, batch: int) -> Row:
     def seconds(task: Callable[[], object]) -> float:
         start = time.perf_counter()
         task()
         return time.perf_counter() - start
 
-    search(2 * batch)
-    pairs = [(seconds(lambda: bare(net, count, batch)), seconds(lambda: search(count))) for _ in range(ROUNDS)]
+    search(net, layers, 2 * batch, batch)
+    pairs = [
+        (seconds(lambda: bare(net, count, batch)), seconds(lambda: search(net, layers, count, batch)))
+        for _ in range(ROUNDS)
+    ]
     ratio = statistics.median(search_time / alone for alone, search_time in pairs)
     return Row(
         f"exemplars of {name}, {count:,} images at {SIDE} px",

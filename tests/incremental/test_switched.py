@@ -117,6 +117,7 @@ def test_what_precedes_the_maps_is_computed_once() -> None:
     assert of.work.done == once + 3 * each
     scores(of, {"two": [2]}).fill_(0)
     torch.testing.assert_close(scores(of, {"two": [2]}), by_hand(net, {"two": [2]}))
+    scores(of, {"two": [3, 2]})
     assert of.work.done == once + 3 * each  # known
 
 

@@ -16,7 +16,7 @@ from torch import nn
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.explainers.engine.all_layers import Observation
 from cnnwidgets.explorer.tasks import Task
-from cnnwidgets.incremental.scaling import Factors
+from cnnwidgets.incremental.scaling import Factors, switches_key
 from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.pictures.frame import WholePhotograph
 from cnnwidgets.pictures.picture import Picture
@@ -144,9 +144,7 @@ class Scene:
     @property
     def switches_key(self) -> Hashable:
         """The same for the same switches."""
-        return frozenset(
-            (layer, frozenset(f.items()) if isinstance(f, dict) else f) for layer, f in self.switches.items()
-        )
+        return switches_key(self.switches)
 
     @property
     def first_class(self) -> int:
