@@ -195,6 +195,16 @@ class ZeroedScores:
             self._all_scores[key] = scores.clone()
             return scores
 
+    def known(self, off: Off) -> torch.Tensor | None:
+        """The scores (1, classes) if they are computed already; nothing is waited for."""
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            scores = None if self._engine.is_stale else self._all_scores.get(switches_key(off))
+            return None if scores is None else scores.clone()
+        finally:
+            self._lock.release()
+
     def _in_full(self, off: Off, counts: Mapping[str, int]) -> Any:
         """What the whole model returns."""
         with zeroed(self._engine.model.module, off, layouts=self._layouts, counts=counts):

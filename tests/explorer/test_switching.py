@@ -13,6 +13,8 @@ from torch import nn
 
 import cnnwidgets as cw
 from cnnwidgets.explorer import requests
+from cnnwidgets.explorer.panels import switch
+from cnnwidgets.incremental.zeroed import ZeroedScores
 from tests.explorer import nets
 from tests.explorer.shown import pushed, shown_map
 
@@ -380,3 +382,85 @@ def test_switching_on_again_at_once_ends_the_work(e: cw.Explorer) -> None:
     assert not e._panels.switching.busy
     assert (e.feature_maps.busy, e._view.bar.busy) == (False, False)
     assert e.feature_maps.effect == ""
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The switches whose scores the engine, or the whole network, was asked for since they were last known."""
+    computed: list[dict[str, Any]] = []
+    by_engine, in_full = ZeroedScores._by_engine, ZeroedScores._in_full
+
+    def noted(method: Any) -> Any:
+        def compute(self: ZeroedScores, off: Any, counts: Any) -> Any:
+            computed.append(dict(off))
+            return method(self, off, counts)
+
+        return compute
+
+    monkeypatch.setattr(ZeroedScores, "_by_engine", noted(by_engine))
+    monkeypatch.setattr(ZeroedScores, "_in_full", noted(in_full))
+    monkeypatch.setattr(switch, "_CALM", 0.0)
+    return computed
+
+
+def test_who_switches_one_map_finds_the_next_computed(e: cw.Explorer, computed: list[dict[str, Any]]) -> None:
+    ahead = e._panels.switching._ahead
+    e.layer, e.channel = "4", 1
+    ahead.wait(20)
+    assert computed == []  # nobody has switched anything
+    e.feature_maps.off = [2]
+    e.wait(20)
+    e.channel = 5
+    ahead.wait(20)
+    assert {"4": {2: 0.0, 5: 0.0}} in computed
+    x = e._scene.picture.tensor
+    torch.testing.assert_close(_bars(e), _by_hand(x, [], [2]))  # nothing is switched yet
+    computed.clear()
+    e.feature_maps.off = [2, 5]
+    e.wait(20)
+    assert computed == []
+    torch.testing.assert_close(_bars(e), _by_hand(x, [], [2, 5]))
+    e.layer, e.channel = "1", 3
+    ahead.wait(20)
+    assert {"1": {3: 0.0}, "4": {2: 0.0, 5: 0.0}} in computed
+    computed.clear()
+    e.feature_maps.off = [3]
+    e.wait(20)
+    assert computed == []
+    torch.testing.assert_close(_bars(e), _by_hand(x, [3], [2, 5]))
+
+
+def test_what_was_computed_ahead_is_not_shown_of_another_network(
+    e: cw.Explorer, computed: list[dict[str, Any]]
+) -> None:
+    e.layer = "4"
+    e.feature_maps.off = [2]
+    e.wait(20)
+    e.channel = 5
+    e._panels.switching._ahead.wait(20)
+    model = e._session.model
+    with torch.no_grad():
+        model[7].weight.mul_(2)
+    e.feature_maps.off = [5]
+    e.wait(20)
+    maps = model[:5](e._scene.picture.tensor).index_fill(1, torch.tensor([5]), 0)
+    torch.testing.assert_close(_bars(e), model[5:](maps)[0].detach())
+
+
+def test_what_fails_ahead_is_told_at_the_press_alone(
+    e: cw.Explorer, computed: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    e.layer = "4"
+    e.feature_maps.off = [2]
+    e.wait(20)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr(ZeroedScores, "scores", fail)
+    e.channel = 5
+    e._panels.switching._ahead.wait(20)
+    assert (caplog.records, e.feature_maps.error) == ([], "")
+    e.feature_maps.off = [5]
+    e.wait(20)
+    assert "out of order" in e.feature_maps.error

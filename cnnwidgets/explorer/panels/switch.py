@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ import torch
 from cnnwidgets.core.network import Network
 from cnnwidgets.explorer.sentences import isolated, score_change, switches_in_words
 from cnnwidgets.explorer.work.scene import Scene
-from cnnwidgets.explorer.work.worker import Job, refuse_stopped
+from cnnwidgets.explorer.work.worker import Job, Worker, refuse_stopped
 from cnnwidgets.incremental.scaling import Factors
 from cnnwidgets.incremental.zeroed import ZeroedScores
 from cnnwidgets.outputs.kinds import COMPETING
@@ -20,9 +21,15 @@ from cnnwidgets.widgets.feature_maps import FeatureMaps
 from .host import PanelHost
 from .panel import Panel
 
+_CALM = 0.1  # seconds after a click on a map, in which it is drawn
+
 
 class SwitchPanel(Panel):
-    """Shows the scores without the channels that were switched off, in whatever layers; the scene follows."""
+    """Shows the scores without the channels that were switched off, in whatever layers; the scene follows.
+
+    Once somebody has switched channels of this photograph, what the next press would say is computed when its channel
+    is chosen, while nobody waits for it.
+    """
 
     widget: FeatureMaps
 
@@ -36,7 +43,9 @@ class SwitchPanel(Panel):
         self._logits: torch.Tensor | None = None
         self._scores: tuple[torch.Tensor, ZeroedScores] | None = None
         """What the network says without some of its channels, of this image."""
+        self._ahead = Worker()
         self.widget.observe(self._switched, "off")
+        self.widget.observe(lambda _: self._look_ahead(), ["layer", "channel"])
         self.widget.on_switch_all = self.switch_all_on
 
     def off_of(self, layer: str) -> list[int]:
@@ -66,13 +75,22 @@ class SwitchPanel(Panel):
 
     def refresh(self) -> None:
         """Show the scores without what is switched off, or those of the photograph."""
+        self._ahead.supersede()
         scene = self._host.scene
-        self._host.switches = {layer: self._factors(layer, scene) for layer in {**self.off, **self.scales}}
+        layers = {**self.off, **self.scales}
+        self._host.switches = {layer: self._factors(layer, scene, self.off_of(layer)) for layer in layers}
         if self._host.switches:
             self._host.show_groups()  # they are those of the network with all its channels
-        self.request(self._prepared)
-        if not self._host.switches_in(scene):
-            self._host.follow_switches()
+        factors = self._host.switches_in(scene)
+        logits = self._known(factors, scene)
+        if factors and logits is None:
+            self.request(self._prepared)
+            return
+        with self._lock:
+            self.drop()
+            self.widget.clear_error()
+            self._show(scene, logits)
+        self._host.follow_switches()
 
     def scene_opened(self, scene: Scene) -> None:
         """What is off stays off, where the network still has it."""
@@ -90,15 +108,17 @@ class SwitchPanel(Panel):
 
     def sleep(self) -> None:
         """Let go of what precedes the layers that were switched."""
+        self._ahead.supersede()
         self._scores = None
 
     def close(self) -> None:
         """Stop, and forget."""
         super().close()
+        self._ahead.close()
         self.off, self.scales, self._logits, self._scores = {}, {}, None, None
 
-    def _factors(self, layer: str, scene: Scene) -> Factors:
-        off, scale = self.off_of(layer), self.scales.get(layer, 1.0)
+    def _factors(self, layer: str, scene: Scene, off: Sequence[int]) -> Factors:
+        scale = self.scales.get(layer, 1.0)
         if scale == 1:
             return dict.fromkeys(off, 0.0)
         if not off or scale == 0:
@@ -113,34 +133,58 @@ class SwitchPanel(Panel):
         self.off = {name: off for name, off in self.off.items() if off}
         self.refresh()
 
+    def _known(self, factors: Mapping[str, Factors], scene: Scene) -> torch.Tensor | None:
+        """The scores with ``factors`` where nothing need be computed for them: the page need not wait for a thread."""
+        if not factors or self._scores is None or self._scores[0] is not scene.picture.tensor:
+            return None
+        logits = self._scores[1].known(factors)
+        return None if logits is None else logits[0].float().cpu()
+
     def _prepared(self) -> Job | None:
         if self._host.switches_in(self._host.scene):
             return self._run_without
         self.drop()
-        self._logits = None
-        self._show_effect(self._host.scene)
-        self._host.show_switched(self._host.scene.unswitched)
+        self._show(self._host.scene, None)
         return None
 
     def _run_without(self, stop: threading.Event) -> None:
         """The scores at once, by what follows the layers alone; all else follows them."""
         refuse_stopped(stop)
         scene = self._host.scene
-        factors = self._host.switches_in(scene)
-        counts = {layer: scene.maps[layer].shape[1] for layer in factors}
         image = scene.picture.tensor
         if self._scores is None or self._scores[0] is not image:
             self._scores = image, ZeroedScores(self._host.session.model, image, scene.first.layouts)
-        logits = self._scores[1].scores(factors, counts)[0].float().cpu()
+        logits = _scores_without(self._scores[1], self._host.switches_in(scene), scene)
+        self.apply(stop, lambda: self._show(scene, logits))
+        if not stop.is_set():
+            self._host.follow_switches()
 
-        def show() -> None:
-            self._logits = logits
+    def _show(self, scene: Scene, logits: torch.Tensor | None) -> None:
+        """Without the maps that are off the network says ``logits`` (classes,); None: none is off."""
+        self._host.show_switched(scene.unswitched if logits is None else logits)  # first: the bars are waited for
+        self._logits = logits
+        if logits is None:
+            self._show_effect(scene)
+        else:
             self.widget.effect = self._sentence(scene, logits)
 
-        self.apply(stop, show)
-        if not stop.is_set():
-            self._host.show_switched(logits)
-            self._host.follow_switches()
+    def _look_ahead(self) -> None:
+        waits = self._scores is not None and self.widget.switchable and not self._host.session.turns
+        if waits and self.widget.channel is not None:
+            self._ahead.submit(self._score_ahead)
+
+    def _score_ahead(self, stop: threading.Event) -> None:
+        """What the switch of the chosen channel would do, which the engine then knows; on a thread of its own."""
+        if stop.wait(_CALM):
+            return
+        with suppress(Exception), self._host.scene.task.reading():  # what fails here fails at the press, which tells it
+            scene, scores = self._host.scene, self._scores
+            layer, channel = self.widget.layer, self.widget.channel
+            if scores is None or scores[0] is not scene.picture.tensor or self._host.session.is_stale(scene):
+                return
+            off = {*self.off_of(layer)} ^ {channel}
+            factors = {**self._host.switches_in(scene), layer: self._factors(layer, scene, sorted(off))}
+            _scores_without(scores[1], {name: some for name, some in factors.items() if some != {}}, scene)
 
     def _show_effect(self, scene: Scene) -> None:
         logits = scene.logits if scene.switches else self._logits
@@ -163,3 +207,8 @@ class SwitchPanel(Panel):
         if scene.kind not in COMPETING or not scene.task.one_wins or winner == scene.predicted:
             return effect
         return f"{effect}; the network now says {isolated(scene.label(winner))}"
+
+
+def _scores_without(scores: ZeroedScores, factors: Mapping[str, Factors], scene: Scene) -> torch.Tensor:
+    """(classes,), with what ``factors`` says of each layer."""
+    return scores.scores(factors, {layer: scene.maps[layer].shape[1] for layer in factors})[0].float().cpu()
