@@ -219,6 +219,11 @@ class Display:
             self._say_switched()
 
     def _say_switched(self) -> None:
-        """Which network everything is of, and whether the class bars are ahead of the rest."""
+        """Which network everything is of."""
         self._view.say_switched(self._host.scene, self._host.hidden_groups)
+        if not self._host.lags or self._host.session.turns:
+            self.say_lag()
+
+    def say_lag(self) -> None:
+        """Say so where the class bars are ahead of the map; where it follows at once, nobody need read that."""
         self._view.note_lag(self._host.lags)

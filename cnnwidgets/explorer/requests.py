@@ -171,13 +171,14 @@ class Requests:
 
     def _catch_up(self, stop: threading.Event) -> None:
         scene = self._host.scene
+        if self._lags(scene):
+            stop.wait(_BARS_FIRST)
+            self._worker.apply_unless_stopped(stop, self._display.say_lag)
         if self._is_other(scene) or self._session.is_stale(scene):
             self._reopen(stop)
             return
         try:
             if self._lags(scene):
-                stop.wait(_BARS_FIRST)
-                refuse_stopped(stop)
                 scene = switched_scene(self._session.model, scene, self._host.switches_in(scene))
                 self._worker.apply_unless_stopped(stop, lambda: self._show(self._display.show_switched, scene))
             if self._is_other_target(scene):

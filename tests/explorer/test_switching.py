@@ -14,7 +14,7 @@ from torch import nn
 import cnnwidgets as cw
 from cnnwidgets.explorer import requests
 from cnnwidgets.explorer.panels import switch
-from cnnwidgets.incremental.zeroed import ZeroedScores
+from cnnwidgets.switches.scores import ZeroedScores
 from tests.explorer import nets
 from tests.explorer.shown import pushed, shown_map
 

@@ -13,7 +13,7 @@ from cnnwidgets import explainers
 from cnnwidgets.incremental import Edited, dispatch
 from cnnwidgets.incremental.rules import registry
 from cnnwidgets.incremental.values.edits import untouched, windowed
-from cnnwidgets.incremental.zeroed import ZeroedScores
+from cnnwidgets.switches.scores import ZeroedScores
 
 from . import nets
 from .nets import Call

@@ -14,8 +14,8 @@ from cnnwidgets.explorer.sentences import isolated, score_change, switches_in_wo
 from cnnwidgets.explorer.work.scene import Scene
 from cnnwidgets.explorer.work.worker import Job, Worker, refuse_stopped
 from cnnwidgets.incremental.scaling import Factors
-from cnnwidgets.incremental.zeroed import ZeroedScores
 from cnnwidgets.outputs.kinds import COMPETING
+from cnnwidgets.switches.scores import ZeroedScores
 from cnnwidgets.widgets.feature_maps import FeatureMaps
 
 from .host import PanelHost
@@ -161,7 +161,7 @@ class SwitchPanel(Panel):
 
     def _show(self, scene: Scene, logits: torch.Tensor | None) -> None:
         """Without the maps that are off the network says ``logits`` (classes,); None: none is off."""
-        self._host.show_switched(scene.unswitched if logits is None else logits)  # first: the bars are waited for
+        self._host.show_switched(scene.unswitched if logits is None else logits)
         self._logits = logits
         if logits is None:
             self._show_effect(scene)
@@ -169,8 +169,8 @@ class SwitchPanel(Panel):
             self.widget.effect = self._sentence(scene, logits)
 
     def _look_ahead(self) -> None:
-        waits = self._scores is not None and self.widget.switchable and not self._host.session.turns
-        if waits and self.widget.channel is not None:
+        widget, turns = self.widget, self._host.session.turns
+        if self._scores is not None and widget.switchable and widget.channel is not None and not turns:
             self._ahead.submit(self._score_ahead)
 
     def _score_ahead(self, stop: threading.Event) -> None:
@@ -180,7 +180,8 @@ class SwitchPanel(Panel):
         with suppress(Exception), self._host.scene.task.reading():  # what fails here fails at the press, which tells it
             scene, scores = self._host.scene, self._scores
             layer, channel = self.widget.layer, self.widget.channel
-            if scores is None or scores[0] is not scene.picture.tensor or self._host.session.is_stale(scene):
+            of_scene = scores is not None and scores[0] is scene.picture.tensor
+            if scores is None or channel is None or not of_scene or self._host.session.is_stale(scene):
                 return
             off = {*self.off_of(layer)} ^ {channel}
             factors = {**self._host.switches_in(scene), layer: self._factors(layer, scene, sorted(off))}

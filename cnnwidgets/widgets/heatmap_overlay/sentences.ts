@@ -79,8 +79,8 @@ export class Notes {
       this.#open = !this.#open;
       this.#fit();
     });
-    // Ends with the element.
-    new ResizeObserver(() => this.#fit()).observe(this.#list);
+    // Ends with the element, whose size, unlike the list's, does not follow from the notes.
+    new ResizeObserver(() => this.#fit()).observe(this.element);
   }
 
   update(sentences: readonly Sentence[]): void {

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.core.errors import InputError
-from cnnwidgets.incremental.zeroed import ZeroedScores
+from cnnwidgets.switches.scores import ZeroedScores
 from cnnwidgets.tracing.layouts.layouts import Layouts, followed_layouts
 
 IMAGE = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(1))
