@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -109,21 +109,25 @@ class _Observer:
             module.register_forward_hook(ended, with_kwargs=True, always_call=True)
         _observe_forward(module, self.observe)
 
-    def _before(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    # On another thread torch calls a hook that is just coming or going without the keyword arguments.
+    def _before(self, module: nn.Module, *passed: Any) -> None:
         if threading.get_ident() != self._thread:
             return
+        args, kwargs = passed
         self._announced.add(module)
         if self._enter is not None:
             self._enter(module, (*args, *kwargs.values()))
 
-    def _after(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> Any:
+    def _after(self, module: nn.Module, *passed: Any) -> Any:
         if self._leave is None or threading.get_ident() != self._thread:
             return None
+        args, kwargs, output = passed
         return self._leave(module, (*args, *kwargs.values()), output)
 
-    def _ended(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> None:
+    def _ended(self, module: nn.Module, *passed: Any) -> None:
         if threading.get_ident() != self._thread:
             return
+        args, kwargs, output = passed
         self._announced.discard(module)
         if self._always is not None:
             self._always(module, (*args, *kwargs.values()), output)

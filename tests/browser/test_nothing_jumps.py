@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -81,6 +82,15 @@ def test_notes_that_do_not_fit_fold_behind_one_line_and_open_on_demand(e: Explor
     less = e.overlay.get_by_role("button", name="Fewer notes")
     less.click()
     assert _tops(e) == pytest.approx(at_first, abs=1)
+    place = e.overlay.locator(".cnnw-ho-notes")
+    place.evaluate("notes => { notes.style.width = '3000px'; }")
+    expect(more).to_have_text(re.compile("[123] more note"))
+    place.evaluate("notes => { notes.style.width = ''; }")
+    expect(more).to_have_text("⚠ 4 more notes")
+    place.evaluate("notes => { notes.style.display = 'none'; }")
+    ask(e.page, f"e.overlay.notes = {[*notes, notes[1] | {'text': 'one more'}]!r}")
+    place.evaluate("notes => { notes.style.display = ''; }")
+    expect(more).to_have_text("⚠ 5 more notes")
 
 
 def _hits_nothing_else(e: ExplorerPage, control: Locator) -> None:

@@ -115,3 +115,34 @@ def test_what_the_watcher_held_is_let_go_at_once() -> None:
         assert watch()() is None
     finally:
         gc.enable()
+
+
+def test_a_call_on_another_thread_while_hooks_come_and_go() -> None:
+    """Torch marks a hook that takes keyword arguments after it has put it there; such a moment is made here."""
+    net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU())
+    x, own, outputs = torch.ones(1, 1, 2, 2), list[str](), list[torch.Tensor]()
+    expected = net(x)
+
+    def enter(*_: object) -> None:
+        own.append("enter")
+
+    def leave(*_: object) -> None:
+        own.append("leave")
+
+    def elsewhere() -> None:
+        outputs.append(net(x))
+
+    with attached([net[0]], enter=enter, leave=leave, always=leave):
+        markers = net[0]._forward_pre_hooks_with_kwargs, net[0]._forward_hooks_with_kwargs
+        before = [dict(some) for some in markers]
+        for some in markers:
+            some.clear()
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+        for some, those in zip(markers, before, strict=True):
+            some.update(those)
+        assert own == []
+        net(x)
+        assert own == ["enter", "leave", "leave"]
+    torch.testing.assert_close(outputs[0], expected)

@@ -282,6 +282,17 @@ def test_until_the_map_follows_it_says_so_and_an_error_leaves_it(e: cw.Explorer,
     assert not any("other switches" in note["text"] for note in e.overlay.notes)
 
 
+def test_a_switch_that_is_flicked_says_nothing_of_a_map_that_lags(e: cw.Explorer) -> None:
+    e.layer = "4"
+    notes: list[str] = []
+    e.overlay.observe(lambda change: notes.extend(note["text"] for note in change["new"]), "notes")
+    e.feature_maps.off = [2]
+    e.feature_maps.off = []
+    e.wait(20)
+    assert not any("other switches" in note for note in notes)
+    assert (e.status, e.feature_maps.effect) == ("ready", "")
+
+
 def test_the_bars_speak_of_patches_only_where_patches_are_seen(e: cw.Explorer) -> None:
     whole = _bars(e)
     e.panel = "hide"
