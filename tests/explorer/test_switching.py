@@ -441,21 +441,51 @@ def test_who_switches_one_map_finds_the_next_computed(e: cw.Explorer, computed: 
     torch.testing.assert_close(_bars(e), _by_hand(x, [3], [2, 5]))
 
 
-def test_what_was_computed_ahead_is_not_shown_of_another_network(
+def test_where_the_last_map_would_be_switched_on_nothing_is_computed(
     e: cw.Explorer, computed: list[dict[str, Any]]
 ) -> None:
     e.layer = "4"
     e.feature_maps.off = [2]
     e.wait(20)
+    computed.clear()
+    e.channel = 2
+    e._panels.switching._ahead.wait(20)
+    assert computed == []
+
+
+@pytest.mark.parametrize("change", ["a weight", "a layer without weights"])
+def test_what_was_computed_ahead_is_not_shown_of_another_network(
+    pictures: dict[str, torch.Tensor], computed: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    model = nets.plain()
+    e = cw.explore(model, pictures)
+    e.layer = "4"
+    e.feature_maps.off = [2]
+    e.wait(20)
     e.channel = 5
     e._panels.switching._ahead.wait(20)
-    model = e._session.model
-    with torch.no_grad():
-        model[7].weight.mul_(2)
-    e.feature_maps.off = [5]
+    assert {"4": {2: 0.0, 5: 0.0}} in computed
+    if change == "a weight":
+        with torch.no_grad():
+            model[7].weight.mul_(2)
+    else:
+        model[1] = nn.Identity()
+    bars: list[torch.Tensor] = []
+    show = e._panels.switching._host.update_bars
+
+    def noted(logits: torch.Tensor | None) -> None:
+        bars.extend([] if logits is None else [logits])
+        show(logits)
+
+    monkeypatch.setattr(e._panels.switching._host, "update_bars", noted)
+    e.feature_maps.off = [2, 5]
     e.wait(20)
-    maps = model[:5](e._scene.picture.tensor).index_fill(1, torch.tensor([5]), 0)
-    torch.testing.assert_close(_bars(e), model[5:](maps)[0].detach())
+    maps = model[:5](e._scene.picture.tensor).index_fill(1, torch.tensor([2, 5]), 0)
+    expected = model[5:](maps)[0].detach()
+    assert bars
+    for logits in [*bars, _bars(e)]:
+        torch.testing.assert_close(logits, expected)
+    e.close()
 
 
 def test_what_fails_ahead_is_told_at_the_press_alone(

@@ -121,6 +121,21 @@ def test_what_precedes_the_maps_is_computed_once() -> None:
     assert of.work.done == once + 3 * each  # known
 
 
+def test_known_scores_are_those_of_the_network_as_it_is() -> None:
+    net = Net(plain)
+    of = switched(net)
+    assert of.known({"two": [2]}) is None
+    scores(of, {"two": [2]})
+    known = of.known({"two": [2]})
+    assert known is not None
+    torch.testing.assert_close(known, by_hand(net, {"two": [2]}))
+    with of._lock:
+        assert of.known({"two": [2]}) is None  # another thread computes: nobody waits for it
+    with torch.no_grad():
+        net.head.weight.mul_(2)
+    assert of.known({"two": [2]}) is None
+
+
 @torch.no_grad()
 def test_a_model_that_the_engine_gets_wrong_runs_whole() -> None:
     def knows(net: Net, y: torch.Tensor) -> torch.Tensor:

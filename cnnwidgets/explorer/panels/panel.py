@@ -52,11 +52,11 @@ class Panel:
     def sleep(self) -> None:
         """Let go of what can be made again: the photograph will be opened anew before anything else is asked for."""
 
-    def request(self, prepare: Callable[[], Job | None]) -> None:
-        """Run the job that ``prepare`` returns on this panel's thread; the one before is asked to stop.
+    def request(self, prepare: Callable[[], Job | None]) -> bool:
+        """Run the job that ``prepare`` returns, if any, on this panel's thread, and return whether there is one.
 
-        An error of the job is shown in the widget. Where the network has changed since the photograph was looked at,
-        that is done first, and the job prepared again for what is there then.
+        The one before is asked to stop. An error of the job is shown in the widget. Where the network has changed since
+        the photograph was looked at, that is done first, and the job prepared again for what is there then.
 
         Args:
             prepare: checks what is asked for, and lets the widget say that it has begun; None: there is nothing to do.
@@ -65,6 +65,7 @@ class Panel:
             job = prepare()
             if job is not None:
                 self._submit(job, prepare)
+            return job is not None
 
     def report(self, stop: threading.Event, tell: Callable[[Step], None], draw: Callable[[Any], None]) -> Report:
         """A :class:`Report` that shows nothing once the job was asked to stop."""

@@ -76,21 +76,12 @@ class SwitchPanel(Panel):
     def refresh(self) -> None:
         """Show the scores without what is switched off, or those of the photograph."""
         self._ahead.supersede()
-        scene = self._host.scene
-        layers = {**self.off, **self.scales}
+        scene, layers = self._host.scene, {**self.off, **self.scales}
         self._host.switches = {layer: self._factors(layer, scene, self.off_of(layer)) for layer in layers}
         if self._host.switches:
             self._host.show_groups()  # they are those of the network with all its channels
-        factors = self._host.switches_in(scene)
-        logits = self._known(factors, scene)
-        if factors and logits is None:
-            self.request(self._prepared)
-            return
-        with self._lock:
-            self.drop()
-            self.widget.clear_error()
-            self._show(scene, logits)
-        self._host.follow_switches()
+        if not self.request(self._prepared):
+            self._host.follow_switches()
 
     def scene_opened(self, scene: Scene) -> None:
         """What is off stays off, where the network still has it."""
@@ -133,18 +124,26 @@ class SwitchPanel(Panel):
         self.off = {name: off for name, off in self.off.items() if off}
         self.refresh()
 
+    def _scores_of(self, scene: Scene) -> ZeroedScores | None:
+        """Where somebody has switched channels of this photograph: what computes the scores."""
+        image, scores = self._scores or (None, None)
+        return scores if image is scene.picture.tensor else None
+
     def _known(self, factors: Mapping[str, Factors], scene: Scene) -> torch.Tensor | None:
         """The scores with ``factors`` where nothing need be computed for them: the page need not wait for a thread."""
-        if not factors or self._scores is None or self._scores[0] is not scene.picture.tensor:
-            return None
-        logits = self._scores[1].known(factors)
+        scores = self._scores_of(scene)
+        logits = None if scores is None or self._host.session.is_stale(scene) else scores.known(factors)
         return None if logits is None else logits[0].float().cpu()
 
     def _prepared(self) -> Job | None:
-        if self._host.switches_in(self._host.scene):
+        scene = self._host.scene
+        factors = self._host.switches_in(scene)
+        logits = self._known(factors, scene)
+        if factors and logits is None:
             return self._run_without
         self.drop()
-        self._show(self._host.scene, None)
+        self.widget.clear_error()
+        self._show(scene, logits)
         return None
 
     def _run_without(self, stop: threading.Event) -> None:
@@ -152,9 +151,9 @@ class SwitchPanel(Panel):
         refuse_stopped(stop)
         scene = self._host.scene
         image = scene.picture.tensor
-        if self._scores is None or self._scores[0] is not image:
-            self._scores = image, ZeroedScores(self._host.session.model, image, scene.first.layouts)
-        logits = _scores_without(self._scores[1], self._host.switches_in(scene), scene)
+        scores = self._scores_of(scene) or ZeroedScores(self._host.session.model, image, scene.first.layouts)
+        self._scores = image, scores
+        logits = _scores_without(scores, self._host.switches_in(scene), scene)
         self.apply(stop, lambda: self._show(scene, logits))
         if not stop.is_set():
             self._host.follow_switches()
@@ -178,14 +177,14 @@ class SwitchPanel(Panel):
         if stop.wait(_CALM):
             return
         with suppress(Exception), self._host.scene.task.reading():  # what fails here fails at the press, which tells it
-            scene, scores = self._host.scene, self._scores
-            layer, channel = self.widget.layer, self.widget.channel
-            of_scene = scores is not None and scores[0] is scene.picture.tensor
-            if scores is None or channel is None or not of_scene or self._host.session.is_stale(scene):
+            scene = self._host.scene
+            scores, layer, channel = self._scores_of(scene), self.widget.layer, self.widget.channel
+            if scores is None or channel is None or self._host.session.is_stale(scene):
                 return
             off = {*self.off_of(layer)} ^ {channel}
             factors = {**self._host.switches_in(scene), layer: self._factors(layer, scene, sorted(off))}
-            _scores_without(scores[1], {name: some for name, some in factors.items() if some != {}}, scene)
+            if factors := {name: some for name, some in factors.items() if some != {}}:
+                _scores_without(scores, factors, scene)
 
     def _show_effect(self, scene: Scene) -> None:
         logits = scene.logits if scene.switches else self._logits
