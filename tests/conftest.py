@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,12 +28,3 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Itera
         shutil.copy(notebook, folder)
     with lab(folder, browser) as running:
         yield running
-
-
-@pytest.fixture
-def untraced() -> Iterator[None]:
-    """For a test that measures time: the tracer of the coverage figure would be measured with it."""
-    tracer = sys.gettrace()
-    sys.settrace(None)
-    yield
-    sys.settrace(tracer)

@@ -63,6 +63,28 @@ def test_all_of_it_is_seen(e: ExplorerPage, width: int, artefacts: Path, request
     assert [text["text"] for text in found if text["cut"]] == []
 
 
+@pytest.mark.parametrize("width", [700, 760, 1280, 2000])
+def test_what_switches_all_on_lies_over_nothing_that_is_pressed(
+    e: ExplorerPage, width: int, artefacts: Path, request: pytest.FixtureRequest
+) -> None:
+    _set_width(e, width)
+    e.maps.get_by_role("button", name="Switch off").click()
+    all_on = e.scores.get_by_role("button", name="Switch all on")
+    all_on.wait_for()
+    e.wait_until_ready()
+    theme = "light" if "light" in request.node.name else "dark"
+    e.scores.screenshot(path=artefacts / f"switched-{width}-{theme}.png")
+    line, menu = e.scores.locator(".cnnw-switched"), e.scores.get_by_role("combobox", name="What the bars show")
+    shared, places = overlaps([line, menu]), [part.bounding_box() for part in (line, all_on, menu)]
+    all_on.click()
+    expect(line).to_have_count(0)
+    assert shared == []
+    edges = [(box["x"], box["x"] + box["width"]) for box in places if box]
+    assert len(edges) == 3
+    assert edges[0][0] <= edges[1][0]
+    assert edges[1][1] <= edges[0][1] + 0.5, "the button is within its line"
+
+
 @pytest.mark.parametrize("tab", ["Where did it look?", "What does it look for?", "Hide a part", "Compare"])
 def test_axe_finds_nothing(e: ExplorerPage, tab: str) -> None:
     _set_width(e, 1280)
