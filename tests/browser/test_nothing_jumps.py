@@ -142,9 +142,7 @@ def test_check_this_map_keeps_its_place_however_wide_text_is(e: ExplorerPage) ->
     ask(e.page, "e.map_check.offer()")
 
 
-# At 16 px "Layers" still comes to lie where "Compare" was pressed, if the check ran before: not mended yet.
 @pytest.mark.usefixtures("widened")
-@pytest.mark.parametrize("widened", WIDER[:2], indirect=True)
 def test_no_button_slides_under_the_pointer(e: ExplorerPage) -> None:
     e.node("blocks.6").locator(".cnnw-ag-box").click()
     e.wait_for_maps_of("blocks.6")
