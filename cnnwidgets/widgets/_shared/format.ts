@@ -15,7 +15,7 @@ export function number(value: number, digits = 3): string {
 export function percent(share: number): string {
   if (!Number.isFinite(share)) return "NaN";
   const value = share * 100;
-  if (value > 0 && value < 0.1) return "<0.1 %";
+  if (value > 0 && value < 0.05) return "<0.1 %";
   return `${value === 0 || value === 100 ? value.toFixed(0) : value.toFixed(1)} %`;
 }
 

@@ -16,6 +16,7 @@ test("numbers keep three digits and a true minus", () => {
 test("shares, counts and shapes", () => {
   assert.equal(percent(0.379), "37.9 %");
   assert.equal(percent(0.0001), "<0.1 %");
+  assert.equal(percent(0.0007), "0.1 %"); // as Python writes it
   assert.equal(percent(1), "100 %");
   assert.equal(percent(Number.NaN), "NaN");
   assert.equal(count(4_651_000), "4.65 M");
