@@ -128,14 +128,8 @@ class Architecture:
             >>> architecture.receptive_box("", 1, 0)
             (1, 0, 4, 2)
         """
-        layer = self.find(name)
-        if layer.receptive_field is None:
-            raise NotSpatial(f"The output of {name!r} has shape {layer.output_shape}; expected maps (N, C, H, W).")
-        box = [
-            pixel_ranges(self._fields[name], axis, position + 1, self.input_shape[axis - 2])[position]
-            for axis, position in enumerate((row, column))
-        ]
-        return box[0][0], box[1][0], box[0][1], box[1][1]
+        rows, columns = self.receptive_spans(name, (row + 1, column + 1))
+        return rows[row][0], columns[column][0], rows[row][1], columns[column][1]
 
     def receptive_spans(self, name: str, grid: tuple[int, int]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """The same for all units of a map of ``grid`` cells: (top, bottom) of each row, (left, right) of each column.
