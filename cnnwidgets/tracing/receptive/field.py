@@ -38,6 +38,11 @@ class Field:
         dims = [dim for dim in self.dims if len(dim) == 1 and dim[0][1] is not None and dim[0][1].axis == axis]
         return dims[0][0][1] if len(dims) == 1 else None
 
+    def sole_reach(self, axis: int) -> Reach | None:
+        """The same where the dim may be of several axes flattened together."""
+        reaches = [reach for dim in self.dims for _, reach in dim if reach is not None and reach.axis == axis]
+        return reaches[0] if len(reaches) == 1 else None
+
 
 def carries_places(dim: Dim) -> bool:
     """Whether places of the image lie along ``dim``."""
