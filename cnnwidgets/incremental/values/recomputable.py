@@ -81,7 +81,9 @@ def recomputables(function: Any, args: Any, kwargs: Any, count_work: Callable[[A
     def run(again: bool = True) -> Any:
         if versions != [tensor._version for tensor in originals]:  # noqa: SLF001
             raise RuntimeError("the model has written to what a value was made of")
-        real_args, real_kwargs = mapped((args, kwargs), _current)
+        real_args, real_kwargs = mapped(
+            (args, kwargs), lambda value: value.now() if isinstance(value, Recomputable) else value
+        )
         output = function(*real_args, **real_kwargs)
         count_work(real_args, output, again)
         return output
@@ -93,10 +95,6 @@ def recomputables(function: Any, args: Any, kwargs: Any, count_work: Callable[[A
     if isinstance(output, tuple | list):
         return [recomputable(item, lambda at=at: run()[at]) for at, item in enumerate(output)]  # type: ignore[misc]
     return recomputable(_laid(output), lambda: _laid(run()))
-
-
-def _current(value: Any) -> Any:
-    return value.now() if isinstance(value, Recomputable) else value
 
 
 def _laid(output: Any) -> Any:
