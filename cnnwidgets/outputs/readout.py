@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
@@ -202,11 +202,8 @@ class Readout:
         name = getattr(function, "__name__", None) or type(function).__name__
         origins = self._knows(raw)
         try:
-            if origins is None:
+            with nullcontext() if origins is None else origins:
                 scores = function(raw)
-            else:
-                with origins:
-                    scores = function(raw)
         except CnnWidgetsError:
             raise
         except Exception as error:
@@ -234,9 +231,7 @@ class Readout:
     def origin(self, raw: Any, table: torch.Tensor) -> str | None:
         """What made ``table``, which lies in what the model returned or is computed from it."""
         origins = self._knows(raw)
-        if origins is not None:
-            return origins.of(table)
-        return from_graph(table)
+        return from_graph(table) if origins is None else origins.of(table)
 
     def _note(self, note: str) -> None:
         if note:
