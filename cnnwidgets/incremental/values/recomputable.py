@@ -67,15 +67,10 @@ class Recomputable:
 
 def recomputables(function: Any, args: Any, kwargs: Any, count_work: Callable[[Any, Any, bool], None]) -> Any:
     """What an operation on values of the unedited image returns, with :class:`Recomputable` in the place of tensors."""
-    sources, originals = list[Recomputable](), list[torch.Tensor]()
-
-    def add_input(value: Any) -> None:
-        if isinstance(value, Recomputable):
-            sources.append(value)
-        elif isinstance(value, torch.Tensor):
-            originals.append(value)
-
-    mapped((args, kwargs), add_input)
+    inputs: list[Any] = []
+    mapped((args, kwargs), inputs.append)
+    sources = tuple(value for value in inputs if isinstance(value, Recomputable))
+    originals = [value for value in inputs if isinstance(value, torch.Tensor)]
     versions = [tensor._version for tensor in originals]  # noqa: SLF001
 
     def run(again: bool = True) -> Any:
@@ -89,7 +84,7 @@ def recomputables(function: Any, args: Any, kwargs: Any, count_work: Callable[[A
         return output
 
     def recomputable(item: Any, again: Callable[[], torch.Tensor]) -> Any:
-        return Recomputable(item, tuple(sources), again) if isinstance(item, torch.Tensor) else item
+        return Recomputable(item, sources, again) if isinstance(item, torch.Tensor) else item
 
     output = run(again=False)
     if isinstance(output, tuple | list):
