@@ -65,7 +65,7 @@ class Display:
 
     def show_switched(self, scene: Scene) -> None:
         """The same photograph, seen by the network with other channels switched off."""
-        self._panels.switches_changed(scene)
+        self._panels.scene_opened(scene, same_photograph=True)
         choices, view = self._choices, self._view
         with self._host.unchecked():
             view.show_picture(scene)
