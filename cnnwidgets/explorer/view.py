@@ -6,7 +6,6 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import ipywidgets
-import torch
 
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import as_sentence
@@ -44,7 +43,6 @@ _TABS = [
 ]
 
 
-_LAGS = "This map is of the network with other switches than the class bars."
 _WITH_GROUPS = (
     "The class bars are without {}; this has them: groups are parts of this photograph's maps, not of the network."
 )
@@ -98,13 +96,10 @@ class ExplorerView:
         """What the Explorer's own box holds."""
         return [self.bar, *([] if self.image_input is None else [self.image_input]), self.grid]
 
-    def show_architecture(self, architecture: Architecture) -> None:
-        """The network as it is now; nothing happens where its layers are as before."""
-        self.graph.show(architecture)
-        self.bar.summary = model_summary(architecture)
-
     def show_scene(self, scene: Scene, target: int) -> None:
         """Another photograph: the picture, the scores; the map of the one before is taken away."""
+        self.graph.show(scene.architecture)  # which does nothing where its layers are as before
+        self.bar.summary = model_summary(scene.architecture)
         for widget in self._titled:
             widget.photograph = scene.photograph
         self.graph.switchable = self._switching.switchable(scene.maps)
@@ -178,15 +173,8 @@ class ExplorerView:
         self.overlay.show_attribution(replace(attribution, notes=()), caption=caption, partial=partial, notes=texts)
         self._check.caption = caption
 
-    def note_lag(self, lags: bool) -> None:
-        """Say by the map whether it is of another network than the class bars."""
-        self._remark("switched", _LAGS if lags else "")
-
-    def note_layer(self, layer: str) -> None:
-        """Say by the map that it is not of ``layer``, which was chosen; empty: it is."""
-        self._remark("layer", layer and f"{layer} has no map of the score. The overlay stays at {self.overlay.layer}.")
-
-    def _remark(self, subject: str, text: str) -> None:
+    def remark(self, subject: str, text: str) -> None:
+        """Say by the map, as long as it is on show, what there is to say of ``subject``; empty: nothing any more."""
         before = self._remarks.get(subject, "")
         if text == before:
             return
@@ -212,10 +200,6 @@ class ExplorerView:
         """How far the long work is; None takes the progress bar away."""
         with self.bar.hold_sync():
             self.bar.progress, self.bar.progress_text = share, text
-
-    def show_scores(self, logits: torch.Tensor) -> None:
-        """The scores of an edited image, or those of the photograph again."""
-        self.scores.move(logits.numpy())
 
     def set_busy(self, busy: bool, working: list[str]) -> None:
         """Mark what is being computed: the map on the overlay, and the tabs of panels that work on their own."""
