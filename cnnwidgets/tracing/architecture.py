@@ -16,6 +16,7 @@ from cnnwidgets.core.network import Network, unknown_layer
 from . import summary as text
 from .anatomy import Anatomy
 from .describe_layers import describe_layers
+from .kinds import times
 from .layers import Join, LayerInfo, Node
 from .receptive.field import Field
 from .receptive.ranges import pixel_ranges
@@ -172,7 +173,7 @@ class Architecture:
     def __repr__(self) -> str:
         return (
             f"<Architecture of {self.name}: {len(self.layers)} layers, {self.total_params:,} parameters, "
-            f"{text.macs(self.total_macs)}, input {text.shape(self.input_shape)}>"
+            f"{text.macs(self.total_macs)}, input {times(self.input_shape)}>"
         )
 
     def _totals(self) -> list[str]:

@@ -60,11 +60,6 @@ def in_units(count: int) -> str:
     return f"{count} "
 
 
-def shape(sizes: Sequence[int]) -> str:
-    """``1×3×224×224``."""
-    return "×".join(str(size) for size in sizes)
-
-
 def _table_rows(layers: Sequence[LayerInfo]) -> list[tuple[str, ...]]:
     return [
         (
