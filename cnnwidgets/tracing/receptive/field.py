@@ -115,7 +115,8 @@ def settled(field: Field) -> Field:
         size, reach = factor
         if reach is None or not reach.length or counts[reach.axis] > 1 or reach.stride * size != reach.length:
             return factor
-        return size, reach.windows(size)
+        axis, width = replace(reach, length=0, stride=1), reach.stride
+        return size, axis.through(1, width, lambda window: (window * width, window * width + width - 1), size)
 
     return field.changed(whole_again)
 

@@ -73,12 +73,6 @@ class Reach:
         """The reach of ``size`` positions put together of such parts."""
         return replace(self, length=0) if self.length == size else self
 
-    def windows(self, size: int) -> Reach:
-        """The reach of ``size`` windows of a split axis, where nothing tells the positions inside apart any more."""
-        width = self.length // size
-        axis = replace(self, length=0, stride=1)
-        return axis.through(1, width, lambda window: (window * width, window * width + width - 1), size)
-
     def unplaced(self) -> Reach:
         """The same, without where its positions lie."""
         return replace(self, step=0, lo=(), hi=(), length=0, bounds=None, sees_all=False)
