@@ -97,9 +97,6 @@ class Edited:
             if read is None:
                 _ = self.base  # a model without class scores fails here
 
-    engine: str
-    outputs: Any
-
     @property
     def notes(self) -> tuple[str, ...]:
         """What the reader of the scores must know."""
