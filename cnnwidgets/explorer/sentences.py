@@ -218,8 +218,3 @@ def change_in_words(before: float, after: float, kind: Kind) -> str:
             break
         texts = [f"{factor * value:.{digits}f}{unit}".replace("-", "−") for value in (before, after)]
     return " → ".join(texts)
-
-
-def all_well(layer: str | None) -> str:
-    """Said when an explainer has nothing to warn of."""
-    return f"{layer} ran once, every number is finite." if layer else "Every number is finite."

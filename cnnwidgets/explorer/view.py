@@ -22,7 +22,6 @@ from cnnwidgets.widgets.panel_tabs import PanelTabs
 
 from .panels.all_panels import Panels
 from .sentences import (
-    all_well,
     closeness,
     map_title,
     method_choices,
@@ -168,7 +167,8 @@ class ExplorerView:
         warnings += [*notes, *cautions_of(scene, attribution)]
         texts = [{"level": "warn", "text": warning} for warning in warnings if warning]
         if not notes and not partial:
-            texts.append({"level": "ok", "text": all_well(attribution.layer)})
+            once = f"{attribution.layer} ran once, every" if attribution.layer else "Every"
+            texts.append({"level": "ok", "text": f"{once} number is finite."})
         caption = map_title(method, attribution.layer, target_text(target, scene.label) if of_class else "")
         self.overlay.show_attribution(replace(attribution, notes=()), caption=caption, partial=partial, notes=texts)
         self._check.caption = caption
