@@ -82,7 +82,9 @@ class Display:
         """The same photograph, and what was computed for another target."""
         self._host.scene = scene
         self._view.show_task(scene, self._choices.target)
-        self._view.show_contribution(scene, self._choices.layer, self._choices.target)
+        layer, target = self._choices.layer, self._choices.target
+        if (contribution := scene.now.contribution.get(layer)) is not None:
+            self._view.feature_maps.show_contribution(layer, contribution[0], scene.label(target))
         self._view.show_strip(scene, self.layers)
         for panel in self._panels:
             panel.target_changed(scene)

@@ -151,12 +151,6 @@ class ExplorerView:
         self.feature_maps.show(scene.maps[name][0], name, off=off, **feature_maps_of(scene, info, target))
         self.feature_maps.switchable = name in self.graph.switchable
 
-    def show_contribution(self, scene: Scene, layer: str, target: int) -> None:
-        """What the maps on show add to another class."""
-        contribution = scene.now.contribution.get(layer)
-        if contribution is not None:
-            self.feature_maps.show_contribution(layer, contribution[0], scene.label(target))
-
     def show_map(self, scene: Scene, attribution: Attribution, *, partial: bool = False, stopped: str = "") -> None:
         """An explainer's map, with what must be known before it is trusted."""
         method, target = attribution.method, attribution.target
