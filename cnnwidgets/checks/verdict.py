@@ -198,10 +198,8 @@ def _of_curves(curves: Curves) -> _CheckOutcome:
 
 def _gains(curves: Curves) -> tuple[torch.Tensor, torch.Tensor]:
     """Insertion area minus deletion area: (N,) of the maps, (N, repeats) of the random orders."""
-    return (
-        curves.insertion_area - curves.deletion_area,
-        curves.random_insertion_area - curves.random_deletion_area,
-    )
+    own = curves.insertion_area - curves.deletion_area
+    return own, curves.random_insertion_area - curves.random_deletion_area
 
 
 def _gain_notes(curves: Curves) -> list[str]:

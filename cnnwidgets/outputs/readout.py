@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
@@ -155,12 +155,10 @@ class Readout:
             if isinstance(inside, torch.Tensor):
                 return inside
         if self.path is not None:
-            try:
+            with suppress(KeyError):
                 remembered = at(inside, self.path)
-            except KeyError:
-                remembered = None
-            if isinstance(remembered, torch.Tensor):
-                return remembered
+                if isinstance(remembered, torch.Tensor):
+                    return remembered
         origins = self._knows(raw) or Origins()
         pick = picked(leaves(inside), origins, batch=batch, classes=self.classes)
         if pick is None:

@@ -233,4 +233,6 @@ def _joined_factors(outer: Factor, inner: Factor) -> Factor | None:
     if after.axis != SCATTERED and before.stride != after.stride * size:
         return None
     same = (before.lo, before.hi, before.length) == (after.lo, after.hi, after.length)
-    return count * size, after.joined(count * size) if same else after.unplaced()
+    if not same:
+        return count * size, after.unplaced()
+    return count * size, replace(after, length=0) if after.length == count * size else after

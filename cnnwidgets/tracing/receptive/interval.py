@@ -69,10 +69,6 @@ class Reach:
         """The reach of a part of an axis of ``length`` positions that is split."""
         return self if self.length or not self.lo else replace(self, length=length)
 
-    def joined(self, size: int) -> Reach:
-        """The reach of ``size`` positions put together of such parts."""
-        return replace(self, length=0) if self.length == size else self
-
     def unplaced(self) -> Reach:
         """The same, without where its positions lie."""
         return replace(self, step=0, lo=(), hi=(), length=0, bounds=None, sees_all=False)
