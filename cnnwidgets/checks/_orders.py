@@ -43,9 +43,7 @@ def ranks(importances: torch.Tensor, generator: torch.Generator) -> torch.Tensor
     """
     shuffled = torch.randperm(importances.numel(), generator=generator)
     order = shuffled[importances.flatten()[shuffled].argsort(descending=True, stable=True)]
-    positions = torch.empty_like(order)
-    positions[order] = torch.arange(len(order))
-    return positions.view(importances.shape)
+    return order.argsort().view(importances.shape)
 
 
 def elsewhere(importances: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

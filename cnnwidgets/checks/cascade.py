@@ -10,8 +10,6 @@ import torch
 from cnnwidgets.core.arrays import dataframe
 from cnnwidgets.explainers.attribution import Attribution
 
-from ._columns import stage_columns
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Stage:
@@ -67,7 +65,17 @@ class Randomisation:
 
     def to_dataframe(self) -> Any:
         """A ``pandas.DataFrame``, a row a stage and image: its layer, score, and likeness to the original map."""
-        return dataframe(stage_columns(self.stages))
+        rows = [
+            (number, stage, image) for number, stage in enumerate(self.stages, 1) for image in range(len(stage.scores))
+        ]
+        columns: dict[str, list[Any]] = {
+            "stage": [number for number, _, _ in rows],
+            "layer": [stage.layer for _, stage, _ in rows],
+            "image": [image for _, _, image in rows],
+        }
+        for name in ("scores", "magnitude", "signed", "structure", "similarity"):
+            columns[name.removesuffix("s")] = [float(getattr(stage, name)[image]) for _, stage, image in rows]
+        return dataframe({**columns, "problem": [stage.problem for _, stage, _ in rows]})
 
     @property
     def complete(self) -> bool:

@@ -25,7 +25,6 @@ from cnnwidgets.running.forward import again, run
 from cnnwidgets.state.preserved import preserved
 from cnnwidgets.tracing.placement import Placement
 
-from ._columns import curve_columns
 from ._orders import baselines, elsewhere, importance, ranks
 
 Score = Literal["probability", "logit"]
@@ -82,7 +81,13 @@ class Curves:
 
     def to_dataframe(self) -> Any:
         """A ``pandas.DataFrame``, a row an image and fraction; the curves at random as their means."""
-        return dataframe(curve_columns(self))
+        images, points = self.deletion.shape
+        random = {name: getattr(self, name).mean(1) for name in ("random_deletion", "random_insertion")}
+        columns = {"image": [image for image in range(images) for _ in range(points)]}
+        columns["fraction"] = self.fractions.tolist() * images
+        for name, values in {"deletion": self.deletion, "insertion": self.insertion, **random}.items():
+            columns[name] = values.flatten().tolist()
+        return dataframe(columns)
 
     def __repr__(self) -> str:
         deletion, insertion = self.deletion_area.mean(), self.insertion_area.mean()
@@ -187,19 +192,16 @@ class ComparableScores:
             whole, self.classes = resolve(target, outputs, score=score, batch=len(images))
             self._scorer = Scorer(outputs, self.classes, score, len(images))
         self.whole = whole.detach().float().cpu()
-        self.unit = _score_unit(self._scorer.kind, score, stated=readout.outputs is not None)
+        kind = self._scorer.kind
+        self.unit = "probability" if score == "probability" or kind in ("softmax", "sigmoid") else "logit"
+        if kind is None or kind == "number":  # which of the two a single output is, nobody knows
+            self.unit = "score" if readout.outputs is not None or kind is None else "logit"
         self.notes = readout.notes
 
     def of(self, index: int, edited: torch.Tensor) -> torch.Tensor:
         """(B,) float32 on the CPU, for edits (B, C, H, W) of image ``index``."""
         with reading(self._readout):
             return self._scorer(run(self._model, edited), index, len(edited)).detach().float().cpu()
-
-
-def _score_unit(kind: Kind | None, score: str, *, stated: bool) -> str:
-    if kind is None or kind == "number":  # which of the two a single output is, nobody knows
-        return "score" if stated or kind is None else "logit"
-    return "probability" if score == "probability" or kind in ("softmax", "sigmoid") else "logit"
 
 
 class _Sweep:

@@ -82,26 +82,7 @@ def read(randomisation: CheckResult | None = None, curves: CheckResult | None = 
         >>> read().sentence
         'Nothing has been measured yet.'
     """
-    return _reading_of(*_sorted_out(randomisation, curves))
-
-
-def _sorted_out(*results: CheckResult | None) -> tuple[Randomisation | None, Curves | None]:
-    """Which is which."""
-    by_kind: dict[type, Any] = {Randomisation: None, Curves: None}
-    for result in results:
-        kind = next((kind for kind in by_kind if isinstance(result, kind)), None)
-        if result is not None and (kind is None or by_kind[kind] is not None):
-            again = "a second" if kind else "a"
-            raise InputError(
-                f"Got {again} {type(result).__name__}; expected what checks.randomised() returns, what "
-                "checks.insertion_deletion() returns, or one of each."
-            )
-        if kind is not None:
-            by_kind[kind] = result
-    return by_kind[Randomisation], by_kind[Curves]
-
-
-def _reading_of(randomisation: Randomisation | None, curves: Curves | None) -> Reading:
+    randomisation, curves = _sorted_out(randomisation, curves)
     outcomes = []
     notes = [*(randomisation.notes if randomisation else ()), *(curves.notes if curves else ())]
     if randomisation is not None:
@@ -129,12 +110,25 @@ def _reading_of(randomisation: Randomisation | None, curves: Curves | None) -> R
     )
 
 
-def _halfway(check: Randomisation) -> float:
-    return float(check.halfway.similarity.nanmean()) if check.halfway is not None else float("-inf")
+def _sorted_out(*results: CheckResult | None) -> tuple[Randomisation | None, Curves | None]:
+    """Which is which."""
+    by_kind: dict[type, Any] = {Randomisation: None, Curves: None}
+    for result in results:
+        kind = next((kind for kind in by_kind if isinstance(result, kind)), None)
+        if result is not None and (kind is None or by_kind[kind] is not None):
+            again = "a second" if kind else "a"
+            raise InputError(
+                f"Got {again} {type(result).__name__}; expected what checks.randomised() returns, what "
+                "checks.insertion_deletion() returns, or one of each."
+            )
+        if kind is not None:
+            by_kind[kind] = result
+    return by_kind[Randomisation], by_kind[Curves]
 
 
 def _of_randomisation(check: Randomisation) -> _CheckOutcome:
-    value, early = check.similarity, _halfway(check)
+    value = check.similarity
+    early = float(check.halfway.similarity.nanmean()) if check.halfway is not None else float("-inf")
     if not check.complete:
         stages = f"{len(check.stages)} of {check.total} stages"
         numbers = f"similarity {_round(value)} after {stages}" if value == value else f"stopped after {stages}"
@@ -204,10 +198,8 @@ def _of_curves(curves: Curves) -> _CheckOutcome:
 
 def _gains(curves: Curves) -> tuple[torch.Tensor, torch.Tensor]:
     """Insertion area minus deletion area: (N,) of the maps, (N, repeats) of the random orders."""
-    return (
-        curves.insertion_area - curves.deletion_area,
-        curves.random_insertion_area - curves.random_deletion_area,
-    )
+    own = curves.insertion_area - curves.deletion_area
+    return own, curves.random_insertion_area - curves.random_deletion_area
 
 
 def _gain_notes(curves: Curves) -> list[str]:

@@ -69,10 +69,9 @@ def every_layer(
     options.pop("call", None)
     options.pop("backward", None)
     observation = observe(model, images, target, layers=layer_names, keep_maps=False, **options)
-    if layer_names is not None:
-        for name in layer_names:
-            if name not in observation.cam:
-                raise _refused(name, observation)
+    for name in layer_names or ():
+        if name not in observation.cam:
+            raise _refused(name, observation)
     return {name: attribution_of(name, observation) for name in observation.order if name in observation.cam}
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 _NOTHING = ("", "", True)
-_described: dict[str, tuple[str, str, bool]] = {}
+described: dict[str, tuple[str, str, bool]] = {}
+"""Method -> its label, empty where that is made of its name; its unit; whether its maps depend on the class."""
 
 
 def label_of(method: str) -> str:
@@ -13,19 +14,14 @@ def label_of(method: str) -> str:
         >>> label_of("my_method")
         'My method'
     """
-    return _described.get(method, _NOTHING)[0] or method.replace("_", " ").capitalize()
+    return described.get(method, _NOTHING)[0] or method.replace("_", " ").capitalize()
 
 
 def unit_of(method: str) -> str:
     """What the numbers of ``method``'s maps measure; empty where nobody said it."""
-    return _described.get(method, _NOTHING)[1]
+    return described.get(method, _NOTHING)[1]
 
 
 def depends_on_class(method: str) -> bool:
     """Whether ``method``'s maps depend on the class explained; yes where nobody said otherwise."""
-    return _described.get(method, _NOTHING)[2]
-
-
-def describe_method(method: str, label: str, unit: str, of_class: bool = True) -> None:
-    """From now on ``method`` has this label, by default made of its name, and this unit."""
-    _described[method] = label, unit, of_class
+    return described.get(method, _NOTHING)[2]

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 
 from cnnwidgets.core.errors import CnnWidgetsError
 
-from .labels import describe_method, label_of
+from .labels import described, label_of
 from .wrapper import Explainer, as_explainer
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -115,7 +115,7 @@ def register(
             _own.add(name)
         explainer = as_explainer(name, function, needs_layer=needs_layer, trusted=name in _own)
         line = question or (inspect.getdoc(function) or "").split("\n", 1)[0]
-        describe_method(name, label, unit, needs_target)
+        described[name] = label, unit, needs_target
         _registered[name] = Info(name, family, line, needs_layer, explainer, label_of(name), unit, needs_target)
         _tell()
         return cast(F, explainer)
@@ -142,7 +142,7 @@ def unregister(name: str) -> None:
     if name in _own:
         raise CnnWidgetsError(f"{name!r} is one of cnnwidgets' own explainers; only those that you register can go.")
     del _registered[name]
-    describe_method(name, "", "")
+    del described[name]
     _tell()
 
 

@@ -80,7 +80,11 @@ def detection(found: Mapping[str, torch.Tensor], index: int = 0, *, iou: float =
         >>> detection(found)([found])
         tensor([0.5000])
     """
-    _check_detections(found)
+    if not isinstance(found, Mapping) or not {"boxes", "labels", "scores"} <= set(found):
+        raise TargetError(
+            f"Expected one image's detections, a dict of boxes, labels and scores; got {shown(found)}. A detector "
+            "returns a list of them, in evaluation mode: pass model(images)[0]."
+        )
     number = len(found["boxes"])
     if not is_whole(index) or not -number <= index < number:
         raise TargetError(
@@ -152,14 +156,6 @@ def _box_overlaps(boxes: torch.Tensor, box: torch.Tensor) -> torch.Tensor:
     shared = (high - low).clamp(min=0).prod(1)
     sizes = (boxes[:, 2:] - boxes[:, :2]).prod(1) + (box[2:] - box[:2]).prod()
     return shared / (sizes - shared)
-
-
-def _check_detections(objects: Any) -> None:
-    if not isinstance(objects, Mapping) or not {"boxes", "labels", "scores"} <= set(objects):
-        raise TargetError(
-            f"Expected one image's detections, a dict of boxes, labels and scores; got {shown(objects)}. A detector "
-            "returns a list of them, in evaluation mode: pass model(images)[0]."
-        )
 
 
 def _weights(mask: Any) -> torch.Tensor:

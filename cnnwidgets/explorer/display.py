@@ -23,6 +23,8 @@ from .work.report import share_of
 from .work.scene import Scene
 from .work.settings import Setting, settings_of
 
+_LAGS = "This map is of the network with other switches than the class bars."
+
 
 class Display:
     """The widgets and the traits of an Explorer, changed together.
@@ -41,7 +43,6 @@ class Display:
         choices, view = self._choices, self._view
         self._panels.scene_opened(scene)
         with self._host.unchecked():
-            view.show_architecture(scene.architecture)
             choices.picture, choices.region = scene.name, list(scene.task.region)
             choices.target = scene.predicted if scene.target_class is None else scene.target_class
             view.show_scene(scene, choices.target)
@@ -65,11 +66,11 @@ class Display:
 
     def show_switched(self, scene: Scene) -> None:
         """The same photograph, seen by the network with other channels switched off."""
-        self._panels.switches_changed(scene)
+        self._panels.scene_opened(scene, same_photograph=True)
         choices, view = self._choices, self._view
         with self._host.unchecked():
             view.show_picture(scene)
-            view.show_scores(scene.logits)
+            view.scores.move(scene.logits.numpy())
             view.show_task(scene, choices.target)
             view.overlay.also = frozenset(scene.now.cam)
             view.show_strip(scene, self.layers)
@@ -81,7 +82,9 @@ class Display:
         """The same photograph, and what was computed for another target."""
         self._host.scene = scene
         self._view.show_task(scene, self._choices.target)
-        self._view.show_contribution(scene, self._choices.layer, self._choices.target)
+        layer, target = self._choices.layer, self._choices.target
+        if (contribution := scene.now.contribution.get(layer)) is not None:
+            self._view.feature_maps.show_contribution(layer, contribution[0], scene.label(target))
         self._view.show_strip(scene, self.layers)
         for panel in self._panels:
             panel.target_changed(scene)
@@ -111,7 +114,9 @@ class Display:
         self._panels.comparing.widget.layer = layer or ""
         if overlay.follow and layer is not None:
             overlay.layer = layer
-        self._view.note_layer(chosen_layer if overlay.follow and layer is None and overlay.layers else "")
+        stays = overlay.follow and layer is None and overlay.layers
+        text = f"{chosen_layer} has no map of the score. The overlay stays at {overlay.layer}."
+        self._view.remark("layer", text if stays and chosen_layer else "")
 
     def lead_layer(self) -> None:
         """The other way round: the slider moves what is on show, unless it is pinned."""
@@ -215,7 +220,7 @@ class Display:
         """The scores of an edited image, while it is being edited; None: those of the photograph."""
         # Without the lock: a panel calls this holding its own, and is told of other scenes by who holds this one.
         if self._choices.status != "closed":
-            self._view.show_scores(self._host.scene.logits if logits is None else logits)
+            self._view.scores.move((self._host.scene.logits if logits is None else logits).numpy())
             self._say_switched()
 
     def _say_switched(self) -> None:
@@ -226,4 +231,4 @@ class Display:
 
     def say_lag(self) -> None:
         """Say so where the class bars are ahead of the map; where it follows at once, nobody need read that."""
-        self._view.note_lag(self._host.lags)
+        self._view.remark("switched", _LAGS if self._host.lags else "")

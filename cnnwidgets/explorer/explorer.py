@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from cnnwidgets import explainers
@@ -224,12 +225,13 @@ class Explorer(Saving, Choices):
         ):
             tie(self, mine, widget, its, show_error)
         self.observe(lambda change: self._panels.panel_changed(change["new"]), "panel")
-        self.feature_maps.observe(lambda _: self._filter_changed(), ["layer", "channel"])
+        maps, filters = self.feature_maps, self._panels.filters
+        maps.observe(lambda _: filters.filter_changed(maps.layer, maps.channel), ["layer", "channel"])
         self.graph.observe(guarded(self._graph_clicked, show_error), "selected")
         self.graph.on_scale = self._panels.switching.scale
         self.feature_maps.on_cell, self.feature_maps.clickable = self._cell_clicked, True
-        self.overlay.observe(guarded(lambda _: self._overlay_moved(), show_error), "layer")
-        self.overlay.observe(guarded(lambda _: self._settings_changed(), show_error), "settings")
+        self.overlay.observe(guarded(lambda _: self._take_over(display.lead_layer), show_error), "layer")
+        self.overlay.observe(guarded(lambda _: self._take_over(display.keep_settings), show_error), "settings")
         self.overlay.observe(guarded(lambda _: display.follow_layer(), show_error), "follow")
         view.bar.on_cancel = self.cancel
         self.scores.on_follow = self._follow_top
@@ -256,15 +258,11 @@ class Explorer(Saving, Choices):
         else:
             self._same_layer(name)
 
-    def _overlay_moved(self) -> None:
+    def _take_over(self, choice: Callable[[], None]) -> None:
+        """Somebody chose something on the overlay, unless it was set from here."""
         if self._host.checking:
-            self._display.lead_layer()
+            choice()
         self._requests.refresh()
-
-    def _settings_changed(self) -> None:
-        if self._host.checking:
-            self._display.keep_settings()
-            self._requests.refresh()
 
     def _channel_chosen(self, change: Any) -> None:
         if change["new"] is not None:
@@ -273,9 +271,6 @@ class Explorer(Saving, Choices):
     def _cell_clicked(self, channel: int, row: int, column: int) -> None:
         self.panel = "filters"
         self._panels.cell.open(self.feature_maps.layer, channel, row, column)
-
-    def _filter_changed(self) -> None:
-        self._panels.filters.filter_changed(self.feature_maps.layer, self.feature_maps.channel)
 
     def _same_layer(self, name: str) -> None:
         """Back from a layer without maps."""

@@ -22,7 +22,10 @@ def images_by_name(image: Any) -> dict[str, Any]:
     if isinstance(image, Mapping):
         return {str(name): entry for name, entry in image.items()}
     if isinstance(image, str | os.PathLike) and _is_folder(image):
-        return _numbered(_files_in(Path(image)))
+        files = sorted(file for file in Path(image).iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+        if not files:
+            raise InputError(f"The folder {str(Path(image))!r} holds no image file ({', '.join(sorted(SUFFIXES))}).")
+        return _numbered((file.name, file) for file in files)
     if isinstance(image, list | tuple):
         if not image:
             raise InputError(f"The {type(image).__name__} of images is empty. Pass at least one.")
@@ -35,13 +38,6 @@ def _is_folder(path: str | os.PathLike[str]) -> bool:
         return Path(path).is_dir()
     except (OSError, ValueError):  # too long for a path, say: who reads the image tells
         return False
-
-
-def _files_in(folder: Path) -> list[tuple[str, Any]]:
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
-    if not files:
-        raise InputError(f"The folder {str(folder)!r} holds no image file ({', '.join(sorted(SUFFIXES))}).")
-    return [(file.name, file) for file in files]
 
 
 def _name(image: Any) -> str:

@@ -34,11 +34,11 @@ class LiveImages:
         image_input.observe(listener, "image")
         self._followed.append((image_input, listener))
 
-    def edit(self) -> ImageInput | None:
+    def edit(self) -> None:
         """Show an ImageInput of the photograph on show over the panels; where there is one, take it away."""
         if self._view.image_input is not None:
             self._take_away()
-            return None
+            return
         scene, images = self._host.scene, self._host.session.images
         image = images[scene.name]
         if is_tensor(image):  # prepared for the network already: what is seen of it
@@ -46,7 +46,6 @@ class LiveImages:
         image_input = self._view.image_input = ImageInput(image, network="")
         image_input.name = scene.name
         self.follow(image_input, EDITED_NAME)
-        return image_input
 
     def close(self) -> None:
         """Listen to none of them any more; those of others stay open."""

@@ -77,7 +77,9 @@ class Requests:
             if not self._host.checking:
                 return
             self._display.offer_methods()
-            if not self._needs_work(self._host.scene):
+            scene = self._host.scene
+            is_other = self._is_other(scene) or self._is_other_target(scene) or self._session.seemed_stale(scene)
+            if not (is_other or self._lags(scene) or self._choices.method != "grad_cam"):
                 self._worker.supersede()
                 self._display.show_grad_cam()
                 return
@@ -135,11 +137,6 @@ class Requests:
     def clear(self) -> None:
         """Let go of the model and the widgets."""
         del self._session, self._view, self._panels, self._display
-
-    def _needs_work(self, scene: Scene) -> bool:
-        if self._is_other(scene) or self._is_other_target(scene) or self._session.seemed_stale(scene):
-            return True
-        return self._lags(scene) or self._choices.method != "grad_cam"
 
     def _is_other(self, scene: Scene) -> bool:
         """Whether another photograph, or another part of it, is asked for."""

@@ -18,6 +18,7 @@ from cnnwidgets.incremental.scaling import Factors
 from cnnwidgets.outputs.kinds import COMPETING, Kind, has_probabilities
 from cnnwidgets.outputs.targets import Chosen, probabilities
 from cnnwidgets.tracing.architecture import Architecture
+from cnnwidgets.tracing.summary import in_units
 
 _ORDER = ["grad_cam", "saliency", "occlusion"]
 # Two classes are called close when the second has at least this share of the first one's probability.
@@ -40,18 +41,11 @@ def model_title(model: nn.Module) -> str:
     return str(architecture or type(model).__name__)
 
 
-def _in_units(amount: float) -> str:
-    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if amount >= unit:
-            return f"{amount / unit:.2f} {name}"
-    return f"{amount:.0f}"
-
-
 def model_summary(architecture: Architecture) -> str:
     """Its size: "4.65 M parameters · 0.39 GMACs"."""
     macs = architecture.total_macs
-    amount = f"{macs / 1e9:.2f} G" if macs >= 1e8 else _in_units(macs)
-    return f"{_in_units(architecture.total_params)} parameters · {amount}{'' if amount[-1].isalpha() else ' '}MACs"
+    amount = f"{macs / 1e9:.2f} G" if macs >= 1e8 else in_units(macs)
+    return f"{in_units(architecture.total_params).rstrip()} parameters · {amount}MACs"
 
 
 def work_left(method: str, step: Step) -> str:
@@ -224,8 +218,3 @@ def change_in_words(before: float, after: float, kind: Kind) -> str:
             break
         texts = [f"{factor * value:.{digits}f}{unit}".replace("-", "−") for value in (before, after)]
     return " → ".join(texts)
-
-
-def all_well(layer: str | None) -> str:
-    """Said when an explainer has nothing to warn of."""
-    return f"{layer} ran once, every number is finite." if layer else "Every number is finite."

@@ -6,7 +6,6 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import ipywidgets
-import torch
 
 from cnnwidgets import explainers
 from cnnwidgets.core.errors import as_sentence
@@ -23,7 +22,6 @@ from cnnwidgets.widgets.panel_tabs import PanelTabs
 
 from .panels.all_panels import Panels
 from .sentences import (
-    all_well,
     closeness,
     map_title,
     method_choices,
@@ -44,7 +42,6 @@ _TABS = [
 ]
 
 
-_LAGS = "This map is of the network with other switches than the class bars."
 _WITH_GROUPS = (
     "The class bars are without {}; this has them: groups are parts of this photograph's maps, not of the network."
 )
@@ -98,13 +95,10 @@ class ExplorerView:
         """What the Explorer's own box holds."""
         return [self.bar, *([] if self.image_input is None else [self.image_input]), self.grid]
 
-    def show_architecture(self, architecture: Architecture) -> None:
-        """The network as it is now; nothing happens where its layers are as before."""
-        self.graph.show(architecture)
-        self.bar.summary = model_summary(architecture)
-
     def show_scene(self, scene: Scene, target: int) -> None:
         """Another photograph: the picture, the scores; the map of the one before is taken away."""
+        self.graph.show(scene.architecture)  # which does nothing where its layers are as before
+        self.bar.summary = model_summary(scene.architecture)
         for widget in self._titled:
             widget.photograph = scene.photograph
         self.graph.switchable = self._switching.switchable(scene.maps)
@@ -157,12 +151,6 @@ class ExplorerView:
         self.feature_maps.show(scene.maps[name][0], name, off=off, **feature_maps_of(scene, info, target))
         self.feature_maps.switchable = name in self.graph.switchable
 
-    def show_contribution(self, scene: Scene, layer: str, target: int) -> None:
-        """What the maps on show add to another class."""
-        contribution = scene.now.contribution.get(layer)
-        if contribution is not None:
-            self.feature_maps.show_contribution(layer, contribution[0], scene.label(target))
-
     def show_map(self, scene: Scene, attribution: Attribution, *, partial: bool = False, stopped: str = "") -> None:
         """An explainer's map, with what must be known before it is trusted."""
         method, target = attribution.method, attribution.target
@@ -173,20 +161,14 @@ class ExplorerView:
         warnings += [*notes, *cautions_of(scene, attribution)]
         texts = [{"level": "warn", "text": warning} for warning in warnings if warning]
         if not notes and not partial:
-            texts.append({"level": "ok", "text": all_well(attribution.layer)})
+            once = f"{attribution.layer} ran once, every" if attribution.layer else "Every"
+            texts.append({"level": "ok", "text": f"{once} number is finite."})
         caption = map_title(method, attribution.layer, target_text(target, scene.label) if of_class else "")
         self.overlay.show_attribution(replace(attribution, notes=()), caption=caption, partial=partial, notes=texts)
         self._check.caption = caption
 
-    def note_lag(self, lags: bool) -> None:
-        """Say by the map whether it is of another network than the class bars."""
-        self._remark("switched", _LAGS if lags else "")
-
-    def note_layer(self, layer: str) -> None:
-        """Say by the map that it is not of ``layer``, which was chosen; empty: it is."""
-        self._remark("layer", layer and f"{layer} has no map of the score. The overlay stays at {self.overlay.layer}.")
-
-    def _remark(self, subject: str, text: str) -> None:
+    def remark(self, subject: str, text: str) -> None:
+        """Say by the map, as long as it is on show, what there is to say of ``subject``; empty: nothing any more."""
         before = self._remarks.get(subject, "")
         if text == before:
             return
@@ -212,10 +194,6 @@ class ExplorerView:
         """How far the long work is; None takes the progress bar away."""
         with self.bar.hold_sync():
             self.bar.progress, self.bar.progress_text = share, text
-
-    def show_scores(self, logits: torch.Tensor) -> None:
-        """The scores of an edited image, or those of the photograph again."""
-        self.scores.move(logits.numpy())
 
     def set_busy(self, busy: bool, working: list[str]) -> None:
         """Mark what is being computed: the map on the overlay, and the tabs of panels that work on their own."""

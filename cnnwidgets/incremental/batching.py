@@ -49,14 +49,9 @@ class Batching:
             >>> batching.size(99, in_full=False), batching.size(20, in_full=True)
             (50, 7)
         """
-        usual = self._in_full() if in_full else self._by_memory()
+        usual = _IN_FULL * 224 * 224 // self._pixels if in_full else min(_MOST, int(_LARGEST / self._each))
+        usual = max(1, usual) if self._on_cpu else _MOST_ON_GPU
         return math.ceil(left / math.ceil(left / (_MORE * usual)))
-
-    def _by_memory(self) -> int:
-        return max(1, min(_MOST, int(_LARGEST / self._each))) if self._on_cpu else _MOST_ON_GPU
-
-    def _in_full(self) -> int:
-        return max(1, _IN_FULL * 224 * 224 // self._pixels) if self._on_cpu else _MOST_ON_GPU
 
 
 def _window_bytes(value: Recomputable) -> int:

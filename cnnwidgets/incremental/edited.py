@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -98,9 +97,6 @@ class Edited:
             if read is None:
                 _ = self.base  # a model without class scores fails here
 
-    engine: str
-    outputs: Any
-
     @property
     def notes(self) -> tuple[str, ...]:
         """What the reader of the scores must know."""
@@ -160,9 +156,7 @@ class Edited:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @property

@@ -161,7 +161,9 @@ def ordinary(value: Any) -> Any:
 @contextmanager
 def without_leftover_edits(model: nn.Module) -> Iterator[None]:
     """Put containers back that a forward filled with edits: a cache of positions, say, or a list of outputs."""
-    before = [(container, container.copy()) for container in _containers(model)]
+    attributes = (item for _, module in Network.of(model).layers for item in vars(module).items())
+    containers = [value for name, value in attributes if name not in _OF_TORCH and isinstance(value, dict | list | set)]
+    before = [(container, container.copy()) for container in containers]
     try:
         yield
     finally:
@@ -169,13 +171,6 @@ def without_leftover_edits(model: nn.Module) -> Iterator[None]:
             if _holds_edits(container):
                 container.clear()
                 (container.extend if isinstance(container, list) else container.update)(content)
-
-
-def _containers(model: nn.Module) -> Iterator[Any]:
-    for _, module in Network.of(model).layers:
-        for name, value in vars(module).items():
-            if name not in _OF_TORCH and isinstance(value, dict | list | set):
-                yield value
 
 
 def _holds_edits(value: Any) -> bool:

@@ -56,12 +56,9 @@ class Memo:
             for value in self.values():
                 value.let_go()
         self._run += 1
-        old = [key for key, entry in self._entries.items() if entry.last_run + _KEPT_UNUSED < self._run]
-        for key in old:
-            del self._entries[key]
-        self._originals = {
-            key: inputs for key, inputs in self._originals.items() if inputs[2] + _KEPT_UNUSED >= self._run
-        }
+        oldest = self._run - _KEPT_UNUSED
+        self._entries = {key: entry for key, entry in self._entries.items() if entry.last_run >= oldest}
+        self._originals = {key: inputs for key, inputs in self._originals.items() if inputs[2] >= oldest}
 
     def clear(self) -> None:
         """Forget everything."""

@@ -57,7 +57,8 @@ class EditRun:
 
     def base(self, function: Any, *args: Any, **kwargs: Any) -> Any:
         """``function`` on the unedited values, done the first time only: a :class:`Recomputable`, or a list of them."""
-        args, kwargs = mapped((args, kwargs), _unedited)
+        # What stands for edits knows what it is without them; anything else is the same for all.
+        args, kwargs = mapped((args, kwargs), lambda value: getattr(value, "unedited", value))
 
         def count_work(real: Any, output: Any, again: bool) -> None:
             self.work.once(count(getattr(function, "overloadpacket", None), real, output), again=again)
@@ -67,8 +68,3 @@ class EditRun:
 
 def _storage_of(tensor: torch.Tensor) -> StorageWeakRef:
     return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
-
-
-def _unedited(value: Any) -> Any:
-    """What stands for edits knows what it is without them; anything else is the same for all."""
-    return getattr(value, "unedited", value)

@@ -74,11 +74,7 @@ def _checked_detections(item: Any) -> dict[str, torch.Tensor]:
     try:
         boxes, scores = (torch.as_tensor(attributes[key]) for key in ("boxes", "scores"))
         labels = attributes.get("labels")
-        labels = (
-            torch.zeros(scores.shape, dtype=torch.long, device=scores.device)
-            if labels is None
-            else torch.as_tensor(labels)
-        )
+        labels = torch.as_tensor(torch.zeros_like(scores, dtype=torch.long) if labels is None else labels)
     except (TypeError, ValueError, RuntimeError) as error:
         raise TargetError(
             f"The detector's boxes, labels or scores are no numbers ({error}); expected tensors of (M, 4), (M,) and "

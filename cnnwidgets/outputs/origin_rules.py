@@ -29,8 +29,11 @@ def made_by(name: str, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made
         return of(args[1]) if plain == "copy" else _together([of(argument) for argument in args[1:3]])
     if isinstance(first, list | tuple):
         return _together([of(argument) for argument in first]) if plain in ("cat", "stack", "_unsafe_index") else None
-    if plain in _WITHIN and _shares_only(args, of):
-        return _together([of(argument) for argument in tensors(args)])
+    if plain in _WITHIN:
+        kinds = [of(tensor) for tensor in tensors(args)]
+        # Shares, and what does not depend on the input, are all that goes in.
+        if {*kinds} <= {*SHARES, CONSTANT} and not SHARES.isdisjoint(kinds):
+            return _together(kinds)
     if not isinstance(first, torch.Tensor):
         return _div(CONSTANT, args, of) if plain == "div" else None
     rule = _RULES.get(plain)
@@ -83,12 +86,6 @@ def _together(origins: list[Made]) -> Made:
     if len(kinds) <= 1:
         return kinds.pop() if kinds else CONSTANT
     return "sigmoid" if kinds <= SHARES else None
-
-
-def _shares_only(args: tuple[Any, ...], of: Callable[[Any], Made]) -> bool:
-    """Whether shares, and what does not depend on the input, are all that goes in."""
-    kinds = {of(tensor) for tensor in tensors(args)}
-    return kinds <= {*SHARES, CONSTANT} and not kinds.isdisjoint(SHARES)
 
 
 def _bounded(first: Made, *_: Any) -> Made:
@@ -155,10 +152,9 @@ def _rsub(first: Made, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made
 
 
 def _sub(first: Made, args: tuple[Any, ...], of: Callable[[Any], Made]) -> Made:
-    other = of(args[1])
-    if first == "linear" and other in ("linear", CONSTANT):
-        return "linear"
-    return _rsub(first, args, of) if first == CONSTANT else first if other == CONSTANT and first in SHARES else None
+    if first in ("linear", CONSTANT):
+        return _rsub(first, args, of)
+    return first if first in SHARES and of(args[1]) == CONSTANT else None
 
 
 _FEW = 4096

@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
@@ -155,12 +155,10 @@ class Readout:
             if isinstance(inside, torch.Tensor):
                 return inside
         if self.path is not None:
-            try:
+            with suppress(KeyError):
                 remembered = at(inside, self.path)
-            except KeyError:
-                remembered = None
-            if isinstance(remembered, torch.Tensor):
-                return remembered
+                if isinstance(remembered, torch.Tensor):
+                    return remembered
         origins = self._knows(raw) or Origins()
         pick = picked(leaves(inside), origins, batch=batch, classes=self.classes)
         if pick is None:
@@ -202,11 +200,8 @@ class Readout:
         name = getattr(function, "__name__", None) or type(function).__name__
         origins = self._knows(raw)
         try:
-            if origins is None:
+            with nullcontext() if origins is None else origins:
                 scores = function(raw)
-            else:
-                with origins:
-                    scores = function(raw)
         except CnnWidgetsError:
             raise
         except Exception as error:
@@ -234,9 +229,7 @@ class Readout:
     def origin(self, raw: Any, table: torch.Tensor) -> str | None:
         """What made ``table``, which lies in what the model returned or is computed from it."""
         origins = self._knows(raw)
-        if origins is not None:
-            return origins.of(table)
-        return from_graph(table)
+        return from_graph(table) if origins is None else origins.of(table)
 
     def _note(self, note: str) -> None:
         if note:

@@ -251,5 +251,4 @@ def normalisations(transform: Any) -> Iterable[tuple[tuple[float, ...], tuple[fl
 
 
 def _channel_numbers(values: Any) -> tuple[float, ...]:
-    flat = torch.as_tensor(values, dtype=torch.float32).flatten().tolist()
-    return tuple(float(value) for value in flat)
+    return tuple(torch.as_tensor(values, dtype=torch.float32).flatten().tolist())

@@ -16,6 +16,7 @@ from cnnwidgets.core.network import Network, unknown_layer
 from . import summary as text
 from .anatomy import Anatomy
 from .describe_layers import describe_layers
+from .kinds import times
 from .layers import Join, LayerInfo, Node
 from .receptive.field import Field
 from .receptive.ranges import pixel_ranges
@@ -128,14 +129,8 @@ class Architecture:
             >>> architecture.receptive_box("", 1, 0)
             (1, 0, 4, 2)
         """
-        layer = self.find(name)
-        if layer.receptive_field is None:
-            raise NotSpatial(f"The output of {name!r} has shape {layer.output_shape}; expected maps (N, C, H, W).")
-        box = [
-            pixel_ranges(self._fields[name], axis, position + 1, self.input_shape[axis - 2])[position]
-            for axis, position in enumerate((row, column))
-        ]
-        return box[0][0], box[1][0], box[0][1], box[1][1]
+        rows, columns = self.receptive_spans(name, (row + 1, column + 1))
+        return rows[row][0], columns[column][0], rows[row][1], columns[column][1]
 
     def receptive_spans(self, name: str, grid: tuple[int, int]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """The same for all units of a map of ``grid`` cells: (top, bottom) of each row, (left, right) of each column.
@@ -178,7 +173,7 @@ class Architecture:
     def __repr__(self) -> str:
         return (
             f"<Architecture of {self.name}: {len(self.layers)} layers, {self.total_params:,} parameters, "
-            f"{text.macs(self.total_macs)}, input {text.shape(self.input_shape)}>"
+            f"{text.macs(self.total_macs)}, input {times(self.input_shape)}>"
         )
 
     def _totals(self) -> list[str]:

@@ -39,9 +39,7 @@ _SHORT = {
 
 def kind_of_call(name: str) -> str:
     """The kind of one torch function, by its name."""
-    if name in _KIND:
-        return _KIND[name]
-    return "pool" if "pool" in name else "other"
+    return _KIND.get(name, "pool" if "pool" in name else "other")
 
 
 def main_call(names: list[str]) -> int:

@@ -97,16 +97,10 @@ def placement_of(field: Field | None, grid: tuple[int, int], image: tuple[int, .
     if field is None or len(image) < 3:
         return None
     sides = (int(image[-2]), int(image[-1]))
-    spans = [_edges(_reach(field, axis), grid[axis], sides[axis]) for axis in (0, 1)]
-    rows, columns = spans
+    rows, columns = (_edges(field.sole_reach(axis), grid[axis], sides[axis]) for axis in (0, 1))
     if rows is None or columns is None:
         return None
     return Placement((rows[0], columns[0], rows[1], columns[1]), sides)
-
-
-def _reach(field: Field, axis: int) -> Reach | None:
-    reaches = [reach for dim in field.dims for _, reach in dim if reach is not None and reach.axis == axis]
-    return reaches[0] if len(reaches) == 1 else None
 
 
 def _edges(reach: Reach | None, cells: int, side: int) -> tuple[float, float] | None:

@@ -49,15 +49,15 @@ def macs(count: int) -> str:
         >>> macs(1_814_073_344), macs(289)
         ('1.81 GMACs', '289 MACs')
     """
+    return f"{in_units(count)}MACs"
+
+
+def in_units(count: int) -> str:
+    """``1.81 G``; of a number below a thousand it ends with the space before the unit."""
     for size, unit in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k")):
         if count >= size:
-            return f"{count / size:.2f} {unit}MACs"
-    return f"{count} MACs"
-
-
-def shape(sizes: Sequence[int]) -> str:
-    """``1×3×224×224``."""
-    return "×".join(str(size) for size in sizes)
+            return f"{count / size:.2f} {unit}"
+    return f"{count} "
 
 
 def _table_rows(layers: Sequence[LayerInfo]) -> list[tuple[str, ...]]:

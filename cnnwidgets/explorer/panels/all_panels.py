@@ -43,19 +43,13 @@ class Panels:
         tabs |= {"hide": [self.hiding], "compare": [self.comparing]}
         return [name for name, panels in tabs.items() if any(panel.busy for panel in panels)]
 
-    def scene_opened(self, scene: Scene) -> None:
-        """Another photograph is on show."""
+    def scene_opened(self, scene: Scene, *, same_photograph: bool = False) -> None:
+        """Another photograph is on show; or the same one, and the network has other channels switched off."""
         self._host.scene_opened(scene)
         self.map_changed(None)
         for panel in self:
-            panel.scene_opened(scene)
-
-    def switches_changed(self, scene: Scene) -> None:
-        """The network on show has other channels switched off."""
-        self._host.scene_opened(scene)
-        self.map_changed(None)
-        for panel in self:
-            panel.switches_changed(scene)
+            if panel.follows_switches or not same_photograph:
+                panel.scene_opened(scene)
 
     def panel_changed(self, panel: str) -> None:
         """The tab of another one is on show."""

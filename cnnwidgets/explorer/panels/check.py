@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,18 +120,13 @@ class CheckPanel(Panel):
     def _measure(self, stop: threading.Event, scene: Scene, attribution: Attribution, results: _Results) -> None:
         refuse_stopped(stop)
         model, images = self._host.model, scene.picture.tensor
-        options = self._options(attribution)
-
-        def keep_maps(partial: Any) -> None:
-            results.randomisation = partial
-
-        def keep_curves(partial: Any) -> None:
-            results.curves = partial
-
-        # An occlusion map made with another stride is another map: only its name is passed on.
-        again = attribution.method if isinstance(attribution, explainers.Occlusion) else attribution
+        again: Attribution | str = attribution
+        options: dict[str, Any] = dict(self._host.session.settings.get(attribution.method, {}))
+        if isinstance(attribution, explainers.Occlusion):
+            # Made again it is a coarse one. With another stride it is another map: only its name is passed on.
+            again, options = attribution.method, {"patch": attribution.patch, "stride": attribution.patch}
         stages = _FEW_STAGES if explainers.info(attribution.method).tells_progress else MOST_STAGES
-        progress = self._progress(stop, "Randomising the weights (1 of 2)", 0.0, keep_maps, results)
+        progress = self._progress(stop, "Randomising the weights (1 of 2)", 0.0, "randomisation", results)
         results.randomisation = randomised(
             model,
             images,
@@ -143,16 +138,10 @@ class CheckPanel(Panel):
             **options,
         )
         self.apply(stop, lambda: self._draw_newest(results))
-        progress = self._progress(stop, "Hiding and revealing places (2 of 2)", 0.5, keep_curves, results)
+        progress = self._progress(stop, "Hiding and revealing places (2 of 2)", 0.5, "curves", results)
         results.curves = insertion_deletion(model, images, attribution, progress=progress)
         results.changed = self._host.session.is_stale(scene)
         self.apply(stop, lambda: self._finish(results, attribution))
-
-    def _options(self, attribution: Attribution) -> dict[str, Any]:
-        """What the map is made again with; of an occlusion a coarse one."""
-        if isinstance(attribution, explainers.Occlusion):
-            return {"patch": attribution.patch, "stride": attribution.patch}
-        return dict(self._host.session.settings.get(attribution.method, {}))
 
     def _map_key(self, attribution: Attribution) -> Hashable:
         """Grad-CAM's maps are made anew each time, and an explainer may be registered again under its name."""
@@ -161,15 +150,17 @@ class CheckPanel(Panel):
         return attribution.method, function, numbers, attribution.layer, attribution.target
 
     def _progress(
-        self, stop: threading.Event, activity: str, begun: float, keep: Callable[[Any], None], results: _Results
+        self, stop: threading.Event, activity: str, begun: float, measured: str, results: _Results
     ) -> ProgressCallback:
+        """Keeps what is ``measured`` by now in the attribute of ``results`` with this name."""
+
         def tell(step: Step) -> None:
             self.widget.show_progress(begun + 0.5 * share_of(step), work_left(activity, step))
 
         report = self.report(stop, tell, lambda _: self._draw_newest(results))
 
         def take_note(step: Step) -> None:
-            keep(step.partial)  # also what is not drawn any more, because the check was stopped
+            setattr(results, measured, step.partial)  # also what is not drawn any more, because the check was stopped
             report(step)
 
         return take_note
@@ -190,12 +181,9 @@ class CheckPanel(Panel):
         if isinstance(attribution, explainers.Occlusion):
             notes.append(_hint(attribution.method))
         if not explainers.info(attribution.method).needs_target:
-            notes.append(self._of_any_class(attribution))
+            method, explained = label_of(attribution.method), target_text(attribution.target, self._host.scene.label)
+            notes.append(f"{method} does not depend on the class; the curves are those of {explained}.")
         self.widget.conclude(reading.sentence, reading.badge, reading.level, notes)
-
-    def _of_any_class(self, attribution: Attribution) -> str:
-        explained = target_text(attribution.target, self._host.scene.label)
-        return f"{label_of(attribution.method)} does not depend on the class; the curves are those of {explained}."
 
     def _draw_newest(self, results: _Results) -> None:
         """What is being measured; the maps do not change any more when the curves are."""

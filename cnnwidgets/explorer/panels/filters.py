@@ -34,6 +34,7 @@ class FiltersPanel(Panel):
     """Finds the places that excite the selected filter, and makes the image that maximises it."""
 
     widget: FilterPanel
+    follows_switches = False  # here filters are those of the network with all its channels
 
     def __init__(self, host: PanelHost) -> None:
         super().__init__(host)
@@ -89,9 +90,6 @@ class FiltersPanel(Panel):
             self._network = network
             if not scene.maps:
                 self.forbid(f"{NO_MAPS}.")
-
-    def switches_changed(self, scene: Scene) -> None:
-        """Here filters are those of the network with all its channels."""
 
     def search(self) -> None:
         """Look for the places of the selected filter, also after it was cancelled."""

@@ -37,6 +37,7 @@ class GalleryPanel(Panel):
     """
 
     widget: FilterGallery
+    follows_switches = False  # its images are of the network with all its channels
 
     def __init__(self, host: PanelHost, widget: FilterGallery, filters: FiltersPanel, switching: SwitchPanel) -> None:
         super().__init__(host)
@@ -63,9 +64,6 @@ class GalleryPanel(Panel):
                 self._forget()
                 self._show(self._maps.layer)
         self._network = network
-
-    def switches_changed(self, scene: Scene) -> None:
-        """They are of the network with all its channels."""
 
     def stopped(self) -> None:
         """What is done stays on show."""

@@ -67,7 +67,7 @@ class HidePanel(Panel):
         super().__init__(host)
         self.widget = Occluder()
         self.widget.on_move(self._move)
-        self.widget.on_sweep(self._sweep)
+        self.widget.on_sweep(lambda wish: self.request(lambda: self._prepared(wish)))
         self.widget.on_cancel(self.cancel)
         self._open: _Photograph | None = None
         self._on_show: _SweepOnShow | None = None
@@ -208,9 +208,6 @@ class HidePanel(Panel):
         if self._host.lags:
             notes.append("these scores are of the network with other switches than those that are set")
         return notes
-
-    def _sweep(self, wish: SweepWish) -> None:
-        self.request(lambda: self._prepared(wish))
 
     def _prepared(self, wish: SweepWish) -> Job:
         photograph = self._open

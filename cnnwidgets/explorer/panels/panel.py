@@ -25,6 +25,8 @@ class Panel:
     """
 
     widget: Any
+    follows_switches = True
+    """Whether it is told of a scene in which only other channels are switched off."""
 
     def __init__(self, host: PanelHost) -> None:
         self._host = host
@@ -38,10 +40,6 @@ class Panel:
 
     def target_changed(self, scene: Scene) -> None:
         """Another class is explained."""
-
-    def switches_changed(self, scene: Scene) -> None:
-        """The network has other channels switched off; by default as with another photograph."""
-        self.scene_opened(scene)
 
     def map_changed(self, attribution: Attribution | None) -> None:
         """The overlay shows another map, or (None) one that is not complete, or none."""

@@ -33,6 +33,8 @@ class RankingPanel(Panel):
     """
 
     widget: FilterRanking
+    # Ranking and groups are of the network with all its channels, whatever is switched off beside their bars.
+    follows_switches = False
 
     def __init__(self, host: PanelHost, widget: FilterRanking, switching: SwitchPanel, filters: FiltersPanel) -> None:
         super().__init__(host)
@@ -70,9 +72,6 @@ class RankingPanel(Panel):
         with self._lock:
             self.drop()
             self._begin_anew(scene)
-
-    def switches_changed(self, scene: Scene) -> None:
-        """Ranking and groups are of the network with all its channels, whatever is switched off beside their bars."""
 
     def stopped(self) -> None:
         """What is done stays on show."""

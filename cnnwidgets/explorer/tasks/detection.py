@@ -70,7 +70,8 @@ def detection_task(
             "return."
         )
     boxes, numbers, scores = (objects[0][key].detach().float().cpu() for key in ("boxes", "labels", "scores"))
-    order = [index for index in scores.argsort(descending=True, stable=True).tolist() if _is_box(boxes[index])]
+    is_box = (boxes.isfinite().all(1) & (boxes[:, 2:] > boxes[:, :2]).all(1)).tolist()
+    order = [index for index in scores.argsort(descending=True, stable=True).tolist() if is_box[index]]
     sure = [index for index in order if scores[index] >= LEAST_SCORE][:MOST]
     few = sure or order[:_FEW]
     if not few:
@@ -122,10 +123,6 @@ def _best_of_all(outputs: Any) -> torch.Tensor:
     scores_by_image = [of_image["scores"] for of_image in objects]
     best = [scores.amax() if len(scores) else scores.new_zeros(()) for scores in scores_by_image]
     return torch.stack(best)[:, None]
-
-
-def _is_box(box: torch.Tensor) -> bool:
-    return bool(box.isfinite().all()) and bool((box[2:] > box[:2]).all())
 
 
 def _corner_and_size(box: torch.Tensor) -> tuple[float, float, float, float]:

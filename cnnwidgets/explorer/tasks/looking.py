@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection
-from typing import Any
 
 import torch
 from torch import nn
@@ -64,8 +63,8 @@ def look(
                 return task, dataclasses.replace(observation, kind=task.outputs or observation.kind)
     plain = _readout(model, hints)
     try:
-        with reading(plain):
-            raw = _raw_outputs(model, image)
+        with reading(plain), torch.inference_mode(False), torch.no_grad(), preserved(model, evaluate=True):
+            raw = run(model, fitted(model, image.clone()))
         other = other_task(raw, image, target if hints.function is None else hints.function, plain, hints)
     except InputError:
         if refused is not None and (hints.output is not None or hints.outputs is not None):
@@ -95,8 +94,3 @@ def _labels(model: nn.Module, hints: OutputHints, classes: int) -> list[str] | N
         return hints.labels
     own = labels_for(model)
     return list(own) if own is not None and len(own) == classes else None
-
-
-def _raw_outputs(model: nn.Module, image: torch.Tensor) -> Any:
-    with torch.inference_mode(False), torch.no_grad(), preserved(model, evaluate=True):
-        return run(model, fitted(model, image.clone()))

@@ -11,18 +11,6 @@ from cnnwidgets.core.arguments import is_whole
 from cnnwidgets.core.errors import InputError
 
 Size = tuple[int, int]
-_WHOLE_MAPS = frozenset({"grad_cam", "grad_cam_pp", "xgrad_cam", "score_cam", "ablation_cam", "eigen_cam"})
-
-
-def beyond_the_part(method: str, part: str) -> str:
-    """A warning where ``method`` gives each feature map one weight, and so marks more than ``part`` of a picture."""
-    if method not in _WHOLE_MAPS:
-        return ""
-    return (
-        f"This method gives each feature map one weight for the whole picture, so places outside of the {part} that "
-        "look like it are marked, too, whether or not the score depends on them. HiResCAM and LayerCAM weigh each "
-        "place."
-    )
 
 
 def checked_region(region: Any, size: Size) -> tuple[int, ...]:

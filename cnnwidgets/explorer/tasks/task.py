@@ -13,8 +13,7 @@ from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.outputs.readout import Readout, reading
 
-from .regions import beyond_the_part
-
+_WHOLE_MAPS = frozenset({"grad_cam", "grad_cam_pp", "xgrad_cam", "score_cam", "ablation_cam", "eigen_cam"})
 Region = tuple[int, ...]
 """In pixels of the picture: () all of it, (row, column) the segment there, (top, left, height, width) a box."""
 
@@ -84,7 +83,13 @@ class Task:
 
     def caution(self, method: str) -> str:
         """What to know of a map by ``method`` of what this task explains; empty where there is nothing."""
-        return beyond_the_part(method, self.part) if self.marks or self.region else ""
+        if method not in _WHOLE_MAPS or not (self.marks or self.region):
+            return ""
+        return (
+            "This method gives each feature map one weight for the whole picture, so places outside of the "
+            f"{self.part} that look like it are marked, too, whether or not the score depends on them. HiResCAM and "
+            "LayerCAM weigh each place."
+        )
 
     def at(self, region: Region) -> Task:
         """The same with another part of the picture.

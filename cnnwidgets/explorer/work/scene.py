@@ -16,7 +16,7 @@ from torch import nn
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.explainers.engine.all_layers import Observation
 from cnnwidgets.explorer.tasks import Task
-from cnnwidgets.incremental.scaling import Factors, switches_key
+from cnnwidgets.incremental.scaling import Factors
 from cnnwidgets.outputs.kinds import Kind
 from cnnwidgets.pictures.frame import WholePhotograph
 from cnnwidgets.pictures.picture import Picture
@@ -140,11 +140,6 @@ class Scene:
     def predicted(self) -> int:
         """The class with the highest score, with all channels on: switches do not change the question."""
         return int(self.logits_of_all.nan_to_num(-torch.inf).argmax())
-
-    @property
-    def switches_key(self) -> Hashable:
-        """The same for the same switches."""
-        return switches_key(self.switches)
 
     @property
     def first_class(self) -> int:

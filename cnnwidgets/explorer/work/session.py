@@ -20,6 +20,7 @@ from cnnwidgets.explainers.every_layer import attribution_of
 from cnnwidgets.explorer.fitting.advice import Fitting, advised, fitting
 from cnnwidgets.explorer.images import numbered_name
 from cnnwidgets.explorer.tasks import OutputHints, Region, Task, look
+from cnnwidgets.incremental.scaling import switches_key
 from cnnwidgets.outputs.choice import OutputChoice
 from cnnwidgets.outputs.class_names import class_names
 from cnnwidgets.outputs.kinds import Kind
@@ -201,7 +202,7 @@ class Session:
         # The function too: a cell that registers it is edited and run again.
         options = self.options(method, scene)
         way = (info.function, tuple(sorted(options.items())))
-        key = (scene.switches_key, scene.task, scene.target, method, way, layer if info.needs_layer else None)
+        key = (switches_key(scene.switches), scene.task, scene.target, method, way, layer if info.needs_layer else None)
         attribution = self._attributions.get(key)
         if attribution is None:
             attribution = self._from_sweep(scene, method, way)
@@ -228,8 +229,8 @@ class Session:
         if method != "occlusion" or scene.target_class is None:
             return None
         for (switches, task, target, _, its_way, _), attribution in list(self._attributions.items()):
-            same = switches == scene.switches_key and task is scene.task and its_way == way and isinstance(target, int)
-            if same and isinstance(attribution, explainers.Occlusion):
+            same = switches == switches_key(scene.switches) and task is scene.task and its_way == way
+            if same and isinstance(target, int) and isinstance(attribution, explainers.Occlusion):
                 try:
                     return attribution.for_target(scene.target_class)
                 except CnnWidgetsError:  # too many places and classes to keep
@@ -294,7 +295,6 @@ class Session:
         if self._fitting is not None:
             return False
         self._fitting = fitting(self.model, image, self.preprocess, tensor)
-        if self._fitting is None:
-            return False
-        self._architecture = None  # it was that of another size
-        return True
+        if self._fitting is not None:
+            self._architecture = None  # it was that of another size
+        return self._fitting is not None

@@ -48,9 +48,9 @@ def linear_layer(run: EditRun, function: Any, x: Any, weight: Any, bias: Any = N
         return whole(run, function(x.every, weight, bias))
     if not _spares(x, [-1]):
         return NotImplemented
-    if x.is_untouched:
-        return untouched(run, run.base(function, x, weight, bias))
     base = run.base(function, x, weight, bias)
+    if x.is_untouched:
+        return untouched(run, base)
     others = math.prod(size for axis, size in enumerate(x.shape[1:-1], 1) if axis not in x.axes)
     each = weight.numel() * others
     run.work.edits(x.win.numel() // x.win.shape[-1] * weight.numel(), each, x.side[0] * x.side[1], x.box, run.count)

@@ -14,7 +14,7 @@ from cnnwidgets.incremental.values.edits import Edits, piece, untouched, whole, 
 from cnnwidgets.incremental.values.sharing import strides_like
 from cnnwidgets.incremental.values.windows import Axes, Pair, windows
 
-from .registry import ELEMENTWISE, OPERATIONS, rule
+from .registry import ELEMENTWISE, rule
 
 _UNARY = """relu gelu silu sigmoid hardtanh hardswish hardsigmoid leaky_relu elu celu selu tanh exp exp2 expm1 neg mish
 softplus softshrink hardshrink threshold sqrt rsqrt square log log1p log_sigmoid erf sin cos atan abs sign round floor
@@ -96,17 +96,13 @@ def _strides(shape: Any, like: Edits) -> tuple[int, ...] | None:
 
 def _varies(args: Any) -> bool:
     """Whether a plain tensor holds one value an edit, as far as its shape tells."""
-    dims = max(value.dim() for value in args if isinstance(value, torch.Tensor))
-    return any(
-        isinstance(value, torch.Tensor)
-        and not isinstance(value, Edits)
-        and value.dim() == dims
-        and dims > 0
-        and value.shape[0] > 1
-        for value in args
-    )
+    values = [value for value in args if isinstance(value, torch.Tensor)]
+    dims = max(value.dim() for value in values)
+    largest = [value for value in values if value.dim() == dims > 0 and not isinstance(value, Edits)]
+    return any(value.shape[0] > 1 for value in largest)
 
 
+@rule(*_UNARY.split())
 def by_window(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """An operation on one value that may be done on its window alone."""
     if not isinstance(x, Edits) or x.is_whole or edits_in(args, kwargs):
@@ -127,9 +123,6 @@ def by_window(run: EditRun, function: Any, x: Any, *args: Any, **kwargs: Any) ->
 
 
 ELEMENTWISE.update((binary_arithmetic, by_window))
-for _name in _UNARY.split():
-    if hasattr(torch.ops.aten, _name):
-        OPERATIONS[getattr(torch.ops.aten, _name)] = by_window
 
 
 @rule("native_batch_norm", "_native_batch_norm_legit_no_training", "_native_batch_norm_legit", "cudnn_batch_norm")

@@ -5,6 +5,7 @@ Such an operation is one matrix for the rows and one for the columns; they are f
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -81,15 +82,10 @@ def resample(run: EditRun, function: Any, x: Any, *args: Any) -> Any:
         return NotImplemented
     if base.shape[1:] == x.shape[1:] and function._schema.name == "aten::_adaptive_avg_pool2d":  # noqa: SLF001
         return by_window(run, torch.ops.aten.clone.default, x)
-    matrices = []
-    for axis in (2, 3):
-
-        def matrix(axis: int = axis) -> torch.Tensor:
-            return _matrix(function, base, x.side, args, axis)
-
-        key = (function, "matrix", axis, str(x.dtype), str(x.device), tuple(x.shape[2:]))
-        matrices.append(run.memo.get(key, args, {}, matrix))
-    rows, columns = matrices
+    key = (function, str(x.dtype), str(x.device), tuple(x.shape[2:]))
+    rows, columns = (
+        run.memo.get((*key, axis), args, {}, partial(_matrix, function, base, x.side, args, axis)) for axis in (2, 3)
+    )
     side = (base.shape[2], base.shape[3])
     box = EditBox(*_outputs_of(rows, x.reach.y0, x.reach.y1), *_outputs_of(columns, x.reach.x0, x.reach.x1))
     size = box.window(side)

@@ -32,15 +32,11 @@ def cat(run: EditRun, function: Any, parts: Any, dim: int = 0) -> Any:
     if dim in axes or any(part.is_whole or part.axes != axes for part in edited_parts):
         return NotImplemented
     box, size, corners = joint_windows(edited_parts)
-    win = torch.cat([piece(part, corners, size) for part in _axes_set(parts, axes)], dim)
-    return windowed(run, run.base(function, parts, dim), win, corners, box, axes)
-
-
-def _axes_set(parts: Any, axes: tuple[int, int]) -> Any:
     for part in parts:
         if part.is_untouched:
             part.axes = axes
-    return parts
+    win = torch.cat([piece(part, corners, size) for part in parts], dim)
+    return windowed(run, run.base(function, parts, dim), win, corners, box, axes)
 
 
 @rule("constant_pad_nd")

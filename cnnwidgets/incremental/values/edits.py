@@ -109,11 +109,6 @@ class Edits(torch.Tensor):
         return _there(self.box)
 
     @property
-    def covers(self) -> bool:
-        """Whether the windows of a windowed value hold all of its rows and columns."""
-        return (self.win.shape[self.axes[0]], self.win.shape[self.axes[1]]) == self.side
-
-    @property
     def side(self) -> tuple[int, int]:
         """Rows and columns."""
         return self.shape[self.axes[0]], self.shape[self.axes[1]]
@@ -122,7 +117,7 @@ class Edits(torch.Tensor):
         """(B, ...): every value of every edit; not to be written to."""
         if self.is_whole:
             return self.every
-        if self.is_windowed and self.covers:
+        if self.is_windowed and (self.win.shape[self.axes[0]], self.win.shape[self.axes[1]]) == self.side:
             return self.win
         if self.filled is None:
             self.filled = repeated(self.base, self.run.count)

@@ -67,36 +67,29 @@ class Recomputable:
 
 def recomputables(function: Any, args: Any, kwargs: Any, count_work: Callable[[Any, Any, bool], None]) -> Any:
     """What an operation on values of the unedited image returns, with :class:`Recomputable` in the place of tensors."""
-    sources, originals = list[Recomputable](), list[torch.Tensor]()
-
-    def add_input(value: Any) -> None:
-        if isinstance(value, Recomputable):
-            sources.append(value)
-        elif isinstance(value, torch.Tensor):
-            originals.append(value)
-
-    mapped((args, kwargs), add_input)
+    inputs: list[Any] = []
+    mapped((args, kwargs), inputs.append)
+    sources = tuple(value for value in inputs if isinstance(value, Recomputable))
+    originals = [value for value in inputs if isinstance(value, torch.Tensor)]
     versions = [tensor._version for tensor in originals]  # noqa: SLF001
 
     def run(again: bool = True) -> Any:
         if versions != [tensor._version for tensor in originals]:  # noqa: SLF001
             raise RuntimeError("the model has written to what a value was made of")
-        real_args, real_kwargs = mapped((args, kwargs), _current)
+        real_args, real_kwargs = mapped(
+            (args, kwargs), lambda value: value.now() if isinstance(value, Recomputable) else value
+        )
         output = function(*real_args, **real_kwargs)
         count_work(real_args, output, again)
         return output
 
     def recomputable(item: Any, again: Callable[[], torch.Tensor]) -> Any:
-        return Recomputable(item, tuple(sources), again) if isinstance(item, torch.Tensor) else item
+        return Recomputable(item, sources, again) if isinstance(item, torch.Tensor) else item
 
     output = run(again=False)
     if isinstance(output, tuple | list):
         return [recomputable(item, lambda at=at: run()[at]) for at, item in enumerate(output)]  # type: ignore[misc]
     return recomputable(_laid(output), lambda: _laid(run()))
-
-
-def _current(value: Any) -> Any:
-    return value.now() if isinstance(value, Recomputable) else value
 
 
 def _laid(output: Any) -> Any:

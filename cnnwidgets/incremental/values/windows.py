@@ -53,11 +53,8 @@ def paste(onto: torch.Tensor, win: torch.Tensor, y: Ints, x: Ints, axes: Axes) -
         t0, l0, t1, l1 = max(top, 0), max(left, 0), min(top + h, height), min(left + w, width)
         if t1 <= t0 or l1 <= l0:
             continue
-        to, source = (
-            _region(onto, axes, t0, l0, t1, l1),
-            _region(win, axes, t0 - top, l0 - left, t1 - top, l1 - left),
-        )
-        to[which] = source[which]
+        source = _region(win, axes, t0 - top, l0 - left, t1 - top, l1 - left)
+        _region(onto, axes, t0, l0, t1, l1)[which] = source[which]
     return onto
 
 

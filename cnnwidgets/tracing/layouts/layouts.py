@@ -137,7 +137,9 @@ def layouts_of_recording(
     layouts: dict[int, Layout] = {}
     same_shape: dict[tuple[int, ...], set[Reading]] = {}
     unknown = []
-    for event in sorted((event for _, event in returning_calls(recording, graph)), key=_end):
+    events = [event for _, event in returning_calls(recording, graph)]
+    # In the order in which they returned.
+    for event in sorted(events, key=lambda event: event.end if isinstance(event, ModuleCall) else event.id):
         axes_read = layout_reading(event, recording.input_shape, grids)
         if axes_read is None:
             unknown.append(event)
@@ -171,8 +173,3 @@ def returning_calls(recording: Recording, graph: LayerGraph) -> list[tuple[str, 
     """The name and call of each module call and each functional layer; the calls of one layer in their order."""
     modules: list[tuple[str, ModuleCall | Op]] = [(frame.name, frame) for frame in recording.frames]
     return modules + [(call.layer, call.event) for call in graph.calls if isinstance(call.event, Op)]
-
-
-def _end(event: ModuleCall | Op) -> int:
-    """When it returned."""
-    return event.end if isinstance(event, ModuleCall) else event.id

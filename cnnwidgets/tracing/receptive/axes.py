@@ -126,12 +126,8 @@ def _split(call: RuleCall) -> Field:
 
 @field_rule("select", "unbind")
 def _selected(call: RuleCall) -> Field:
-    return _dropped(call, call.get(1, "dim", 0))
-
-
-def _dropped(call: RuleCall, dim: int) -> Field:
     dims = call.source.dims
-    dim %= len(dims)
+    dim = call.get(1, "dim", 0) % len(dims)
     return _without_dims([dims[dim]], Field((*dims[:dim], *dims[dim + 1 :])), "an index")
 
 

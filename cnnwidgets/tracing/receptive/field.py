@@ -38,6 +38,11 @@ class Field:
         dims = [dim for dim in self.dims if len(dim) == 1 and dim[0][1] is not None and dim[0][1].axis == axis]
         return dims[0][0][1] if len(dims) == 1 else None
 
+    def sole_reach(self, axis: int) -> Reach | None:
+        """The same where the dim may be of several axes flattened together."""
+        reaches = [reach for dim in self.dims for _, reach in dim if reach is not None and reach.axis == axis]
+        return reaches[0] if len(reaches) == 1 else None
+
 
 def carries_places(dim: Dim) -> bool:
     """Whether places of the image lie along ``dim``."""
@@ -110,7 +115,8 @@ def settled(field: Field) -> Field:
         size, reach = factor
         if reach is None or not reach.length or counts[reach.axis] > 1 or reach.stride * size != reach.length:
             return factor
-        return size, reach.windows(size)
+        axis, width = replace(reach, length=0, stride=1), reach.stride
+        return size, axis.through(1, width, lambda window: (window * width, window * width + width - 1), size)
 
     return field.changed(whole_again)
 
@@ -227,4 +233,6 @@ def _joined_factors(outer: Factor, inner: Factor) -> Factor | None:
     if after.axis != SCATTERED and before.stride != after.stride * size:
         return None
     same = (before.lo, before.hi, before.length) == (after.lo, after.hi, after.length)
-    return count * size, after.joined(count * size) if same else after.unplaced()
+    if not same:
+        return count * size, after.unplaced()
+    return count * size, replace(after, length=0) if after.length == count * size else after

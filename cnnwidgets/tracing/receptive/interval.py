@@ -69,16 +69,6 @@ class Reach:
         """The reach of a part of an axis of ``length`` positions that is split."""
         return self if self.length or not self.lo else replace(self, length=length)
 
-    def joined(self, size: int) -> Reach:
-        """The reach of ``size`` positions put together of such parts."""
-        return replace(self, length=0) if self.length == size else self
-
-    def windows(self, size: int) -> Reach:
-        """The reach of ``size`` windows of a split axis, where nothing tells the positions inside apart any more."""
-        width = self.length // size
-        axis = replace(self, length=0, stride=1)
-        return axis.through(1, width, lambda window: (window * width, window * width + width - 1), size)
-
     def unplaced(self) -> Reach:
         """The same, without where its positions lie."""
         return replace(self, step=0, lo=(), hi=(), length=0, bounds=None, sees_all=False)
@@ -134,20 +124,16 @@ class Reach:
             lo=tuple(first for first, _ in reads),
             hi=tuple(last for _, last in reads),
         )
-        return replace(reach, bounds=reach._cut(size)) if size and self.bounds else reach  # noqa: SLF001 (its own kind)
+        if not size or self.bounds is None:
+            return reach
+        low, high = reach._across(0, size - 1)  # noqa: SLF001 (its own kind)
+        bounds = max(self.bounds[0], low), min(self.bounds[1], high)
+        return replace(reach, bounds=bounds) if bounds[0] <= bounds[1] else reach
 
     def _across(self, first: int, last: int) -> tuple[int, int]:
         """First and last input pixel that positions ``first`` to ``last`` see."""
         start, end = self.at(first), self.at(last)
         return min(start[0], end[0]), max(start[1], end[1])
-
-    def _cut(self, size: int) -> tuple[int, int] | None:
-        """``bounds``, within what ``size`` positions see."""
-        if self.bounds is None:
-            return None
-        low, high = self._across(0, size - 1)
-        bounds = max(self.bounds[0], low), min(self.bounds[1], high)
-        return bounds if bounds[0] <= bounds[1] else self.bounds
 
     def union(self, other: Reach, length: int) -> Reach:
         """What a position sees that reads both maps, ``length`` positions long."""
@@ -160,8 +146,6 @@ class Reach:
             return replace(placed, sees_all=bool(placed.lo))
         if self.length:
             return self.everywhere() if (self.lo, self.hi) == (other.lo, other.hi) else self.unplaced()
-        sees_all = self.sees_all or other.sees_all
-        bounds = _hull(self.bounds, other.bounds)
         period = math.lcm(len(self.lo), len(other.lo))
         step = self.step * (period // len(self.lo))
         if step != other.step * (period // len(other.lo)) or period > _LONGEST_PERIOD:
@@ -178,8 +162,8 @@ class Reach:
             step=step,
             lo=tuple(min(a[0], b[0]) for a, b in both),
             hi=tuple(max(a[1], b[1]) for a, b in both),
-            sees_all=sees_all,
-            bounds=bounds,
+            sees_all=self.sees_all or other.sees_all,
+            bounds=_hull(self.bounds, other.bounds),
         )
 
     def _cell(self) -> float:

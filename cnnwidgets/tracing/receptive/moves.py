@@ -154,7 +154,8 @@ def indexed(call: RuleCall, key: Sequence[Any], by: str) -> Field:
         NoRule: no such index reaches places of the image.
     """
     field = call.source
-    dims = [(at, part) for at, part in _dims_of(key) if isinstance(part, torch.Tensor | list)]
+    dim_parts = (part for part in key for _ in range(_width(part)))  # a mask of several axes counts for each
+    dims = [(at, part) for at, part in enumerate(dim_parts) if isinstance(part, torch.Tensor | list)]
     others = [part for part in key if not isinstance(part, torch.Tensor | list)]
     if len(dims) == 1 and all(part == slice(None) for part in others) and call.lookup(dims[0][1]) is None:
         at, values = dims[0][0], torch.as_tensor(dims[0][1])
@@ -174,11 +175,6 @@ def whole_key(key: Any, ndim: int) -> list[Any]:
     left_out = [slice(None)] * (ndim - sum(map(_width, parts)))
     at = next((at for at, part in enumerate(parts) if part is Ellipsis), len(parts))
     return [*parts[:at], *left_out, *parts[at + 1 :]]
-
-
-def _dims_of(key: Sequence[Any]) -> list[tuple[int, Any]]:
-    """Each part of ``key`` with the dim that it indexes; a mask of several axes counts for each."""
-    return list(enumerate(part for part in key for _ in range(_width(part))))
 
 
 def _width(part: Any) -> int:

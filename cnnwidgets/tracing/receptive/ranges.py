@@ -19,9 +19,7 @@ def pixel_ranges(field: Field | None, axis: int, positions: int, side: int) -> l
         >>> pixel_ranges(of_input((1, 3, 2, 4)), 1, 4, 4)
         [(0, 1), (1, 2), (2, 3), (3, 4)]
     """
-    dims = field.dims if field is not None else ()
-    reaches = [reach for dim in dims for _, reach in dim if reach is not None and reach.axis == axis]
-    reach = reaches[0] if len(reaches) == 1 else None
+    reach = None if field is None else field.sole_reach(axis)
     if reach is None or reach.is_whole or reach.is_moved or reach.length:
         first, last = reach.bounds if reach is not None and reach.bounds else (0, side - 1)
         return [(first, last + 1)] * positions

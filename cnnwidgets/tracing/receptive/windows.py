@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
 
@@ -30,28 +30,32 @@ def _windowed(
 ) -> Field:
     """Windows along the last ``count`` axes; each number one an axis, or one for all."""
     numbers = zip(*(each(value, count) for value in (kernel, stride, padding, dilation)), strict=True)
+    return _along_last(call, count, slid, numbers, mixes_channels=mixes_channels)
+
+
+def _along_last(
+    call: RuleCall, count: int, change: Callable[..., Dim], numbers: Iterable[Any] = (), *, mixes_channels: bool
+) -> Field:
+    """``change(dim, size, *numbers)`` of each of the last ``count`` axes; those before stay, channels if not mixed."""
     dims, shape = call.source.dims, call.output.shape
-    spatial = (
-        slid(dim, size, *of_axis) for dim, size, of_axis in zip(dims[-count:], shape[-count:], numbers, strict=True)
-    )
     before = dims[:-count]
     if mixes_channels:
         before = (*before[:-1], plain_dim(shape[-count - 1]))
-    return Field((*before, *spatial))
+    axes = zip(dims[-count:], shape[-count:], numbers or [()] * count, strict=True)
+    return Field((*before, *(change(dim, size, *of_axis) for dim, size, of_axis in axes)))
 
 
 @field_rule("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 def _transposed(call: RuleCall) -> Field:
     weight = call.get(1, "weight")
     count = weight.ndim - 2
-    dims, shape = call.source.dims, call.output.shape
     options = (call.get(at, name, default) for at, name, default in _TRANSPOSED)
     numbers = zip(weight.shape[2:], *(each(value, count) for value in options), strict=True)
-    spatial = (
-        _resampled(dim, size, _transposed_taps(*of_axis), Fraction(1, of_axis[1]))
-        for dim, size, of_axis in zip(dims[-count:], shape[-count:], numbers, strict=True)
-    )
-    return Field((*dims[: -count - 1], plain_dim(shape[-count - 1]), *spatial))
+
+    def change(dim: Dim, size: int, *of_axis: int) -> Dim:
+        return _resampled(dim, size, _transposed_taps(*of_axis), Fraction(1, of_axis[1]))
+
+    return _along_last(call, count, change, numbers, mixes_channels=True)
 
 
 _TRANSPOSED = ((3, "stride", 1), (4, "padding", 0), (7, "dilation", 1))
@@ -108,11 +112,7 @@ def _adaptively_pooled(dim: Dim, size: int) -> Dim:
     "adaptive_max_pool3d_with_indices",
 )  # fmt: skip
 def _adaptive_pool(call: RuleCall) -> Field:
-    count, dims = _axes_counted(call), call.source.dims
-    pooled = (
-        _adaptively_pooled(dim, size) for dim, size in zip(dims[-count:], call.output.shape[-count:], strict=True)
-    )
-    return Field((*dims[:-count], *pooled))
+    return _along_last(call, _axes_counted(call), _adaptively_pooled, mixes_channels=False)
 
 
 @field_rule("interpolate", "upsample", "upsample_nearest", "upsample_bilinear")
@@ -172,12 +172,11 @@ def _padded_field(call: RuleCall) -> Field:
 @field_rule("pixel_shuffle")
 def _pixels_shuffled(call: RuleCall) -> Field:
     ratio = Fraction(1, call.get(1, "upscale_factor"))
-    dims = call.source.dims
-    spread = (
-        _resampled(dim, size, lambda o: (math.floor(o * ratio),) * 2, ratio)
-        for dim, size in zip(dims[-2:], call.output.shape[-2:], strict=True)
-    )
-    return Field((*dims[:-3], plain_dim(call.output.shape[-3]), *spread))
+
+    def change(dim: Dim, size: int) -> Dim:
+        return _resampled(dim, size, lambda o: (math.floor(o * ratio),) * 2, ratio)
+
+    return _along_last(call, 2, change, mixes_channels=True)
 
 
 @field_rule("pixel_unshuffle")

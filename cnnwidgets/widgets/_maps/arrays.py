@@ -221,10 +221,7 @@ def area_mean(values: Floats, most: int) -> Floats:
     if max(height, width) <= most:
         return values
     factor = most / max(height, width)
-    down, across = (
-        area_shares(height, max(1, round(height * factor))),
-        area_shares(width, max(1, round(width * factor))),
-    )
+    down, across = (area_shares(side, max(1, round(side * factor))) for side in (height, width))
     finite = np.isfinite(values)
     means = down @ np.where(finite, values, 0).astype(np.float64) @ across.T
     broken = down @ ~finite @ across.T > 0

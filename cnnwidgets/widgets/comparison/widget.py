@@ -155,7 +155,8 @@ class Comparison(MapsOverPicture, folder="comparison"):
             InputError: a row is something else.
         """
         checked = [row_of(row) for row in rows]
-        self._forget_cells()
+        for kind in [kind for kind in self._pushed if kind.startswith("cell:")]:
+            self.forget(kind)
         self.push("grid", rows=checked, columns=list(columns), caption=caption)
         self._grid = (self._pushed["grid"][0]["id"], checked, len(columns))
 
@@ -237,10 +238,6 @@ class Comparison(MapsOverPicture, folder="comparison"):
 
     def _push_cell(self, row: int, column: int, arrays: dict[str, npt.NDArray[Any]], **content: Any) -> None:
         self.push(f"cell:{row}:{column}", arrays=arrays, grid=self._grid[0], **content)
-
-    def _forget_cells(self) -> None:
-        for kind in [kind for kind in self._pushed if kind.startswith("cell:")]:
-            self.forget(kind)
 
     @command("cancel")
     def _cancel_clicked(self) -> None:

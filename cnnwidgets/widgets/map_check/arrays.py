@@ -24,8 +24,11 @@ def as_stack(maps: Any) -> Doubles:
     values = doubles(maps)
     if values.ndim != 3 or values.size == 0:
         raise InputError(f"The maps have shape {values.shape}; expected (n, h, w), one map a stage, no side 0.")
-    step = -(-max(values.shape[1:]) // _MOST)
-    return values if step == 1 else _block_means(values, step)
+    count, height, width = values.shape
+    step = -(-max(height, width) // _MOST)
+    padded = np.pad(values, ((0, 0), (0, -height % step), (0, -width % step)), mode="edge")
+    blocks = padded.reshape(count, padded.shape[1] // step, step, padded.shape[2] // step, step)
+    return np.asarray(blocks.mean(axis=(2, 4)))
 
 
 def levels(maps: Doubles, *, signed: bool) -> npt.NDArray[np.uint8]:
@@ -56,11 +59,3 @@ def finite_points(x: Doubles, y: Doubles, *, whole: bool) -> tuple[list[float], 
     if not whole:
         finite = np.logical_and.accumulate(finite)
     return x[finite].tolist(), y[finite].tolist()
-
-
-def _block_means(values: Doubles, step: int) -> Doubles:
-    count, height, width = values.shape
-    down, right = -height % step, -width % step
-    padded = np.pad(values, ((0, 0), (0, down), (0, right)), mode="edge")
-    blocks = padded.reshape(count, padded.shape[1] // step, step, padded.shape[2] // step, step)
-    return np.asarray(blocks.mean(axis=(2, 4)))

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from cnnwidgets.widgets._still import parts
-from cnnwidgets.widgets._still.maps import NOT_FINITE, colour_table
+from cnnwidgets.widgets._still.maps import painted
 from cnnwidgets.widgets._still.publish import newest_push
 
 from .arrays import BROKEN, TOP
@@ -42,8 +42,7 @@ def _grey(chart: Any) -> Any:
 
 
 def _stage(levels: Any, name: str, colours: str) -> parts.Block:
-    pixels = colour_table(colours)[np.round(np.minimum(levels, TOP) / TOP * 255).astype(np.intp)]
-    pixels[levels == BROKEN] = NOT_FINITE
+    pixels = painted(np.where(levels == BROKEN, np.nan, levels / TOP), colours)
     height, width = (max(1, round(side * _SIDE / max(levels.shape))) for side in levels.shape)
     picture = Image.fromarray(pixels).resize((width, height), Image.Resampling.NEAREST)
     return parts.column([picture, parts.remark(name, size=10, width=_SIDE, most=2)], 2)

@@ -80,12 +80,8 @@ def _chain_node(chain: list[GraphUnit], times: Counter[str], infos: dict[str, An
         # the name that explainers give to these maps: of what returns the same output, the outermost
         last = next(unit for unit in reversed(chain) if unit.name == layer)
         around = (name for name in last.scope[len(shared) :] if name in infos and name != layer)
-        layer = next((name for name in around if _same_shape(infos[name], infos[layer])), layer)
+        layer = next((name for name in around if infos[name].output_shape == infos[layer].output_shape), layer)
     return ChainNode(chain[0].key, chain, shared, layer, list(aliases))
-
-
-def _same_shape(container: Any, layer: Any) -> bool:
-    return bool(container.output_shape == layer.output_shape)
 
 
 def _group_scopes(nodes: list[ChainNode]) -> dict[str, ContainerGroup]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from itertools import accumulate, takewhile
 from typing import Any
 
 INPUT = "input"
@@ -46,7 +47,7 @@ def read_network(architecture: Any) -> GraphNetwork:
     last_call = {node.layer: node.id for node in architecture.nodes}
     units = []
     for key, node in enumerate(architecture.nodes):
-        scope = (*_containers_around(node.path), node.path) if node.path else ()
+        scope = tuple(accumulate(node.path.split("."), "{}.{}".format)) if node.path else ()
         if node.kind == JOIN:
             sign = _SIGNS.get(node.label, node.label)
             units.append(GraphUnit(key, "", JOIN, scope, label=sign, functions=_telling(after_join.get(node.id, ()))))
@@ -68,18 +69,8 @@ def shared_scope(scopes: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     >>> shared_scope([("a", "a.b", "a.b.c"), ("a", "a.b")])
     ('a', 'a.b')
     """
-    shared = []
-    for names in zip(*scopes, strict=False):
-        if len(set(names)) > 1:
-            break
-        shared.append(names[0])
-    return tuple(shared)
-
-
-def _containers_around(name: str) -> tuple[str, ...]:
-    """``("layer1", "layer1.0")`` for ``"layer1.0.conv1"``."""
-    parts = name.split(".")
-    return tuple(".".join(parts[:k]) for k in range(1, len(parts)))
+    shared = takewhile(lambda names: len(set(names)) == 1, zip(*scopes, strict=False))
+    return tuple(names[0] for names in shared)
 
 
 def _telling(functions: Iterable[str]) -> tuple[str, ...]:
