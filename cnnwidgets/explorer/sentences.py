@@ -19,6 +19,7 @@ from cnnwidgets.outputs.kinds import COMPETING, Kind, has_probabilities
 from cnnwidgets.outputs.targets import Chosen, probabilities
 from cnnwidgets.tracing.architecture import Architecture
 from cnnwidgets.tracing.summary import in_units
+from cnnwidgets.widgets.class_scores.ranking import score_in_words
 
 _ORDER = ["grad_cam", "saliency", "occlusion"]
 # Two classes are called close when the second has at least this share of the first one's probability.
@@ -154,16 +155,15 @@ def unlikely(logits: torch.Tensor, target: int, label: Any, kind: Kind | None = 
         return ""
     shares = probabilities(logits[None], kind)[0]
     share, highest = float(shares[target]), float(shares.max())
+    own_words, highest_words = (score_in_words(value, as_share=True) for value in (share, highest))
     if kind not in (None, *COMPETING):
         if share >= _UNLIKELY:
             return ""
-        return (
-            f"The network does not see {isolated(label(target))} ({percent(share)}); this map explains it all the same."
-        )
+        return f"The network does not see {isolated(label(target))} ({own_words}); this map explains it all the same."
     if share >= _UNLIKELY * highest:
         return ""
     says, explained = isolated(label(int(shares.argmax()))), isolated(label(target))
-    return f"The network says {says} ({percent(highest)}); this map explains {explained}, which has {percent(share)}."
+    return f"The network says {says} ({highest_words}); this map explains {explained}, which has {own_words}."
 
 
 def explained_class(scene: Scene, chosen: int | None) -> str:
@@ -179,22 +179,13 @@ def explained_class(scene: Scene, chosen: int | None) -> str:
     return f"Explains {target_text(chosen, scene.label)}, which you chose{says}. It stays for other photographs."
 
 
-def percent(share: float) -> str:
-    """A probability as the class bars write it.
-
-    >>> percent(0.1234), percent(0.0001)
-    ('12.3 %', '<0.1 %')
-    """
-    return "<0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
-
-
 def in_words(value: float, kind: Kind) -> str:
     """One of :func:`~cnnwidgets.outputs.kinds.probabilities` for a reader: a percentage, if it is one.
 
     >>> in_words(0.25, "sigmoid"), in_words(-31.5, "number")
     ('25.0 %', '−31.50')
     """
-    return percent(value) if has_probabilities(kind) else f"{value:.2f}".replace("-", "−")
+    return score_in_words(value, as_share=has_probabilities(kind))
 
 
 def score_change(scene: Scene, logits: torch.Tensor) -> str:

@@ -93,7 +93,7 @@ def scores_remark(scores: Floats, kind: Kind | None, score: str, scale: tuple[fl
     remark = _kind_remark(scores, kind, score)
     if score == "probability" and are_shares(len(scores), kind):
         return remark
-    low, high = (_row_text(end, as_share=False) for end in scale)
+    low, high = (score_in_words(end, as_share=False) for end in scale)
     return f"{remark} The bars' own scale: {low} to {high}.".lstrip()
 
 
@@ -116,7 +116,7 @@ def _unsure(shares: Floats) -> list[str]:
     highest = float(shares.max())
     if len(shares) <= 1 / _UNSURE or not highest < _UNSURE:
         return []
-    return [f"The network is unsure: no class has more than {_row_text(highest, as_share=True)}."]
+    return [f"The network is unsure: no class has more than {score_in_words(highest, as_share=True)}."]
 
 
 def highest_first(scores: Floats) -> list[int]:
@@ -131,10 +131,17 @@ def ranked(logits: Floats, *, score: str, top: int, target: int | None, kind: Ki
     order = highest_first(logits)[:top]
     if target is not None and target not in order:
         order = [*order[: max(top - 1, 0)], target]
-    return [Row(index, float(values[index]), _row_text(float(values[index]), as_share=as_share)) for index in order]
+    return [
+        Row(index, float(values[index]), score_in_words(float(values[index]), as_share=as_share)) for index in order
+    ]
 
 
-def _row_text(value: float, *, as_share: bool) -> str:
+def score_in_words(value: float, *, as_share: bool) -> str:
+    """What stands behind a bar.
+
+    >>> score_in_words(0.1234, as_share=True), score_in_words(0.0001, as_share=True)
+    ('12.3 %', '<0.1 %')
+    """
     if not np.isfinite(value):
         return "NaN" if np.isnan(value) else ("∞" if value > 0 else "−∞")
     if not as_share:
