@@ -13,7 +13,7 @@ import { followedField } from "../_maps/field";
 import { type Heat, heatOf, type MapContent } from "../_maps/heat";
 import { type Photo, photoOf } from "../_maps/photo";
 import type { Sign } from "../_maps/scale";
-import { checkbox, everyFrame, h, setText } from "../_shared/dom";
+import { checkbox, everyFrame, h, panelHeading, setText } from "../_shared/dom";
 import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
 import { Segmented } from "../_shared/segmented";
 import { type Data, entry, type Link, RootView } from "../_shared/view";
@@ -82,12 +82,7 @@ class OverlayView extends RootView<OverlayState> {
   #build(): void {
     const figure = h("div", { class: "cnnw-ho-figure" });
     const whole = new Whole(this.link, figure, this.#stage.element);
-    const heading = h(
-      "h3",
-      { class: "cnnw-heading" },
-      h("span", { class: "cnnw-panel-name" }, "Where did it look?"),
-      this.#caption,
-    );
+    const heading = panelHeading("Where did it look?", this.#caption);
     const hide = (on: boolean) => this.#stage.element.classList.toggle("is-alone", on);
     const bare = checkbox("Photograph only", hide, "Take the map away; Space on the picture does so while it is held");
     const display = h(
