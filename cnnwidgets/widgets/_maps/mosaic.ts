@@ -3,6 +3,7 @@ import { contextOf, h, putImage } from "../_shared/dom";
 import type { ArrayData } from "../_shared/view";
 import { colouredImage, opaque } from "./paint";
 import { type Extent, resample, type Size, WHOLE } from "./resample";
+import { limitOf, statsOf } from "./scale";
 
 /** The pictures of a push, in order. */
 export function picturesOf({ pixels, sizes }: Record<string, ArrayData | undefined>): ImageData[] {
@@ -39,10 +40,7 @@ export function cellsOf({ activations, cells }: Record<string, ArrayData | undef
 
 /** The largest finite activation of all; 0 where none is above 0. */
 export function strongest(maps: readonly CellMap[]): number {
-  let most = 0;
-  for (const { values } of maps)
-    for (const value of values) if (value > most && value < Number.POSITIVE_INFINITY) most = value;
-  return most;
+  return Math.max(0, ...maps.map(({ values }) => limitOf(statsOf(values), "positive")));
 }
 
 export function pictureCanvas(picture: ImageData, label: string): HTMLCanvasElement {

@@ -2,6 +2,7 @@
 import { type ColormapName, DIVERGING } from "../_maps/colormaps";
 import { TOP_LEVEL } from "../_maps/paint";
 import { type Extent, extentOf } from "../_maps/resample";
+import { farthest, statsOf } from "../_maps/scale";
 import type { BaseState, Data, Numbers } from "../_shared/view";
 
 export interface Maps {
@@ -55,17 +56,9 @@ export function readMaps(data: Data): Maps | null {
     zeros: zeros.data,
     rows: data.arrays["rows"]?.data ?? null,
     columns: data.arrays["columns"]?.data ?? null,
-    lowest: extreme(minimum.data, Math.min),
-    highest: extreme(maximum.data, Math.max),
+    lowest: statsOf(minimum.data).min,
+    highest: statsOf(maximum.data).max,
   };
-}
-
-function extreme(values: Numbers, pick: (a: number, b: number) => number): number {
-  let most = Number.NaN;
-  for (const value of values) {
-    if (!Number.isNaN(value)) most = Number.isNaN(most) ? value : pick(most, value);
-  }
-  return most;
 }
 
 /** The receptive field of a cell in the photograph; null: not known. */
@@ -150,16 +143,6 @@ export function order(count: number, by: ArrayLike<number> | null): number[] {
     const [left, right] = [rank(a), rank(b)];
     return left === right ? a - b : right > left ? 1 : -1;
   });
-}
-
-/** The largest absolute finite value; 0 when there is none. */
-export function farthest(values: ArrayLike<number>): number {
-  let most = 0;
-  for (let i = 0; i < values.length; i += 1) {
-    const size = Math.abs(values[i] as number);
-    if (size > most && Number.isFinite(size)) most = size;
-  }
-  return most;
 }
 
 /** A signed share of the longest bar, between -1 and 1. */

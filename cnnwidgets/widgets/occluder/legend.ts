@@ -1,8 +1,9 @@
 /** What stands beside the pictures: bars of scores, and what the colours of a sweep's map stand for. */
 import { gradient } from "../_maps/colormaps";
+import { farthest } from "../_maps/scale";
 import { h } from "../_shared/dom";
 import { changeText, hardlyMoves, placesText, type ScoreRow, type Scores, signedText, valueText } from "./state";
-import { type ClassCount, countsOf, largestDrop, type Swept } from "./swept";
+import { type ClassCount, countsOf, type Swept } from "./swept";
 
 /** Where a score lies between the ends of its track, 0 to 1. */
 export function shareOf(value: number | null, scores: Scores): number {
@@ -56,7 +57,7 @@ export const LISTED_CLASSES = 9;
 
 /** The scale of the drops, with its colour bar. */
 export function dropScale(swept: Swept): HTMLElement {
-  const limit = largestDrop(swept.drop);
+  const limit = farthest(swept.drop);
   const [low, middle, high] = dropLabels(swept) ?? ["", "No place changes the score.", ""];
   const strip = h("div", { class: "cnnw-ramp" });
   if (limit > 0) strip.style.background = gradient("blue-red");
@@ -75,7 +76,7 @@ export function dropScale(swept: Swept): HTMLElement {
 
 /** The ends and the middle of the drops' scale; null where nothing changes. */
 export function dropLabels({ drop, unit }: Swept): [string, string, string] | null {
-  const limit = largestDrop(drop);
+  const limit = farthest(drop);
   return limit > 0 ? [signedText(-limit, unit), "0", signedText(limit, unit)] : null;
 }
 
