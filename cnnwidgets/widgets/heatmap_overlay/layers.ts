@@ -151,7 +151,7 @@ export class Thumbs extends View<OverlayState> {
   }
 
   #choose(layer: string): void {
-    choose(this.#tiles(), layer, "aria-checked");
+    choose(this.#row, layer, "aria-checked");
     const moved = layer !== this.#layer;
     this.#layer = layer;
     if (moved) this.#centre();

@@ -39,14 +39,11 @@ class PanelTabsView extends RootView<PanelTabsState> {
     return h("button", { type: "button", class: "cnnw-plain", role: "tab", value, title, onclick }, label);
   }
 
-  #tabs(): HTMLButtonElement[] {
-    return [...this.#list.querySelectorAll("button")];
-  }
-
   #show(): void {
     const active = this.link.get("active");
-    choose(this.#tabs(), active, "aria-selected");
-    for (const tab of this.#tabs()) {
+    choose(this.#list, active, "aria-selected");
+    const tabs = this.#list.querySelectorAll("button");
+    for (const tab of tabs) {
       tab.classList.toggle("is-working", this.link.get("working").includes(tab.value));
     }
     for (const panel of this.el.parentElement?.children ?? []) {
@@ -56,7 +53,7 @@ class PanelTabsView extends RootView<PanelTabsState> {
       panels += Number(!panel.id);
       panel.id ||= `cnnw-panel-${panels}`;
     }
-    for (const tab of this.#tabs()) this.#own(tab);
+    for (const tab of tabs) this.#own(tab);
     // What lay behind had no size to draw in.
     window.dispatchEvent(new Event("resize"));
   }
