@@ -24,6 +24,8 @@ export class MethodList {
   #methods: readonly Method[] = [];
   #method = "";
   #at = -1;
+  /** Ends what is listened to while the list is open. */
+  #closing = new AbortController();
   #letters = "";
   #typedAt = Number.NEGATIVE_INFINITY;
 
@@ -57,18 +59,11 @@ export class MethodList {
   close(): void {
     if (!this.#isOpen()) return;
     this.button.setAttribute("aria-expanded", "false");
-    document.removeEventListener("scroll", this.#onPageScroll, true);
-    window.removeEventListener("resize", this.#onPageResize);
+    this.#closing.abort();
     const hadFocus = this.element.contains(document.activeElement);
     this.element.hidePopover();
     if (hadFocus) this.button.focus({ preventScroll: true });
   }
-
-  readonly #onPageResize = () => this.close();
-
-  readonly #onPageScroll = (event: Event) => {
-    if (event.target !== this.element) this.close();
-  };
 
   #group([family, members]: [heading: string, members: Method[]], index: number): HTMLElement {
     const id = `${this.#id}-f${index}`;
@@ -101,8 +96,11 @@ export class MethodList {
     const at = this.#methods.findIndex(([name]) => name === this.#method);
     this.#go(Math.max(at, 0));
     this.#updateCue();
-    document.addEventListener("scroll", this.#onPageScroll, true);
-    window.addEventListener("resize", this.#onPageResize);
+    this.#closing = new AbortController();
+    const { signal } = this.#closing;
+    const onScroll = ({ target }: Event) => target !== this.element && this.close();
+    document.addEventListener("scroll", onScroll, { capture: true, signal });
+    window.addEventListener("resize", () => this.close(), { signal });
   }
 
   #choose(option: HTMLElement | null | undefined): void {
