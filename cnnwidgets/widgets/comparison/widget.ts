@@ -15,7 +15,7 @@ import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
 import { entry, type Link, RootView } from "../_shared/view";
 import { Choices } from "./choices";
 import { type CellLook, type CellResult, cellResultOf, GridView, type ShownCell, scaledMapOf } from "./grid";
-import { gridSheet } from "./save";
+import { GridSheet } from "./save";
 import { type ComparisonState, type GridContent, type Mode, type Remark, scalesOf, wordsOf } from "./scales";
 import "./widget.css";
 
@@ -155,8 +155,8 @@ class ComparisonView extends RootView<ComparisonState> {
     const title = titleOf(this.link.model, "Compare", ...comparedIn(grid));
     const cells = this.#cells();
     const [look, mode, remarks] = [this.#look(), this.link.get("scale"), this.#remarksOn(cells)];
-    const canvas = gridSheet({ title, grid, cells, canvases: this.#view.canvases(), look, mode, remarks });
-    return { canvas, name: fileName(...title) };
+    const sheet = new GridSheet({ title, grid, cells, canvases: this.#view.canvases(), look, mode, remarks });
+    return { canvas: sheet.finish(), name: fileName(...title) };
   }
 }
 
