@@ -166,10 +166,6 @@ export interface MapsView {
   longest: number;
 }
 
-function nameOf(sort: Sort): string {
-  return SORTS.find(([name]) => name === sort)![1].replace("sorted by ", "");
-}
-
 export function makeView(
   maps: Maps,
   contribution: Contribution | null,
@@ -181,6 +177,7 @@ export function makeView(
   const position = new Array<number>(maps.count);
   for (const [at, channel] of sorted.entries()) position[channel] = at;
   const values = by ?? maps.maximum;
+  const shows = by && sort !== "index" ? sort : "maximum";
   return {
     maps,
     contribution,
@@ -191,7 +188,7 @@ export function makeView(
     order: sorted,
     position,
     quantity: values,
-    quantityName: nameOf(by && sort !== "index" ? sort : "maximum"),
+    quantityName: SORTS.find(([name]) => name === shows)![1].replace("sorted by ", ""),
     longest: farthest(values),
   };
 }
