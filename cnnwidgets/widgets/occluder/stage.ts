@@ -23,13 +23,6 @@ export interface PatchScene {
 /** The scale of the map over the picture, and its unit, or why nothing is painted. */
 export type HeatScale = BarScale & { unit: string };
 
-/** The same for the same map, as its view is. */
-function heatScale(heat: Heat): HeatScale {
-  const { limit, digits } = viewOf(heat, "positive");
-  const unit = limit > 0 ? heat.unit : "No place speaks for the class";
-  return { limit, sign: "positive", name: "inferno", clipped: false, digits, unit };
-}
-
 const BAR = "What the colours over the picture stand for. Small values let the picture through";
 const TINY = 112;
 const ROOM = 270;
@@ -103,13 +96,16 @@ export class PatchStage {
     // Its room is kept, so that what is below stays where it is.
     this.heatBar.element.style.visibility = heat ? "visible" : "hidden";
     this.heatBar.element.ariaHidden = String(!heat);
-    this.scale = heat && heatScale(heat);
-    if (!heat || !this.scale) return;
+    this.scale = null;
+    if (!heat) return;
+    const view = viewOf(heat, "positive");
+    const unit = view.limit > 0 ? heat.unit : "No place speaks for the class";
+    this.scale = { ...view, name: "inferno", clipped: false, unit };
     if (this.#heatChanged(heat, ...size) || !this.#heatImage) {
       const colouring = { ...this.scale, partial: heat.partial, fades: true };
-      this.#heatImage = heatImage(heat, viewOf(heat, "positive"), size, true, colouring);
-      this.heatBar.update(this.scale, this.scale.unit);
-      setText(this.heatBar.middle, this.scale.unit);
+      this.#heatImage = heatImage(heat, view, size, true, colouring);
+      this.heatBar.update(this.scale, unit);
+      setText(this.heatBar.middle, unit);
     }
     putImage(this.heat, this.#heatImage);
     const context = contextOf(this.heat);
