@@ -110,7 +110,7 @@ class OverlayView extends RootView<OverlayState> {
     this.#stage.element.append(followedField(this.link, this.el));
     figure.append(this.#picking.element, this.#stage.element, whole.element, this.#bar.element, this.#empty);
     const head = h("div", { class: "cnnw-ho-head" }, heading, whole.button);
-    this.el.append(h("div", { class: "cnnw-ho-panel" }, head, h("div", { class: "cnnw-ho-body" }, figure, controls)));
+    this.el.append(h("div", { class: "cnnw-ho-panel" }, head, h("div", { class: "cnnw-ho-body cnnw-stack" }, figure, controls)));
   }
 
   #listen(): void {
