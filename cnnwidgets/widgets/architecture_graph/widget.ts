@@ -52,7 +52,7 @@ class GraphView extends RootView<GraphState> {
   );
   readonly #legend = h("ul", { class: "cnnw-ag-legend cnnw-small cnnw-soft", "aria-label": "Colours" });
   readonly #empty = h("p", { class: "cnnw-empty" }, "Waiting for the network …");
-  readonly #view = h("div", { class: "cnnw-ag-view" }, this.#empty, this.#canvas.element);
+  readonly #view = h("div", { class: "cnnw-ag-view cnnw-around" }, this.#empty, this.#canvas.element);
   readonly #switch = new LayerSwitch(this.link);
   #ordered: Item[] = [];
   #focused = "";

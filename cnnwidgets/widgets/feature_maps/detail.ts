@@ -77,7 +77,7 @@ export function chart(maps: Maps, channel: number): HTMLElement {
   const named = zero !== null && zero > 0.2 && zero < 0.8;
   const axis = h(
     "div",
-    { class: "fm-axis cnnw-ends cnnw-small cnnw-soft" },
+    { class: "fm-axis cnnw-around cnnw-ends cnnw-small cnnw-soft" },
     h("span", {}, number(low)),
     named && h("span", { class: "fm-at", style: `left:${(zero * 100).toFixed(1)}%` }, "0"),
     h("span", {}, number(high)),

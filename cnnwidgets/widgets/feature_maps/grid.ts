@@ -73,7 +73,7 @@ const SPARE = 200;
 
 export class TileGrid {
   readonly element: HTMLElement;
-  readonly #inner = h("div", { class: "fm-inner" });
+  readonly #inner = h("div", { class: "fm-inner cnnw-around" });
   readonly #tiles = new Map<number, Tile>();
   readonly #spare: Tile[] = [];
   #view: MapsView | null = null;
@@ -95,7 +95,7 @@ export class TileGrid {
     private readonly onpainted: (view: MapsView) => void,
   ) {
     const list = { role: "listbox", "aria-label": "Feature maps" };
-    this.element = h("div", { class: "fm-scroll", ...list }, this.#inner);
+    this.element = h("div", { class: "fm-scroll cnnw-around", ...list }, this.#inner);
     this.element.addEventListener("scroll", this.#scrolling.request, { passive: true });
     this.element.addEventListener("click", (event) => this.#onClick(event));
     this.element.addEventListener("keydown", (event) => this.#onKey(event));

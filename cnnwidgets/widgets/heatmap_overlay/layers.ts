@@ -176,7 +176,7 @@ export function layerSlider(link: Link<OverlayState>, thumbs: HTMLElement): HTML
   const line = h("div", { class: "cnnw-ho-slider" }, slider.element, pin.element);
   // Seen where the place of the slider is kept, so that another method moves nothing.
   const none = h("p", { class: "cnnw-ho-layerless cnnw-soft" }, "This method has no layer to choose.");
-  const element = h("div", { class: "cnnw-ho-layers" }, line, thumbs, name, none);
+  const element = h("div", { class: "cnnw-ho-layers cnnw-around" }, line, thumbs, name, none);
   let last = 1;
   link.watch(["layers", "layer", "follow"], () => {
     const layers = link.get("layers");

@@ -31,9 +31,13 @@ export class MethodList {
 
   constructor(private readonly pick: (name: string) => void) {
     lists += 1;
-    const popup = { "aria-haspopup": "listbox", "aria-expanded": "false", "aria-controls": this.#id };
+    const popup = { type: "button", "aria-haspopup": "listbox", "aria-expanded": "false", "aria-controls": this.#id };
     const list = { role: "listbox", "aria-label": "Methods", tabindex: 0, popover: "manual" };
-    this.button = h("button", { type: "button", class: "cnnw-ho-more cnnw-plain cnnw-cut", ...popup }, this.#label);
+    this.button = h(
+      "button",
+      { class: "cnnw-ho-more cnnw-plain cnnw-soft cnnw-cut cnnw-around", ...popup },
+      this.#label,
+    );
     this.element = h("div", { id: this.#id, class: "cnnw-ho-list cnnw-popup", ...list });
     this.#listenToButton();
     this.#listenToList();

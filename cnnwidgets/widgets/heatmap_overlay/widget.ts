@@ -104,13 +104,14 @@ class OverlayView extends RootView<OverlayState> {
       { class: "cnnw-ho-controls cnnw-stack" },
       methodChoice(this.link),
       layerSlider(this.link, this.#thumbs.element),
-      h("div", { class: "cnnw-ho-foot" }, display, methodSettings(this.link), this.#save.element),
+      h("div", { class: "cnnw-ho-foot cnnw-around" }, display, methodSettings(this.link), this.#save.element),
       this.#notes.element,
     );
     this.#stage.element.append(followedField(this.link, this.el));
     figure.append(this.#picking.element, this.#stage.element, whole.element, this.#bar.element, this.#empty);
     const head = h("div", { class: "cnnw-ho-head" }, heading, whole.button);
-    this.el.append(h("div", { class: "cnnw-ho-panel" }, head, h("div", { class: "cnnw-ho-body cnnw-stack" }, figure, controls)));
+    const body = h("div", { class: "cnnw-ho-body cnnw-stack" }, figure, controls);
+    this.el.append(h("div", { class: "cnnw-ho-panel" }, head, body));
   }
 
   #listen(): void {

@@ -53,7 +53,7 @@ export class SweepMap {
   readonly photoCanvas = h("canvas", { class: "cnnw-layer" });
   readonly canvas = h("canvas", { class: "oc-map-layer cnnw-layer" });
   readonly element: HTMLElement;
-  readonly #lines = s("svg", { class: "oc-lines cnnw-layer", preserveAspectRatio: "none" });
+  readonly #lines = s("svg", { class: "oc-lines cnnw-layer cnnw-over", preserveAspectRatio: "none" });
   #swept: Swept | null = null;
   #photo: Photo | null = null;
   /** The place that the keys begin from. */
@@ -63,7 +63,7 @@ export class SweepMap {
   constructor(private readonly onprobe: (position: number | null) => void) {
     const role = { role: "application", "aria-roledescription": "map" };
     const parts = [this.photoCanvas, this.canvas, this.#lines];
-    this.element = h("div", { class: "oc-map", tabindex: 0, ...role }, ...parts);
+    this.element = h("div", { class: "oc-map cnnw-around", tabindex: 0, ...role }, ...parts);
     this.#listen();
   }
 

@@ -32,15 +32,15 @@ const WHEEL_UNITS = [1, 34, 100];
 
 export class PatchStage {
   readonly canvas = h("canvas", { class: "oc-photo cnnw-layer" });
-  readonly heat = h("canvas", { class: "oc-heat cnnw-layer" });
+  readonly heat = h("canvas", { class: "oc-heat cnnw-layer cnnw-over" });
   readonly heatBar = new ColourBar("oc-heat");
   /** Of the map that is painted; null: there is none. */
   scale: HeatScale | null = null;
   readonly element: HTMLElement;
   /** Where the pointer hovers, in pixels of the picture; null: not over it, or it presses. */
   pointer: readonly [row: number, column: number] | null = null;
-  readonly #lines = s("svg", { class: "oc-lines cnnw-layer", preserveAspectRatio: "none" });
-  readonly #tip = h("div", { class: "oc-tip cnnw-small cnnw-wrap cnnw-figures", dir: "auto" });
+  readonly #lines = s("svg", { class: "oc-lines cnnw-layer cnnw-over", preserveAspectRatio: "none" });
+  readonly #tip = h("div", { class: "oc-tip cnnw-over cnnw-small cnnw-wrap cnnw-figures", dir: "auto" });
   readonly #heatChanged = changes();
   #scene: PatchScene | null = null;
   #base: { photo: Photo; image: ImageData } | null = null;
@@ -55,7 +55,7 @@ export class PatchStage {
   ) {
     const role = { role: "application", "aria-roledescription": "picture with patches" };
     const parts = [this.canvas, this.heat, this.#lines, this.#tip];
-    this.element = h("div", { class: "oc-stage", tabindex: 0, ...role }, ...parts);
+    this.element = h("div", { class: "oc-stage cnnw-around", tabindex: 0, ...role }, ...parts);
     this.heatBar.element.title = BAR;
     this.heatBar.middle.classList.add("cnnw-cut");
     this.#listenToPointer();
