@@ -63,7 +63,7 @@ class ExplorerBarView extends RootView<ExplorerBarState> {
   constructor(link: Link<ExplorerBarState>, el: HTMLElement) {
     super(link, el);
     this.#summary.title = SIZES;
-    this.#progress.text.classList.add("cnnw-soft");
+    this.#progress.text.classList.add("cnnw-soft", "cnnw-cut");
     this.#progress.text.setAttribute("role", "status");
     const upload = button("Upload", () => this.#file.click(), { title: "Explore an image file of yours" });
     this.#file.addEventListener("change", () => {
