@@ -50,7 +50,10 @@ class GraphView extends RootView<GraphState> {
     () => this.#mark(),
     (name) => this.#pick(name),
   );
-  readonly #legend = h("ul", { class: "cnnw-ag-legend cnnw-small cnnw-soft", "aria-label": "Colours" });
+  readonly #legend = h("ul", {
+    class: "cnnw-ag-legend cnnw-list cnnw-row cnnw-small cnnw-soft",
+    "aria-label": "Colours",
+  });
   readonly #empty = h("p", { class: "cnnw-empty" }, "Waiting for the network …");
   readonly #view = h("div", { class: "cnnw-ag-view cnnw-around" }, this.#empty, this.#canvas.element);
   readonly #switch = new LayerSwitch(this.link);
@@ -63,7 +66,7 @@ class GraphView extends RootView<GraphState> {
   constructor(link: Link<GraphState>, el: HTMLElement) {
     super(link, el);
     const [canvas, card] = [this.#canvas, this.#card];
-    const foot = h("div", { class: "cnnw-ag-foot" }, this.#legend, this.#zoomButtons());
+    const foot = h("div", { class: "cnnw-ag-foot cnnw-line" }, this.#legend, this.#zoomButtons());
     el.append(this.#heading(), this.#finder.element, this.#view, this.#switch.element, foot, card.element);
     canvas.onDrawn = () => this.#mark();
     canvas.onAppear = () => {

@@ -76,7 +76,7 @@ export class CellView {
   readonly #bar = h("div", { class: "cnnw-cmp-own cnnw-ramp", "aria-hidden": "true" });
   readonly #range = h("span");
   readonly #mark = h("span", { class: "cnnw-cmp-mark", role: "img", hidden: true }, "⚠");
-  readonly #under = h("figcaption", { class: "cnnw-ends" }, this.#range, this.#mark);
+  readonly #under = h("figcaption", { class: "cnnw-ends cnnw-small cnnw-soft" }, this.#range, this.#mark);
   readonly #map = h("canvas");
   readonly #coloursChanged = changes();
   readonly #blendChanged = changes();

@@ -121,7 +121,7 @@ export class Detail extends View<FeatureMapsState> {
   });
   readonly #power = button("Switch off", () => this.#togglePower());
   readonly #slider = h("input", { type: "range", min: 0, max: 100, step: 1, "aria-label": "Opacity of the map" });
-  readonly #opacity = h("output", { class: "cnnw-figures" });
+  readonly #opacity = h("output", { class: "cnnw-value cnnw-figures" });
   readonly #over = h(
     "label",
     { class: "fm-opacity cnnw-line", title: "How much the map covers the photograph" },

@@ -117,7 +117,8 @@ export class Thumbs extends View<OverlayState> {
 
   #tile(layer: string): HTMLElement {
     const canvas = h("canvas", { "aria-hidden": "true" });
-    return h("button", { type: "button", role: "radio", value: layer, title: layer, "aria-label": layer }, canvas);
+    const radio = { type: "button", role: "radio", class: "cnnw-plain", value: layer };
+    return h("button", { ...radio, title: layer, "aria-label": layer }, canvas);
   }
 
   #tiles(): HTMLButtonElement[] {

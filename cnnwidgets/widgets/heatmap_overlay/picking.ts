@@ -36,7 +36,7 @@ export class Picking {
     const clear = () => this.#pick([]);
     this.#whole = h("button", { type: "button", class: "cnnw-plain cnnw-link", onclick: clear }, "Whole picture");
     const parts = [this.#explains, " ", this.#hint, " ", this.#whole];
-    this.element = h("p", { class: "cnnw-ho-explains cnnw-wrap" }, ...parts);
+    this.element = h("p", { class: "cnnw-ho-explains cnnw-above cnnw-wrap" }, ...parts);
     stage.element.append(this.#area, this.#frame, this.#boxes);
     this.#listen();
     link.watch(["explains", "picking", "marks", "marked", "region"], () => this.paint());

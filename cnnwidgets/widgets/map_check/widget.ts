@@ -80,7 +80,7 @@ export function strip(maps: ArrayData, content: MapsContent): HTMLElement {
   const name = "Maps with more and more random weights";
   return h(
     "div",
-    { class: "mc-strip" },
+    { class: "mc-strip cnnw-stack" },
     h("div", { class: "mc-maps", role: "list", "aria-label": name }, ...cells),
     h("p", { class: "mc-partial" }, missing(content)),
     h("p", { class: "cnnw-soft" }, text),
@@ -94,7 +94,7 @@ function cell({ title, layer, number, similarity: value }: CheckStage, image: Im
   const stage = h("span", { class: "cnnw-soft" }, String(number));
   return h(
     "div",
-    { class: "mc-cell cnnw-small", role: "listitem", title, "data-stage": number },
+    { class: "mc-cell cnnw-stack cnnw-small", role: "listitem", title, "data-stage": number },
     canvas,
     number > 0 ? h("span", { class: "cnnw-line" }, stage, name) : name,
     h("b", { class: "cnnw-figures" }, value),
@@ -175,14 +175,14 @@ const ORDERS =
 
 class MapCheckView extends RootView<MapCheckState> {
   readonly #start = button("Check this map", () => this.link.command("check"), { title: PRESS });
-  readonly #badge = h("span", { class: "mc-badge", title: ORDERS });
+  readonly #badge = h("span", { class: "mc-badge cnnw-soft", title: ORDERS });
   readonly #hint = h("span", { class: "mc-what cnnw-soft" });
   readonly #save = new SaveButton(() => this.#sheet(), "Save the check as a PNG: its verdict, maps and curves");
   readonly #progress = new Progress(this.link, "Progress of the check");
   /** One room for both: what was pressed stays where it is, and nothing else comes there, however wide the text is. */
   readonly #slot = h("div", { class: "mc-slot" }, this.#hint, this.#progress.element);
   readonly #top = h("div", { class: "cnnw-row mc-top" }, this.#start, this.#badge, this.#slot, this.#save.element);
-  readonly #sentence = h("p", { class: "mc-sentence cnnw-wrap", role: "status", title: ORDERS });
+  readonly #sentence = h("p", { class: "mc-sentence cnnw-bold cnnw-wrap", role: "status", title: ORDERS });
   readonly #notes = h("ul", { class: "mc-notes cnnw-soft cnnw-wrap", title: ORDERS });
   readonly #maps = h("div");
   readonly #table = h("div");

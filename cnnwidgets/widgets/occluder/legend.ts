@@ -19,7 +19,7 @@ class ScoreBar {
   readonly #name = h("bdi", { class: "oc-name cnnw-cut" });
   readonly #fill = h("i");
   readonly #mark = h("b");
-  readonly #value = h("span", { class: "oc-value" });
+  readonly #value = h("span", { class: "oc-value cnnw-value" });
   readonly #track = h("span", { class: "cnnw-track", "aria-hidden": "true" }, this.#fill, this.#mark);
   readonly element = h("li", { class: "cnnw-figures" }, this.#name, this.#track, this.#value);
 
@@ -39,7 +39,7 @@ class ScoreBar {
 }
 
 export class ScoreBars {
-  readonly element = h("ul", { class: "oc-bars", "aria-label": "Scores of the edited picture" });
+  readonly element = h("ul", { class: "oc-bars cnnw-list cnnw-stack", "aria-label": "Scores of the edited picture" });
   #bars: ScoreBar[] = [];
 
   update(scores: Scores): void {
@@ -93,13 +93,14 @@ export function classList(swept: Swept, colours: ReadonlyMap<number, string>, as
     const track = asBars && h("span", { class: "cnnw-track", "aria-hidden": "true" }, fill);
     const label = index === swept.first ? `${name} (as without patch)` : name;
     const text = h("bdi", { class: "oc-name cnnw-cut", title: label }, label);
-    const value = h("span", { class: "oc-value" }, String(places));
+    const value = h("span", { class: "oc-value cnnw-value" }, String(places));
     const data = { "data-class": index, "data-places": places };
     return h("li", { class: "cnnw-figures", ...data }, swatch, text, track, value);
   });
   const more = counts.slice(LISTED_CLASSES);
   const rest = more.length > 0 && `and ${more.length} more classes at ${placesText(sum(more))}`;
   const title = `Highest score at ${placesText(sum(counts))}`;
-  const list = h("ul", { class: `oc-counts ${asBars ? "has-bars" : ""}`, "aria-label": title }, ...rows);
+  const look = `oc-counts cnnw-list cnnw-stack ${asBars ? "has-bars" : ""}`;
+  const list = h("ul", { class: look, "aria-label": title }, ...rows);
   return h("div", {}, list, rest && h("p", { class: "cnnw-soft" }, rest));
 }

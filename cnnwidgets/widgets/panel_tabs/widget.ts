@@ -13,7 +13,7 @@ const PREFIX = "cnnw-tab-";
 let panels = 0;
 
 class PanelTabsView extends RootView<PanelTabsState> {
-  readonly #list = h("div", { class: "cnnw-tab-list", role: "tablist", "aria-label": "Panels of the image" });
+  readonly #list = h("div", { class: "cnnw-tab-list cnnw-row", role: "tablist", "aria-label": "Panels of the image" });
 
   constructor(link: Link<PanelTabsState>, el: HTMLElement) {
     super(link, el);
@@ -36,7 +36,7 @@ class PanelTabsView extends RootView<PanelTabsState> {
 
   #tab([value, label, title]: [name: string, label: string, hint: string]): HTMLElement {
     const onclick = () => this.link.set("active", value);
-    return h("button", { type: "button", class: "cnnw-plain", role: "tab", value, title, onclick }, label);
+    return h("button", { type: "button", class: "cnnw-plain cnnw-soft", role: "tab", value, title, onclick }, label);
   }
 
   #show(): void {
