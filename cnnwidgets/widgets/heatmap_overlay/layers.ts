@@ -1,6 +1,7 @@
 /** The row of small maps, one a layer: which one the large map is of, and where else to look. */
 import type { ColormapName } from "../_maps/colormaps";
 import { type Heat, PLAIN, scaleFor, viewOf } from "../_maps/heat";
+import { piecesOf } from "../_maps/mosaic";
 import { heatImage } from "../_maps/paint";
 import { across, extentOf } from "../_maps/resample";
 import type { Sign } from "../_maps/scale";
@@ -26,18 +27,13 @@ export function stripOf({ id, arrays, content }: Data): Strip | null {
   const extents = (content["extents"] ?? []) as unknown[];
   const [values, sizes] = [arrays["values"]?.data, arrays["sizes"]?.data];
   if (names.length === 0 || !(values instanceof Float32Array) || !sizes) return null;
-  const maps = new Map<string, Heat>();
-  let start = 0;
-  names.forEach((layer, i) => {
-    const [rows, columns] = [sizes[i * 2]!, sizes[i * 2 + 1]!];
-    const own = values.subarray(start, start + rows * columns);
-    start += rows * columns;
-    const size = [rows, columns] as const;
+  const pieces = piecesOf(values, sizes);
+  const heats = names.map((layer, i): [string, Heat] => {
     const extent = extentOf({ extent: extents[i] });
-    maps.set(layer, { ...PLAIN, id, size, values: own, magnitude: null, layer, extent });
+    return [layer, { ...PLAIN, ...pieces[i]!, id, magnitude: null, layer, extent }];
   });
   const { caption, unit, method } = content as unknown as Strip;
-  return { maps, caption, unit, method };
+  return { maps: new Map(heats), caption, unit, method };
 }
 
 export interface StripLook {
