@@ -102,12 +102,8 @@ export interface Card {
 }
 
 /** A node, a folded group, or the frame of an open group. */
-export interface Item {
+export interface Item extends Rect {
   id: string;
-  x: number;
-  y: number;
-  w: number;
-  h: number;
   /** 1 for the outermost. */
   level: number;
   kind: string;
