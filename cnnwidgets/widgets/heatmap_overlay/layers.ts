@@ -5,7 +5,7 @@ import { piecesOf } from "../_maps/mosaic";
 import { heatImage } from "../_maps/paint";
 import { across, extentOf } from "../_maps/resample";
 import type { Sign } from "../_maps/scale";
-import { changes, checkbox, choose, h, putImage, setText, walkByKeys } from "../_shared/dom";
+import { changes, checkbox, choose, h, putImage, setText, tell, walkByKeys } from "../_shared/dom";
 import { number } from "../_shared/format";
 import { Slider } from "../_shared/slider";
 import { type Data, type Link, View } from "../_shared/view";
@@ -138,8 +138,7 @@ export class Thumbs extends View<OverlayState> {
       if (isGrey) tile.title += ` (${greyMeans(1, sign).slice("1 ".length)})`;
       tile.setAttribute("aria-label", isGrey ? tile.title : tile.value);
     }
-    this.#grey.textContent = greyMeans(empty, sign);
-    this.#grey.hidden = empty === 0;
+    tell(this.#grey, greyMeans(empty, sign));
     this.#centre();
     const end = number(sign === "negative" ? -limit : limit);
     const start = sign === "signed" ? number(-limit) : "0";

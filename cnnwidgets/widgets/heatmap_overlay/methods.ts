@@ -1,7 +1,7 @@
 /** The choice of method: the first few as segments, the rest in a list, and the question the chosen one answers. */
 import { byFamily } from "../_maps/families";
 import type { Method } from "../_maps/scale";
-import { changes, claim, h } from "../_shared/dom";
+import { changes, claim, h, tell } from "../_shared/dom";
 import { Segmented } from "../_shared/segmented";
 import type { Link } from "../_shared/view";
 import type { OverlayState } from "./look";
@@ -247,8 +247,7 @@ export function methodChoice(link: Link<OverlayState>): HTMLElement {
     list.update(rest, method);
     const choices = first.map(([value, label, title]) => ({ value, label, title: title || label }));
     segments.update(choices, method, rest.length > 0 ? list.button : null);
-    question.textContent = methods.find(([name]) => name === method)?.[2] ?? "";
-    question.hidden = question.textContent === "";
+    tell(question, methods.find(([name]) => name === method)?.[2] ?? "");
   });
   return element;
 }

@@ -13,7 +13,7 @@ import { followedField } from "../_maps/field";
 import { type Heat, heatOf, type MapContent } from "../_maps/heat";
 import { type Photo, photoOf } from "../_maps/photo";
 import type { Sign } from "../_maps/scale";
-import { checkbox, everyFrame, h, panelHeading, setText } from "../_shared/dom";
+import { checkbox, everyFrame, h, panelHeading, setText, tell } from "../_shared/dom";
 import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
 import { Segmented } from "../_shared/segmented";
 import { type Data, entry, type Link, RootView } from "../_shared/view";
@@ -200,8 +200,7 @@ class OverlayView extends RootView<OverlayState> {
     // Its room is kept while a map is on its way, so that nothing jumps.
     bar.element.hidden = !heat && (!photo || message !== "");
     bar.element.style.visibility = heat ? "visible" : "hidden";
-    empty.textContent = anything ? (heat ? "" : message) : message || "No image yet";
-    empty.hidden = empty.textContent === "";
+    tell(empty, anything ? (heat ? "" : message) : message || "No image yet");
     const { view, colours, name, scale } = look;
     stage.paint({ photo, heat, view, limit: scale.limit, colours, name, smooth: this.link.get("smooth") });
     if (this.#resized) this.#picking.paint();

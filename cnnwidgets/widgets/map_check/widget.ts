@@ -3,7 +3,7 @@
 import { table } from "../_maps/colormaps";
 import { colourLevels, hatch, palette } from "../_maps/paint";
 import { marks, type Points, plot, polyline } from "../_shared/chart";
-import { button, h, putImage } from "../_shared/dom";
+import { button, h, putImage, tell } from "../_shared/dom";
 import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
 import { Progress, type ProgressState } from "../_shared/progress";
 import { type ArrayData, type Data, entry, type Link, RootView } from "../_shared/view";
@@ -209,8 +209,7 @@ class MapCheckView extends RootView<MapCheckState> {
     const state = link.get("state");
     this.#paintTop();
     this.#progress.show(state === "running");
-    sentence.textContent = link.get("sentence");
-    sentence.hidden = !link.get("sentence");
+    tell(sentence, link.get("sentence"));
     const warns = link.get("level") === "warn";
     sentence.classList.toggle("cnnw-warning", warns);
     notes.replaceChildren(...link.get("notes").map((note) => h("li", {}, note)));
@@ -226,8 +225,7 @@ class MapCheckView extends RootView<MapCheckState> {
     start.disabled = running || state === "empty";
     const label = state === "stopped" ? "Check again" : "Check this map";
     if (start.textContent !== label) start.textContent = start.ariaLabel = label;
-    badge.textContent = this.link.get("badge");
-    badge.hidden = !this.link.get("badge");
+    tell(badge, this.link.get("badge"));
     badge.dataset["level"] = this.link.get("level");
     if (!running) hint.textContent = [state === "idle" && WHAT, this.link.get("hint")].filter(Boolean).join(" ");
     hint.style.visibility = running ? "hidden" : "visible";

@@ -1,6 +1,6 @@
 /** The sweep: ask for it, follow it, look at it in three ways. */
 import type { Photo } from "../_maps/photo";
-import { button, h } from "../_shared/dom";
+import { button, h, tell } from "../_shared/dom";
 import { Progress } from "../_shared/progress";
 import { Segmented } from "../_shared/segmented";
 import { type Link, View } from "../_shared/view";
@@ -87,8 +87,7 @@ export class SweepPanel extends View<OccluderState> {
     this.element.hidden = !photo || (!this.link.get("can_sweep") && state === "none");
     this.#form.hidden = !this.link.get("can_sweep");
     this.#progress.show(state === "running");
-    this.#status.textContent = this.link.get("sweep_text");
-    this.#status.hidden = !this.#status.textContent;
+    tell(this.#status, this.link.get("sweep_text"));
     this.#paintForm();
     this.#result.hidden = !swept || !photo;
     const view = this.link.get("view");
