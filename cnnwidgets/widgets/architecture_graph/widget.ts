@@ -50,10 +50,7 @@ class GraphView extends RootView<GraphState> {
     () => this.#mark(),
     (name) => this.#pick(name),
   );
-  readonly #legend = h("ul", {
-    class: "cnnw-ag-legend cnnw-list cnnw-row cnnw-small cnnw-soft",
-    "aria-label": "Colours",
-  });
+  readonly #legend = h("ul", { class: "cnnw-ag-legend cnnw-row cnnw-small cnnw-soft", "aria-label": "Colours" });
   readonly #empty = h("p", { class: "cnnw-empty" }, "Waiting for the network …");
   readonly #view = h("div", { class: "cnnw-ag-view cnnw-around" }, this.#empty, this.#canvas.element);
   readonly #switch = new LayerSwitch(this.link);

@@ -51,7 +51,7 @@ class FeatureMapsView extends RootView<FeatureMapsState> {
   readonly #bar = h("span", { class: "fm-menus cnnw-row" }, ...Object.values(this.#menus));
   readonly #notes = h("div", { class: "fm-notes" });
   readonly #effect = h("span", { "aria-live": "polite" });
-  readonly #switches = h("p", { class: "fm-switched cnnw-line cnnw-figures", hidden: true }, this.#effect);
+  readonly #switches = h("p", { class: "fm-switched cnnw-strip cnnw-line cnnw-figures", hidden: true }, this.#effect);
   readonly #empty = h("p", { class: "cnnw-empty", role: "status" });
   readonly #body = h("div", { class: "fm-body cnnw-stack" });
 

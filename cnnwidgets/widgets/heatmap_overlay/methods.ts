@@ -19,7 +19,7 @@ export class MethodList {
   readonly #id = `cnnw-methods-${lists}`;
   readonly #label = h("span", {}, "More");
   // Not read out: the options themselves are.
-  readonly #cue = h("div", { class: "cnnw-ho-cue cnnw-bold cnnw-small", "aria-hidden": "true" });
+  readonly #cue = h("div", { class: "cnnw-ho-cue cnnw-small", "aria-hidden": "true" });
   readonly #familiesChanged = changes();
   #methods: readonly Method[] = [];
   #method = "";

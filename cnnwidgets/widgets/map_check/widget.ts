@@ -182,7 +182,7 @@ class MapCheckView extends RootView<MapCheckState> {
   /** One room for both: what was pressed stays where it is, and nothing else comes there, however wide the text is. */
   readonly #slot = h("div", { class: "mc-slot" }, this.#hint, this.#progress.element);
   readonly #top = h("div", { class: "cnnw-row mc-top" }, this.#start, this.#badge, this.#slot, this.#save.element);
-  readonly #sentence = h("p", { class: "mc-sentence cnnw-bold cnnw-wrap", role: "status", title: ORDERS });
+  readonly #sentence = h("p", { class: "mc-sentence cnnw-wrap", role: "status", title: ORDERS });
   readonly #notes = h("ul", { class: "mc-notes cnnw-soft cnnw-wrap", title: ORDERS });
   readonly #maps = h("div");
   readonly #table = h("div");

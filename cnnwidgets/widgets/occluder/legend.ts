@@ -39,7 +39,7 @@ class ScoreBar {
 }
 
 export class ScoreBars {
-  readonly element = h("ul", { class: "oc-bars cnnw-list cnnw-stack", "aria-label": "Scores of the edited picture" });
+  readonly element = h("ul", { class: "oc-bars cnnw-stack", "aria-label": "Scores of the edited picture" });
   #bars: ScoreBar[] = [];
 
   update(scores: Scores): void {
@@ -100,7 +100,6 @@ export function classList(swept: Swept, colours: ReadonlyMap<number, string>, as
   const more = counts.slice(LISTED_CLASSES);
   const rest = more.length > 0 && `and ${more.length} more classes at ${placesText(sum(more))}`;
   const title = `Highest score at ${placesText(sum(counts))}`;
-  const look = `oc-counts cnnw-list cnnw-stack ${asBars ? "has-bars" : ""}`;
-  const list = h("ul", { class: look, "aria-label": title }, ...rows);
+  const list = h("ul", { class: `oc-counts cnnw-stack ${asBars ? "has-bars" : ""}`, "aria-label": title }, ...rows);
   return h("div", {}, list, rest && h("p", { class: "cnnw-soft" }, rest));
 }

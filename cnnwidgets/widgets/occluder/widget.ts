@@ -49,12 +49,12 @@ class OccluderView extends RootView<OccluderState> {
   readonly #controls = new PatchControls(this.link, this.#editor);
   readonly #sweep = new SweepPanel(this.link, this.#editor, (position) => this.#probe(position));
   readonly #bars = new ScoreBars();
-  readonly #now = h("p", { class: "oc-now cnnw-bold" });
+  readonly #now = h("p", { class: "oc-now" });
   readonly #unconnected = h("p", { class: "cnnw-soft" });
   readonly #spoken = h("div", { class: "cnnw-spoken", "aria-live": "polite" });
   #speech = 0;
   readonly #withHeat = checkbox("Show Grad-CAM of the edited picture", (on) => this.#setHeat(on), HEAT);
-  readonly #notes = h("ul", { class: "oc-notes cnnw-list cnnw-wrap" });
+  readonly #notes = h("ul", { class: "oc-notes cnnw-wrap" });
   readonly #save = new SaveButton(() => this.#sheet(), "Save what is seen as a PNG");
   readonly #hint = h("p", { class: "cnnw-small cnnw-soft" }, HINT);
   readonly #caption = h("span", { class: "cnnw-aside cnnw-cut", dir: "auto" });
