@@ -14,7 +14,7 @@ export function placeField({ style }: HTMLElement, [top, left, bottom, right]: E
 
 /** A box that shows, on a photograph of the same Explorer as `el`, what the cell sees that is pointed at elsewhere. */
 export function followedField<State extends BaseState>(link: Link<State>, el: HTMLElement): HTMLElement {
-  const box = h("div", { class: "cnnw-field-box", hidden: true });
+  const box = h("div", { class: "cnnw-field-box cnnw-over", hidden: true });
   const follow = ({ detail }: CustomEvent<Extent | null>) => {
     box.hidden = detail === null;
     if (detail) placeField(box, detail);

@@ -5,41 +5,35 @@ import type { Data } from "../_shared/view";
 import { cellIn, type Extent, extentOf, OUTSIDE, type Size, valueIn, WHOLE } from "./resample";
 import { limitOf, partOf, type Scale, type Sign, type Stats, scaleOf, statsOf } from "./scale";
 
-/** The content of a push of a map beside its arrays. */
-export interface MapContent {
-  /** In place of a map: why there is none. */
-  message?: string;
-  /** Still filling in: NaN is "not known yet". */
-  partial?: boolean;
-  /** The map has no sign by nature. */
-  unsigned?: boolean;
-  /** Input channels that were merged; 0 for none. */
-  channels?: number;
-  /** The layer that it is a map of. */
-  layer?: string | null;
-  /** The method's name for a reader. */
-  by?: string;
-  /** What its numbers measure, where no trait says it. */
-  unit?: string;
-  /** How it was made: patch, places and fill of an occlusion. */
-  made?: string;
-  /** How many digits are known, in a saved page: of a cell that is a pixel, and of what lies between larger cells. */
-  digits?: number;
-}
-
 /** What a map is where its content says nothing. */
 export const PLAIN = {
+  /** Still filling in: NaN is "not known yet". */
   partial: false,
+  /** The map has no sign by nature. */
   unsigned: false,
+  /** Input channels that were merged; 0 for none. */
   channels: 0,
-  layer: null,
+  /** The layer that it is a map of. */
+  layer: null as string | null,
+  /** The method's name for a reader. */
   by: "",
+  /** What its numbers measure, where no trait says it. */
   unit: "",
+  /** How it was made: patch, places and fill of an occlusion. */
   made: "",
+  /** How many digits are known, in a saved page: of a cell that is a pixel, and of what lies between larger cells. */
   digits: 3,
 };
 
-export interface Heat extends Omit<Required<MapContent>, "message"> {
+type Facts = typeof PLAIN;
+
+/** The content of a push of a map beside its arrays. */
+export interface MapContent extends Partial<Facts> {
+  /** In place of a map: why there is none. */
+  message?: string;
+}
+
+export interface Heat extends Facts {
   id: number;
   size: Size;
   values: Float32Array;

@@ -1,20 +1,26 @@
 /** Pictures of several sizes that came in one push, and the activations drawn over them. */
 import { contextOf, h, putImage } from "../_shared/dom";
-import type { ArrayData } from "../_shared/view";
+import type { ArrayData, Numbers } from "../_shared/view";
 import { colouredImage, opaque } from "./paint";
 import { type Extent, resample, type Size, WHOLE } from "./resample";
+import { limitOf, statsOf } from "./scale";
+
+/** What lies one after another in `values`: as many pieces as there are heights and widths in `sizes`. */
+export function piecesOf<T extends Numbers>(values: T, sizes: Numbers, channels = 1): { size: Size; values: T }[] {
+  let end = 0;
+  return Array.from({ length: sizes.length / 2 }, (_, i) => {
+    const [height, width] = [sizes[2 * i]!, sizes[2 * i + 1]!];
+    const start = end;
+    end += height * width * channels;
+    return { size: [height, width], values: values.subarray(start, end) as T };
+  });
+}
 
 /** The pictures of a push, in order. */
 export function picturesOf({ pixels, sizes }: Record<string, ArrayData | undefined>): ImageData[] {
   if (!pixels || !sizes) return [];
-  const pictures: ImageData[] = [];
-  for (let at = 0, from = 0; at < sizes.data.length; at += 2) {
-    const [height = 0, width = 0] = sizes.data.subarray(at, at + 2);
-    const end = from + height * width * 3;
-    pictures.push(new ImageData(opaque(pixels.data.subarray(from, end) as Uint8Array), width, height));
-    from = end;
-  }
-  return pictures;
+  const pieces = piecesOf(pixels.data as Uint8Array, sizes.data, 3);
+  return pieces.map(({ size: [height, width], values }) => new ImageData(opaque(values), width, height));
 }
 
 export interface CellMap {
@@ -24,25 +30,12 @@ export interface CellMap {
 
 /** The activations of a push, in order. */
 export function cellsOf({ activations, cells }: Record<string, ArrayData | undefined>): CellMap[] {
-  if (!activations || !cells) return [];
-  const maps: CellMap[] = [];
-  for (let at = 0, from = 0; at < cells.data.length; at += 2) {
-    const [rows = 0, columns = 0] = cells.data.subarray(at, at + 2);
-    maps.push({
-      size: [rows, columns],
-      values: activations.data.subarray(from, from + rows * columns) as Float32Array,
-    });
-    from += rows * columns;
-  }
-  return maps;
+  return activations && cells ? piecesOf(activations.data as Float32Array, cells.data) : [];
 }
 
 /** The largest finite activation of all; 0 where none is above 0. */
 export function strongest(maps: readonly CellMap[]): number {
-  let most = 0;
-  for (const { values } of maps)
-    for (const value of values) if (value > most && value < Number.POSITIVE_INFINITY) most = value;
-  return most;
+  return Math.max(0, ...maps.map(({ values }) => limitOf(statsOf(values), "positive")));
 }
 
 export function pictureCanvas(picture: ImageData, label: string): HTMLCanvasElement {

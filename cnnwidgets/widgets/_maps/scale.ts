@@ -24,7 +24,7 @@ export interface Stats {
   infinite: number;
 }
 
-export function statsOf(values: Float32Array): Stats {
+export function statsOf(values: ArrayLike<number>): Stats {
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;
   let nan = 0;
@@ -47,6 +47,11 @@ export function limitOf({ min, max }: Stats, sign: Sign): number {
   if (Number.isNaN(min)) return 0;
   if (sign === "signed") return Math.max(Math.abs(min), Math.abs(max));
   return Math.max(sign === "positive" ? max : -min, 0);
+}
+
+/** The largest magnitude of the finite values; 0 if there is none. */
+export function farthest(values: ArrayLike<number>): number {
+  return limitOf(statsOf(values), "signed");
 }
 
 /** The part of the map that `sign` shows: max(v, 0), max(−v, 0) or v. What is not finite becomes NaN. */

@@ -29,7 +29,7 @@ export function plot(
   const number = (side: string, style: string, text: string) => h("span", { class: `${prefix}-${side}`, style }, text);
   return h(
     "div",
-    { class: `cnnw-plot ${prefix}-plot cnnw-small cnnw-figures` },
+    { class: `cnnw-plot ${prefix}-plot cnnw-around cnnw-small cnnw-soft cnnw-figures` },
     s("svg", box, ...grid, ...curves(points)),
     ...ticks.map((tick) => number("up", `top:${down(tick)}%`, String(tick).replace("-", "−"))),
     ...under.map(([value, text]) => number("across", `left:${across(value)}%`, text)),

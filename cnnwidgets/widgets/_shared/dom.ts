@@ -67,10 +67,17 @@ export function setText(element: HTMLElement, text: string): void {
   element.textContent = element.title = text;
 }
 
+/** Writes `text` into `element`, which is hidden where there is nothing to say. */
+export function tell(element: HTMLElement, text: string): void {
+  element.textContent = text;
+  element.hidden = text === "";
+}
+
 /** Marks the button of a row that has `value`. It is where Tab stops, or else the first that can be pressed. */
-export function choose(row: readonly HTMLButtonElement[], value: string, mark: "aria-checked" | "aria-selected"): void {
-  const stop = row.find((own) => own.value === value) ?? row.find((own) => !own.disabled);
-  for (const own of row) {
+export function choose(row: HTMLElement, value: string, mark: "aria-checked" | "aria-selected"): void {
+  const buttons = [...row.querySelectorAll("button")];
+  const stop = buttons.find((own) => own.value === value) ?? buttons.find((own) => !own.disabled);
+  for (const own of buttons) {
     own.setAttribute(mark, String(own.value === value));
     own.tabIndex = own === stop ? 0 : -1;
   }

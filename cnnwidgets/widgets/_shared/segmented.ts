@@ -28,7 +28,7 @@ export class Segmented {
     if (this.#choicesChanged(JSON.stringify(choices))) {
       this.#group.replaceChildren(...choices.map((choice) => this.#radio(choice)));
     }
-    choose(this.#radios(), value, "aria-checked");
+    choose(this.#group, value, "aria-checked");
     for (const child of [...this.element.children]) if (child !== this.#group && child !== beside) child.remove();
     // Moving it would take the focus from it.
     if (beside && beside.parentElement !== this.element) this.element.append(beside);
@@ -36,14 +36,10 @@ export class Segmented {
 
   #radio({ value, label, title = label, disabled = false }: Choice): HTMLElement {
     const onclick = () => {
-      choose(this.#radios(), value, "aria-checked");
+      choose(this.#group, value, "aria-checked");
       this.onpick(value);
     };
     const radio = { type: "button", role: "radio", class: "cnnw-plain cnnw-cut cnnw-soft", dir: "auto" };
     return h("button", { ...radio, value, title, disabled, onclick }, label);
-  }
-
-  #radios(): HTMLButtonElement[] {
-    return [...this.#group.querySelectorAll("button")];
   }
 }

@@ -5,7 +5,7 @@ import "./slider.css";
 export class Slider {
   readonly element: HTMLElement;
   readonly #input: HTMLInputElement;
-  readonly #readout = h("output");
+  readonly #readout = h("output", { class: "cnnw-value cnnw-figures" });
 
   constructor(label: string, min: number, oninput: (value: number) => void) {
     this.#input = h("input", { type: "range", "aria-label": label, min, step: 1 });

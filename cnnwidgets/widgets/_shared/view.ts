@@ -234,7 +234,7 @@ function openRoot(link: Link<BaseState>, el: HTMLElement, name: string): void {
       title: "Let the network have all its channels again, in every layer",
     });
     const text = h("span", { title: sentence }, sentence);
-    const line = h("p", { class: "cnnw-switched cnnw-small", role: "status" }, on, text);
+    const line = h("p", { class: "cnnw-switched cnnw-strip cnnw-line cnnw-small", role: "status" }, on, text);
     switched.replaceChildren(...(sentence ? [line] : []));
   });
   link.watch(["error", "error_details"], () => {

@@ -4,12 +4,12 @@ import { passWheelOn } from "../_shared/wheel";
 import { scrollByDragging } from "./drag";
 import {
   boundsOf,
-  clampZoom,
   contains,
   type Drawing,
   fitZoom,
-  grown,
   type Item,
+  LEAST_ZOOM,
+  MOST_ZOOM,
   overlaps,
   READABLE,
   type Rect,
@@ -46,8 +46,8 @@ export class Canvas {
   #routed: Line[] = [];
   #returning: Line[] = [];
   /** In reading order, which is the order of the elements too. */
-  #items = new Map<string, Item>();
-  readonly #elements = new Map<string, SVGGElement>();
+  items = new Map<string, Item>();
+  readonly elements = new Map<string, SVGGElement>();
   #covered: Rect | undefined;
   #far = false;
   #fonts: Fonts | undefined;
@@ -74,16 +74,16 @@ export class Canvas {
 
   /** Shows `drawing`; what has the id `anchor` stays where it is on the screen. */
   show(drawing: Drawing, anchor: string | undefined): void {
-    const before = anchor === undefined ? undefined : this.find(anchor);
+    const before = anchor === undefined ? undefined : this.items.get(anchor);
     const screenPoint = before && this.#onScreen(before);
     this.drawing = drawing;
-    this.#items = new Map(readingOrder(drawing.nodes).map((item) => [item.id, item]));
+    this.items = new Map(readingOrder(drawing.nodes).map((item) => [item.id, item]));
     const read = (line: number[]): Line => ({ bounds: boundsOf(line), path: rounded(line) });
     this.#routed = drawing.lines.map(read);
     this.#returning = drawing.back.map(read);
     const first = this.#fonts === undefined;
     this.#setZoom(this.#modeZoom(drawing));
-    const after = anchor === undefined ? undefined : this.find(anchor);
+    const after = anchor === undefined ? undefined : this.items.get(anchor);
     if (screenPoint && after) {
       const [x, y] = this.#onScreen(after);
       this.element.scrollLeft += x - screenPoint[0];
@@ -108,18 +108,6 @@ export class Canvas {
   #centre(): void {
     const { drawing, element, zoom } = this;
     if (drawing) element.scrollLeft = Math.max(0, drawing.axis * zoom - element.clientWidth / 2);
-  }
-
-  find(id: string): Item | undefined {
-    return this.#items.get(id);
-  }
-
-  elementOf(id: string): SVGGElement | undefined {
-    return this.#elements.get(id);
-  }
-
-  all(): ReadonlyMap<string, SVGGElement> {
-    return this.#elements;
   }
 
   /** The item nearest to the top of what is in sight, to hold on to when the drawing changes. */
@@ -173,7 +161,7 @@ export class Canvas {
     const { element } = this;
     const at = [(element.scrollLeft + x - this.#margin()) / this.zoom, (element.scrollTop + y) / this.zoom] as const;
     this.#mode = "free";
-    this.zoom = clampZoom(zoom);
+    this.zoom = Math.min(MOST_ZOOM, Math.max(LEAST_ZOOM, zoom));
     this.#resize();
     element.scrollLeft = at[0] * this.zoom + this.#margin() - x;
     element.scrollTop = at[1] * this.zoom - y;
@@ -233,7 +221,7 @@ export class Canvas {
   }
 
   #clear(): void {
-    this.#elements.clear();
+    this.elements.clear();
     this.#nodes.replaceChildren();
     this.#covered = undefined;
   }
@@ -258,30 +246,31 @@ export class Canvas {
     if (!this.drawing || !fonts) return;
     const sight = this.#inSight();
     if (!this.#covered || !contains(this.#covered, sight)) this.#draw(fonts, sight);
-    for (const [id, element] of this.#elements) {
-      const item = this.find(id);
+    for (const [id, element] of this.elements) {
+      const item = this.items.get(id);
       if (item?.open) stick(item, element, sight.x, sight.x + sight.w);
     }
   }
 
   #draw(fonts: Fonts, sight: Rect): void {
-    const rect = grown(sight, 600 / this.zoom);
+    const spare = 600 / this.zoom;
+    const rect = { x: sight.x - spare, y: sight.y - spare, w: sight.w + 2 * spare, h: sight.h + 2 * spare };
     this.#covered = rect;
-    const gone = new Set(this.#elements.keys());
+    const gone = new Set(this.elements.keys());
     let before: Element | null = null;
-    for (const item of this.#items.values()) {
+    for (const item of this.items.values()) {
       if (item.id !== this.#keep && !overlaps(item, rect)) continue;
       gone.delete(item.id);
-      const present = this.#elements.get(item.id);
+      const present = this.elements.get(item.id);
       const element = present ?? drawItem(item, fonts, this.#far);
       // what is there stays where it is: it may have the focus
       if (!present) this.#nodes.insertBefore(element, before ? before.nextSibling : this.#nodes.firstChild);
-      this.#elements.set(item.id, element);
+      this.elements.set(item.id, element);
       before = element;
     }
     for (const id of gone) {
-      this.#elements.get(id)?.remove();
-      this.#elements.delete(id);
+      this.elements.get(id)?.remove();
+      this.elements.delete(id);
     }
     const inside = (lines: Line[]) => lines.filter((line) => overlaps(line.bounds, rect)).map((line) => line.path);
     this.#lines.setAttribute("d", inside(this.#routed).join(""));

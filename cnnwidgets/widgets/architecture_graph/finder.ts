@@ -18,14 +18,14 @@ export class Finder {
     autocomplete: "off",
     spellcheck: "false",
   });
-  readonly #status = h("span", { class: "cnnw-ag-status cnnw-soft", role: "status" });
+  readonly #status = h("span", { class: "cnnw-ag-status cnnw-over cnnw-soft", role: "status" });
 
   /** `onSearch` after each change of the text, `onPick` for each match that Enter goes to. */
   constructor(
     private readonly onSearch: () => void,
     private readonly onPick: (name: string) => void,
   ) {
-    this.element = h("div", { class: "cnnw-ag-finder" }, this.#input, this.#status);
+    this.element = h("div", { class: "cnnw-ag-finder cnnw-around" }, this.#input, this.#status);
     this.#input.addEventListener("input", () => this.search());
     this.#input.addEventListener("keydown", (event) => this.#onKey(event));
   }

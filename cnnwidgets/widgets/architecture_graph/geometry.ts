@@ -26,10 +26,6 @@ export function contains(outer: Rect, inner: Rect): boolean {
   );
 }
 
-export function grown(rect: Rect, by: number): Rect {
-  return { x: rect.x - by, y: rect.y - by, w: rect.w + 2 * by, h: rect.h + 2 * by };
-}
-
 export function boundsOf(line: readonly number[]): Rect {
   let [x = 0, y = 0] = line;
   let right = x;
@@ -52,10 +48,6 @@ export function startZoom(width: number, available: number): number {
 export function fitZoom(width: number, height: number, availableWidth: number, availableHeight: number): number {
   if (width <= 0 || height <= 0) return 1;
   return Math.max(READABLE, Math.min(1, availableWidth / width, availableHeight / height));
-}
-
-export function clampZoom(zoom: number): number {
-  return Math.min(MOST_ZOOM, Math.max(LEAST_ZOOM, zoom));
 }
 
 /** The least scroll that brings `start..start+size` into a view of `room` px that begins at `scroll`. */
@@ -110,12 +102,8 @@ export interface Card {
 }
 
 /** A node, a folded group, or the frame of an open group. */
-export interface Item {
+export interface Item extends Rect {
   id: string;
-  x: number;
-  y: number;
-  w: number;
-  h: number;
   /** 1 for the outermost. */
   level: number;
   kind: string;

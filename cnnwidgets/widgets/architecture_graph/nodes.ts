@@ -16,13 +16,12 @@ const DETAIL_Y = 29;
 const SIZE_Y = 43;
 const HEADER = 26;
 const NARROW = 160;
-const KINDS = ["conv", "norm", "activation", "pool", "linear", "attention"];
 /** How far from its left edge a group's marker takes clicks. */
 const MARKER = 27;
 
 /** The style that gives an item the colour of its kind. */
 export function colourStyle(kind: string): string {
-  return `--cnnw-ag-colour: var(--cnnw-${KINDS.includes(kind) ? kind : "other"})`;
+  return `--cnnw-ag-colour: var(--cnnw-${NAMES.some(([own]) => own === kind) ? kind : "other"})`;
 }
 
 export function itemLabel(item: Item): string {
@@ -140,12 +139,9 @@ export type Measure = (text: string) => number;
 export function cut(text: string, room: number, measure: Measure): string {
   if (measure(text) <= room) return text;
   const letters = [...text];
-  return longest(letters.length, (length) => `${letters.slice(0, length).join("").trimEnd()}…`, room, measure);
-}
-
-function longest(most: number, shortened: (length: number) => string, room: number, measure: Measure): string {
+  const shortened = (length: number) => `${letters.slice(0, length).join("").trimEnd()}…`;
   let low = 0;
-  let high = Math.min(most, 200);
+  let high = Math.min(letters.length, 200);
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
     if (measure(shortened(middle)) <= room) low = middle;

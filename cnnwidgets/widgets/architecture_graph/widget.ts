@@ -50,9 +50,9 @@ class GraphView extends RootView<GraphState> {
     () => this.#mark(),
     (name) => this.#pick(name),
   );
-  readonly #legend = h("ul", { class: "cnnw-ag-legend cnnw-small cnnw-soft", "aria-label": "Colours" });
+  readonly #legend = h("ul", { class: "cnnw-ag-legend cnnw-row cnnw-small cnnw-soft", "aria-label": "Colours" });
   readonly #empty = h("p", { class: "cnnw-empty" }, "Waiting for the network …");
-  readonly #view = h("div", { class: "cnnw-ag-view" }, this.#empty, this.#canvas.element);
+  readonly #view = h("div", { class: "cnnw-ag-view cnnw-around" }, this.#empty, this.#canvas.element);
   readonly #switch = new LayerSwitch(this.link);
   #ordered: Item[] = [];
   #focused = "";
@@ -63,7 +63,7 @@ class GraphView extends RootView<GraphState> {
   constructor(link: Link<GraphState>, el: HTMLElement) {
     super(link, el);
     const [canvas, card] = [this.#canvas, this.#card];
-    const foot = h("div", { class: "cnnw-ag-foot" }, this.#legend, this.#zoomButtons());
+    const foot = h("div", { class: "cnnw-ag-foot cnnw-line" }, this.#legend, this.#zoomButtons());
     el.append(this.#heading(), this.#finder.element, this.#view, this.#switch.element, foot, card.element);
     canvas.onDrawn = () => this.#mark();
     canvas.onAppear = () => {
@@ -122,14 +122,14 @@ class GraphView extends RootView<GraphState> {
     // the widget may grow with its drawing but never shrinks under the pointer
     this.#tallest = Math.max(this.#tallest, canvas.naturalHeight());
     this.#view.style.setProperty("--cnnw-ag-natural", `${this.#tallest}px`);
-    if (canvas.find(this.#focused) === undefined) {
+    if (canvas.items.get(this.#focused) === undefined) {
       this.#focused = holder(drawing.nodes, this.link.get("selected"))?.id ?? this.#ordered[0]?.id ?? "";
     }
     canvas.hold(this.#focused);
     drawLegend(this.#legend, drawing.nodes);
     this.#mark();
     this.#reveal();
-    if (hadFocus) canvas.elementOf(this.#focused)?.focus({ preventScroll: true });
+    if (hadFocus) canvas.elements.get(this.#focused)?.focus({ preventScroll: true });
   }
 
   #reveal(): void {
@@ -147,8 +147,8 @@ class GraphView extends RootView<GraphState> {
     const matches = new Set(this.#finder.matches);
     const nodes = this.#canvas.drawing?.nodes ?? [];
     const touched = new Set(this.link.get("touched").map((name) => holder(nodes, name)));
-    for (const [id, element] of this.#canvas.all()) {
-      const item = this.#canvas.find(id);
+    for (const [id, element] of this.#canvas.elements) {
+      const item = this.#canvas.items.get(id);
       if (!item || item.kind === "join") continue;
       element.classList.toggle("cnnw-ag-selected", item === selected);
       element.classList.toggle("cnnw-ag-touched", touched.has(item));
@@ -185,20 +185,20 @@ class GraphView extends RootView<GraphState> {
     this.#canvas.hold(item.id);
     this.#canvas.reveal(item);
     this.#mark();
-    this.#canvas.elementOf(item.id)?.focus({ preventScroll: true });
+    this.#canvas.elements.get(item.id)?.focus({ preventScroll: true });
   }
 
   #itemAt(event: Event): Item | undefined {
     const target = event.target as Element;
     const id = target.closest("[data-id]")?.getAttribute("data-id");
-    const item = this.#canvas.find(id ?? "");
+    const item = this.#canvas.items.get(id ?? "");
     // the inside of an open group is background
     return item?.open && target.classList.contains("cnnw-ag-box") ? undefined : item;
   }
 
   #showCard(item: Item): void {
     const box = () => {
-      const bounds = this.#canvas.elementOf(item.id)?.querySelector(".cnnw-ag-header, .cnnw-ag-box");
+      const bounds = this.#canvas.elements.get(item.id)?.querySelector(".cnnw-ag-header, .cnnw-ag-box");
       return bounds?.getBoundingClientRect() ?? new DOMRect();
     };
     if (item.kind !== "join") this.#card.showSoon(item, box);
@@ -211,7 +211,7 @@ class GraphView extends RootView<GraphState> {
       if (!item || item.kind === "join") return;
       this.#focused = item.id;
       this.#mark();
-      this.#canvas.elementOf(item.id)?.focus({ preventScroll: true });
+      this.#canvas.elements.get(item.id)?.focus({ preventScroll: true });
       this.#card.hide();
       if ((event.target as Element).closest(".cnnw-ag-toggle")) this.#toggle(item);
       else this.#select(item);
@@ -238,7 +238,7 @@ class GraphView extends RootView<GraphState> {
     svg.addEventListener("focusout", () => this.#card.hide());
     svg.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.#card.hide();
-      const item = this.#canvas.find(this.#focused);
+      const item = this.#canvas.items.get(this.#focused);
       if (!item || event.ctrlKey || event.metaKey || event.altKey) return;
       const next = action(event.key, this.#ordered, item);
       if (!next) return;

@@ -1,5 +1,5 @@
 /** "What did it say?": the bars, each the button of its class, and a search over all classes. */
-import { button, h, menu } from "../_shared/dom";
+import { button, h, menu, tell } from "../_shared/dom";
 import { type BaseState, entry, type Link, RootView } from "../_shared/view";
 import "./widget.css";
 
@@ -171,10 +171,8 @@ class ClassScoresView extends RootView<ClassScoresState> {
     score.hidden = link.get("kind") === "number";
     this.#more.textContent = link.get("more") ? "Fewer classes" : "More classes";
     this.#more.hidden = !link.get("has_more");
-    remark.textContent = link.get("remark");
-    remark.hidden = !link.get("remark");
-    empty.textContent = link.get("message");
-    empty.hidden = !link.get("message");
+    tell(remark, link.get("remark"));
+    tell(empty, link.get("message"));
     this.#search.element.hidden = !empty.hidden;
   }
 

@@ -2,23 +2,13 @@
 
 import { type ColormapName, gradient } from "../_maps/colormaps";
 import { ColourBar } from "../_maps/controls";
-import { type Heat, heatOf, viewOf } from "../_maps/heat";
+import { type Heat, viewOf } from "../_maps/heat";
 import { heatImage } from "../_maps/paint";
 import { paintSize, type Size } from "../_maps/resample";
 import { barLabels, type Sign } from "../_maps/scale";
 import { changes, contextOf, h, putImage, setText } from "../_shared/dom";
 import { number } from "../_shared/format";
-import type { Data } from "../_shared/view";
-import {
-  allSame,
-  type CellContent,
-  type Cells,
-  type GridContent,
-  type Mode,
-  type ScaledMap,
-  type SharedScale,
-  unitsOf,
-} from "./scales";
+import { allSame, type Cells, type GridContent, type Mode, type ScaledMap, type SharedScale, unitsOf } from "./scales";
 
 export interface CellResult {
   heat: Heat | null;
@@ -32,12 +22,6 @@ export interface ShownCell {
   result: CellResult | null;
   map: ScaledMap | null;
   scale: SharedScale | null;
-}
-
-/** What a "cell" push holds, if it belongs to the grid with this id. */
-export function cellResultOf(data: Data, gridId: number): CellResult | null {
-  const { grid, reason = "", notes = [], unit = "" } = data.content as unknown as CellContent;
-  return grid === gridId ? { heat: heatOf(data), reason, notes, unit } : null;
 }
 
 /** Only input gradients are clipped. */
@@ -76,7 +60,7 @@ export class CellView {
   readonly #bar = h("div", { class: "cnnw-cmp-own cnnw-ramp", "aria-hidden": "true" });
   readonly #range = h("span");
   readonly #mark = h("span", { class: "cnnw-cmp-mark", role: "img", hidden: true }, "⚠");
-  readonly #under = h("figcaption", { class: "cnnw-ends" }, this.#range, this.#mark);
+  readonly #under = h("figcaption", { class: "cnnw-ends cnnw-small cnnw-soft" }, this.#range, this.#mark);
   readonly #map = h("canvas");
   readonly #coloursChanged = changes();
   readonly #blendChanged = changes();

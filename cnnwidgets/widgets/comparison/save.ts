@@ -26,11 +26,7 @@ const SIDE = 240;
 const GAP = 10;
 const LINE = 20;
 
-export function gridSheet(picture: GridPicture): HTMLCanvasElement {
-  return new GridSheet(picture).finish();
-}
-
-class GridSheet extends Sheet {
+export class GridSheet extends Sheet {
   readonly #height: number;
 
   constructor(private readonly picture: GridPicture) {

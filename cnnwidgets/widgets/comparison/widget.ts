@@ -8,15 +8,24 @@ import {
   signChoices,
   signControl,
 } from "../_maps/controls";
+import { heatOf } from "../_maps/heat";
 import { photoCanvas, photoOf } from "../_maps/photo";
 import type { Size } from "../_maps/resample";
 import { everyFrame, h, menu, panelHeading, setText } from "../_shared/dom";
 import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
 import { entry, type Link, RootView } from "../_shared/view";
 import { Choices } from "./choices";
-import { type CellLook, type CellResult, cellResultOf, GridView, type ShownCell, scaledMapOf } from "./grid";
-import { gridSheet } from "./save";
-import { type ComparisonState, type GridContent, type Mode, type Remark, scalesOf, wordsOf } from "./scales";
+import { type CellLook, type CellResult, GridView, type ShownCell, scaledMapOf } from "./grid";
+import { GridSheet } from "./save";
+import {
+  type CellContent,
+  type ComparisonState,
+  type GridContent,
+  type Mode,
+  type Remark,
+  scalesOf,
+  wordsOf,
+} from "./scales";
 import "./widget.css";
 
 const MODES = [
@@ -93,10 +102,10 @@ class ComparisonView extends RootView<ComparisonState> {
     if (this.#kinds.has(kind)) return;
     this.#kinds.add(kind);
     this.link.receive(kind, (data) => {
-      const result = cellResultOf(data, this.#grid.id);
+      const { grid, reason = "", notes = [], unit = "" } = data.content as unknown as CellContent;
       const row = this.#results[i];
-      if (!result || !row) return;
-      row[j] = result;
+      if (grid !== this.#grid.id || !row) return;
+      row[j] = { heat: heatOf(data), reason, notes, unit };
       this.#frame.request();
     });
   }
@@ -155,8 +164,8 @@ class ComparisonView extends RootView<ComparisonState> {
     const title = titleOf(this.link.model, "Compare", ...comparedIn(grid));
     const cells = this.#cells();
     const [look, mode, remarks] = [this.#look(), this.link.get("scale"), this.#remarksOn(cells)];
-    const canvas = gridSheet({ title, grid, cells, canvases: this.#view.canvases(), look, mode, remarks });
-    return { canvas, name: fileName(...title) };
+    const sheet = new GridSheet({ title, grid, cells, canvases: this.#view.canvases(), look, mode, remarks });
+    return { canvas: sheet.finish(), name: fileName(...title) };
   }
 }
 

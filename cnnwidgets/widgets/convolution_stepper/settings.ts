@@ -1,5 +1,5 @@
 /** The numbers of a convolution or pooling, by hand: what does not fit is said, and not done. */
-import { h, menu } from "../_shared/dom";
+import { h, menu, tell } from "../_shared/dom";
 import { type Link, View } from "../_shared/view";
 import { listsOf, type Operation, problemOf, resizedKernel, type Setup, volumeOf } from "./sliding";
 import { SETTINGS, type StepperState } from "./state";
@@ -120,8 +120,7 @@ export class SlidingSettings extends View<StepperState> {
   }
 
   #say(problem: string): void {
-    this.#problem.textContent = problem;
-    this.#problem.hidden = problem === "";
+    tell(this.#problem, problem);
   }
 }
 

@@ -13,7 +13,7 @@ export async function copy(text: string, bar: HTMLElement): Promise<boolean> {
     field.value = text;
     const panel = h(
       "div",
-      { class: "cnnw-explorer-code" },
+      { class: "cnnw-explorer-code cnnw-stack" },
       field,
       button("Close", () => panel.remove(), { title: "Take the code away" }),
     );

@@ -1,5 +1,5 @@
 /** The line over the panels: the network, the photograph, what is being computed, and which panels are shown. */
-import { button, h, menu, setText } from "../_shared/dom";
+import { button, claim, h, menu, setText } from "../_shared/dom";
 import { Progress, type ProgressState } from "../_shared/progress";
 import { LIMIT, shrunk, tooLarge } from "../_shared/upload";
 import { entry, type Link, RootView } from "../_shared/view";
@@ -63,7 +63,7 @@ class ExplorerBarView extends RootView<ExplorerBarState> {
   constructor(link: Link<ExplorerBarState>, el: HTMLElement) {
     super(link, el);
     this.#summary.title = SIZES;
-    this.#progress.text.classList.add("cnnw-soft");
+    this.#progress.text.classList.add("cnnw-soft", "cnnw-cut");
     this.#progress.text.setAttribute("role", "status");
     const upload = button("Upload", () => this.#file.click(), { title: "Explore an image file of yours" });
     this.#file.addEventListener("change", () => {
@@ -127,15 +127,15 @@ class ExplorerBarView extends RootView<ExplorerBarState> {
     });
   }
 
-  /** An image file that is dropped on the Explorer is explored. */
+  /** An image file that is dropped on the Explorer is explored: JupyterLab would take it for its file browser. */
   #takeDropped(root: HTMLElement): void {
     const hasFile = (event: DragEvent) => event.dataTransfer?.types.includes("Files");
     const onOver = (event: DragEvent) => {
-      if (hasFile(event)) own(event);
+      if (hasFile(event)) claim(event);
     };
     const onDrop = (event: DragEvent) => {
       if (!hasFile(event)) return;
-      own(event);
+      claim(event);
       this.#upload(event.dataTransfer?.files[0]);
     };
     root.addEventListener("dragover", onOver);
@@ -161,12 +161,6 @@ class ExplorerBarView extends RootView<ExplorerBarState> {
 
 function rename(element: HTMLElement, name: string): void {
   element.textContent = element.ariaLabel = name;
-}
-
-/** JupyterLab takes files that are dropped for its file browser. */
-function own(event: DragEvent): void {
-  event.preventDefault();
-  event.stopPropagation();
 }
 
 /** Shows, hides or goes to a panel of the Explorer `root`. */

@@ -77,7 +77,7 @@ export function chart(maps: Maps, channel: number): HTMLElement {
   const named = zero !== null && zero > 0.2 && zero < 0.8;
   const axis = h(
     "div",
-    { class: "fm-axis cnnw-ends cnnw-small cnnw-soft" },
+    { class: "fm-axis cnnw-around cnnw-ends cnnw-small cnnw-soft" },
     h("span", {}, number(low)),
     named && h("span", { class: "fm-at", style: `left:${(zero * 100).toFixed(1)}%` }, "0"),
     h("span", {}, number(high)),
@@ -121,7 +121,7 @@ export class Detail extends View<FeatureMapsState> {
   });
   readonly #power = button("Switch off", () => this.#togglePower());
   readonly #slider = h("input", { type: "range", min: 0, max: 100, step: 1, "aria-label": "Opacity of the map" });
-  readonly #opacity = h("output", { class: "cnnw-figures" });
+  readonly #opacity = h("output", { class: "cnnw-value cnnw-figures" });
   readonly #over = h(
     "label",
     { class: "fm-opacity cnnw-line", title: "How much the map covers the photograph" },

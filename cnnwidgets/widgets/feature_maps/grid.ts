@@ -1,7 +1,7 @@
 /** The grid of maps: only the tiles on screen exist, all of them can be reached by wheel and keyboard. */
 import { table } from "../_maps/colormaps";
 import { colourLevels, hatch, palette } from "../_maps/paint";
-import { claim, everyFrame, h } from "../_shared/dom";
+import { claim, everyFrame, h, putImage } from "../_shared/dom";
 import { number, percent } from "../_shared/format";
 import { CAPTION, type Layout, layout, move, positionOf, reveal, visible } from "./layout";
 import { ends, levelsOf, type MapsView, share, span } from "./view";
@@ -10,7 +10,6 @@ import { ends, levelsOf, type MapsView, share, span } from "./view";
 export class Tile {
   readonly element: HTMLElement;
   readonly #canvas = h("canvas");
-  readonly #context: CanvasRenderingContext2D;
   readonly #name = document.createTextNode("");
   readonly #bar = h("i");
 
@@ -19,18 +18,13 @@ export class Tile {
     const caption = h("span", { class: "fm-caption cnnw-line cnnw-small cnnw-soft" }, h("span", {}, this.#name), track);
     this.element = h("div", { role: "option", class: "fm-cell", tabindex: -1 }, this.#canvas, caption);
     // Kept in main memory: the tiles are written by the CPU and never drawn into.
-    const context = this.#canvas.getContext("2d", { willReadFrequently: true });
-    if (!context) throw new Error("this browser has no 2D canvas");
-    this.#context = context;
+    this.#canvas.getContext("2d", { willReadFrequently: true });
   }
 
   fill(view: MapsView, grid: Layout, position: number, paint: (channel: number) => ImageData): void {
     const channel = view.order[position] as number;
-    const image = paint(channel);
     this.#move(grid, position);
-    if (this.#canvas.width !== image.width) this.#canvas.width = image.width;
-    if (this.#canvas.height !== image.height) this.#canvas.height = image.height;
-    this.#context.putImageData(image, 0, 0);
+    putImage(this.#canvas, paint(channel));
     this.#describe(view, channel);
     this.element.setAttribute("aria-posinset", String(position + 1));
     this.element.setAttribute("aria-setsize", String(grid.count));
@@ -79,7 +73,7 @@ const SPARE = 200;
 
 export class TileGrid {
   readonly element: HTMLElement;
-  readonly #inner = h("div", { class: "fm-inner" });
+  readonly #inner = h("div", { class: "fm-inner cnnw-around" });
   readonly #tiles = new Map<number, Tile>();
   readonly #spare: Tile[] = [];
   #view: MapsView | null = null;
@@ -101,7 +95,7 @@ export class TileGrid {
     private readonly onpainted: (view: MapsView) => void,
   ) {
     const list = { role: "listbox", "aria-label": "Feature maps" };
-    this.element = h("div", { class: "fm-scroll", ...list }, this.#inner);
+    this.element = h("div", { class: "fm-scroll cnnw-around", ...list }, this.#inner);
     this.element.addEventListener("scroll", this.#scrolling.request, { passive: true });
     this.element.addEventListener("click", (event) => this.#onClick(event));
     this.element.addEventListener("keydown", (event) => this.#onKey(event));

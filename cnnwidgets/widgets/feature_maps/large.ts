@@ -92,10 +92,10 @@ const HINT = "Point at the map to read a value.";
 /** The large map with what reads it: the value under the pointer, or under the keyboard's marker. */
 export class LargeStage {
   readonly canvas = h("canvas", { class: "fm-large", role: "img", tabindex: 0 });
-  readonly #marker = h("div", { class: "fm-marker", hidden: true });
+  readonly #marker = h("div", { class: "fm-marker cnnw-over", hidden: true });
   readonly #reading = h("p", { class: "fm-reading cnnw-small cnnw-soft cnnw-figures", role: "status" }, HINT);
-  readonly #field = h("div", { class: "cnnw-field-box", hidden: true });
-  readonly #frame = h("div", { class: "fm-frame" }, this.canvas, this.#field, this.#marker);
+  readonly #field = h("div", { class: "cnnw-field-box cnnw-over", hidden: true });
+  readonly #frame = h("div", { class: "fm-frame cnnw-around" }, this.canvas, this.#field, this.#marker);
   readonly element = h("div", {}, this.#frame, this.#reading);
   #scene: { view: MapsView; channel: number; picture: unknown } | null = null;
   #row = -1;

@@ -2,6 +2,7 @@
 import { type ColormapName, DIVERGING } from "../_maps/colormaps";
 import { TOP_LEVEL } from "../_maps/paint";
 import { type Extent, extentOf } from "../_maps/resample";
+import { farthest, statsOf } from "../_maps/scale";
 import type { BaseState, Data, Numbers } from "../_shared/view";
 
 export interface Maps {
@@ -55,17 +56,9 @@ export function readMaps(data: Data): Maps | null {
     zeros: zeros.data,
     rows: data.arrays["rows"]?.data ?? null,
     columns: data.arrays["columns"]?.data ?? null,
-    lowest: extreme(minimum.data, Math.min),
-    highest: extreme(maximum.data, Math.max),
+    lowest: statsOf(minimum.data).min,
+    highest: statsOf(maximum.data).max,
   };
-}
-
-function extreme(values: Numbers, pick: (a: number, b: number) => number): number {
-  let most = Number.NaN;
-  for (const value of values) {
-    if (!Number.isNaN(value)) most = Number.isNaN(most) ? value : pick(most, value);
-  }
-  return most;
 }
 
 /** The receptive field of a cell in the photograph; null: not known. */
@@ -152,16 +145,6 @@ export function order(count: number, by: ArrayLike<number> | null): number[] {
   });
 }
 
-/** The largest absolute finite value; 0 when there is none. */
-export function farthest(values: ArrayLike<number>): number {
-  let most = 0;
-  for (let i = 0; i < values.length; i += 1) {
-    const size = Math.abs(values[i] as number);
-    if (size > most && Number.isFinite(size)) most = size;
-  }
-  return most;
-}
-
 /** A signed share of the longest bar, between -1 and 1. */
 export function share(value: number, longest: number): number {
   return longest > 0 && Number.isFinite(value) ? value / longest : 0;
@@ -183,10 +166,6 @@ export interface MapsView {
   longest: number;
 }
 
-function nameOf(sort: Sort): string {
-  return SORTS.find(([name]) => name === sort)![1].replace("sorted by ", "");
-}
-
 export function makeView(
   maps: Maps,
   contribution: Contribution | null,
@@ -198,6 +177,7 @@ export function makeView(
   const position = new Array<number>(maps.count);
   for (const [at, channel] of sorted.entries()) position[channel] = at;
   const values = by ?? maps.maximum;
+  const shows = by && sort !== "index" ? sort : "maximum";
   return {
     maps,
     contribution,
@@ -208,7 +188,7 @@ export function makeView(
     order: sorted,
     position,
     quantity: values,
-    quantityName: nameOf(by && sort !== "index" ? sort : "maximum"),
+    quantityName: SORTS.find(([name]) => name === shows)![1].replace("sorted by ", ""),
     longest: farthest(values),
   };
 }

@@ -48,10 +48,10 @@ class FeatureMapsView extends RootView<FeatureMapsState> {
   };
   readonly #title = h("span", { class: "fm-title cnnw-cut" });
   readonly #size = h("span", { class: "cnnw-aside fm-size", title: CHANNELS });
-  readonly #bar = h("span", { class: "fm-menus" }, ...Object.values(this.#menus));
+  readonly #bar = h("span", { class: "fm-menus cnnw-row" }, ...Object.values(this.#menus));
   readonly #notes = h("div", { class: "fm-notes" });
   readonly #effect = h("span", { "aria-live": "polite" });
-  readonly #switches = h("p", { class: "fm-switched cnnw-figures", hidden: true }, this.#effect);
+  readonly #switches = h("p", { class: "fm-switched cnnw-strip cnnw-line cnnw-figures", hidden: true }, this.#effect);
   readonly #empty = h("p", { class: "cnnw-empty", role: "status" });
   readonly #body = h("div", { class: "fm-body cnnw-stack" });
 
@@ -167,7 +167,7 @@ class FeatureMapsView extends RootView<FeatureMapsState> {
     this.#empty.hidden = maps !== null;
     this.#empty.textContent = message;
     const notes = maps?.notes ?? [];
-    this.#notes.replaceChildren(...notes.map((note) => h("p", { class: "fm-note cnnw-warning" }, note)));
+    this.#notes.replaceChildren(...notes.map((note) => h("p", { class: "fm-note cnnw-above cnnw-warning" }, note)));
     const channels = maps && `${maps.count} ${maps.count === 1 ? "channel" : "channels"}`;
     this.#size.textContent = maps ? `${channels} · ${maps.height} × ${maps.width}` : "";
   }

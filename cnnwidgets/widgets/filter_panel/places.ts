@@ -1,6 +1,6 @@
 /** The places that excite a filter: patches with what the filter does there drawn over them. */
 import { drawActivation, strongest } from "../_maps/mosaic";
-import { checkbox, h } from "../_shared/dom";
+import { checkbox, h, tell } from "../_shared/dom";
 import { number } from "../_shared/format";
 import { type Link, View } from "../_shared/view";
 import { type FilterPanelState, type Patches, patchesOf } from "./content";
@@ -53,7 +53,6 @@ export class Places extends View<FilterPanelState> {
   }
 
   #paintSentence(): void {
-    this.#sentence.textContent = this.link.get("sentence");
-    this.#sentence.hidden = !this.link.get("sentence");
+    tell(this.#sentence, this.link.get("sentence"));
   }
 }

@@ -1,5 +1,5 @@
 /** Bars of how much the score falls without each filter, with a switch at each. */
-import { button, h } from "../_shared/dom";
+import { button, h, tell } from "../_shared/dom";
 import { number } from "../_shared/format";
 import { type Link, View } from "../_shared/view";
 import { type FilterRankingState, type Ranking, rankingOf } from "./content";
@@ -26,8 +26,7 @@ export class Bars extends View<FilterRankingState> {
     });
     link.watch(["off", "channel", "switchable"], () => this.#paint());
     link.watch(["effect"], () => {
-      this.#effect.textContent = link.get("effect");
-      this.#effect.hidden = !link.get("effect");
+      tell(this.#effect, link.get("effect"));
     });
   }
 

@@ -1,5 +1,5 @@
 /** Which filters of a layer matter for a class, and groups of them over the photograph. */
-import { button, h, menu } from "../_shared/dom";
+import { button, h, menu, tell } from "../_shared/dom";
 import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
 import { Progress } from "../_shared/progress";
 import { entry, type Link, RootView } from "../_shared/view";
@@ -74,8 +74,7 @@ class FilterRankingView extends RootView<FilterRankingState> {
   #paint(): void {
     const { link } = this;
     const [hint, running] = [link.get("hint"), link.get("job")];
-    this.#hint.textContent = hint;
-    this.#hint.hidden = hint === "";
+    tell(this.#hint, hint);
     this.#body.hidden = hint !== "";
     const target = link.get("target_name");
     // Of no layer there is nothing to rank, nor to say.

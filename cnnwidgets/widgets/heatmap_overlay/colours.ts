@@ -1,7 +1,7 @@
 /** The three channels of an input gradient as red, green and blue. */
 import { NOT_FINITE } from "../_maps/colormaps";
 import { cellIn, resample, type Size } from "../_maps/resample";
-import { limitOf, statsOf } from "../_maps/scale";
+import { farthest } from "../_maps/scale";
 import { number } from "../_shared/format";
 import type { Data } from "../_shared/view";
 
@@ -18,7 +18,7 @@ export function coloursOf(data: Data | null, map: number): Colours | null {
   if (!channels || data.content["map"] !== map) return null;
   const [, h = 0, w = 0] = channels.shape;
   const part = channels.data as Float32Array;
-  return { size: [h, w], part, limit: limitOf(statsOf(part), "signed") };
+  return { size: [h, w], part, limit: farthest(part) };
 }
 
 /** The channels at `target`, NaN in all three where one of them is not finite. */

@@ -1,10 +1,11 @@
 /** The row of small maps, one a layer: which one the large map is of, and where else to look. */
 import type { ColormapName } from "../_maps/colormaps";
 import { type Heat, PLAIN, scaleFor, viewOf } from "../_maps/heat";
+import { piecesOf } from "../_maps/mosaic";
 import { heatImage } from "../_maps/paint";
 import { across, extentOf } from "../_maps/resample";
 import type { Sign } from "../_maps/scale";
-import { changes, checkbox, choose, h, putImage, setText, walkByKeys } from "../_shared/dom";
+import { changes, checkbox, choose, h, putImage, setText, tell, walkByKeys } from "../_shared/dom";
 import { number } from "../_shared/format";
 import { Slider } from "../_shared/slider";
 import { type Data, type Link, View } from "../_shared/view";
@@ -26,18 +27,13 @@ export function stripOf({ id, arrays, content }: Data): Strip | null {
   const extents = (content["extents"] ?? []) as unknown[];
   const [values, sizes] = [arrays["values"]?.data, arrays["sizes"]?.data];
   if (names.length === 0 || !(values instanceof Float32Array) || !sizes) return null;
-  const maps = new Map<string, Heat>();
-  let start = 0;
-  names.forEach((layer, i) => {
-    const [rows, columns] = [sizes[i * 2]!, sizes[i * 2 + 1]!];
-    const own = values.subarray(start, start + rows * columns);
-    start += rows * columns;
-    const size = [rows, columns] as const;
+  const pieces = piecesOf(values, sizes);
+  const heats = names.map((layer, i): [string, Heat] => {
     const extent = extentOf({ extent: extents[i] });
-    maps.set(layer, { ...PLAIN, id, size, values: own, magnitude: null, layer, extent });
+    return [layer, { ...PLAIN, ...pieces[i]!, id, magnitude: null, layer, extent }];
   });
   const { caption, unit, method } = content as unknown as Strip;
-  return { maps, caption, unit, method };
+  return { maps: new Map(heats), caption, unit, method };
 }
 
 export interface StripLook {
@@ -117,7 +113,8 @@ export class Thumbs extends View<OverlayState> {
 
   #tile(layer: string): HTMLElement {
     const canvas = h("canvas", { "aria-hidden": "true" });
-    return h("button", { type: "button", role: "radio", value: layer, title: layer, "aria-label": layer }, canvas);
+    const radio = { type: "button", role: "radio", class: "cnnw-plain", value: layer };
+    return h("button", { ...radio, title: layer, "aria-label": layer }, canvas);
   }
 
   #tiles(): HTMLButtonElement[] {
@@ -141,8 +138,7 @@ export class Thumbs extends View<OverlayState> {
       if (isGrey) tile.title += ` (${greyMeans(1, sign).slice("1 ".length)})`;
       tile.setAttribute("aria-label", isGrey ? tile.title : tile.value);
     }
-    this.#grey.textContent = greyMeans(empty, sign);
-    this.#grey.hidden = empty === 0;
+    tell(this.#grey, greyMeans(empty, sign));
     this.#centre();
     const end = number(sign === "negative" ? -limit : limit);
     const start = sign === "signed" ? number(-limit) : "0";
@@ -151,7 +147,7 @@ export class Thumbs extends View<OverlayState> {
   }
 
   #choose(layer: string): void {
-    choose(this.#tiles(), layer, "aria-checked");
+    choose(this.#row, layer, "aria-checked");
     const moved = layer !== this.#layer;
     this.#layer = layer;
     if (moved) this.#centre();
@@ -176,7 +172,7 @@ export function layerSlider(link: Link<OverlayState>, thumbs: HTMLElement): HTML
   const line = h("div", { class: "cnnw-ho-slider" }, slider.element, pin.element);
   // Seen where the place of the slider is kept, so that another method moves nothing.
   const none = h("p", { class: "cnnw-ho-layerless cnnw-soft" }, "This method has no layer to choose.");
-  const element = h("div", { class: "cnnw-ho-layers" }, line, thumbs, name, none);
+  const element = h("div", { class: "cnnw-ho-layers cnnw-around" }, line, thumbs, name, none);
   let last = 1;
   link.watch(["layers", "layer", "follow"], () => {
     const layers = link.get("layers");

@@ -1,7 +1,7 @@
 /** The choice of method: the first few as segments, the rest in a list, and the question the chosen one answers. */
 import { byFamily } from "../_maps/families";
 import type { Method } from "../_maps/scale";
-import { changes, claim, h } from "../_shared/dom";
+import { changes, claim, h, tell } from "../_shared/dom";
 import { Segmented } from "../_shared/segmented";
 import type { Link } from "../_shared/view";
 import type { OverlayState } from "./look";
@@ -24,14 +24,20 @@ export class MethodList {
   #methods: readonly Method[] = [];
   #method = "";
   #at = -1;
+  /** Ends what is listened to while the list is open. */
+  #closing = new AbortController();
   #letters = "";
   #typedAt = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly pick: (name: string) => void) {
     lists += 1;
-    const popup = { "aria-haspopup": "listbox", "aria-expanded": "false", "aria-controls": this.#id };
+    const popup = { type: "button", "aria-haspopup": "listbox", "aria-expanded": "false", "aria-controls": this.#id };
     const list = { role: "listbox", "aria-label": "Methods", tabindex: 0, popover: "manual" };
-    this.button = h("button", { type: "button", class: "cnnw-ho-more cnnw-plain cnnw-cut", ...popup }, this.#label);
+    this.button = h(
+      "button",
+      { class: "cnnw-ho-more cnnw-plain cnnw-soft cnnw-cut cnnw-around", ...popup },
+      this.#label,
+    );
     this.element = h("div", { id: this.#id, class: "cnnw-ho-list cnnw-popup", ...list });
     this.#listenToButton();
     this.#listenToList();
@@ -57,18 +63,11 @@ export class MethodList {
   close(): void {
     if (!this.#isOpen()) return;
     this.button.setAttribute("aria-expanded", "false");
-    document.removeEventListener("scroll", this.#onPageScroll, true);
-    window.removeEventListener("resize", this.#onPageResize);
+    this.#closing.abort();
     const hadFocus = this.element.contains(document.activeElement);
     this.element.hidePopover();
     if (hadFocus) this.button.focus({ preventScroll: true });
   }
-
-  readonly #onPageResize = () => this.close();
-
-  readonly #onPageScroll = (event: Event) => {
-    if (event.target !== this.element) this.close();
-  };
 
   #group([family, members]: [heading: string, members: Method[]], index: number): HTMLElement {
     const id = `${this.#id}-f${index}`;
@@ -101,8 +100,11 @@ export class MethodList {
     const at = this.#methods.findIndex(([name]) => name === this.#method);
     this.#go(Math.max(at, 0));
     this.#updateCue();
-    document.addEventListener("scroll", this.#onPageScroll, true);
-    window.addEventListener("resize", this.#onPageResize);
+    this.#closing = new AbortController();
+    const { signal } = this.#closing;
+    const onScroll = ({ target }: Event) => target !== this.element && this.close();
+    document.addEventListener("scroll", onScroll, { capture: true, signal });
+    window.addEventListener("resize", () => this.close(), { signal });
   }
 
   #choose(option: HTMLElement | null | undefined): void {
@@ -245,8 +247,7 @@ export function methodChoice(link: Link<OverlayState>): HTMLElement {
     list.update(rest, method);
     const choices = first.map(([value, label, title]) => ({ value, label, title: title || label }));
     segments.update(choices, method, rest.length > 0 ? list.button : null);
-    question.textContent = methods.find(([name]) => name === method)?.[2] ?? "";
-    question.hidden = question.textContent === "";
+    tell(question, methods.find(([name]) => name === method)?.[2] ?? "");
   });
   return element;
 }

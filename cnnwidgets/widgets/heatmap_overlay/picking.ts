@@ -20,9 +20,9 @@ export class Picking {
   readonly #explains = h("span", { dir: "auto" });
   readonly #hint = h("span", { class: "cnnw-soft" });
   readonly #whole: HTMLElement;
-  readonly #boxes = h("div", { class: "cnnw-ho-marks", role: "group", "aria-label": "What can be picked" });
-  readonly #frame = h("div", { class: "cnnw-ho-region", hidden: true, "aria-hidden": "true" });
-  readonly #area = h("canvas", { class: "cnnw-ho-segment cnnw-layer", hidden: true, "aria-hidden": "true" });
+  readonly #boxes = h("div", { class: "cnnw-layer cnnw-over", role: "group", "aria-label": "What can be picked" });
+  readonly #frame = h("div", { class: "cnnw-ho-region cnnw-over", hidden: true, "aria-hidden": "true" });
+  readonly #area = h("canvas", { class: "cnnw-ho-segment cnnw-layer cnnw-over", hidden: true, "aria-hidden": "true" });
   #segment: Data | null = null;
   #press: { pixel: Pixel; x: number; y: number } | null = null;
   #drawing: Box | null = null;
@@ -36,7 +36,7 @@ export class Picking {
     const clear = () => this.#pick([]);
     this.#whole = h("button", { type: "button", class: "cnnw-plain cnnw-link", onclick: clear }, "Whole picture");
     const parts = [this.#explains, " ", this.#hint, " ", this.#whole];
-    this.element = h("p", { class: "cnnw-ho-explains cnnw-wrap" }, ...parts);
+    this.element = h("p", { class: "cnnw-ho-explains cnnw-above cnnw-wrap" }, ...parts);
     stage.element.append(this.#area, this.#frame, this.#boxes);
     this.#listen();
     link.watch(["explains", "picking", "marks", "marked", "region"], () => this.paint());
@@ -83,7 +83,7 @@ export class Picking {
       "button",
       {
         type: "button",
-        class: "cnnw-ho-mark",
+        class: "cnnw-ho-mark cnnw-over",
         "data-index": index,
         "aria-pressed": String(index === this.link.get("marked")),
         "aria-label": label,

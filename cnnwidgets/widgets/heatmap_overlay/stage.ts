@@ -32,8 +32,8 @@ export class OverlayStage {
   readonly photo = h("canvas", { class: "cnnw-ho-photo cnnw-layer", "aria-hidden": "true" });
   readonly map = h("canvas", { class: "cnnw-ho-map cnnw-layer", role: "img", tabindex: 0 });
   readonly element: HTMLElement;
-  readonly #cross = h("div", { class: "cnnw-ho-cross", hidden: true });
-  readonly #tip = h("div", { class: "cnnw-ho-tip cnnw-small", hidden: true, "aria-hidden": "true" });
+  readonly #cross = h("div", { class: "cnnw-ho-cross cnnw-over", hidden: true });
+  readonly #tip = h("div", { class: "cnnw-ho-tip cnnw-over cnnw-small", hidden: true, "aria-hidden": "true" });
   readonly #live = h("div", { class: "cnnw-spoken", "aria-live": "polite" });
   #scene: Scene = { photo: null, heat: null, view: null, limit: 0, colours: null, name: "inferno", smooth: true };
   readonly #photoChanged = changes();
@@ -44,7 +44,7 @@ export class OverlayStage {
 
   constructor() {
     const parts = [this.photo, this.map, this.#cross, this.#tip, this.#live];
-    this.element = h("div", { class: "cnnw-ho-stage" }, ...parts);
+    this.element = h("div", { class: "cnnw-ho-stage cnnw-around" }, ...parts);
     this.#listenToPointer();
     this.#listenToKeys();
   }

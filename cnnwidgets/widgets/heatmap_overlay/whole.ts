@@ -7,8 +7,8 @@ import type { OverlayState } from "./look";
 const MOST = 560; // px, of the picture
 
 export class Whole {
-  readonly button = h("button", { type: "button", class: "cnnw-plain cnnw-link cnnw-ho-seen", hidden: true });
-  readonly element = h("div", { class: "cnnw-ho-whole", hidden: true });
+  readonly button = h("button", { type: "button", class: "cnnw-plain cnnw-link cnnw-soft", hidden: true });
+  readonly element = h("div", { class: "cnnw-ho-whole cnnw-around", hidden: true });
   readonly #canvas = h("canvas", { role: "img", "aria-label": "Whole photograph" });
   readonly #frame = h("div", { class: "cnnw-ho-seen-frame" });
 

@@ -13,7 +13,7 @@ import { followedField } from "../_maps/field";
 import { type Heat, heatOf, type MapContent } from "../_maps/heat";
 import { type Photo, photoOf } from "../_maps/photo";
 import type { Sign } from "../_maps/scale";
-import { checkbox, everyFrame, h, setText } from "../_shared/dom";
+import { checkbox, everyFrame, h, panelHeading, setText, tell } from "../_shared/dom";
 import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
 import { Segmented } from "../_shared/segmented";
 import { type Data, entry, type Link, RootView } from "../_shared/view";
@@ -82,12 +82,7 @@ class OverlayView extends RootView<OverlayState> {
   #build(): void {
     const figure = h("div", { class: "cnnw-ho-figure" });
     const whole = new Whole(this.link, figure, this.#stage.element);
-    const heading = h(
-      "h3",
-      { class: "cnnw-heading" },
-      h("span", { class: "cnnw-panel-name" }, "Where did it look?"),
-      this.#caption,
-    );
+    const heading = panelHeading("Where did it look?", this.#caption);
     const hide = (on: boolean) => this.#stage.element.classList.toggle("is-alone", on);
     const bare = checkbox("Photograph only", hide, "Take the map away; Space on the picture does so while it is held");
     const display = h(
@@ -109,13 +104,14 @@ class OverlayView extends RootView<OverlayState> {
       { class: "cnnw-ho-controls cnnw-stack" },
       methodChoice(this.link),
       layerSlider(this.link, this.#thumbs.element),
-      h("div", { class: "cnnw-ho-foot" }, display, methodSettings(this.link), this.#save.element),
+      h("div", { class: "cnnw-ho-foot cnnw-around" }, display, methodSettings(this.link), this.#save.element),
       this.#notes.element,
     );
     this.#stage.element.append(followedField(this.link, this.el));
     figure.append(this.#picking.element, this.#stage.element, whole.element, this.#bar.element, this.#empty);
     const head = h("div", { class: "cnnw-ho-head" }, heading, whole.button);
-    this.el.append(h("div", { class: "cnnw-ho-panel" }, head, h("div", { class: "cnnw-ho-body" }, figure, controls)));
+    const body = h("div", { class: "cnnw-ho-body cnnw-stack" }, figure, controls);
+    this.el.append(h("div", { class: "cnnw-ho-panel" }, head, body));
   }
 
   #listen(): void {
@@ -204,8 +200,7 @@ class OverlayView extends RootView<OverlayState> {
     // Its room is kept while a map is on its way, so that nothing jumps.
     bar.element.hidden = !heat && (!photo || message !== "");
     bar.element.style.visibility = heat ? "visible" : "hidden";
-    empty.textContent = anything ? (heat ? "" : message) : message || "No image yet";
-    empty.hidden = empty.textContent === "";
+    tell(empty, anything ? (heat ? "" : message) : message || "No image yet");
     const { view, colours, name, scale } = look;
     stage.paint({ photo, heat, view, limit: scale.limit, colours, name, smooth: this.link.get("smooth") });
     if (this.#resized) this.#picking.paint();

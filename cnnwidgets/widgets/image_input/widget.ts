@@ -1,6 +1,6 @@
 /** Where an image comes from, and what is done to it. */
 import { type Photo, photoOf } from "../_maps/photo";
-import { button, h, menu } from "../_shared/dom";
+import { button, h, menu, tell } from "../_shared/dom";
 import { SaveButton } from "../_shared/png";
 import { Segmented } from "../_shared/segmented";
 import { Slider } from "../_shared/slider";
@@ -212,8 +212,7 @@ class ImageInputView extends RootView<ImageInputState> {
   }
 
   #say(sentence: string): void {
-    this.#problem.textContent = sentence;
-    this.#problem.hidden = sentence === "";
+    tell(this.#problem, sentence);
   }
 
   readonly #onPaste = (event: ClipboardEvent) => {

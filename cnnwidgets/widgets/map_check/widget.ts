@@ -3,7 +3,7 @@
 import { table } from "../_maps/colormaps";
 import { colourLevels, hatch, palette } from "../_maps/paint";
 import { marks, type Points, plot, polyline } from "../_shared/chart";
-import { button, h, putImage } from "../_shared/dom";
+import { button, h, putImage, tell } from "../_shared/dom";
 import { fileName, type Png, SaveButton, titleOf } from "../_shared/png";
 import { Progress, type ProgressState } from "../_shared/progress";
 import { type ArrayData, type Data, entry, type Link, RootView } from "../_shared/view";
@@ -80,7 +80,7 @@ export function strip(maps: ArrayData, content: MapsContent): HTMLElement {
   const name = "Maps with more and more random weights";
   return h(
     "div",
-    { class: "mc-strip" },
+    { class: "mc-strip cnnw-stack" },
     h("div", { class: "mc-maps", role: "list", "aria-label": name }, ...cells),
     h("p", { class: "mc-partial" }, missing(content)),
     h("p", { class: "cnnw-soft" }, text),
@@ -94,7 +94,7 @@ function cell({ title, layer, number, similarity: value }: CheckStage, image: Im
   const stage = h("span", { class: "cnnw-soft" }, String(number));
   return h(
     "div",
-    { class: "mc-cell cnnw-small", role: "listitem", title, "data-stage": number },
+    { class: "mc-cell cnnw-stack cnnw-small", role: "listitem", title, "data-stage": number },
     canvas,
     number > 0 ? h("span", { class: "cnnw-line" }, stage, name) : name,
     h("b", { class: "cnnw-figures" }, value),
@@ -175,7 +175,7 @@ const ORDERS =
 
 class MapCheckView extends RootView<MapCheckState> {
   readonly #start = button("Check this map", () => this.link.command("check"), { title: PRESS });
-  readonly #badge = h("span", { class: "mc-badge", title: ORDERS });
+  readonly #badge = h("span", { class: "mc-badge cnnw-soft", title: ORDERS });
   readonly #hint = h("span", { class: "mc-what cnnw-soft" });
   readonly #save = new SaveButton(() => this.#sheet(), "Save the check as a PNG: its verdict, maps and curves");
   readonly #progress = new Progress(this.link, "Progress of the check");
@@ -209,8 +209,7 @@ class MapCheckView extends RootView<MapCheckState> {
     const state = link.get("state");
     this.#paintTop();
     this.#progress.show(state === "running");
-    sentence.textContent = link.get("sentence");
-    sentence.hidden = !link.get("sentence");
+    tell(sentence, link.get("sentence"));
     const warns = link.get("level") === "warn";
     sentence.classList.toggle("cnnw-warning", warns);
     notes.replaceChildren(...link.get("notes").map((note) => h("li", {}, note)));
@@ -226,8 +225,7 @@ class MapCheckView extends RootView<MapCheckState> {
     start.disabled = running || state === "empty";
     const label = state === "stopped" ? "Check again" : "Check this map";
     if (start.textContent !== label) start.textContent = start.ariaLabel = label;
-    badge.textContent = this.link.get("badge");
-    badge.hidden = !this.link.get("badge");
+    tell(badge, this.link.get("badge"));
     badge.dataset["level"] = this.link.get("level");
     if (!running) hint.textContent = [state === "idle" && WHAT, this.link.get("hint")].filter(Boolean).join(" ");
     hint.style.visibility = running ? "hidden" : "visible";

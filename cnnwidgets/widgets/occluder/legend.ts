@@ -1,8 +1,9 @@
 /** What stands beside the pictures: bars of scores, and what the colours of a sweep's map stand for. */
 import { gradient } from "../_maps/colormaps";
+import { farthest } from "../_maps/scale";
 import { h } from "../_shared/dom";
 import { changeText, hardlyMoves, placesText, type ScoreRow, type Scores, signedText, valueText } from "./state";
-import { type ClassCount, countsOf, largestDrop, type Swept } from "./swept";
+import { type ClassCount, countsOf, type Swept } from "./swept";
 
 /** Where a score lies between the ends of its track, 0 to 1. */
 export function shareOf(value: number | null, scores: Scores): number {
@@ -18,7 +19,7 @@ class ScoreBar {
   readonly #name = h("bdi", { class: "oc-name cnnw-cut" });
   readonly #fill = h("i");
   readonly #mark = h("b");
-  readonly #value = h("span", { class: "oc-value" });
+  readonly #value = h("span", { class: "oc-value cnnw-value" });
   readonly #track = h("span", { class: "cnnw-track", "aria-hidden": "true" }, this.#fill, this.#mark);
   readonly element = h("li", { class: "cnnw-figures" }, this.#name, this.#track, this.#value);
 
@@ -38,7 +39,7 @@ class ScoreBar {
 }
 
 export class ScoreBars {
-  readonly element = h("ul", { class: "oc-bars", "aria-label": "Scores of the edited picture" });
+  readonly element = h("ul", { class: "oc-bars cnnw-stack", "aria-label": "Scores of the edited picture" });
   #bars: ScoreBar[] = [];
 
   update(scores: Scores): void {
@@ -56,7 +57,7 @@ export const LISTED_CLASSES = 9;
 
 /** The scale of the drops, with its colour bar. */
 export function dropScale(swept: Swept): HTMLElement {
-  const limit = largestDrop(swept.drop);
+  const limit = farthest(swept.drop);
   const [low, middle, high] = dropLabels(swept) ?? ["", "No place changes the score.", ""];
   const strip = h("div", { class: "cnnw-ramp" });
   if (limit > 0) strip.style.background = gradient("blue-red");
@@ -75,7 +76,7 @@ export function dropScale(swept: Swept): HTMLElement {
 
 /** The ends and the middle of the drops' scale; null where nothing changes. */
 export function dropLabels({ drop, unit }: Swept): [string, string, string] | null {
-  const limit = largestDrop(drop);
+  const limit = farthest(drop);
   return limit > 0 ? [signedText(-limit, unit), "0", signedText(limit, unit)] : null;
 }
 
@@ -92,13 +93,13 @@ export function classList(swept: Swept, colours: ReadonlyMap<number, string>, as
     const track = asBars && h("span", { class: "cnnw-track", "aria-hidden": "true" }, fill);
     const label = index === swept.first ? `${name} (as without patch)` : name;
     const text = h("bdi", { class: "oc-name cnnw-cut", title: label }, label);
-    const value = h("span", { class: "oc-value" }, String(places));
+    const value = h("span", { class: "oc-value cnnw-value" }, String(places));
     const data = { "data-class": index, "data-places": places };
     return h("li", { class: "cnnw-figures", ...data }, swatch, text, track, value);
   });
   const more = counts.slice(LISTED_CLASSES);
   const rest = more.length > 0 && `and ${more.length} more classes at ${placesText(sum(more))}`;
   const title = `Highest score at ${placesText(sum(counts))}`;
-  const list = h("ul", { class: `oc-counts ${asBars ? "has-bars" : ""}`, "aria-label": title }, ...rows);
+  const list = h("ul", { class: `oc-counts cnnw-stack ${asBars ? "has-bars" : ""}`, "aria-label": title }, ...rows);
   return h("div", {}, list, rest && h("p", { class: "cnnw-soft" }, rest));
 }

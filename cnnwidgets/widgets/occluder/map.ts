@@ -3,18 +3,19 @@ import { table } from "../_maps/colormaps";
 import { pack } from "../_maps/paint";
 import { type Photo, photoImage } from "../_maps/photo";
 import { pixelAt, type Size } from "../_maps/resample";
+import { farthest } from "../_maps/scale";
 import { h, putImage, s } from "../_shared/dom";
 import { rgbOf } from "./fills";
 import { nearestPlace, patchOutline } from "./geometry";
 import type { SweepView } from "./state";
-import { largestDrop, nextPlace, patchAt, placeAt, type Swept } from "./swept";
+import { nextPlace, patchAt, placeAt, type Swept } from "./swept";
 
 const MEASURED = 175;
 const ESTIMATED = 95;
 
 /** The packed colour of each place; 0, which is clear, where it is unknown. */
 function placeColours(swept: Swept, view: SweepView, colours: ReadonlyMap<number, string>): Uint32Array {
-  const limit = largestDrop(swept.drop);
+  const limit = farthest(swept.drop);
   const ramp = table("blue-red");
   return Uint32Array.from({ length: swept.rows * swept.columns }, (_, position) => {
     const alpha = swept.known[position] ? MEASURED : ESTIMATED;
@@ -52,7 +53,7 @@ export class SweepMap {
   readonly photoCanvas = h("canvas", { class: "cnnw-layer" });
   readonly canvas = h("canvas", { class: "oc-map-layer cnnw-layer" });
   readonly element: HTMLElement;
-  readonly #lines = s("svg", { class: "oc-lines cnnw-layer", preserveAspectRatio: "none" });
+  readonly #lines = s("svg", { class: "oc-lines cnnw-layer cnnw-over", preserveAspectRatio: "none" });
   #swept: Swept | null = null;
   #photo: Photo | null = null;
   /** The place that the keys begin from. */
@@ -62,7 +63,7 @@ export class SweepMap {
   constructor(private readonly onprobe: (position: number | null) => void) {
     const role = { role: "application", "aria-roledescription": "map" };
     const parts = [this.photoCanvas, this.canvas, this.#lines];
-    this.element = h("div", { class: "oc-map", tabindex: 0, ...role }, ...parts);
+    this.element = h("div", { class: "oc-map cnnw-around", tabindex: 0, ...role }, ...parts);
     this.#listen();
   }
 

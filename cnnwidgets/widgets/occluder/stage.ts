@@ -23,13 +23,6 @@ export interface PatchScene {
 /** The scale of the map over the picture, and its unit, or why nothing is painted. */
 export type HeatScale = BarScale & { unit: string };
 
-/** The same for the same map, as its view is. */
-function heatScale(heat: Heat): HeatScale {
-  const { limit, digits } = viewOf(heat, "positive");
-  const unit = limit > 0 ? heat.unit : "No place speaks for the class";
-  return { limit, sign: "positive", name: "inferno", clipped: false, digits, unit };
-}
-
 const BAR = "What the colours over the picture stand for. Small values let the picture through";
 const TINY = 112;
 const ROOM = 270;
@@ -39,15 +32,15 @@ const WHEEL_UNITS = [1, 34, 100];
 
 export class PatchStage {
   readonly canvas = h("canvas", { class: "oc-photo cnnw-layer" });
-  readonly heat = h("canvas", { class: "oc-heat cnnw-layer" });
+  readonly heat = h("canvas", { class: "oc-heat cnnw-layer cnnw-over" });
   readonly heatBar = new ColourBar("oc-heat");
   /** Of the map that is painted; null: there is none. */
   scale: HeatScale | null = null;
   readonly element: HTMLElement;
   /** Where the pointer hovers, in pixels of the picture; null: not over it, or it presses. */
   pointer: readonly [row: number, column: number] | null = null;
-  readonly #lines = s("svg", { class: "oc-lines cnnw-layer", preserveAspectRatio: "none" });
-  readonly #tip = h("div", { class: "oc-tip cnnw-small cnnw-wrap cnnw-figures", dir: "auto" });
+  readonly #lines = s("svg", { class: "oc-lines cnnw-layer cnnw-over", preserveAspectRatio: "none" });
+  readonly #tip = h("div", { class: "oc-tip cnnw-over cnnw-small cnnw-wrap cnnw-figures", dir: "auto" });
   readonly #heatChanged = changes();
   #scene: PatchScene | null = null;
   #base: { photo: Photo; image: ImageData } | null = null;
@@ -62,7 +55,7 @@ export class PatchStage {
   ) {
     const role = { role: "application", "aria-roledescription": "picture with patches" };
     const parts = [this.canvas, this.heat, this.#lines, this.#tip];
-    this.element = h("div", { class: "oc-stage", tabindex: 0, ...role }, ...parts);
+    this.element = h("div", { class: "oc-stage cnnw-around", tabindex: 0, ...role }, ...parts);
     this.heatBar.element.title = BAR;
     this.heatBar.middle.classList.add("cnnw-cut");
     this.#listenToPointer();
@@ -103,13 +96,16 @@ export class PatchStage {
     // Its room is kept, so that what is below stays where it is.
     this.heatBar.element.style.visibility = heat ? "visible" : "hidden";
     this.heatBar.element.ariaHidden = String(!heat);
-    this.scale = heat && heatScale(heat);
-    if (!heat || !this.scale) return;
+    this.scale = null;
+    if (!heat) return;
+    const view = viewOf(heat, "positive");
+    const unit = view.limit > 0 ? heat.unit : "No place speaks for the class";
+    this.scale = { ...view, name: "inferno", clipped: false, unit };
     if (this.#heatChanged(heat, ...size) || !this.#heatImage) {
       const colouring = { ...this.scale, partial: heat.partial, fades: true };
-      this.#heatImage = heatImage(heat, viewOf(heat, "positive"), size, true, colouring);
-      this.heatBar.update(this.scale, this.scale.unit);
-      setText(this.heatBar.middle, this.scale.unit);
+      this.#heatImage = heatImage(heat, view, size, true, colouring);
+      this.heatBar.update(this.scale, unit);
+      setText(this.heatBar.middle, unit);
     }
     putImage(this.heat, this.#heatImage);
     const context = contextOf(this.heat);

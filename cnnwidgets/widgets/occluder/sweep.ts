@@ -1,6 +1,6 @@
 /** The sweep: ask for it, follow it, look at it in three ways. */
 import type { Photo } from "../_maps/photo";
-import { button, h } from "../_shared/dom";
+import { button, h, tell } from "../_shared/dom";
 import { Progress } from "../_shared/progress";
 import { Segmented } from "../_shared/segmented";
 import { type Link, View } from "../_shared/view";
@@ -36,7 +36,8 @@ export class SweepPanel extends View<OccluderState> {
   readonly #status = h("p", { class: "cnnw-soft", role: "status" });
   readonly #views = new Segmented("View of the sweep", (value) => this.link.set("view", value as SweepView));
   readonly #legend = h("div", { class: "oc-legend cnnw-stack" });
-  readonly #reading = h("p", { class: "oc-reading cnnw-soft cnnw-wrap cnnw-figures" });
+  /** What is said of the place that the reader points at. */
+  readonly reading = h("p", { class: "oc-reading cnnw-soft cnnw-wrap cnnw-figures" });
   readonly #source = h("p", { class: "cnnw-small cnnw-soft" });
   readonly #stale = h("p", { class: "oc-stale", role: "status" });
   readonly #result = h("div", { class: "oc-found oc-columns cnnw-stack" });
@@ -51,7 +52,7 @@ export class SweepPanel extends View<OccluderState> {
     const strideLabel = h("label", { class: "cnnw-line cnnw-soft", title: STRIDE }, "Stride ", this.#stride, " px");
     this.#form.append(this.#start, strideLabel, this.#places);
     const left = h("div", { class: "oc-left cnnw-stack" }, this.figure.element, this.#source, this.#stale);
-    const beside = h("div", { class: "cnnw-stack" }, this.#views.element, this.#legend, this.#reading);
+    const beside = h("div", { class: "cnnw-stack" }, this.#views.element, this.#legend, this.reading);
     this.#result.append(left, beside);
     this.element.append(this.#form, this.#progress.element, this.#status, this.#result);
     link.watch(["sweep", "sweep_text", "view", "can_sweep", "size", "stride", "fill", "color"], () => this.#paint());
@@ -62,10 +63,6 @@ export class SweepPanel extends View<OccluderState> {
     this.#photo = photo;
     this.#swept = swept;
     this.#paint();
-  }
-
-  read(text: string): void {
-    this.#reading.textContent = text;
   }
 
   #sweep(): void {
@@ -90,8 +87,7 @@ export class SweepPanel extends View<OccluderState> {
     this.element.hidden = !photo || (!this.link.get("can_sweep") && state === "none");
     this.#form.hidden = !this.link.get("can_sweep");
     this.#progress.show(state === "running");
-    this.#status.textContent = this.link.get("sweep_text");
-    this.#status.hidden = !this.#status.textContent;
+    tell(this.#status, this.link.get("sweep_text"));
     this.#paintForm();
     this.#result.hidden = !swept || !photo;
     const view = this.link.get("view");

@@ -43,13 +43,6 @@ export function sweptOf(data: Data): Swept | null {
   };
 }
 
-/** The largest magnitude, which gets the last colour; 0 where nothing changes. */
-export function largestDrop(drop: Float32Array): number {
-  let limit = 0;
-  for (const value of drop) if (Math.abs(value) > limit && Number.isFinite(value)) limit = Math.abs(value);
-  return limit;
-}
-
 export interface ClassCount {
   index: number;
   name: string;

@@ -223,7 +223,7 @@ class OccluderView extends RootView<OccluderState> {
     this.#notes.replaceChildren(...notes.map((note) => h("li", {}, note)));
     this.#notes.hidden = notes.length === 0;
     const [probed, swept] = [this.#probed, this.#swept];
-    this.#sweep.read(swept ? (probed === null ? POINT : readingAt(swept, probed)) : "");
+    this.#sweep.reading.textContent = swept ? (probed === null ? POINT : readingAt(swept, probed)) : "";
     this.el.dataset["patches"] = this.#synced;
   }
 

@@ -13,7 +13,7 @@ const PREFIX = "cnnw-tab-";
 let panels = 0;
 
 class PanelTabsView extends RootView<PanelTabsState> {
-  readonly #list = h("div", { class: "cnnw-tab-list", role: "tablist", "aria-label": "Panels of the image" });
+  readonly #list = h("div", { class: "cnnw-tab-list cnnw-row", role: "tablist", "aria-label": "Panels of the image" });
 
   constructor(link: Link<PanelTabsState>, el: HTMLElement) {
     super(link, el);
@@ -36,17 +36,14 @@ class PanelTabsView extends RootView<PanelTabsState> {
 
   #tab([value, label, title]: [name: string, label: string, hint: string]): HTMLElement {
     const onclick = () => this.link.set("active", value);
-    return h("button", { type: "button", class: "cnnw-plain", role: "tab", value, title, onclick }, label);
-  }
-
-  #tabs(): HTMLButtonElement[] {
-    return [...this.#list.querySelectorAll("button")];
+    return h("button", { type: "button", class: "cnnw-plain cnnw-soft", role: "tab", value, title, onclick }, label);
   }
 
   #show(): void {
     const active = this.link.get("active");
-    choose(this.#tabs(), active, "aria-selected");
-    for (const tab of this.#tabs()) {
+    choose(this.#list, active, "aria-selected");
+    const tabs = this.#list.querySelectorAll("button");
+    for (const tab of tabs) {
       tab.classList.toggle("is-working", this.link.get("working").includes(tab.value));
     }
     for (const panel of this.el.parentElement?.children ?? []) {
@@ -56,7 +53,7 @@ class PanelTabsView extends RootView<PanelTabsState> {
       panels += Number(!panel.id);
       panel.id ||= `cnnw-panel-${panels}`;
     }
-    for (const tab of this.#tabs()) this.#own(tab);
+    for (const tab of tabs) this.#own(tab);
     // What lay behind had no size to draw in.
     window.dispatchEvent(new Event("resize"));
   }

@@ -1,6 +1,6 @@
 /** A training: pause, resume and stop, the slider back through its steps, and its numbers in a table. */
 import { marks, type Points, plot, polyline } from "../_shared/chart";
-import { button, h, menu } from "../_shared/dom";
+import { button, h, menu, tell } from "../_shared/dom";
 import { Slider } from "../_shared/slider";
 import { type BaseState, type Data, entry, type Link, RootView } from "../_shared/view";
 import "./widget.css";
@@ -120,8 +120,7 @@ class TrainingControlsView extends RootView<TrainingControlsState> {
   #paint(): void {
     const { link } = this;
     const state = link.get("state");
-    this.#headline.textContent = link.get("headline");
-    this.#headline.hidden = link.get("headline") === "";
+    tell(this.#headline, link.get("headline"));
     this.#pause.disabled = state === "paused" || state === "stopped";
     this.#resume.disabled = !this.#pause.disabled;
     this.#stop.disabled = state === "stopped";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { farthest } from "../../../cnnwidgets/widgets/_maps/scale";
 import {
   ends,
   type FeatureMapsState,
-  farthest,
   levelsOf,
   levelValue,
   type Maps,

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { farthest } from "../../../cnnwidgets/widgets/_maps/scale";
 import { mapPixels } from "../../../cnnwidgets/widgets/occluder/map";
 import {
   classColours,
   countsOf,
   FIRST_COLOUR,
   isMadeWith,
-  largestDrop,
   madeOf,
   nextPlace,
   OTHER_COLOUR,
@@ -39,8 +39,8 @@ const swept: Swept = {
 };
 
 test("the scale ends at the largest change", () => {
-  assert.equal(largestDrop(swept.drop), 0.25);
-  assert.equal(largestDrop(Float32Array.of(Number.NaN, 0)), 0);
+  assert.equal(farthest(swept.drop), 0.25);
+  assert.equal(farthest(Float32Array.of(Number.NaN, 0)), 0);
 });
 
 test("classes are counted, unknown places not", () => {
