@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
-from torchvision.models import convnext_tiny, resnet18, swin_t, vit_b_16
+from torchvision.models import VisionTransformer, convnext_tiny, resnet18, swin_t
 
 import cnnwidgets as cw
 from cnnwidgets import InputError, LayerNotFound
@@ -76,6 +76,12 @@ def test_as_with_weights_of_zero(small, channels, training) -> None:
         assert torch.equal(twin(x), before)  # afterwards it is as it was
 
 
+def small_vit(weights: None = None) -> nn.Module:
+    """torchvision's vision transformer, of a size whose weights are copied in no time."""
+    assert weights is None
+    return VisionTransformer(32, 16, num_layers=6, num_heads=4, hidden_dim=128, mlp_dim=256)
+
+
 def real(build: Callable[..., nn.Module], **options: int) -> nn.Module:
     torch.manual_seed(1)
     model = build(weights=None, **options).eval()
@@ -90,8 +96,8 @@ def real(build: Callable[..., nn.Module], **options: int) -> nn.Module:
     [
         (lambda: real(resnet18), {"layer3.0.conv2": [4, 17], "layer1.0.bn1": [3], "fc": [0]}),
         # Tokens: what a linear layer makes of the class token goes too.
-        (lambda: real(vit_b_16, image_size=32), {"encoder.layers.encoder_layer_5.mlp.0": [0, 3071], "heads.head": [1]}),
-        (lambda: real(vit_b_16, image_size=32), {"encoder.ln": [5, 6], "conv_proj": [9]}),
+        (lambda: real(small_vit), {"encoder.layers.encoder_layer_5.mlp.0": [0, 255], "heads.head": [1]}),
+        (lambda: real(small_vit), {"encoder.ln": [5, 6], "conv_proj": [9]}),
         (lambda: real(swin_t), {"features.3.0.mlp.0": [4], "features.5.1.norm1": [100]}),
         (lambda: real(convnext_tiny), {"features.3.0.block.3": [17], "features.5.0.block.2": [1]}),
     ],
@@ -111,7 +117,7 @@ def test_on_known_networks(model, channels) -> None:
         (lambda: real(swin_t), "features.3", 3),  # (N, H, W, C)
         (lambda: real(convnext_tiny), "features.3.1", 1),
         (lambda: real(convnext_tiny), "features.3.1.block.4", 3),  # a GELU between linear layers
-        (lambda: real(vit_b_16, image_size=32), "encoder.layers.encoder_layer_3", 2),
+        (lambda: real(small_vit), "encoder.layers.encoder_layer_3", 2),
         (lambda: real(resnet18), "layer2.0.relu", 1),  # called twice
     ],
 )
