@@ -27,12 +27,21 @@ MOST_LINES_OF_A_FILE = 300
 MOST_LINES_OF_A_FUNCTION = 50
 MOST_FILES_OF_CORE = 14
 MOST_FILLERS = 0.005
-# The goal was 40,463 when this was first counted; rooms and widgets that are built later do not count. What a stranger
-# met in the first hour took 2,000 lines since, what the Explorer does with filters and edited images 2,000, other front
-# ends (themes, saved state, image processors, tables) 450, names of networks in compared graphs 10, the
-# colour bar of the map over hidden parts 40, Save of a check 100, letting go of widgets, images and looks 80, and the
-# scores of the next switch, computed ahead, 70. The scores of switches (130) have moved to the room of switches.
-MOST_LINES_OF_THE_PRODUCT = 45_540
+GOAL = 40_463
+"""Lines of the product when this was first counted, less 3,000."""
+BUILT_LATER = {
+    "what a stranger met in the first hour": 2_000,
+    "filters and edited images in the Explorer": 2_000,
+    "other front ends: themes, saved state, image processors, tables": 450,
+    "names of networks in compared graphs": 10,
+    "the colour bar of the map over hidden parts": 40,
+    "Save of a check": 100,
+    "letting go of widgets, images and looks": 80,
+    "the scores of the next switch, computed ahead": 70,
+    "the scores of switches, which moved to a room that is not counted": -130,
+}
+"""What came to the rooms that stood first, in lines; rooms and widgets that are built later do not count."""
+MOST_LINES_OF_THE_PRODUCT = GOAL + sum(BUILT_LATER.values())
 ROOMS = {
     *("core", "state", "outputs", "running", "tracing", "pictures", "incremental", "explainers", "checks", "widgets"),
     *("explorer", "_frontend", "demo.py", "__init__.py", "_version.py"),
