@@ -172,6 +172,19 @@ def test_no_button_slides_under_the_pointer(e: ExplorerPage) -> None:
     _hits_nothing_else(e, e.root.get_by_role("button", name="Compare", exact=True))
 
 
+def test_the_first_comparison_of_a_photograph_moves_nothing(e: ExplorerPage) -> None:
+    e.root.get_by_role("tab", name="Compare").click()
+    e.wait_until_ready(120_000)
+    ask(e.page, "e.comparison.set_picture(e._scene.picture.pixels)")  # as another photograph does
+    maps, compare = e.root.locator(".cnnw-cmp-cell"), e.root.get_by_role("button", name="Compare", exact=True)
+    expect(maps).to_have_count(0)
+    before = compare.bounding_box()
+    compare.click()
+    expect(maps).not_to_have_count(0)
+    e.wait_until_ready(120_000)
+    assert compare.bounding_box() == before
+
+
 def test_a_second_click_on_cancel_hits_nothing(e: ExplorerPage) -> None:
     e.root.get_by_role("tab", name="Where did it look?").click()
     e.choose_method("Ablation-CAM")
