@@ -19,6 +19,9 @@ with torch.no_grad():
 c = cw.compare(net, other, torch.rand(1, 3, 24, 24), names=("before", "after"), labels=["ant", "bee", "<b>cat</b>"])
 display(c)"""
 
+BARS = """(bars) => bars.map((bar) =>
+    [bar.offsetWidth, bar.parentElement.offsetWidth, parseFloat(bar.style.width) / 100])"""
+
 
 def test_a_click_in_one_graph_moves_the_other(jupyter: Lab) -> None:
     with jupyter.open(jupyter.notebook("compare", ""), run=False, width=1440, height=2600, fresh=False) as (
@@ -33,6 +36,9 @@ def test_a_click_in_one_graph_moves_the_other(jupyter: Lab) -> None:
         first, second = (root.locator(f".cnnw-nc-graph-{letter}") for letter in "ab")
         expect(first.locator(".cnnw-ag-heading")).to_contain_text("before")
         expect(second.locator(".cnnw-ag-heading")).to_contain_text("after")
+        bars = root.locator(".pb-classes .cnnw-track i").evaluate_all(BARS)
+        assert len(bars) == 6, "three classes of two networks"
+        assert all(track > 30 and abs(bar / track - share) < 0.04 for bar, track, share in bars), bars
         first.locator('[data-layer="1"]').first.click()
         assert answers(page, "print(c.layer, c.layer_b)", "1 1")
         expect(second.locator('[data-layer="1"][aria-selected="true"]')).to_have_count(1)
