@@ -82,9 +82,9 @@ def small_vit(weights: None = None) -> nn.Module:
     return VisionTransformer(32, 16, num_layers=6, num_heads=4, hidden_dim=128, mlp_dim=256)
 
 
-def real(build: Callable[..., nn.Module], **options: int) -> nn.Module:
+def real(build: Callable[..., nn.Module]) -> nn.Module:
     torch.manual_seed(1)
-    model = build(weights=None, **options).eval()
+    model = build(weights=None).eval()
     for parameter in model.parameters():
         if not parameter.any():  # torchvision's heads and biases begin so, and nothing would reach the scores
             nn.init.normal_(parameter, std=0.02)
