@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import torch
@@ -111,7 +110,8 @@ class Readout:
     def _keep(self, forward: Callable[[torch.Tensor], Any], x: torch.Tensor) -> None:
         """Keep what another pass would need."""
         with torch._C.DisableTorchFunction():  # noqa: SLF001 (nobody who follows the pass is to see it)
-            self._unwatched = partial(forward, x.detach().clone())
+            kept = x.detach().clone()
+        self._unwatched = lambda: forward(kept.clone())
 
     @careful
     def _remember(self, raw: Any, watched: Any) -> None:
@@ -135,8 +135,12 @@ class Readout:
             self._origins = Origins()
             self._origins.tell(raw, tails[tail])
             return
-        with torch.no_grad(), Origins() as self._origins:
-            watched = run_again()
+        try:
+            with torch.no_grad(), Origins() as self._origins:
+                watched = run_again()
+        except Exception:  # its forward works with gradients itself
+            with torch.enable_grad(), Origins() as self._origins:
+                watched = run_again()
         for leaf, other in zip(leaves(raw), leaves(watched), strict=False):
             self._origins.stand_for(leaf.tensor, other.tensor)
         self._remember(raw, watched)

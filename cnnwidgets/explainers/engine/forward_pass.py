@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 
 import torch
@@ -21,6 +22,7 @@ from cnnwidgets.tracing.layouts.token_layout import CustomForm, Tokens, checked_
 
 from .gradients import fresh_input
 from .layer_outputs import Output, Watch, WatchedCall
+from .lean_graph import LeanGraph
 from .relu_rules import Guidance, Rule
 
 Functions = Mapping[Key, FunctionLayer]
@@ -44,7 +46,7 @@ class ForwardPass:
         self, question: Question, watch: Watch, guidance: Guidance, leaf: torch.Tensor, x: torch.Tensor
     ) -> None:
         self._question, self.watch, self.guidance, self.leaf = question, watch, guidance, leaf
-        with guidance.forward(), watch.following():
+        with guidance.forward(), watch.following(), question.graph.recording() if question.graph else nullcontext():
             self.outputs = run(question.model, x)
 
     @functools.cached_property
@@ -62,6 +64,7 @@ class Question:
         functions: the model's function layers, where they were looked for.
         not_by_default: those of them that nobody gets who does not know of them: they are no default.
         memory: how what the layers return holds maps.
+        graph: records the passes for a gradient at the calls that are kept, and none before; None: for any gradient.
         drift: what to say where the last pass may have gone another way than ``memory`` has it.
 
     Raises:
@@ -81,6 +84,7 @@ class Question:
     ) -> None:
         self.model, self.images, self.target, self.score = model, images, target, score
         self._tokens = tokens
+        self.graph: LeanGraph | None = None
         self.not_by_default = frozenset[str]()
         self.memory, self.drift = Memory(Layouts(len(images))), tuple[str, ...]()
         if layers is None:
@@ -121,7 +125,10 @@ class Question:
 
         def noted_slot(call: WatchedCall) -> Hashable | None:
             guidance.mark(call)
-            return slot(call)
+            kept_in = slot(call)
+            if kept_in is not None and self.graph is not None:
+                self.graph.keep()
+            return kept_in
 
         watch = Watch(self.model, layouts, noted_slot, copies, self.functions, only, plain)
         return ForwardPass(self, watch, guidance, leaf, x)

@@ -11,6 +11,7 @@ from torch import nn
 from cnnwidgets.core.arguments import is_whole
 from cnnwidgets.core.errors import CnnWidgetsError, InputError, NotSpatial
 from cnnwidgets.core.nested import detached
+from cnnwidgets.core.network import Network
 from cnnwidgets.explainers.attribution import Attribution
 from cnnwidgets.outputs.targets import Chosen, Target
 from cnnwidgets.tracing.layouts.token_layout import AnyForm, TokenLayout, Tokens
@@ -21,6 +22,7 @@ from .forward_pass import ForwardPass, Functions, Question
 from .gradients import differentiate
 from .layer_notes import call_notes, layout_notes, map_notes, no_gradient, no_maps, placement_notes, preferred, refusal
 from .layer_outputs import Watch, WatchedCall
+from .lean_graph import LeanGraph, sparing
 from .relu_rules import Rule
 from .values import COMPLEX, precise, range_notes, real_channels
 
@@ -96,12 +98,18 @@ def one_layer(
     with torch.set_grad_enabled(gradient or (layer is None and len(images) == 1)):
         if question.names is None:
             forward_pass, layer_call = _by_default(question, backward)
-        else:
-            name, index = question.names[0], None if call == -1 else call
+            return _answer(question, forward_pass, layer_call, gradient=gradient)
+        name, index = question.names[0], None if call == -1 else call
+
+        def look(graph: LeanGraph | None) -> LayerPass:
+            question.graph = graph
             forward_pass = question.settled(lambda: _of_layer(question, name, backward))
             forward_pass, layer_call = _call_of_layer(question, forward_pass, name, index, backward)
-        _check_grid(question, layer_call)
-        return _answer(question, forward_pass, layer_call, gradient=gradient)
+            _check_grid(question, layer_call)
+            return _answer(question, forward_pass, layer_call, gradient=gradient)
+
+        # The rules for ReLUs read what each of them keeps.
+        return sparing(Network.of(model).base, look) if gradient and backward == "plain" else look(None)
 
 
 def _of_layer(question: Question, name: str, rule: Rule, *, alone: bool = True) -> ForwardPass:
@@ -198,7 +206,7 @@ def _of_last_layer(question: Question, inside: set[str], rule: Rule) -> ForwardP
 def _check_grid(question: Question, layer_call: WatchedCall) -> None:
     """That a grid of tokens which the user passes for a layer is the one that its axes form."""
     layout, grid = layer_call.output.layout, question.memory.layouts.given
-    if question.names and grid and isinstance(layout.form, TokenLayout) and layout.form.grid != grid:
+    if grid and isinstance(layout.form, TokenLayout) and layout.form.grid != grid:
         raise InputError(
             f"tokens is {grid}, but the output of layer {layer_call.name!r}, {layout.shape}, is a grid of "
             f"{layout.form.grid}, as far as its axes were followed. Leave tokens out, or pass a function that makes "
