@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 import torch
 from torch import nn
@@ -31,7 +32,8 @@ class Network:
     def __init__(self, base: nn.Module) -> None:
         self.base = base
         self._layers: list[tuple[str, nn.Module]] = []
-        self._module_sizes: list[tuple[int, int]] = []
+        self._tables: list[dict[str, Any]] = []
+        self._sizes: list[tuple[int, int]] = []
 
     @classmethod
     def of(cls, model: nn.Module) -> Network:
@@ -71,9 +73,10 @@ class Network:
             ['', '0', 'others.0', 'others.1', 'others.1.0']
         """
         # A forward may have added or removed modules since.
-        if not self._layers or self._module_sizes != _module_sizes(self._layers):
+        if not self._layers or self._sizes != _sizes(self._tables):
             self._layers = list(_walked(self.base))
-            self._module_sizes = _module_sizes(self._layers)
+            self._tables = [vars(module) for _, module in self._layers]
+            self._sizes = _sizes(self._tables)
         return self._layers
 
     @property
@@ -84,9 +87,10 @@ class Network:
     @property
     def visible_layers(self) -> dict[nn.Module, str]:
         """The modules that are layers to a reader, with their names: not those that only compute another's weight."""
-        lists = [module for _, module in self.layers if isinstance(module, ParametrizationList)]
+        layers = self.layers
+        lists = [module for _, module in layers if isinstance(module, ParametrizationList)]
         hidden = {inner for module in lists for inner in module.modules()}
-        return {module: name for name, module in self.layers if module not in hidden}
+        return {module: name for name, module in layers if module not in hidden}
 
     @property
     def weights(self) -> list[tuple[str, nn.Parameter]]:
@@ -186,9 +190,9 @@ def _without_wrappers(model: nn.Module) -> nn.Module:
             return model
 
 
-def _module_sizes(layers: list[tuple[str, nn.Module]]) -> list[tuple[int, int]]:
-    """How much each module holds, whether its calls are watched meanwhile or not."""
-    return [(len(vars(module)) - ("forward" in vars(module)), len(module._modules)) for _, module in layers]  # noqa: SLF001
+def _sizes(tables: list[dict[str, Any]]) -> list[tuple[int, int]]:
+    """How much the modules with these attributes hold, whether their calls are watched meanwhile or not."""
+    return [(len(table) - ("forward" in table), len(table.get("_modules", ()))) for table in tables]
 
 
 def _list(module: nn.Module, name: str, listed: dict[nn.Module, str]) -> None:

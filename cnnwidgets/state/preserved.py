@@ -166,6 +166,7 @@ def _names(base: nn.Module, changed: list[tuple[nn.Module, str]]) -> tuple[str, 
     return tuple(f"{paths.get(module, '')}{name}" for module, name in changed)
 
 
+_WITH_SHAPE = frozenset({nn.Parameter, torch.Tensor})
 _guard = threading.RLock()
 _states: dict[nn.Module, _ModelState] = {}
 
@@ -193,16 +194,19 @@ def _all_modules(model: nn.Module) -> list[nn.Module]:
     """Every module of ``model``, wrappers and those that are kept without being registered included."""
     modules = {model: None}
     for module in (pending := [model]):  # as modules(), which takes several times as long
-        children = [child for child in module._modules.values() if child is not None and child not in modules]  # noqa: SLF001
-        modules.update(dict.fromkeys(children))
-        pending += children
+        for child in module._modules.values():  # noqa: SLF001
+            if child is not None and child not in modules:
+                modules[child] = None
+                pending.append(child)
     return list(modules | {module: None for _, module in Network.of(model).layers})
 
 
 def _refuse_lazy(base: nn.Module) -> None:
     for path, module in Network.of(base).layers:
-        for name, value in (*module._parameters.items(), *module._buffers.items()):  # noqa: SLF001
-            if value is not None and is_lazy(value):
+        for table in (module._parameters, module._buffers):  # noqa: SLF001
+            for name, value in table.items():
+                if value is None or type(value) in _WITH_SHAPE or not is_lazy(value):
+                    continue
                 lazy = dotted(path, name)
                 raise CnnWidgetsError(f"{lazy!r} has no shape yet: the model is lazy. Run it once on an input first.")
 

@@ -60,7 +60,7 @@ class Buffers:
 
 def _group_of(buffer: torch.Tensor) -> Any:
     """The same for buffers that may be joined."""
-    plain = type(buffer) is torch.Tensor and buffer.layout == torch.strided and not buffer.is_quantized
+    plain = type(buffer) is torch.Tensor and buffer.layout is torch.strided and not buffer.is_quantized
     return (buffer.dtype, buffer.device) if plain and buffer.numel() <= SMALL else id(buffer)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import EllipsisType, NoneType
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ _NEVER_MOVES = words(
 _BY_CONTENT = words("getitem setitem index_select gather take_along_dim take index_put scatter index_add roll")
 _AXES_TURNED = ("T", "mT", "H", "mH")
 _LONGEST_INDEX = 1 << 16
+_PLAIN = frozenset({int, float, str, bool, NoneType, EllipsisType})
 
 
 class Pathway(TorchFunctionMode):
@@ -34,21 +36,21 @@ class Pathway(TorchFunctionMode):
         super().__init__()
         self.signature = 0
         self.busy = False
+        self._moving_names: dict[Any, str] = {}
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
         if not self.busy:
-            name = _moving_name(func)
+            name = self._moving_names.get(func)
+            if name is None:
+                name = self._moving_names[func] = _moving_name(func)
             if name:
                 by_content = name in _BY_CONTENT
                 arguments = [_hashable(value, by_content) for value in (*args, *kwargs.values())]
                 self.signature = hash((self.signature, name, *kwargs, *arguments))
         return func(*args, **kwargs)
-
-
-_names: dict[str, str] = {}
 
 
 def _moving_name(func: Any) -> str:
@@ -57,23 +59,21 @@ def _moving_name(func: Any) -> str:
     if raw == "__get__":
         attribute = str(getattr(getattr(func, "__self__", None), "__name__", ""))
         return attribute if attribute in _AXES_TURNED else ""
-    if raw not in _names:
-        name = plain_name(raw)
-        moves = not raw.startswith("__set__") and name not in _NEVER_MOVES
-        _names[raw] = name if moves and (name in _BY_CONTENT or not is_pointwise(name)) else ""
-    return _names[raw]
+    name = plain_name(raw)
+    moves = not raw.startswith("__set__") and name not in _NEVER_MOVES
+    return name if moves and (name in _BY_CONTENT or not is_pointwise(name)) else ""
 
 
 def _hashable(value: Any, by_content: bool) -> Any:
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, torch.Tensor):
-        shape = tuple(value.shape)
         counts = by_content and not value.is_floating_point() and not value.is_complex() and value.device.type != "meta"
         if counts and value.numel() <= _LONGEST_INDEX:
-            return (*shape, *value.flatten().tolist())
-        return shape
+            return (*value.shape, *value.flatten().tolist())
+        return tuple(value.shape)
     if isinstance(value, slice):
         value = (value.start, value.stop, value.step)
     if isinstance(value, list | tuple):
-        return tuple(_hashable(part, by_content) for part in value)
-    plain = isinstance(value, int | float | str | bool) or value is None or value is Ellipsis
-    return value if plain else type(value).__name__
+        return tuple([_hashable(part, by_content) for part in value])
+    return value if isinstance(value, int | float | str) else type(value).__name__
