@@ -119,6 +119,11 @@ def _view(y: torch.Tensor) -> torch.Tensor:
     return y
 
 
+@torch.jit.script
+def _scripted(y: torch.Tensor) -> torch.Tensor:
+    return y.sigmoid() * y.exp() * y
+
+
 def _on_cpu(block: nn.Module, y: torch.Tensor) -> torch.Tensor:
     with torch.autograd.graph.save_on_cpu():
         result: torch.Tensor = block(y)
@@ -135,6 +140,8 @@ NETS: dict[str, Callable[[], Net]] = {
     "in place": lambda: Net(_in_place, after=_in_place),
     "a part in place": lambda: Net(after=_view),
     "a function of its own": lambda: Net(Squared.apply, after=Squared.apply),
+    "a scripted part before": lambda: Net(_scripted),
+    "a scripted part after": lambda: Net(after=_scripted),
     "energy before": lambda: Net(_energy),
     "energy after": lambda: Net(after=_energy),
     "torch.func before": lambda: Net(_functional),
