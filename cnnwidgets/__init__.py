@@ -13,35 +13,53 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ._version import __version__
+from ._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from . import checks, concepts, demo, exemplars, explainers, heads, incremental, kernels, learn, switches, synthesis
-    from .core.capture import capture
-    from .core.errors import Cancelled, CnnWidgetsError, InputError, LayerNotFound, NotSpatial, TargetError
-    from .explainers.attribution import Attribution
-    from .explorer.explore import explore
-    from .explorer.explorer import Explorer
-    from .reporting import report
-    from .switches.ranking import ChannelRanking, rank_channels
-    from .switches.without import without
-    from .tracing.architecture import Architecture, LayerInfo, trace
-    from .training.view import TrainingView
-    from .versus.compare import compare
-    from .versus.network_comparison import NetworkComparison
-    from .widgets.architecture_graph import ArchitectureGraph
-    from .widgets.class_scores import ClassScores
-    from .widgets.comparison import Comparison
-    from .widgets.convolution_stepper import ConvolutionStepper
-    from .widgets.exercise import Exercise
-    from .widgets.feature_maps import FeatureMaps
-    from .widgets.filter_gallery import FilterGallery
-    from .widgets.filter_panel import FilterPanel
-    from .widgets.heatmap_overlay import HeatmapOverlay
-    from .widgets.image_input import ImageInput
-    from .widgets.kernel_grid import KernelGrid
-    from .widgets.map_check import MapCheck
-    from .widgets.occluder import Occluder
+    from . import checks as checks
+    from . import concepts as concepts
+    from . import demo as demo
+    from . import exemplars as exemplars
+    from . import explainers as explainers
+    from . import heads as heads
+    from . import incremental as incremental
+    from . import kernels as kernels
+    from . import learn as learn
+    from . import switches as switches
+    from . import synthesis as synthesis
+    from .core.capture import capture as capture
+    from .core.errors import Cancelled as Cancelled
+    from .core.errors import CnnWidgetsError as CnnWidgetsError
+    from .core.errors import InputError as InputError
+    from .core.errors import LayerNotFound as LayerNotFound
+    from .core.errors import NotSpatial as NotSpatial
+    from .core.errors import TargetError as TargetError
+    from .explainers.attribution import Attribution as Attribution
+    from .explorer.explore import explore as explore
+    from .explorer.explorer import Explorer as Explorer
+    from .reporting import report as report
+    from .switches.ranking import ChannelRanking as ChannelRanking
+    from .switches.ranking import rank_channels as rank_channels
+    from .switches.without import without as without
+    from .tracing.architecture import Architecture as Architecture
+    from .tracing.architecture import LayerInfo as LayerInfo
+    from .tracing.architecture import trace as trace
+    from .training.view import TrainingView as TrainingView
+    from .versus.compare import compare as compare
+    from .versus.network_comparison import NetworkComparison as NetworkComparison
+    from .widgets.architecture_graph import ArchitectureGraph as ArchitectureGraph
+    from .widgets.class_scores import ClassScores as ClassScores
+    from .widgets.comparison import Comparison as Comparison
+    from .widgets.convolution_stepper import ConvolutionStepper as ConvolutionStepper
+    from .widgets.exercise import Exercise as Exercise
+    from .widgets.feature_maps import FeatureMaps as FeatureMaps
+    from .widgets.filter_gallery import FilterGallery as FilterGallery
+    from .widgets.filter_panel import FilterPanel as FilterPanel
+    from .widgets.heatmap_overlay import HeatmapOverlay as HeatmapOverlay
+    from .widgets.image_input import ImageInput as ImageInput
+    from .widgets.kernel_grid import KernelGrid as KernelGrid
+    from .widgets.map_check import MapCheck as MapCheck
+    from .widgets.occluder import Occluder as Occluder
 
 _HOMES = {
     "explore": "explorer",
@@ -91,54 +109,10 @@ _ROOMS = (
     "switches",
     "synthesis",
 )
+_NAMES = ["__version__", *_HOMES, *_ROOMS]
 
-__all__ = [
-    "Architecture",
-    "ArchitectureGraph",
-    "Attribution",
-    "Cancelled",
-    "ChannelRanking",
-    "ClassScores",
-    "CnnWidgetsError",
-    "Comparison",
-    "ConvolutionStepper",
-    "Exercise",
-    "Explorer",
-    "FeatureMaps",
-    "FilterGallery",
-    "FilterPanel",
-    "HeatmapOverlay",
-    "ImageInput",
-    "InputError",
-    "KernelGrid",
-    "LayerInfo",
-    "LayerNotFound",
-    "MapCheck",
-    "NetworkComparison",
-    "NotSpatial",
-    "Occluder",
-    "TargetError",
-    "TrainingView",
-    "__version__",
-    "capture",
-    "checks",
-    "compare",
-    "concepts",
-    "demo",
-    "exemplars",
-    "explainers",
-    "explore",
-    "heads",
-    "incremental",
-    "kernels",
-    "learn",
-    "rank_channels",
-    "report",
-    "switches",
-    "synthesis",
-    "trace",
-    "without",
-]
+if not TYPE_CHECKING:  # a list that is computed would hide all names from type checkers
+    __all__ = _NAMES
 
 
 def __getattr__(name: str) -> Any:
@@ -152,4 +126,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return list(__all__)
+    return list(_NAMES)

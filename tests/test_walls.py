@@ -136,5 +136,9 @@ def test_public_names() -> None:
     for name in cnnwidgets.__all__:
         assert getattr(cnnwidgets, name) is not None
     assert set(cnnwidgets._HOMES) | set(cnnwidgets._ROOMS) | {"__version__"} == set(cnnwidgets.__all__)
+    # Type checkers read the imports, by which a name is public only where it is said twice.
+    tree = ast.parse(Path(cnnwidgets.__file__).read_text())
+    aliases = [alias for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names]
+    assert {alias.asname for alias in aliases if alias.asname == alias.name} == set(cnnwidgets.__all__)
     with pytest.raises(AttributeError, match="nonsense"):
         cnnwidgets.nonsense  # noqa: B018

@@ -18,7 +18,7 @@ def digest() -> str:
     """One hash over everything that the bundles are made from."""
     widgets = PACKAGE / "widgets"
     folders = (widgets, PACKAGE / "pages")
-    sources = [path for folder in folders for kind in ("*.ts", "*.css") for path in folder.rglob(kind)]
+    sources = [path for folder in folders for kind in ("*.ts", "*.css", "*.json") for path in folder.rglob(kind)]
     sources += [PACKAGE / "_frontend" / name for name in ("build.mjs", "package-lock.json", "tsconfig.json")]
     total = hashlib.sha256()
     for path in sorted(sources):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -158,8 +159,10 @@ def test_clipped_maps_say_so() -> None:
 
 
 def test_colour_maps_are_those_of_the_browser() -> None:
-    text = (SHARED.parent / "_maps" / "colormaps.ts").read_text().split("const ANCHORS = {")[1].split("} as const")[0]
-    theirs = dict(re.findall(r'"?([\w-]+)"?:\s*"([0-9a-f]+)"', text))
+    text = (SHARED.parent / "_maps" / "colormaps.ts").read_text()
+    imported = re.search(r'^import ANCHORS from "\./([\w.]+)" with', text, re.MULTILINE)
+    assert imported is not None
+    theirs = json.loads((SHARED.parent / "_maps" / imported[1]).read_text())
     assert theirs == maps.ANCHORS
 
 

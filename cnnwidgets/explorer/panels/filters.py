@@ -160,11 +160,7 @@ class FiltersPanel(Panel):
         self._layer_searched = "" if complete else layer
         if not complete:
             self.widget.begin("places", "Looking for places …")
-
-        def work(stop: threading.Event) -> None:
-            self._show_places(stop, layer)
-
-        return work
+        return lambda stop: self._show_places(stop, layer)
 
     def _prepared_image(self) -> Job | None:
         if self._filter is None:
@@ -172,12 +168,7 @@ class FiltersPanel(Panel):
         layer, channel = self._filter
         self._layer_searched = "" if layer in self._exemplars else layer
         self.widget.begin("places" if self._layer_searched else "image", "Copying the network …")
-
-        def work(stop: threading.Event) -> None:
-            exemplars = self._show_places(stop, layer)
-            self._make(stop, exemplars, layer, channel)
-
-        return work
+        return lambda stop: self._make(stop, layer, channel)
 
     def _show_places(self, stop: threading.Event, layer: str) -> Exemplars:
         """Of the filter that is selected by then, which may be another one of the layer."""
@@ -249,7 +240,8 @@ class FiltersPanel(Panel):
                 self.apply(stop, self.widget.finish)
         return selected[1]
 
-    def _make(self, stop: threading.Event, exemplars: Exemplars, layer: str, channel: int) -> None:
+    def _make(self, stop: threading.Event, layer: str, channel: int) -> None:
+        exemplars = self._show_places(stop, layer)
         if self._filter != (layer, channel):
             return
         self.apply(stop, lambda: self.widget.begin("image", "Making the image …"))

@@ -17,7 +17,7 @@ from typing import Any
 
 from cnnwidgets.core.errors import Cancelled
 
-Job = Callable[[threading.Event], None]
+Job = Callable[[threading.Event], object]
 """Does some work, looking now and then whether the event is set, which asks it to stop."""
 
 _IDLE = 2.0  # seconds without work, after which the thread ends

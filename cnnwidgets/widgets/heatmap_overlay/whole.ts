@@ -1,4 +1,5 @@
 /** The photograph before it was cropped, with the part that the network sees. */
+import { placeField } from "../_maps/field";
 import { photoImage, photoOf } from "../_maps/photo";
 import { h, putImage } from "../_shared/dom";
 import type { Link } from "../_shared/view";
@@ -36,10 +37,7 @@ export class Whole {
       if (!photo) return;
       ratio = photo.size[1] / photo.size[0];
       const [top, left, bottom, right] = data.content["frame"] as [number, number, number, number];
-      const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
-      const { style } = this.#frame;
-      [style.top, style.left] = [percent(top), percent(left)];
-      [style.height, style.width] = [percent(bottom - top), percent(right - left)];
+      placeField(this.#frame, [top, left, bottom, right]);
       const seen = Math.round(100 * (bottom - top) * (right - left));
       this.button.textContent = `Cropped: sees ${seen} %`;
       putImage(this.#canvas, photoImage(photo));
