@@ -110,7 +110,7 @@ class Readout:
     def _keep(self, forward: Callable[[torch.Tensor], Any], x: torch.Tensor) -> None:
         """Keep what another pass would need."""
         with torch._C.DisableTorchFunction():  # noqa: SLF001 (nobody who follows the pass is to see it)
-            kept = x.detach().clone()
+            kept = x.detach().clone().requires_grad_(x.is_floating_point())
         self._unwatched = lambda: forward(kept.clone())
 
     @careful

@@ -172,6 +172,16 @@ def test_the_map_is_that_of_the_whole_graph(name: str) -> None:
         assert torch.allclose(first.values, by_hand(net, net.first), atol=1e-6)
 
 
+@pytest.mark.parametrize("options", [{"before": _energy}, {"after": _energy}])
+def test_a_second_layer_of_a_frozen_network_that_differentiates(options: dict[str, Any]) -> None:
+    net = Net(**options)
+    expected = by_hand(net, net.first)
+    net.requires_grad_(False)
+    cw.explainers.grad_cam(net, X, 1, layer="block")
+    result = cw.explainers.grad_cam(net, X, 1, layer="first")
+    assert torch.allclose(result.values, expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["hires_cam", "grad_cam_pp", "xgrad_cam", "layer_cam", "guided_grad_cam"])
 @pytest.mark.parametrize("kind", ["plain", "in place", "energy before", "the output used inside", "twice"])
 def test_other_methods_of_a_layer(name: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
