@@ -2,6 +2,7 @@
 # make test   everything: unit, conformance, notebooks, browser, TypeScript, ruff, mypy, documentation
 # make docs   the documentation, in site/
 # make bench  the speed table of README
+# make gpu    maps, scores and notes on a GPU beside the CPU's; needs one
 # make soak   10,000 random actions on an Explorer         (make soak ARGS=--browser: 500 by mouse and keyboard on a page)
 # make labs     the Explorer in earlier versions of JupyterLab; needs a package index
 # make apps     the Explorer in Solara, single widgets in marimo; needs a package index
@@ -18,7 +19,7 @@ NOTEBOOK ?= notebooks/01_explore.ipynb
 # The Chinese notebooks lead to the English ones, a folder up.
 FOLDER = $(patsubst %/zh/,%/,$(dir $(NOTEBOOK)))
 
-.PHONY: demo test docs bench soak kernels labs apps clean frontend
+.PHONY: demo test docs bench gpu soak kernels labs apps clean frontend
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -49,6 +50,9 @@ test: $(VENV)/.test
 
 docs: $(VENV)/.docs
 	$(BIN)/python -m mkdocs build --strict $(ARGS)
+
+gpu: $(VENV)/.test frontend
+	$(BIN)/python -m pytest --noconftest -q tests/gpu $(ARGS)
 
 bench: $(VENV)/.test frontend
 	$(BIN)/python -m tests.benchmarks $(ARGS)

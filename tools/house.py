@@ -38,6 +38,7 @@ BUILT_LATER = {
     "Save of a check": 100,
     "letting go of widgets, images and looks": 80,
     "the scores of the next switch, computed ahead": 70,
+    "networks on a GPU: how it rounds, and what its operations are called": 30,
     "the scores of switches, which moved to a room that is not counted": -130,
 }
 """What came to the rooms that stood first, in lines; rooms and widgets that are built later do not count."""

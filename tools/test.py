@@ -48,6 +48,7 @@ STEPS: dict[str, list[str]] = {
         "cnnwidgets",
         "tests",
         "--ignore=tests/browser",
+        "--ignore=tests/gpu",
         "--ignore=tests/packaging",
     ],
     "packaging": [*ONE_BY_ONE, "tests/packaging"],

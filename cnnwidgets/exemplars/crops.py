@@ -16,8 +16,8 @@ from cnnwidgets.explainers.engine.memory import Chunks, estimated_batch
 from .map_layers import MapLayer, MapReader
 
 Name = TypeVar("Name", bound=Hashable)
-_DIGITS = 2e-3
-"""Of the value, which batches of another size, and half precision, may change."""
+_DIGITS = 1e-2
+"""Of the value, which batches of another size, half precision and TF32 may change."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from cnnwidgets.core.errors import CnnWidgetsError, TargetError
 from cnnwidgets.outputs.targets import Target, class_scores
+from cnnwidgets.running.rounding import product_rounding
 from cnnwidgets.tracing.layouts.token_layout import Tokens
 
 from .attribution import Attribution
@@ -159,6 +160,7 @@ def _as_expected(part: torch.Tensor, expected: torch.Tensor, logits: torch.Tenso
     if not bool(finite.any()):
         return True
     tolerance = {torch.float64: 1e-9, torch.float32: 1e-4}.get(dtype, 3e-2)
+    tolerance = max(tolerance, 4 * product_rounding(dtype, part.device))
     # Beside a large bias a wrong part would hardly show, so it is judged by its own size, up to what is rounded off.
     rounding = 8 * torch.finfo(dtype).eps * float(logits[finite].abs().max())
     difference, scale = (part - expected)[finite].abs(), float(part[finite].abs().max())

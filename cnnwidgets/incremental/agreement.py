@@ -10,6 +10,7 @@ import torch
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.core.nested import tensors
 from cnnwidgets.running.batches_of_one import may_be_the_batch
+from cnnwidgets.running.rounding import product_rounding
 
 from .edited_model import EditedModel
 from .engine import Engine
@@ -20,24 +21,26 @@ from .score_reader import ScoreReader
 SHARE = 1e-4
 """The largest difference allowed, as a share of the score range."""
 _ROUNDINGS = 64
+_ROUNDINGS_OF_TF32 = 2.5
+"""Five times what the same scores, computed on a GPU in batches of another size, were seen to differ by."""
 MORE_ROUNDING = 4
 """By how much two ways of computing may differ more than two others, where a network magnifies rounding."""
 
 
-def tolerance(size: float, dtype: torch.dtype) -> float:
-    """The largest difference that is taken for rounding, between scores of ``size`` that were computed in ``dtype``."""
-    precision = torch.finfo(dtype).eps if dtype.itemsize < 4 else 0.0
-    return size * max(SHARE, _ROUNDINGS * precision)
+def tolerance(size: float, dtype: torch.dtype, device: torch.device) -> float:
+    """The largest difference that is taken for rounding between scores of ``size``, in ``dtype``, of a ``device``."""
+    roundings = _ROUNDINGS if dtype.itemsize < 4 else _ROUNDINGS_OF_TF32
+    return size * max(SHARE, roundings * product_rounding(dtype, device))
 
 
-def limit(base: torch.Tensor, scores: torch.Tensor) -> float:
+def limit(base: torch.Tensor, scores: torch.Tensor, device: torch.device) -> float:
     """The same for two computations of ``scores`` (K, classes), of an image whose own scores are ``base``."""
     values = torch.cat([base, scores]).double()
     values = values[values.isfinite().all(1)]
     if not len(values):
         return 0.0
     spread = float((values.amax(1) - values.amin(1)).max()) or float(values.abs().max())
-    return tolerance(spread, scores.dtype)
+    return tolerance(spread, scores.dtype, device)
 
 
 def difference(scores: torch.Tensor, others: torch.Tensor) -> float:
@@ -60,7 +63,7 @@ def outputs_differ(outputs: Any, others: Any) -> float | None:
         finite = (left.isfinite() & right.isfinite()).flatten()
         row, other = left.flatten()[None], right.flatten()[None]
         apart = difference(row, other)
-        if apart > 0 and apart > (limit(row[:, finite], other[:, finite]) if bool(finite.any()) else 0.0):
+        if apart > 0 and apart > (limit(row[:, finite], other[:, finite], row.device) if bool(finite.any()) else 0.0):
             return apart
     return None
 
@@ -95,7 +98,7 @@ class SelfCheck:
         """Whether another run in full gives the scores ``base`` (1, classes) of the image again."""
         repeated = self._reader.table(self.alone(), 1)
         apart = difference(base, repeated)
-        return self._is_silent(apart if apart > limit(base, repeated) else None)
+        return self._is_silent(apart if apart > self._limit(base, repeated) else None)
 
     def returns_again(self, outputs: Any) -> bool:
         """The same for all that the model returned for the image, whether scores are known or not."""
@@ -131,7 +134,7 @@ class SelfCheck:
             batch = edits.batch(self._model)
             in_full = torch.cat([engine.in_full(batch.some([index])) for index in sample])
         apart = difference(scores[sample], in_full)
-        return None if apart <= limit(base, in_full) else apart
+        return None if apart <= self._limit(base, in_full) else apart
 
     def may_be_rounding(self, apart: float) -> bool:
         """Whether the whole model's outputs move as much with the layout in memory: some networks magnify rounding."""
@@ -149,14 +152,29 @@ class SelfCheck:
             pair = [self._unlike(), self._unlike()]
             pair[index] = self._model.start
             try:
-                together = self._reader.table(self._model.on_pictures(torch.cat(pair)), 2)
+                scores = self._in_pair(pair, index)
             except Exception as error:
                 if not may_be_the_batch(error):
                     raise
                 return  # it takes one image at a time
-            apart = difference(base, together[index : index + 1])
-            if self.noise is None and apart > limit(base, base):
+            apart = difference(base, scores)
+            if self.noise is None and apart > self._limit(base, base) and not self._rounds(base, scores, index):
                 raise CnnWidgetsError(INFLUENCE_ONE_ANOTHER.format(apart))
+
+    def _rounds(self, base: torch.Tensor, scores: torch.Tensor, index: int) -> bool:
+        """Whether ``scores``, beside another image, are those beside itself, and ``base`` is no farther than rounding.
+
+        Batches of two sizes may be computed in two ways.
+        """
+        beside_itself, allowed = self._in_pair([self._model.start] * 2, index), self._limit(base, base)
+        apart = difference(base, beside_itself)
+        return difference(beside_itself, scores) <= allowed and (apart <= allowed or self.may_be_rounding(apart))
+
+    def _in_pair(self, pair: list[torch.Tensor], index: int) -> torch.Tensor:
+        return self._reader.table(self._model.on_pictures(torch.cat(pair)), 2)[index : index + 1]
+
+    def _limit(self, base: torch.Tensor, scores: torch.Tensor) -> float:
+        return limit(base, scores, self._model.start.device)
 
     def _unlike(self) -> torch.Tensor:
         """Another image, very different from this one."""

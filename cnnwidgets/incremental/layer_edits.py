@@ -114,4 +114,5 @@ class LayerEdits:
 
     def _agree(self, scores: torch.Tensor, in_full: torch.Tensor) -> bool:
         size = max(float(in_full.double().abs().nan_to_num(0.0, 0.0, 0.0).max()), self._scale)
-        return difference(scores, in_full) <= tolerance(size, self._engine.model.start.dtype)
+        start = self._engine.model.start
+        return difference(scores, in_full) <= tolerance(size, start.dtype, start.device)

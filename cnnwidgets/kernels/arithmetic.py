@@ -16,6 +16,7 @@ from cnnwidgets.explainers.engine.inputs import checked
 from cnnwidgets.explainers.engine.one_layer import LayerPass, one_layer
 from cnnwidgets.outputs.readout import reading, readout_of
 from cnnwidgets.running.forward import again, run
+from cnnwidgets.running.rounding import product_rounding
 from cnnwidgets.state.preserved import preserved
 from cnnwidgets.tracing.layouts.token_layout import Tokens
 
@@ -175,7 +176,7 @@ def _check_sums(chain: Chain, value: float, dtype: torch.dtype, name: str) -> No
     products = chain.products
     terms = products.patch * products.kernel
     scale = float(terms.abs().sum()) + abs(products.bias)
-    rounding = max(_TOLERANCE, 8 * torch.finfo(dtype).eps)
+    rounding = max(_TOLERANCE, product_rounding(dtype, terms.device), 8 * torch.finfo(dtype).eps)
     tolerance = rounding * max(scale, 1e-30)
     total = float(terms.sum()) + products.bias
     values = [step.value for step in chain.steps]

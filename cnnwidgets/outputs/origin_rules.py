@@ -49,7 +49,7 @@ _MAKES: dict[str, str] = {
 }  # fmt: skip
 _AFFINE = """
     convolution _convolution conv2d mkldnn_convolution cudnn_convolution native_batch_norm cudnn_batch_norm
-    _native_batch_norm_legit_no_training native_layer_norm native_group_norm
+    miopen_batch_norm _native_batch_norm_legit_no_training native_layer_norm native_group_norm
 """
 _MAKES |= dict.fromkeys(_AFFINE.split(), "linear")
 _FRESH = frozenset(
@@ -57,7 +57,8 @@ _FRESH = frozenset(
 )
 _WEIGHING = """
     addmm mm bmm baddbmm addmv mv dot matmul linear linear_dynamic linear_relu _cdist_forward _euclidean_dist
-    _trilinear _scaled_dot_product_flash_attention_for_cpu
+    _trilinear _scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_flash_attention
+    _scaled_dot_product_efficient_attention _scaled_dot_product_cudnn_attention
 """
 MIXING = frozenset([*_WEIGHING.split(), *(name for name in _AFFINE.split() if "conv" in name)])
 """Operations that make new quantities of what they get, by weights; others only squash, scale or arrange it."""

@@ -141,4 +141,4 @@ class ZeroedScores:
 
 
 def _agree(scores: torch.Tensor, in_full: torch.Tensor) -> bool:
-    return scores.shape == in_full.shape and difference(scores, in_full) <= limit(in_full, scores)
+    return scores.shape == in_full.shape and difference(scores, in_full) <= limit(in_full, scores, scores.device)

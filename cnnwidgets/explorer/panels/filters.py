@@ -120,14 +120,17 @@ class FiltersPanel(Panel):
     def close(self) -> None:
         """Stop, and forget everything."""
         super().close()
-        self._forget()
+        self._clear()
         self._folder.cleanup()
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         self._exemplars.clear()
         self._syntheses.clear()
         self._layers_cancelled.clear()
         self._images, self._layer_searched = None, ""
+
+    def _forget(self) -> None:
+        self._clear()
         for unfinished in Path(self._folder.name).glob("*"):  # a pass over another network
             unfinished.unlink()
 

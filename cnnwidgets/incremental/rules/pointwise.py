@@ -126,14 +126,17 @@ ELEMENTWISE.update((binary_arithmetic, by_window))
 
 
 @rule("native_batch_norm", "_native_batch_norm_legit_no_training", "_native_batch_norm_legit", "cudnn_batch_norm")
-def batch_norm(run: EditRun, _: Any, x: Any, weight: Any, bias: Any, mean: Any, variance: Any, *rest: Any) -> Any:
-    """Batch normalisation with running statistics."""
+@rule("miopen_batch_norm")
+def batch_norm(
+    run: EditRun, function: Any, x: Any, weight: Any, bias: Any, mean: Any, variance: Any, *rest: Any
+) -> Any:
+    """Batch normalisation with running statistics; the statistics that are returned beside it stay empty."""
     training = isinstance(rest[0], bool) and rest[0]  # the variant without training has no such argument
     if training or not isinstance(x, Edits) or edits_in((weight, bias, mean, variance)) or x.axes[0] == 1:
         return NotImplemented
     eps = rest[-1] if isinstance(rest[-1], float) else rest[-2]
     fixed = (mean, variance, weight, bias, eps)
-    nothing = torch.empty(0, device=x.device), torch.empty(0, device=x.device)
+    nothing = [torch.empty(0, device=x.device) for _ in function._schema.returns[1:]]  # noqa: SLF001
     if x.is_whole:
         return whole(run, _normalised(x.every, *fixed), strides=strides_like(x)), *nothing
     return by_window(run, _normalised, x, *fixed), *nothing
