@@ -228,7 +228,7 @@ def is_watching(hook: Any) -> bool:
 def never_compiled() -> Iterator[None]:
     """Run what was compiled as the Python that it was compiled from, so that the calls inside are seen."""
     # The compiler is asked only if something has already loaded it.
-    if "torch._dynamo" not in sys.modules or not hasattr(torch.compiler, "set_stance"):
+    if "torch._dynamo" not in sys.modules:
         yield
         return
     with torch.compiler.set_stance("force_eager"):

@@ -106,7 +106,7 @@ def test_modes() -> None:
 def test_what_was_decided_on_the_way_is_noted() -> None:
     clear = Image.fromarray(np.zeros((10, 10, 4), np.uint8))
     assert any("on white" in note for note in load_picture(clear).notes)
-    frames = _file(clear.convert("P"), "gif", save_all=True, append_images=[Image.new("P", (10, 10), 5)])
+    frames = _file(clear.convert("P"), "gif", save_all=True, append_images=[Image.new("L", (10, 10), 200)])
     assert any("2 frames" in note for note in load_picture(frames).notes)
     assert any("pass preprocess=" in note for note in load_picture(RGB, nn.Conv2d(3, 2, 3)).notes)
     values = RGB / 255.0
