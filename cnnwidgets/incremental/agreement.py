@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -56,16 +57,20 @@ def outputs_differ(outputs: Any, others: Any) -> float | None:
 
     Whole numbers and booleans are not compared: rounding decides between neighbours.
     """
+    return next((apart for apart, allowed in _differences(outputs, others) if apart > allowed), None)
+
+
+def _differences(outputs: Any, others: Any) -> Iterator[tuple[float, float]]:
+    """Of each tensor the largest difference, and how much of it may be rounding."""
     pairs = [[value for value in tensors(each) if value.is_floating_point()] for each in (outputs, others)]
     if [value.shape for value in pairs[0]] != [value.shape for value in pairs[1]]:
-        return torch.inf
+        yield torch.inf, 0.0
+        return
     for left, right in zip(*pairs, strict=True):
         finite = (left.isfinite() & right.isfinite()).flatten()
         row, other = left.flatten()[None], right.flatten()[None]
-        apart = difference(row, other)
-        if apart > 0 and apart > (limit(row[:, finite], other[:, finite], row.device) if bool(finite.any()) else 0.0):
-            return apart
-    return None
+        allowed = limit(row[:, finite], other[:, finite], row.device) if bool(finite.any()) else 0.0
+        yield difference(row, other), allowed
 
 
 INFLUENCE_ONE_ANOTHER = (
@@ -139,8 +144,8 @@ class SelfCheck:
     def may_be_rounding(self, apart: float) -> bool:
         """Whether the whole model's outputs move as much with the layout in memory: some networks magnify rounding."""
         read = self._reader.compared
-        by_layout = outputs_differ(read(self.alone()), read(self._model.otherwise_laid()))
-        return apart <= MORE_ROUNDING * (by_layout or 0.0)
+        by_layout = _differences(read(self.alone()), read(self._model.otherwise_laid()))
+        return apart <= MORE_ROUNDING * max((moved for moved, _ in by_layout), default=0.0)
 
     def refuse_if_images_meet(self, base: torch.Tensor) -> None:
         """Score the image, whose scores are ``base`` (1, classes), beside another one.

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torchvision import models
 
 import cnnwidgets as cw
 from cnnwidgets.core.errors import CnnWidgetsError
 from cnnwidgets.incremental import Edited
-from tests.conformance.networks import CASES, built
+from tests.conformance.networks import CASES, alive, built
 from tests.gpu.device import DEVICE, GPU, allocated
 
 ONE_MAP_A_RUN = ("ablation_cam", "score_cam")
@@ -123,11 +124,22 @@ def test_patches(name: str, dtype: torch.dtype) -> None:
         one[:, max(top, 0) : top + side, left : left + side] = 0.5
     with torch.no_grad():
         expected = net(edited).cpu()
-    with Edited(net, image, engine="incremental") as edits:
+    exact, spread = dtype == torch.float64, float(expected.max() - expected.min())
+    # Where random weights magnify the rounding of TF32, every edit is run in full, and that is said.
+    with Edited(net, image, engine="incremental" if exact else "auto") as edits:
         scores = edits.scores(torch.full((3, side, side), 0.5), tops, lefts)
-        assert edits.engine == "incremental", edits.notes
-    exact = dtype == torch.float64
-    torch.testing.assert_close(scores.cpu(), expected, rtol=1e-6 if exact else 1e-2, atol=1e-8 if exact else 1e-2)
+        assert edits.engine == "incremental" or "run in full" in " ".join(edits.notes)
+    torch.testing.assert_close(scores.cpu(), expected, rtol=0, atol=(1e-8 if exact else 5e-3) * spread)
+
+
+@pytest.mark.parametrize("name", ["resnet50", "efficientnet_b0", "mobilenet_v2", "densenet121"])
+def test_occlusion_where_rounding_is_magnified(name: str) -> None:
+    """Random weights move the scores by up to some percent of their range, by rounding alone."""
+    torch.manual_seed(0)
+    net = alive(getattr(models, name)(weights=None), 64).to(DEVICE)
+    for engine in ("auto", "full"):
+        attribution = cw.explainers.occlusion(net, torch.randn(1, 3, 224, 224), 3, patch=56, stride=56, engine=engine)
+        assert not any("not deterministic" in note for note in attribution.notes)
 
 
 @pytest.mark.parametrize("compiled", [False, True])

@@ -124,6 +124,14 @@ def test_an_explorer_after_many_random_actions(seed: int) -> None:
     soak.explorer.close()
 
 
+def settled() -> int:
+    """Bytes in use, without what cuBLAS keeps for each thread that ran."""
+    gc.collect()
+    if GPU:
+        torch._C._cuda_clearCublasWorkspaces()
+    return allocated()
+
+
 def test_an_explorer_lets_go_of_the_memory() -> None:
     net, image = built("ResNet-18")
     net = net.to(DEVICE)
@@ -132,8 +140,7 @@ def test_an_explorer_lets_go_of_the_memory() -> None:
         e.wait(60)
         e.close()
     del e
-    gc.collect()
-    used = allocated()
+    used = settled()
     e = cw.explore(net, image)
     for method in ("saliency", "score_cam", "occlusion", "grad_cam"):
         e.method = method
@@ -141,8 +148,7 @@ def test_an_explorer_lets_go_of_the_memory() -> None:
         assert e.status == "ready", e.message
     e.close()
     del e
-    gc.collect()
-    assert allocated() <= used * 1.05
+    assert settled() <= used * 1.02
 
 
 def test_an_explorer_shows_what_the_cpu_does() -> None:
@@ -216,7 +222,7 @@ def test_little_memory(method: str) -> None:
         ours = getattr(cw.explainers, method)(net, images[:count], 3, **arguments)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
-    largest = float(expected.values.abs().max())
-    print(method, ours.notes)
     if method != "smooth_grad":
-        torch.testing.assert_close(ours.values, expected.values, rtol=0, atol=0.05 * largest)
+        assert np.corrcoef(ours.values.flatten(), expected.values.flatten())[0, 1] > 0.98
+    if count > 2:
+        assert any("explained in parts" in note for note in ours.notes)

@@ -93,6 +93,24 @@ def test_batches_that_are_rounded_as_layouts_are() -> None:
         assert edits.notes == ()
 
 
+@pytest.mark.parametrize(("share", "is_rounding"), [(0.4, True), (0.1, False)])
+def test_what_layouts_differ_by_counts_where_it_is_little(share: float, is_rounding: bool) -> None:
+    """Batches differ by twice what is allowed, layouts by a share of that."""
+
+    class Moved(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            of_layout = share if x.is_contiguous() else 0.0
+            scores = x[:, 0].mean((1, 2))[:, None] + torch.tensor([0.0, 1.0])
+            return scores + torch.tensor([0.0, 2e-4]) * (1.0 if len(x) > 1 else of_layout)
+
+    with Edited(Moved(), IMAGE, engine="full") as edits:
+        if is_rounding:
+            edits.scores(torch.zeros(3, 4, 4), [0, 8], [0, 8])
+            return
+        with pytest.raises(CnnWidgetsError, match="influence one another"):
+            edits.scores(torch.zeros(3, 4, 4), [0, 8], [0, 8])
+
+
 def test_images_that_meet_where_batches_are_rounded_in_another_way(monkeypatch: pytest.MonkeyPatch) -> None:
     class Meeting(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
