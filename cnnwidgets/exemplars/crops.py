@@ -13,11 +13,9 @@ import torch
 
 from cnnwidgets.explainers.engine.memory import Chunks, estimated_batch
 
-from .map_layers import MapLayer, MapReader
+from .map_layers import DIGITS, MapLayer, MapReader
 
 Name = TypeVar("Name", bound=Hashable)
-_DIGITS = 1e-2
-"""Of the value, which batches of another size, half precision and TF32 may change."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +52,14 @@ def cut(
     value: float,
     image: int,
     cell: tuple[int, int],
+    digits: float = DIGITS,
 ) -> Crop:
     """The patch of an image that the cell at ``cell`` sees.
 
     Args:
         pixels: (H, W, 3), the whole image.
         activation: (h, w), the channel's whole map.
+        digits: by what share of itself rounding may change ``value``.
     """
     box = layer.box(*cell)
     spans = [
@@ -77,7 +77,7 @@ def cut(
         layer.extent[1] + right * sides[1],
     )
     notes: tuple[str, ...] = ()
-    if activation is not None and not math.isclose(float(activation[cell]), value, rel_tol=_DIGITS, abs_tol=1e-6):
+    if activation is not None and not math.isclose(float(activation[cell]), value, rel_tol=digits, abs_tol=1e-6):
         now = float(activation[cell])
         change = "the network or the data set has changed since"
         notes = (f"the cell says {now:.4g} now and {value:.4g} when it was found: {change}",)

@@ -96,5 +96,6 @@ def _crops(images: Images, reader: MapReader, name: str, heap: Heap, projected: 
         for rank in ranks:
             index, cell = int(heap.images[direction, rank]), divmod(int(heap.cells[direction, rank]), width)
             value = float(heap.values[direction, rank])
-            crops[-1].append(cut(spot, pictures[index].pixels, maps[index][direction], value, index, cell))
+            activation = maps[index][direction]
+            crops[-1].append(cut(spot, pictures[index].pixels, activation, value, index, cell, reader.digits))
     return crops

@@ -19,7 +19,7 @@ from cnnwidgets.core.network import unknown_layer
 from .archive import read_archive, write_archive
 from .crops import Crop, channel_maps, cut
 from .images import Images
-from .map_layers import MapLayer, MapReader
+from .map_layers import DIGITS, MapLayer, MapReader
 from .stored import layers_of, stored_arrays, stored_header, tally_of
 from .tally import Tally, check_channel
 
@@ -144,7 +144,8 @@ class Exemplars:
         for rank, index in zip(ranks, indices, strict=True):
             row, column = self.places[layer][channel, rank].tolist()
             value = float(self.values[layer][channel, rank])
-            crops.append(cut(spot, pictures[index].pixels, maps.get(index), value, index, (row, column)))
+            digits = DIGITS if reader is None else reader.digits
+            crops.append(cut(spot, pictures[index].pixels, maps.get(index), value, index, (row, column), digits))
         return crops
 
     def save(self, path: str | os.PathLike[str]) -> None:

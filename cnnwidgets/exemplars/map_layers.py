@@ -23,12 +23,17 @@ from cnnwidgets.explainers.engine.layer_notes import call_notes, layout_notes, p
 from cnnwidgets.explainers.engine.notes import change_notes, model_notes, random_notes
 from cnnwidgets.outputs.readout import Readout, reading
 from cnnwidgets.running.forward import again, fitted, run
+from cnnwidgets.running.rounding import product_rounding
 from cnnwidgets.state.preserved import generators_now, have_moved, preserved
 from cnnwidgets.tracing.anatomy import Anatomy
 from cnnwidgets.tracing.function_layers import FunctionCalls, FunctionLayer, Key, RunningModule
 from cnnwidgets.tracing.layouts.layouts import Layout, Layouts, followed_layouts, returning_calls
 from cnnwidgets.tracing.receptive.field import Field
 from cnnwidgets.tracing.receptive.ranges import pixel_ranges
+
+DIGITS = 2e-3
+"""Of the value of an exemplar, which batches of another size, and half precision, may change."""
+_ROUNDINGS = 20
 
 T = TypeVar("T")
 Ranges = npt.NDArray[np.int32]
@@ -81,6 +86,7 @@ class MapReader:
         model: the network.
         layers: by name, in the order in which they were asked for.
         notes: what the reader must know.
+        digits: by what share of itself rounding may change a large value.
 
     Raises:
         LayerNotFound: there is no such layer.
@@ -94,6 +100,8 @@ class MapReader:
         notes = [*model_notes(model)]
         with _plainly(), walked_once(), torch.no_grad(), preserved(model, evaluate=True) as preservation:
             example = fitted(model, example)
+            tf32 = product_rounding(example.dtype, example.device) if example.dtype == torch.float32 else 0.0
+            self.digits = max(DIGITS, _ROUNDINGS * tf32)
             generators = generators_now()
             names = []
             for layer in layers:

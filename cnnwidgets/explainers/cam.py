@@ -159,8 +159,8 @@ def _as_expected(part: torch.Tensor, expected: torch.Tensor, logits: torch.Tenso
     finite = logits.isfinite().all(1)
     if not bool(finite.any()):
         return True
-    tolerance = {torch.float64: 1e-9, torch.float32: 1e-4}.get(dtype, 3e-2)
-    tolerance = max(tolerance, 4 * product_rounding(dtype, part.device))
+    single = max(1e-4, 4 * product_rounding(torch.float32, part.device))
+    tolerance = {torch.float64: 1e-9, torch.float32: single}.get(dtype, 3e-2)
     # Beside a large bias a wrong part would hardly show, so it is judged by its own size, up to what is rounded off.
     rounding = 8 * torch.finfo(dtype).eps * float(logits[finite].abs().max())
     difference, scale = (part - expected)[finite].abs(), float(part[finite].abs().max())

@@ -23,7 +23,7 @@ SHARE = 1e-4
 """The largest difference allowed, as a share of the score range."""
 _ROUNDINGS = 64
 _ROUNDINGS_OF_TF32 = 2.5
-"""Five times what the same scores, computed on a GPU in batches of another size, were seen to differ by."""
+"""Five times what most networks' scores differ by on a GPU in batches of another size; others magnify rounding more."""
 MORE_ROUNDING = 4
 """By how much two ways of computing may differ more than two others, where a network magnifies rounding."""
 
